@@ -1,0 +1,30 @@
+"""What the metrics look at: one output with the example it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One output to be scored.
+
+    ``references``: acceptable answers; empty when the example has none.
+    ``context``: the facts the answer may rest on (client profile, document), as one text.
+    ``prompt``: what was asked; figures in it count as given.
+    ``fields``: the example's named values ("goal": "a house in 2031") for rules that name them.
+    """
+
+    output: str
+    references: tuple[str, ...] = ()
+    context: str = ""
+    prompt: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text by half-open character offsets: ``output[start:end] == text``."""
+
+    start: int
+    end: int
+    text: str
