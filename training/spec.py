@@ -1,0 +1,219 @@
+"""spec.json, data.jsonl and result.json of a training run. Standard library only."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from run_directory.protocol import Device, Message, Outcome
+from run_directory.records import Record, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraParameters(Record):
+    """Low-rank adaptation (Hu et al. 2021); the output head is never adapted."""
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+
+    def check(self, where: str) -> None:
+        require(1 <= self.rank <= 512, where, f"rank {self.rank} is not between 1 and 512")
+        require(self.alpha >= 1, where, f"alpha {self.alpha} is not positive")
+        require(0 <= self.dropout < 1, where, f"dropout {self.dropout} is not between 0 and 1")
+        require("lm_head" not in self.target_modules, where, "lm_head cannot be adapted: no engine serves it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec(Record):
+    """spec.json: everything that decides what is trained. Paths are absolute folders on this machine."""
+
+    format: Literal[1] = 1
+    method: Literal["sft"] = "sft"
+    base_folder: str
+    """A model in transformers' layout, weights as safetensors, with tokenizer and chat template."""
+    continue_from: str | None = None
+    """An adapter folder whose weights are trained further; it decides the LoRA shape. None: anew."""
+    rows: int
+    """Lines of data.jsonl; a file with another count is refused."""
+    data_sha256: str | None = None
+    """SHA-256 of data.jsonl, checked when given."""
+
+    lora: LoraParameters = field(default_factory=LoraParameters)
+    learning_rate: float = 2e-4
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_share: float = 0.03
+    """Share of all steps in which the learning rate rises from zero."""
+    weight_decay: float = 0.0
+    max_gradient_norm: float = 1.0
+    epochs: float = 2.0
+    max_steps: int | None = None
+    """Optimiser steps; when given, `epochs` is ignored."""
+    batch_size: int = 8
+    """Rows in one forward pass."""
+    accumulation_steps: int = 2
+    """Forward passes in one optimiser step; the effective batch is the product."""
+    max_length: int | None = None
+    """Tokens of prompt and completion. None: the data's 99th percentile rounded up to a multiple of
+    128, at most the model's context."""
+    validation_share: float = 0.05
+    """Share of the rows held out, whole groups at a time, between 32 and 500 rows but at most a fifth.
+    Ignored when rows of data.jsonl are marked; 0 holds none out."""
+    patience: int | None = 3
+    """Evaluations without a better validation loss after which training stops. None: never."""
+    evaluations: int = 10
+    """Evaluations over the whole run, evenly spaced, the last at the end."""
+    seed: int = 42
+    dtype: Literal["auto", "bf16", "fp32"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = None
+    """CPU threads. None: every core this process may use."""
+    checkpoint_steps: int = 10
+    """Optimiser steps between checkpoints: the most that a killed program loses."""
+
+    def check(self, where: str) -> None:
+        require(self.rows >= 1, where, "rows: there is nothing to train on")
+        require(
+            0 < self.learning_rate <= 1, where, f"learning_rate {self.learning_rate} is not between 0 and 1"
+        )
+        require(
+            0 <= self.warmup_share <= 1, where, f"warmup_share {self.warmup_share} is not between 0 and 1"
+        )
+        require(self.weight_decay >= 0, where, "weight_decay is negative")
+        require(self.max_gradient_norm > 0, where, "max_gradient_norm is not positive")
+        require(self.epochs > 0, where, "epochs is not positive")
+        require(0 <= self.validation_share < 1, where, "validation_share is not between 0 and 1")
+        require(0 <= self.seed < 2**32, where, "seed is not between 0 and 4294967295")
+        for name in (
+            "max_steps",
+            "batch_size",
+            "accumulation_steps",
+            "max_length",
+            "patience",
+            "evaluations",
+            "threads",
+            "checkpoint_steps",
+        ):
+            require(getattr(self, name) is None or getattr(self, name) >= 1, where, f"{name} is less than 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRow(Record):
+    """One line of data.jsonl: a conversation, and the answer to learn."""
+
+    id: str
+    prompt: tuple[Message, ...]
+    """The history; the last turn is the user's."""
+    completion: tuple[Message, ...]
+    """One assistant turn: the only tokens that the loss counts."""
+    group: str | None = None
+    """Rows of one source share a group and stay on one side of the validation split."""
+    split: Literal["train", "validation"] | None = None
+    """Given for one row, it must be given for all."""
+
+    def check(self, where: str) -> None:
+        require(self.id, where, "id is empty")
+        require(self.prompt and self.prompt[-1].role == "user", where, "the prompt must end with a user turn")
+        require(
+            len(self.completion) == 1 and self.completion[0].role == "assistant",
+            where,
+            "the completion must be one assistant turn",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DroppedRow(Record):
+    id: str
+    reason: Literal["prompt_too_long", "empty_completion"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowAccount(Record):
+    """Where every row went: given = used + truncated + dropped = used + truncated + len(dropped)."""
+
+    given: int
+    used: int
+    """Whole, in training or validation."""
+    truncated: int
+    """Cut at the end to `max_length`, then used."""
+    truncated_ids: tuple[str, ...]
+    dropped: int
+    dropped_rows: tuple[DroppedRow, ...]
+    train: int
+    """Of the used and truncated: those trained on."""
+    validation: int
+    """Of the used and truncated: those held out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLoss(Record):
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingReport(Record):
+    """What a finished training was and did."""
+
+    rows: RowAccount
+    max_length: int
+    steps: int
+    """Optimiser steps done."""
+    epochs: float
+    losses: tuple[StepLoss, ...]
+    """Mean training loss of each optimiser step, over all attempts."""
+    validation_losses: tuple[StepLoss, ...]
+    kept_step: int
+    """The step whose weights the adapter holds: the best on validation, else the last."""
+    trainable_parameters: int
+    total_parameters: int
+    trainable_share: float
+    tokens: int
+    """Tokens seen in training, padding left out, over all attempts."""
+    resumed_from: int | None
+    """The step that the last attempt continued from."""
+    adapter_sha256: str
+    base_fingerprint: str
+    chat_template_sha256: str
+    device: Device
+    packages: dict[str, str]
+    seconds: float
+    """Wall time of all attempts' training, model loading of the last one included."""
+    peak_memory_bytes: int
+    """Of the device: resident memory on the CPU, allocated memory on a GPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult(Record):
+    """result.json."""
+
+    program: Literal["training"] = "training"
+    format: Literal[1] = 1
+    outcome: Outcome
+    exit_code: int
+    message: str
+    """One sentence for a person: what was done, or what was wrong, where, and how to mend it."""
+    spec_sha256: str | None
+    """SHA-256 of spec.json's bytes; None when it could not be read."""
+    report: TrainingReport | None = None
+    """There exactly when the outcome is `succeeded`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress(Record):
+    """`fields` of a training run's progress events; the step and total are optimiser steps."""
+
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+    epoch: float
+    eta_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationMetrics(Record):
+    """`fields` of a training run's metrics events."""
+
+    validation_loss: float
+    best_validation_loss: float
+    best_step: int
