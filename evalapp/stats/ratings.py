@@ -13,8 +13,9 @@ class Ratings:
     """Scores of one criterion (and, for score statistics, of one candidate).
 
     ``item`` and ``reviewer`` are codes into the labels ``items`` and ``reviewers``; ``score`` is
-    finite. The three arrays have one entry per score. ``not_applicable`` counts the N/A answers
-    left out. Build with :meth:`from_columns` or :meth:`from_table`.
+    finite. The three arrays have one entry per score, and every label has a score.
+    ``not_applicable`` counts the N/A answers left out. Build with :meth:`from_columns` or
+    :meth:`from_table`.
     """
 
     item: npt.NDArray[np.int64]
@@ -23,6 +24,10 @@ class Ratings:
     items: tuple[Hashable, ...]
     reviewers: tuple[Hashable, ...]
     not_applicable: int = 0
+
+    def __post_init__(self) -> None:
+        if not (self.per_item.all() and self.per_reviewer.all()):
+            raise ValueError("an item or reviewer without a score cannot take part")
 
     @classmethod
     def from_columns(

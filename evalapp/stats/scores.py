@@ -1,14 +1,236 @@
-"""Candidate scores and their intervals."""
-from collections.abc import Sequence
-from evalapp.measure import Measure
-from evalapp.stats.ratings import Ratings
+"""Candidate scores, low scores, distributions and reviewer offsets, with their intervals."""
 
-def candidate_score(ratings: Ratings, *, interval: str = "crossed", level: float = 0.95) -> Measure:
-    """Mean of item means; interval "crossed" (items and reviewers) or "items" ("for this panel")."""
-    raise NotImplementedError
+import math
+from collections.abc import Hashable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.components import variance_components
+from evalapp.stats.proportions import wilson_interval
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.resampling import Array, Interval, require_level
+
+IntervalKind = Literal["crossed", "items"]
+
+FOR_THIS_PANEL = "for this panel"
+
+
+def candidate_score(
+    ratings: Ratings,
+    *,
+    interval: IntervalKind = "crossed",
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Measure:
+    """Mean over items of the item means, so that items weigh the same whatever the overlap.
+
+    ``interval="crossed"`` speaks of new items rated by new reviewers: Student's t on the
+    item, reviewer and rest variances, degrees of freedom by Satterthwaite (1946).
+    ``interval="items"`` speaks of new items rated by these same reviewers and carries the note
+    "for this panel". ``bounds`` are the ends of the scale, at which the interval is cut.
+    ``n`` counts items. Undefined without scores; no interval with one item, one reviewer
+    (crossed) or no variation.
+    """
+    require_level(level)
+    if interval not in ("crossed", "items"):
+        raise ValueError(f'the interval is "crossed" or "items", not "{interval}"')
+    name = signature("candidate-score", interval=interval, level=level)
+    if not len(ratings):
+        return Measure.undefined(_no_scores(ratings), signature=name)
+    value = float(ratings.item_means().mean())
+    found = (crossed_interval if interval == "crossed" else _item_interval)(ratings, level=level)
+    low, high = _cut(found, bounds)
+    return Measure(
+        value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name
+    )
+
+
+class Spread(NamedTuple):
+    """Standard error of a candidate score and its degrees of freedom."""
+
+    error: float
+    degrees: float
+
+
+def crossed_interval(ratings: Ratings, *, level: float) -> Interval:
+    """Interval of the mean of item means over new items and new reviewers."""
+    spread = crossed_spread(ratings)
+    if isinstance(spread, str):
+        return Interval(None, None, f"no interval: {spread}")
+    centre = float(ratings.item_means().mean())
+    reach = student_quantile(level, spread.degrees) * spread.error
+    return Interval(centre - reach, centre + reach)
+
+
+def crossed_spread(ratings: Ratings) -> Spread | str:
+    """Standard error over new items and new reviewers, or why there is none.
+
+    The score is a weighted sum of ratings; its variance adds the item, reviewer and rest
+    variances times their squared weights. For a full table this is
+    (MS items + MS reviewers - MS rest) / N with Satterthwaite's degrees of freedom.
+    """
+    if len(ratings.items) < 2:
+        return "one item"
+    if len(ratings.reviewers) < 2:
+        return "one reviewer"
+    if np.ptp(ratings.score) == 0:
+        return "no variation"
+    parts = variance_components(ratings)
+    weight = 1 / (len(ratings.items) * ratings.per_item[ratings.item])
+    rest = max(parts.rest, 0.0) * float((weight**2).sum())
+    item_weights = np.bincount(ratings.item, weights=weight)
+    reviewer_weights = np.bincount(ratings.reviewer, weights=weight)
+    item = max(parts.item, 0.0) * float((item_weights**2).sum()) + rest
+    reviewer = max(parts.reviewer, 0.0) * float((reviewer_weights**2).sum()) + rest
+    variance = item + reviewer - rest
+    if variance <= 0:
+        return "no variation"
+    rest_degrees = max(len(ratings) - len(ratings.items) - len(ratings.reviewers) + 1, 1)
+    # Reviewers of unequal load count as fewer: the number of equal ones with the same weights.
+    effective_reviewers = float(reviewer_weights.sum() ** 2 / (reviewer_weights**2).sum())
+    wobble = (
+        item**2 / (len(ratings.items) - 1)
+        + reviewer**2 / max(effective_reviewers - 1, 0.1)
+        + rest**2 / rest_degrees
+    )
+    return Spread(math.sqrt(variance), max(variance**2 / wobble, 1.0))
+
+
+def _item_interval(ratings: Ratings, *, level: float) -> Interval:
+    means = ratings.item_means()
+    if means.size < 2:
+        return Interval(None, None, "no interval: one item")
+    if np.ptp(means) == 0:
+        return Interval(None, None, "no interval: no variation")
+    error = float(means.std(ddof=1)) / math.sqrt(means.size)
+    reach = student_quantile(level, means.size - 1) * error
+    centre = float(means.mean())
+    return Interval(centre - reach, centre + reach, FOR_THIS_PANEL)
+
+
+def student_quantile(level: float, degrees: float) -> float:
+    """The t beyond which lies half of 1 - level."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.5 + level / 2))
+
+
+def _cut(interval: Interval, bounds: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    if interval.low is None or interval.high is None or bounds is None:
+        return interval.low, interval.high
+    return max(interval.low, bounds[0]), min(interval.high, bounds[1])
+
+
+def _no_scores(ratings: Ratings) -> str:
+    return "every answer is N/A" if ratings.not_applicable else "no scores"
+
 
 def share_of_low_scores(ratings: Ratings, *, at_most: float = 2.0, level: float = 0.95) -> Measure:
-    raise NotImplementedError
+    """Mean over items of the share of scores ≤ ``at_most``.
+
+    The interval is Wilson's at the effective number of independent scores: what a simple sample
+    of that size would give for the crossed standard error (Korn and Graubard 1998). When all
+    scores lie on one side the effective number is the number of items. ``n`` counts items.
+    """
+    require_level(level)
+    name = signature("share-of-low-scores", at_most=at_most, level=level)
+    if not len(ratings):
+        return Measure.undefined(_no_scores(ratings), signature=name)
+    low_scores = ratings.with_scores((ratings.score <= at_most).astype(np.float64))
+    share = float(low_scores.item_means().mean())
+    effective = _effective_scores(low_scores, share, level)
+    low, high = wilson_interval(share * effective, effective, level=level)
+    return Measure(
+        value=share, n=len(ratings.items), low=low, high=high, signature=name,
+        note=FOR_THIS_PANEL if len(ratings.reviewers) < 2 else "",
+    )  # fmt: skip
+
+
+def _effective_scores(low_scores: Ratings, share: float, level: float) -> float:
+    spread = crossed_spread(low_scores)
+    if isinstance(spread, str):
+        return float(len(low_scores.items))
+    ratio = student_quantile(level, 1e9) / student_quantile(level, spread.degrees)
+    effective = share * (1 - share) / spread.error**2 * ratio**2
+    return min(max(effective, 1.0), float(len(low_scores)))
+
 
 def distribution(ratings: Ratings, *, levels: Sequence[float]) -> dict[float, int]:
-    raise NotImplementedError
+    """How many scores fall on each level of the scale, every level named.
+
+    Raises ValueError for a score that is no level, so that nothing is dropped unseen.
+    """
+    counts = dict.fromkeys(levels, 0)
+    values, times = np.unique(ratings.score, return_counts=True)
+    for value, count in zip(values.tolist(), times.tolist(), strict=True):
+        if value not in counts:
+            raise ValueError(f"a score of {value:g} is not among the levels {list(levels)}")
+        counts[value] = count
+    return counts
+
+
+def reviewer_offsets(ratings: Ratings, *, level: float = 0.95) -> dict[Hashable, Measure]:
+    """How far above (+) or below (-) the others each reviewer scores, on shared items only.
+
+    Mean over the reviewer's shared items of own score minus the mean of the others' scores
+    there; the interval is Student's t over those items. ``n`` counts shared items. A reviewer
+    who shares no item is undefined; in a design that falls into groups without a common
+    item the note says that offsets compare within a group only.
+    """
+    require_level(level)
+    name = signature("reviewer-offset", level=level)
+    item_sums = np.bincount(ratings.item, weights=ratings.score, minlength=len(ratings.items))
+    counts = ratings.per_item
+    split = len(connected_groups(ratings)) > 1
+    offsets: dict[Hashable, Measure] = {}
+    for code, label in enumerate(ratings.reviewers):
+        mine = ratings.reviewer == code
+        items, position = np.unique(ratings.item[mine], return_inverse=True)
+        own_count = np.bincount(position)
+        own_sum = np.bincount(position, weights=ratings.score[mine])
+        others = counts[items] - own_count
+        shared = others > 0
+        gaps = own_sum[shared] / own_count[shared]
+        gaps -= (item_sums[items][shared] - own_sum[shared]) / others[shared]
+        offsets[label] = _offset(gaps, split=split, level=level, name=name)
+    return offsets
+
+
+def _offset(gaps: Array, *, split: bool, level: float, name: str) -> Measure:
+    if not gaps.size:
+        return Measure.undefined("shares no item with another reviewer", signature=name)
+    label = "compares within a group only: the reviewers fall into groups without a common item"
+    low = high = None
+    note = label if split else ""
+    if gaps.size < 2 or np.ptp(gaps) == 0:
+        cause = "one shared item" if gaps.size < 2 else "no variation"
+        note = "; ".join(part for part in (note, f"no interval: {cause}") if part)
+    else:
+        error = float(gaps.std(ddof=1)) / math.sqrt(gaps.size)
+        reach = student_quantile(level, gaps.size - 1) * error
+        low, high = float(gaps.mean()) - reach, float(gaps.mean()) + reach
+    return Measure(
+        value=float(gaps.mean()), n=int(gaps.size), low=low, high=high, note=note, signature=name
+    )
+
+
+def connected_groups(ratings: Ratings) -> list[set[Hashable]]:
+    """Reviewers in groups linked by common items; one group means all can be compared.
+
+    Largest group first.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(ratings):
+        return []
+    items, reviewers = len(ratings.items), len(ratings.reviewers)
+    edges = (np.ones(len(ratings)), (ratings.item, ratings.reviewer + items))
+    graph = coo_array(edges, shape=(items + reviewers, items + reviewers))
+    count, group_of = connected_components(graph, directed=False)
+    groups: list[set[Hashable]] = [set() for _ in range(count)]
+    for label, group in zip(ratings.reviewers, group_of[items:].tolist(), strict=True):
+        groups[group].add(label)
+    return sorted((group for group in groups if group), key=len, reverse=True)

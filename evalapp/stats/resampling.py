@@ -1,0 +1,83 @@
+"""Bootstrap replicates as weights, so that a statistic of all replicates is array arithmetic."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+#: A statistic of many replicates at once: weights (replicates × units) to one value each, NaN
+#: where a replicate leaves it undefined.
+WeightedStatistic = Callable[[Array], Array]
+
+DEFAULT_REPLICATES = 2000
+CELLS_PER_CHUNK = 1_000_000
+MOST_UNDEFINED = 0.05
+
+
+class Interval(NamedTuple):
+    """Both ends, or both None and the reason in ``note``."""
+
+    low: float | None
+    high: float | None
+    note: str = ""
+
+
+def unit_weights(units: int, *, replicates: int, seed: int) -> Iterator[Array]:
+    """How often each of ``units`` is drawn in each replicate, in chunks of bounded memory.
+
+    Each row of a chunk sums to ``units``. The draws depend on the seed and on ``units`` alone.
+    """
+    generator = np.random.default_rng(seed)
+    rows = max(1, min(replicates, CELLS_PER_CHUNK // max(units, 1)))
+    for start in range(0, replicates, rows):
+        size = min(rows, replicates - start)
+        drawn = generator.integers(units, size=(size, units))
+        drawn += np.arange(size)[:, None] * units
+        counts = np.bincount(drawn.ravel(), minlength=size * units)
+        yield counts.reshape(size, units).astype(np.float64)
+
+
+def pattern_weights(multiplicity: Array, *, replicates: int, seed: int) -> Iterator[Array]:
+    """The same for units that fall into few kinds: how often each kind is drawn.
+
+    Drawing units and counting their kinds is a multinomial draw over the kinds, so 20,000 items
+    with 126 kinds of score sets cost 126 numbers a replicate.
+    """
+    units = int(multiplicity.sum())
+    if multiplicity.size == units:
+        yield from unit_weights(units, replicates=replicates, seed=seed)
+        return
+    generator = np.random.default_rng(seed)
+    rows = max(1, min(replicates, CELLS_PER_CHUNK // multiplicity.size))
+    for start in range(0, replicates, rows):
+        size = min(rows, replicates - start)
+        yield generator.multinomial(units, multiplicity / units, size=size).astype(np.float64)
+
+
+def bootstrap(statistic: WeightedStatistic, weights: Iterator[Array], *, level: float) -> Interval:
+    """Percentile interval of ``statistic`` over the replicates in ``weights``."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.concatenate([statistic(chunk) for chunk in weights])
+    return percentile_interval(values, level=level)
+
+
+def percentile_interval(values: Array, *, level: float) -> Interval:
+    """Quantiles of the defined replicates; no interval when more than 5% are undefined."""
+    finite = values[np.isfinite(values)]
+    if finite.size < (1 - MOST_UNDEFINED) * values.size:
+        lost = 100 * (1 - finite.size / max(values.size, 1))
+        return Interval(None, None, f"no interval: undefined in {lost:.0f}% of the resamples")
+    tail = (1 - level) / 2
+    low, high = np.quantile(finite, [tail, 1 - tail])
+    if low == high:
+        return Interval(None, None, "no interval: every resample gives the same value")
+    return Interval(float(low), float(high))
+
+
+def require_level(level: float) -> None:
+    """Refuse a confidence level outside (0, 1), such as 95 for 95%."""
+    if not 0 < level < 1:
+        raise ValueError(f"the confidence level is {level}; give a share such as 0.95")
