@@ -1,0 +1,76 @@
+"""How a view is opened: signed in, member of the project, and with the permission it names."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+
+from evalapp.accounts.models import Membership, Project, User
+from evalapp.accounts.permissions import Permission, allows
+from evalapp.core.errors import MissingError, NotAllowedError
+from evalapp.core.http import answers_problems
+
+P = ParamSpec("P")
+
+
+class MemberRequest(HttpRequest):
+    """The request a project view gets: ``user``, ``project`` and ``membership`` are there."""
+
+    user: User  # type: ignore[assignment]
+    project: Project
+    membership: Membership
+
+
+def membership_for(user: Any, slug: str, permission: Permission) -> Membership:
+    """The person's membership, or MissingError (not a member: existence is not confirmed), or
+    NotAllowedError (a member without the permission)."""
+    membership = (
+        Membership.objects.select_related("project", "user").filter(user=user.pk, project__slug=slug).first()
+    )
+    if membership is None:
+        raise MissingError("There is no such project, or you are not a member of it.")
+    if not allows(membership.role, permission):
+        raise NotAllowedError(
+            f"Your role here is {membership.get_role_display().lower()}; it may not {permission.value}. "
+            "Ask an owner or a manager of the project."
+        )
+    return membership
+
+
+def project_view(
+    permission: Permission, *, post: Permission | None = None
+) -> Callable[
+    [Callable[Concatenate[MemberRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]
+]:
+    """Decorate a view whose route has ``slug``. ``post`` is the permission that a write needs.
+
+    The view gets a MemberRequest and no ``slug``. Foreign projects are 404, a lacking role is 403.
+    """
+
+    def decorate(
+        view: Callable[Concatenate[MemberRequest, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def wrapped(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
+            needed = permission if request.method in ("GET", "HEAD") else (post or permission)
+            membership = membership_for(request.user, slug, needed)
+            member_request = cast(MemberRequest, request)
+            member_request.membership = membership
+            member_request.project = membership.project
+            return cast(Callable[..., HttpResponse], view)(member_request, *args, **kwargs)
+
+        opened = login_required(answers_problems(wrapped))
+        opened.required_permission = permission  # type: ignore[attr-defined]
+        opened.post_permission = post or permission  # type: ignore[attr-defined]
+        return cast(Callable[Concatenate[HttpRequest, P], HttpResponse], opened)
+
+    return decorate
+
+
+def signed_in_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a view that any signed-in person may open; it shows only what is theirs."""
+    opened = login_required(answers_problems(view))
+    opened.required_permission = None  # type: ignore[attr-defined]
+    return opened

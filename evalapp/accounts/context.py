@@ -1,0 +1,23 @@
+from typing import Any
+
+from django.http import HttpRequest
+
+from evalapp.accounts.permissions import PERMISSIONS
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """What every page's frame needs: the project, the role's permissions, the person's projects.
+
+    ``may`` holds the permissions' names ("EDIT_DATA") for templates: ``{% if "EDIT_DATA" in may %}``.
+    The list of projects is a lazy query, so pages that do not show it do not pay for it.
+    """
+    project = getattr(request, "project", None)
+    membership = getattr(request, "membership", None)
+    user = getattr(request, "user", None)
+    names = {permission.name for permission in PERMISSIONS.get(membership.role, ())} if membership else set()
+    memberships = (
+        user.memberships.select_related("project").order_by("project__name")
+        if user is not None and user.is_authenticated
+        else ()
+    )
+    return {"project": project, "membership": membership, "may": names, "my_memberships": memberships}

@@ -1,0 +1,68 @@
+"""Who may do what: one table. Views, API and templates ask it; tests enumerate it."""
+
+from enum import StrEnum
+
+from evalapp.accounts.models import Role
+
+
+class Permission(StrEnum):
+    VIEW_HOME = "view the project"
+    REVIEW = "review"
+    VIEW_DATA = "view data"
+    EDIT_DATA = "import and change data"
+    VIEW_RUBRICS = "view rubrics"
+    EDIT_RUBRICS = "write rubrics"
+    VIEW_MODELS = "view models"
+    EDIT_MODELS = "register models"
+    VIEW_RUNS = "view runs"
+    START_RUNS = "start and cancel runs"
+    VIEW_CAMPAIGNS = "view campaigns"
+    EDIT_CAMPAIGNS = "design and run campaigns"
+    VIEW_ANALYSIS = "view comparisons and cases"
+    VIEW_EXPORTS = "view exports"
+    EDIT_EXPORTS = "export feedback"
+    DECIDE_EXPORT_ROWS = "accept corrections"
+    DECIDE = "decide on a cycle"
+    MANAGE_MEMBERS = "manage members"
+    VIEW_AUDIT = "view the audit"
+    DELETE_PROJECT = "delete the project"
+
+
+_REVIEWER = frozenset({Permission.REVIEW})
+_ENGINEER = frozenset(
+    {
+        Permission.VIEW_HOME,
+        Permission.REVIEW,
+        Permission.VIEW_DATA,
+        Permission.EDIT_DATA,
+        Permission.VIEW_RUBRICS,
+        Permission.VIEW_MODELS,
+        Permission.EDIT_MODELS,
+        Permission.VIEW_RUNS,
+        Permission.START_RUNS,
+        Permission.VIEW_CAMPAIGNS,
+        Permission.VIEW_ANALYSIS,
+        Permission.VIEW_EXPORTS,
+        Permission.EDIT_EXPORTS,
+        Permission.DECIDE_EXPORT_ROWS,
+    }
+)
+_MANAGER = _ENGINEER | {
+    Permission.EDIT_RUBRICS,
+    Permission.EDIT_CAMPAIGNS,
+    Permission.DECIDE,
+    Permission.MANAGE_MEMBERS,
+    Permission.VIEW_AUDIT,
+}
+_OWNER = _MANAGER | {Permission.DELETE_PROJECT}
+
+PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.OWNER: frozenset(_OWNER),
+    Role.MANAGER: frozenset(_MANAGER),
+    Role.ENGINEER: _ENGINEER,
+    Role.REVIEWER: _REVIEWER,
+}
+
+
+def allows(role: str, permission: Permission) -> bool:
+    return permission in PERMISSIONS.get(role, frozenset())

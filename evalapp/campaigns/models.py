@@ -1,0 +1,184 @@
+import uuid
+
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.models import BaseModel
+from evalapp.datasets.models import DatasetVersion, Example, Split
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.models import RubricVersion
+from evalapp.runs.models import Output
+
+
+class CampaignState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    OPEN = "open", "Open"
+    PAUSED = "paused", "Paused"
+    CLOSED = "closed", "Closed"
+
+
+class Campaign(BaseModel):
+    """A review of candidates' outputs against one rubric version.
+
+    ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long a place is held
+    without activity. ``seed``: order of items and of outputs inside a place. ``invites_visitors``:
+    an open campaign of the demonstration, which never finishes the automatic part.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="campaigns")
+    name = models.CharField(max_length=120)
+    rubric_version = models.ForeignKey(RubricVersion, on_delete=models.PROTECT, related_name="campaigns")
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="campaigns")
+    split = models.CharField(max_length=10, choices=Split.choices)
+    instructions = models.TextField(blank=True)
+    state = models.CharField(max_length=8, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    overlap = models.PositiveSmallIntegerField(default=3)
+    lease_minutes = models.PositiveIntegerField(default=30)
+    shows_reference = models.BooleanField(default=False)
+    allows_corrections = models.BooleanField(default=True)
+    is_blind = models.BooleanField(default=True)
+    seed = models.BigIntegerField(default=42)
+    deadline = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    invites_visitors = models.BooleanField(default=False)
+    is_simulated = models.BooleanField(default=False)
+    is_recorded = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="campaign_name_in_project"),
+            models.CheckConstraint(condition=models.Q(overlap__gte=1), name="campaign_overlap"),
+            models.CheckConstraint(
+                condition=models.Q(state=CampaignState.DRAFT) | models.Q(opened_at__isnull=False),
+                name="campaign_open_has_date",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=CampaignState.CLOSED, closed_at__isnull=False)
+                | (~models.Q(state=CampaignState.CLOSED) & models.Q(closed_at__isnull=True)),
+                name="campaign_closed_has_date",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CampaignCandidate(BaseModel):
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="candidates")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="campaign_entries")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "model_version"], name="campaign_candidate_once"),
+            models.UniqueConstraint(fields=["campaign", "position"], name="campaign_candidate_position"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.model_version)
+
+
+class CampaignReviewer(BaseModel):
+    """Who may review. ``cursor`` is where this reviewer's walk through the seeded order stands."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    cursor = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "user"], name="campaign_reviewer_once")]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Item(BaseModel):
+    """An example with its candidates' outputs."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
+    example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="items")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "example"], name="item_example_once")]
+
+    def __str__(self) -> str:
+        return f"item {self.pk}"
+
+
+class ItemOutput(BaseModel):
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="outputs")
+    output = models.ForeignKey(Output, on_delete=models.PROTECT, related_name="item_outputs")
+    candidate = models.ForeignKey(CampaignCandidate, on_delete=models.PROTECT, related_name="outputs")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "candidate"], name="item_output_per_candidate"),
+            models.UniqueConstraint(fields=["item", "output"], name="item_output_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"output {self.output_id}"
+
+
+class PlaceState(models.TextChoices):
+    FREE = "free", "Free"
+    HELD = "held", "Held"
+    COMPLETE = "complete", "Complete"
+
+
+class Place(BaseModel):
+    """One reviewer's turn at an item: a row that exists from the launch, so the quota is exact.
+
+    ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which places
+    are handed out. ``outputs_total`` and ``reviews_done`` count this place's reviews.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="places")
+    number = models.PositiveSmallIntegerField()
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    rank = models.IntegerField()
+    state = models.CharField(max_length=8, choices=PlaceState.choices, default=PlaceState.FREE)
+    reviewer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    outputs_total = models.PositiveSmallIntegerField()
+    reviews_done = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "number"], name="place_number"),
+            models.UniqueConstraint(
+                fields=["item", "reviewer"],
+                condition=models.Q(reviewer__isnull=False),
+                name="place_one_per_reviewer_and_item",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=PlaceState.FREE, reviewer__isnull=True, lease_expires_at__isnull=True)
+                | models.Q(state=PlaceState.HELD, reviewer__isnull=False, lease_expires_at__isnull=False)
+                | models.Q(state=PlaceState.COMPLETE, reviewer__isnull=False, lease_expires_at__isnull=True),
+                name="place_state_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reviews_done__lte=models.F("outputs_total")), name="place_not_over"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["campaign", "rank"], name="place_free", condition=models.Q(state=PlaceState.FREE)
+            ),
+            models.Index(
+                fields=["campaign", "lease_expires_at"],
+                name="place_leased",
+                condition=models.Q(state=PlaceState.HELD),
+            ),
+            models.Index(
+                fields=["reviewer", "campaign"], name="place_mine", condition=models.Q(state=PlaceState.HELD)
+            ),
+            models.Index(fields=["campaign", "state"], name="place_progress"),
+        ]
+
+    def __str__(self) -> str:
+        return f"place {self.number} of item {self.item_id}"

@@ -1,0 +1,25 @@
+"""The Celery application. Sub-packages are not Django apps, so those with tasks are listed here."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalapp.settings")
+
+PACKAGES_WITH_TASKS = [
+    "evalapp.jobs",
+    "evalapp.datasets",
+    "evalapp.registry",
+    "evalapp.runs",
+    "evalapp.scoring",
+    "evalapp.campaigns",
+    "evalapp.exports",
+    "evalapp.demo",
+]
+
+app = Celery("evalapp")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(PACKAGES_WITH_TASKS)
+app.conf.beat_schedule = {
+    "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
+}

@@ -1,0 +1,52 @@
+"""What views of several packages need: problem answers, and the person behind a request."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from evalapp.core.errors import ProblemError
+
+
+class ServiceAwayError(ProblemError):
+    """The database or the broker is away; the caller may repeat the same request (503)."""
+
+    status = 503
+    code = "unavailable"
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """API routes and our scripts are answered in JSON, whatever goes wrong."""
+    return request.path.startswith("/api/") or request.headers.get("Accept", "").startswith("application/json")
+
+
+def problem_body(error: ProblemError) -> dict[str, Any]:
+    """The one shape of an error for machines: ``{error: {code, message, fields}}``."""
+    return {"error": {"code": error.code, "message": error.message, "fields": error.fields}}
+
+
+def problem_response(request: HttpRequest, error: ProblemError) -> HttpResponse:
+    """A problem as JSON for scripts, and as a page for people; never a stack trace."""
+    response: HttpResponse
+    if wants_json(request):
+        response = JsonResponse(problem_body(error), status=error.status)
+    else:
+        response = render(request, "problem.html", {"problem": error}, status=error.status)
+    if error.status == 503:
+        response["Retry-After"] = "2"
+    return response
+
+
+def answers_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Turn a ProblemError that a service raised into its answer."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except ProblemError as error:
+            return problem_response(request, error)
+
+    return wrapped

@@ -1,0 +1,70 @@
+import logging
+from collections.abc import Callable
+
+import redis.exceptions
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import get_template
+
+from evalapp.core.errors import TooLargeError
+from evalapp.core.http import problem_response, wants_json
+
+logger = logging.getLogger(__name__)
+
+AWAY = (OperationalError, InterfaceError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+AWAY_MESSAGE = (
+    "The database is away for a moment. Nothing you sent was stored or lost: send it again in a few seconds."
+)
+
+
+class ServiceUnavailableMiddleware:
+    """A lost database or cache answers 503 with Retry-After, never 500.
+
+    Outermost, and free of anything that needs a session or the database.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, AWAY):
+            return None
+        return unavailable(request, exception)
+
+
+def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    logger.warning("%s %s answered 503: %s", request.method, request.path, exception)
+    response: HttpResponse
+    if wants_json(request):
+        body = {"error": {"code": "unavailable", "message": AWAY_MESSAGE, "fields": {}}}
+        response = JsonResponse(body, status=503)
+    else:
+        # Rendered without the request: context processors would ask the database again.
+        response = HttpResponse(get_template("unavailable.html").render({"message": AWAY_MESSAGE}), status=503)
+    response["Retry-After"] = "2"
+    return response
+
+
+class RequestLimitsMiddleware:
+    """Refuse a body over the limit before anything reads it; import routes have a limit of their own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return HttpResponse("The address holds a NUL character; remove it.", status=400)
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            length = 0
+        is_upload = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
+        limit = settings.IMPORT_MAX_BYTES if is_upload else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if length > limit:
+            message = f"The request is {length:,} bytes; the limit here is {limit:,}. Send less at once."
+            return problem_response(request, TooLargeError(message))
+        return self.get_response(request)

@@ -1,0 +1,64 @@
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
+from evalapp.core.http import problem_response
+from evalapp.core.middleware import AWAY
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 when the database and the cache answer, else 503 naming which does not."""
+    parts = {"database": True, "cache": True}
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except AWAY:
+        parts["database"] = False
+    try:
+        cache.get("healthz")
+    except AWAY:
+        parts["cache"] = False
+    healthy = all(parts.values())
+    response = JsonResponse({"healthy": healthy, **parts}, status=200 if healthy else 503)
+    if not healthy:
+        response["Retry-After"] = "2"
+    return response
+
+
+class SessionLostError(ProblemError):
+    """The form came from another or an ended session (403)."""
+
+    status = 403
+    code = "session_lost"
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    message = (
+        "This form belongs to a session that has ended or to another sign-in. "
+        "Open the page again, sign in if asked, and send it once more; what you typed is kept in your browser."
+    )
+    return problem_response(request, SessionLostError(message))
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+
+
+    return problem_response(request, MissingError("There is nothing at this address, or it is not yours to see."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+
+
+    return problem_response(request, NotAllowedError("Your role in this project does not allow this."))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+
+
+    return problem_response(request, InvalidError("The request could not be read. Go back, reload and try again."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return render(request, "unavailable.html", {"message": "Something broke on our side; the log has it."}, status=500)

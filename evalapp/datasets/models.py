@@ -1,0 +1,104 @@
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.models import BaseModel
+from evalapp.jobs.models import Job
+
+
+class Dataset(BaseModel):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="datasets")
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="dataset_name_in_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Split(models.TextChoices):
+    TRAIN = "train", "Training"
+    VALIDATION = "validation", "Validation"
+    TEST = "test", "Test (sealed)"
+    FEEDBACK = "feedback", "Feedback"
+
+
+class VersionState(models.TextChoices):
+    IMPORTING = "importing", "Importing"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+
+
+class DatasetVersion(BaseModel):
+    """Immutable once ready. ``content_hash`` covers every row in order; ``counts`` is rows per split."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.IMPORTING)
+    content_hash = models.CharField(max_length=64, blank=True)
+    counts = models.JSONField(default=dict)
+    skipped_rows = models.PositiveIntegerField(default=0)
+    note = models.TextField(blank=True)
+    source = models.CharField(max_length=200, blank=True)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # Made, wholly or in part, from reviews of simulated reviewers.
+    is_simulated = models.BooleanField(default=False)
+    is_recorded = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="dataset_version_number"),
+            models.CheckConstraint(
+                condition=~models.Q(state=VersionState.READY) | ~models.Q(content_hash=""),
+                name="dataset_version_ready_has_hash",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset.name} v{self.number}"
+
+
+class Example(models.Model):
+    """One row: prompt messages, references, facts. ``row_number`` counts from 1 in the version.
+
+    ``messages``: [{"role": "system"|"user"|"assistant", "content": str}], ending with a user turn.
+    ``references``: list of accepted answers (may be empty). ``metadata``: flat mapping of fields.
+    ``prompt_hash``: SHA-256 of the canonical JSON of ``messages``; the same prompt has the same hash
+    in every version. ``provenance``: where a row made from feedback came from (ids and labels).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="examples")
+    row_number = models.PositiveIntegerField()
+    split = models.CharField(max_length=10, choices=Split.choices)
+    messages = models.JSONField()
+    references = models.JSONField(default=list)
+    label = models.CharField(max_length=200, blank=True)
+    context = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict)
+    group_key = models.CharField(max_length=200, blank=True)
+    prompt_hash = models.CharField(max_length=64)
+    content_hash = models.CharField(max_length=64)
+    provenance = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "row_number"], name="example_row_number"),
+            models.CheckConstraint(condition=models.Q(split__in=Split.values), name="example_known_split"),
+        ]
+        indexes = [
+            models.Index(fields=["version", "split", "row_number"], name="example_split_order"),
+            models.Index(fields=["prompt_hash"], name="example_prompt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"row {self.row_number}"
+
+    @property
+    def prompt_text(self) -> str:
+        """The last user turn, which is what a person reads first."""
+        return str(self.messages[-1]["content"]) if self.messages else ""

@@ -1,0 +1,93 @@
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.core.models import BaseModel
+from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.jobs.models import Job
+from evalapp.reviews.models import Review
+from evalapp.runs.models import Output
+
+
+class ExportState(models.TextChoices):
+    TRAY = "tray", "Tray"
+    WRITING = "writing", "Writing"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class Export(BaseModel):
+    """Feedback on its way into files and a new dataset version. While it is a tray, rows are
+    accepted, edited or rejected; once done it does not change. ``files`` lists name, rows, SHA-256."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="exports")
+    name = models.CharField(max_length=120)
+    state = models.CharField(max_length=8, choices=ExportState.choices, default=ExportState.TRAY)
+    settings = models.JSONField(default=dict)
+    files = models.JSONField(default=list)
+    dataset_version = models.ForeignKey(
+        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="exports"
+    )
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    is_simulated = models.BooleanField(default=False)
+    is_recorded = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RowKind(models.TextChoices):
+    SFT = "sft", "Training answer"
+    PREFERENCE = "preference", "Preference pair"
+
+
+class RowDecision(models.TextChoices):
+    PENDING = "pending", "To decide"
+    ACCEPTED = "accepted", "Accepted"
+    EDITED = "edited", "Accepted with edits"
+    REJECTED = "rejected", "Rejected"
+
+
+class ExportRow(BaseModel):
+    """A row of the tray, in or out with its reason.
+
+    ``chosen_text`` is the correction (or a well-rated output); ``rejected_output`` the output it
+    corrects. ``review`` is the correction's, so that a rating leads to the adapter it trained.
+    """
+
+    export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="rows")
+    kind = models.CharField(max_length=10, choices=RowKind.choices)
+    example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="+")
+    review = models.ForeignKey(Review, null=True, blank=True, on_delete=models.PROTECT, related_name="export_rows")
+    chosen_output = models.ForeignKey(
+        Output, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    rejected_output = models.ForeignKey(
+        Output, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    chosen_text = models.TextField()
+    edited_text = models.TextField(blank=True)
+    is_included = models.BooleanField()
+    reason = models.CharField(max_length=200)
+    decision = models.CharField(max_length=10, choices=RowDecision.choices, default=RowDecision.PENDING)
+    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    training_example = models.ForeignKey(
+        Example, null=True, blank=True, on_delete=models.SET_NULL, related_name="export_rows"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(decision=RowDecision.PENDING, decided_at__isnull=True)
+                | (~models.Q(decision=RowDecision.PENDING) & models.Q(decided_at__isnull=False)),
+                name="export_row_decision_has_date",
+            )
+        ]
+        indexes = [models.Index(fields=["export", "id"], name="export_row_order")]
+
+    def __str__(self) -> str:
+        return self.chosen_text[:60]

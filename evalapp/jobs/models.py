@@ -1,0 +1,96 @@
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.models import BaseModel
+
+
+class JobState(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    STARTING = "starting", "Starting"
+    RUNNING = "running", "Running"
+    CANCELLING = "cancelling", "Cancelling"
+    PAUSED = "paused", "Paused"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    DEAD = "dead", "Dead"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+ACTIVE_STATES = [JobState.STARTING, JobState.RUNNING, JobState.CANCELLING]
+FINAL_STATES = [JobState.SUCCEEDED, JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
+
+
+class Job(BaseModel):
+    """Any long work. The row is the job; a Celery message only rings the bell.
+
+    ``task`` is the registered Celery task that carries it out; ``attempt`` fences every write of a
+    worker that lost its lease. ``lost_attempts`` counts leases that expired.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
+    task = models.CharField(max_length=120)
+    title = models.CharField(max_length=200)
+    queue = models.CharField(max_length=20, default="default")
+    state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.QUEUED)
+    params = models.JSONField(default=dict)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    attempt = models.PositiveIntegerField(default=0)
+    lost_attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    stage = models.CharField(max_length=120, blank=True)
+    progress_done = models.BigIntegerField(default=0)
+    progress_total = models.BigIntegerField(null=True, blank=True)
+    eta_seconds = models.FloatField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    result = models.JSONField(default=dict)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    process_id = models.IntegerField(null=True, blank=True)
+    process_started = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=JobState.values), name="job_known_state"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=ACTIVE_STATES, lease_expires_at__isnull=False)
+                | ~models.Q(state__in=ACTIVE_STATES),
+                name="job_active_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=FINAL_STATES, finished_at__isnull=False)
+                | (~models.Q(state__in=FINAL_STATES) & models.Q(finished_at__isnull=True)),
+                name="job_final_has_end",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["queue", "id"], name="job_waiting", condition=models.Q(state=JobState.QUEUED)
+            ),
+            models.Index(
+                fields=["lease_expires_at"], name="job_leased", condition=models.Q(state__in=ACTIVE_STATES)
+            ),
+            models.Index(fields=["project", "-id"], name="job_project_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class JobEvent(models.Model):
+    """A line of a job's log, in the order it happened."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(auto_now_add=True)
+    attempt = models.PositiveIntegerField(default=0)
+    level = models.CharField(max_length=8, default="info")
+    text = models.TextField()
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["job", "id"], name="job_event_order")]
+
+    def __str__(self) -> str:
+        return self.text

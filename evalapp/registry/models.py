@@ -1,0 +1,76 @@
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.models import BaseModel
+from evalapp.jobs.models import Job
+
+
+class Model(BaseModel):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="models")
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="model_name_in_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelKind(models.TextChoices):
+    BASE = "base", "Base"
+    PROMPT = "prompt", "Prompt"
+    LORA = "lora", "LoRA"
+    IMPORTED = "imported", "Imported answers"
+
+
+class ModelAlias(models.TextChoices):
+    CHAMPION = "champion", "Champion"
+    CHALLENGER = "challenger", "Challenger"
+
+
+class ModelVersion(BaseModel):
+    """A candidate: base weights, a prompt over a base, an adapter of a base, or answers made elsewhere.
+
+    ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for an
+    adapter. ``content_hash`` is the SHA-256 of the weights' manifest. ``parent`` is the adapter this
+    one was continued from. ``config`` holds adapter settings or the prompt template's parts.
+    """
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    label = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=ModelKind.choices)
+    base = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="derived")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="continued")
+    path = models.CharField(max_length=500, blank=True)
+    content_hash = models.CharField(max_length=64, blank=True)
+    size_bytes = models.BigIntegerField(null=True, blank=True)
+    system_prompt = models.TextField(blank=True)
+    prompt_template = models.TextField(blank=True)
+    config = models.JSONField(default=dict)
+    alias = models.CharField(max_length=12, choices=ModelAlias.choices, blank=True)
+    is_simulated = models.BooleanField(default=False)
+    is_recorded = models.BooleanField(default=False)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="model_version_number"),
+            models.UniqueConstraint(
+                fields=["project"], condition=models.Q(alias=ModelAlias.CHAMPION), name="one_champion_per_project"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind__in=[ModelKind.PROMPT, ModelKind.LORA]) | models.Q(base__isnull=False),
+                name="model_version_needs_base",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=ModelKind.values), name="model_version_known_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label

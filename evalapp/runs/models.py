@@ -1,0 +1,108 @@
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.models import BaseModel
+from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.jobs.models import Job
+from evalapp.registry.models import ModelVersion
+
+
+class RunKind(models.TextChoices):
+    TRAINING = "training", "Training"
+    GENERATION = "generation", "Generation"
+    IMPORT = "import", "Imported answers"
+
+
+class Run(BaseModel):
+    """A training, a generation, or an import of answers made elsewhere, on top of a job.
+
+    ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run directory. ``rows`` is {"in", "used", "truncated",
+    "dropped", "reasons"}. ``engine``, ``device`` and ``engine_reason`` are what the program said.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=10, choices=RunKind.choices)
+    name = models.CharField(max_length=120)
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="run")
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="runs")
+    splits = models.JSONField(default=list)
+    base = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    continued_from = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    produced = models.OneToOneField(
+        ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="trained_by"
+    )
+    spec = models.JSONField(default=dict)
+    rows = models.JSONField(default=dict)
+    result = models.JSONField(default=dict)
+    engine = models.CharField(max_length=40, blank=True)
+    device = models.CharField(max_length=80, blank=True)
+    engine_reason = models.TextField(blank=True)
+    is_simulated = models.BooleanField(default=False)
+    is_recorded = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="run_project_latest")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RunCandidate(BaseModel):
+    """A model version taking part in a generation; its key in the run directory is ``key``."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="candidates")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "model_version"], name="run_candidate_once"),
+            models.UniqueConstraint(fields=["run", "key"], name="run_candidate_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Output(models.Model):
+    """One generated or imported answer; exists once per run, example, candidate and sample."""
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="outputs")
+    example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="outputs")
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="outputs")
+    sample_index = models.PositiveSmallIntegerField(default=0)
+    text = models.TextField()
+    finish_reason = models.CharField(max_length=20, blank=True)
+    prompt_tokens = models.PositiveIntegerField(null=True)
+    completion_tokens = models.PositiveIntegerField(null=True)
+    seconds = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "example", "candidate", "sample_index"], name="output_exists_once"
+            )
+        ]
+        indexes = [models.Index(fields=["candidate", "example"], name="output_candidate_example")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class TrainingPoint(models.Model):
+    """One logged step of a training: loss, learning rate, gradient norm, tokens per second."""
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="points")
+    step = models.PositiveIntegerField()
+    values = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "step"], name="training_point_once")]
+
+    def __str__(self) -> str:
+        return f"step {self.step}"

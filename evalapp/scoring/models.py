@@ -1,0 +1,73 @@
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.models import BaseModel
+from evalapp.registry.models import ModelVersion
+from evalapp.runs.models import Output, Run
+
+
+class RuleCheck(BaseModel):
+    """A brand, safety or format rule, defined in the browser; ``params`` depend on ``kind``
+    (see evalapp.metrics for the kinds and their validation)."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="rule_checks")
+    name = models.CharField(max_length=80)
+    kind = models.CharField(max_length=30)
+    params = models.JSONField(default=dict)
+    position = models.PositiveSmallIntegerField(default=0)
+    is_active = models.BooleanField(default=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="rule_check_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MetricResult(models.Model):
+    """One metric of one output: a value, or why it is undefined. ``metric`` is a name such as
+    "rouge_l", or "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it)."""
+
+    id = models.BigAutoField(primary_key=True)
+    output = models.ForeignKey(Output, on_delete=models.CASCADE, related_name="metric_results")
+    metric = models.CharField(max_length=40)
+    signature = models.CharField(max_length=200)
+    value = models.FloatField(null=True)
+    reason = models.CharField(max_length=120, blank=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["output", "metric"], name="metric_result_once"),
+            models.CheckConstraint(
+                condition=models.Q(value__isnull=False, reason="")
+                | (models.Q(value__isnull=True) & ~models.Q(reason="")),
+                name="metric_value_or_reason",
+            ),
+        ]
+        indexes = [models.Index(fields=["metric", "value"], name="metric_by_value")]
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.value}"
+
+
+class CorpusMetric(BaseModel):
+    """A metric of a candidate over a whole run, computed from summed statistics (BLEU, chrF)."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="corpus_metrics")
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="corpus_metrics")
+    metric = models.CharField(max_length=40)
+    signature = models.CharField(max_length=200)
+    value = models.FloatField(null=True)
+    reason = models.CharField(max_length=120, blank=True)
+    n = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "candidate", "metric"], name="corpus_metric_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.value}"

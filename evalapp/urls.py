@@ -1,0 +1,13 @@
+from django.urls import include, path
+
+from evalapp.core.views import healthz
+
+handler400 = "evalapp.core.views.bad_request"
+handler403 = "evalapp.core.views.permission_denied"
+handler404 = "evalapp.core.views.not_found"
+handler500 = "evalapp.core.views.server_error"
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("accounts/", include("allauth.account.urls")),
+]
