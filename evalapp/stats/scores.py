@@ -80,22 +80,38 @@ def crossed_spread(ratings: Ratings) -> Spread | str:
     parts = variance_components(ratings)
     weight = 1 / (len(ratings.items) * ratings.per_item[ratings.item])
     rest = max(parts.rest, 0.0) * float((weight**2).sum())
-    item_weights = np.bincount(ratings.item, weights=weight)
-    reviewer_weights = np.bincount(ratings.reviewer, weights=weight)
-    item = max(parts.item, 0.0) * float((item_weights**2).sum()) + rest
-    reviewer = max(parts.reviewer, 0.0) * float((reviewer_weights**2).sum()) + rest
-    variance = item + reviewer - rest
+    terms: list[_Term] = []
+    if parts.item_apart or not parts.reviewer_apart:
+        item_weights = np.bincount(ratings.item, weights=weight)
+        terms.append(_term(parts.item, item_weights, rest))
+    if parts.reviewer_apart:
+        reviewer_weights = np.bincount(ratings.reviewer, weights=weight)
+        terms.append(_term(parts.reviewer, reviewer_weights, rest))
+    variance = sum(term.variance for term in terms)
+    wobble = sum(term.variance**2 / term.degrees for term in terms)
+    if len(terms) == 2:
+        # Both terms hold the rest; it counts once.
+        rest_degrees = max(len(ratings) - len(ratings.items) - len(ratings.reviewers) + 1, 1)
+        variance -= rest
+        wobble += rest**2 / rest_degrees
     if variance <= 0:
         return "no variation"
-    rest_degrees = max(len(ratings) - len(ratings.items) - len(ratings.reviewers) + 1, 1)
-    # Reviewers of unequal load count as fewer: the number of equal ones with the same weights.
-    effective_reviewers = float(reviewer_weights.sum() ** 2 / (reviewer_weights**2).sum())
-    wobble = (
-        item**2 / (len(ratings.items) - 1)
-        + reviewer**2 / max(effective_reviewers - 1, 0.1)
-        + rest**2 / rest_degrees
-    )
     return Spread(math.sqrt(variance), max(variance**2 / wobble, 1.0))
+
+
+class _Term(NamedTuple):
+    variance: float
+    degrees: float
+
+
+def _term(component: float, weights: Array, rest: float) -> _Term:
+    """One term of the score's variance with its degrees of freedom.
+
+    Units of unequal weight count as fewer: the number of equal ones with the same weights.
+    """
+    effective = float(weights.sum() ** 2 / (weights**2).sum())
+    variance = max(component, 0.0) * float((weights**2).sum()) + rest
+    return _Term(variance, max(effective - 1, 0.1))
 
 
 def _item_interval(ratings: Ratings, *, level: float) -> Interval:
