@@ -6,6 +6,7 @@ the product keeps everything under one folder, `EVALAPP_HOME`, and runs its own 
 Valkey there; both addresses then follow from the folder alone and hold no secret.
 """
 
+import functools
 import hashlib
 import os
 import secrets
@@ -31,6 +32,11 @@ VALKEY_SOCKET_NAME = "valkey.sock"
 # The kernel holds a socket's path in 108 bytes; PostgreSQL adds a ".lock" file beside it.
 LONGEST_SOCKET_PATH = 100
 SECRET_KEY_CHARACTERS = 64
+
+# Per process; a web process has four threads, a worker process one.
+POOL_SIZE = 8
+CONNECT_TIMEOUT_SECONDS = 5
+RECONNECT_SECONDS = 4
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -112,8 +118,8 @@ class Environment:
 
     @property
     def media_folder(self) -> Path:
-        """Uploaded files."""
-        return self.home / "media"
+        """Files people gave us."""
+        return self.home / "files"
 
     @property
     def artifact_folder(self) -> Path:
@@ -124,10 +130,6 @@ class Environment:
     def run_folder(self) -> Path:
         """The run directories, where web and model programs meet."""
         return self.home / "runs"
-
-    @property
-    def cache_folder(self) -> Path:
-        return self.home / "cache"
 
     @property
     def bundled_model_folder(self) -> Path:
@@ -151,6 +153,19 @@ class Environment:
         parts = urlsplit(self.redis_url)
         database = dict(parse_qsl(parts.query)).get("db", "0")
         return f"redis+socket://{parts.path}?virtual_host={database}"
+
+    def django_database(self) -> dict[str, Any]:
+        """`database_url` as the one entry of Django's DATABASES, pooled and health-checked."""
+        return database_settings(self.database_url)
+
+    def upload_folder(self) -> str:
+        """Where uploads larger than memory land while they arrive; made when missing."""
+        folder = self.home / "uploads"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _not_writable(folder, error) from error
+        return str(folder)
 
     def secret_key(self) -> str:
         """The key that signs sessions; made at the first start, readable by its owner alone.
@@ -176,6 +191,12 @@ class Environment:
             )
             raise EnvironmentProblem(message)
         return key
+
+
+@functools.cache
+def environment() -> Environment:
+    """The environment of this process, read once."""
+    return read_environment()
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -217,7 +238,8 @@ def socket_folder_for(home: Path) -> Path:
     if len(os.fsencode(inside / POSTGRES_SOCKET_NAME)) < LONGEST_SOCKET_PATH:
         return inside
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"evalapp-{os.getuid()}-{digest}"
+    # Not TMPDIR: every shell must find the same socket.
+    return Path("/tmp") / f"evalapp-{os.getuid()}-{digest}"  # noqa: S108
 
 
 def embedded_database_url(home: Path, sockets: Path, name: str = DATABASE_NAME) -> str:
@@ -236,8 +258,16 @@ def database_settings(url: str) -> dict[str, Any]:
     parameter is handed to libpq (`sslmode`, `passfile`, …).
     """
     parts = urlsplit(url)
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **dict(parse_qsl(parts.query))}
     host = options.pop("host", None) or parts.hostname or ""
+    options["pool"] = {
+        "min_size": 0,
+        "max_size": POOL_SIZE,
+        "timeout": CONNECT_TIMEOUT_SECONDS,
+        # The pool backs off while the server is away; giving up early means the first request
+        # after its return tries at once instead of sitting out a long pause.
+        "reconnect_timeout": RECONNECT_SECONDS,
+    }
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.removeprefix("/")),
@@ -245,6 +275,7 @@ def database_settings(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": str(parts.port or options.pop("port", "")),
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
 
@@ -361,8 +392,7 @@ def _create_private_file(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}. Set EVALAPP_HOME to a folder of yours."
-        raise EnvironmentProblem(message) from error
+        raise _not_writable(path, error) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -373,4 +403,10 @@ def _create_private_file(path: Path, text: str) -> None:
         except FileExistsError:
             return
     finally:
-        os.unlink(temporary)
+        Path(temporary).unlink()
+
+
+def _not_writable(path: Path, error: OSError) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"{path} cannot be written: {error.strerror}. Set EVALAPP_HOME to a folder of yours."
+    )

@@ -1,0 +1,132 @@
+"""Child processes that can be stopped in steps and never outlive their parent."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class StopStep:
+    """Send `signal`, then give the process `seconds` to end."""
+
+    signal: signal.Signals
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunAs:
+    """An unprivileged user, by number."""
+
+    user: int
+    group: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """How one child is run and how it is asked to stop."""
+
+    name: str
+    command: Sequence[str | Path]
+    stop: tuple[StopStep, ...]
+    # What the child gets when its parent dies without a word.
+    orphan_signal: signal.Signals = signal.SIGTERM
+    niceness: int = 0
+    variables: Mapping[str, str] | None = None
+    run_as: RunAs | None = None
+    folder: Path | None = None
+
+
+class Child:
+    """A started program, in a session of its own so that Ctrl-C reaches only its parent.
+
+    The parent must start it from its main thread: the kernel counts the death of the starting
+    thread as the death of the parent.
+    """
+
+    def __init__(self, program: Program, output: IO[bytes] | int) -> None:
+        self.program = program
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", str(_LAUNCHER)),
+                *(str(os.getpid()), str(int(program.orphan_signal)), str(program.niceness)),
+                *(str(word) for word in program.command),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=None if program.variables is None else {**os.environ, **program.variables},
+            cwd=program.folder,
+            user=program.run_as.user if program.run_as else None,
+            group=program.run_as.group if program.run_as else None,
+            extra_groups=[] if program.run_as else None,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; negative: the signal that ended it."""
+        return self.process.poll()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within the time."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Walk through the program's stop steps, then kill it and all it left in its group."""
+        for step in self.program.stop:
+            if self.exit_status is not None:
+                break
+            self._send(step.signal)
+            if self.wait(step.seconds):
+                break
+        if self.exit_status is None:
+            self._send(signal.SIGKILL)
+        self.kill_leftovers()
+        self.process.wait()
+
+    def kill_leftovers(self) -> None:
+        """End what the program left behind in its process group (a killed server's workers)."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _send(self, wanted: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(wanted)
+
+
+def wait_for_exit(pid: int, seconds: float) -> bool:
+    """Whether a process that is not our child ended within the time."""
+    deadline = time.monotonic() + seconds
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs under this number; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"

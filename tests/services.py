@@ -1,0 +1,64 @@
+"""A PostgreSQL and a Valkey of the test run's own, in a temporary folder of its own.
+
+Loaded by pytest before any plugin reads Django's settings (see `addopts` in pyproject.toml), so
+the addresses are in the environment by then. The process that starts the run owns the servers;
+processes that pytest-xdist adds inherit the addresses. Whatever ends the run, the servers end too.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from evalapp.embedded.postgres import PostgresServer
+from evalapp.embedded.valkey import ValkeyServer
+from evalapp.env import Environment, read_environment
+
+_MARK = "EVALAPP_TEST_SERVICES"
+
+
+def _choose_folder() -> Environment | None:
+    """Point this process and its children at a fresh home; None where an outer run did so."""
+    if _MARK in os.environ:
+        return None
+    # Directly under /tmp: a socket's path must be short.
+    home = Path(tempfile.mkdtemp(prefix="evalapp-tests-", dir="/tmp"))
+    # Nothing of the developer's own installation may reach a test, or be reached by one.
+    for name in [name for name in os.environ if name.startswith("EVALAPP_")]:
+        del os.environ[name]
+    environment = read_environment({"EVALAPP_HOME": str(home)})
+    os.environ.update(
+        {
+            _MARK: str(home),
+            "EVALAPP_HOME": str(home),
+            "DATABASE_URL": environment.database_url,
+            "REDIS_URL": environment.redis_url,
+        }
+    )
+    return environment
+
+
+_owned = _choose_folder()
+_servers: list[PostgresServer | ValkeyServer] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _owned is None or config.option.collectonly or config.option.help:
+        return
+    postgres = PostgresServer(_owned, durable=False)
+    valkey = ValkeyServer(_owned)
+    _servers.extend([postgres, valkey])
+    postgres.start()
+    postgres.grant_database_creation()
+    valkey.start()
+
+
+def pytest_unconfigure() -> None:
+    if _owned is None:
+        return
+    for server in reversed(_servers):
+        server.stop()
+    _servers.clear()
+    shutil.rmtree(_owned.home, ignore_errors=True)
