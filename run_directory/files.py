@@ -1,0 +1,84 @@
+"""Files that appear whole or not at all, and lines that survive a kill."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from run_directory.records import RecordError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in place: readers see the old content or the new, never a part, even after a power cut."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's own entries (new names, renames) durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make every file under the folder durable, before a rename makes it visible."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off what follows the last line feed: a line that a killed writer left unfinished."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                file.truncate(start + found + 1)
+                return
+            end = start
+        file.truncate(0)
+
+
+def data_lines(path: Path, *, expected_rows: int, expected_sha256: str | None) -> Iterator[tuple[str, bytes]]:
+    """The lines of data.jsonl with their place for error messages.
+
+    Raises RecordError when the file is missing, or is not the one that the spec speaks of.
+    """
+    name = path.name
+    if not path.is_file():
+        raise RecordError(f"{name}: the file is missing from the run directory")
+    if expected_sha256 is not None and (found := sha256_of(path)) != expected_sha256:
+        raise RecordError(f"{name}: its SHA-256 is {found}, the spec says {expected_sha256}; write it again")
+    number = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            yield f"{name} line {number}", line
+    if number != expected_rows:
+        raise RecordError(f"{name}: has {number} rows, the spec says {expected_rows}; write it again")

@@ -1,0 +1,81 @@
+"""The device that a program uses and the versions it runs with, for its report.
+
+torch is handed in, so that this package stays free of it.
+"""
+
+import os
+import platform
+import resource
+from importlib import metadata
+from typing import Any, Literal
+
+from run_directory.program import Refusal
+from run_directory.protocol import Device
+
+
+def chosen_device(
+    torch: Any,
+    *,
+    device: Literal["auto", "cpu", "cuda"],
+    dtype: Literal["auto", "bf16", "fp32"],
+    threads: int | None,
+) -> Device:
+    """The device for a spec's wishes, with the reason in words; sets torch's threads.
+
+    Raises Refusal when a GPU is demanded and there is none.
+    """
+    has_gpu = bool(torch.cuda.is_available())
+    if device == "cuda" and not has_gpu:
+        raise Refusal('spec.json asks for device "cuda", but torch sees no GPU here; use "auto" or "cpu"')
+    usable = len(os.sched_getaffinity(0))
+    count = min(threads or usable, usable)
+    torch.set_num_threads(count)
+    if has_gpu and device != "cpu":
+        chosen = "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        name, reason, kind = torch.cuda.get_device_name(0), "a GPU is here", "cuda"
+    else:
+        # Without these instructions bf16 is emulated, and slower than fp32.
+        chosen = "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
+        name, kind = _processor_name(), "cpu"
+        reason = "spec.json asks for the CPU" if has_gpu else "torch sees no GPU here"
+    return Device.from_dict(
+        {
+            "kind": kind,
+            "name": name,
+            "dtype": chosen if dtype == "auto" else dtype,
+            "threads": count,
+            "reason": reason,
+        }
+    )
+
+
+def peak_memory_bytes(torch: Any, device: Device) -> int:
+    """The most memory this process has held: allocated on a GPU, resident on the CPU."""
+    if device.kind == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    kilobytes = sum(
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return kilobytes * 1024
+
+
+def package_versions(*names: str) -> dict[str, str]:
+    """Installed versions by distribution name, absent ones left out, and Python's own."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,310 @@
+"""The life of a model program on a run directory: lock, events, stopping, and how it ends.
+
+Both programs run their work inside `run_program`, so a lock, a cancel or a crash means the same in
+training and in generation.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from run_directory.files import drop_torn_line, write_whole
+from run_directory.protocol import (
+    EVENTS_FILE,
+    LOCK_FILE,
+    LOG_FILE,
+    RESULT_FILE,
+    SPEC_FILE,
+    Event,
+    EventKind,
+    ExitCode,
+    Outcome,
+)
+from run_directory.records import Record, RecordError, parse_json
+from run_directory.weights import UnusableModelError
+
+GRACE_SECONDS = 30
+"""How long a program may take to save its work after its parent has gone."""
+
+_EXIT_CODES: dict[Outcome, ExitCode] = {
+    "succeeded": ExitCode.SUCCEEDED,
+    "failed": ExitCode.FAILED,
+    "cancelled": ExitCode.CANCELLED,
+    "abandoned": ExitCode.ABANDONED,
+    "crashed": ExitCode.CRASHED,
+}
+
+
+class Refusal(Exception):  # noqa: N818  # the word the messages use; it is no malfunction
+    """The input cannot be used; the message says what, where and how to mend it."""
+
+
+class Stopped(Exception):  # noqa: N818  # likewise
+    """The work was asked to stop, and is saved."""
+
+
+class Interruption:
+    """Whether to stop: set by SIGTERM or SIGINT (cancelled) or by the parent's end (abandoned)."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | None = None
+
+    def listen(self, parent_pipe: int | None) -> None:
+        """Install the signal handlers, and watch the pipe when there is one."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._ask("cancelled"))
+        if parent_pipe is not None:
+            threading.Thread(target=self._watch, args=(parent_pipe,), daemon=True).start()
+
+    def check(self) -> None:
+        """Raise Stopped when the program was asked to stop. Call it where nothing is half-done."""
+        if self.outcome is not None:
+            raise Stopped
+
+    def _ask(self, outcome: Outcome) -> None:
+        self.outcome = self.outcome or outcome
+
+    def _watch(self, pipe: int) -> None:
+        while os.read(pipe, 4096):
+            pass
+        self._ask("abandoned")
+        # The next attempt waits for the lock, so a step that takes for ever must not hold it.
+        threading.Event().wait(GRACE_SECONDS)
+        os._exit(ExitCode.ABANDONED)
+
+
+class Events:
+    """Appends to events.jsonl, and shows each sentence to whoever started the program by hand."""
+
+    def __init__(self, path: Path, console: int) -> None:
+        drop_torn_line(path)
+        self.past = (
+            [Event.from_json(line, where=path.name) for line in path.open("rb")] if path.exists() else []
+        )
+        """The events of earlier attempts."""
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._console = console
+
+    def write(
+        self,
+        kind: EventKind,
+        message: str,
+        *,
+        step: int | None = None,
+        total: int | None = None,
+        **fields: Any,
+    ) -> None:
+        """Append one event; `fields` are described at Event and in the programs' specs."""
+        time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        event = Event(kind=kind, time=time, message=message, step=step, total=total, fields=fields)
+        os.write(self._file, event.to_json().encode() + b"\n")
+        counted = f"{step}/{total}  " if total else ""
+        try:
+            os.write(self._console, f"{counted}{message}\n".encode())
+        except OSError:
+            # Whoever watched has closed the terminal; the file is the record.
+            self._console = os.open(os.devnull, os.O_WRONLY)
+
+    def last_fields(self, kind: EventKind, **matching: object) -> dict[str, Any] | None:
+        """Fields of the latest event of earlier attempts whose fields include `matching`."""
+        for event in reversed(self.past):
+            if event.kind == kind and all(
+                event.fields.get(name) == value for name, value in matching.items()
+            ):
+                return event.fields
+        return None
+
+
+class RunDirectory:
+    """What the work needs: the folder, the spec's bytes, the events and the wish to stop."""
+
+    def __init__(self, folder: Path, spec: bytes, events: Events, interruption: Interruption) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.spec_sha256 = hashlib.sha256(spec).hexdigest()
+        self.events = events
+        self.interruption = interruption
+
+
+class ResultType(Protocol):
+    """The programs' result records; see training.spec.TrainingResult."""
+
+    def __call__(
+        self, *, outcome: Outcome, exit_code: int, message: str, spec_sha256: str | None, report: Any
+    ) -> Record: ...
+
+
+class Program(Protocol):
+    """What differs between the programs."""
+
+    name: str
+    result_type: ResultType
+
+    def work(self, directory: RunDirectory) -> tuple[str, Record]:
+        """Do it all; returns the closing sentence and the report.
+
+        Raises Refusal or RecordError for unusable input, Stopped after saving.
+        """
+
+
+def parse_arguments(name: str, arguments: list[str]) -> argparse.Namespace:
+    """`run_dir` and `parent_pipe`; leaves the process with status 2 when they make no sense."""
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description="See docs/run-directory.md.")
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="folder with spec.json and data.jsonl")
+    parser.add_argument(
+        "--parent-pipe",
+        type=int,
+        metavar="FD",
+        help="readable file descriptor that the parent keeps open; when it closes, save and end",
+    )
+    parsed = parser.parse_args(arguments)
+    if not parsed.run_dir.is_dir():
+        parser.error(f"{parsed.run_dir} is not a folder")
+    return parsed
+
+
+def run_program(program: Program, arguments: list[str]) -> int:
+    """Run a program on a run directory; returns its exit code."""
+    parsed = parse_arguments(program.name, arguments)
+    folder = parsed.run_dir.resolve()
+    with _lock(folder) as locked:
+        if not locked:
+            sys.stderr.write(f"{folder} is locked: another program works in it. Nothing was changed.\n")
+            return ExitCode.LOCKED
+        interruption = Interruption()
+        interruption.listen(parsed.parent_pipe)
+        console = _redirect_output(folder / LOG_FILE)
+        return _run_locked(program, folder, interruption, console)
+
+
+def _run_locked(program: Program, folder: Path, interruption: Interruption, console: int) -> int:
+    spec_path = folder / SPEC_FILE
+    spec = spec_path.read_bytes() if spec_path.is_file() else None
+    spec_sha256 = hashlib.sha256(spec).hexdigest() if spec is not None else None
+    if _already_succeeded(folder, spec_sha256):
+        os.write(console, b"Finished before; nothing to do.\n")
+        return ExitCode.SUCCEEDED
+    (folder / RESULT_FILE).unlink(missing_ok=True)
+    report: Record | None = None
+    outcome: Outcome
+    try:
+        events = Events(folder / EVENTS_FILE, console)
+    except RecordError as error:
+        events, outcome, message = None, "failed", f"{error}. The run directory is damaged; start a new one."
+    else:
+        try:
+            message, report = _work(program, folder, spec, events, interruption)
+            outcome = "succeeded"
+        except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a sentence
+            outcome, message = _explained(error, interruption)
+    code = _EXIT_CODES[outcome]
+    result = program.result_type(
+        outcome=outcome, exit_code=int(code), message=message, spec_sha256=spec_sha256, report=report
+    )
+    write_whole(folder / RESULT_FILE, result.to_json().encode())
+    if events is not None:
+        events.write("finished", message, outcome=outcome, exit_code=int(code))
+    return code
+
+
+def _work(
+    program: Program, folder: Path, spec: bytes | None, events: Events, interruption: Interruption
+) -> tuple[str, Record]:
+    if spec is None:
+        raise Refusal(f"{SPEC_FILE}: the file is missing from the run directory")
+    directory = RunDirectory(folder, spec, events, interruption)
+    earlier = events.last_fields("started")
+    events.write(
+        "started",
+        f"The {program.name} program has started.",
+        program=program.name,
+        attempt=1 + sum(event.kind == "started" for event in events.past),
+        process_id=os.getpid(),
+        spec_sha256=directory.spec_sha256,
+    )
+    if earlier is not None and earlier.get("spec_sha256") != directory.spec_sha256:
+        raise Refusal(
+            f"{SPEC_FILE} was changed after the first start; make a new run directory for a new spec"
+        )
+    return program.work(directory)
+
+
+def _explained(error: BaseException, interruption: Interruption) -> tuple[Outcome, str]:
+    if interruption.outcome is not None:
+        # An engine may die of the same signal before the work notices the wish to stop.
+        if not isinstance(error, Stopped):
+            traceback.print_exception(error)
+        why = "on request" if interruption.outcome == "cancelled" else "because its parent ended"
+        return (
+            interruption.outcome,
+            f"Stopped {why}; the work so far is saved, and the same command continues it.",
+        )
+    traceback.print_exception(error)
+    if isinstance(error, Refusal | RecordError | UnusableModelError):
+        return "failed", str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (
+            "failed",
+            "The memory is not enough; use a smaller batch_size or max_length, or a smaller base model.",
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return "crashed", f"{error.strerror}: {error.filename}"
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return "crashed", f"Unexpected {type(error).__name__}: {first_line[:300]} ({LOG_FILE} has the details)"
+
+
+def _already_succeeded(folder: Path, spec_sha256: str | None) -> bool:
+    """A caller that died between this program's end and taking in the result simply starts it again."""
+    try:
+        result = (folder / RESULT_FILE).read_text()
+    except OSError:
+        return False
+    return spec_sha256 is not None and _says_succeeded(result, spec_sha256)
+
+
+def _says_succeeded(result: str, spec_sha256: str) -> bool:
+    try:
+        found = parse_json(result, where=RESULT_FILE)
+    except RecordError:
+        return False
+    return (
+        isinstance(found, dict)
+        and found.get("outcome") == "succeeded"
+        and found.get("spec_sha256") == spec_sha256
+    )
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[bool]:
+    with (folder / LOCK_FILE).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield True
+
+
+def _redirect_output(log: Path) -> int:
+    """Send both streams of this process and its children to the log; returns the old standard output."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    console = os.dup(1)
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    return console
