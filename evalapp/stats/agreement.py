@@ -49,7 +49,8 @@ class Patterns(NamedTuple):
     @property
     def scores(self) -> Array:
         """Number of scores of an item of each pattern."""
-        return self.counts.sum(axis=1)
+        scores: Array = self.counts.sum(axis=1)
+        return scores
 
 
 def score_patterns(ratings: Ratings, *, at_least: int = 2) -> Patterns:
@@ -117,9 +118,7 @@ def krippendorff_alpha(
     if scale not in SCALES:
         raise ValueError(f'the scale is one of {", ".join(SCALES)}, not "{scale}"')
     _refuse_repeats(ratings)
-    name = signature(
-        "krippendorff-alpha", scale=scale, bootstrap=replicates, seed=seed, level=level
-    )
+    name = signature("krippendorff-alpha", scale=scale, bootstrap=replicates, seed=seed, level=level)
     if reason := _cannot_agree(ratings):
         return Measure.undefined(reason, signature=name)
     patterns = score_patterns(ratings)
@@ -173,11 +172,12 @@ def _fixed_alpha(patterns: Patterns, scale: Scale) -> WeightedStatistic:
 def _distance(first: Array, second: Array, scale: Scale) -> Array:
     if scale == "nominal":
         return (first != second).astype(np.float64)
-    gap = (first - second) ** 2
+    gap: Array = (first - second) ** 2
     if scale == "interval":
         return gap
     both = (first + second) ** 2
-    return np.divide(gap, both, out=np.zeros_like(gap), where=both > 0)
+    share: Array = np.divide(gap, both, out=np.zeros_like(gap), where=both > 0)
+    return share
 
 
 def _ordinal_alpha(patterns: Patterns) -> WeightedStatistic:
@@ -269,7 +269,9 @@ def gwet_ac2(
     if weights not in ("identity", "linear", "quadratic"):
         raise ValueError(f'the weights are identity, linear or quadratic, not "{weights}"')
     _refuse_repeats(ratings)
-    name = signature("gwet-ac2", weights=weights, levels=scale.size, bootstrap=replicates, seed=seed, level=level)
+    name = signature(
+        "gwet-ac2", weights=weights, levels=scale.size, bootstrap=replicates, seed=seed, level=level
+    )
     if reason := _cannot_agree(ratings):
         return Measure.undefined(reason, signature=name)
     patterns = _on_scale(score_patterns(ratings, at_least=1), scale)
@@ -310,7 +312,8 @@ def _credit(scale: Array, weights: AgreementWeights) -> Array:
     if weights == "identity":
         return np.eye(scale.size)
     gap = np.abs(scale[:, None] - scale[None, :]) / (scale[-1] - scale[0])
-    return 1 - (gap if weights == "linear" else gap**2)
+    credit: Array = 1 - (gap if weights == "linear" else gap**2)
+    return credit
 
 
 def quadratic_kappa(
@@ -361,4 +364,5 @@ def _shared_scores(ratings: Ratings, first: Hashable, second: Hashable) -> Array
         column[ratings.item[mine]] = ratings.score[mine]
         columns.append(column)
     table = np.column_stack(columns)
-    return table[~np.isnan(table).any(axis=1)]
+    shared: Array = table[~np.isnan(table).any(axis=1)]
+    return shared

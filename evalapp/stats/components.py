@@ -63,9 +63,7 @@ def _overlap(ratings: Ratings, per_item: Array, per_reviewer: Array) -> tuple[fl
     return float((squares / per_reviewer[reviewer]).sum()), float((squares / per_item[item]).sum())
 
 
-def _solve(
-    expected: Array, sums: Array, *, item_apart: bool, reviewer_apart: bool
-) -> VarianceComponents:
+def _solve(expected: Array, sums: Array, *, item_apart: bool, reviewer_apart: bool) -> VarianceComponents:
     keep = [position for position, apart in ((0, item_apart), (1, reviewer_apart)) if apart] + [2]
     part = expected[np.ix_(keep, keep)]
     # Two groups of reviewers that never meet on an item, each with one item, leave the

@@ -1,11 +1,320 @@
-"""Human scores against a metric."""
-from collections.abc import Hashable, Sequence
-from evalapp.measure import Measure
+"""How far an automatic metric ranks outputs, or whole candidates, as people do."""
 
-def segment_correlation(items: Sequence[Hashable], human: Sequence[float | None], metric: Sequence[float | None], *, method: str = "spearman", within_item: bool = False, seed: int = 0, replicates: int = 2000, level: float = 0.95) -> Measure:
-    """method "spearman", "kendall" or "pearson"; one entry per output."""
-    raise NotImplementedError
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
-def system_correlation(candidates: Sequence[Hashable], items: Sequence[Hashable], human: Sequence[float | None], metric: Sequence[float | None], *, method: str = "spearman", seed: int = 0, replicates: int = 2000, level: float = 0.95) -> Measure:
-    """Over candidate means; undefined with fewer than 4 candidates."""
-    raise NotImplementedError
+import numpy as np
+import numpy.typing as npt
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.ranks import concordance, weighted_ranks
+from evalapp.stats.resampling import (
+    CELLS_PER_CHUNK,
+    DEFAULT_REPLICATES,
+    Array,
+    Interval,
+    WeightedStatistic,
+    bootstrap,
+    require_level,
+    unit_weights,
+)
+from evalapp.stats.scores import student_quantile
+
+Method = Literal["spearman", "kendall", "pearson"]
+METHODS: tuple[Method, ...] = ("spearman", "kendall", "pearson")
+
+FEWEST_OUTPUTS = 3
+FEWEST_CANDIDATES = 4
+
+#: Above this many outputs Kendall's interval is computed from influences instead of resamples,
+#: whose cost grows with the square.
+RESAMPLED_KENDALL = 1500
+
+
+#: Sums of squares of values with a range of 1 (or of ranks) at or under this are rounding.
+ROUNDING = 1e-12
+
+ONE_ITEM = Interval(None, None, "no interval: one item")
+
+
+class _Paired(NamedTuple):
+    item: npt.NDArray[np.int64]
+    items: int
+    human: Array
+    metric: Array
+
+
+def segment_correlation(
+    items: Sequence[Hashable],
+    human: Sequence[float | None],
+    metric: Sequence[float | None],
+    *,
+    method: Method = "spearman",
+    within_item: bool = False,
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
+) -> Measure:
+    """Correlation of human and metric scores, one entry per output; an entry with None is left out.
+
+    Over all outputs, with a percentile bootstrap that resamples whole items (for Kendall over
+    1,500 outputs: item influences with Fisher's z); ``n`` counts outputs. With ``within_item``
+    the mean over items of the correlation among an item's outputs, Student's t over items; ``n``
+    counts items where it is defined.
+    Undefined with fewer than 3 outputs and where one side does not vary.
+    """
+    require_level(level)
+    _require_method(method)
+    paired = _paired(items, human, metric)
+    if within_item:
+        return _within_item(paired, method, level)
+    linear = method == "kendall" and paired.human.size > RESAMPLED_KENDALL
+    name = signature(
+        f"{method}-segment",
+        interval="influence" if linear else "bootstrap",
+        replicates=None if linear else replicates,
+        seed=None if linear else seed,
+        level=level,
+    )
+    n = paired.human.size
+    if reason := _cannot_correlate(paired):
+        return Measure.undefined(reason, n=n, signature=name)
+    if linear:
+        value, found = _kendall_by_influence(paired, level)
+    else:
+        statistic = _by_item_weights(paired, method)
+        value = float(statistic(np.ones((1, paired.items)))[0])
+        found = ONE_ITEM
+        if paired.items > 1:
+            found = bootstrap(statistic, _drawn_items(paired, replicates, seed), level=level)
+    return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name)
+
+
+def system_correlation(
+    candidates: Sequence[Hashable],
+    items: Sequence[Hashable],
+    human: Sequence[float | None],
+    metric: Sequence[float | None],
+    *,
+    method: Method = "spearman",
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
+) -> Measure:
+    """Correlation of the candidates' mean human and mean metric scores, one entry per output.
+
+    Percentile bootstrap over items; it says how far the items decide, not which other candidates
+    there might be. ``n`` counts candidates; undefined with fewer than 4.
+    """
+    require_level(level)
+    _require_method(method)
+    name = signature(f"{method}-system", bootstrap=replicates, seed=seed, level=level)
+    if len(candidates) != len(items):
+        raise ValueError(f"{len(candidates)} candidates and {len(items)} items; give one each per output")
+    keep = [a is not None and b is not None for a, b in zip(human, metric, strict=True)]
+    paired = _paired(items, human, metric)
+    kept = [label for label, present in zip(candidates, keep, strict=True) if present]
+    codes = {label: code for code, label in enumerate(dict.fromkeys(kept))}
+    n = len(codes)
+    if n < FEWEST_CANDIDATES:
+        return Measure.undefined(f"fewer than {FEWEST_CANDIDATES} candidates", n=n, signature=name)
+    candidate = np.array([codes[label] for label in kept], dtype=np.int64)
+    columns = (np.ones_like(paired.human), _standard(paired.human), _standard(paired.metric))
+    sums = [_table(paired, candidate, n, values) for values in columns]
+
+    def correlations(weights: Array) -> Array:
+        count, human_sum, metric_sum = (weights @ table for table in sums)
+        return _row_correlations(_tidy(human_sum / count), _tidy(metric_sum / count), method)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = float(correlations(np.ones((1, paired.items)))[0])
+    if not math.isfinite(value):
+        return Measure.undefined("no variation among the candidates' means", n=n, signature=name)
+    found = ONE_ITEM
+    if paired.items > 1:
+        weights = unit_weights(paired.items, replicates=replicates, seed=seed)
+        found = bootstrap(correlations, weights, level=level)
+    return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name)
+
+
+def _require_method(method: str) -> None:
+    if method not in METHODS:
+        raise ValueError(f'the method is {", ".join(METHODS)}, not "{method}"')
+
+
+def _paired(
+    items: Sequence[Hashable], human: Sequence[float | None], metric: Sequence[float | None]
+) -> _Paired:
+    if not len(items) == len(human) == len(metric):
+        raise ValueError(f"columns differ in length: {len(items)}, {len(human)}, {len(metric)}")
+    rows = [
+        (item, first, second)
+        for item, first, second in zip(items, human, metric, strict=True)
+        if first is not None and second is not None
+    ]
+    codes: dict[Hashable, int] = {}
+    item = np.array([codes.setdefault(label, len(codes)) for label, _, _ in rows], dtype=np.int64)
+    first = np.array([value for _, value, _ in rows], dtype=np.float64)
+    second = np.array([value for _, _, value in rows], dtype=np.float64)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("a score is not a finite number; use None for a missing one")
+    return _Paired(item, len(codes), first, second)
+
+
+def _cannot_correlate(paired: _Paired) -> str:
+    if paired.human.size < FEWEST_OUTPUTS:
+        return f"fewer than {FEWEST_OUTPUTS} outputs with both scores"
+    if np.ptp(paired.human) == 0:
+        return "no variation in the human scores"
+    return "no variation in the metric" if np.ptp(paired.metric) == 0 else ""
+
+
+def _unit(value: float) -> float:
+    return max(-1.0, min(1.0, value))
+
+
+def _drawn_items(paired: _Paired, replicates: int, seed: int) -> Iterator[Array]:
+    """Item weights in chunks small enough for one weight per output."""
+    per_chunk = max(1, CELLS_PER_CHUNK // paired.human.size)
+    for chunk in unit_weights(paired.items, replicates=replicates, seed=seed):
+        for start in range(0, len(chunk), per_chunk):
+            yield chunk[start : start + per_chunk]
+
+
+def _by_item_weights(paired: _Paired, method: Method) -> WeightedStatistic:
+    """The correlation over all outputs when item j occurs ``weights[b, j]`` times."""
+    if method == "pearson":
+        return _pearson_by_item(paired)
+    x, y = paired.human, paired.metric
+
+    def correlation(item_weights: Array) -> Array:
+        weights = item_weights[:, paired.item]
+        if method == "kendall":
+            return _weighted_kendall(x, y, weights)
+        return _weighted_pearson(weighted_ranks(x, weights), weighted_ranks(y, weights), weights)
+
+    return correlation
+
+
+def _pearson_by_item(paired: _Paired) -> WeightedStatistic:
+    """Pearson needs five sums, which an item contributes as a whole."""
+    x, y = _standard(paired.human), _standard(paired.metric)
+    columns = np.column_stack(
+        [np.bincount(paired.item, weights=values) for values in (np.ones_like(x), x, y, x * x, y * y, x * y)]
+    )
+
+    def correlation(item_weights: Array) -> Array:
+        n, x_sum, y_sum, x_square, y_square, cross = (item_weights @ columns).T
+        return _ratio(cross - x_sum * y_sum / n, x_square - x_sum**2 / n, y_square - y_sum**2 / n)
+
+    return correlation
+
+
+def _standard(values: Array) -> Array:
+    """Centred and scaled to a range of 1, so that rounding is judged alike for every metric."""
+    result: Array = (values - values.mean()) / (np.ptp(values) or 1.0)
+    return result
+
+
+def _weighted_pearson(x: Array, y: Array, weights: Array) -> Array:
+    total = weights.sum(axis=1, keepdims=True)
+    x = x - (weights * x).sum(axis=1, keepdims=True) / total
+    y = y - (weights * y).sum(axis=1, keepdims=True) / total
+    weighted_x = weights * x
+    cross, x_square = (weighted_x * y).sum(axis=1), (weighted_x * x).sum(axis=1)
+    return _ratio(cross, x_square, (weights * y * y).sum(axis=1))
+
+
+def _ratio(cross: Array, x_square: Array, y_square: Array) -> Array:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result: Array = cross / np.sqrt(x_square * y_square)
+    # A resample of one value leaves a sum of squares of rounding size.
+    result[(x_square <= ROUNDING) | (y_square <= ROUNDING)] = np.nan
+    return result
+
+
+def _weighted_kendall(x: Array, y: Array, weights: Array) -> Array:
+    x_sign = np.sign(x[:, None] - x[None, :])
+    y_sign = np.sign(y[:, None] - y[None, :])
+    cross, x_square, y_square = (
+        ((weights @ signs) * weights).sum(axis=1) for signs in (x_sign * y_sign, x_sign**2, y_sign**2)
+    )
+    return _ratio(cross, x_square, y_square)
+
+
+def _kendall_by_influence(paired: _Paired, level: float) -> tuple[float, Interval]:
+    """Kendall's tau-b with the infinitesimal jackknife over items, on Fisher's z scale.
+
+    tau-b is a ratio of quadratic forms in the observations' weights; its derivative in each
+    weight, summed within an item, is the item's influence.
+    """
+    counts = concordance(paired.human, paired.metric)
+    cross, x_square, y_square = (float(part.sum()) for part in counts)
+    tau = cross / math.sqrt(x_square * y_square)
+    influence = 2 * counts.balance / math.sqrt(x_square * y_square)
+    influence -= tau * (counts.untied_x / x_square + counts.untied_y / y_square)
+    per_item = np.bincount(paired.item, weights=influence)
+    if paired.items < 2:
+        return tau, ONE_ITEM
+    error = math.sqrt(float((per_item**2).sum()) * paired.items / (paired.items - 1))
+    if abs(tau) >= 1 or error == 0:
+        return tau, Interval(None, None, "no interval: every resample gives the same value")
+    reach = student_quantile(level, paired.items - 1) * error / (1 - tau**2)
+    centre = math.atanh(tau)
+    return tau, Interval(math.tanh(centre - reach), math.tanh(centre + reach))
+
+
+def _within_item(paired: _Paired, method: Method, level: float) -> Measure:
+    name = signature(f"{method}-within-item", level=level)
+    if not paired.human.size:
+        return Measure.undefined("no output has both scores", signature=name)
+    order = np.argsort(paired.item, kind="stable")
+    sizes = np.bincount(paired.item)
+    starts = np.cumsum(sizes) - sizes
+    human, metric = paired.human, paired.metric
+    if method == "pearson":
+        human, metric = _standard(human), _standard(metric)
+    values: list[Array] = []
+    for size in np.unique(sizes[sizes > 1]).tolist():
+        rows = order[starts[sizes == size][:, None] + np.arange(size)]
+        values.append(_row_correlations(human[rows], metric[rows], method))
+    found = np.concatenate(values) if values else np.empty(0)
+    found = np.clip(found[np.isfinite(found)], -1, 1)
+    n = int(found.size)
+    if not n:
+        return Measure.undefined("no item has two outputs that differ in both scores", signature=name)
+    value = float(found.mean())
+    skipped = paired.items - n
+    note = f"{skipped} of {paired.items} items without variation left out" if skipped else ""
+    if n < 2 or np.ptp(found) == 0:
+        cause = "no interval: one item" if n < 2 else "no interval: every item gives the same value"
+        return Measure(value=value, n=n, note="; ".join(filter(None, (note, cause))), signature=name)
+    reach = student_quantile(level, n - 1) * float(found.std(ddof=1)) / math.sqrt(n)
+    low, high = max(-1.0, value - reach), min(1.0, value + reach)
+    return Measure(value=value, n=n, low=low, high=high, note=note, signature=name)
+
+
+def _row_correlations(x: Array, y: Array, method: Method) -> Array:
+    """One correlation per row of two tables."""
+    if method == "pearson":
+        return _weighted_pearson(x, y, np.ones_like(x))
+    x_sign = np.sign(x[:, :, None] - x[:, None, :])
+    y_sign = np.sign(y[:, :, None] - y[:, None, :])
+    if method == "spearman":
+        # The sum of signs against all others is twice the mid-rank, up to a constant.
+        return _weighted_pearson(x_sign.sum(axis=2), y_sign.sum(axis=2), np.ones_like(x))
+    return _ratio(
+        (x_sign * y_sign).sum(axis=(1, 2)), (x_sign**2).sum(axis=(1, 2)), (y_sign**2).sum(axis=(1, 2))
+    )
+
+
+def _table(paired: _Paired, candidate: npt.NDArray[np.int64], candidates: int, values: Array) -> Array:
+    cell = paired.item * candidates + candidate
+    sums: Array = np.bincount(cell, weights=values, minlength=paired.items * candidates).astype(np.float64)
+    return sums.reshape(paired.items, candidates)
+
+
+def _tidy(means: Array) -> Array:
+    """Equal means that differ by rounding alone must tie."""
+    return np.round(means, 12)

@@ -5,7 +5,7 @@ else the variance components are estimated from what there is and the interval i
 bootstrap over items, which speaks of this panel. Negative values are shown.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -83,63 +83,83 @@ def _cannot_tell(ratings: Ratings) -> str:
     return NO_VARIATION if np.ptp(ratings.score) == 0 else ""
 
 
-def _full_table(ratings: Ratings, form: IccForm, level: float) -> tuple[float, Interval]:
+class _MeanSquares(NamedTuple):
+    """Analysis of variance of a full table of ``n`` items by ``k`` reviewers."""
+
+    n: int
+    k: int
+    items: float
+    reviewers: float
+    within: float
+    rest: float
+
+
+def _mean_squares(ratings: Ratings) -> _MeanSquares:
     n, k = len(ratings.items), len(ratings.reviewers)
     table = np.empty((n, k))
     table[ratings.item, ratings.reviewer] = ratings.score - ratings.score.mean()
-    between = k * float((table.mean(axis=1) ** 2).sum()) / (n - 1)
-    columns = n * float((table.mean(axis=0) ** 2).sum()) / (k - 1)
+    items = k * float((table.mean(axis=1) ** 2).sum())
+    reviewers = n * float((table.mean(axis=0) ** 2).sum())
     total = float((table**2).sum())
-    within = (total - between * (n - 1)) / (n * (k - 1))
-    error = max((total - between * (n - 1) - columns * (k - 1)) / ((n - 1) * (k - 1)), 0.0)
-    # Rounding leaves a trace where the scores differ in nothing but the reviewer or the item.
-    error = 0.0 if error < 1e-12 * total else error
+    rest = total - items - reviewers
+    if rest < 1e-12 * total:
+        # Rounding leaves a trace where scores differ in nothing but the item or the reviewer.
+        rest = 0.0
+    return _MeanSquares(
+        n=n,
+        k=k,
+        items=items / (n - 1),
+        reviewers=reviewers / (k - 1),
+        within=max(total - items, 0.0) / (n * (k - 1)),
+        rest=rest / ((n - 1) * (k - 1)),
+    )
+
+
+def _full_table(ratings: Ratings, form: IccForm, level: float) -> tuple[float, Interval]:
+    squares = _mean_squares(ratings)
     if form == "1":
-        return _one_way_full(between, within, n, k, level)
-    return _two_way_full(between, columns, error, n, k, averaged=form == "2,k", level=level)
+        return _one_way_full(squares, level)
+    single, found = _two_way_full(squares, level)
+    if form == "2,1" or not np.isfinite(single):
+        return single, found
+    low, high = (None if end is None else _stepped_up(end, squares.k) for end in found[:2])
+    return _stepped_up(single, squares.k), Interval(low, high, found.note)
 
 
-def _one_way_full(between: float, within: float, n: int, k: int, level: float) -> tuple[float, Interval]:
-    value = (between - within) / (between + (k - 1) * within)
-    if within <= 1e-12 * between:
+def _one_way_full(squares: _MeanSquares, level: float) -> tuple[float, Interval]:
+    n, k = squares.n, squares.k
+    value = (squares.items - squares.within) / (squares.items + (k - 1) * squares.within)
+    if squares.within <= 1e-12 * squares.items:
         return value, Interval(None, None, "no interval: the reviewers agree on every item")
-    ratio = between / within
+    ratio = squares.items / squares.within
     low = ratio / _f_quantile(level, n - 1, n * (k - 1))
     high = ratio * _f_quantile(level, n * (k - 1), n - 1)
     return value, Interval((low - 1) / (low + k - 1), (high - 1) / (high + k - 1))
 
 
-def _two_way_full(
-    between: float, columns: float, error: float, n: int, k: int, *, averaged: bool, level: float
-) -> tuple[float, Interval]:
-    spread = between + (k - 1) * error + k * (columns - error) / n
-    value = (between - error) / spread if spread > 0 else float("nan")
-    if error == 0:
-        low, high, note = None, None, "no interval: reviewers differ by a constant or not at all"
-    else:
-        low, high = _mcgraw_wong(value, between, columns, error, n, k, level)
-        note = ""
-    if averaged:
-        value, low, high = (None if end is None else _stepped_up(end, k) for end in (value, low, high))
-        assert value is not None
-    return value, Interval(low, high, note)
+def _two_way_full(squares: _MeanSquares, level: float) -> tuple[float, Interval]:
+    n, k, rest = squares.n, squares.k, squares.rest
+    spread = squares.items + (k - 1) * rest + k * (squares.reviewers - rest) / n
+    if spread <= 0:
+        return float("nan"), Interval(None, None)
+    value = (squares.items - rest) / spread
+    if rest == 0:
+        return value, Interval(None, None, "no interval: the reviewers differ by a constant or not at all")
+    return value, _mcgraw_wong(squares, value, level)
 
 
-def _mcgraw_wong(
-    value: float, between: float, columns: float, error: float, n: int, k: int, level: float
-) -> tuple[float, float]:
+def _mcgraw_wong(squares: _MeanSquares, value: float, level: float) -> Interval:
     """Interval of ICC(2,1) for a full table: McGraw and Wong (1996), table 7, case A,1."""
-    reviewers = k * value / (n * (1 - value))
-    rest = 1 + k * value * (n - 1) / (n * (1 - value))
-    degrees = (reviewers * columns + rest * error) ** 2 / (
-        (reviewers * columns) ** 2 / (k - 1) + (rest * error) ** 2 / ((n - 1) * (k - 1))
-    )
+    n, k, items, rest = squares.n, squares.k, squares.items, squares.rest
+    of_reviewers = k * value / (n * (1 - value)) * squares.reviewers
+    of_rest = (1 + k * value * (n - 1) / (n * (1 - value))) * rest
+    degrees = (of_reviewers + of_rest) ** 2 / (of_reviewers**2 / (k - 1) + of_rest**2 / ((n - 1) * (k - 1)))
     lower_f = _f_quantile(level, n - 1, degrees)
     upper_f = _f_quantile(level, degrees, n - 1)
-    noise = k * columns + (k * n - k - n) * error
-    low = n * (between - lower_f * error) / (lower_f * noise + n * between)
-    high = n * (upper_f * between - error) / (noise + n * upper_f * between)
-    return low, high
+    noise = k * squares.reviewers + (k * n - k - n) * rest
+    low = n * (items - lower_f * rest) / (lower_f * noise + n * items)
+    high = n * (upper_f * items - rest) / (noise + n * upper_f * items)
+    return Interval(low, high)
 
 
 def _f_quantile(level: float, above: float, below: float) -> float:

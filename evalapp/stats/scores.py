@@ -42,9 +42,7 @@ def candidate_score(
     value = float(ratings.item_means().mean())
     found = (crossed_interval if interval == "crossed" else _item_interval)(ratings, level=level)
     low, high = _cut(found, bounds)
-    return Measure(
-        value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name
-    )
+    return Measure(value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name)
 
 
 class Spread(NamedTuple):
@@ -82,10 +80,10 @@ def crossed_spread(ratings: Ratings) -> Spread | str:
     rest = max(parts.rest, 0.0) * float((weight**2).sum())
     terms: list[_Term] = []
     if parts.item_apart or not parts.reviewer_apart:
-        item_weights = np.bincount(ratings.item, weights=weight)
+        item_weights = np.bincount(ratings.item, weights=weight).astype(np.float64)
         terms.append(_term(parts.item, item_weights, rest))
     if parts.reviewer_apart:
-        reviewer_weights = np.bincount(ratings.reviewer, weights=weight)
+        reviewer_weights = np.bincount(ratings.reviewer, weights=weight).astype(np.float64)
         terms.append(_term(parts.reviewer, reviewer_weights, rest))
     variance = sum(term.variance for term in terms)
     wobble = sum(term.variance**2 / term.degrees for term in terms)
@@ -227,9 +225,7 @@ def _offset(gaps: Array, *, split: bool, level: float, name: str) -> Measure:
         error = float(gaps.std(ddof=1)) / math.sqrt(gaps.size)
         reach = student_quantile(level, gaps.size - 1) * error
         low, high = float(gaps.mean()) - reach, float(gaps.mean()) + reach
-    return Measure(
-        value=float(gaps.mean()), n=int(gaps.size), low=low, high=high, note=note, signature=name
-    )
+    return Measure(value=float(gaps.mean()), n=int(gaps.size), low=low, high=high, note=note, signature=name)
 
 
 def connected_groups(ratings: Ratings) -> list[set[Hashable]]:
