@@ -1,0 +1,163 @@
+"""House style: plain words, the client's goal by name, and exactly one concrete next step."""
+
+# ruff: noqa: S311 (seeded on purpose: the same data everywhere, and nothing here is secret)
+
+from dataclasses import dataclass
+from random import Random
+
+from evalapp.demo.client_facts import ClientFacts
+from evalapp.demo.market_remarks import MARKET_REMARKS
+from evalapp.demo.open_points import OPEN_POINTS
+
+GREETING_WITH_GOAL = (
+    "{name}, here is where you stand on the way to {goal}.",
+    "{name}, this is how your money for {goal} is doing.",
+    "Hello {name}, let us look at what you have saved for {goal}.",
+    "Good to see you saving for {goal}, {name}.",
+    "{name}, you have {years} years left to save for {goal}.",
+    "Dear {name}, this is a short look at your plan for {goal}.",
+    "You told us you are saving for {goal}, {name}, so here is the latest.",
+    "With {years} years to go, {name}, your money is working towards {goal}.",
+    "Hello {name}, your plan for {goal} has {years} years to run.",
+)
+GREETING = (
+    "Hello {name}, here is your summary.",
+    "{name}, a few words about your money.",
+    "Dear {name}, this is how things stand.",
+    "Good news or bad, {name}, here is the plain picture.",
+    "{name}, thank you for your trust.",
+)
+GOAL = (
+    "All of it is meant for {goal}.",
+    "This is your money for {goal}, and you have {years} years.",
+    "You are saving for {goal}, with {years} years to go.",
+    "It is there for {goal}, {years} years from now.",
+    "Your aim is still {goal}.",
+    "That is what you have for {goal} so far.",
+)
+MONEY = (
+    "You have {value}: {shares} in shares, {bonds} in bonds and {cash} in cash.",
+    "Your money comes to {value}, with {shares} in shares, {bonds} in bonds and {cash} in cash.",
+    "Today you own {value}, made up of {shares} shares, {bonds} bonds and {cash} cash.",
+    "There is {value} in your account: shares {shares}, bonds {bonds}, cash {cash}.",
+    "You hold {value}, and {shares} of it is in shares, {bonds} in bonds and {cash} in cash.",
+    "In all you have {value}; we keep {shares} in shares, {bonds} in bonds and {cash} in cash.",
+)
+RISK = (
+    "That mix fits the {risk} approach you chose.",
+    "You asked for a {risk} mix, and this is one.",
+    "It suits your {risk} profile.",
+    "We keep it {risk}, as you wished.",
+    "This is a {risk} mix, just as we agreed.",
+)
+GAIN = (
+    "This year it grew by {result}.",
+    "You are up {result} this year.",
+    "It gained {result} this year.",
+    "The year so far brought you {result}.",
+    "So far this year you made {result}.",
+)
+LOSS = (
+    "This year it fell by {result}.",
+    "You are down {result} this year.",
+    "It lost {result} this year.",
+    "The year so far cost you {result}.",
+    "So far this year you lost {result}.",
+)
+SAVING = (
+    "You add {saving} every month.",
+    "Your {saving} a month keeps it growing.",
+    "Each month you put in {saving}.",
+    "Every month {saving} goes in.",
+    "You save {saving} a month, and that adds up.",
+)
+HOLDING = (
+    "Your biggest fund is the {holding}.",
+    "Most of it sits in the {holding}.",
+    "The {holding} is your biggest fund.",
+    "The largest piece is the {holding}.",
+    "The {holding} makes up the biggest part.",
+)
+MARKET = (
+    "{remark}.",
+    "{remark} lately.",
+    "Around you, {remark_small}.",
+    "On the markets: {remark_small}.",
+    "What happened outside: {remark_small}.",
+)
+NEXT = (
+    "Next step: {action}.",
+    "Your next step: {action}.",
+    "Your next step is to {action}.",
+    "The next step is to {action}.",
+    "One next step: {action}.",
+    "Next step for you: {action}.",
+    "So your next step is to {action}.",
+    "Next step, {name}: {action}.",
+)
+# Each word is a slot; a slot whose fact the prompt does not state is skipped. "greet" greets without
+# the goal, so a plan with it names the goal in a sentence of its own.
+PLANS = (
+    "hello money result saving holding market risk next",
+    "hello money risk market result saving holding next",
+    "hello result money holding saving market next",
+    "hello saving money risk result market holding next",
+    "greet money goal result saving holding market next",
+    "greet money risk goal market saving result holding next",
+    "greet goal money holding result saving market next",
+    "hello market money result saving holding next",
+    "hello money next result saving holding market",
+    "greet goal next money risk result saving holding market",
+    "hello next money saving result market holding risk",
+    "money goal risk result market holding saving next",
+)
+
+
+@dataclass(frozen=True)
+class WritingHabits:
+    """What one writer tends to: of every list of clauses and plans they only use a part.
+
+    `seed` chooses the part, `share` (0 to 1) is how large it is; at least two are always left.
+    """
+
+    seed: str = ""
+    share: float = 1.0
+
+    def choose(self, random: Random, clauses: tuple[str, ...]) -> str:
+        """One of the clauses this writer uses."""
+        if self.share >= 1:
+            return random.choice(clauses)
+        # Seeded by the list itself: the same writer keeps the same part from text to text.
+        kept = Random(f"{self.seed} {clauses[0]}").sample(clauses, max(2, round(len(clauses) * self.share)))
+        return random.choice(kept)
+
+
+ANY_HABITS = WritingHabits()
+
+
+def write_house_style(facts: ClientFacts, random: Random, habits: WritingHabits = ANY_HABITS) -> str:
+    """Write the house-style summary of `facts`; every figure in it is one of the facts."""
+    remark = random.choice(MARKET_REMARKS[facts.remark].plain)
+    action = facts.fill_point(random.choice(OPEN_POINTS[facts.point].plain))
+    words = facts.words() | {
+        "remark": remark,
+        "remark_small": remark[0].lower() + remark[1:],
+        "action": action,
+    }
+    clauses = {
+        "hello": GREETING_WITH_GOAL,
+        "greet": GREETING,
+        "goal": GOAL,
+        "money": MONEY,
+        "risk": RISK,
+        "result": GAIN if facts.result >= 0 else LOSS,
+        "saving": SAVING,
+        "holding": HOLDING,
+        "market": MARKET,
+        "next": NEXT,
+    }
+    optional = {"result", "saving", "holding", "market"}
+    slots = [
+        slot for slot in habits.choose(random, PLANS).split() if slot not in optional or slot in facts.shown
+    ]
+    return " ".join(habits.choose(random, clauses[slot]).format(**words) for slot in slots)

@@ -1,0 +1,95 @@
+"""What a careful reader sees in a summary: figures, words, address, next step. No model is asked."""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from evalapp.demo.client_facts import ClientFacts
+from evalapp.demo.style_rules import EXACTLY_ONE_NEXT_STEP, FORMAL_WORDS
+
+_FIGURE = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_PARTS = {
+    "shares": re.compile(r"\b(?:shares|equities|stocks)\b", re.IGNORECASE),
+    "bonds": re.compile(r"\b(?:bonds|fixed income)\b", re.IGNORECASE),
+    "cash": re.compile(r"\b(?:cash|liquidity|liquid (?:assets|instruments))\b", re.IGNORECASE),
+}
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """Countable properties of one summary, against the facts it should rest on."""
+
+    invented_figures: tuple[str, ...]
+    """Figures of the text that the prompt does not hold."""
+    mix_confused: bool
+    """Shares, bonds and cash are given one another's percentages."""
+    figures_missing: float
+    """Share, 0 to 1, of the portfolio's four figures (amount, shares, bonds, cash) that are not in the text."""
+    formal_words: int
+    addresses_reader: bool
+    names_client: bool
+    names_goal: bool
+    has_one_next_step: bool
+    words: int
+    words_per_sentence: float
+    finished: bool
+    """The text ends with a full stop, not in the middle of a sentence."""
+    repeats_itself: bool
+    """A sentence of four words or more stands in it twice, or a line does."""
+
+    @property
+    def factual_error(self) -> bool:
+        """Something in the text is not what the facts say."""
+        return bool(self.invented_figures) or self.mix_confused
+
+    @property
+    def house_style(self) -> bool:
+        """All three style rules hold."""
+        return self.formal_words == 0 and self.has_one_next_step and self.names_goal
+
+
+def read_text(text: str, facts: ClientFacts) -> TextFeatures:
+    """Look at `text` as a summary of `facts`."""
+    given = _figures(facts.prompt())
+    found = _figures(text)
+    portfolio = [f"{facts.value}", f"{facts.shares}", f"{facts.bonds}", f"{facts.cash}"]
+    sentences = [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
+    low = text.lower()
+    words = text.split()
+    return TextFeatures(
+        invented_figures=tuple(figure for figure in found if figure not in given),
+        mix_confused=any(_confuses_mix(sentence, facts) for sentence in sentences),
+        figures_missing=sum(figure not in found for figure in portfolio) / len(portfolio),
+        formal_words=sum(low.count(word) for word in FORMAL_WORDS),
+        addresses_reader=re.search(r"\byou(?:r|rs)?\b", low) is not None,
+        names_client=facts.given_name.lower() in low,
+        names_goal=facts.goal.lower() in low,
+        has_one_next_step=re.search(EXACTLY_ONE_NEXT_STEP, text, re.IGNORECASE | re.DOTALL) is not None,
+        words=len(words),
+        words_per_sentence=len(words) / max(1, len(sentences)),
+        finished=text.rstrip().endswith((".", "!", "?", ".”", '."')),
+        repeats_itself=_repeats(sentences) or _repeats(text.splitlines()),
+    )
+
+
+def _figures(text: str) -> list[str]:
+    """Figures without thousands separators and closing zeros, so that `84,200.0` equals `84200`."""
+    plain = (figure.replace(",", "") for figure in _FIGURE.findall(text))
+    return [figure.rstrip("0").rstrip(".") if "." in figure else figure for figure in plain]
+
+
+def _confuses_mix(sentence: str, facts: ClientFacts) -> bool:
+    """Whether a sentence that lists all three parts with three percentages pairs them wrongly, read in order."""
+    places = {name: match.start() for name, pattern in _PARTS.items() if (match := pattern.search(sentence))}
+    percents = _PERCENT.findall(sentence)
+    if len(places) < len(_PARTS) or len(percents) != len(_PARTS):
+        return False
+    order = sorted(places, key=places.__getitem__)
+    return any(float(percent) != getattr(facts, name) for name, percent in zip(order, percents, strict=True))
+
+
+def _repeats(pieces: list[str]) -> bool:
+    long_pieces = sorted(piece.strip().lower() for piece in pieces if len(piece.split()) >= 4)
+    return any(first == second for first, second in pairwise(long_pieces))
