@@ -320,7 +320,7 @@ def _postmaster_pid(data: Path) -> int | None:
 def _serves(pid: int, data: Path) -> bool:
     """Whether the process is a PostgreSQL server of this very data folder."""
     try:
-        return os.path.samefile(f"/proc/{pid}/cwd", data)
+        return Path(f"/proc/{pid}/cwd").samefile(data)
     except OSError:
         return False
 

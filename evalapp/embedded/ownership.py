@@ -1,0 +1,117 @@
+"""Who runs the embedded servers of one home, and who else uses them.
+
+Two locks, both given back by the kernel when their holder dies. `services.lock` belongs to the
+one process that started the servers. `services.users` is shared by every process that needs them;
+the owner takes it alone before it stops them, so a short command that happened to start the
+servers does not pull them from under the next one.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from evalapp.embedded.folders import make_private_folder
+from evalapp.embedded.problems import ServiceProblem
+from evalapp.env import Environment
+
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that holds the servers: its number and what it was started to do."""
+
+    pid: int
+    command: str
+
+
+class Ownership:
+    """The two locks of one home. Not re-entrant; one object per process."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._owner_path = environment.home / "services.lock"
+        self._users_path = environment.home / "services.users"
+        self._owner_file: IO[str] | None = None
+
+    def current_owner(self) -> Owner | None:
+        """Who holds the servers now; None where nobody does."""
+        try:
+            with self._owner_path.open("r+", encoding="utf-8") as file:
+                if _try_lock(file, fcntl.LOCK_SH):
+                    return None
+                return _read_owner(file)
+        except FileNotFoundError:
+            return None
+
+    def try_to_own(self, command: str) -> bool:
+        """Become the owner unless another is; keeps the lock until `release`."""
+        make_private_folder(self._environment.home)
+        file = _open(self._owner_path)
+        if not _try_lock(file, fcntl.LOCK_EX):
+            file.close()
+            return False
+        file.seek(0)
+        file.truncate()
+        json.dump(asdict(Owner(os.getpid(), command)), file)
+        file.flush()
+        self._owner_file = file
+        return True
+
+    def release(self) -> None:
+        if self._owner_file is not None:
+            self._owner_file.close()
+            self._owner_file = None
+
+    @contextlib.contextmanager
+    def as_user(self) -> Iterator[None]:
+        """Count as one who needs the servers; waits while an owner is stopping them."""
+        make_private_folder(self._environment.home)
+        with _open(self._users_path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    @contextlib.contextmanager
+    def without_users(self, seconds: float, pause: Callable[[float], None] = time.sleep) -> Iterator[bool]:
+        """Keep new users out for the duration; says whether the present ones left within the time."""
+        with _open(self._users_path) as file:
+            deadline = time.monotonic() + seconds
+            alone = _try_lock(file, fcntl.LOCK_EX)
+            while not alone and time.monotonic() < deadline:
+                pause(_POLL_SECONDS)
+                alone = _try_lock(file, fcntl.LOCK_EX)
+            yield alone
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, problem: str) -> None:
+    """Raise ServiceProblem(problem) unless the condition holds within the time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise ServiceProblem(problem)
+        time.sleep(_POLL_SECONDS)
+
+
+def _open(path: Path) -> IO[str]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read_owner(file: IO[str]) -> Owner:
+    try:
+        return Owner(**json.load(file))
+    except (ValueError, TypeError):
+        return Owner(0, "another command")  # caught between taking the lock and writing the name

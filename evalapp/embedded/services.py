@@ -1,0 +1,98 @@
+"""The embedded servers for the length of one command."""
+
+import contextlib
+import math
+import shlex
+import sys
+from collections.abc import Iterator
+
+import psycopg
+import redis
+
+from evalapp.embedded.ownership import Ownership, wait_until
+from evalapp.embedded.postgres import PostgresServer
+from evalapp.embedded.valkey import ValkeyServer
+from evalapp.env import Environment, environment
+
+_OTHER_START_SECONDS = 60
+
+
+@contextlib.contextmanager
+def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
+    """PostgreSQL and Valkey answer inside this block, whoever started them.
+
+    Where `manage.py up` or another command runs them, they are used; else they are started here
+    and stopped at the end, after every other command that began to use them has finished. Servers
+    of yours (DATABASE_URL, REDIS_URL) are left alone. Raises ServiceProblem.
+    """
+    wanted = wanted or environment()
+    if not (wanted.embedded_postgres or wanted.embedded_valkey):
+        yield
+        return
+    ownership = Ownership(wanted)
+    with contextlib.ExitStack() as newcomers_held_back, contextlib.ExitStack() as counted_as_user:
+        counted_as_user.enter_context(ownership.as_user())
+        if not _own_or_wait(ownership, wanted):
+            yield
+            return
+        try:
+            with start_servers(wanted):
+                try:
+                    yield
+                finally:
+                    counted_as_user.close()
+                    newcomers_held_back.enter_context(ownership.without_users(math.inf))
+        finally:
+            ownership.release()
+
+
+@contextlib.contextmanager
+def start_servers(wanted: Environment) -> Iterator[None]:
+    """Start those servers that are ours to start; stop them at the end, the database last."""
+    with contextlib.ExitStack() as stack:
+        if wanted.embedded_postgres:
+            postgres = PostgresServer(wanted)
+            postgres.start()
+            stack.callback(postgres.stop)
+        if wanted.embedded_valkey:
+            valkey = ValkeyServer(wanted)
+            valkey.start()
+            stack.callback(valkey.stop)
+        yield
+
+
+def database_answers(wanted: Environment) -> bool:
+    try:
+        with psycopg.connect(wanted.database_url, connect_timeout=2) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def broker_answers(wanted: Environment) -> bool:
+    client = redis.Redis.from_url(wanted.redis_url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()
+
+
+def _own_or_wait(ownership: Ownership, wanted: Environment) -> bool:
+    """Whether the servers are ours to start; else they answer when this returns."""
+    if ownership.try_to_own(shlex.join(sys.argv[:2])):
+        return True
+    owner = ownership.current_owner()
+    named = f"`{owner.command}` (process {owner.pid})" if owner else "another command"
+    wait_until(
+        lambda: (
+            (not wanted.embedded_postgres or database_answers(wanted))
+            and (not wanted.embedded_valkey or broker_answers(wanted))
+        ),
+        _OTHER_START_SECONDS,
+        f"The embedded servers of {wanted.home} belong to {named} but do not answer:"
+        " see its log folder, or stop it and try again.",
+    )
+    return False
