@@ -3,7 +3,7 @@
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer, Item, ItemOutput, Place
-from evalapp.datasets.models import Dataset, DatasetVersion, Example
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
 from evalapp.decisions.models import Cycle
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
@@ -15,7 +15,7 @@ from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 
 __all__ = [
     "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
-    "Correction", "Criterion", "Cycle", "Dataset", "DatasetVersion", "Draft", "Example", "Export",
+    "Correction", "Criterion", "Cycle", "Dataset", "DatasetImport", "DatasetVersion", "Draft", "Example", "Export",
     "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",

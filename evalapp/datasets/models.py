@@ -28,15 +28,20 @@ class Split(models.TextChoices):
 class VersionState(models.TextChoices):
     IMPORTING = "importing", "Importing"
     READY = "ready", "Ready"
-    FAILED = "failed", "Failed"
 
 
 class DatasetVersion(BaseModel):
-    """Immutable once ready. ``content_hash`` covers every row in order; ``counts`` is rows per split."""
+    """Immutable once ready; a database trigger refuses any change of its content.
+
+    A version appears whole: it is ready when its transaction commits. ``content_hash`` covers every
+    row in order; ``counts`` is rows per split.
+    """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
     state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.IMPORTING)
     content_hash = models.CharField(max_length=64, blank=True)
     counts = models.JSONField(default=dict)
@@ -102,3 +107,36 @@ class Example(models.Model):
     def prompt_text(self) -> str:
         """The last user turn, which is what a person reads first."""
         return str(self.messages[-1]["content"]) if self.messages else ""
+
+
+class DatasetImport(BaseModel):
+    """An uploaded file on its way to becoming a version.
+
+    Waits for its mapping while ``job`` is null. ``stored_name`` is the server's own name for the file
+    in the upload folder. ``options`` is what ``importing.ImportOptions`` reads. ``row_errors`` lists the
+    first errors as [{"row": int, "field": str, "problem": str, "mend": str}]; ``errors_found`` counts all
+    of them and ``bad_rows`` the rows that have any.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="imports")
+    file_name = models.CharField(max_length=200)
+    stored_name = models.CharField(max_length=80, unique=True)
+    size_bytes = models.BigIntegerField()
+    options = models.JSONField(default=dict)
+    job = models.OneToOneField(
+        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="dataset_import"
+    )
+    version = models.OneToOneField(
+        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="dataset_import"
+    )
+    rows_read = models.BigIntegerField(default=0)
+    bad_rows = models.BigIntegerField(default=0)
+    errors_found = models.BigIntegerField(default=0)
+    row_errors = models.JSONField(default=list)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["dataset", "-id"], name="dataset_import_latest")]
+
+    def __str__(self) -> str:
+        return self.file_name

@@ -1,0 +1,88 @@
+"""Rows into the database by COPY, hashed and counted on the way."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from django.db import connection
+
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.rows import ExampleRow, row_problems, serialise
+
+# Rows per COPY: between two of them the connection is free and the caller may look up.
+BATCH_ROWS = 2_000
+
+_COPY = """
+COPY evalapp_example (
+    version_id, row_number, split, messages, "references", label, context, metadata, group_key,
+    prompt_hash, content_hash, provenance
+) FROM STDIN
+"""
+
+
+class Copied(NamedTuple):
+    """What a copy stored: rows per split, and the SHA-256 over every row's content hash in order."""
+
+    counts: dict[str, int]
+    content_hash: str
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+
+def copy_examples(
+    version_id: int,
+    rows: Iterable[ExampleRow],
+    *,
+    checked: bool = False,
+    after_batch: Callable[[int], None] | None = None,
+) -> Copied:
+    """Store the rows as examples of the version, numbered from 1; call inside a transaction.
+
+    ``checked``: the rows have passed ``row_problems`` already. ``after_batch`` gets the number of rows
+    stored so far. Raises InvalidError naming the first bad row.
+    """
+    digest = hashlib.sha256()
+    counts: Counter[str] = Counter()
+    numbered = enumerate(rows, start=1)
+    while batch := list(islice(numbered, BATCH_ROWS)):
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.write("".join(_lines(version_id, batch, digest, counts, checked=checked)))
+        if after_batch is not None:
+            after_batch(counts.total())
+    return Copied(dict(counts), digest.hexdigest())
+
+
+def _lines(
+    version_id: int,
+    batch: list[tuple[int, ExampleRow]],
+    digest: "hashlib._Hash",
+    counts: Counter[str],
+    *,
+    checked: bool,
+) -> Iterator[str]:
+    for number, row in batch:
+        if not checked and (problems := row_problems(row)):
+            raise InvalidError(f"Row {number:,}: {' '.join(str(problem) for problem in problems[:3])}")
+        texts = serialise(row)
+        digest.update(texts.content_hash.encode())
+        counts[row.split] += 1
+        yield (
+            f"{version_id}\t{number}\t{row.split}\t{_json(texts.messages)}\t{_json(texts.references)}\t"
+            f"{_text(row.label)}\t{_text(row.context)}\t{_json(texts.metadata)}\t{_text(row.group_key)}\t"
+            f"{texts.prompt_hash}\t{texts.content_hash}\t{_json(texts.provenance)}\n"
+        )
+
+
+def _json(text: str) -> str:
+    # Control characters are escaped by JSON itself; only the backslash means something to COPY.
+    return text.replace("\\", "\\\\") if "\\" in text else text
+
+
+def _text(text: str) -> str:
+    if not text:
+        return text
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

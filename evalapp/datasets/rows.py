@@ -1,0 +1,253 @@
+"""One row of a dataset version: its shape, what it may hold, and the hashes that name its content."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from evalapp.datasets.models import Split
+
+# A field or a row beyond these is a mistake of the file, not a text a person could judge.
+LONGEST_TEXT = 1_000_000
+LONGEST_SHORT_TEXT = 200
+LARGEST_ROW_BYTES = 4 * 2**20
+DEEPEST_NESTING = 8
+
+ROLES = ("system", "user", "assistant")
+SPLITS = frozenset(Split.values)
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRow:
+    """A row that is not stored yet; the fields are those of ``Example``.
+
+    ``messages``: [{"role": "system"|"user"|"assistant", "content": str}, …], ending with a user turn.
+    ``references``: accepted answers, best first; may be empty. ``metadata``: fields by name.
+    ``provenance``: where a row made from feedback came from; no part of the content hash.
+    """
+
+    split: str
+    messages: Sequence[Mapping[str, str]]
+    references: Sequence[str] = ()
+    label: str = ""
+    context: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    group_key: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FieldProblem(NamedTuple):
+    """What is wrong with one field of a row, and how to mend it; both are whole sentences."""
+
+    field: str
+    problem: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem} {self.mend}".strip()
+
+
+class Serialised(NamedTuple):
+    """A row as the database takes it: four JSON texts and the two hashes (hexadecimal SHA-256)."""
+
+    messages: str
+    references: str
+    metadata: str
+    provenance: str
+    prompt_hash: str
+    content_hash: str
+
+
+# One encoder object: json.dumps builds a new one at every call with non-default options.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys, no white space, no escapes that are not needed.
+
+    Raises ValueError for NaN and infinities, TypeError for what JSON cannot hold.
+    """
+    return _encode(value)
+
+
+def prompt_hash(messages: Sequence[Mapping[str, str]]) -> str:
+    """SHA-256 of the canonical JSON of the messages: the same prompt has it in every version."""
+    return _digest(_encode([_message(message) for message in messages]))
+
+
+def serialise(row: ExampleRow) -> Serialised:
+    """The row's JSON texts and hashes.
+
+    The content hash covers split, messages, references, label, context, metadata and group. The row
+    must have passed ``row_problems``.
+    """
+    messages = _encode([_message(message) for message in row.messages])
+    references = _encode(list(row.references))
+    metadata = _encode(dict(row.metadata))
+    content = ",".join(
+        (
+            _encode(row.split),
+            messages,
+            references,
+            _encode(row.label),
+            _encode(row.context),
+            metadata,
+            _encode(row.group_key),
+        )
+    )
+    provenance = _encode(dict(row.provenance)) if row.provenance else "{}"
+    return Serialised(messages, references, metadata, provenance, _digest(messages), _digest(f"[{content}]"))
+
+
+def row_problems(row: ExampleRow) -> list[FieldProblem]:
+    """Everything about the row that the product cannot use; empty for a good row."""
+    problems = list(_message_problems(row.messages))
+    if row.split not in SPLITS:
+        problems.append(
+            FieldProblem(
+                "split", f"“{_shown(row.split)}” is no split.", f"Use one of {', '.join(Split.values)}."
+            )
+        )
+    for name, text, longest in (
+        ("label", row.label, LONGEST_SHORT_TEXT),
+        ("group", row.group_key, LONGEST_SHORT_TEXT),
+        ("context", row.context, LONGEST_TEXT),
+    ):
+        problems.extend(_text_problems(name, text, longest))
+    for number, reference in enumerate(row.references, start=1):
+        problems.extend(_text_problems(f"references[{number}]", reference, LONGEST_TEXT, needs_words=True))
+    for name, value in (("metadata", row.metadata), ("provenance", row.provenance)):
+        if not isinstance(value, Mapping):
+            problems.append(
+                FieldProblem(name, "This must be an object of fields.", 'Write {"field": "value"}.')
+            )
+        else:
+            problems.extend(_json_problems(name, value, 1))
+    return problems
+
+
+def _message(message: Mapping[str, str]) -> dict[str, str]:
+    return {"content": message["content"], "role": message["role"]}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _message_problems(messages: Any) -> Iterator[FieldProblem]:
+    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
+        yield FieldProblem("messages", "There is no prompt.", "Give at least one message of the user.")
+        return
+    expected = "user"
+    for number, message in enumerate(messages, start=1):
+        name = f"messages[{number}]"
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+            yield FieldProblem(name, "This is no message.", 'Write {"role": "user", "content": "…"}.')
+            return
+        role = message["role"]
+        if role not in ROLES:
+            yield FieldProblem(
+                f"{name}.role",
+                f"The role “{_shown(role)}” is not supported.",
+                "Only the text of system, user and assistant can be reviewed; leave such rows out.",
+            )
+            return
+        yield from _text_problems(
+            f"{name}.content", message.get("content"), LONGEST_TEXT, needs_words=role != "system"
+        )
+        if role == "system" and number == 1:
+            continue
+        if role != expected:
+            yield FieldProblem(
+                f"{name}.role",
+                f"A message of the {expected} was expected here, not of the {role}.",
+                "After at most one system message, user and assistant must take turns: merge "
+                "neighbouring messages of the same role.",
+            )
+            return
+        expected = "assistant" if role == "user" else "user"
+    if messages[-1]["role"] != "user":
+        yield FieldProblem(
+            "messages", "The prompt does not end with the user's turn.", "Add the user's question at the end."
+        )
+
+
+def _text_problems(
+    name: str, text: Any, longest: int, *, needs_words: bool = False
+) -> Iterator[FieldProblem]:
+    if not isinstance(text, str):
+        kind = {dict: "an object", list: "a list", bool: "a truth value", type(None): "empty (null)"}.get(
+            type(text), "a number"
+        )
+        yield FieldProblem(name, f"This is {kind}, not text.", "Put text in double quotes.")
+        return
+    if len(text) > longest:
+        yield FieldProblem(
+            name,
+            f"The text has {len(text):,} characters; the limit is {longest:,}.",
+            "Shorten it, or look for a missing closing quote.",
+        )
+    if needs_words and not text.strip():
+        yield FieldProblem(name, "The text is empty.", "Write it, or leave the row out.")
+    if text.isascii():
+        if "\x00" in text:
+            yield _nul(name)
+        return
+    if "\x00" in text:
+        yield _nul(name)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        yield _not_a_character(name, text, error.start)
+
+
+def _nul(name: str) -> FieldProblem:
+    return FieldProblem(name, "The text holds a NUL character (U+0000).", "Remove it.")
+
+
+def _not_a_character(name: str, text: str, position: int) -> FieldProblem:
+    code = ord(text[position])
+    # Readers keep a byte that is no UTF-8 as U+DC80 to U+DCFF (Python's surrogateescape).
+    if 0xDC80 <= code <= 0xDCFF:
+        return FieldProblem(
+            name,
+            f"Character {position + 1:,} is the byte 0x{code - 0xDC00:02X}, which is not UTF-8.",
+            "Save the file as UTF-8 (it may be Windows-1252 or Latin-1).",
+        )
+    return FieldProblem(
+        name,
+        f"Character {position + 1:,} is half of a surrogate pair (U+{code:04X}), no character.",
+        "Remove it, or write both halves.",
+    )
+
+
+def _json_problems(name: str, value: Any, depth: int) -> Iterator[FieldProblem]:
+    if depth > DEEPEST_NESTING:
+        yield FieldProblem(
+            name, f"The value is nested deeper than {DEEPEST_NESTING} levels.", "Flatten it to fields."
+        )
+    elif isinstance(value, str):
+        yield from _text_problems(name, value, LONGEST_TEXT)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                yield FieldProblem(name, f"The field name {key!r} is not text.", "Use text for field names.")
+                continue
+            yield from _text_problems(f"{name} field name", key, LONGEST_SHORT_TEXT, needs_words=True)
+            yield from _json_problems(f"{name}.{_shown(key)}", inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value, start=1):
+            yield from _json_problems(f"{name}[{number}]", inner, depth + 1)
+    elif isinstance(value, int | float) and not abs(value) < 2**63:
+        yield FieldProblem(
+            name, "The number is not finite or has more than 18 digits.", "Write it as text, in quotes."
+        )
+    elif value is not None and not isinstance(value, int | float):
+        yield FieldProblem(name, f"A {type(value).__name__} cannot be stored.", "Use text or a number.")
+
+
+def _shown(text: object) -> str:
+    """A value inside a message: short, and printable whatever it holds."""
+    shown = str(text).encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+    return shown if len(shown) <= 40 else f"{shown[:39]}…"
