@@ -24,7 +24,8 @@ class Job(BaseModel):
     """Any long work. The row is the job; a Celery message only rings the bell.
 
     ``task`` is the registered Celery task that carries it out; ``attempt`` fences every write of a
-    worker that lost its lease. ``lost_attempts`` counts leases that expired.
+    worker that lost its lease. ``lost_attempts`` counts attempts that ended without a verdict: leases
+    that expired, programs that were killed. ``bell_rung_at`` is when the last message was published.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
@@ -36,6 +37,7 @@ class Job(BaseModel):
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     attempt = models.PositiveIntegerField(default=0)
     lost_attempts = models.PositiveSmallIntegerField(default=0)
+    bell_rung_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=120, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -76,6 +78,21 @@ class Job(BaseModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE_STATES
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in FINAL_STATES
+
+    @property
+    def percent(self) -> int | None:
+        """Whole percent done, or None while the total is unknown."""
+        if not self.progress_total:
+            return None
+        return min(100, 100 * self.progress_done // self.progress_total)
 
 
 class JobEvent(models.Model):

@@ -1,0 +1,154 @@
+"""Writes to jobs from outside their work: create, cancel, try again, and reap what was lost."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError
+from evalapp.jobs.bell import Bell, ring_on_commit
+from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
+
+RETRYABLE_STATES = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
+WAITING_STATES = [JobState.QUEUED, JobState.PAUSED]
+
+
+@transaction.atomic
+def create_job(
+    *,
+    project: Project,
+    task: str,
+    title: str,
+    by: User | None,
+    params: dict[str, Any] | None = None,
+    queue: str = "default",
+) -> Job:
+    """Queue a job; its message is published when the surrounding transaction commits.
+
+    ``task`` is the registered name of a Celery task that takes the job's id. ``queue`` is "default" or
+    "models".
+    """
+    job = Job.objects.create(
+        project=project,
+        task=task,
+        title=title[:200],
+        queue=queue,
+        params=params or {},
+        created_by=by,
+        bell_rung_at=Now(),
+    )
+    job.refresh_from_db(fields=["bell_rung_at"])
+    record("job.created", by=by, obj=job, project=project, data={"task": task})
+    ring_on_commit(Bell(task, job.pk, queue))
+    return job
+
+
+@transaction.atomic
+def request_cancel(*, job: Job, by: User | None) -> None:
+    """End a waiting job at once; ask a running one to save and stop. Raises ConflictError when it is over."""
+    waiting = Job.objects.filter(pk=job.pk, state__in=WAITING_STATES)
+    running = Job.objects.filter(pk=job.pk, state__in=[JobState.STARTING, JobState.RUNNING])
+    if waiting.update(state=JobState.CANCELLED, cancel_requested_at=Now(), finished_at=Now()):
+        text = "Cancelled before it started."
+    elif running.update(state=JobState.CANCELLING, cancel_requested_at=Now()):
+        text = "Asked to stop; it saves its work first."
+    else:
+        job.refresh_from_db()
+        if job.state == JobState.CANCELLING:
+            return
+        message = f"This job is over ({job.get_state_display().lower()}), so there is nothing to cancel."
+        raise ConflictError(message)
+    job.refresh_from_db()
+    _log(job, text)
+    record("job.cancel_requested", by=by, obj=job, project=job.project)
+
+
+@transaction.atomic
+def retry_job(*, job: Job, by: User | None) -> None:
+    """Queue an ended job again; it continues from what it had saved.
+
+    Raises ConflictError when the job succeeded or is still going.
+    """
+    ended = Job.objects.filter(pk=job.pk, state__in=RETRYABLE_STATES)
+    queued = ended.update(
+        state=JobState.QUEUED,
+        finished_at=None,
+        cancel_requested_at=None,
+        lost_attempts=0,
+        error="",
+        stage="",
+        eta_seconds=None,
+        bell_rung_at=Now(),
+    )
+    job.refresh_from_db()
+    if not queued:
+        message = f"This job is {job.get_state_display().lower()}; only one that failed or was cancelled is tried again."
+        raise ConflictError(message)
+    _log(job, "Queued again; it continues from what was saved.")
+    record("job.retried", by=by, obj=job, project=job.project)
+    ring_on_commit(Bell(job.task, job.pk, job.queue))
+
+
+def reap_lost_jobs() -> None:
+    """Queue again every job whose worker fell silent, and ring for those whose message was lost.
+
+    Safe to run anywhere, any number of times at once: every change is one conditional UPDATE.
+    """
+    expired = Job.objects.filter(state__in=ACTIVE_STATES, lease_expires_at__lt=Now())
+    for job in expired.order_by("pk"):
+        with transaction.atomic():
+            end_lost_attempt(job, why="Its worker fell silent", only_expired=True)
+    _ring_again()
+
+
+def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
+    """End ``job.attempt`` without a verdict: queued again, cancelled when that was asked, or dead.
+
+    ``why`` is half a sentence for the log. Returns False when the attempt was no longer the current one.
+    Call it in a transaction.
+    """
+    mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=ACTIVE_STATES)
+    if only_expired:
+        mine = mine.filter(lease_expires_at__lt=Now())
+    ended: dict[str, Any] = {
+        "lease_expires_at": None,
+        "finished_at": Now(),
+        "lost_attempts": F("lost_attempts") + 1,
+    }
+    limit = settings.JOB_MAX_LOST_ATTEMPTS
+    if mine.filter(state=JobState.CANCELLING).update(state=JobState.CANCELLED, **ended):
+        text = f"{why}; it had been asked to stop, so it is cancelled."
+    elif mine.filter(lost_attempts__gte=limit - 1).update(
+        state=JobState.DEAD, error=f"{why}, {limit} times in a row. Its log says how far it came.", **ended
+    ):
+        text = f"{why} for the {limit}th time; given up."
+    elif mine.update(state=JobState.QUEUED, bell_rung_at=Now(), **{**ended, "finished_at": None}):
+        text = f"{why}; queued again, it continues from what was saved."
+        ring_on_commit(Bell(job.task, job.pk, job.queue))
+    else:
+        return False
+    _log(job, text, level="warning")
+    return True
+
+
+def _ring_again() -> None:
+    """Publish anew for jobs that waited too long: soon where the queue is idle, seldom where it is busy."""
+    busy = set(Job.objects.filter(state__in=ACTIVE_STATES).values_list("queue", flat=True))
+    idle_for, busy_for = (timedelta(seconds=seconds) for seconds in settings.JOB_RING_AGAIN_SECONDS)
+    silent = Q(bell_rung_at__lt=Now() - idle_for) | Q(bell_rung_at=None)
+    long_silent = Q(bell_rung_at__lt=Now() - busy_for) | Q(bell_rung_at=None)
+    waiting = Job.objects.filter(state=JobState.QUEUED)
+    for job in waiting.filter((~Q(queue__in=busy) & silent) | long_silent).order_by("pk"):
+        with transaction.atomic():
+            again = waiting.filter(pk=job.pk, bell_rung_at=job.bell_rung_at)
+            if again.update(bell_rung_at=Now()):
+                ring_on_commit(Bell(job.task, job.pk, job.queue))
+
+
+def _log(job: Job, text: str, *, level: str = "info") -> None:
+    JobEvent.objects.create(job=job, attempt=job.attempt, level=level, text=text)

@@ -1,0 +1,219 @@
+"""What a task does with a job: claim it, do the work under a lease, record how it ended.
+
+    @shared_task(name="evalapp.datasets.tasks.import_dataset")
+    def import_dataset(job_id: int) -> None:
+        carry_out(job_id, services.import_rows, task="evalapp.datasets.tasks.import_dataset")
+
+The work gets a ``Work`` and returns the job's result, or None. A job may be carried out several times:
+its worker can be killed at any point, so a second attempt must continue or repeat the first one's work
+without doubling it. Write results in a transaction that calls ``work.fence()`` as its last step.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import redis.exceptions
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models.functions import Now
+
+from evalapp.core.errors import ProblemError
+from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, write_report
+from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
+from evalapp.jobs.services import end_lost_attempt
+
+__all__ = ["AttemptLost", "JobCancelled", "LeaseLost", "Work", "carry_out"]
+
+logger = logging.getLogger(__name__)
+
+AWAY = (OperationalError, InterfaceError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+ENDING_PAUSES = (0.5, 1, 2, 4, 8)
+"""Seconds between tries to write an ending while the database is away."""
+
+
+class JobCancelled(Exception):  # noqa: N818 - a wish that was obeyed
+    """The work noticed the request to stop and has saved what it had."""
+
+
+class AttemptLost(Exception):  # noqa: N818 - likewise
+    """The attempt ended without a verdict (a killed program): queue the job again, or give it up."""
+
+
+class Work:
+    """What the function that does a job may ask and say. Cheap to call from any loop."""
+
+    def __init__(self, job: Job, keeper: LeaseKeeper) -> None:
+        self.job = job
+        self._keeper = keeper
+        self._stage = job.stage
+        self._stage_started = (time.monotonic(), 0)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody asked for a stop (known within a second or two)."""
+        return self._keeper.cancelled.is_set()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another attempt has taken the job over."""
+        return self._keeper.lost.is_set()
+
+    def progress(
+        self,
+        done: int,
+        total: int | None = None,
+        stage: str | None = None,
+        *,
+        eta_seconds: float | None = None,
+    ) -> None:
+        """Say how far the work is; ``total`` None while it is unknown.
+
+        The time left is estimated from the pace since the stage began, unless ``eta_seconds`` is given.
+        Raises JobCancelled or LeaseLost, so a loop that reports progress can be stopped.
+        """
+        now = time.monotonic()
+        if stage is not None and stage != self._stage:
+            self._stage = stage
+            self._stage_started = (now, done)
+        if eta_seconds is None and total:
+            began, already = self._stage_started
+            pace = (done - already) / (now - began) if now > began else 0
+            eta_seconds = (total - done) / pace if pace > 0 else None
+        self._keeper.say(
+            progress={
+                "progress_done": done,
+                "progress_total": total,
+                "stage": self._stage[:120],
+                "eta_seconds": eta_seconds,
+            }
+        )
+        self.raise_if_cancelled()
+
+    def log(self, text: str, level: str = "info", data: dict[str, Any] | None = None) -> None:
+        """Add a line to the job's log; ``level`` is info, warning or error."""
+        event = JobEvent(
+            job=self.job,
+            attempt=self.job.attempt,
+            level=level,
+            text=text.replace("\x00", "�"),
+            data=data or {},
+        )
+        self._keeper.say(event=event)
+
+    def raise_if_cancelled(self) -> None:
+        """Raise JobCancelled or LeaseLost when the work should stop; never touches the database."""
+        if self.is_lost:
+            raise LeaseLost
+        if self.is_cancelled:
+            raise JobCancelled
+
+    def fence(self) -> None:
+        """Hold the job's row until the surrounding transaction ends; raise LeaseLost if it is not ours.
+
+        The last call before the commit of results: no other attempt can start in between.
+        """
+        mine = Job.objects.filter(pk=self.job.pk, attempt=self.job.attempt, state__in=ACTIVE_STATES)
+        if not mine.update(lease_expires_at=lease_end()):
+            raise LeaseLost
+
+    def record_process(self, process_id: int | None, started: float | None) -> None:
+        """Remember the program that does the work, so that the next attempt can end it first."""
+        mine = Job.objects.filter(pk=self.job.pk, attempt=self.job.attempt, state__in=ACTIVE_STATES)
+        if not mine.update(process_id=process_id, process_started=started):
+            raise LeaseLost
+        self.job.process_id, self.job.process_started = process_id, started
+
+
+def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None], *, task: str) -> None:
+    """Do a job, if it is queued: a doubled message, or one for a cancelled job, does nothing.
+
+    Whatever ``attempt_work`` does, the row ends in the state that tells it: succeeded with the returned
+    result, failed with a ProblemError's message or a plain sentence, cancelled, or queued again.
+    """
+    job = claim(job_id, task=task)
+    if job is None:
+        return
+    keeper = LeaseKeeper(job)
+    keeper.start()
+    try:
+        ending = _attempt(Work(job, keeper), attempt_work)
+    finally:
+        keeper.stop()
+    with contextlib.suppress(LeaseLost):
+        _write_ending(job, keeper.take(), ending)
+
+
+Ending = Callable[[Job, Report], None]
+
+
+def _attempt(  # noqa: PLR0911 - one return for each way to end
+    work: Work, attempt_work: Callable[[Work], dict[str, Any] | None]
+) -> Ending:
+    try:
+        result = attempt_work(work)
+    except LeaseLost:
+        return _nothing
+    except JobCancelled:
+        return _ended(JobState.CANCELLED)
+    except AttemptLost as error:
+        return _lost(str(error))
+    except AWAY as error:
+        logger.warning("Job %s: the database or the broker went away: %s", work.job.pk, error)
+        return _lost("The database went away")
+    except ProblemError as error:
+        work.log(error.message, level="error", data={"fields": error.fields} if error.fields else None)
+        return _ended(JobState.FAILED, error=error.message)
+    except Exception as error:  # the edge of the task: every end gets its sentence
+        logger.exception("Job %s (%s) failed", work.job.pk, work.job.task)
+        message = (
+            f"Something unexpected happened ({type(error).__name__}); the server's log has the details. "
+            "Nothing half-done was kept: try again, and tell your administrator if it happens again."
+        )
+        work.log(message, level="error")
+        return _ended(JobState.FAILED, error=message)
+    return _ended(JobState.SUCCEEDED, result=result or {})
+
+
+def _ended(state: JobState, **fields: Any) -> Ending:
+    def write(job: Job, report: Report) -> None:
+        ended = {"finished_at": Now(), "lease_expires_at": None, "eta_seconds": None}
+        if not write_report(
+            job, report, state=state, process_id=None, process_started=None, **ended, **fields
+        ):
+            raise LeaseLost
+
+    return write
+
+
+def _lost(why: str) -> Ending:
+    def write(job: Job, report: Report) -> None:
+        if not write_report(job, report):
+            raise LeaseLost
+        end_lost_attempt(job, why=why)
+
+    return write
+
+
+def _nothing(job: Job, report: Report) -> None:
+    """Another attempt owns the row; what this one had to say is dropped."""
+
+
+def _write_ending(job: Job, report: Report, ending: Ending) -> None:
+    for pause in _pauses():
+        try:
+            with transaction.atomic():
+                ending(job, report)
+        except AWAY:
+            logger.warning("Job %s: its ending cannot be written yet", job.pk)
+            if not connection.in_atomic_block:
+                connection.close()
+            time.sleep(pause)
+        else:
+            return
+    logger.error("Job %s: its ending was not written; it is repeated when its lease expires", job.pk)
+
+
+def _pauses() -> Iterator[float]:
+    yield from ENDING_PAUSES
