@@ -1,26 +1,345 @@
-"""Rule checks a project defines in the browser."""
-from collections.abc import Mapping
-from dataclasses import dataclass
-from evalapp.metrics.rows import Row, Span
+"""Rule checks a project defines in the browser: brand, safety and format as pass or fail.
+
+A rule is a frozen value. Its constructor refuses a definition that cannot work, saying what is
+wrong and how to mend it; ``check`` never raises for a text. A verdict is passed, failed, or not
+judged with the reason (a field the example lacks), and points at the spans it rests on.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
+from typing import Any, ClassVar, Literal, Self
+
+import re2
+
+from evalapp.metrics.figures import figures, invented_figures
+from evalapp.metrics.rows import Row, Span, well_formed
+from evalapp.metrics.surface import length_characters, words
+
+MOST_SPANS = 100
+LONGEST_PATTERN = 2000
+PATTERN_MEMORY = 8 * 1024 * 1024
+
 
 class RuleError(ValueError):
-    """A rule's definition cannot be used; the message says what is wrong and how to mend it."""
+    """A rule's definition cannot be used; the message says what is wrong and how to mend it.
+
+    ``field`` names the part of the definition at fault, empty for the whole.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """passed is None when the rule could not be judged; then reason says why."""
+    """``passed`` is None when the rule could not be judged; ``reason`` says why, or why it failed.
+
+    ``spans`` are the parts of the output found, at most 100 of them.
+    """
+
     passed: bool | None
     reason: str = ""
     spans: tuple[Span, ...] = ()
 
+
+@dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Contains | MustNotContain | MatchesPattern | LengthRange | MentionsField | NoInventedFigures."""
-    kind: str
+    """What all rules share: a name people read in reports."""
+
+    kind: ClassVar[str] = ""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        _require_text(self.name, "name", "name the rule, such as “names the client's goal”")
+
     def check(self, row: Row) -> Verdict:
-        raise NotImplementedError
-    def as_dict(self) -> dict[str, object]:
+        """Judge one output."""
         raise NotImplementedError
 
-def rule_from_dict(definition: Mapping[str, object]) -> Rule:
-    """Read {"kind": ..., ...} as stored or sent; raises RuleError."""
-    raise NotImplementedError
+    def as_dict(self) -> dict[str, Any]:
+        """The definition as plain values, ``kind`` first; :func:`rule_from_dict` reads it back."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"kind": self.kind} | {
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+        }
+
+    @classmethod
+    def from_dict(cls, definition: Mapping[str, Any]) -> Self:
+        """Read a definition without its kind; raises RuleError naming the field."""
+        known = {field.name for field in fields(cls)}
+        for key in definition:
+            if key not in known:
+                raise RuleError(
+                    f'"{key}" is not part of a rule of kind {cls.kind}; known are {", ".join(sorted(known))}',
+                    field=str(key),
+                )
+        missing = [
+            field.name for field in fields(cls) if field.default is MISSING and field.name not in definition
+        ]
+        if missing:
+            raise RuleError(f"a rule of kind {cls.kind} lacks {', '.join(missing)}", field=missing[0])
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in definition.items()
+        }
+        return cls(**values)
+
+
+def _require_text(value: object, field: str, hint: str) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise RuleError(f"the {field} is empty: {hint}", field=field)
+
+
+def _require_flag(value: object, field: str) -> None:
+    if not isinstance(value, bool):
+        raise RuleError(f"{field} is yes or no (true or false), not {value!r}", field=field)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Phrases(Rule):
+    """A list of phrases; spaces in a phrase match any run of spaces and line breaks."""
+
+    texts: tuple[str, ...]
+    ignore_case: bool = True
+    whole_words: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.texts, tuple) or not self.texts:
+            raise RuleError("give at least one phrase to look for", field="texts")
+        for text in self.texts:
+            _require_text(text, "texts", "every phrase needs a letter, digit or sign")
+        _require_flag(self.ignore_case, "ignore_case")
+        _require_flag(self.whole_words, "whole_words")
+
+    def _found(self, output: str) -> tuple[Span, ...]:
+        return _spans(_phrase_finder(self.texts, self.ignore_case, self.whole_words).finditer(output))
+
+
+@lru_cache(maxsize=256)
+def _phrase_finder(texts: tuple[str, ...], ignore_case: bool, whole_words: bool) -> re.Pattern[str]:
+    # Longest first, so that the span shows the longest phrase at its place.
+    ordered = sorted(texts, key=len, reverse=True)
+    phrases = "|".join(r"\s+".join(map(re.escape, text.split())) for text in ordered)
+    pattern = rf"(?<!\w)(?:{phrases})(?!\w)" if whole_words else phrases
+    return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+
+
+def _spans(matches: Iterator[re.Match[str]]) -> tuple[Span, ...]:
+    found: list[Span] = []
+    for match in matches:
+        if match.end() > match.start():
+            found.append(Span(match.start(), match.end(), match.group()))
+        if len(found) == MOST_SPANS:
+            break
+    return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contains(_Phrases):
+    """Passes when the output holds at least one of the phrases."""
+
+    kind: ClassVar[str] = "contains"
+
+    def check(self, row: Row) -> Verdict:
+        found = self._found(row.output)
+        return Verdict(passed=bool(found), reason="" if found else "none of the phrases occurs", spans=found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MustNotContain(_Phrases):
+    """Passes when the output holds none of the phrases; whole words unless said otherwise."""
+
+    kind: ClassVar[str] = "must_not_contain"
+
+    whole_words: bool = True
+
+    def check(self, row: Row) -> Verdict:
+        found = self._found(row.output)
+        reason = f"“{found[0].text}” occurs" if found else ""
+        return Verdict(passed=not found, reason=reason, spans=found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchesPattern(Rule):
+    r"""Passes when a regular expression matches somewhere (``must_match``) or nowhere.
+
+    The syntax is RE2's: without look-around and back-references, and in return every pattern
+    takes time linear in the text, so no pattern can stall a worker and a verdict never depends
+    on how busy the machine is. Letters of any script are \p{L}; \w and \b know ASCII.
+    """
+
+    kind: ClassVar[str] = "pattern"
+
+    pattern: str
+    must_match: bool = True
+    ignore_case: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_text(self.pattern, "pattern", "write the regular expression to look for")
+        if len(self.pattern) > LONGEST_PATTERN:
+            raise RuleError(f"the pattern is longer than {LONGEST_PATTERN} characters", field="pattern")
+        _require_flag(self.must_match, "must_match")
+        _require_flag(self.ignore_case, "ignore_case")
+        _compiled(self.pattern, self.ignore_case)
+
+    def check(self, row: Row) -> Verdict:
+        pattern = _compiled(self.pattern, self.ignore_case)
+        output = well_formed(row.output)
+        if pattern.search(output) is None:
+            reason = "the pattern matches nowhere" if self.must_match else ""
+            return Verdict(passed=not self.must_match, reason=reason)
+        found = _spans(pattern.finditer(output))
+        reason = "" if self.must_match else f"the pattern matches “{found[0].text if found else ''}”"
+        return Verdict(passed=self.must_match, reason=reason, spans=found)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str, ignore_case: bool) -> Any:
+    options = re2.Options()
+    options.case_sensitive = not ignore_case
+    options.max_mem = PATTERN_MEMORY
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        raise RuleError(_pattern_problem(pattern, error), field="pattern") from error
+
+
+def _pattern_problem(pattern: str, error: Exception) -> str:
+    text = (
+        error.args[0].decode(errors="replace")
+        if error.args and isinstance(error.args[0], bytes)
+        else str(error)
+    )
+    if re.search(r"\(\?<?[=!]", pattern):
+        return (
+            f"look-around such as (?=…) is not supported ({text}); "
+            "use two rules, one that must match and one that must not"
+        )
+    if re.search(r"\\[1-9]", pattern):
+        return f"back-references such as \\1 are not supported ({text}); write the repeated part out"
+    return f"the pattern is not a valid regular expression: {text}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthRange(Rule):
+    """Passes when the output's length in words or characters lies in the range, ends included."""
+
+    kind: ClassVar[str] = "length"
+
+    minimum: int | None = None
+    maximum: int | None = None
+    unit: Literal["words", "characters"] = "words"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.unit not in ("words", "characters"):
+            raise RuleError(f"length is counted in words or characters, not {self.unit!r}", field="unit")
+        for field, value in (("minimum", self.minimum), ("maximum", self.maximum)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+                raise RuleError(f"the {field} is a whole number of 0 or more, not {value!r}", field=field)
+        if self.minimum is None and self.maximum is None:
+            raise RuleError("give a minimum, a maximum or both", field="minimum")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise RuleError(
+                f"the minimum of {self.minimum} is above the maximum of {self.maximum}; swap them",
+                field="minimum",
+            )
+
+    def check(self, row: Row) -> Verdict:
+        length = (
+            len(words(row.output)) if self.unit == "words" else int(length_characters(row.output).value or 0)
+        )
+        if self.minimum is not None and length < self.minimum:
+            return Verdict(passed=False, reason=f"{length} {self.unit}, fewer than {self.minimum}")
+        if self.maximum is not None and length > self.maximum:
+            return Verdict(passed=False, reason=f"{length} {self.unit}, more than {self.maximum}")
+        return Verdict(passed=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MentionsField(Rule):
+    """Passes when the output names the value of one of the example's fields.
+
+    Case and spacing are forgiven; a value that is one figure is found however it is written
+    (£450,000 for 450k). Not judged when the example lacks the field or its value is empty.
+    """
+
+    kind: ClassVar[str] = "mentions_field"
+
+    field: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_text(self.field, "field", "name a field of the examples, such as goal")
+
+    def check(self, row: Row) -> Verdict:
+        value = row.fields.get(self.field, "")
+        if not value.strip():
+            return Verdict(passed=None, reason=f"the example has no field “{self.field}”")
+        found = _spans(_phrase_finder((value,), True, _word_like(value)).finditer(row.output))
+        found = found or tuple(_same_figure(row.output, value))
+        return Verdict(passed=bool(found), reason="" if found else f"“{value}” is not mentioned", spans=found)
+
+
+def _word_like(value: str) -> bool:
+    """Whole words for values that begin and end with a letter or digit of a spaced script."""
+    value = value.strip()
+    return all(character.isalnum() and ord(character) < 0x0E00 for character in (value[0], value[-1]))
+
+
+def _same_figure(output: str, value: str) -> Iterator[Span]:
+    wanted = figures(value)
+    if len(wanted) != 1 or wanted[0].span.text.strip() != value.strip():
+        return
+    values = {reading.value for reading in wanted[0].readings}
+    for figure in figures(output):
+        if any(reading.value in values for reading in figure.readings):
+            yield figure.span
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoInventedFigures(Rule):
+    """Passes when every number and date of the output occurs in the context, prompt or fields.
+
+    Not judged when the example gives none of the three.
+    """
+
+    kind: ClassVar[str] = "no_invented_figures"
+
+    def check(self, row: Row) -> Verdict:
+        given = [row.context, row.prompt, *row.fields.values()]
+        if not any(text.strip() for text in given):
+            return Verdict(passed=None, reason="the example has no context")
+        found = tuple(invented_figures(row.output, given))
+        reason = ""
+        if found:
+            reason = f"{', '.join(span.text for span in found[:5])}{' …' if len(found) > 5 else ''} not in the context"
+        return Verdict(passed=not found, reason=reason, spans=found[:MOST_SPANS])
+
+
+RULES: Mapping[str, type[Rule]] = {
+    rule.kind: rule
+    for rule in (Contains, MustNotContain, MatchesPattern, LengthRange, MentionsField, NoInventedFigures)
+}
+
+
+def rule_from_dict(definition: Mapping[str, Any]) -> Rule:
+    """Read ``{"kind": …, "name": …, …}`` as stored or sent; raises RuleError."""
+    if not isinstance(definition, Mapping):
+        raise RuleError("a rule is an object with a kind and a name")
+    kind = definition.get("kind")
+    rule = RULES.get(kind) if isinstance(kind, str) else None
+    if rule is None:
+        raise RuleError(f"{kind!r} is no kind of rule; known are {', '.join(RULES)}", field="kind")
+    return rule.from_dict({key: value for key, value in definition.items() if key != "kind"})
+
+
+def check_rules(rules: Sequence[Rule], row: Row) -> dict[str, Verdict]:
+    """The verdict of every rule on one output, by rule name."""
+    return {rule.name: rule.check(row) for rule in rules}

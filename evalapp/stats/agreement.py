@@ -171,7 +171,8 @@ def _fixed_alpha(patterns: Patterns, scale: Scale) -> WeightedStatistic:
 
 def _distance(first: Array, second: Array, scale: Scale) -> Array:
     if scale == "nominal":
-        return (first != second).astype(np.float64)
+        unequal: Array = (first != second).astype(np.float64)
+        return unequal
     gap: Array = (first - second) ** 2
     if scale == "interval":
         return gap

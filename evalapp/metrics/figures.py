@@ -1,0 +1,180 @@
+"""Numbers and dates in an answer that its context does not hold: "invented figures".
+
+Writing is forgiven, value is not: 1,200 is 1200 and £1.2k, 12 % is 12% and 0.12. A figure with
+decimals, a percent sign or a scale word may round a given one at the precision it shows
+(£1.2m for 1,234,000). Signs and currencies are not compared.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from evalapp.metrics.dates import Day, WrittenDate, dates
+from evalapp.metrics.rows import Span
+
+_GROUP = r"[,.'’\u00a0\u202f ]"
+_NUMBER = re.compile(
+    r"(?<![\w.])"
+    r"(?P<currency>(?:[£$€¥₹฿]|\b(?:USD|EUR|GBP|CHF|JPY|THB)\b)\s?)?"
+    r"(?P<digits>"
+    rf"\d{{1,3}}(?P<mark>{_GROUP})\d{{3}}(?:(?P=mark)\d{{3}})*(?!\d)(?:[.,]\d+)?"
+    r"|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)(?:\.\d+)?"
+    # 1,5 is one and a half; 1,2,3 are three numbers
+    r"|(?<!\d,)\d+,\d+(?!,?\d)"
+    r"|\d+(?:\.\d+)?"
+    r")"
+    r"(?:(?P<ordinal>st|nd|rd|th)\b"
+    r"|(?P<percent>\s?%|\s?(?:percent|per\s+cent)\b|\s?percentage\s+points?\b|\s?pp\b)"
+    r"|(?P<basis>\s?(?:bps?|basis\s+points?)\b)"
+    r"|(?P<scale>\s?(?:thousand|million|billion|trillion|mn|bn|tn)\b|[kmb]\b|(?<=[\d])\s[kmb]\b))?",
+    re.IGNORECASE,
+)
+_LIST_MARKER = re.compile(r"^[ \t]*(?:\d{1,3}[.)]|\(\d{1,3}\))(?=\s)", re.MULTILINE)
+_SCALES = {
+    "k": 3, "thousand": 3, "m": 6, "mn": 6, "million": 6,
+    "b": 9, "bn": 9, "billion": 9, "tn": 12, "trillion": 12,
+}  # fmt: skip
+_NUMBER_WORDS = {
+    word: Decimal(number)
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen twenty".split()
+    )
+} | {
+    "thirty": Decimal(30), "forty": Decimal(40), "fifty": Decimal(50), "sixty": Decimal(60),
+    "seventy": Decimal(70), "eighty": Decimal(80), "ninety": Decimal(90), "hundred": Decimal(100),
+    "half": Decimal("0.5"), "quarter": Decimal("0.25"), "once": Decimal(1), "twice": Decimal(2),
+}  # fmt: skip
+_WORD = re.compile(r"[a-z]+", re.IGNORECASE)
+_HUNDRED = Decimal(100)
+
+
+class Reading(NamedTuple):
+    """One value a figure may stand for; ``step`` is the place value of its last digit."""
+
+    value: Decimal
+    step: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number in a text: where, what it may mean, and whether it may be a rounded one."""
+
+    span: Span
+    readings: tuple[Reading, ...]
+    may_round: bool
+
+
+def figures(text: str) -> list[Figure]:
+    """The numbers of a text in order, without those that are part of a date or number a list."""
+    taken = [(date.span.start, date.span.end) for date in dates(text)]
+    taken += [match.span() for match in _LIST_MARKER.finditer(text)]
+    return list(_figures(text, taken))
+
+
+def _figures(text: str, taken: Iterable[tuple[int, int]]) -> Iterator[Figure]:
+    blocked = sorted(taken)
+    starts = [start for start, _ in blocked]
+    for match in _NUMBER.finditer(text):
+        position = bisect_left(starts, match.end()) - 1
+        if position >= 0 and blocked[position][1] > match.start():
+            continue
+        span = Span(match.start(), match.end(), match.group())
+        readings = tuple(_readings(match))
+        marked = any(match[name] for name in ("percent", "basis", "scale"))
+        decimals = any(reading.step < 1 for reading in readings)
+        significant = len(re.sub(r"\D", "", match["digits"]).strip("0")) >= 2
+        yield Figure(span, readings, may_round=significant and (marked or decimals))
+
+
+def _readings(match: re.Match[str]) -> Iterator[Reading]:
+    scale = (match["scale"] or "").strip().lower()
+    factor = Decimal(10) ** _SCALES.get(scale, 0)
+    for value in _values(match["digits"], match["mark"]):
+        exponent = value.as_tuple().exponent
+        step = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
+        yield Reading(value * factor, step * factor)
+        if match["percent"]:
+            yield Reading(value / _HUNDRED, step / _HUNDRED)
+        if match["basis"]:
+            yield Reading(value / _HUNDRED, step / _HUNDRED)
+            yield Reading(value / _HUNDRED / _HUNDRED, step / _HUNDRED / _HUNDRED)
+        if scale in ("m", "b") and not match["currency"]:
+            # "5m" may be metres.
+            yield Reading(value, step)
+
+
+def _values(digits: str, mark: str | None) -> Iterator[Decimal]:
+    """What the digits say: 1.200 is 1200 on the continent and 1.2 in Britain."""
+    if mark is None:
+        if digits.count(",") == 1 and "." not in digits:
+            yield Decimal(digits.replace(",", "."))
+        else:
+            yield Decimal(digits.replace(",", ""))
+        return
+    whole, decimals = digits, ""
+    tail = re.search(r"[.,](\d+)$", digits)
+    if tail and tail.group()[0] != mark:
+        whole, decimals = digits[: tail.start()], tail.group(1)
+    joined = re.sub(r"\D", "", whole)
+    yield Decimal(f"{joined}.{decimals}" if decimals else joined)
+    if mark == "." and digits.count(".") == 1 and not decimals:
+        yield Decimal(digits)
+
+
+class _Given:
+    """All the values and dates of the context."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        values: set[Decimal] = set()
+        self.days: list[Day] = []
+        for text in texts:
+            # Here dates count as numbers too: the year of a given date is a given number.
+            values.update(reading.value for figure in _figures(text, ()) for reading in figure.readings)
+            values.update(_spaced_parts(text))
+            values.update(
+                _NUMBER_WORDS[word] for word in map(str.lower, _WORD.findall(text)) if word in _NUMBER_WORDS
+            )
+            for date in dates(text):
+                self.days += date.readings
+        values.update(Decimal(day.year) for day in self.days if day.year)
+        self.values = sorted(values)
+
+    def has(self, figure: Figure) -> bool:
+        if any(self._near(reading, may_round=figure.may_round) for reading in figure.readings):
+            return True
+        parts = list(_spaced_parts(figure.span.text))
+        return bool(parts) and all(self._near(Reading(part, Decimal(1)), may_round=False) for part in parts)
+
+    def _near(self, reading: Reading, *, may_round: bool) -> bool:
+        reach = reading.step / 2 if may_round else Decimal(0)
+        position = bisect_left(self.values, reading.value - reach)
+        return position < len(self.values) and self.values[position] <= reading.value + reach
+
+    def has_date(self, date: WrittenDate) -> bool:
+        return any(reading.agrees_with(day) for reading in date.readings for day in self.days)
+
+
+_SPACED = re.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?!\d)")
+
+
+def _spaced_parts(text: str) -> Iterator[Decimal]:
+    """ "12 200" is read as 12200 above; it may as well be two numbers side by side."""
+    for match in _SPACED.finditer(text):
+        yield from map(Decimal, match.group().split())
+
+
+def invented_figures(output: str, given: Iterable[str]) -> list[Span]:
+    """Every number and date of ``output`` that none of the ``given`` texts holds, in order.
+
+    Offsets are characters of ``output``. A date is given when a given date states all that it
+    states; number words ("three years") count as given, but are not themselves checked.
+    """
+    known = _Given(given)
+    written = list(dates(output))
+    found = [date.span for date in written if not known.has_date(date)]
+    found += [figure.span for figure in figures(output) if not known.has(figure)]
+    return sorted(found, key=lambda span: span.start)

@@ -1,0 +1,119 @@
+"""BLEU, chrF++, TER and the edit rate, by sacrebleu, from 0 to 100 (TER and edit rate from 0 up).
+
+A sentence score and a corpus score rest on the same counts; the corpus score is computed from
+their sums, which is not the mean of the sentence scores.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal
+
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
+
+from evalapp.measure import Measure
+from evalapp.metrics.rouge import NO_REFERENCE
+from evalapp.metrics.rows import well_formed
+
+Name = Literal["bleu", "chrf", "ter"]
+
+NAMES: Final[tuple[Name, ...]] = ("bleu", "chrf", "ter")
+
+
+class SummedMetric:
+    """One sacrebleu metric that scores outputs one by one and remembers the sums for the corpus.
+
+    Sentence BLEU uses the effective order (a text of two words is judged by its one- and
+    two-word sequences), corpus BLEU does not; chrF is chrF++ (words up to order 2). Several
+    references are supported, also a different number for each output.
+    """
+
+    def __init__(self, name: Name) -> None:
+        self.name = name
+        self._sentence = _engine(name, sentence=True)
+        self._corpus = _engine(name, sentence=False)
+        self._sums: list[float] = []
+        self._reference_counts: set[int] = set()
+        self._outputs = 0
+        self._signatures: dict[int, str] = {}
+
+    def score(self, output: str, references: Sequence[str]) -> Measure:
+        """Score one output; ``n`` counts references. Undefined without any.
+
+        An empty output or reference scores 0 (TER: 100, and 0 when both are empty).
+        """
+        if not references:
+            return Measure.undefined(NO_REFERENCE, signature=self._signature(self._sentence, 0, "sentence"))
+        # These two steps are the body of sacrebleu's own sentence_score; taken apart, the counts
+        # serve the corpus score too instead of being computed twice.
+        accepted = [[well_formed(reference)] for reference in references]
+        statistics = self._sentence._extract_corpus_statistics([well_formed(output)], accepted)[0]
+        self._add(statistics, len(references))
+        score = self._sentence._compute_score_from_stats(statistics).score
+        return Measure(
+            value=float(score), n=len(references), signature=self._cached_signature(len(references))
+        )
+
+    def _add(self, statistics: Sequence[float], references: int) -> None:
+        self._outputs += 1
+        self._reference_counts.add(references)
+        if self._sums:
+            self._sums = [total + part for total, part in zip(self._sums, statistics, strict=True)]
+        else:
+            self._sums = list(statistics)
+
+    def corpus(self) -> Measure:
+        """Corpus score of everything scored so far; ``n`` counts outputs with a reference."""
+        counts = self._reference_counts
+        number = next(iter(counts)) if len(counts) == 1 else -1
+        if not self._outputs:
+            label = self._signature(self._corpus, 0, "corpus")
+            return Measure.undefined("no output has a reference", signature=label)
+        score = self._corpus._compute_score_from_stats(self._sums).score
+        label = self._signature(self._corpus, number, "corpus")
+        return Measure(value=float(score), n=self._outputs, signature=label)
+
+    def _cached_signature(self, references: int) -> str:
+        if references not in self._signatures:
+            self._signatures[references] = self._signature(self._sentence, references, "sentence")
+        return self._signatures[references]
+
+    def _signature(self, engine: Any, references: int, unit: str) -> str:
+        engine.num_refs = references
+        return f"{self.name}|unit:{unit}|{engine.get_signature().format()}"
+
+
+def _engine(name: Name, *, sentence: bool) -> Any:
+    if name == "bleu":
+        return BLEU(effective_order=sentence, force=True)
+    if name == "chrf":
+        return CHRF(word_order=2)
+    if name == "ter":
+        return TER()
+    raise ValueError(f'"{name}" is none of {", ".join(NAMES)}')
+
+
+def sentence_score(name: Name, output: str, references: Sequence[str]) -> Measure:
+    """BLEU, chrF++ or TER of one output."""
+    return SummedMetric(name).score(output, references)
+
+
+def corpus_score(name: Name, pairs: Iterable[tuple[str, Sequence[str]]]) -> Measure:
+    """BLEU, chrF++ or TER of many outputs with their references, from summed counts."""
+    metric = SummedMetric(name)
+    for output, references in pairs:
+        metric.score(output, references)
+    return metric.corpus()
+
+
+def edit_rate(output: str, correction: str) -> Measure:
+    """How much of an output its accepted correction changed: TER against the correction.
+
+    Word insertions, deletions, substitutions and shifts per 100 words of the correction: 0 is
+    untouched. Undefined for an empty correction, which asks for no rate but for a rejection.
+    """
+    measure = sentence_score("ter", output, [correction])
+    label = measure.signature.replace("ter|", "edit-rate|", 1)
+    if not correction.strip():
+        return Measure.undefined("the correction is empty", signature=label)
+    return Measure(value=measure.value, n=1, signature=label)
