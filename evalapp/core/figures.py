@@ -1,0 +1,31 @@
+"""Numbers as people read them: as many digits as the uncertainty justifies."""
+
+import math
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+MOST_DIGITS = 4
+
+
+def digits_for(half_width: float | None, fallback: int = 2) -> int:
+    """Decimals so that the interval's half-width shows one significant figure: 0.31 → 1, 0.02 → 2."""
+    if half_width is None or not math.isfinite(half_width) or half_width <= 0:
+        return fallback
+    return min(MOST_DIGITS, max(0, -math.floor(math.log10(half_width))))
+
+
+def as_text(value: float | None, *, half_width: float | None = None, digits: int | None = None) -> str:
+    """The figure in digits; "–" where there is none. Integers are grouped by thousands."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    places = digits if digits is not None else digits_for(half_width)
+    return f"{value:,.{places}f}"
+
+
+def as_number(
+    value: float | None, *, half_width: float | None = None, digits: int | None = None
+) -> SafeString:
+    return format_html('<span class="number">{}</span>', as_text(value, half_width=half_width, digits=digits))

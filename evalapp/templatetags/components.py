@@ -1,0 +1,309 @@
+"""The design system's tags; templates/components/README.md shows each with its parameters."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from evalapp.core.figures import as_number, digits_for
+
+register = template.Library()
+
+OK, WARN, BAD, BUSY, QUIET = "ok", "warn", "bad", "busy", "quiet"
+TONES = {
+    **dict.fromkeys(("succeeded", "submitted", "accepted", "ship", "open_campaign", "ready", "champion"), OK),
+    **dict.fromkeys(("paused", "not_yet", "pending", "cancelling", "returned", "challenger"), WARN),
+    **dict.fromkeys(("failed", "dead", "rejected", "do_not_ship", "error"), BAD),
+    **dict.fromkeys(("starting", "running", "open", "active"), BUSY),
+}
+CANDIDATE_SHAPES = 8
+
+
+@register.inclusion_tag("components/chip.html")
+def chip(state: str, label: str = "", tone: str = "") -> dict[str, str]:
+    """A state in words with a tone; ``tone`` (ok, warn, bad, busy, quiet) overrides the state's own."""
+    return {
+        "state": state,
+        "label": label or str(state).replace("_", " ").capitalize(),
+        "tone": tone or TONES.get(str(state), QUIET),
+    }
+
+
+@register.inclusion_tag("components/progress.html")
+def progress_bar(done: int, total: int | None = None, label: str = "Progress") -> dict[str, Any]:
+    """A native progress bar with "n of m"; without a total it shows activity and n."""
+    return {"done": done, "total": total or 0, "label": label}
+
+
+@register.inclusion_tag("components/stat.html")
+def stat(label: str, value: Any, note: str = "", href: str = "") -> dict[str, Any]:
+    return {"label": label, "value": value, "note": note, "href": href}
+
+
+@register.inclusion_tag("components/empty.html")
+def empty(text: str, href: str = "", action: str = "") -> dict[str, str]:
+    """An empty list: one sentence, and the one next action."""
+    return {"text": text, "href": href, "action": action}
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
+    """Label, control, help and errors of one form field, tied together for screen readers."""
+    identity = bound.auto_id
+    described = [f"{identity}_hint"] if hint or bound.help_text else []
+    if bound.errors:
+        described.append(f"{identity}_error")
+    widget = bound.field.widget
+    attributes = dict(bound.field.widget.attrs)
+    if described:
+        attributes["aria-describedby"] = " ".join(described)
+    if bound.errors:
+        attributes["aria-invalid"] = "true"
+    return {
+        "bound": bound,
+        "control": bound.as_widget(attrs=attributes),
+        "hint": hint or bound.help_text,
+        "identity": identity,
+        "is_group": isinstance(widget, RadioSelect | CheckboxSelectMultiple),
+        "is_switch": isinstance(widget, CheckboxInput),
+        "optional": not bound.field.required and not isinstance(widget, CheckboxInput),
+    }
+
+
+@register.inclusion_tag("components/pager.html", takes_context=True)
+def pager(context: template.Context, page: Any) -> dict[str, Any]:
+    """Links of a keyset page (`evalapp.core.paging.Page`); other parameters of the address are kept."""
+    request: HttpRequest = context["request"]
+
+    def address(**changes: str) -> str:
+        query = request.GET.copy()
+        query.pop("after", None)
+        for name, value in changes.items():
+            query[name] = value
+        return f"?{query.urlencode()}" if query else "?"
+
+    return {
+        "page": page,
+        "first_href": address() if page.after else "",
+        "next_href": address(after=page.next_after) if page.next_after else "",
+    }
+
+
+@register.simple_tag(takes_context=True)
+def query_with(context: template.Context, **changes: Any) -> str:
+    """The present query string with some parameters changed (None or "" removes one)."""
+    query = context["request"].GET.copy()
+    query.pop("after", None)
+    for name, value in changes.items():
+        if value in (None, ""):
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def kbd(*keys: str) -> SafeString:
+    """Keys, shown to keyboard users only: ``{% kbd "Ctrl" "Enter" %}``."""
+    inner = format_html_join("+", "<kbd>{}</kbd>", ((key,) for key in keys))
+    return format_html('<span class="keys" aria-hidden="true">{}</span>', inner)
+
+
+@register.simple_tag
+def relative_time(when: datetime | None, missing: str = "never") -> SafeString:
+    """How long ago ("3 min ago"), with the absolute time in the title; ``missing`` where there is none."""
+    if when is None:
+        return format_html('<span class="soft">{}</span>', missing)
+    local = timezone.localtime(when)
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative>{}</time>',
+        local.isoformat(timespec="seconds"),
+        format_date(local, "j F Y, H:i:s T"),
+        _ago(when),
+    )
+
+
+def _ago(when: datetime) -> str:
+    seconds = (timezone.now() - when).total_seconds()
+    past = seconds >= 0
+    distance = abs(seconds)
+    if distance < 45:
+        return "just now" if past else "in a moment"
+    for limit, unit, size in ((90 * 60, "min", 60), (36 * 3600, "h", 3600), (14 * 86400, "days", 86400)):
+        if distance < limit:
+            count = max(1, round(distance / size))
+            words = f"{count} {'day' if unit == 'days' and count == 1 else unit}"
+            return f"{words} ago" if past else f"in {words}"
+    return format_date(timezone.localtime(when), "j M Y")
+
+
+@register.simple_tag
+def number(value: float | None, half_width: float | None = None, digits: int | None = None) -> SafeString:
+    """A figure with as many digits as its interval justifies; a dash where there is none.
+
+    ``half_width`` is half of the interval's width: 4.1667 with 0.31 reads 4.2.
+    """
+    return as_number(value, half_width=half_width, digits=digits)
+
+
+@register.simple_tag
+def plus_minus(value: float | None, low: float | None = None, high: float | None = None) -> SafeString:
+    """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not."""
+    if value is None or low is None or high is None:
+        return as_number(value)
+    below, above = value - low, high - value
+    half = (high - low) / 2
+    digits = digits_for(half)
+    if round(below, digits) == round(above, digits):
+        return format_html('<span class="number">{} ± {}</span>', f"{value:.{digits}f}", f"{half:.{digits}f}")
+    return format_html(
+        '<span class="number">{} ({} to {})</span>',
+        *(f"{figure:.{digits}f}" for figure in (value, low, high)),
+    )
+
+
+@register.inclusion_tag("components/interval.html")
+def interval(  # noqa: PLR0917 - a template names them
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    minimum: float,
+    maximum: float,
+    gate: float | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """A thin line with a dot on the axis [minimum, maximum], and the figures as text beside it.
+
+    ``quiet`` draws it grey: a difference without significance.
+    """
+    span = (maximum - minimum) or 1.0
+
+    def place(figure: float) -> str:
+        share = min(1.0, max(0.0, (figure - minimum) / span))
+        return f"{4 + 112 * share:.1f}"
+
+    return {
+        "value": value,
+        "low": low,
+        "high": high,
+        "x": None if value is None else place(value),
+        "x_low": None if low is None else place(low),
+        "x_high": None if high is None else place(high),
+        "x_gate": None if gate is None else place(gate),
+        "quiet": quiet,
+    }
+
+
+@register.inclusion_tag("components/candidate.html")
+def candidate(position: int, label: str = "", href: str = "") -> dict[str, Any]:
+    """A candidate's marker: colour and shape by its position in the campaign (from 0), and its label."""
+    return {"number": int(position) % CANDIDATE_SHAPES + 1, "label": label, "href": href}
+
+
+class _Segment(NamedTuple):
+    x: str
+    width: str
+    tone: int
+    level: str
+    given: int
+    percent: int
+
+
+@register.inclusion_tag("components/rating_bar.html")
+def rating_bar(
+    counts: Sequence[int] | Mapping[Any, int], labels: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """A diverging bar of how many gave each level, lowest first; the middle level straddles the centre.
+
+    ``counts`` is a sequence by level, or a mapping level → count; ``labels`` name the levels.
+    """
+    if isinstance(counts, Mapping):
+        levels = [str(level) for level in counts]
+        figures = [int(count) for count in counts.values()]
+    else:
+        figures = [int(count) for count in counts]
+        levels = [str(position + 1) for position in range(len(figures))]
+    names = list(labels) if labels else levels
+    total = sum(figures)
+    if not total:
+        return {"total": 0, "segments": [], "summary": "no ratings"}
+    shares = [figure / total for figure in figures]
+    middle = len(figures) // 2
+    below = sum(shares[:middle]) + (shares[middle] / 2 if len(figures) % 2 else 0)
+    # Each half of the drawing is 100 wide, so that bars above one another share the centre.
+    x = 100 - 100 * below
+    segments = []
+    for position, (share, figure, name) in enumerate(zip(shares, figures, names, strict=True)):
+        tone = 1 + round(4 * position / max(1, len(figures) - 1))
+        segments.append(_Segment(f"{x:.2f}", f"{100 * share:.2f}", tone, name, figure, round(100 * share)))
+        x += 100 * share
+    summary = ", ".join(f"{segment.level}: {segment.given}" for segment in segments)
+    return {"total": total, "segments": segments, "summary": summary}
+
+
+class Station(NamedTuple):
+    key: str
+    label: str
+    path: str
+    permission: str
+
+
+STATIONS = (
+    Station("data", "Data", "data/", "VIEW_DATA"),
+    Station("rubrics", "Rubrics", "rubrics/", "VIEW_RUBRICS"),
+    Station("models", "Models", "models/", "VIEW_MODELS"),
+    Station("runs", "Runs", "runs/", "VIEW_RUNS"),
+    Station("campaigns", "Campaigns", "campaigns/", "VIEW_CAMPAIGNS"),
+    Station("compare", "Compare", "compare/", "VIEW_ANALYSIS"),
+    Station("export", "Export", "export/", "VIEW_EXPORTS"),
+)
+OFFICE = (
+    Station("members", "Members", "members/", "MANAGE_MEMBERS"),
+    Station("audit", "Audit", "audit/", "VIEW_AUDIT"),
+    Station("settings", "Settings", "settings/", "MANAGE_MEMBERS"),
+)
+
+
+@register.inclusion_tag("components/rail.html", takes_context=True)
+def rail(context: template.Context) -> dict[str, Any]:
+    """The loop's stations in order, as far as the person's role opens them."""
+    may = context.get("may") or set()
+    project = context.get("project")
+    station = context.get("station") or ""
+
+    def links(stations: Sequence[Station]) -> list[dict[str, Any]]:
+        if project is None:
+            return []
+        return [
+            {
+                "label": each.label,
+                "href": f"/projects/{project.slug}/{each.path}",
+                "current": each.key == station,
+            }
+            for each in stations
+            if each.permission in may
+        ]
+
+    return {
+        "project": project,
+        "station": station,
+        "may_home": "VIEW_HOME" in may,
+        "stations": links(STATIONS),
+        "office": links(OFFICE),
+        "memberships": context.get("my_memberships") or (),
+    }
+
+
+@register.simple_tag
+def json_script_for_chart(value: Any, identity: str) -> SafeString:
+    """A chart's specification beside its figure, safe inside a script element."""
+    from django.utils.html import json_script
+
+    return mark_safe(json_script(value, identity))  # noqa: S308 - json_script escapes

@@ -1,0 +1,6 @@
+// What every page has; one behaviour a module.
+import "./theme-switch.js";
+import "./dialogs.js";
+import "./copy.js";
+import "./rows.js";
+import "./relative-time.js";

@@ -1,0 +1,91 @@
+"""The people that tests speak of, and the projects they belong to.
+
+Import nothing from here but types; pytest finds the fixtures by name (tests/conftest.py).
+"""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from evalapp.accounts.models import Membership, Project, Role, User
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+def make_user(name: str, **fields: object) -> User:
+    """A person who cannot sign in by password; `client_for` signs them in."""
+    return User.objects.create_user(f"{name.replace(' ', '.')}@cast.example", name=name.title(), **fields)
+
+
+def make_project(name: str, **members: User) -> Project:
+    """A project with members by role: ``make_project("Claims", owner=owner, reviewer=reviewer)``.
+
+    A trailing figure keeps apart two of one role (``reviewer2``).
+    """
+    slug = name.lower().replace(" ", "-")
+    project = Project.objects.create(name=name, slug=slug, created_by=members.get("owner"))
+    for role, user in members.items():
+        Membership.objects.create(project=project, user=user, role=Role(role.rstrip("0123456789")))
+    return project
+
+
+def client_of(user: User | None) -> Client:
+    """A browser of this person's; None is nobody signed in."""
+    client = Client()
+    if user is not None:
+        client.force_login(user, backend=BACKEND)
+    return client
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return make_user("owner")
+
+
+@pytest.fixture
+def manager(db: None) -> User:
+    return make_user("manager")
+
+
+@pytest.fixture
+def engineer(db: None) -> User:
+    return make_user("engineer")
+
+
+@pytest.fixture
+def reviewer(db: None) -> User:
+    return make_user("reviewer")
+
+
+@pytest.fixture
+def other_reviewer(db: None) -> User:
+    return make_user("other reviewer")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """Signed in, and owner of another project: never a member of `project`."""
+    return make_user("stranger")
+
+
+@pytest.fixture
+def project(owner: User, manager: User, engineer: User, reviewer: User, other_reviewer: User) -> Project:
+    return make_project(
+        "Summaries",
+        owner=owner,
+        manager=manager,
+        engineer=engineer,
+        reviewer=reviewer,
+        reviewer2=other_reviewer,
+    )
+
+
+@pytest.fixture
+def other_project(stranger: User) -> Project:
+    return make_project("Elsewhere", owner=stranger)
+
+
+@pytest.fixture
+def client_for() -> Callable[[User | None], Client]:
+    return client_of

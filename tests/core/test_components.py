@@ -1,0 +1,91 @@
+import datetime as dt
+
+import pytest
+from django.template import Context, Template
+from django.test import RequestFactory
+from django.utils import timezone
+
+
+def render(source: str, **context: object) -> str:
+    return Template("{% load components text %}" + source).render(Context(context)).strip()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "![a](https://outside.example/p.png)",
+        "[a](javascript:alert(1))",
+        "<svg onload=alert(1)>",
+        "<iframe src=//x></iframe>",
+        "[a](data:text/html,<script>1</script>)",
+        "<math><mtext></mtext></math>",
+    ],
+)
+def test_markdown_of_users_and_models_is_inert(source: str) -> None:
+    html = render("{{ text|render_markdown }}", text=source).lower()
+    for forbidden in ("<script", "<img", "<svg", "<iframe", "<math", 'href="javascript', 'href="data'):
+        assert forbidden not in html
+
+
+def test_markdown_headings_stay_below_the_page_title() -> None:
+    assert render("{{ text|render_markdown }}", text="# Title\n\n**bold**") == (
+        "<h3>Title</h3>\n<p><strong>bold</strong></p>"
+    )
+
+
+def test_markdown_over_the_limit_says_that_it_was_cut() -> None:
+    html = render("{{ text|render_markdown }}", text="a" * 200_001)
+    assert html.endswith("<p><em>Cut here: 200,001 characters in all.</em></p>")
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "expected"),
+    [
+        (4.1667, 3.86, 4.47, "4.2 ± 0.3"),
+        (0.51234, 0.49, 0.535, "0.51 ± 0.02"),
+        (4.8, 4.1, 5.0, "4.8 (4.1 to 5.0)"),
+        (4.1667, None, None, "4.17"),
+        (None, None, None, "–"),
+    ],
+)
+def test_a_figure_has_the_digits_its_interval_justifies(
+    value: float | None, low: float | None, high: float | None, expected: str
+) -> None:
+    html = render("{% plus_minus value low high %}", value=value, low=low, high=high)
+    assert html == f'<span class="number">{expected}</span>'
+
+
+def test_an_interval_is_drawn_on_the_common_axis_without_style_attributes() -> None:
+    html = render("{% interval 3 2 4 1 5 gate=4.5 %}")
+    assert 'cx="60.0"' in html and 'x1="32.0" x2="88.0"' in html and 'x1="102.0"' in html
+    assert "style=" not in html
+
+
+def test_an_undefined_interval_is_a_dash() -> None:
+    assert "–" in render("{% interval None None None 1 5 %}")
+
+
+def test_a_rating_bar_straddles_the_centre_and_says_its_counts() -> None:
+    html = render("{% rating_bar counts %}", counts=[1, 1, 2, 0, 0])
+    assert 'aria-label="1: 1, 2: 1, 3: 2, 4: 0, 5: 0"' in html
+    assert '<rect class="rating-1" x="25.00"' in html  # 25% + 25% + half of the middle's 50% lie left of 100
+
+
+def test_relative_time_carries_the_absolute_one() -> None:
+    when = timezone.now() - dt.timedelta(minutes=3)
+    html = render("{% relative_time when %}", when=when)
+    assert ">3 min ago</time>" in html
+    assert f'title="{when.day} ' in html
+
+
+def test_candidates_keep_colour_and_shape_by_position() -> None:
+    first, second = (render("{% candidate n 'v' %}", n=n) for n in (0, 1))
+    assert "candidate-1" in first and "<circle" in first
+    assert "candidate-2" in second and "<rect" in second
+
+
+def test_a_changed_filter_leaves_the_page() -> None:
+    request = RequestFactory().get("/x", {"state": "open", "after": "k", "q": "a b"})
+    assert render("{% query_with state='done' %}", request=request) == "?state=done&amp;q=a+b"

@@ -1,0 +1,21 @@
+from collections.abc import Callable
+
+from django.test import Client
+
+from evalapp.accounts.models import User
+
+
+def test_an_unknown_address_answers_a_page_that_says_so(
+    client_for: Callable[[User | None], Client], engineer: User
+) -> None:
+    response = client_for(engineer).get("/nowhere/")
+    assert response.status_code == 404
+    assert "There is nothing at this address" in response.text
+    assert 'style="' not in response.text
+    assert "Content-Security-Policy" in response.headers
+
+
+def test_an_unknown_address_answers_scripts_in_json(client: Client, db: None) -> None:
+    response = client.get("/api/v1/nowhere/", headers={"Accept": "application/json"})
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "not_found"
