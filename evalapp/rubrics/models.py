@@ -69,7 +69,9 @@ class Criterion(BaseModel):
             models.UniqueConstraint(fields=["version", "key"], name="criterion_key"),
             # What Score's copy of the range refers to (composite foreign key in a migration).
             models.UniqueConstraint(fields=["id", "minimum", "maximum"], name="criterion_range"),
-            models.CheckConstraint(condition=models.Q(minimum__lt=models.F("maximum")), name="criterion_order"),
+            models.CheckConstraint(
+                condition=models.Q(minimum__lt=models.F("maximum")), name="criterion_order"
+            ),
             models.CheckConstraint(condition=models.Q(weight__gte=0), name="criterion_weight"),
             models.CheckConstraint(
                 condition=~models.Q(kind=CriterionKind.YES_NO) | models.Q(minimum=0, maximum=1),

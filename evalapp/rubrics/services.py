@@ -1,0 +1,201 @@
+"""Writes of rubrics: keyword-only, atomic, audited."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError, StaleError
+from evalapp.rubrics.drafts import CriterionDraft, DraftProblem, draft_problems, drafts_of, with_keys
+from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
+from evalapp.rubrics.templates import TEMPLATES
+
+LONGEST_INSTRUCTIONS = 20_000
+
+
+class RubricProblemError(InvalidError):
+    """Some criteria cannot be saved; ``problems`` says which fields of which (400)."""
+
+    def __init__(self, problems: Sequence[DraftProblem]) -> None:
+        fields: defaultdict[str, list[str]] = defaultdict(list)
+        for problem in problems:
+            fields[f"criteria.{problem.position}.{problem.field}"].append(problem.message)
+        first = problems[0]
+        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"Criterion {first.position + 1}: {first.message}{more}", fields=fields)
+        self.problems = list(problems)
+
+
+@transaction.atomic
+def create_rubric(
+    *, project: Project, name: str, by: User | None, template: str | None = None, description: str = ""
+) -> Rubric:
+    """A rubric, with version 1 from the named template (``rubrics.templates``), or without a version.
+
+    Raises InvalidError for an empty name or an unknown template, ConflictError for a taken name.
+    """
+    name = _checked_name(name)
+    if template is not None and template not in TEMPLATES:
+        raise InvalidError(f"There is no rubric template “{template}”. Use {', '.join(TEMPLATES)}, or none.")
+    try:
+        with transaction.atomic():
+            rubric = Rubric.objects.create(
+                project=project, name=name, description=description.strip(), created_by=by
+            )
+    except IntegrityError as error:
+        raise _name_taken(name) from error
+    record("rubric.created", by=by, obj=rubric, project=project, data={"template": template})
+    if template is not None:
+        chosen = TEMPLATES[template]
+        save_version(rubric=rubric, criteria=chosen.criteria, instructions=chosen.instructions, by=by)
+    return rubric
+
+
+def add_default_rubric(*, project: Project, by: User | None) -> Rubric:
+    """The rubric that every new project starts with: accuracy, clarity, tone, personalization."""
+    template = TEMPLATES["summaries"]
+    return create_rubric(
+        project=project, name=template.name, description=template.description, template="summaries", by=by
+    )
+
+
+@transaction.atomic
+def rename_rubric(*, rubric: Rubric, name: str, description: str, by: User | None) -> None:
+    """Raises InvalidError for an empty name, ConflictError for a taken one."""
+    rubric.name = _checked_name(name)
+    rubric.description = description.strip()
+    try:
+        with transaction.atomic():
+            rubric.save(update_fields=["name", "description"])
+    except IntegrityError as error:
+        raise _name_taken(rubric.name) from error
+    record("rubric.renamed", by=by, obj=rubric, project=rubric.project, data={"name": rubric.name})
+
+
+@transaction.atomic
+def save_version(
+    *,
+    rubric: Rubric,
+    criteria: Sequence[CriterionDraft],
+    by: User | None,
+    instructions: str = "",
+    based_on: str | None = None,
+) -> RubricVersion:
+    """Store the criteria, in order: into the latest version while it is not in use, else as the next.
+
+    Nothing changes where the latest version already says the same. ``based_on`` is the ``fingerprint``
+    of what the editor started from: StaleError where somebody has saved something else since.
+    Raises RubricProblemError naming every field that is wrong.
+    """
+    keyed = with_keys(criteria)
+    if problems := draft_problems(keyed):
+        raise RubricProblemError(problems)
+    if len(instructions) > LONGEST_INSTRUCTIONS or "\x00" in instructions:
+        message = f"Instructions have at most {LONGEST_INSTRUCTIONS:,} characters, none of them NUL."
+        raise InvalidError(message, fields={"instructions": [message]})
+    instructions = instructions.strip()
+    Rubric.objects.select_for_update(no_key=True).get(pk=rubric.pk)
+    latest = rubric.versions.select_for_update().order_by("-number").first()
+    if based_on is not None and based_on != fingerprint(latest):
+        raise StaleError(
+            "Somebody saved this rubric while you were editing it. Open it in another tab, compare, "
+            "and save again from there; what you typed is still in this form."
+        )
+    if latest is not None and fingerprint_of(keyed, instructions) == fingerprint(latest):
+        return latest
+    if latest is None or latest.frozen_at is not None:
+        number = 1 if latest is None else latest.number + 1
+        version = RubricVersion.objects.create(
+            rubric=rubric, number=number, instructions=instructions, created_by=by
+        )
+    else:
+        version = latest
+        version.criteria.all().delete()
+        version.instructions = instructions
+        version.save(update_fields=["instructions"])
+    _store(version, keyed)
+    record(
+        "rubric.version_saved",
+        by=by,
+        obj=version,
+        project=rubric.project,
+        data={"criteria": [draft.key for draft in keyed]},
+    )
+    return version
+
+
+@transaction.atomic
+def freeze(*, rubric_version: RubricVersion, by: User | None = None) -> None:
+    """Keep the version as it is from now on; repeating it changes nothing.
+
+    The version's row stays locked until the transaction ends, so an edit that runs at the same time
+    becomes the next version. Raises InvalidError for a version without criteria.
+    """
+    if not rubric_version.criteria.exists():
+        raise InvalidError(f"{rubric_version} has no criteria yet. Add one before it is used.")
+    if RubricVersion.objects.filter(pk=rubric_version.pk, frozen_at=None).update(frozen_at=Now()):
+        record("rubric.version_frozen", by=by, obj=rubric_version, project=rubric_version.rubric.project)
+    rubric_version.refresh_from_db(fields=["frozen_at"])
+
+
+def fingerprint(version: RubricVersion | None) -> str:
+    """What a version says, as one short text: equal where criteria and instructions are equal."""
+    return fingerprint_of(drafts_of(version), version.instructions) if version is not None else ""
+
+
+def fingerprint_of(drafts: Sequence[CriterionDraft], instructions: str) -> str:
+    described = []
+    for draft in drafts:
+        fields = asdict(draft)
+        fields["weight"] = f"{draft.weight:.3f}"
+        fields["anchors"] = {level: text for level, text in draft.anchors.items() if text.strip()}
+        described.append(fields)
+    text = json.dumps([described, instructions], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
+    criteria = Criterion.objects.bulk_create(
+        Criterion(
+            version=version,
+            position=position,
+            key=draft.key,
+            name=draft.name.strip(),
+            help_text=draft.help_text.strip(),
+            kind=draft.kind,
+            minimum=draft.minimum,
+            maximum=draft.maximum,
+            anchors={level: text.strip() for level, text in draft.anchors.items() if text.strip()},
+            weight=draft.weight,
+            is_required=draft.is_required,
+            allows_not_applicable=draft.allows_not_applicable,
+            is_critical=draft.is_critical,
+            low_threshold=draft.low_threshold,
+            undesired=draft.undesired,
+        )
+        for position, draft in enumerate(drafts)
+    )
+    ReasonTag.objects.bulk_create(
+        ReasonTag(criterion=criterion, position=position, key=tag.key, label=tag.label.strip())
+        for criterion, draft in zip(criteria, drafts, strict=True)
+        for position, tag in enumerate(draft.tags)
+    )
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > 120 or "\x00" in name:
+        message = "Give the rubric a name of 1 to 120 characters."
+        raise InvalidError(message, fields={"name": [message]})
+    return name
+
+
+def _name_taken(name: str) -> ConflictError:
+    message = f"This project already has a rubric named “{name}”. Choose another name."
+    return ConflictError(message, fields={"name": [message]})
