@@ -186,7 +186,7 @@ class GenerationReport(Record):
     environment: dict[str, str]
     """Variables set for the engine."""
     seconds: float
-    """Wall time of the last attempt."""
+    """Wall time over all attempts, loading included, waiting between them not."""
     peak_memory_bytes: int
 
 

@@ -22,9 +22,30 @@ _PLAIN_STARTS = (None, True, False, "gaussian", "orthogonal", "eva")
 """Values of init_lora_weights that leave the base's weights as they are."""
 
 _NEUTRAL_FIELDS = frozenset(
-    "task_type peft_type auto_mapping peft_version base_model_name_or_path revision inference_mode r target_modules "
-    "exclude_modules lora_alpha lora_dropout fan_in_fan_out use_rslora layers_to_transform layers_pattern "
-    "megatron_core qalora_group_size runtime_config ensure_weight_tying init_lora_weights bias".split()
+    {
+        "task_type",
+        "peft_type",
+        "auto_mapping",
+        "peft_version",
+        "base_model_name_or_path",
+        "revision",
+        "inference_mode",
+        "r",
+        "target_modules",
+        "exclude_modules",
+        "lora_alpha",
+        "lora_dropout",
+        "fan_in_fan_out",
+        "use_rslora",
+        "layers_to_transform",
+        "layers_pattern",
+        "megatron_core",
+        "qalora_group_size",
+        "runtime_config",
+        "ensure_weight_tying",
+        "init_lora_weights",
+        "bias",
+    }
 )
 """Fields of adapter_config.json that a plain LoRA may set; any other must be empty."""
 
@@ -135,7 +156,7 @@ def _check_shapes(tensors: dict[str, Tensor], form: _Form, base: Base, folder: P
                 f"{where}: adapts the layer {module}, which the base {base.folder} does not have; "
                 "it was trained on another base"
             )
-        _check_tensor(tensor, side, module, form, base_tensor, where)
+        _check_tensor(tensor, base_tensor, form, side, f"{where}: {module}.lora_{side}")
         sides.setdefault(module, set()).add(side)
     if not sides:
         raise UnusableModelError(f"{where}: holds no LoRA weights")
@@ -145,17 +166,15 @@ def _check_shapes(tensors: dict[str, Tensor], form: _Form, base: Base, folder: P
         )
 
 
-def _check_tensor(
-    tensor: Tensor, side: str, module: str, form: _Form, base_tensor: Tensor, where: str
-) -> None:
+def _check_tensor(tensor: Tensor, base_tensor: Tensor, form: _Form, side: str, where: str) -> None:
     if len(tensor.shape) != 2 or len(base_tensor.shape) != 2:
-        raise UnusableModelError(f"{where}: {module} is no plain matrix; only linear layers can be adapted")
+        raise UnusableModelError(f"{where} is no plain matrix; only linear layers can be adapted")
     outputs, inputs = reversed(base_tensor.shape) if form.transposed else base_tensor.shape
     expected = (form.rank, inputs) if side == "A" else (outputs, form.rank)
     if tensor.shape != expected:
         raise UnusableModelError(
-            f"{where}: {module}.lora_{side} has the shape {list(tensor.shape)} where this base and rank {form.rank} "
-            f"need {list(expected)}; it was trained on another base"
+            f"{where} has the shape {list(tensor.shape)} where this base and rank {form.rank} need "
+            f"{list(expected)}; it was trained on another base"
         )
 
 

@@ -115,6 +115,16 @@ class Events:
             # Whoever watched has closed the terminal; the file is the record.
             self._console = os.open(os.devnull, os.O_WRONLY)
 
+    def seconds_of_earlier_attempts(self) -> float:
+        """Wall time of the earlier attempts, each from its first event to its last."""
+        total, previous = 0.0, None
+        for event in self.past:
+            time = datetime.fromisoformat(event.time)
+            if previous is not None and event.kind != "started":
+                total += (time - previous).total_seconds()
+            previous = time
+        return total
+
     def last_fields(self, kind: EventKind, **matching: object) -> dict[str, Any] | None:
         """Fields of the latest event of earlier attempts whose fields include `matching`."""
         for event in reversed(self.past):

@@ -67,6 +67,8 @@ class TrainingSpec(Record):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
     """CPU threads. None: every core this process may use."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to need less memory; the results are the same."""
     checkpoint_steps: int = 10
     """Optimiser steps between checkpoints: the most that a killed program loses."""
 
@@ -128,7 +130,7 @@ class DroppedRow(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class RowAccount(Record):
-    """Where every row went: given = used + truncated + dropped = used + truncated + len(dropped)."""
+    """Where every row went: given = used + truncated + dropped."""
 
     given: int
     used: int
@@ -171,13 +173,15 @@ class TrainingReport(Record):
     """Tokens seen in training, padding left out, over all attempts."""
     resumed_from: int | None
     """The step that the last attempt continued from."""
+    continued_from_sha256: str | None
+    """SHA-256 of the adapter whose weights were trained further."""
     adapter_sha256: str
     base_fingerprint: str
     chat_template_sha256: str
     device: Device
     packages: dict[str, str]
     seconds: float
-    """Wall time of all attempts' training, model loading of the last one included."""
+    """Wall time over all attempts, loading included, waiting between them not."""
     peak_memory_bytes: int
     """Of the device: resident memory on the CPU, allocated memory on a GPU."""
 

@@ -1,0 +1,127 @@
+"""What a restart continues from, and how the best of it becomes the adapter folder."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE
+from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
+from run_directory.protocol import ADAPTER_FOLDER, CHECKPOINTS_FOLDER, MANIFEST_FILE, Manifest
+from run_directory.weights import read_object
+from training.spec import StepLoss
+
+BEST_FOLDER = "best"
+"""The adapter at the best validation loss so far."""
+
+_COMPLETE = "complete"
+"""A file that is written last: a checkpoint without it was cut off by a kill."""
+
+_PREFIX = "checkpoint-"
+
+
+def mark_complete(checkpoint: Path) -> None:
+    """Declare a checkpoint whole, once all its files are on the disk."""
+    sync_tree(checkpoint)
+    write_whole(checkpoint / _COMPLETE, b"")
+
+
+def latest_checkpoint(run: Path) -> Path | None:
+    """The newest whole checkpoint; those that a kill cut off are deleted."""
+    found: list[tuple[int, Path]] = []
+    for path in (run / CHECKPOINTS_FOLDER).glob(f"{_PREFIX}*"):
+        step = path.name.removeprefix(_PREFIX)
+        if step.isdigit() and (path / _COMPLETE).is_file():
+            found.append((int(step), path))
+        else:
+            shutil.rmtree(path)
+    return max(found)[1] if found else None
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix(_PREFIX))
+
+
+@dataclass(frozen=True)
+class History:
+    """Trainer's log of every step, which each checkpoint carries over the attempts."""
+
+    entries: Sequence[dict[str, Any]]
+
+    @property
+    def losses(self) -> tuple[StepLoss, ...]:
+        return self._of("loss")
+
+    @property
+    def validation_losses(self) -> tuple[StepLoss, ...]:
+        return self._of("eval_loss")
+
+    @property
+    def tokens(self) -> int:
+        """Training tokens seen, padding left out."""
+        return int(max((entry.get("num_tokens", 0) for entry in self.entries), default=0))
+
+    @property
+    def best(self) -> StepLoss | None:
+        """The first of the lowest validation losses."""
+        return min(self.validation_losses, key=lambda found: found.loss, default=None)
+
+    def exhausted(self, patience: int | None) -> bool:
+        """Whether the last `patience` evaluations brought no better validation loss."""
+        best = self.best
+        if best is None or patience is None:
+            return False
+        return sum(found.step > best.step for found in self.validation_losses) >= patience
+
+    def _of(self, name: str) -> tuple[StepLoss, ...]:
+        return tuple(
+            StepLoss(step=int(entry["step"]), loss=float(entry[name]))
+            for entry in self.entries
+            if name in entry
+        )
+
+
+def history_in(checkpoint: Path) -> History:
+    """The log that a checkpoint carries."""
+    entries = read_object(checkpoint / "trainer_state.json")["log_history"]
+    assert isinstance(entries, list)  # noqa: S101  # Trainer's own file, marked complete
+    return History(entries)
+
+
+def save_best(model: Any, run: Path) -> None:
+    """Keep the model's adapter as the best so far; the folder is replaced whole."""
+    best = run / CHECKPOINTS_FOLDER / BEST_FOLDER
+    fresh = best.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    model.save_pretrained(fresh, save_embedding_layers=False)
+    sync_tree(fresh)
+    # Between these two lines there is no best folder: a kill there loses only what the checkpoint before
+    # it makes again, since every evaluation lies after the checkpoint it started from.
+    shutil.rmtree(best, ignore_errors=True)
+    fresh.rename(best)
+    sync_folder(best.parent)
+
+
+def publish_adapter(source: Path, run: Path, manifest_of: dict[str, Any], base_name: str) -> Manifest:
+    """Make the run's adapter folder from a folder that peft saved; it appears whole or not at all."""
+    fresh = run / f".{ADAPTER_FOLDER}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    shutil.copyfile(source / WEIGHTS_FILE, fresh / WEIGHTS_FILE)
+    config = read_object(source / CONFIG_FILE)
+    write_whole(fresh / CONFIG_FILE, _config_text(config, base_name))
+    files = {name: sha256_of(fresh / name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
+    manifest = Manifest(format=1, files=files, adapter_sha256=files[WEIGHTS_FILE], **manifest_of)
+    write_whole(fresh / MANIFEST_FILE, manifest.to_json().encode())
+    sync_tree(fresh)
+    shutil.rmtree(run / ADAPTER_FOLDER, ignore_errors=True)
+    fresh.rename(run / ADAPTER_FOLDER)
+    sync_folder(run)
+    return manifest
+
+
+def _config_text(config: dict[str, object], base_name: str) -> bytes:
+    # The adapter travels; a path of this machine would mean nothing elsewhere.
+    return json.dumps({**config, "base_model_name_or_path": base_name}, indent=2, sort_keys=True).encode()
