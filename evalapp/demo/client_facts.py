@@ -90,11 +90,17 @@ class ClientFacts:
         return template.format(sum=self.money(self.point_sum), month=self.point_month, share=self.point_share)
 
     def fields(self) -> dict[str, str]:
-        """Every fact by name, for the example's metadata and for the rule "must mention field X"."""
-        internal = {"remark", "point", "point_sum", "point_month", "point_share", "shown"}
-        facts = {name: str(value) for name, value in asdict(self).items() if name not in internal}
+        """The facts of the prompt by name, for the example's metadata and the rule "must mention field X".
+
+        `segment` is there beside them, to group by. Facts that the prompt does not state are left out,
+        so that a figure which happens to equal one still counts as invented.
+        """
+        hidden = {"remark", "point", "point_sum", "point_month", "point_share", "shown"}
+        hidden |= set(OPTIONAL_FACTS) - set(self.shown)
+        facts = {name: str(value) for name, value in asdict(self).items() if name not in hidden}
         facts["client"] = self.client
-        facts["market"] = MARKET_REMARKS[self.remark].note
+        if "market" in self.shown:
+            facts["market"] = MARKET_REMARKS[self.remark].note
         facts["open_point"] = self.fill_point(OPEN_POINTS[self.point].note)
         return facts
 

@@ -1,12 +1,20 @@
-"""House style, as three rule checks that a project could define in the browser.
+"""House style as rule checks, in the form in which a project defines them in the browser.
 
-A fourth check counts figures that are not among the facts; it is about truth, not about style.
+Plain words, exactly one concrete next step, the client's goal by name. "Exactly one" takes two checks,
+one that must match and one that must not, because the patterns know no look-around. A check of
+figures stands beside them: it is about truth, not about style.
 """
+
+from typing import Any
+
+from evalapp.metrics.rules import rule_from_dict
 
 FORMAL_WORDS = (
     "the client",
+    "the client's",
     "mandate",
-    "allocat",
+    "allocation",
+    "allocated",
     "equities",
     "fixed income",
     "liquidity",
@@ -30,16 +38,42 @@ FORMAL_WORDS = (
     "respectfully",
     "suitability",
     "utilisation",
-    "diversif",
+    "diversified",
+    "diversification",
     "assets under management",
     "whereof",
     "pursuant",
     "remitted",
 )
-"""What plain words leave out, in any case and inside longer words ("allocat" is in "reallocation")."""
+"""What plain words leave out, in any case."""
 
-NEXT_STEP = r"\bnext step(?: for you|, \w+)?(?::| is to) (?:[\w%.,-]+ ){2,}[\w%.,-]+"
-"""A step that is announced as such and says in three words or more what to do."""
+PLAIN_WORDS = "plain words"
+NEXT_STEP = "a concrete next step"
+ONE_NEXT_STEP = "no second next step"
+GOAL_NAMED = "the goal by name"
+FIGURES_GIVEN = "only figures of the client"
 
-EXACTLY_ONE_NEXT_STEP = rf"\A(?!.*next step.*next step).*{NEXT_STEP}"
-"""The same, once: a second mention of a next step fails. `.` must match line ends, letters in any case."""
+STYLE_RULES: tuple[dict[str, Any], ...] = (
+    {"kind": "must_not_contain", "name": PLAIN_WORDS, "texts": list(FORMAL_WORDS)},
+    {
+        "kind": "pattern",
+        "name": NEXT_STEP,
+        # Announced as such, and in three words or more.
+        "pattern": r"next step[^:.\n]{0,30}(?::| is to)\s+(?:\S+\s+){2,}\S+",
+        "ignore_case": True,
+    },
+    {
+        "kind": "pattern",
+        "name": ONE_NEXT_STEP,
+        "pattern": r"(?s)next step.*next step",
+        "must_match": False,
+        "ignore_case": True,
+    },
+    {"kind": "mentions_field", "name": GOAL_NAMED, "field": "goal"},
+)
+"""All of these hold: the text is in house style."""
+
+FACT_RULE: dict[str, Any] = {"kind": "no_invented_figures", "name": FIGURES_GIVEN}
+
+CHECKED_STYLE_RULES = tuple(rule_from_dict(definition) for definition in STYLE_RULES)
+CHECKED_FACT_RULE = rule_from_dict(FACT_RULE)

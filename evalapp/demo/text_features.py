@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from evalapp.demo.client_facts import ClientFacts
-from evalapp.demo.style_rules import EXACTLY_ONE_NEXT_STEP, FORMAL_WORDS
+from evalapp.demo.style_rules import (
+    CHECKED_FACT_RULE,
+    CHECKED_STYLE_RULES,
+    GOAL_NAMED,
+    NEXT_STEP,
+    ONE_NEXT_STEP,
+    PLAIN_WORDS,
+)
+from evalapp.metrics.rows import Row
+from evalapp.metrics.rules import check_rules
 
-_FIGURE = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _PARTS = {
     "shares": re.compile(r"\b(?:shares|equities|stocks)\b", re.IGNORECASE),
@@ -46,38 +54,31 @@ class TextFeatures:
 
     @property
     def house_style(self) -> bool:
-        """All three style rules hold."""
+        """All the style rules hold."""
         return self.formal_words == 0 and self.has_one_next_step and self.names_goal
 
 
 def read_text(text: str, facts: ClientFacts) -> TextFeatures:
     """Look at `text` as a summary of `facts`."""
-    given = _figures(facts.prompt())
-    found = _figures(text)
-    portfolio = [f"{facts.value}", f"{facts.shares}", f"{facts.bonds}", f"{facts.cash}"]
+    row = Row(output=text, context=facts.context(), fields=facts.fields())
+    style = check_rules(CHECKED_STYLE_RULES, row)
+    portfolio = (f"{facts.value:,}", f"{facts.shares}%", f"{facts.bonds}%", f"{facts.cash}%")
     sentences = [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
-    low = text.lower()
     words = text.split()
     return TextFeatures(
-        invented_figures=tuple(figure for figure in found if figure not in given),
+        invented_figures=tuple(span.text for span in CHECKED_FACT_RULE.check(row).spans),
         mix_confused=any(_confuses_mix(sentence, facts) for sentence in sentences),
-        figures_missing=sum(figure not in found for figure in portfolio) / len(portfolio),
-        formal_words=sum(low.count(word) for word in FORMAL_WORDS),
-        addresses_reader=re.search(r"\byou(?:r|rs)?\b", low) is not None,
-        names_client=facts.given_name.lower() in low,
-        names_goal=facts.goal.lower() in low,
-        has_one_next_step=re.search(EXACTLY_ONE_NEXT_STEP, text, re.IGNORECASE | re.DOTALL) is not None,
+        figures_missing=sum(figure not in text for figure in portfolio) / len(portfolio),
+        formal_words=len(style[PLAIN_WORDS].spans),
+        addresses_reader=re.search(r"\byou(?:r|rs)?\b", text, re.IGNORECASE) is not None,
+        names_client=facts.given_name.lower() in text.lower(),
+        names_goal=style[GOAL_NAMED].passed is True,
+        has_one_next_step=style[NEXT_STEP].passed is True and style[ONE_NEXT_STEP].passed is True,
         words=len(words),
         words_per_sentence=len(words) / max(1, len(sentences)),
         finished=text.rstrip().endswith((".", "!", "?", ".”", '."')),
         repeats_itself=_repeats(sentences) or _repeats(text.splitlines()),
     )
-
-
-def _figures(text: str) -> list[str]:
-    """Figures without thousands separators and closing zeros, so that `84,200.0` equals `84200`."""
-    plain = (figure.replace(",", "") for figure in _FIGURE.findall(text))
-    return [figure.rstrip("0").rstrip(".") if "." in figure else figure for figure in plain]
 
 
 def _confuses_mix(sentence: str, facts: ClientFacts) -> bool:
