@@ -12,16 +12,14 @@ class Training:
     result_type = TrainingResult
 
     def work(self, directory: RunDirectory) -> tuple[str, TrainingReport]:
+        # Imports torch and its kin, which a refused command line need not wait for.
         from training.recipes import supervised_fine_tuning
 
         return supervised_fine_tuning(directory)
 
 
 def main(arguments: list[str]) -> int:
-    # Models come from folders on this machine, never from a hub.
-    os.environ.update(
-        {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
-    )
+    set_environment()
     return run_program(Training(), arguments)
 
 
