@@ -33,7 +33,9 @@ class Tally:
     """
 
     def __init__(self, metrics: Sequence[str]) -> None:
-        self._summed = {name: SummedMetric(name) for name in NAMES if name in metrics}
+        self._summed: dict[str, SummedMetric] = {
+            name: SummedMetric(name) for name in NAMES if name in metrics
+        }
         self._sums = dict.fromkeys((name for name in metrics if name not in self._summed), 0.0)
         self._counts = dict.fromkeys(self._sums, 0)
         self._signatures: dict[str, str] = {}
@@ -98,7 +100,7 @@ class Scorer:
             if variants
             else None
         )
-        self._summed = tuple(name for name in self.metrics if name in NAMES)
+        self._summed_names: tuple[str, ...] = tuple(name for name in self.metrics if name in NAMES)
         per_row = _per_row(remove_articles=remove_articles)
         self._per_row = {name: per_row[name] for name in self.metrics if name in per_row}
 
@@ -120,7 +122,7 @@ class Scorer:
         while chunk := list(islice(source, ROWS_PER_CHUNK)):
             rouge = self._rouge(chunk)
             for row, scores in zip(chunk, rouge, strict=True):
-                for name in self._summed:
+                for name in self._summed_names:
                     scores[name] = tally.summed(name, row)
                 for name, compute in self._per_row.items():
                     scores[name] = compute(row)

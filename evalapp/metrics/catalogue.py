@@ -25,33 +25,93 @@ class MetricDescription:
     anchor: str
 
 
-def _describe(
-    name: str, label: str, better: Direction, largest: float | None, needs: Needs, anchor: str
-) -> MetricDescription:
-    return MetricDescription(
-        name=name, label=label, better=better, largest=largest, needs=needs, anchor=anchor
-    )
-
-
 CATALOGUE: Mapping[str, MetricDescription] = {
     metric.name: metric
     for metric in (
-        _describe("rouge1", "ROUGE-1", "higher", 1, "references", "rouge"),
-        _describe("rouge2", "ROUGE-2", "higher", 1, "references", "rouge"),
-        _describe("rougeL", "ROUGE-L", "higher", 1, "references", "rouge"),
-        _describe("rougeLsum", "ROUGE-Lsum", "higher", 1, "references", "rouge"),
-        _describe("bleu", "BLEU", "higher", 100, "references", "bleu"),
-        _describe("chrf", "chrF++", "higher", 100, "references", "chrf"),
-        _describe("ter", "TER", "lower", None, "references", "ter"),
-        _describe("token_f1", "Token F1", "higher", 1, "references", "token-f1"),
-        _describe("exact_match", "Exact match", "higher", 1, "references", "exact-match"),
-        _describe("words", "Words", "none", None, "nothing", "length"),
-        _describe("characters", "Characters", "none", None, "nothing", "length"),
-        _describe("compression", "Compression", "none", None, "context", "compression"),
-        _describe("repetition", "Repetition", "lower", 1, "nothing", "repetition"),
-        _describe("novel_bigrams", "Novel bigrams", "none", 1, "context", "novel-n-grams"),
-        _describe(
-            "invented_figures", "Figures not in the context", "lower", None, "context", "invented-figures"
+        MetricDescription(
+            name="rouge1", label="ROUGE-1", better="higher", largest=1, needs="references", anchor="rouge"
+        ),
+        MetricDescription(
+            name="rouge2", label="ROUGE-2", better="higher", largest=1, needs="references", anchor="rouge"
+        ),
+        MetricDescription(
+            name="rougeL", label="ROUGE-L", better="higher", largest=1, needs="references", anchor="rouge"
+        ),
+        MetricDescription(
+            name="rougeLsum",
+            label="ROUGE-Lsum",
+            better="higher",
+            largest=1,
+            needs="references",
+            anchor="rouge",
+        ),
+        MetricDescription(
+            name="bleu", label="BLEU", better="higher", largest=100, needs="references", anchor="bleu"
+        ),
+        MetricDescription(
+            name="chrf", label="chrF++", better="higher", largest=100, needs="references", anchor="chrf"
+        ),
+        MetricDescription(
+            name="ter", label="TER", better="lower", largest=None, needs="references", anchor="ter"
+        ),
+        MetricDescription(
+            name="token_f1",
+            label="Token F1",
+            better="higher",
+            largest=1,
+            needs="references",
+            anchor="token-f1",
+        ),
+        MetricDescription(
+            name="exact_match",
+            label="Exact match",
+            better="higher",
+            largest=1,
+            needs="references",
+            anchor="exact-match",
+        ),
+        MetricDescription(
+            name="words", label="Words", better="none", largest=None, needs="nothing", anchor="length"
+        ),
+        MetricDescription(
+            name="characters",
+            label="Characters",
+            better="none",
+            largest=None,
+            needs="nothing",
+            anchor="length",
+        ),
+        MetricDescription(
+            name="compression",
+            label="Compression",
+            better="none",
+            largest=None,
+            needs="context",
+            anchor="compression",
+        ),
+        MetricDescription(
+            name="repetition",
+            label="Repetition",
+            better="lower",
+            largest=1,
+            needs="nothing",
+            anchor="repetition",
+        ),
+        MetricDescription(
+            name="novel_bigrams",
+            label="Novel bigrams",
+            better="none",
+            largest=1,
+            needs="context",
+            anchor="novel-n-grams",
+        ),
+        MetricDescription(
+            name="invented_figures",
+            label="Figures not in the context",
+            better="lower",
+            largest=None,
+            needs="context",
+            anchor="invented-figures",
         ),
     )
 }

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from evalapp.metrics.dates import Day, WrittenDate, dates
@@ -37,13 +38,12 @@ _SCALES = {
     "k": 3, "thousand": 3, "m": 6, "mn": 6, "million": 6,
     "b": 9, "bn": 9, "billion": 9, "tn": 12, "trillion": 12,
 }  # fmt: skip
-_NUMBER_WORDS = {
-    word: Decimal(number)
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {
+_COUNTING = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen", "twenty",
+)  # fmt: skip
+_NUMBER_WORDS = {word: Decimal(number) for number, word in enumerate(_COUNTING)} | {
     "thirty": Decimal(30), "forty": Decimal(40), "fifty": Decimal(50), "sixty": Decimal(60),
     "seventy": Decimal(70), "eighty": Decimal(80), "ninety": Decimal(90), "hundred": Decimal(100),
     "half": Decimal("0.5"), "quarter": Decimal("0.25"), "once": Decimal(1), "twice": Decimal(2),
@@ -158,11 +158,17 @@ class _Given:
         return any(reading.agrees_with(day) for reading in date.readings for day in self.days)
 
 
+@lru_cache(maxsize=512)
+def _given(texts: tuple[str, ...]) -> _Given:
+    # The answers of all candidates for one example share its context.
+    return _Given(texts)
+
+
 _SPACED = re.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?!\d)")
 
 
 def _spaced_parts(text: str) -> Iterator[Decimal]:
-    """ "12 200" is read as 12200 above; it may as well be two numbers side by side."""
+    """The parts of "12 200", which is read as 12200 but may be two numbers side by side."""
     for match in _SPACED.finditer(text):
         yield from map(Decimal, match.group().split())
 
@@ -173,7 +179,7 @@ def invented_figures(output: str, given: Iterable[str]) -> list[Span]:
     Offsets are characters of ``output``. A date is given when a given date states all that it
     states; number words ("three years") count as given, but are not themselves checked.
     """
-    known = _Given(given)
+    known = _given(tuple(given))
     written = list(dates(output))
     found = [date.span for date in written if not known.has_date(date)]
     found += [figure.span for figure in figures(output) if not known.has(figure)]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.ranks import concordance, weighted_ranks
+from evalapp.stats.ranks import Ranking, concordance
 from evalapp.stats.resampling import (
     CELLS_PER_CHUNK,
     DEFAULT_REPLICATES,
@@ -186,13 +186,25 @@ def _by_item_weights(paired: _Paired, method: Method) -> WeightedStatistic:
     """The correlation over all outputs when item j occurs ``weights[b, j]`` times."""
     if method == "pearson":
         return _pearson_by_item(paired)
-    x, y = paired.human, paired.metric
+    if method == "spearman":
+        return _spearman_by_item(paired)
+
+    def kendall(item_weights: Array) -> Array:
+        return _weighted_kendall(paired.human, paired.metric, item_weights[:, paired.item])
+
+    return kendall
+
+
+def _spearman_by_item(paired: _Paired) -> WeightedStatistic:
+    """Spearman's rho is Pearson's on mid-ranks, which every replicate has its own of."""
+    human, metric = Ranking(paired.human), Ranking(paired.metric)
 
     def correlation(item_weights: Array) -> Array:
         weights = item_weights[:, paired.item]
-        if method == "kendall":
-            return _weighted_kendall(x, y, weights)
-        return _weighted_pearson(weighted_ranks(x, weights), weighted_ranks(y, weights), weights)
+        x, y = human.centred(weights), metric.centred(weights)
+        x_square = np.einsum("bn,bn,bn->b", weights, x, x)
+        y_square = np.einsum("bn,bn,bn->b", weights, y, y)
+        return _ratio(np.einsum("bn,bn,bn->b", weights, x, y), x_square, y_square)
 
     return correlation
 

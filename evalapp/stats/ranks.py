@@ -10,23 +10,32 @@ from evalapp.stats.resampling import Array
 Codes = npt.NDArray[np.int64]
 
 
-def weighted_ranks(values: Array, weights: Array) -> Array:
-    """Mid-rank of each value when value j occurs ``weights[b, j]`` times, one row per replicate.
+class Ranking:
+    """Mid-ranks of one column of values under any weights; what does not change is kept."""
 
-    With all weights 1 this is the usual average rank minus one half.
-    """
-    distinct, code = np.unique(values, return_inverse=True)
-    if distinct.size == values.size:
-        order = np.argsort(values)
-        sorted_weights = weights[:, order]
-        ranks = np.empty_like(weights)
-        ranks[:, order] = np.cumsum(sorted_weights, axis=1) - sorted_weights / 2
-        return ranks
-    order = np.argsort(code, kind="stable")
-    starts = np.searchsorted(code[order], np.arange(distinct.size))
-    groups = np.add.reduceat(weights[:, order], starts, axis=1)
-    result: Array = (np.cumsum(groups, axis=1) - groups / 2)[:, code]
-    return result
+    def __init__(self, values: Array) -> None:
+        distinct, self._code = np.unique(values, return_inverse=True)
+        self._order = np.argsort(self._code, kind="stable")
+        self._starts = np.searchsorted(self._code[self._order], np.arange(distinct.size))
+
+    @property
+    def distinct(self) -> int:
+        return int(self._starts.size)
+
+    def centred(self, weights: Array) -> Array:
+        """Mid-rank of each value when value j occurs ``weights[b, j]`` times, minus their mean.
+
+        One row per replicate. With all weights 1 this is the average rank minus (n + 1) / 2.
+        """
+        tied = self.distinct < self._code.size
+        ordered = weights[:, self._order]
+        groups = np.add.reduceat(ordered, self._starts, axis=1) if tied else ordered
+        ranks = np.cumsum(groups, axis=1)
+        middle = ranks[:, -1:] / 2
+        ranks -= groups / 2
+        ranks -= middle
+        result: Array = ranks[:, self._code]
+        return result
 
 
 class Concordance(NamedTuple):
