@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -92,25 +92,53 @@ class Child:
 
     def stop(self) -> None:
         """Walk through the program's stop steps, then kill it and all it left in its group."""
-        for step in self.program.stop:
-            if self.exit_status is not None:
-                break
-            self._send(step.signal)
-            if self.wait(step.seconds):
-                break
-        if self.exit_status is None:
-            self._send(signal.SIGKILL)
-        self.kill_leftovers()
-        self.process.wait()
+        stop_together([self])
+
+    def send(self, wanted: signal.Signals) -> None:
+        """Signal the program; nothing where it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(wanted)
 
     def kill_leftovers(self) -> None:
         """End what the program left behind in its process group (a killed server's workers)."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
-    def _send(self, wanted: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(wanted)
+
+def stop_together(children: Sequence[Child], hurry: Callable[[], bool] = lambda: False) -> None:
+    """Stop several at once, each by its own steps; returns when all have ended.
+
+    Once `hurry()` is true no step is waited for any longer.
+    """
+    running = {child: _Stopping(child) for child in children}
+    while running:
+        for child, stopping in list(running.items()):
+            if stopping.has_ended(hurry=hurry()):
+                del running[child]
+        if running:
+            time.sleep(_POLL_SECONDS)
+
+
+class _Stopping:
+    """How far one child is along its stop steps."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._steps = iter(child.program.stop)
+        self._deadline = 0.0
+
+    def has_ended(self, *, hurry: bool) -> bool:
+        if self._child.exit_status is not None:
+            self._child.kill_leftovers()
+            return True
+        if hurry or time.monotonic() >= self._deadline:
+            self._next_step()
+        return False
+
+    def _next_step(self) -> None:
+        step = next(self._steps, StopStep(signal.SIGKILL, 5))
+        self._child.send(step.signal)
+        self._deadline = time.monotonic() + step.seconds
 
 
 def wait_for_exit(pid: int, seconds: float) -> bool:

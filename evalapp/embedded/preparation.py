@@ -1,0 +1,74 @@
+"""What must be true before the web starts: the schema is current, the static files are collected."""
+
+import hashlib
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from evalapp.embedded.problems import ServiceProblem
+
+_STAMP = ".collected"
+
+
+def migrate() -> bool:
+    """Bring the schema to this release; whether there was anything to do.
+
+    Raises ServiceProblem where a newer release wrote the database: going back would lose data.
+    """
+    connection = connections["default"]
+    try:
+        executor = MigrationExecutor(connection)
+        known = executor.loader.disk_migrations
+        foreign = sorted(
+            name
+            for app, name in executor.loader.applied_migrations
+            if app == "evalapp" and (app, name) not in known and not _was_squashed(executor, app, name)
+        )
+        if foreign:
+            raise ServiceProblem(
+                f"The database was written by a newer release (it holds the migration {foreign[-1]}):"
+                " start that release, or restore a backup that this one made."
+            )
+        if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return False
+        call_command("migrate", interactive=False, verbosity=0)
+        return True
+    finally:
+        # The supervisor lives for weeks; it must not hold connections that whole time.
+        connections.close_all()
+        connection.close_pool()
+
+
+def collect_static_files() -> bool:
+    """Copy, hash and compress the static files, unless these very files were; whether it did."""
+    target = Path(settings.STATIC_ROOT)
+    digest = _static_digest()
+    stamp = target / _STAMP
+    if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
+        return False
+    for _, folder in (entry for entry in map(_as_pair, settings.STATICFILES_DIRS)):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    stamp.write_text(digest, encoding="ascii")
+    return True
+
+
+def _static_digest() -> str:
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            status = Path(storage.path(name)).stat()
+            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _as_pair(entry: object) -> tuple[str, str]:
+    return (str(entry[0]), str(entry[1])) if isinstance(entry, (tuple, list)) else ("", str(entry))
+
+
+def _was_squashed(executor: MigrationExecutor, app: str, name: str) -> bool:
+    return any((app, name) in migration.replaces for migration in executor.loader.disk_migrations.values())

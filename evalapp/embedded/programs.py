@@ -1,0 +1,96 @@
+"""What `manage.py up` runs beside the servers: the web, two workers, and the clock."""
+
+import signal
+import sys
+from pathlib import Path
+
+from evalapp.embedded.processes import Program, StopStep
+from evalapp.env import REPOSITORY, Environment
+
+WEB, DEFAULT_WORKER, MODEL_WORKER, BEAT = "web", "worker-default", "worker-models", "beat"
+QUEUES = ("default", "models")
+
+# A task in hand may finish; after that its lease runs out and the next start takes it up again.
+_STOP_WORKER = (StopStep(signal.SIGTERM, 10), StopStep(signal.SIGQUIT, 5))
+_CELERY = (sys.executable, "-m", "celery", "--app", "evalapp.celery")
+# Numerical libraries would start a thread per core in every process for sums of a few numbers.
+# Not for the workers: the model programs they start need every core.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+def web() -> Program:
+    return Program(
+        name=WEB,
+        command=(
+            *(sys.executable, "-m", "gunicorn"),
+            *("--config", "python:evalapp.embedded.web_server", "evalapp.wsgi:application"),
+        ),
+        stop=(StopStep(signal.SIGTERM, 12), StopStep(signal.SIGQUIT, 3)),
+        variables=_ONE_THREAD,
+        folder=REPOSITORY,
+    )
+
+
+def default_worker() -> Program:
+    """Imports, scoring, exports: short jobs, two at a time."""
+    return _worker(DEFAULT_WORKER, queue="default", concurrency=2, niceness=5)
+
+
+def model_worker() -> Program:
+    """Training and generation: one at a time, and never ahead of the pages."""
+    return _worker(MODEL_WORKER, queue="models", concurrency=1, niceness=10)
+
+
+def beat(environment: Environment) -> Program:
+    """Rings the periodic tasks, among them the one that finds lost jobs."""
+    return Program(
+        name=BEAT,
+        command=(
+            *(*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile="),
+            *("--schedule", environment.home / "beat-schedule"),
+        ),
+        stop=(StopStep(signal.SIGTERM, 5),),
+        variables=_ONE_THREAD,
+        folder=REPOSITORY,
+    )
+
+
+def management_command(name: str, *arguments: str | Path, niceness: int = 0) -> Program:
+    """One `manage.py` command, to its end."""
+    return Program(
+        name=name,
+        command=(sys.executable, REPOSITORY / "manage.py", name, *arguments),
+        stop=(StopStep(signal.SIGTERM, 5),),
+        niceness=niceness,
+        folder=REPOSITORY,
+    )
+
+
+def bundled_model(environment: Environment) -> Program:
+    """Fetch and convert the small model that comes with the product, once."""
+    return Program(
+        name="bundled-model",
+        command=(
+            *(sys.executable, "-m", "installer.bundled_model"),
+            *("--python", environment.model_python, environment.bundled_model_folder),
+        ),
+        stop=(StopStep(signal.SIGTERM, 5),),
+        niceness=10,
+        folder=REPOSITORY,
+    )
+
+
+def _worker(name: str, *, queue: str, concurrency: int, niceness: int) -> Program:
+    return Program(
+        name=name,
+        command=(
+            *(*_CELERY, "worker", "--queues", queue, "--hostname", f"{queue}@evalapp"),
+            *("--concurrency", str(concurrency), "--prefetch-multiplier", "1"),
+            *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+        ),
+        stop=_STOP_WORKER,
+        # Workers wait for their task at SIGTERM; without a supervisor and a database that is vain.
+        orphan_signal=signal.SIGQUIT,
+        niceness=niceness,
+        folder=REPOSITORY,
+    )

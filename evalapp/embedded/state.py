@@ -1,0 +1,59 @@
+"""What the supervisor runs, told to other processes by a small file in the home."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from evalapp.env import Environment
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One supervised child; `pid` is None between its death and its next start."""
+
+    name: str
+    pid: int | None
+    restarts: int
+
+
+def write(environment: Environment, services: Sequence[ServiceState]) -> None:
+    path = _path(environment)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps([asdict(service) for service in services]), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read(environment: Environment) -> list[ServiceState]:
+    """What was last written; empty where nothing runs."""
+    try:
+        return [ServiceState(**entry) for entry in json.loads(_path(environment).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def forget(environment: Environment) -> None:
+    _path(environment).unlink(missing_ok=True)
+
+
+def _path(environment: Environment) -> Path:
+    return environment.home / "supervisor.json"
+
+
+def process_memory(pid: int) -> int:
+    """Bytes of a process and all below it, shared pages divided among their sharers (PSS)."""
+    try:
+        root = psutil.Process(pid)
+        members = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    return sum(_memory(member) for member in members)
+
+
+def _memory(member: psutil.Process) -> int:
+    try:
+        return int(member.memory_full_info().pss)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return 0

@@ -1,0 +1,35 @@
+"""Gunicorn's configuration, read by `gunicorn -c python:evalapp.embedded.web_server`.
+
+The names are Gunicorn's own settings. The application is loaded once, before the workers are
+forked, so that they share its memory.
+"""
+
+import gc
+from pathlib import Path
+from typing import Any
+
+from evalapp.env import environment
+
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - heartbeat files of a few bytes, made by mkstemp
+
+bind = str(environment().bind)
+workers = 2
+threads = 4
+worker_class = "gthread"
+preload_app = True
+timeout = 60
+graceful_timeout = 10
+keepalive = 5
+accesslog = "-"
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
+forwarded_allow_ips = ",".join(environment().trusted_proxy) or "127.0.0.1,::1"
+control_socket_disable = True
+# A heartbeat file on a slow disk can stall a worker long enough to be taken for dead.
+if _SHARED_MEMORY.is_dir():
+    worker_tmp_dir = str(_SHARED_MEMORY)
+
+
+def when_ready(server: Any) -> None:
+    """Keep the collector off what the workers inherit: touching it would copy every page."""
+    gc.collect()
+    gc.freeze()
