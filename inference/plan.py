@@ -1,0 +1,91 @@
+"""Which rows are generated together, and which of them are in outputs.jsonl already."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.prompts import Prompt
+from inference.spec import Candidate, Output
+from run_directory.files import drop_torn_line
+from run_directory.program import Refusal
+from run_directory.protocol import OUTPUTS_FILE
+from run_directory.records import RecordError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows that one candidate answers together. The number and the rows are the same in every attempt."""
+
+    number: int
+    candidate: Candidate
+    prompts: tuple[Prompt, ...]
+
+
+def planned(prompts: Sequence[tuple[Candidate, Sequence[Prompt]]], batch_size: int) -> list[Batch]:
+    """Batches candidate by candidate, the longest prompts first.
+
+    Rows of like length waste the least padding, and a lack of memory shows in the first batch. Whole
+    batches make sampling repeatable: where rows share a random generator, the same rows must share it.
+    """
+    batches: list[Batch] = []
+    for candidate, own in prompts:
+        ordered = sorted(own, key=lambda prompt: (-len(prompt.tokens), prompt.row.example, prompt.row.sample))
+        for start in range(0, len(ordered), batch_size):
+            batches.append(Batch(len(batches), candidate, tuple(ordered[start : start + batch_size])))
+    return batches
+
+
+class Outputs:
+    """outputs.jsonl: grows by whole batches, and on opening loses a batch that a kill cut off."""
+
+    def __init__(self, folder: Path, plan: Sequence[Batch]) -> None:
+        self.path = folder / OUTPUTS_FILE
+        drop_torn_line(self.path)
+        self.written = self._whole_batches(plan)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def append(self, outputs: Sequence[Output]) -> None:
+        """Add a batch, on the disk when this returns."""
+        lines = memoryview("".join(output.to_json() + "\n" for output in outputs).encode())
+        while lines:
+            lines = lines[os.write(self._file, lines) :]
+        os.fsync(self._file)
+        self.written += outputs
+
+    def _whole_batches(self, plan: Sequence[Batch]) -> list[Output]:
+        if not self.path.exists():
+            return []
+        try:
+            with self.path.open("rb") as file:
+                sized = [
+                    (Output.from_json(line, where=f"{OUTPUTS_FILE} line {number}"), len(line))
+                    for number, line in enumerate(file, start=1)
+                ]
+        except RecordError as error:
+            raise Refusal(f"{error}. The run directory is damaged; start a new one.") from error
+        kept: list[Output] = []
+        size = 0
+        for batch in plan[: len({output.batch for output, _ in sized})]:
+            own = sized[len(kept) : len(kept) + len(batch.prompts)]
+            if [_key(output) for output, _ in own] != _keys(batch):
+                break
+            kept += [output for output, _ in own]
+            size += sum(length for _, length in own)
+        rest = {output.batch for output, _ in sized[len(kept) :]}
+        if len(rest) > 1:
+            raise Refusal(
+                f"{OUTPUTS_FILE} does not follow the spec from its line {len(kept) + 1} on; start a new run"
+            )
+        os.truncate(self.path, size)
+        return kept
+
+
+def _key(output: Output) -> tuple[int, str, str, int]:
+    return output.batch, output.candidate, output.example, output.sample
+
+
+def _keys(batch: Batch) -> list[tuple[int, str, str, int]]:
+    return [
+        (batch.number, batch.candidate.key, prompt.row.example, prompt.row.sample) for prompt in batch.prompts
+    ]

@@ -1,0 +1,86 @@
+"""Rows of data.jsonl → what each candidate is asked, in tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.spec import PROMPT_PLACE, Candidate, GenerationRow, GenerationSpec
+from run_directory.bases import Base
+from run_directory.files import data_lines
+from run_directory.program import Refusal
+from run_directory.protocol import DATA_FILE, Message
+from run_directory.records import require
+from run_directory.weights import read_object
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A row in the words of a candidate."""
+
+    row: GenerationRow
+    tokens: list[int]
+
+
+def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
+    """All rows of a run directory's data.jsonl. Raises RecordError naming the line and the field."""
+    rows = []
+    seen: set[tuple[str, int]] = set()
+    for where, line in data_lines(
+        folder / DATA_FILE, expected_rows=spec.rows, expected_sha256=spec.data_sha256
+    ):
+        row = GenerationRow.from_json(line, where=where)
+        key = (row.example, row.sample)
+        require(key not in seen, where, f"sample {row.sample} of example {row.example!r} stands twice")
+        seen.add(key)
+        rows.append(row)
+    return rows
+
+
+def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The turns as the candidate is asked them: its system prompt first, its template around the last."""
+    turns = [turn.to_dict() for turn in messages]
+    if candidate.system_prompt is not None:
+        turns = [{"role": "system", "content": candidate.system_prompt}] + [
+            turn for turn in turns if turn["role"] != "system"
+        ]
+    if candidate.template is not None:
+        turns[-1]["content"] = candidate.template.replace(PROMPT_PLACE, turns[-1]["content"])
+    return turns
+
+
+def encode(rows: Sequence[GenerationRow], candidate: Candidate, tokenizer: Any) -> list[Prompt]:
+    """Token ids of each prompt with the chat template's opening of an answer, as in training.
+
+    Raises Refusal when the template does not accept the conversation, for example a system turn.
+    """
+    from jinja2 import TemplateError
+
+    texts = []
+    for row in rows:
+        try:
+            texts.append(
+                tokenizer.apply_chat_template(
+                    conversation(candidate, row.messages), tokenize=False, add_generation_prompt=True
+                )
+            )
+        except TemplateError as error:
+            raise Refusal(
+                f"{DATA_FILE} example {row.example!r}, candidate {candidate.key!r}: the base's chat template refuses "
+                f"the conversation: {error}"
+            ) from error
+    tokens = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return [Prompt(row, ids) for row, ids in zip(rows, tokens, strict=True)]
+
+
+def end_tokens(base: Base, tokenizer: Any) -> list[int]:
+    """Tokens that end an answer: the tokenizer's own, and those that the model was published with."""
+    found = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
+    settings = base.folder / "generation_config.json"
+    named = read_object(settings).get("eos_token_id") if settings.is_file() else None
+    found.update(token for token in (named if isinstance(named, list) else [named]) if isinstance(token, int))
+    if not found:
+        raise Refusal(
+            f"{base.folder} names no end-of-sequence token, so no answer would ever end; mend its tokenizer"
+        )
+    return sorted(found)

@@ -1,0 +1,109 @@
+"""Generation with transformers alone: the engine that runs everywhere."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from inference.engines import Generated, Load, row_seed
+from inference.prompts import Prompt
+from run_directory.adapters import Adapter
+from run_directory.loading import load_model, load_tokenizer
+from run_directory.program import Stopped
+
+
+class TransformersGenerator:
+    """Plain batched `generate`, prompts padded on the left, one base with switched adapters."""
+
+    def __init__(self, load: Load) -> None:
+        from transformers import GenerationConfig
+
+        self.load = load
+        self.tokenizer = load_tokenizer(load.base)
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token_id = load.end_tokens[0]
+        self.model = load_model(load.base, load.device).eval()
+        # Whatever the model was published with must not rule: all parameters come from the spec.
+        self.model.generation_config = GenerationConfig()
+        self._add_adapters()
+
+    def generate(self, prompts: Sequence[Prompt], adapter: Adapter | None, batch: int) -> list[Generated]:
+        """See Generator. With a temperature, the rows of a batch share one seeded random generator."""
+        import torch
+        from transformers import StoppingCriteriaList
+
+        sampling = self.load.sampling
+        padded = self.tokenizer.pad(
+            {"input_ids": [prompt.tokens for prompt in prompts]}, padding_side="left", return_tensors="pt"
+        ).to(self.load.device.kind)
+        torch.manual_seed(row_seed(sampling.seed, f"batch {batch}", 0))
+        with torch.inference_mode(), self._with(adapter):
+            produced = self.model.generate(
+                **padded,
+                generation_config=self._settings(prompts),
+                stopping_criteria=StoppingCriteriaList([self._asked_to_stop]),
+                tokenizer=self.tokenizer,
+            )
+        self.load.interruption.check()
+        width = padded["input_ids"].shape[1]
+        return [self._read(row.tolist()) for row in produced[:, width:]]
+
+    def _settings(self, prompts: Sequence[Prompt]) -> Any:
+        from transformers import GenerationConfig
+
+        sampling = self.load.sampling
+        longest = max(len(prompt.tokens) for prompt in prompts)
+        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k}
+        return GenerationConfig(
+            max_new_tokens=min(sampling.max_tokens, self.load.longest - longest),
+            do_sample=sampling.temperature > 0,
+            **(drawn if sampling.temperature > 0 else {}),
+            repetition_penalty=sampling.repetition_penalty,
+            stop_strings=list(sampling.stop) or None,
+            eos_token_id=self.load.end_tokens,
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+
+    def _read(self, tokens: list[int]) -> Generated:
+        ends = [place for place, token in enumerate(tokens) if token in self.load.end_tokens]
+        if ends:
+            # What follows the end is padding. The end itself is a token that the model made.
+            tokens = tokens[: ends[0] + 1]
+        text = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        places = [place for stop in self.load.sampling.stop if (place := text.find(stop)) >= 0]
+        if places:
+            # Rows that wait for the others of their batch are filled with padding.
+            tokens = self._without_padding(tokens)
+        return Generated(
+            text=text[: min(places)] if places else text,
+            finish_reason="stop" if ends or places else "length",
+            completion_tokens=len(tokens),
+        )
+
+    def _without_padding(self, tokens: list[int]) -> list[int]:
+        while tokens and tokens[-1] == self.tokenizer.pad_token_id:
+            tokens = tokens[:-1]
+        return tokens
+
+    def _asked_to_stop(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        if self.load.interruption.outcome is not None:
+            raise Stopped
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+
+    def _add_adapters(self) -> None:
+        from peft import PeftModel
+
+        for adapter in self.load.adapters:
+            if isinstance(self.model, PeftModel):
+                self.model.load_adapter(str(adapter.folder), adapter_name=adapter.sha256)
+            else:
+                self.model = PeftModel.from_pretrained(
+                    self.model, str(adapter.folder), adapter_name=adapter.sha256, local_files_only=True
+                ).eval()
+
+    def _with(self, adapter: Adapter | None) -> Any:
+        if adapter is not None:
+            self.model.set_adapter(adapter.sha256)
+            return nullcontext()
+        return self.model.disable_adapter() if self.load.adapters else nullcontext()
