@@ -2,20 +2,28 @@
 
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer, Item, ItemOutput, Place
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignCandidate,
+    CampaignReviewer,
+    Item,
+    ItemOutput,
+    Place,
+    Skip,
+)
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
-from evalapp.decisions.models import Cycle
+from evalapp.decisions.models import Decision
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, Skip
+from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 
 __all__ = [
     "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
-    "Correction", "Criterion", "Cycle", "Dataset", "DatasetImport", "DatasetVersion", "Draft", "Example", "Export",
+    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Draft", "Example", "Export",
     "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",

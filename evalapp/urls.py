@@ -10,4 +10,10 @@ handler500 = "evalapp.core.views.server_error"
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("accounts/", include("allauth.account.urls")),
+    path("", include("evalapp.jobs.urls")),
+    path("", include("evalapp.registry.urls")),
+    path("", include("evalapp.runs.urls")),
+    path("", include("evalapp.analysis.urls")),
+    path("", include("evalapp.exports.urls")),
+    path("", include("evalapp.decisions.urls")),
 ]

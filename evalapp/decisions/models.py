@@ -3,48 +3,38 @@ from django.db import models
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
-from evalapp.datasets.models import DatasetVersion
-from evalapp.exports.models import Export
-from evalapp.runs.models import Run
+from evalapp.registry.models import ModelVersion
 
 
-class Decision(models.TextChoices):
-    OPEN = "open", "Open"
+class Verdict(models.TextChoices):
     SHIP = "ship", "Ship"
     DO_NOT_SHIP = "do_not_ship", "Do not ship"
     NOT_YET = "not_yet", "Not yet"
 
 
-class Cycle(BaseModel):
-    """One turn of the loop: dataset version → run → candidates → campaign → decision."""
+class Decision(BaseModel):
+    """What was decided on a campaign's candidate, by whom, on which numbers. Never changed: a later
+    decision is a new row, and the newest one stands.
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="cycles")
-    number = models.PositiveIntegerField()
-    name = models.CharField(max_length=120)
-    dataset_version = models.ForeignKey(
-        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    training_run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    generation_run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.SET_NULL, related_name="cycles")
-    export = models.ForeignKey(Export, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    decision = models.CharField(max_length=12, choices=Decision.choices, default=Decision.OPEN)
-    decision_note = models.TextField(blank=True)
-    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    decided_at = models.DateTimeField(null=True, blank=True)
-    is_recorded = models.BooleanField(default=False)
+    ``evidence`` holds the measures as they were shown when it was made.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="decisions")
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=12, choices=Verdict.choices)
+    note = models.TextField(blank=True)
+    evidence = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)
+    decided_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        ordering = ["number"]
+        indexes = [models.Index(fields=["campaign", "-id"], name="decision_latest")]
         constraints = [
-            models.UniqueConstraint(fields=["project", "number"], name="cycle_number"),
             models.CheckConstraint(
-                condition=models.Q(decision=Decision.OPEN, decided_at__isnull=True)
-                | (~models.Q(decision=Decision.OPEN) & models.Q(decided_at__isnull=False)),
-                name="cycle_decision_has_date",
-            ),
+                condition=models.Q(verdict__in=Verdict.values), name="decision_known_verdict"
+            )
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.candidate.label}: {self.get_verdict_display().lower()}"

@@ -13,12 +13,14 @@ class ExportState(models.TextChoices):
     TRAY = "tray", "Tray"
     WRITING = "writing", "Writing"
     DONE = "done", "Done"
-    FAILED = "failed", "Failed"
 
 
 class Export(BaseModel):
     """Feedback on its way into files and a new dataset version. While it is a tray, rows are
-    accepted, edited or rejected; once done it does not change. ``files`` lists name, rows, SHA-256."""
+    accepted, edited or rejected; once done it does not change. A writing whose job ended without
+    success is a tray again (see ``queries.open_for_decisions``). ``files`` lists name,
+    rows, SHA-256.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="exports")
@@ -61,7 +63,9 @@ class ExportRow(BaseModel):
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="rows")
     kind = models.CharField(max_length=10, choices=RowKind.choices)
     example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="+")
-    review = models.ForeignKey(Review, null=True, blank=True, on_delete=models.PROTECT, related_name="export_rows")
+    review = models.ForeignKey(
+        Review, null=True, blank=True, on_delete=models.PROTECT, related_name="export_rows"
+    )
     chosen_output = models.ForeignKey(
         Output, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -7,14 +7,27 @@ CREATE FUNCTION evalapp_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% rows are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+-- One change is lawful: a deleted person's name gives way to "Former member 12".
+CREATE FUNCTION evalapp_audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE'
+        AND to_jsonb(NEW) - 'actor_label' - 'object_label' = to_jsonb(OLD) - 'actor_label' - 'object_label'
+        AND (NEW.actor_label = OLD.actor_label OR NEW.actor_label ~ '^Former member [0-9]+$')
+        AND (NEW.object_label = OLD.object_label OR NEW.object_label ~ '^Former member [0-9]+$')
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'audit rows are never changed' USING ERRCODE = 'restrict_violation';
+END $$;
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON evalapp_auditevent
-    FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_change();
+    FOR EACH ROW EXECUTE FUNCTION evalapp_audit_refuse_change();
 CREATE TRIGGER example_immutable BEFORE UPDATE ON evalapp_example
     FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_change();
 """
 DROP_APPEND_ONLY_AUDIT = """
 DROP TRIGGER example_immutable ON evalapp_example;
 DROP TRIGGER audit_append_only ON evalapp_auditevent;
+DROP FUNCTION evalapp_audit_refuse_change();
 DROP FUNCTION evalapp_refuse_change();
 """
 

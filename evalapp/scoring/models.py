@@ -8,7 +8,8 @@ from evalapp.runs.models import Output, Run
 
 class RuleCheck(BaseModel):
     """A brand, safety or format rule, defined in the browser; ``params`` depend on ``kind``
-    (see evalapp.metrics for the kinds and their validation)."""
+    (see evalapp.metrics for the kinds and their validation).
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="rule_checks")
     name = models.CharField(max_length=80)
@@ -28,7 +29,8 @@ class RuleCheck(BaseModel):
 
 class MetricResult(models.Model):
     """One metric of one output: a value, or why it is undefined. ``metric`` is a name such as
-    "rouge_l", or "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it)."""
+    "rouge_l", or "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it).
+    """
 
     id = models.BigAutoField(primary_key=True)
     output = models.ForeignKey(Output, on_delete=models.CASCADE, related_name="metric_results")
@@ -54,10 +56,11 @@ class MetricResult(models.Model):
 
 
 class CorpusMetric(BaseModel):
-    """A metric of a candidate over a whole run, computed from summed statistics (BLEU, chrF)."""
+    """A metric of a candidate over one split of a run, computed from summed statistics (BLEU, chrF)."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="corpus_metrics")
     candidate = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="corpus_metrics")
+    split = models.CharField(max_length=10)
     metric = models.CharField(max_length=40)
     signature = models.CharField(max_length=200)
     value = models.FloatField(null=True)
@@ -66,7 +69,7 @@ class CorpusMetric(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["run", "candidate", "metric"], name="corpus_metric_once")
+            models.UniqueConstraint(fields=["run", "candidate", "split", "metric"], name="corpus_metric_once")
         ]
 
     def __str__(self) -> str:

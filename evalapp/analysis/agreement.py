@@ -1,0 +1,67 @@
+"""How far reviewers agree, and how far metrics follow people: tables of Measures."""
+
+from typing import NamedTuple
+
+from evalapp.analysis.comparison import SEED
+from evalapp.analysis.scores import CampaignScores
+from evalapp.measure import Measure
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
+from evalapp.stats.correlation import segment_correlation
+
+REPLICATES = 500
+
+
+class AgreementRow(NamedTuple):
+    criterion: Criterion
+    alpha: Measure
+    exact: Measure
+    within_one: Measure | None
+
+
+class CorrelationRow(NamedTuple):
+    criterion: Criterion
+    spearman: Measure
+    within_item: Measure
+
+
+def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
+    """Ordinal alpha (nominal for yes/no) and percent agreement over all outputs of the campaign."""
+    rows = []
+    for criterion in scores.criteria:
+        ratings = scores.ratings(criterion)
+        is_scale = criterion in scores.scales
+        rows.append(
+            AgreementRow(
+                criterion,
+                krippendorff_alpha(
+                    ratings, scale="ordinal" if is_scale else "nominal", seed=SEED, replicates=REPLICATES
+                ),
+                percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
+                percent_agreement(ratings, within=1.0, seed=SEED, replicates=REPLICATES)
+                if is_scale
+                else None,
+            )
+        )
+    return rows
+
+
+def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[CorrelationRow]:
+    """Spearman of each criterion's output means with a metric, over all outputs and within items."""
+    rows = []
+    for criterion in scores.scales:
+        means = scores.output_means(criterion)
+        items = [output.item_id for output in scores.outputs]
+        human = [means.get(output.item_output_id) for output in scores.outputs]
+        automatic = [output.metrics.get(metric.name) for output in scores.outputs]
+        rows.append(
+            CorrelationRow(
+                criterion,
+                segment_correlation(items, human, automatic, seed=SEED, replicates=REPLICATES),
+                segment_correlation(
+                    items, human, automatic, within_item=True, seed=SEED, replicates=REPLICATES
+                ),
+            )
+        )
+    return rows

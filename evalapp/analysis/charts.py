@@ -1,0 +1,79 @@
+"""Vega-Lite specifications of the analysis pages, built with Altair from plain tables."""
+
+from typing import Any, NamedTuple
+
+from django.urls import reverse
+
+from evalapp.analysis.scores import CampaignScores
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.models import Criterion
+
+# Shapes in the order of templates/components/candidate.html, so that a candidate keeps its marker.
+SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "stroke", "arrow"]
+
+
+class Chart(NamedTuple):
+    """A specification, and the same figures as a table for readers without the drawing."""
+
+    spec: dict[str, Any]
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: MetricDescription) -> Chart:
+    """A point per output: metric across, mean of people upwards; a point opens its case."""
+    means = scores.output_means(criterion)
+    labels = {candidate.pk: candidate.model_version.label for candidate in scores.candidates}
+    points = [
+        {
+            "metric": round(output.metrics[metric.name], 4),
+            "people": round(means[output.item_output_id], 3),
+            "candidate": labels[output.candidate_id],
+            "href": reverse(
+                "case_detail", args=[scores.campaign.project.slug, scores.campaign.pk, output.item_id]
+            ),
+        }
+        for output in scores.outputs
+        if metric.name in output.metrics and output.item_output_id in means
+    ]
+    return Chart(
+        _scatter(points, criterion, metric, list(labels.values())),
+        ["Candidate", metric.label, criterion.name],
+        [[point["candidate"], point["metric"], point["people"]] for point in points],
+    )
+
+
+def _scatter(
+    points: list[dict[str, Any]], criterion: Criterion, metric: MetricDescription, labels: list[str]
+) -> dict[str, Any]:
+    # Imported here: pages without a chart do not pay for it.
+    import altair as alt
+
+    chart = (
+        alt.Chart(alt.Data(values=points))
+        .mark_point(filled=True, size=70, opacity=0.75)
+        .encode(
+            x=alt.X("metric:Q", title=metric.label, scale=alt.Scale(zero=False, nice=True)),
+            y=alt.Y(
+                "people:Q",
+                title=f"{criterion.name}, mean of reviewers",
+                scale=alt.Scale(domain=[criterion.minimum, criterion.maximum]),
+            ),
+            color=alt.Color("candidate:N", title="Candidate", sort=labels, scale=alt.Scale(domain=labels)),
+            shape=alt.Shape(
+                "candidate:N",
+                title="Candidate",
+                sort=labels,
+                scale=alt.Scale(domain=labels, range=[SHAPES[i % len(SHAPES)] for i in range(len(labels))]),
+            ),
+            href="href:N",
+            tooltip=[
+                alt.Tooltip("candidate:N", title="Candidate"),
+                alt.Tooltip("metric:Q", title=metric.label, format=".3f"),
+                alt.Tooltip("people:Q", title=criterion.name, format=".2f"),
+            ],
+        )
+        .properties(width="container", height=280)
+    )
+    spec: dict[str, Any] = chart.to_dict()
+    return spec

@@ -1,0 +1,22 @@
+from django.urls import path
+
+from evalapp.analysis import views
+
+urlpatterns = [
+    path("measures/", views.measure_notes, name="measure_notes"),
+    path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/table.csv",
+        views.comparison_csv,
+        name="comparison_csv",
+    ),
+    path("projects/<slug:slug>/compare/<int:campaign_id>/cases/", views.case_list, name="case_list"),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/cases/<int:item_id>/",
+        views.case_detail,
+        name="case_detail",
+    ),
+]

@@ -1,0 +1,23 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.campaigns.models import Campaign
+from evalapp.decisions.models import Verdict
+from evalapp.registry.models import ModelVersion
+
+
+class DecisionForm(forms.Form):
+    candidate = forms.ModelChoiceField(ModelVersion.objects.none())
+    verdict = forms.ChoiceField(choices=Verdict.choices, widget=forms.RadioSelect)
+    note = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Why; it is kept with the numbers.",
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["candidate"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the type
+        field.queryset = ModelVersion.objects.filter(campaign_entries__campaign=campaign)

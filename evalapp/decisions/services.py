@@ -1,0 +1,73 @@
+from django.db import transaction
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.services import create_project as create_bare_project
+from evalapp.analysis.comparison import CandidateRow, compare
+from evalapp.analysis.scores import load_scores
+from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.core.errors import InvalidError
+from evalapp.decisions.models import Decision, Verdict
+from evalapp.registry.models import ModelAlias, ModelVersion
+from evalapp.registry.services import set_alias
+from evalapp.rubrics.services import add_default_rubric
+
+MAX_NOTE = 5_000
+
+
+@transaction.atomic
+def open_project(*, name: str, description: str = "", by: User, is_demonstration: bool = False) -> Project:
+    """Make a project that can be worked in at once: its owner, and the rubric template."""
+    project = create_bare_project(
+        name=name, description=description, by=by, is_demonstration=is_demonstration
+    )
+    add_default_rubric(project=project, by=by)
+    return project
+
+
+@transaction.atomic
+def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: str, by: User) -> Decision:
+    """Record a decision on a candidate with the numbers as they stand. "Ship" makes it the champion.
+
+    Simulated reviews decide nothing outside a demonstration: there they are never read.
+    """
+    if verdict not in Verdict.values:
+        raise InvalidError("Choose ship, do not ship, or not yet.", fields={"verdict": ["Choose one."]})
+    if campaign.state == CampaignState.DRAFT:
+        raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
+    if len(note) > MAX_NOTE or "\x00" in note:
+        raise InvalidError(
+            "The note is too long.", fields={"note": [f"At most {MAX_NOTE:,} characters, no NUL."]}
+        )
+    scores = load_scores(campaign)
+    comparison = compare(scores)
+    row = next((row for row in comparison.rows if row.candidate.model_version_id == candidate.pk), None)
+    if row is None:
+        raise InvalidError(
+            f"{candidate.label} is not a candidate of {campaign.name}.",
+            fields={"candidate": ["Choose one of the campaign's candidates."]},
+        )
+    if not comparison.design.reviews:
+        raise InvalidError(f"{campaign.name} has no review yet; a decision needs evidence.")
+    decision = Decision.objects.create(
+        project=campaign.project,
+        campaign=campaign,
+        candidate=candidate,
+        verdict=verdict,
+        note=note.strip(),
+        evidence=_evidence(row),
+        is_simulated=comparison.design.is_simulated,
+        decided_by=by,
+    )
+    record("decision.made", by=by, obj=decision, project=campaign.project, data={"verdict": verdict})
+    if verdict == Verdict.SHIP:
+        set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by)
+    return decision
+
+
+def _evidence(row: CandidateRow) -> dict[str, object]:
+    return {
+        "human": {cell.criterion.key: cell.mean.as_dict() for cell in row.human},
+        "total": row.total.as_dict(),
+        "metrics": {name: measure.as_dict() for name, measure in row.metrics.items()},
+    }

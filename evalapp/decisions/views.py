@@ -1,0 +1,98 @@
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
+from evalapp.accounts.forms import ProjectForm
+from evalapp.accounts.models import Role
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.comparison import compare
+from evalapp.analysis.scores import load_scores
+from evalapp.core.errors import MissingError, ProblemError
+from evalapp.decisions.cycles import candidate_of_cycle, cycles_of
+from evalapp.decisions.forms import DecisionForm
+from evalapp.decisions.inbox import active_jobs, inbox_of
+from evalapp.decisions.services import decide, open_project
+
+
+@require_GET
+@signed_in_view
+def home(request: HttpRequest) -> HttpResponse:
+    """Reviewers go to their reviews, members of one project to it, others to the list."""
+    memberships = list(request.user.memberships.select_related("project").order_by("project__name"))
+    if memberships and all(membership.role == Role.REVIEWER for membership in memberships):
+        return redirect("review_home")
+    if len(memberships) == 1:
+        return redirect("project_home", memberships[0].project.slug)
+    return redirect("project_list")
+
+
+@require_GET
+@signed_in_view
+def project_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "decisions/projects.html", {"station": "home"})
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in_view
+def project_new(request: HttpRequest) -> HttpResponse:
+    form = ProjectForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            project = open_project(by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            form.add_error(None, error.message)
+        else:
+            return redirect("project_home", project.slug)
+    return render(request, "decisions/project_new.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+@require_GET
+@project_view(Permission.VIEW_HOME)
+def project_home(request: MemberRequest) -> HttpResponse:
+    cycles = cycles_of(request.project)
+    return render(
+        request,
+        "decisions/home.html",
+        {
+            "station": "home",
+            "cycles": cycles,
+            "criteria": cycles[0].comparison.criteria if cycles else [],
+            "story": next((cycle for cycle in cycles if cycle.contradiction), None),
+            "inbox": inbox_of(request.project),
+            "jobs": active_jobs(request.project),
+            "invitations": request.project.campaigns.filter(invites_visitors=True, state="open"),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(Permission.VIEW_ANALYSIS, post=Permission.DECIDE)
+def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    campaign = (
+        request.project.campaigns.select_related("project", "rubric_version").filter(pk=campaign_id).first()
+    )
+    if campaign is None:
+        raise MissingError("There is no such campaign in this project.")
+    comparison = compare(load_scores(campaign))
+    about = candidate_of_cycle(comparison)
+    form = DecisionForm(
+        request.POST or None,
+        campaign=campaign,
+        initial={"candidate": about.candidate.model_version_id if about else None},
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            decide(campaign=campaign, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            form.add_error(None, error.message)
+        else:
+            return redirect("project_home", request.project.slug)
+    context = {
+        "station": "compare",
+        "campaign": campaign,
+        "comparison": comparison,
+        "form": form,
+        "decisions": campaign.decisions.select_related("candidate", "decided_by").order_by("-id"),
+    }
+    return render(request, "decisions/decide.html", context, status=400 if form.is_bound else 200)

@@ -1,0 +1,144 @@
+"""Feedback as files: each appears whole or not at all, with its row count and SHA-256."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evalapp.exports.models import ExportRow
+from evalapp.reviews.models import Review
+
+# A spreadsheet runs a cell that starts with one of these as a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class WrittenFile(NamedTuple):
+    name: str
+    rows: int
+    sha256: str
+    size: int
+
+
+def write_lines(folder: Path, name: str, lines: Iterable[str]) -> WrittenFile:
+    """Write text lines to ``folder/name`` through a temporary file, fsync and rename."""
+    folder.mkdir(parents=True, exist_ok=True)
+    digest, rows, size = hashlib.sha256(), 0, 0
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for line in lines:
+                data = line.encode()
+                digest.update(data)
+                file.write(data)
+                size += len(data)
+                rows += 1
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(folder / name)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+    return WrittenFile(name, rows, digest.hexdigest(), size)
+
+
+def sft_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
+    """Conversational prompt and completion, the canonical training row."""
+    for row in rows:
+        yield _json_line(
+            {
+                "prompt": row.example.messages,
+                "completion": [{"role": "assistant", "content": answer_text(row)}],
+                "provenance": provenance(row),
+            }
+        )
+
+
+def preference_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
+    for row in rows:
+        if row.rejected_output is None:
+            continue
+        yield _json_line(
+            {
+                "prompt": row.example.messages,
+                "chosen": [{"role": "assistant", "content": answer_text(row)}],
+                "rejected": [{"role": "assistant", "content": row.rejected_output.text}],
+                "provenance": provenance(row),
+            }
+        )
+
+
+RATING_COLUMNS = [
+    "example_row", "split", "candidate", "reviewer", "simulated", "criterion", "value", "not_applicable",
+    "reason_tags", "comment", "correction", "seconds_active", "submitted_at",
+]  # fmt: skip
+
+
+def rating_lines(reviews: Iterable[Review]) -> Iterator[str]:
+    """One CSV line a score, with the header first. Reviewers appear as pseudonyms."""
+    pseudonyms: dict[int, str] = {}
+    yield _csv_line(RATING_COLUMNS)
+    for review in reviews:
+        pseudonym = pseudonyms.setdefault(review.reviewer_id, f"Reviewer {len(pseudonyms) + 1}")
+        correction = getattr(review, "correction", None)
+        example = review.item_output.item.example
+        tags: dict[int, list[str]] = {}
+        for given in review.tags.all():
+            tags.setdefault(given.tag.criterion_id, []).append(given.tag.label)
+        for score in review.scores.all():
+            yield _csv_line(
+                [
+                    example.row_number,
+                    example.split,
+                    review.item_output.candidate.model_version.label,
+                    pseudonym,
+                    int(review.is_simulated),
+                    score.criterion.key,
+                    "" if score.value is None else score.value,
+                    int(score.is_not_applicable),
+                    "; ".join(tags.get(score.criterion_id, [])),
+                    review.comment,
+                    correction.text if correction else "",
+                    round(review.seconds_active, 1),
+                    review.submitted_at.isoformat(),
+                ]
+            )
+
+
+def answer_text(row: ExportRow) -> str:
+    return row.edited_text or row.chosen_text
+
+
+def provenance(row: ExportRow) -> dict[str, Any]:
+    """Where the row came from, in ids that the product's pages can open."""
+    return {
+        "export": row.export_id,
+        "export_row": row.pk,
+        "review": row.review_id,
+        "example": row.example_id,
+        "rejected_output": row.rejected_output_id,
+        "chosen_output": row.chosen_output_id,
+        "decision": row.decision,
+        "decided_by": row.decided_by_id,
+        "simulated": bool(row.review and row.review.is_simulated),
+    }
+
+
+def _json_line(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([_inert(value) for value in values])
+    return buffer.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return value

@@ -1,0 +1,66 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.exports.models import RowDecision
+from evalapp.exports.selection import SelectionRules
+from evalapp.exports.services import EXPORTABLE_SPLITS
+
+
+class TrayForm(forms.Form):
+    """Which campaign's feedback, and by which rules it is in."""
+
+    campaign = forms.ModelChoiceField(
+        Campaign.objects.none(),
+        help_text="Campaigns over the feedback or training split. A test split is sealed and never exported.",
+    )
+    name = forms.CharField(
+        max_length=120, required=False, help_text="Left empty, it is named after the campaign."
+    )
+    sft_floor = forms.FloatField(
+        label="Outputs count as training answers from a mean of",
+        initial=SelectionRules.sft_floor,
+        min_value=1,
+        max_value=5,
+        help_text="On a scale of 1 to 5. Corrections always go first.",
+    )
+    pair_gap = forms.FloatField(
+        label="Preference pairs need a gap of",
+        initial=SelectionRules.pair_gap,
+        min_value=0.01,
+        max_value=4,
+        help_text="Between the means of two outputs to the same prompt.",
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["campaign"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the type
+        field.queryset = (
+            project.campaigns.filter(split__in=EXPORTABLE_SPLITS)
+            .exclude(state=CampaignState.DRAFT)
+            .order_by("-id")
+        )
+
+    def rules(self) -> SelectionRules:
+        return SelectionRules(
+            sft_floor=self.cleaned_data["sft_floor"], pair_gap=self.cleaned_data["pair_gap"]
+        )
+
+
+class RowForm(forms.Form):
+    decision = forms.ChoiceField(choices=list(RowDecision.choices))
+    text = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 10}), label="Answer", strip=False
+    )
+
+
+class FinishForm(forms.Form):
+    keeps_training_rows = forms.BooleanField(
+        required=False,
+        label="Keep the training rows of the version that was reviewed",
+        help_text="Untick to train on the feedback alone, for instance to continue an adapter.",
+    )
+    note = forms.CharField(required=False, max_length=500, label="Note on the new version")

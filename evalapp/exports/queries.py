@@ -1,0 +1,178 @@
+from collections import defaultdict
+from typing import NamedTuple
+
+from django.db.models import Avg, Count, Q, QuerySet
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
+from evalapp.exports.selection import GivenCorrection, ReviewedOutput
+from evalapp.jobs.models import JobState
+from evalapp.reviews.models import Correction, Review, Score
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+
+def exports_of(project: Project) -> QuerySet[Export]:
+    return (
+        project.exports.select_related("campaign", "dataset_version__dataset", "created_by", "job")
+        .annotate(
+            included=Count("rows", filter=Q(rows__is_included=True)),
+            accepted=Count("rows", filter=Q(rows__decision__in=ACCEPTED)),
+            undecided=Count("rows", filter=Q(rows__is_included=True, rows__decision=RowDecision.PENDING)),
+        )
+        .order_by("-id")
+    )
+
+
+UNSUCCESSFUL = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
+ACCEPTED = [RowDecision.ACCEPTED, RowDecision.EDITED]
+
+
+def open_for_decisions(prefix: str = "") -> Q:
+    """Exports whose rows may still change: trays, and writings whose job ended without success."""
+    return Q(**{f"{prefix}state": ExportState.TRAY}) | Q(
+        **{f"{prefix}state": ExportState.WRITING, f"{prefix}job__state__in": UNSUCCESSFUL}
+    )
+
+
+class TrayCounts(NamedTuple):
+    """Rows of a tray: in and out, and the decisions among those that are in."""
+
+    included: int
+    left_out: int
+    pending: int
+    accepted: int
+    rejected: int
+
+
+def tray_counts(export: Export) -> TrayCounts:
+    counts = export.rows.aggregate(
+        included=Count("id", filter=Q(is_included=True)),
+        left_out=Count("id", filter=Q(is_included=False)),
+        pending=Count("id", filter=Q(is_included=True, decision=RowDecision.PENDING)),
+        accepted=Count("id", filter=Q(is_included=True, decision__in=ACCEPTED)),
+        rejected=Count("id", filter=Q(is_included=True, decision=RowDecision.REJECTED)),
+    )
+    return TrayCounts(**counts)
+
+
+def tray_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet[ExportRow]:
+    """The rows of a tray, narrowed to a kind and to what is shown.
+
+    ``show`` is one of "" (all), "in", "out", "pending", "accepted", "rejected".
+    """
+    rows = export.rows.select_related(
+        "example__version",
+        "review__reviewer",
+        "rejected_output__candidate",
+        "chosen_output__candidate",
+        "decided_by",
+    )
+    if kind in RowKind.values:
+        rows = rows.filter(kind=kind)
+    narrowed = {
+        "in": Q(is_included=True),
+        "out": Q(is_included=False),
+        "pending": Q(is_included=True, decision=RowDecision.PENDING),
+        "accepted": Q(decision__in=ACCEPTED),
+        "rejected": Q(decision=RowDecision.REJECTED),
+    }.get(show)
+    if narrowed is not None:
+        rows = rows.filter(narrowed)
+    return rows
+
+
+def decidable_rows(export: Export, by: User) -> QuerySet[ExportRow]:
+    """Rows in, undecided, and not of the person's own authorship."""
+    return export.rows.filter(is_included=True, decision=RowDecision.PENDING).exclude(review__reviewer=by)
+
+
+def accepted_rows(export: Export, kind: RowKind) -> QuerySet[ExportRow]:
+    return (
+        export.rows.filter(is_included=True, kind=kind, decision__in=ACCEPTED)
+        .select_related("example", "review", "rejected_output", "chosen_output")
+        .order_by("id")
+    )
+
+
+def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
+    """Each output under review with its weighted mean over scale criteria, stretched to 1–5."""
+    means = _weighted_means(campaign)
+    flagged = set(
+        Score.objects.filter(
+            review__campaign=campaign,
+            criterion__kind=CriterionKind.YES_NO,
+            criterion__is_critical=True,
+            value=1,
+        ).values_list("review__item_output_id", flat=True)
+    )
+    outputs = (
+        ItemOutput.objects.filter(item__campaign=campaign)
+        .select_related("output", "item")
+        .annotate(
+            reviews_given=Count("reviews", distinct=True),
+            simulated_given=Count("reviews", filter=Q(reviews__is_simulated=True), distinct=True),
+        )
+        .order_by("id")
+    )
+    return [
+        ReviewedOutput(
+            output_id=entry.output_id,
+            example_id=entry.item.example_id,
+            text=entry.output.text,
+            mean=means.get(entry.pk),
+            reviews=entry.reviews_given,
+            has_material_error=entry.pk in flagged,
+            is_simulated=entry.simulated_given > 0,
+        )
+        for entry in outputs.iterator(chunk_size=2000)
+    ]
+
+
+def _weighted_means(campaign: Campaign) -> dict[int, float]:
+    criteria = {
+        criterion.pk: criterion
+        for criterion in Criterion.objects.filter(version=campaign.rubric_version, kind=CriterionKind.SCALE)
+    }
+    per_criterion = (
+        Score.objects.filter(review__campaign=campaign, criterion__in=criteria, value__isnull=False)
+        .values_list("review__item_output_id", "criterion_id")
+        .annotate(mean=Avg("value"))
+    )
+    sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for item_output_id, criterion_id, mean in per_criterion.iterator(chunk_size=5000):
+        criterion = criteria[criterion_id]
+        weight = float(criterion.weight)
+        stretched = 1 + 4 * (float(mean) - criterion.minimum) / (criterion.maximum - criterion.minimum)
+        sums[item_output_id][0] += weight * stretched
+        sums[item_output_id][1] += weight
+    return {key: total / weight for key, (total, weight) in sums.items() if weight > 0}
+
+
+def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
+    corrections = (
+        Correction.objects.filter(review__campaign=campaign)
+        .select_related("review__item_output__output", "review__item_output__item")
+        .order_by("id")
+    )
+    return [
+        GivenCorrection(
+            review_id=correction.review_id,
+            output_id=correction.review.item_output.output_id,
+            example_id=correction.review.item_output.item.example_id,
+            text=correction.text,
+            corrected_text=correction.review.item_output.output.text,
+            is_simulated=correction.review.is_simulated,
+        )
+        for correction in corrections.iterator(chunk_size=2000)
+    ]
+
+
+def ratings_of(campaign: Campaign) -> QuerySet[Review]:
+    return (
+        campaign.reviews.select_related(
+            "item_output__item__example", "item_output__candidate__model_version", "reviewer", "correction"
+        )
+        .prefetch_related("scores__criterion", "tags__tag")
+        .order_by("id")
+    )

@@ -1,0 +1,185 @@
+from collections.abc import Iterable
+from itertools import islice
+
+from django.db import transaction
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.datasets.models import DatasetVersion, Split, VersionState
+from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision
+from evalapp.exports.queries import (
+    decidable_rows,
+    given_corrections,
+    open_for_decisions,
+    reviewed_outputs,
+    tray_counts,
+)
+from evalapp.exports.selection import SelectionRules, select_rows
+from evalapp.jobs.models import Job
+from evalapp.jobs.services import create_job
+
+EXPORTABLE_SPLITS = {Split.TRAIN, Split.FEEDBACK}
+MAX_TEXT = 100_000
+
+
+@transaction.atomic
+def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules | None = None) -> Export:
+    """Collect a campaign's feedback into a tray: each row in or out with its reason.
+
+    Refuses campaigns over a sealed split (test, validation): rows of an evaluation set must never be
+    trained on. Simulated feedback is in only in a demonstration project, and marks the export.
+    """
+    if campaign.split not in EXPORTABLE_SPLITS:
+        raise InvalidError(
+            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is sealed: training "
+            "on it would spoil every later evaluation. Review the feedback split to collect training data."
+        )
+    rules = rules or SelectionRules()
+    admits_simulated = campaign.project.is_demonstration
+    outputs = reviewed_outputs(campaign)
+    corrections = given_corrections(campaign)
+    if not any(output.reviews for output in outputs):
+        raise InvalidError(f"“{campaign.name}” has no submitted review yet; there is nothing to export.")
+    export = Export.objects.create(
+        project=campaign.project,
+        campaign=campaign,
+        name=name.strip() or f"Feedback of {campaign.name}",
+        settings={"rules": rules.to_json()},
+        is_simulated=admits_simulated and any(output.is_simulated for output in outputs),
+        created_by=by,
+    )
+    selected = select_rows(outputs, corrections, rules, admits_simulated=admits_simulated)
+    while batch := list(islice(selected, 2000)):
+        ExportRow.objects.bulk_create(
+            ExportRow(
+                export=export,
+                kind=row.kind,
+                example_id=row.example_id,
+                review_id=row.review_id,
+                chosen_output_id=row.chosen_output_id,
+                rejected_output_id=row.rejected_output_id,
+                chosen_text=row.chosen_text,
+                is_included=row.is_included,
+                reason=row.reason,
+            )
+            for row in batch
+        )
+    record("export.opened", by=by, obj=export, project=export.project, data=tray_counts(export)._asdict())
+    return export
+
+
+def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> None:
+    """Accept, accept with edits, or reject a row of a tray. Not by the author of the correction.
+
+    An edit keeps the author's text beside it. Deciding again replaces the decision.
+    """
+    decision = _known_decision(decision)
+    if row.review is not None and row.review.reviewer_id == by.pk:
+        raise NotAllowedError("You wrote this correction; somebody else must decide on it.")
+    edited = ""
+    if decision == RowDecision.EDITED:
+        edited = text.strip()
+        if not edited:
+            raise InvalidError(
+                "The edited answer is empty; reject the row instead.", fields={"text": ["Empty."]}
+            )
+        if len(edited) > MAX_TEXT or "\x00" in edited:
+            raise InvalidError(
+                "The edited answer is too long or holds a NUL character.",
+                fields={"text": [f"At most {MAX_TEXT:,} characters, none of them NUL."]},
+            )
+        if edited == row.chosen_text.strip():
+            decision, edited = RowDecision.ACCEPTED, ""
+    with transaction.atomic():
+        decided_at = None if decision == RowDecision.PENDING else timezone.now()
+        changed = ExportRow.objects.filter(
+            open_for_decisions("export__"), pk=row.pk, is_included=True
+        ).update(
+            decision=decision,
+            edited_text=edited,
+            decided_by=by if decided_at else None,
+            decided_at=decided_at,
+        )
+        if not changed:
+            raise ConflictError("The row is not open for a decision: the export is done, or the row is out.")
+        record(
+            f"export_row.{decision}",
+            by=by,
+            obj=row,
+            project=row.export.project,
+            data={"export": row.export_id},
+        )
+    row.refresh_from_db()
+
+
+def decide_all(*, export: Export, decision: str, by: User, row_ids: Iterable[int] | None = None) -> int:
+    """Decide on all undecided rows (or those given) that are not of the person's own authorship.
+
+    Returns how many were decided.
+    """
+    decision = _known_decision(decision)
+    if decision not in (RowDecision.ACCEPTED, RowDecision.REJECTED):
+        raise InvalidError("Many rows at once can only be accepted or rejected.")
+    with transaction.atomic():
+        Export.objects.select_for_update().get(pk=export.pk)
+        if not Export.objects.filter(open_for_decisions(), pk=export.pk).exists():
+            raise ConflictError("This export is done; its rows do not change any more.")
+        rows = decidable_rows(export, by)
+        if row_ids is not None:
+            rows = rows.filter(pk__in=list(row_ids))
+        count = rows.update(decision=decision, decided_by=by, decided_at=timezone.now())
+        record(f"export.rows_{decision}", by=by, obj=export, project=export.project, data={"rows": count})
+    return count
+
+
+def start_export(
+    *,
+    export: Export,
+    by: User,
+    parent_version: DatasetVersion | None = None,
+    keeps_training_rows: bool = False,
+    note: str = "",
+) -> Job:
+    """Write the accepted rows into files and a new version of the campaign's dataset.
+
+    ``parent_version`` defaults to the version that was reviewed. ``keeps_training_rows`` puts the
+    parent's training rows beside the corrections. Reviewed examples leave the feedback split.
+    """
+    parent = parent_version or export.campaign.dataset_version
+    if parent.dataset_id != export.campaign.dataset_version.dataset_id:
+        raise InvalidError("The new version must continue the dataset that was reviewed.")
+    if parent.state != VersionState.READY:
+        raise InvalidError(f"{parent} is not ready, so nothing can be added to it.")
+    with transaction.atomic():
+        if not tray_counts(export).accepted:
+            raise InvalidError("No row is accepted yet. Accept at least one row, then export.")
+        changed = Export.objects.filter(open_for_decisions(), pk=export.pk).update(state=ExportState.WRITING)
+        if not changed:
+            raise ConflictError("This export is being written or done already.")
+        job = create_job(
+            project=export.project,
+            task="evalapp.exports.tasks.write_export",
+            title=f"Export {export.name}",
+            by=by,
+            params={
+                "export": export.pk,
+                "parent_version": parent.pk,
+                "keeps_training_rows": keeps_training_rows,
+                "note": note,
+            },
+        )
+        export.state = ExportState.WRITING
+        export.job = job
+        export.save(update_fields=["job"])
+        record("export.started", by=by, obj=export, project=export.project, data={"job": job.pk})
+    return job
+
+
+def _known_decision(decision: str) -> RowDecision:
+    try:
+        return RowDecision(decision)
+    except ValueError as error:
+        raise InvalidError(f"“{decision}” is not a decision; use accepted, edited or rejected.") from error

@@ -1,0 +1,9 @@
+from celery import shared_task
+
+from evalapp.exports import writing
+from evalapp.jobs.work import carry_out
+
+
+@shared_task(name="evalapp.exports.tasks.write_export")
+def write_export(job_id: int) -> None:
+    carry_out(job_id, writing.write_export, task="evalapp.exports.tasks.write_export")

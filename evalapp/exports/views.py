@@ -1,0 +1,184 @@
+from django.contrib import messages
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import MissingError, ProblemError
+from evalapp.core.paging import keyset_page
+from evalapp.exports.forms import FinishForm, RowForm, TrayForm
+from evalapp.exports.lineage import model_lineage, review_lineage
+from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision
+from evalapp.exports.queries import (
+    UNSUCCESSFUL,
+    decidable_rows,
+    exports_of,
+    open_for_decisions,
+    tray_counts,
+    tray_rows,
+)
+from evalapp.exports.services import decide_all, decide_row, open_tray, start_export
+from evalapp.exports.writing import export_folder
+
+
+def _export_or_missing(request: MemberRequest, export_id: int) -> Export:
+    export = exports_of(request.project).filter(pk=export_id).first()
+    if export is None:
+        raise MissingError("There is no such export in this project.")
+    return export
+
+
+@require_GET
+@project_view(Permission.VIEW_EXPORTS)
+def export_list(request: MemberRequest) -> HttpResponse:
+    return render(
+        request, "exports/list.html", {"station": "export", "exports": exports_of(request.project)[:200]}
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(Permission.VIEW_EXPORTS, post=Permission.EDIT_EXPORTS)
+def export_new(request: MemberRequest) -> HttpResponse:
+    form = TrayForm(
+        request.POST or None, project=request.project, initial={"campaign": request.GET.get("campaign")}
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            export = open_tray(
+                campaign=form.cleaned_data["campaign"],
+                by=request.user,
+                name=form.cleaned_data["name"],
+                rules=form.rules(),
+            )
+        except ProblemError as error:
+            form.add_error(None, error.message)
+        else:
+            return redirect("export_detail", request.project.slug, export.pk)
+    status = 400 if form.is_bound else 200
+    return render(request, "exports/new.html", {"station": "export", "form": form}, status=status)
+
+
+@require_GET
+@project_view(Permission.VIEW_EXPORTS)
+def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
+    export = _export_or_missing(request, export_id)
+    kind, show = request.GET.get("kind", ""), request.GET.get("show", "")
+    is_open = export.state == ExportState.TRAY or (
+        export.job is not None and export.job.state in UNSUCCESSFUL
+    )
+    return render(
+        request,
+        "exports/detail.html",
+        {
+            "station": "export",
+            "export": export,
+            "counts": tray_counts(export),
+            "page": keyset_page(tray_rows(export, kind=kind, show=show), request, order=("id",)),
+            "kind": kind,
+            "show": show,
+            "is_open": is_open,
+            "decidable": decidable_rows(export, request.user).count() if is_open else 0,
+            "finish_form": FinishForm(),
+        },
+    )
+
+
+@require_POST
+@project_view(Permission.DECIDE_EXPORT_ROWS)
+def export_accept_all(request: MemberRequest, export_id: int) -> HttpResponse:
+    export = _export_or_missing(request, export_id)
+    count = decide_all(export=export, decision=RowDecision.ACCEPTED, by=request.user)
+    messages.success(request, f"{count} rows accepted. Rows you wrote yourself wait for somebody else.")
+    return redirect("export_detail", request.project.slug, export.pk)
+
+
+@require_POST
+@project_view(Permission.EDIT_EXPORTS)
+def export_finish(request: MemberRequest, export_id: int) -> HttpResponse:
+    export = _export_or_missing(request, export_id)
+    form = FinishForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "The note is too long; at most 500 characters.")
+        return redirect("export_detail", request.project.slug, export.pk)
+    start_export(export=export, by=request.user, **form.cleaned_data)
+    return redirect("export_detail", request.project.slug, export.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(Permission.VIEW_EXPORTS, post=Permission.DECIDE_EXPORT_ROWS)
+def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpResponse:
+    export = _export_or_missing(request, export_id)
+    row = _row_or_missing(export, row_id)
+    form = RowForm(request.POST or None, initial={"text": row.edited_text or row.chosen_text})
+    if request.method == "POST" and form.is_valid():
+        try:
+            decide_row(
+                row=row,
+                decision=form.cleaned_data["decision"],
+                by=request.user,
+                text=form.cleaned_data["text"],
+            )
+        except ProblemError as error:
+            form.add_error(None, error.message)
+        else:
+            following = decidable_rows(export, request.user).filter(pk__gt=row.pk).order_by("pk").first()
+            if following is not None:
+                return redirect("export_row", request.project.slug, export.pk, following.pk)
+            return redirect("export_detail", request.project.slug, export.pk)
+    return render(
+        request,
+        "exports/row.html",
+        {
+            "station": "export",
+            "export": export,
+            "row": row,
+            "form": form,
+            "is_open": Export.objects.filter(open_for_decisions(), pk=export.pk).exists(),
+            "is_own": row.review is not None and row.review.reviewer_id == request.user.pk,
+        },
+        status=400 if form.is_bound else 200,
+    )
+
+
+def _row_or_missing(export: Export, row_id: int) -> ExportRow:
+    row = (
+        export.rows.select_related(
+            "export__project", "example", "review__reviewer", "rejected_output", "chosen_output", "decided_by"
+        )
+        .filter(pk=row_id)
+        .first()
+    )
+    if row is None:
+        raise MissingError("There is no such row in this export.")
+    return row
+
+
+@require_GET
+@project_view(Permission.VIEW_EXPORTS)
+def export_file(request: MemberRequest, export_id: int, name: str) -> FileResponse:
+    export = _export_or_missing(request, export_id)
+    if export.state != ExportState.DONE or name not in {entry["name"] for entry in export.files}:
+        raise MissingError("This export has no such file.")
+    path = export_folder(export) / name
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"export-{export.pk}-{name}")
+
+
+@require_GET
+@project_view(Permission.VIEW_EXPORTS)
+def lineage_review(request: MemberRequest, review_id: int) -> HttpResponse:
+    return render(
+        request,
+        "exports/lineage_review.html",
+        {"station": "export", "lineage": review_lineage(request.project, review_id)},
+    )
+
+
+@require_GET
+@project_view(Permission.VIEW_EXPORTS)
+def lineage_model(request: MemberRequest, version_id: int) -> HttpResponse:
+    return render(
+        request,
+        "exports/lineage_model.html",
+        {"station": "models", "lineage": model_lineage(request.project, version_id)},
+    )

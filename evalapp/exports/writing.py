@@ -1,0 +1,137 @@
+"""What the export job does: files first, then the dataset version and the rows' links to it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from evalapp.audit.services import record
+from evalapp.datasets.models import DatasetVersion, Example, Split
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.services import create_version
+from evalapp.exports.files import (
+    WrittenFile,
+    answer_text,
+    preference_lines,
+    provenance,
+    rating_lines,
+    sft_lines,
+    write_lines,
+)
+from evalapp.exports.models import Export, ExportRow, ExportState, RowKind
+from evalapp.exports.queries import accepted_rows, ratings_of
+from evalapp.jobs.work import Work
+
+
+def export_folder(export: Export) -> Path:
+    return Path(settings.ARTIFACTS_FOLDER) / "exports" / str(export.pk)
+
+
+def write_export(work: Work) -> dict[str, Any]:
+    """Carry out an export job. Repeating it after a lost worker writes the same files again."""
+    params = work.job.params
+    export = Export.objects.select_related("campaign__dataset_version__dataset", "project", "created_by").get(
+        pk=params["export"]
+    )
+    if export.state == ExportState.DONE:
+        return {"dataset_version": export.dataset_version_id}
+    sft = list(accepted_rows(export, RowKind.SFT))
+    pairs = list(accepted_rows(export, RowKind.PREFERENCE))
+    work.progress(0, 4, "Writing files")
+    written = _write_files(export, sft, pairs)
+    work.raise_if_cancelled()
+    work.progress(2, 4, "Making the dataset version")
+    parent = DatasetVersion.objects.get(pk=params["parent_version"])
+    with transaction.atomic():
+        work.fence()
+        version = create_version(
+            dataset=parent.dataset,
+            rows=_version_rows(parent, sft, export, keeps_training_rows=params["keeps_training_rows"]),
+            by=work.job.created_by,
+            parent=parent,
+            note=params.get("note") or f"From the feedback of {export.campaign.name}",
+            source=f"export {export.pk}",
+            is_simulated=export.is_simulated or parent.is_simulated,
+        )
+        _link_rows(version)
+        export.files = [entry._asdict() for entry in written]
+        export.dataset_version = version
+        export.state = ExportState.DONE
+        export.finished_at = timezone.now()
+        export.save(update_fields=["files", "dataset_version", "state", "finished_at"])
+        record(
+            "export.done",
+            by=work.job.created_by,
+            obj=export,
+            project=export.project,
+            data={"dataset_version": version.pk, "sft": len(sft), "preference": len(pairs)},
+        )
+    work.progress(4, 4, "Done")
+    return {"dataset_version": version.pk, "sft_rows": len(sft), "preference_rows": len(pairs)}
+
+
+def _write_files(export: Export, sft: list[ExportRow], pairs: list[ExportRow]) -> list[WrittenFile]:
+    folder = export_folder(export)
+    written = [
+        write_lines(folder, "sft.jsonl", sft_lines(sft)),
+        write_lines(folder, "preference.jsonl", preference_lines(pairs)),
+        write_lines(
+            folder, "ratings.csv", rating_lines(ratings_of(export.campaign).iterator(chunk_size=500))
+        ),
+    ]
+    manifest = json.dumps(
+        {
+            "export": export.pk,
+            "campaign": export.campaign.name,
+            "simulated": export.is_simulated,
+            "files": [entry._asdict() for entry in written],
+        },
+        indent=1,
+    )
+    return [*written, write_lines(folder, "manifest.json", [manifest])]
+
+
+def _version_rows(
+    parent: DatasetVersion, sft: list[ExportRow], export: Export, *, keeps_training_rows: bool
+) -> Iterator[ExampleRow]:
+    """Corrections as training rows, the sealed splits as they were, feedback less what was reviewed."""
+    for row in sft:
+        example = row.example
+        yield ExampleRow(
+            split=Split.TRAIN,
+            messages=example.messages,
+            references=[answer_text(row)],
+            label=example.label,
+            context=example.context,
+            metadata=example.metadata,
+            group_key=example.group_key,
+            provenance=provenance(row),
+        )
+    reviewed = set(export.campaign.items.values_list("example__prompt_hash", flat=True))
+    for example in parent.examples.order_by("row_number").iterator(chunk_size=2000):
+        if example.split == Split.TRAIN and not keeps_training_rows:
+            continue
+        if example.split == Split.FEEDBACK and example.prompt_hash in reviewed:
+            continue
+        yield ExampleRow(
+            split=example.split,
+            messages=example.messages,
+            references=example.references,
+            label=example.label,
+            context=example.context,
+            metadata=example.metadata,
+            group_key=example.group_key,
+            provenance=example.provenance,
+        )
+
+
+def _link_rows(version: DatasetVersion) -> None:
+    """Tie each exported row to the training example it became, so lineage walks both ways."""
+    made = Example.objects.filter(version=version, provenance__has_key="export_row")
+    by_row = {example.provenance["export_row"]: example.pk for example in made}
+    rows = [ExportRow(pk=row_id, training_example_id=example_id) for row_id, example_id in by_row.items()]
+    ExportRow.objects.bulk_update(rows, ["training_example"], batch_size=1000)

@@ -1,0 +1,17 @@
+"""Stored rule checks as the rules they define."""
+
+from typing import Any
+
+from evalapp.core.errors import InvalidError
+from evalapp.metrics.rules import Rule, RuleError, rule_from_dict
+
+
+def read_rule(name: str, kind: str, params: dict[str, Any]) -> Rule:
+    """The rule a definition describes. Raises InvalidError naming the field that is wrong."""
+    try:
+        return rule_from_dict({**params, "kind": kind, "name": name})
+    except RuleError as error:
+        field = error.field or "params"
+        raise InvalidError(
+            f"{str(error)[:1].upper()}{str(error)[1:]}.", fields={field: [str(error)]}
+        ) from error

@@ -1,0 +1,137 @@
+"""What the scoring job does: every output of a run, all metrics and rules, in batches of its own."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+
+from evalapp.jobs.work import Work
+from evalapp.measure import Measure
+from evalapp.metrics.batch import Scorer
+from evalapp.metrics.rouge import check_against_oracle
+from evalapp.metrics.rows import Row
+from evalapp.metrics.rules import Rule
+from evalapp.runs.models import Output, Run
+from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
+from evalapp.scoring.rows import metric_row
+from evalapp.scoring.rules import read_rule
+
+OUTPUT_METRICS = (
+    "rouge1", "rouge2", "rougeL", "bleu", "chrf", "token_f1", "exact_match", "words", "characters",
+    "repetition", "invented_figures",
+)  # fmt: skip
+CORPUS_METRICS = ("bleu", "chrf", "ter")
+BATCH = 500
+ORACLE_SAMPLE = 50
+SHOWN_SPANS = 20
+
+
+def score_run(work: Work) -> dict[str, Any]:
+    """Score the run named in the job's parameters; every result replaces the one before."""
+    run = Run.objects.select_related("project").get(pk=work.job.params["run"])
+    rules = [
+        (rule, read_rule(rule.name, rule.kind, rule.params))
+        for rule in run.project.rule_checks.filter(is_active=True)
+    ]
+    total = run.outputs.count()
+    scorer = Scorer(OUTPUT_METRICS)
+    done = 0
+    work.progress(done, total, "Scoring outputs")
+    for outputs in _batches(run):
+        results = list(_results(outputs, scorer, rules))
+        with transaction.atomic():
+            MetricResult.objects.bulk_create(
+                results,
+                update_conflicts=True,
+                unique_fields=["output", "metric"],
+                update_fields=["signature", "value", "reason", "detail"],
+            )
+            work.fence()
+        done += len(outputs)
+        work.progress(done, total)
+    work.progress(done, total, "Scoring whole sets")
+    corpus = _score_corpora(run, work)
+    checked = _check_sample(run, scorer)
+    for difference in checked["differences"]:
+        work.log(f"ROUGE differs from its reference: {difference}", level="warning")
+    return {"outputs": done, "rules": len(rules), "corpus_metrics": corpus, "rouge_check": checked}
+
+
+def _batches(run: Run) -> Iterator[list[Output]]:
+    outputs = run.outputs.select_related("example").order_by("pk").iterator(chunk_size=BATCH)
+    while batch := list(islice(outputs, BATCH)):
+        yield batch
+
+
+def _results(
+    outputs: Sequence[Output], scorer: Scorer, rules: Sequence[tuple[RuleCheck, Rule]]
+) -> Iterator[MetricResult]:
+    rows = [metric_row(output) for output in outputs]
+    for output, row, measures in zip(outputs, rows, scorer.score(rows), strict=True):
+        for name, measure in measures.items():
+            yield MetricResult(
+                output=output,
+                metric=name,
+                signature=measure.signature[:200],
+                value=measure.value,
+                reason=measure.reason[:120],
+            )
+        for rule_check, rule in rules:
+            yield _rule_result(output, row, rule_check, rule)
+
+
+def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) -> MetricResult:
+    verdict = rule.check(row)
+    spans = [[span.start, span.end, span.text[:80]] for span in verdict.spans[:SHOWN_SPANS]]
+    return MetricResult(
+        output=output,
+        metric=f"rule:{rule_check.pk}",
+        signature=f"rule|kind:{rule_check.kind}",
+        value=None if verdict.passed is None else float(verdict.passed),
+        reason=(verdict.reason or "not judged")[:120] if verdict.passed is None else "",
+        detail={"spans": spans, "count": len(verdict.spans), "why": verdict.reason},
+    )
+
+
+def _score_corpora(run: Run, work: Work) -> int:
+    scorer = Scorer(CORPUS_METRICS)
+    written = 0
+    pairs = run.outputs.values_list("candidate", "example__split").distinct().order_by()
+    for candidate_id, split in list(pairs):
+        outputs = run.outputs.filter(candidate=candidate_id, example__split=split).select_related("example")
+        measures: dict[str, Measure] = scorer.corpus(
+            [metric_row(output) for output in outputs.iterator(2000)]
+        )
+        with transaction.atomic():
+            for name, measure in measures.items():
+                CorpusMetric.objects.update_or_create(
+                    run=run,
+                    candidate_id=candidate_id,
+                    split=split,
+                    metric=name,
+                    defaults={
+                        "signature": measure.signature[:200],
+                        "value": measure.value,
+                        "reason": measure.reason[:120],
+                        "n": measure.n,
+                    },
+                )
+                written += 1
+            work.fence()
+    return written
+
+
+def _check_sample(run: Run, scorer: Scorer) -> dict[str, Any]:
+    """Score a seeded sample again with rouge-score itself; differences are named one by one."""
+    if scorer.rouge_options is None:
+        return {"checked": 0, "differences": []}
+    rows = [metric_row(output) for output in run.outputs.select_related("example").order_by("pk")[:2000]]
+    check = check_against_oracle(
+        [row.output for row in rows],
+        [row.references for row in rows],
+        scorer.rouge_options,
+        seed=run.pk,
+        sample=ORACLE_SAMPLE,
+    )
+    return {"checked": check.checked, "differences": list(check.differences), "oracle": check.oracle}

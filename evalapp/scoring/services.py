@@ -1,0 +1,69 @@
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.models import Job
+from evalapp.jobs.services import create_job
+from evalapp.runs.models import Run
+from evalapp.scoring.models import RuleCheck
+from evalapp.scoring.rules import read_rule
+
+SCORE_TASK = "evalapp.scoring.tasks.score_run"
+
+
+def start_scoring(*, run: Run, by: User | None) -> Job:
+    """Score every output of a generation or import with all metrics and the project's active rules.
+
+    Scoring again replaces the results, so a rule added later is applied by a second call.
+    """
+    if not run.outputs.exists():
+        raise InvalidError(f"“{run.name}” has no outputs to score yet; wait for it to end.")
+    return create_job(
+        project=run.project, task=SCORE_TASK, title=f"Score {run.name}", by=by, params={"run": run.pk}
+    )
+
+
+@transaction.atomic
+def save_rule_check(
+    *,
+    project: Project,
+    name: str,
+    kind: str,
+    params: dict[str, Any],
+    by: User | None,
+    rule_check: RuleCheck | None = None,
+) -> RuleCheck:
+    """Make or change a rule check. Its definition is checked first; results change at the next scoring."""
+    name = name.strip()
+    if not name:
+        raise InvalidError("Give the rule a name; it heads a column.", fields={"name": ["Missing."]})
+    read_rule(name, kind, params)
+    others = project.rule_checks.filter(name__iexact=name)
+    if rule_check is not None:
+        others = others.exclude(pk=rule_check.pk)
+    if others.exists():
+        message = f"There is a rule named “{name}” already."
+        raise InvalidError(message, fields={"name": [message]})
+    if rule_check is None:
+        last = project.rule_checks.aggregate(last=Max("position"))["last"]
+        rule_check = RuleCheck.objects.create(
+            project=project, name=name, kind=kind, params=params, position=(last or 0) + 1, created_by=by
+        )
+    else:
+        rule_check.name, rule_check.kind, rule_check.params = name, kind, params
+        rule_check.save(update_fields=["name", "kind", "params"])
+    record("rule_check.saved", by=by, obj=rule_check, project=project, data={"kind": kind, "params": params})
+    return rule_check
+
+
+@transaction.atomic
+def set_rule_active(*, rule_check: RuleCheck, is_active: bool, by: User) -> None:
+    """Put a rule out of use without forgetting its results, or back into use."""
+    rule_check.is_active = is_active
+    rule_check.save(update_fields=["is_active"])
+    action = "rule_check.activated" if is_active else "rule_check.retired"
+    record(action, by=by, obj=rule_check, project=rule_check.project)
