@@ -1,0 +1,41 @@
+# `make run` on a machine with Python 3.11 or later is all it takes; see docs/operations.md.
+#   DEMO=0    starts empty        MODELS=0  the web part alone, without PyTorch
+PYTHON ?= python3
+DEMO ?= 1
+MODELS ?= 1
+# Test processes side by side; each has a database of its own on one server.
+TEST_PROCESSES ?= 2
+
+VENV := .venv/bin
+WEB_ONLY := $(if $(filter 0,$(MODELS)),--web-only)
+
+.PHONY: run setup setup-test test lint verify chaos bench
+
+run: setup
+	@exec $(VENV)/python manage.py up $(if $(filter 0,$(DEMO)),,--demo)
+
+setup:
+	@$(PYTHON) -m installer $(WEB_ONLY)
+
+setup-test:
+	@$(PYTHON) -m installer $(WEB_ONLY) --test
+
+test: setup-test lint
+	@$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+lint: setup-test
+	@$(VENV)/ruff check
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+	@$(VENV)/djlint --quiet --lint templates
+
+# Long proofs: the whole demonstration, vLLM engines, a clean clone.
+verify: setup-test
+	@$(VENV)/python -m pytest -m "verification or vllm"
+
+# Reviewers under load while every process is killed at random, for half an hour.
+chaos: setup-test
+	@$(VENV)/python -m pytest tests/faults -m verification
+
+bench: setup-test
+	@$(VENV)/python -m bench

@@ -1,0 +1,103 @@
+"""The folder `.venv`: made, mended, and stamped once it holds all that was wanted."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from installer.problems import InstallationProblem
+
+_BEGUN = "evalapp-installing"
+_STAMP = "evalapp-installed.json"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What an environment holds. `digest` stands for the requirements it was made from."""
+
+    digest: str
+    extras: tuple[str, ...]
+    engine: str
+    reasons: tuple[str, ...] = field(default=())
+
+    def satisfies(self, digest: str, *, models: bool, test: bool) -> bool:
+        return (
+            self.digest == digest
+            and (not models or "models" in self.extras)
+            and (not test or "test" in self.extras)
+        )
+
+
+class VirtualEnvironment:
+    """One environment on disk. It is sound when stamped, and rebuilt when a build was cut off."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "bin" / "python"
+        self.uv = folder / "bin" / "uv"
+
+    def read_stamp(self) -> Stamp | None:
+        """What was completely installed; None where nothing was, or its interpreter is gone."""
+        try:
+            entry = json.loads((self.folder / _STAMP).read_text(encoding="utf-8"))
+            stamp = Stamp(**{**entry, "extras": tuple(entry["extras"]), "reasons": tuple(entry["reasons"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return stamp if self._interpreter_works() else None
+
+    def make_ready(self) -> None:
+        """An environment with pip and uv, made anew where the present one is cut off or broken."""
+        if self.folder.exists() and ((self.folder / _BEGUN).exists() or not self._interpreter_works()):
+            print(f"{self.folder} was left half-made; making it anew.")
+            self._remove()
+        if not self.folder.exists():
+            print(f"Making {self.folder} with Python {sys.version.split()[0]} …", flush=True)
+            self._create()
+        (self.folder / _STAMP).unlink(missing_ok=True)
+        (self.folder / _BEGUN).touch()
+        if not self.uv.exists():
+            self._install_uv()
+
+    def stamp(self, stamp: Stamp) -> None:
+        """Say that everything is there."""
+        temporary = self.folder / f"{_STAMP}.new"
+        temporary.write_text(json.dumps(asdict(stamp), indent=1), encoding="utf-8")
+        temporary.replace(self.folder / _STAMP)
+        (self.folder / _BEGUN).unlink(missing_ok=True)
+
+    def _interpreter_works(self) -> bool:
+        try:
+            probe = subprocess.run([self.python, "-c", "import pip"], capture_output=True, check=False)
+        except OSError:
+            return False
+        return probe.returncode == 0
+
+    def _create(self) -> None:
+        made = subprocess.run(
+            [sys.executable, "-m", "venv", self.folder], capture_output=True, text=True, check=False
+        )
+        if made.returncode:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise InstallationProblem(
+                f"{sys.executable} cannot make a virtual environment: {(made.stderr or made.stdout).strip()}\n"
+                "On Debian and Ubuntu, `apt install python3-venv` brings what is missing."
+            )
+
+    def _remove(self) -> None:
+        # Never more than an environment: a mistyped folder must survive.
+        if not (self.folder / "pyvenv.cfg").exists() and not (self.folder / _BEGUN).exists():
+            raise InstallationProblem(
+                f"{self.folder} is no virtual environment, so it is left alone: move it away."
+            )
+        shutil.rmtree(self.folder)
+
+    def _install_uv(self) -> None:
+        done = subprocess.run(
+            [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"], check=False
+        )
+        if done.returncode:
+            raise InstallationProblem(
+                "pip could not fetch the installer uv (its words are above): is the package index reachable?"
+            )
