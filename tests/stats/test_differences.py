@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import permutation_test
+from statsmodels.stats.multitest import multipletests
+
+from evalapp.stats.differences import holm, paired_difference, sign_flip_p
+from evalapp.stats.ratings import Ratings
+from tests.stats.simulation import drawn_ratings
+
+
+def shifted(ratings: Ratings, by: float) -> Ratings:
+    return ratings.with_scores(ratings.score + by)
+
+
+def test_difference_is_over_pairs_of_one_reviewer_on_one_item() -> None:
+    challenger = Ratings.from_columns(["a", "a", "b", "c"], ["r", "s", "r", "r"], [5, 4, 3, 1])
+    champion = Ratings.from_columns(["a", "a", "b", "d"], ["r", "s", "s", "r"], [3, 3, 5, 1])
+    found = paired_difference(challenger, champion, seed=1)
+    assert (found.difference.value, found.difference.n) == (1.5, 1)
+    assert found.superiority.value == 1.0
+
+
+def test_severity_cancels_within_a_reviewer() -> None:
+    ratings = drawn_ratings(np.random.default_rng(2), 30, 4)
+    found = paired_difference(shifted(ratings, 0.5), ratings, seed=1)
+    assert found.difference.value == pytest.approx(0.5)
+    assert found.difference.note == "no interval: no variation" or found.difference.half_width < 1e-6
+    assert found.p_permutation.value == pytest.approx(1 / 10_001)
+
+
+def test_ties_count_half_towards_superiority() -> None:
+    challenger, champion = Ratings.from_table([[3, 4], [3, 2]]), Ratings.from_table([[3, 3], [4, 2]])
+    assert paired_difference(challenger, champion, seed=1).superiority.value == pytest.approx(0.5)
+
+
+def test_nothing_shared_is_undefined_with_the_reason() -> None:
+    found = paired_difference(
+        Ratings.from_columns(["a"], ["r"], [1]), Ratings.from_columns(["a"], ["s"], [1]), seed=1
+    )
+    reasons = {
+        found.difference.reason,
+        found.p_model.reason,
+        found.p_permutation.reason,
+        found.superiority.reason,
+    }
+    assert reasons == {"no reviewer scored both candidates on the same item"}
+
+
+def test_a_reviewer_is_no_evidence_about_reviewers() -> None:
+    found = paired_difference(Ratings.from_table([[5], [4]]), Ratings.from_table([[3], [3]]), seed=1)
+    assert (found.difference.value, found.difference.note) == (1.5, "no interval: one reviewer")
+    assert found.p_model.reason == "one reviewer"
+    assert found.p_permutation.value == 0.5
+
+
+def test_the_seed_fixes_the_p_value() -> None:
+    generator = np.random.default_rng(3)
+    first, second = drawn_ratings(generator, 40, 3), drawn_ratings(generator, 40, 3)
+    p_values = [paired_difference(first, second, seed=seed).p_permutation for seed in (1, 1, 2)]
+    assert p_values[0] == p_values[1]
+    assert p_values[0].signature != p_values[2].signature
+
+
+@pytest.mark.parametrize("size", [8, 40])
+def test_permutation_p_equals_scipy(size: int) -> None:
+    differences = np.random.default_rng(size).normal(0.3, 1, size)
+    expected = permutation_test(
+        (differences,), np.sum, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(0)
+    )
+    found = sign_flip_p(differences, permutations=20_000, seed=0)
+    assert found == pytest.approx(expected.pvalue, abs=1e-9 if size == 8 else 0.01)
+
+
+def test_grouped_flips_keep_the_distribution_on_a_coarse_scale() -> None:
+    differences = np.array([1.0, 1, 1, -1, 0, 0, 2, -1, 1, 0.5, 0.5, 1, 1, -2, 1])
+    exact = sign_flip_p(differences, permutations=2**15, seed=0)
+    assert sign_flip_p(differences, permutations=30_000, seed=0) == pytest.approx(exact, abs=0.01)
+
+
+def test_interval_widens_when_reviewers_disagree_about_the_difference() -> None:
+    """An interval that ignored reviewer × candidate would call these two alike."""
+    agree = Ratings.from_table([[1.0, 0.9, 1.1], [0.9, 1.1, 1.0], [1.1, 1.0, 0.9]] * 10)
+    split = Ratings.from_table([[2.0, 0.9, 0.1], [1.9, 1.1, 0.0], [2.1, 1.0, -0.1]] * 10)
+    zero = Ratings.from_table([[0.0, 0.0, 0.0]] * 30)
+    narrow, wide = (paired_difference(each, zero, seed=1).difference.half_width for each in (agree, split))
+    assert wide > 10 * narrow
+
+
+@pytest.mark.verification
+def test_difference_covers_zero_at_its_level_when_reviewers_have_favourites() -> None:
+    generator = np.random.default_rng(8)
+    held = 0
+    for _ in range(3000):
+        ratings = drawn_ratings(generator, 30, 4)
+        favour = generator.normal(0, 0.3, 4)[ratings.reviewer] + generator.normal(0, 0.4, 30)[ratings.item]
+        other = ratings.with_scores(ratings.score + favour + generator.normal(0, 0.8, len(ratings)))
+        interval = paired_difference(other, ratings, seed=1, permutations=1).difference
+        held += interval.low <= 0 <= interval.high
+    assert 0.93 <= held / 3000 <= 0.97
+
+
+def test_holm_of_a_worked_example() -> None:
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}) == pytest.approx(
+        {"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02}
+    )
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        holm({"a": 1.5})
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_equals_statsmodels(p_values: list[float]) -> None:
+    adjusted = holm({str(place): p for place, p in enumerate(p_values)})
+    assert list(adjusted.values()) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())

@@ -1,0 +1,203 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalapp.stats.components import variance_components
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import (
+    candidate_score,
+    connected_groups,
+    distribution,
+    reviewer_offsets,
+    share_of_low_scores,
+)
+from tests.stats.simulation import MEAN, drawn_ratings
+
+tables = st.lists(
+    st.lists(st.one_of(st.none(), st.integers(1, 5)), min_size=3, max_size=3), min_size=2, max_size=8
+)
+
+
+def covers(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and low <= MEAN <= high
+
+
+def coverage(items: int, reviewers: int, *, overlap: int | None, draws: int) -> tuple[float, float]:
+    """Share of crossed and of item-only intervals that hold the population mean."""
+    generator = np.random.default_rng(11)
+    crossed = panel = 0
+    for _ in range(draws):
+        ratings = drawn_ratings(generator, items, reviewers, overlap=overlap)
+        both, items_only = candidate_score(ratings), candidate_score(ratings, interval="items")
+        crossed += covers(both.low, both.high)
+        panel += covers(items_only.low, items_only.high)
+    return crossed / draws, panel / draws
+
+
+def test_items_weigh_the_same_whatever_their_overlap() -> None:
+    ratings = Ratings.from_columns(["a", "a", "a", "b"], ["r", "s", "t", "r"], [5, 5, 5, 1])
+    score = candidate_score(ratings)
+    assert (score.value, score.n) == (3.0, 2)
+
+
+def test_full_table_interval_is_that_of_the_analysis_of_variance() -> None:
+    """Searle, Casella, McCulloch: Var = (MS items + MS reviewers - MS rest) / N."""
+    table = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]])
+    items, reviewers = table.shape
+    rows, columns = table.mean(axis=1), table.mean(axis=0)
+    rest = table - rows[:, None] - columns[None, :] + table.mean()
+    mean_squares = np.array(
+        [
+            reviewers * rows.var(ddof=1),
+            items * columns.var(ddof=1),
+            (rest**2).sum() / ((items - 1) * (reviewers - 1)),
+        ]
+    )
+    variance = (mean_squares[0] + mean_squares[1] - mean_squares[2]) / table.size
+    degrees = (variance * table.size) ** 2 / (
+        mean_squares**2 / [items - 1, reviewers - 1, (items - 1) * (reviewers - 1)]
+    ).sum()
+    from scipy.stats import t
+
+    score = candidate_score(Ratings.from_table(table.tolist()))
+    assert score.value == pytest.approx(table.mean())
+    assert score.half_width == pytest.approx(t.ppf(0.975, degrees) * np.sqrt(variance))
+
+
+def test_components_of_a_full_table_equal_the_classical_ones() -> None:
+    table = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    found = variance_components(Ratings.from_table(table))
+    # Shrout and Fleiss (1979), table 3: mean squares 11.24, 32.49, 1.02.
+    assert found.item == pytest.approx((11.2417 - 1.0194) / 4, abs=1e-3)
+    assert found.reviewer == pytest.approx((32.4861 - 1.0194) / 6, abs=1e-3)
+    assert found.rest == pytest.approx(1.0194, abs=1e-3)
+
+
+def test_components_are_right_on_average_with_scores_missing() -> None:
+    generator = np.random.default_rng(5)
+    found = [variance_components(drawn_ratings(generator, 40, 8, overlap=3)) for _ in range(300)]
+    assert np.mean([each.item for each in found]) == pytest.approx(0.25, abs=0.02)
+    assert np.mean([each.reviewer for each in found]) == pytest.approx(0.1225, abs=0.02)
+    assert np.mean([each.rest for each in found]) == pytest.approx(0.36, abs=0.02)
+
+
+def test_crossed_interval_covers_new_reviewers_and_the_item_only_one_does_not() -> None:
+    crossed, panel = coverage(40, 3, overlap=None, draws=400)
+    assert 0.92 <= crossed <= 0.98
+    assert panel < 0.75
+
+
+@pytest.mark.verification
+@pytest.mark.parametrize("reviewers", [3, 5])
+@pytest.mark.parametrize("items", [20, 30, 40])
+def test_crossed_interval_covers_at_its_level(items: int, reviewers: int) -> None:
+    crossed, panel = coverage(items, reviewers, overlap=None, draws=5000)
+    assert 0.93 <= crossed <= 0.97
+    assert panel < 0.85
+
+
+@pytest.mark.verification
+@pytest.mark.parametrize(("items", "reviewers", "overlap"), [(30, 5, 3), (40, 10, 2), (60, 8, 1)])
+def test_crossed_interval_covers_when_each_item_has_a_few_of_the_reviewers(
+    items: int, reviewers: int, overlap: int
+) -> None:
+    crossed, _ = coverage(items, reviewers, overlap=overlap, draws=5000)
+    assert 0.93 <= crossed <= 0.98
+
+
+def test_item_only_interval_is_labelled_for_this_panel() -> None:
+    ratings = Ratings.from_table([[1, 2], [3, 4], [5, 5]])
+    assert candidate_score(ratings, interval="items").note == "for this panel"
+    assert candidate_score(ratings).note == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "note"),
+    [
+        ([[4], [2]], "no interval: one reviewer"),
+        ([[4, 2]], "no interval: one item"),
+        ([[3, 3], [3, 3]], "no interval: no variation"),
+    ],
+)
+def test_a_mean_without_an_interval_says_why(table: list[list[float]], note: str) -> None:
+    score = candidate_score(Ratings.from_table(table))
+    assert (score.value, score.low, score.note) == (3.0, None, note)
+
+
+def test_no_scores_and_only_not_applicable_differ() -> None:
+    assert candidate_score(Ratings.from_table([])).reason == "no scores"
+    assert candidate_score(Ratings.from_columns(["a"], ["r"], [None])).reason == "every answer is N/A"
+
+
+def test_interval_is_cut_at_the_ends_of_the_scale() -> None:
+    score = candidate_score(Ratings.from_table([[5, 4], [5, 5], [5, 5]]), bounds=(1, 5))
+    assert score.high == 5
+
+
+@pytest.mark.parametrize("level", [0, 1, 95])
+def test_a_level_that_is_no_share_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match=r"0\.95"):
+        candidate_score(Ratings.from_table([[1, 2], [3, 4]]), level=level)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables, st.randoms(use_true_random=False))
+def test_order_of_items_and_reviewers_changes_nothing(table: list[list[int | None]], random: object) -> None:
+    items, reviewers = list(range(len(table))), [0, 1, 2]
+    random.shuffle(items)
+    random.shuffle(reviewers)
+    shuffled = [[table[i][r] for r in reviewers] for i in items]
+    first, second = (candidate_score(Ratings.from_table(each)) for each in (table, shuffled))
+    assert second.value == (None if first.value is None else pytest.approx(first.value))
+    assert second.low == (None if first.low is None else pytest.approx(first.low, abs=1e-6))
+    assert (second.n, second.reason, second.note) == (first.n, first.reason, first.note)
+
+
+def test_share_of_low_scores_averages_items() -> None:
+    share = share_of_low_scores(Ratings.from_table([[1, 2], [2, 5], [4, 5], [3, 3]]))
+    assert share.value == pytest.approx((1 + 0.5) / 4)
+    assert share.low is not None
+    assert share.high is not None
+    assert 0 <= share.low < share.value < share.high <= 1
+
+
+def test_no_low_score_among_sixty_items_still_allows_some() -> None:
+    share = share_of_low_scores(Ratings.from_table([[4, 5, 4]] * 60))
+    assert (share.value, share.low) == (0.0, 0.0)
+    assert share.high == pytest.approx(0.0602, abs=1e-4)
+
+
+def test_low_scores_of_one_harsh_reviewer_count_as_few_cases() -> None:
+    harsh = share_of_low_scores(Ratings.from_table([[1, 4, 4]] * 39 + [[4, 4, 4]]))
+    spread = share_of_low_scores(
+        Ratings.from_table(
+            [[1 if item % 3 == reviewer else 4 for reviewer in range(3)] for item in range(40)]
+        )
+    )
+    assert harsh.half_width > 1.5 * spread.half_width
+
+
+def test_distribution_names_every_level_and_refuses_strangers() -> None:
+    ratings = Ratings.from_table([[1, 5], [5, 3]])
+    assert distribution(ratings, levels=[1, 2, 3, 4, 5]) == {1: 1, 2: 0, 3: 1, 4: 0, 5: 2}
+    with pytest.raises(ValueError, match="5 is not among"):
+        distribution(ratings, levels=[1, 2, 3, 4])
+
+
+def test_reviewer_offsets_use_shared_items_only() -> None:
+    ratings = Ratings.from_columns(
+        ["a", "a", "b", "b", "c", "d"],
+        ["strict", "mild", "strict", "mild", "strict", "alone"],
+        [2, 4, 3, 4, 1, 5],
+    )
+    offsets = reviewer_offsets(ratings)
+    assert (offsets["strict"].value, offsets["strict"].n) == (-1.5, 2)
+    assert (offsets["mild"].value, offsets["mild"].n) == (1.5, 2)
+    assert offsets["alone"].reason == "shares no item with another reviewer"
+
+
+def test_disconnected_designs_are_found_and_said() -> None:
+    ratings = Ratings.from_columns(["a", "a", "b", "b"], ["r", "s", "t", "u"], [1, 2, 3, 5])
+    assert connected_groups(ratings) == [{"r", "s"}, {"t", "u"}]
+    assert "within a group only" in reviewer_offsets(ratings)["r"].note
