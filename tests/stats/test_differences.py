@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
-from statsmodels.stats.multitest import multipletests
 
 from evalapp.stats.differences import holm, paired_difference, sign_flip_p
 from evalapp.stats.ratings import Ratings
@@ -109,7 +108,16 @@ def test_holm_of_a_worked_example() -> None:
         holm({"a": 1.5})
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_equals_statsmodels(p_values: list[float]) -> None:
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0.001, 0.5))
+def test_holm_rejects_exactly_what_the_step_down_procedure_rejects(
+    p_values: list[float], level: float
+) -> None:
+    """Holm (1979): go up the ordered p values and stop at the first above level / (names left)."""
+    rejected: set[str] = set()
+    ordered = sorted((p, str(place)) for place, p in enumerate(p_values))
+    for rank, (p, name) in enumerate(ordered):
+        if p * (len(ordered) - rank) > level:
+            break
+        rejected.add(name)
     adjusted = holm({str(place): p for place, p in enumerate(p_values)})
-    assert list(adjusted.values()) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
+    assert {name for name, p in adjusted.items() if p <= level} == rejected

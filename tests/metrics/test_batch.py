@@ -1,0 +1,91 @@
+import pytest
+
+from evalapp.metrics.batch import ROWS_PER_CHUNK, Scorer
+from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.rouge import RougeOptions, rouge
+from evalapp.metrics.rows import Row
+from evalapp.metrics.translation import corpus_score, sentence_score
+
+ROWS = [
+    Row(
+        output=f"Your plan number {number} grew by {number}% this year, so keep saving.",
+        references=(f"Plan {number} grew {number}% this year.", "Keep saving.")[: number % 3],
+        context=f"plan {number}: growth {number % 7}%",
+    )
+    for number in range(40)
+]
+
+
+def test_every_metric_of_the_catalogue_scores_every_row() -> None:
+    found = list(Scorer(list(CATALOGUE)).score(ROWS))
+    assert [list(measures) for measures in found] == [list(CATALOGUE)] * len(ROWS)
+    for row, measures in zip(ROWS, found, strict=True):
+        for name, measure in measures.items():
+            needs_missing = CATALOGUE[name].needs == "references" and not row.references
+            assert measure.defined != needs_missing
+
+
+def test_scores_are_those_of_the_single_functions() -> None:
+    scorer = Scorer(["bleu", "rougeL"])
+    for row, found in zip(ROWS, scorer.score(ROWS), strict=True):
+        assert found["bleu"] == sentence_score("bleu", row.output, row.references)
+        expected = rouge(row.output, row.references, RougeOptions(variants=("rougeL",)))
+        assert found["rougeL"] == expected["rougeL"]
+
+
+def test_corpus_scores_come_with_the_pass() -> None:
+    scorer = Scorer(["chrf", "words", "token_f1"])
+    tally = scorer.tally()
+    rows = list(scorer.score(ROWS, tally=tally))
+    corpus = tally.measures()
+    assert corpus == scorer.corpus(ROWS)
+    assert corpus["chrf"] == corpus_score("chrf", [(row.output, row.references) for row in ROWS])
+    assert corpus["words"].value == pytest.approx(sum(each["words"].value for each in rows) / 40)
+    assert (corpus["token_f1"].n, corpus["token_f1"].note) == (26, "undefined for 14 of 40 outputs")
+    assert corpus["token_f1"].signature.startswith("mean|token-f1|")
+
+
+def test_rows_stream_with_progress() -> None:
+    total = 2 * ROWS_PER_CHUNK + 3
+    taken, done = [], []
+
+    def source() -> object:
+        for number in range(total):
+            taken.append(number)
+            yield Row(output=f"text {number}")
+
+    scored = Scorer(["words"]).score(source(), on_progress=done.append)
+    assert next(scored)["words"].value == 2
+    assert len(taken) == ROWS_PER_CHUNK
+    assert sum(1 for _ in scored) == total - 1
+    assert done == [ROWS_PER_CHUNK, 2 * ROWS_PER_CHUNK, total]
+
+
+def test_a_cancel_raised_by_the_progress_ends_the_pass() -> None:
+    def cancel(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(Scorer(["words"]).score([Row(output="a")], on_progress=cancel))
+
+
+def test_no_rows_and_no_values_are_said() -> None:
+    scorer = Scorer(["bleu", "token_f1", "words"])
+    assert list(scorer.score([])) == []
+    assert {measure.reason for measure in scorer.corpus([]).values()} == {
+        "no output has a reference",
+        "undefined for every output",
+    }
+
+
+def test_unknown_metrics_and_none_are_refused() -> None:
+    with pytest.raises(ValueError, match='"meteor" is no metric; known are rouge1'):
+        Scorer(["meteor"])
+    with pytest.raises(ValueError, match="at least one metric"):
+        Scorer([])
+
+
+def test_another_tokenizer_turns_the_stemmer_off() -> None:
+    found = next(Scorer(["rouge1"], tokenizer="unicode").score([Row(output="ไทย", references=("ไทย",))]))
+    assert found["rouge1"].value == 1.0
+    assert "stemmer:no|tokenizer:unicode" in found["rouge1"].signature
