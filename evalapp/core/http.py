@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from evalapp.core.errors import ProblemError
+from evalapp.core.errors import MissingError, ProblemError
+
+Row = TypeVar("Row", bound=Model)
 
 
 class ServiceAwayError(ProblemError):
@@ -50,3 +53,11 @@ def answers_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpRes
             return problem_response(request, error)
 
     return wrapped
+
+
+def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
+    """The one row, or MissingError: give it a project's own set, and foreign ids are 404 by themselves."""
+    row = queryset.filter(**lookup).first()
+    if row is None:
+        raise MissingError("There is nothing at this address, or it is not yours to see.")
+    return row

@@ -68,10 +68,21 @@ class Work:
         *,
         eta_seconds: float | None = None,
     ) -> None:
+        """``report``, then raise JobCancelled or LeaseLost if the work should stop, so a loop needs no more."""
+        self.report(done, total, stage, eta_seconds=eta_seconds)
+        self.raise_if_cancelled()
+
+    def report(
+        self,
+        done: int,
+        total: int | None = None,
+        stage: str | None = None,
+        *,
+        eta_seconds: float | None = None,
+    ) -> None:
         """Say how far the work is; ``total`` None while it is unknown.
 
         The time left is estimated from the pace since the stage began, unless ``eta_seconds`` is given.
-        Raises JobCancelled or LeaseLost, so a loop that reports progress can be stopped.
         """
         now = time.monotonic()
         if stage is not None and stage != self._stage:
@@ -89,7 +100,6 @@ class Work:
                 "eta_seconds": eta_seconds,
             }
         )
-        self.raise_if_cancelled()
 
     def log(self, text: str, level: str = "info", data: dict[str, Any] | None = None) -> None:
         """Add a line to the job's log; ``level`` is info, warning or error."""

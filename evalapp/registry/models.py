@@ -44,7 +44,9 @@ class ModelVersion(BaseModel):
     label = models.CharField(max_length=80)
     kind = models.CharField(max_length=10, choices=ModelKind.choices)
     base = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="derived")
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="continued")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="continued"
+    )
     path = models.CharField(max_length=500, blank=True)
     content_hash = models.CharField(max_length=64, blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True)
@@ -61,10 +63,13 @@ class ModelVersion(BaseModel):
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="model_version_number"),
             models.UniqueConstraint(
-                fields=["project"], condition=models.Q(alias=ModelAlias.CHAMPION), name="one_champion_per_project"
+                fields=["project"],
+                condition=models.Q(alias=ModelAlias.CHAMPION),
+                name="one_champion_per_project",
             ),
             models.CheckConstraint(
-                condition=~models.Q(kind__in=[ModelKind.PROMPT, ModelKind.LORA]) | models.Q(base__isnull=False),
+                condition=~models.Q(kind__in=[ModelKind.PROMPT, ModelKind.LORA])
+                | models.Q(base__isnull=False),
                 name="model_version_needs_base",
             ),
             models.CheckConstraint(

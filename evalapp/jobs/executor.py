@@ -1,0 +1,142 @@
+"""The local executor: a program in a process group of its own, on a leash to the worker.
+
+The leash is a pipe: when the worker dies, however it dies, the pipe closes and the program saves and
+ends. A cancel is SIGTERM, then SIGKILL of the whole group. What a killed worker left behind is ended
+before the next attempt starts.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+from evalapp.jobs.lease import worker_name
+from evalapp.jobs.processes import kill_group, process_state
+from evalapp.jobs.work import AttemptLost, JobCancelled, LeaseLost, Work
+
+POLL_SECONDS = 0.5
+ENDING_SECONDS = 15.0
+"""How long killed processes may take to leave; a group in an uninterruptible wait can take some."""
+
+_KEPT_VARIABLES = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBRARY_PATH", "LD_PRELOAD"}
+)
+_KEPT_PREFIXES = (
+    "CUDA_",
+    "NVIDIA_",
+    "HIP_",
+    "ROCR_",
+    "OMP_",
+    "MKL_",
+    "HF_",
+    "VLLM_",
+    "TORCH_",
+    "PYTORCH_",
+    "NCCL_",
+)
+
+
+def run_program(
+    work: Work,
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    console: Path,
+    variables: Mapping[str, str] | None = None,
+    on_tick: Callable[[], None] = lambda: None,
+) -> int:
+    """Run ``command`` to its end and return its exit status (negative: the signal that ended it).
+
+    Standard input is the leash; both output streams are appended to ``console``. ``on_tick`` is called
+    about twice a second and once after the end; when it raises, the program is killed and the error goes
+    on. Raises JobCancelled after a stop that was asked for, LeaseLost when another attempt took over.
+    """
+    end_previous_program(work)
+    with console.open("ab") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=program_environment(variables or {}),
+            start_new_session=True,
+        )
+    state = process_state(process.pid)
+    started = state.started if state else time.time()
+    try:
+        work.record_process(process.pid, started)
+        status = _watch(work, process, on_tick)
+    finally:
+        _kill(process, started)
+    on_tick()
+    if work.is_lost:
+        raise LeaseLost
+    if work.is_cancelled and status != 0:
+        raise JobCancelled
+    return status
+
+
+def program_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables a program gets: what it needs to find its libraries, and no secret of the web's."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+    }
+    return {
+        **kept,
+        # The programs are found in the source tree, whatever interpreter runs them.
+        "PYTHONPATH": str(settings.BASE_DIR),
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        **variables,
+    }
+
+
+def end_previous_program(work: Work) -> None:
+    """Kill what an earlier attempt of this job left running on this machine.
+
+    Raises AttemptLost when it does not go away, so that two programs never share a folder.
+    """
+    job = work.job
+    if job.process_id is None or job.process_started is None:
+        return
+    if not kill_group(job.process_id, job.process_started, seconds=ENDING_SECONDS):
+        message = (
+            f"The program of the previous attempt (process {job.process_id} on {worker_name()}) does not end"
+        )
+        raise AttemptLost(message)
+
+
+def _watch(work: Work, process: subprocess.Popen[bytes], on_tick: Callable[[], None]) -> int:
+    kill_at: float | None = None
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(POLL_SECONDS)
+        if work.is_lost:
+            return -signal.SIGKILL
+        if work.is_cancelled and kill_at is None:
+            work.log("Asked the program to save its work and stop.")
+            process.terminate()
+            kill_at = time.monotonic() + settings.JOB_STOP_SECONDS
+        if kill_at is not None and time.monotonic() > kill_at:
+            work.log("The program did not stop in time and was killed.", level="warning")
+            return -signal.SIGKILL
+        on_tick()
+
+
+def _kill(process: subprocess.Popen[bytes], started: float) -> None:
+    """End the whole group, whatever state it is in, and close the leash."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    kill_group(process.pid, started, seconds=ENDING_SECONDS)

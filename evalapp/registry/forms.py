@@ -1,0 +1,109 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.registry import folders, queries
+from evalapp.registry.models import ModelAlias, ModelVersion
+from inference.spec import PROMPT_PLACE
+
+SAMPLE_PROMPT = "Summarise the client's portfolio in three sentences."
+
+
+class BaseModelForm(forms.Form):
+    folder = forms.ChoiceField(
+        label="Folder", help_text="Folders on the server that hold a model in transformers' layout."
+    )
+    name = forms.CharField(max_length=120, label="Name", help_text="How people will call the model.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.found = folders.bases_on_disk()
+        field = self.fields["folder"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type
+        field.choices = [(str(each.path), each.label) for each in self.found]
+
+
+class BaseChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """A base model of the project, named by its model."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.model.name} ({obj.label})"
+
+
+class PromptForm(forms.Form):
+    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
+    system_prompt = forms.CharField(
+        required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="System prompt",
+        help_text="Takes the place of the system turn, or is put before the first turn.",
+    )  # fmt: skip
+    prompt_template = forms.CharField(
+        required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="Template",
+        help_text=f"Takes the place of the last user turn; its text stands where {PROMPT_PLACE} is.",
+    )  # fmt: skip
+    sample = forms.CharField(
+        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
+        widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base"].queryset = queries.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
+
+    def clean_prompt_template(self) -> str:
+        template = str(self.cleaned_data["prompt_template"])
+        if template and template.count(PROMPT_PLACE) != 1:
+            message = f"Write {PROMPT_PLACE} exactly once: there the example's own text is put in."
+            raise forms.ValidationError(message)
+        return template
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not cleaned["system_prompt"] and not cleaned["prompt_template"]:
+            message = "Write a system prompt, a template, or both; without them it would be the base itself."
+            raise forms.ValidationError(message)
+        return cleaned
+
+    def preview(self) -> list[dict[str, str]]:
+        """The turns that the model would get for the sample; needs a valid form."""
+        sample = self.cleaned_data["sample"] or SAMPLE_PROMPT
+        template = self.cleaned_data["prompt_template"] or PROMPT_PLACE
+        system = self.cleaned_data["system_prompt"]
+        turns = [{"role": "system", "content": system}] if system else []
+        return [*turns, {"role": "user", "content": template.replace(PROMPT_PLACE, sample)}]
+
+
+class AdapterForm(forms.Form):
+    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    label = forms.CharField(max_length=80, label="Label")
+    archive = forms.FileField(
+        required=False, label="Zip of the adapter's folder",
+        help_text="adapter_model.safetensors and adapter_config.json, as peft saves them.",
+    )  # fmt: skip
+    folder = forms.ChoiceField(required=False, label="Or a folder on the server")
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base"].queryset = queries.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
+        choices = [(str(each.path), each.label) for each in folders.adapters_on_disk()]
+        field = self.fields["folder"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type
+        field.choices = [("", "—"), *choices]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and bool(cleaned["archive"]) == bool(cleaned["folder"]):
+            message = "Send a zip or choose a folder on the server, one of the two."
+            raise forms.ValidationError(message)
+        return cleaned
+
+
+class ImportedForm(forms.Form):
+    label = forms.CharField(
+        max_length=80, label="Label", help_text="Who or what made the answers, for instance “GPT, March”."
+    )
+
+
+class AliasForm(forms.Form):
+    alias = forms.ChoiceField(choices=[("", "None"), *ModelAlias.choices], required=False)

@@ -1,0 +1,41 @@
+from django.db.models import Prefetch, QuerySet
+
+from evalapp.accounts.models import Project
+from evalapp.registry.models import Model, ModelKind, ModelVersion
+
+
+def models_of(project: Project) -> QuerySet[Model]:
+    """The project's models with their versions, newest first."""
+    versions = ModelVersion.objects.select_related("base", "parent", "created_by").order_by("-number")
+    return project.models.prefetch_related(Prefetch("versions", queryset=versions))
+
+
+def versions_of(project: Project) -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(project=project).select_related("model", "base", "parent", "project")
+
+
+def bases_of(project: Project) -> QuerySet[ModelVersion]:
+    return versions_of(project).filter(kind=ModelKind.BASE).order_by("model__name")
+
+
+def adapters_of(project: Project) -> QuerySet[ModelVersion]:
+    return versions_of(project).filter(kind=ModelKind.LORA).order_by("-pk")
+
+
+def candidates_of(project: Project) -> QuerySet[ModelVersion]:
+    """Versions that a generation can run: all but imported answers."""
+    return versions_of(project).exclude(kind=ModelKind.IMPORTED).order_by("model__name", "number")
+
+
+def champion_of(project: Project) -> ModelVersion | None:
+    return versions_of(project).filter(alias="champion").first()
+
+
+def ancestors_of(version: ModelVersion) -> list[ModelVersion]:
+    """The adapters this one was continued from, nearest first."""
+    found: list[ModelVersion] = []
+    current = version.parent
+    while current is not None and current not in found:
+        found.append(current)
+        current = current.parent
+    return found

@@ -1,0 +1,12 @@
+from django.urls import path
+
+from evalapp.registry import views
+
+urlpatterns = [
+    path("projects/<slug:slug>/models/", views.model_list, name="model_list"),
+    path("projects/<slug:slug>/models/new/base/", views.base_new, name="base_new"),
+    path("projects/<slug:slug>/models/new/prompt/", views.prompt_new, name="prompt_new"),
+    path("projects/<slug:slug>/models/new/adapter/", views.adapter_new, name="adapter_new"),
+    path("projects/<slug:slug>/models/new/imported/", views.imported_new, name="imported_new"),
+    path("projects/<slug:slug>/models/<int:version_id>/alias/", views.model_alias, name="model_alias"),
+]

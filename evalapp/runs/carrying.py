@@ -1,0 +1,169 @@
+"""One attempt of a training or a generation: directory, program, verdict, ingest."""
+
+import hashlib
+import signal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.executor import end_previous_program, run_program
+from evalapp.jobs.work import AttemptLost, JobCancelled, Work
+from evalapp.runs.contamination_guard import refuse_contamination
+from evalapp.runs.directory import folder_for, prepare_generation, prepare_training
+from evalapp.runs.events import GarbageError
+from evalapp.runs.ingest import take_in_generation, take_in_training
+from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.models import Run
+from evalapp.runs.relay import Relay
+from inference.spec import GenerationResult
+from run_directory.protocol import RESULT_FILE, SPEC_FILE, ExitCode
+from run_directory.records import RecordError
+from training.spec import TrainingResult
+
+CONSOLE_FILE = "console.log"
+"""What a program says before it has opened its own log: a missing library, a wrong interpreter."""
+_LAST_WORDS = 600
+
+Result = TypeVar("Result", TrainingResult, GenerationResult)
+
+
+def train(work: Work) -> dict[str, Any]:
+    """Train the run's adapter and register it."""
+    run = _run(work)
+    work.report(0, None, "Comparing training rows with the evaluation")
+    refuse_contamination(run.dataset_version)
+    work.report(0, None, "Writing the run directory")
+    end_previous_program(work)
+    _save_spec(run, prepare_training(run).to_dict())
+    result = _carried_out(work, run, "training", TrainingResult)
+    if result.report is None:
+        raise _no_report(run)
+    work.report(work.job.progress_done, None, "Registering the adapter")
+    return take_in_training(work, run, result.report)
+
+
+def generate(work: Work) -> dict[str, Any]:
+    """Let every candidate of the run answer every row, and store the answers."""
+    run = _run(work)
+    work.report(0, None, "Writing the run directory")
+    end_previous_program(work)
+    _save_spec(run, prepare_generation(run).to_dict())
+    result = _carried_out(work, run, "inference", GenerationResult)
+    if result.report is None:
+        raise _no_report(run)
+    return take_in_generation(work, run, result.report)
+
+
+def _run(work: Work) -> Run:
+    run = (
+        Run.objects.select_related(
+            "project", "job", "dataset_version__dataset", "base__model", "continued_from"
+        )
+        .select_related("created_by", "produced")
+        .get(job=work.job)
+    )
+    if problem := why_not_runnable():
+        raise InvalidError(problem)
+    return run
+
+
+def _save_spec(run: Run, spec: dict[str, Any]) -> None:
+    run.spec = spec
+    run.save(update_fields=["spec"])
+
+
+def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) -> Result:
+    """The program's result when it succeeded; otherwise the exception that says how the attempt ended."""
+    folder = folder_for(run)
+    console = folder / CONSOLE_FILE
+    said_before = console.stat().st_size if console.exists() else 0
+    status = run_program(
+        work,
+        [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"],
+        folder=folder,
+        console=console,
+        on_tick=Relay(work, run).tick,
+    )
+    if status == ExitCode.LOCKED:
+        message = f"Another program works in {folder}"
+        raise AttemptLost(message)
+    result = _read_result(folder, status, result_type)
+    if result is None:
+        raise _without_result(status, folder, _last_words(console, said_before))
+    _log_environment(work, result)
+    if result.outcome == "succeeded":
+        return result
+    if result.outcome == "failed":
+        raise InvalidError(_sentence(result.message))
+    if result.outcome == "cancelled" and work.is_cancelled:
+        raise JobCancelled
+    raise AttemptLost(result.message.rstrip("."))
+
+
+def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result | None:
+    """result.json of this attempt; None when there is none, or only that of an earlier attempt.
+
+    Raises GarbageError for one that cannot be read or speaks of another spec.
+    """
+    try:
+        text = (folder / RESULT_FILE).read_bytes()
+    except OSError:
+        return None
+    try:
+        result = result_type.from_json(text, where=RESULT_FILE)
+    except RecordError as error:
+        message = (
+            f"The program wrote a result that cannot be read: {error}. Nothing was taken in; start it again."
+        )
+        raise GarbageError(message) from error
+    if result.exit_code != status:
+        return None
+    if result.outcome == "succeeded":
+        spec = hashlib.sha256((folder / SPEC_FILE).read_bytes()).hexdigest()
+        if result.spec_sha256 != spec:
+            message = f"{RESULT_FILE} speaks of another {SPEC_FILE} than this run's. Nothing was taken in."
+            raise GarbageError(message)
+    return result
+
+
+def _without_result(status: int, folder: Path, last_words: str) -> Exception:
+    if status < 0:
+        name = signal.Signals(-status).name
+        why = ", often because the machine ran out of memory" if -status == signal.SIGKILL else ""
+        return AttemptLost(f"The program was ended by {name}{why}")
+    said = f" Its last words: {last_words}" if last_words else ""
+    return GarbageError(
+        f"The program ended with status {status} and left no result; nothing was taken in. "
+        f"program.log in {folder} may say more.{said}"
+    )
+
+
+def _no_report(run: Run) -> GarbageError:
+    return GarbageError(
+        f"The program says it succeeded but gives no report ({RESULT_FILE} in {folder_for(run)}). "
+        "Nothing was taken in; start it again."
+    )
+
+
+def _last_words(console: Path, start: int) -> str:
+    try:
+        with console.open("rb") as file:
+            file.seek(start)
+            text = file.read().decode(errors="replace").strip()
+    except OSError:
+        return ""
+    return text.splitlines()[-1][-_LAST_WORDS:] if text else ""
+
+
+def _log_environment(work: Work, result: TrainingResult | GenerationResult) -> None:
+    if result.report is not None:
+        data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
+        work.log(f"{_sentence(result.message)} On {result.report.device.name}.", data=data)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    ended = text if text.endswith((".", "!", "?")) else f"{text}."
+    return ended[:1].upper() + ended[1:]

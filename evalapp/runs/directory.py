@@ -1,0 +1,134 @@
+"""Writes the run directory of a training or a generation: data.jsonl, then spec.json, each whole."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from evalapp.datasets.models import Example, Split
+from evalapp.datasets.queries import examples_of
+from evalapp.registry.folders import folder_of
+from evalapp.registry.models import ModelKind
+from evalapp.runs.models import Run
+from inference.spec import Candidate, GenerationRow, GenerationSpec
+from run_directory.files import sync_folder, write_whole
+from run_directory.protocol import DATA_FILE, SPEC_FILE, Message
+from run_directory.records import Record
+from training.spec import TrainingRow, TrainingSpec
+
+TRAINING_SPLITS = [Split.TRAIN, Split.VALIDATION]
+
+
+def folder_for(run: Run) -> Path:
+    """RUNS_FOLDER/<job id>."""
+    return Path(settings.RUNS_FOLDER) / str(run.job_id)
+
+
+def prepare_training(run: Run) -> TrainingSpec:
+    """The run's directory, ready for ``python -m training``; a spec that is there stays as it is."""
+    folder = _made(run)
+    if (folder / SPEC_FILE).exists():
+        return TrainingSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
+    rows, sha256 = _write_lines(folder / DATA_FILE, training_rows(run))
+    spec = replace(TrainingSpec.from_dict(run.spec), rows=rows, data_sha256=sha256)
+    write_whole(folder / SPEC_FILE, spec.to_json().encode())
+    return spec
+
+
+def prepare_generation(run: Run) -> GenerationSpec:
+    """The run's directory, ready for ``python -m inference``; a spec that is there stays as it is."""
+    folder = _made(run)
+    if (folder / SPEC_FILE).exists():
+        return GenerationSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
+    rows, sha256 = _write_lines(folder / DATA_FILE, generation_rows(run))
+    spec = replace(GenerationSpec.from_dict(run.spec), rows=rows, data_sha256=sha256)
+    write_whole(folder / SPEC_FILE, spec.to_json().encode())
+    return spec
+
+
+def candidate_specs(run: Run) -> tuple[Candidate, ...]:
+    """The run's candidates as the inference program knows them, in the order they were chosen."""
+    found = []
+    for entry in run.candidates.select_related("model_version").order_by("pk"):
+        version = entry.model_version
+        is_adapter = version.kind == ModelKind.LORA
+        found.append(
+            Candidate(
+                key=entry.key,
+                kind=version.kind,  # type: ignore[arg-type]  # imported answers never get here
+                system_prompt=version.system_prompt or None,
+                template=version.prompt_template or None,
+                adapter_folder=str(folder_of(version)) if is_adapter else None,
+                adapter_sha256=version.content_hash if is_adapter else None,
+            )
+        )
+    return tuple(found)
+
+
+def training_rows(run: Run) -> Iterable[TrainingRow]:
+    """Rows in file order. The first reference is what is learnt; a row without one is dropped, and counted."""
+    # The program splits by itself unless the version has a validation split of its own.
+    is_marked = bool(run.dataset_version.counts.get(Split.VALIDATION))
+    for example in _streamed(examples_of(run.dataset_version, TRAINING_SPLITS)):
+        yield TrainingRow(
+            id=row_key(example.row_number),
+            prompt=_messages(example),
+            completion=(Message(role="assistant", content=(example.references or [""])[0]),),
+            group=example.group_key or None,
+            split=example.split if is_marked else None,  # type: ignore[arg-type]  # one of the two
+        )
+
+
+def generation_rows(run: Run) -> Iterable[GenerationRow]:
+    samples = int(run.job.params.get("samples", 1))
+    for example in _streamed(examples_of(run.dataset_version, run.splits)):
+        for sample in range(samples):
+            yield GenerationRow(
+                example=row_key(example.row_number), messages=_messages(example), sample=sample
+            )
+
+
+def row_key(row_number: int) -> str:
+    """What a row is called in the run directory; people find it again in the dataset version."""
+    return f"row-{row_number}"
+
+
+def _streamed(examples: QuerySet[Example]) -> Iterable[Example]:
+    fields = ("row_number", "split", "messages", "references", "group_key")
+    return examples.only(*fields).iterator(chunk_size=1000)
+
+
+def _messages(example: Example) -> tuple[Message, ...]:
+    return tuple(Message(role=turn["role"], content=turn["content"]) for turn in example.messages)
+
+
+def _made(run: Run) -> Path:
+    folder = folder_for(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_lines(path: Path, records: Iterable[Record]) -> tuple[int, str]:
+    """Write a file of one record a line, whole or not at all; its rows and SHA-256."""
+    digest, rows = hashlib.sha256(), 0
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for record in records:
+                line = record.to_json().encode() + b"\n"
+                digest.update(line)
+                file.write(line)
+                rows += 1
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+    return rows, digest.hexdigest()

@@ -1,0 +1,60 @@
+"""Follows events.jsonl while a program writes it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from evalapp.core.errors import ProblemError
+from run_directory.protocol import Event
+from run_directory.records import RecordError
+
+LONGEST_LINE = 2**20
+
+
+class GarbageError(ProblemError):
+    """A program wrote what the run directory does not allow; the run ends, and nothing of it is taken in."""
+
+    code = "garbage"
+
+
+class NewEvent(NamedTuple):
+    event: Event
+    is_replayed: bool
+    """Written before this attempt began: its figures count, its sentence has been logged."""
+
+
+class EventTail:
+    """Reads whole lines as they appear; what follows the last line feed is still being written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._line = 0
+        self._already = path.stat().st_size if path.exists() else 0
+
+    def new_events(self) -> Iterator[NewEvent]:
+        """Events since the last call. Raises GarbageError for a line that holds no event."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            while line := file.readline(LONGEST_LINE + 1):
+                if not line.endswith(b"\n"):
+                    if len(line) > LONGEST_LINE:
+                        raise self._garbage(f"line {self._line + 1} is longer than {LONGEST_LINE:,} bytes")
+                    return
+                self._line += 1
+                is_replayed = self._offset < self._already
+                self._offset += len(line)
+                try:
+                    event = Event.from_json(line, where=f"line {self._line}")
+                except RecordError as error:
+                    raise self._garbage(str(error)) from error
+                yield NewEvent(event, is_replayed)
+
+    def _garbage(self, what: str) -> GarbageError:
+        return GarbageError(
+            f"The program wrote {self._path.name} in a form that cannot be read: {what}. "
+            "The run was stopped and nothing of it was taken in; start it again, and look into program.log in "
+            f"{self._path.parent} if it happens again."
+        )

@@ -1,0 +1,262 @@
+"""Forms that start runs; their defaults are the programs' own."""
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.datasets.models import DatasetVersion, Split
+from evalapp.registry import queries as registry
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.runs import queries
+from evalapp.runs.answers import MOST_BYTES
+from evalapp.runs.services import MOST_SAMPLES
+from inference.spec import GenerationSpec, SamplingParameters
+from training.spec import LoraParameters, TrainingSpec
+
+
+def defaults_of(spec: type) -> dict[str, Any]:
+    """Default by field of a specification."""
+    return {each.name: each.default for each in fields(spec) if each.default is not MISSING}
+
+
+TRAINING, LORA, SAMPLING = (
+    defaults_of(TrainingSpec),
+    defaults_of(LoraParameters),
+    defaults_of(SamplingParameters),
+)
+GENERATION = defaults_of(GenerationSpec)
+DTYPES = [("auto", "Chosen by the device"), ("bf16", "bf16"), ("fp32", "fp32")]
+SCHEDULES = [("cosine", "Cosine"), ("linear", "Linear"), ("constant", "Constant")]
+ENGINES = [
+    ("auto", "The fastest installed"), ("vllm", "vLLM"), ("vllm-cpu", "vLLM on the CPU"), ("transformers", "transformers")
+]  # fmt: skip
+
+
+class VersionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """A dataset version with its rows by split."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        counts = ", ".join(f"{count:,} {label.lower()}" for label, count in queries.split_counts(obj))
+        return f"{obj} ({counts})"
+
+
+class ModelVersionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.model.name}: {obj.label}"
+
+
+class CandidatesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.label} ({obj.get_kind_display()}, {obj.model.name})"
+
+
+class TrainingForm(forms.Form):
+    """``hyperparameters`` of a valid form are what ``start_training`` takes."""
+
+    name = forms.CharField(max_length=120, label="Name", help_text="Also the label of the adapter it makes.")
+    dataset_version = VersionField(
+        queryset=DatasetVersion.objects.none(), label="Train on", empty_label=None,
+        help_text="Its training rows; the sealed test rows and the feedback rows are never trained on.",
+    )  # fmt: skip
+    base = ModelVersionField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    continued_from = ModelVersionField(
+        queryset=ModelVersion.objects.none(), required=False, label="Start from", empty_label="A new adapter",
+        help_text="An earlier adapter of this base is trained further, and keeps its shape.",
+    )  # fmt: skip
+    epochs = forms.FloatField(min_value=0.01, max_value=1000, initial=TRAINING["epochs"], label="Epochs")
+    learning_rate = forms.FloatField(
+        min_value=1e-9, max_value=1, initial=TRAINING["learning_rate"], label="Learning rate",
+        help_text="Halve it from 8 billion parameters, or from rank 64, upwards.",
+    )  # fmt: skip
+    rank = forms.IntegerField(min_value=1, max_value=512, initial=LORA["rank"], label="LoRA rank")
+    alpha = forms.IntegerField(min_value=1, max_value=4096, initial=LORA["alpha"], label="LoRA alpha")
+    dropout = forms.FloatField(min_value=0, max_value=0.99, initial=LORA["dropout"], label="LoRA dropout")
+    max_steps = forms.IntegerField(
+        min_value=1,
+        required=False,
+        label="Steps at most",
+        help_text="Optimiser steps; epochs are then ignored.",
+    )
+    batch_size = forms.IntegerField(
+        min_value=1, max_value=1024, initial=TRAINING["batch_size"], label="Rows in a batch"
+    )
+    accumulation_steps = forms.IntegerField(
+        min_value=1, max_value=1024, initial=TRAINING["accumulation_steps"], label="Batches in a step"
+    )
+    max_length = forms.IntegerField(
+        min_value=16, required=False, label="Longest row in tokens",
+        help_text="Empty: the data's 99th percentile, rounded up. What was cut or dropped is shown.",
+    )  # fmt: skip
+    schedule = forms.ChoiceField(
+        choices=SCHEDULES, initial=TRAINING["schedule"], label="Learning-rate schedule"
+    )
+    warmup_share = forms.FloatField(
+        min_value=0, max_value=1, initial=TRAINING["warmup_share"], label="Warm-up share"
+    )
+    weight_decay = forms.FloatField(
+        min_value=0, max_value=1, initial=TRAINING["weight_decay"], label="Weight decay"
+    )
+    validation_share = forms.FloatField(
+        min_value=0, max_value=0.5, initial=TRAINING["validation_share"], label="Validation share",
+        help_text="Held out of the training rows, unless the version has a validation split.",
+    )  # fmt: skip
+    patience = forms.IntegerField(
+        min_value=1, required=False, initial=TRAINING["patience"], label="Patience",
+        help_text="Evaluations without a better validation loss until it stops. Empty: never.",
+    )  # fmt: skip
+    evaluations = forms.IntegerField(
+        min_value=1, max_value=1000, initial=TRAINING["evaluations"], label="Evaluations"
+    )
+    checkpoint_steps = forms.IntegerField(
+        min_value=1, initial=TRAINING["checkpoint_steps"], label="Steps between checkpoints"
+    )
+    seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=TRAINING["seed"], label="Seed")
+    dtype = forms.ChoiceField(choices=DTYPES, initial=TRAINING["dtype"], label="Number format")
+    gradient_checkpointing = forms.BooleanField(
+        required=False, label="Save memory by computing twice (gradient checkpointing)"
+    )
+
+    MAIN = ("name", "dataset_version", "base", "continued_from", "epochs", "learning_rate")
+    OF_LORA = ("rank", "alpha", "dropout")
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["dataset_version"].queryset = queries.trainable_versions(project)  # type: ignore[attr-defined]  # the field's own type
+        self.fields["base"].queryset = registry.bases_of(project)  # type: ignore[attr-defined]  # likewise
+        self.fields["continued_from"].queryset = registry.adapters_of(project)  # type: ignore[attr-defined]  # likewise
+
+    @property
+    def main(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.MAIN]
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in self.MAIN]
+
+    @property
+    def more_has_errors(self) -> bool:
+        return any(bound.errors for bound in self.more)
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        values = {name: value for name, value in self.cleaned_data.items() if name not in self.MAIN}
+        values |= {name: self.cleaned_data[name] for name in ("epochs", "learning_rate")}
+        return {**values, "lora": {name: values.pop(name) for name in self.OF_LORA}}
+
+
+class GenerationForm(forms.Form):
+    """``sampling`` of a valid form is what ``start_generation`` takes."""
+
+    name = forms.CharField(max_length=120, label="Name")
+    dataset_version = VersionField(
+        queryset=DatasetVersion.objects.none(), label="Answer the rows of", empty_label=None
+    )
+    splits = forms.MultipleChoiceField(
+        choices=Split.choices, initial=[Split.TEST], label="Splits", widget=forms.CheckboxSelectMultiple,
+        help_text="People review test rows to decide, and feedback rows to teach.",
+    )  # fmt: skip
+    candidates = CandidatesField(
+        queryset=ModelVersion.objects.none(), label="Candidates", widget=forms.CheckboxSelectMultiple,
+        help_text="All on one base: they share one engine, so only they differ.",
+    )  # fmt: skip
+    max_tokens = forms.IntegerField(
+        min_value=1, max_value=131_072, initial=SAMPLING["max_tokens"], label="Tokens at most"
+    )
+    temperature = forms.FloatField(
+        min_value=0, max_value=10, initial=SAMPLING["temperature"], label="Temperature",
+        help_text="0: always the likeliest token.",
+    )  # fmt: skip
+    samples = forms.IntegerField(min_value=1, max_value=MOST_SAMPLES, initial=1, label="Answers to each row")
+    top_p = forms.FloatField(min_value=0.001, max_value=1, initial=SAMPLING["top_p"], label="Top p")
+    top_k = forms.IntegerField(
+        min_value=0, initial=SAMPLING["top_k"], label="Top k", help_text="0: all tokens."
+    )
+    repetition_penalty = forms.FloatField(
+        min_value=0.01, max_value=10, initial=SAMPLING["repetition_penalty"], label="Repetition penalty"
+    )
+    stop = forms.CharField(
+        required=False, label="Stop texts", widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One a line; each ends an answer and is cut off it.",
+    )  # fmt: skip
+    seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=SAMPLING["seed"], label="Seed")
+    engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
+    batch_size = forms.IntegerField(
+        min_value=1, max_value=4096, initial=GENERATION["batch_size"], label="Rows in a batch"
+    )
+    dtype = forms.ChoiceField(choices=DTYPES, initial=GENERATION["dtype"], label="Number format")
+
+    MAIN = ("name", "dataset_version", "splits", "candidates")
+    SAMPLING = (
+        "max_tokens",
+        "temperature",
+        "samples",
+        "top_p",
+        "top_k",
+        "repetition_penalty",
+        "stop",
+        "seed",
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["dataset_version"].queryset = queries.ready_versions(project)  # type: ignore[attr-defined]  # the field's own type
+        self.fields["candidates"].queryset = registry.candidates_of(project)  # type: ignore[attr-defined]  # likewise
+
+    def clean_stop(self) -> list[str]:
+        return [line for line in self.cleaned_data["stop"].splitlines() if line]
+
+    @property
+    def main(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.MAIN]
+
+    @property
+    def sampling_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.SAMPLING]
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in (*self.MAIN, *self.SAMPLING)]
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        return {name: value for name, value in self.cleaned_data.items() if name not in self.MAIN}
+
+
+class OutputsForm(forms.Form):
+    """Answers made elsewhere, for a candidate that exists or for a new one."""
+
+    name = forms.CharField(max_length=120, label="Name")
+    dataset_version = VersionField(
+        queryset=DatasetVersion.objects.none(), label="They answer the rows of", empty_label=None
+    )
+    candidate = ModelVersionField(
+        queryset=ModelVersion.objects.none(),
+        required=False,
+        label="Candidate",
+        empty_label="A new one, named below",
+    )
+    new_label = forms.CharField(max_length=80, required=False, label="New candidate’s label")
+    file = forms.FileField(
+        label="File", help_text="JSONL or CSV with “row” (number in the version) or “prompt”, and “text”."
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        imported = registry.versions_of(project).filter(kind=ModelKind.IMPORTED).order_by("-pk")
+        self.fields["dataset_version"].queryset = queries.ready_versions(project)  # type: ignore[attr-defined]  # the field's own type
+        self.fields["candidate"].queryset = imported  # type: ignore[attr-defined]  # likewise
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
+            raise forms.ValidationError(message)
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and bool(cleaned["candidate"]) == bool(cleaned["new_label"].strip()):
+            self.add_error("new_label", "Choose a candidate or name a new one, one of the two.")
+        return cleaned

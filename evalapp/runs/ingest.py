@@ -1,0 +1,188 @@
+"""Takes in what a program made, in one transaction: all of it, or none."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from evalapp.core.errors import ProblemError
+from evalapp.datasets.queries import examples_of
+from evalapp.jobs.work import Work
+from evalapp.registry.models import ModelVersion
+from evalapp.registry.services import register_adapter
+from evalapp.runs.directory import folder_for, row_key
+from evalapp.runs.events import GarbageError
+from evalapp.runs.models import Output, Run
+from inference.spec import GenerationReport
+from inference.spec import Output as WrittenOutput
+from run_directory.protocol import ADAPTER_FOLDER, OUTPUTS_FILE, Device
+from run_directory.records import RecordError
+from training.spec import TrainingReport
+
+BATCH = 1000
+_LONGEST_LABEL = 80
+_KEPT_IDS = 1000
+
+
+def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[str, Any]:
+    """Store every line of outputs.jsonl; repeating it after a kill adds nothing.
+
+    Raises GarbageError, storing nothing, when the file is not what the report and the run speak of.
+    """
+    expected = report.rows * len(report.candidates)
+    with transaction.atomic():
+        stored = _store_outputs(work, run, folder_for(run) / OUTPUTS_FILE, report, expected)
+        run.rows = {
+            "in": expected,
+            "used": expected - report.refused,
+            "truncated": 0,
+            "dropped": report.refused,
+            "reasons": {"the prompt does not fit the model's context": report.refused}
+            if report.refused
+            else {},
+        }
+        run.result = report.to_dict()
+        run.engine = report.engine.name
+        run.device = _device(report.device)
+        run.engine_reason = report.engine.reason
+        run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
+        work.fence()
+    return {"outputs": stored}
+
+
+def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, Any]:
+    """Register the adapter and store the report; repeating it after a kill adds nothing.
+
+    Raises GarbageError when the adapter is not the one that the report speaks of.
+    """
+    assert run.base is not None  # noqa: S101 - a training has one
+    folder = folder_for(run) / ADAPTER_FOLDER
+    with transaction.atomic():
+        if run.produced is None:
+            run.produced = _registered(run, run.base, folder)
+        if run.produced.content_hash != report.adapter_sha256:
+            raise GarbageError(
+                f"The adapter in {folder} is not the one that result.json speaks of. Nothing was taken in; "
+                "start the training again."
+            )
+        account = report.rows
+        reasons: dict[str, int] = {}
+        for row in account.dropped_rows:
+            reasons[row.reason] = reasons.get(row.reason, 0) + 1
+        run.rows = {
+            "in": account.given,
+            "used": account.used,
+            "truncated": account.truncated,
+            "dropped": account.dropped,
+            "reasons": reasons,
+            "train": account.train,
+            "validation": account.validation,
+        }
+        run.result = _shortened(report)
+        run.engine = "peft"
+        run.device = _device(report.device)
+        run.engine_reason = report.device.reason
+        run.save(update_fields=["produced", "rows", "result", "engine", "device", "engine_reason"])
+        work.fence()
+    return {"model_version": run.produced.pk}
+
+
+def _registered(run: Run, base: ModelVersion, folder: Path) -> ModelVersion:
+    try:
+        return register_adapter(
+            project=run.project,
+            base=base,
+            label=_free_label(base, run),
+            folder=folder,
+            by=run.created_by,
+            parent=run.continued_from,
+            is_simulated=run.is_simulated,
+            job=run.job,
+        )
+    except ProblemError as error:
+        message = f"The training ended well, but its adapter cannot be used: {error.message}"
+        raise GarbageError(message) from error
+
+
+def _free_label(base: ModelVersion, run: Run) -> str:
+    label = run.name[:_LONGEST_LABEL]
+    if base.model.versions.filter(label=label).exists():
+        suffix = f" (run {run.pk})"
+        label = label[: _LONGEST_LABEL - len(suffix)] + suffix
+    return label
+
+
+def _store_outputs(work: Work, run: Run, path: Path, report: GenerationReport, expected: int) -> int:
+    candidates = {entry.key: entry.model_version_id for entry in run.candidates.all()}
+    examples = {
+        row_key(number): pk
+        for number, pk in examples_of(run.dataset_version, run.splits).values_list("row_number", "pk")
+    }
+    digest, lines = hashlib.sha256(), 0
+    batch: list[Output] = []
+    seen: set[tuple[str, str, int]] = set()
+    try:
+        with path.open("rb") as file:
+            for lines, line in enumerate(file, start=1):
+                digest.update(line)
+                written = WrittenOutput.from_json(line, where=f"line {lines}")
+                if written.candidate not in candidates or written.example not in examples:
+                    what = f"line {lines} answers {written.example} by {written.candidate}, which the run does not have"
+                    raise _garbage(path, what)
+                seen.add((written.candidate, written.example, written.sample))
+                batch.append(_output(run, written, candidates[written.candidate], examples[written.example]))
+                if len(batch) >= BATCH:
+                    _insert(batch)
+                    work.progress(lines, expected, "Storing the answers")
+            _insert(batch)
+    except RecordError as error:
+        raise _garbage(path, str(error)) from error
+    except OSError as error:
+        raise _garbage(path, f"it cannot be read ({error.strerror})") from error
+    if len(seen) != expected or lines != expected:
+        raise _garbage(path, f"it holds {lines:,} answers, {len(seen):,} of them different, not {expected:,}")
+    if digest.hexdigest() != report.outputs_sha256:
+        raise _garbage(path, "it is not the file that result.json speaks of")
+    return lines
+
+
+def _output(run: Run, written: WrittenOutput, candidate_id: int, example_id: int) -> Output:
+    return Output(
+        run=run,
+        example_id=example_id,
+        candidate_id=candidate_id,
+        sample_index=written.sample,
+        # PostgreSQL keeps no NUL, and a model may emit one.
+        text=written.text.replace("\x00", "�"),
+        finish_reason=written.finish_reason,
+        prompt_tokens=written.prompt_tokens,
+        completion_tokens=written.completion_tokens,
+        seconds=written.seconds,
+    )
+
+
+def _insert(batch: list[Output]) -> None:
+    Output.objects.bulk_create(batch, ignore_conflicts=True)
+    batch.clear()
+
+
+def _device(device: Device) -> str:
+    detail = f"{device.dtype}, {device.threads} threads" if device.kind == "cpu" else device.dtype
+    return f"{device.name[:50]} ({detail})"[:80]
+
+
+def _shortened(report: TrainingReport) -> dict[str, Any]:
+    """The report without what the training's points hold already, and with id lists of a bearable length."""
+    found = report.to_dict()
+    del found["losses"], found["validation_losses"]
+    found["rows"]["truncated_ids"] = found["rows"]["truncated_ids"][:_KEPT_IDS]
+    found["rows"]["dropped_rows"] = found["rows"]["dropped_rows"][:_KEPT_IDS]
+    return found
+
+
+def _garbage(path: Path, what: str) -> GarbageError:
+    return GarbageError(
+        f"The program wrote {path.name} in a form that cannot be used: {what}. Nothing was taken in; start the run "
+        f"again, and look into program.log in {path.parent} if it happens again."
+    )

@@ -1,0 +1,76 @@
+"""Whether the model programs can run here, asked without loading a model library into this process."""
+
+import functools
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+NEEDED_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
+_QUESTION = (
+    "import importlib.util, json, sys; "
+    "print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]))"
+)
+_QUESTION_SECONDS = 30
+
+
+def why_not_runnable() -> str:
+    """A sentence that says why no training or generation can run here and how to mend it; empty if they can."""
+    python = Path(settings.MODEL_PYTHON)
+    missing = _missing_libraries(str(python), _changed_at(python))
+    if missing is None:
+        return (
+            f"The interpreter for the model programs ({python}) does not start. "
+            "Set EVALAPP_MODEL_PYTHON to a Python that has the model libraries."
+        )
+    if not missing:
+        return ""
+    return (
+        f"Training and generation are not installed here ({', '.join(missing)} missing for {python}). "
+        "Run “make run MODELS=1”, or set EVALAPP_MODEL_PYTHON to a Python that has the model libraries. "
+        "Answers made elsewhere can be imported without them."
+    )
+
+
+def absent_engines() -> dict[str, str]:
+    """Why an engine was not installed, by its name, as the set-up noted it; empty where it noted nothing."""
+    noted = _installation().get("absent", {})
+    if not isinstance(noted, dict):
+        return {}
+    return {str(name): str(reason) for name, reason in noted.items()}
+
+
+def _installation() -> dict[str, Any]:
+    try:
+        found = json.loads((Path(settings.HOME) / "installation.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _changed_at(python: Path) -> float:
+    """Part of the cache's key: installing the libraries changes the environment's folder of packages."""
+    packages = sorted(python.parent.parent.glob("lib/python*/site-packages"))
+    try:
+        return packages[-1].stat().st_mtime if packages else python.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+@functools.lru_cache(maxsize=8)
+def _missing_libraries(python: str, changed_at: float) -> tuple[str, ...] | None:
+    if python == sys.executable:
+        importlib.invalidate_caches()
+        return tuple(name for name in NEEDED_LIBRARIES if importlib.util.find_spec(name) is None)
+    try:
+        answer = subprocess.run(
+            [python, "-c", _QUESTION, *NEEDED_LIBRARIES],
+            capture_output=True, check=True, timeout=_QUESTION_SECONDS, text=True,
+        )  # fmt: skip
+        return tuple(json.loads(answer.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None

@@ -1,0 +1,112 @@
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from django.db.models import Count, Prefetch, QuerySet
+
+from evalapp.accounts.models import Project
+from evalapp.datasets.models import DatasetVersion, Split, VersionState
+from evalapp.datasets.queries import examples_of
+from evalapp.jobs.models import JobState
+from evalapp.registry.models import ModelVersion
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
+
+
+def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
+    """The project's runs with what a list shows of them; ``kind`` is a RunKind, or empty for all."""
+    candidates = RunCandidate.objects.select_related("model_version").order_by("pk")
+    runs = Run.objects.filter(project=project).select_related(
+        "project",
+        "job",
+        "job__created_by",
+        "dataset_version__dataset",
+        "base__model",
+        "produced",
+        "created_by",
+    )
+    runs = runs.select_related("continued_from").prefetch_related(Prefetch("candidates", queryset=candidates))
+    return runs.filter(kind=kind) if kind in RunKind.values else runs
+
+
+def outputs_for(
+    *, dataset_version: DatasetVersion, split: str, candidates: Iterable[ModelVersion]
+) -> QuerySet[Output]:
+    """The latest answer of each candidate to each example of a split: first sample, finished runs only.
+
+    Answers that a program refused to generate are left out. Ordered by example, then candidate.
+    """
+    return (
+        Output.objects.filter(
+            example__version=dataset_version,
+            example__split=split,
+            candidate__in=list(candidates),
+            sample_index=0,
+            run__job__state=JobState.SUCCEEDED,
+        )
+        .exclude(finish_reason="refused")
+        .order_by("example_id", "candidate_id", "-run_id")
+        .distinct("example_id", "candidate_id")
+        .select_related("example", "candidate", "run")
+    )
+
+
+def outputs_of(run: Run, *, candidate: ModelVersion | None = None) -> QuerySet[Output]:
+    """The run's answers, in the order they were stored."""
+    outputs = run.outputs.select_related("example", "candidate")
+    return outputs.filter(candidate=candidate) if candidate is not None else outputs
+
+
+def sample_outputs(run: Run, *, examples: int = 3) -> list[Output]:
+    """All candidates' answers to the run's first few examples, side by side."""
+    first = examples_of(run.dataset_version, run.splits).values_list("pk", flat=True)[:examples]
+    outputs = outputs_of(run).filter(example__in=list(first), sample_index=0)
+    return list(outputs.order_by("example__row_number", "candidate_id"))
+
+
+def trainable_versions(project: Project) -> QuerySet[DatasetVersion]:
+    """Ready versions with training rows, newest first."""
+    return ready_versions(project).filter(counts__train__gt=0)
+
+
+def ready_versions(project: Project) -> QuerySet[DatasetVersion]:
+    ready = DatasetVersion.objects.filter(dataset__project=project, state=VersionState.READY)
+    return ready.select_related("dataset").order_by("-pk")
+
+
+def points_of(run: Run) -> list[TrainingPoint]:
+    return list(run.points.order_by("step"))
+
+
+class GenerationUse(NamedTuple):
+    """A run in which a model version answered, and how often."""
+
+    run: Run
+    outputs: int
+
+
+def uses_of(version: ModelVersion, *, count: int = 20) -> list[GenerationUse]:
+    """The latest runs in which the version answered."""
+    entries = (
+        RunCandidate.objects.filter(model_version=version)
+        .select_related("run__job", "run__dataset_version__dataset")
+        .order_by("-run_id")[:count]
+    )
+    runs = [entry.run for entry in entries]
+    counted = (
+        Output.objects.filter(run__in=runs, candidate=version).values("run").annotate(number=Count("pk"))
+    )
+    numbers = {row["run"]: row["number"] for row in counted}
+    return [GenerationUse(run, numbers.get(run.pk, 0)) for run in runs]
+
+
+def training_of(version: ModelVersion) -> Run | None:
+    """The run that trained an adapter, or None when it was trained elsewhere."""
+    return (
+        Run.objects.filter(produced=version)
+        .select_related("job", "dataset_version__dataset", "continued_from", "created_by")
+        .first()
+    )
+
+
+def split_counts(version: DatasetVersion) -> Sequence[tuple[str, int]]:
+    """Splits that have rows, in the usual order, with their labels and row counts."""
+    return [(split.label, version.counts[split]) for split in Split if version.counts.get(split)]

@@ -1,0 +1,76 @@
+"""Carries what a program says into the job: progress, log, the run's engine, and the training's points."""
+
+from typing import Any
+
+from django.db import transaction
+
+from evalapp.jobs.work import Work
+from evalapp.runs.directory import folder_for
+from evalapp.runs.events import EventTail
+from evalapp.runs.models import Run, TrainingPoint
+from run_directory.protocol import EVENTS_FILE, Event
+
+_LEVELS = {"warning": "warning"}
+_LOGGED = frozenset({"started", "stage", "warning", "finished"})
+_SHORTENED = 2_000
+
+
+class Relay:
+    """Call ``tick`` about twice a second while the program lives, and once after its end."""
+
+    def __init__(self, work: Work, run: Run) -> None:
+        self._work = work
+        self._run = run
+        self._tail = EventTail(folder_for(run) / EVENTS_FILE)
+        self._stage = "Starting the program"
+        self._points: dict[int, dict[str, Any]] = {}
+        self._changed: set[int] = set()
+        work.log(f"Run directory: {folder_for(run)}")
+
+    def tick(self) -> None:
+        """Raises GarbageError when the program wrote something else than events, LeaseLost when overtaken."""
+        latest: Event | None = None
+        for event, is_replayed in self._tail.new_events():
+            if event.kind in _LOGGED and not is_replayed:
+                level = _LEVELS.get(event.kind, "info")
+                self._work.log(event.message[:_SHORTENED], level=level, data=event.fields)
+            if event.kind == "stage":
+                self._stage = event.message[:120]
+            if event.kind in ("progress", "metrics"):
+                self._note_point(event)
+            if event.kind == "progress":
+                latest = event
+        if latest is not None:
+            self._say(latest)
+        self._write_points()
+
+    def _say(self, event: Event) -> None:
+        eta = event.fields.get("eta_seconds")
+        self._work.report(
+            event.step or 0,
+            event.total,
+            self._stage,
+            eta_seconds=float(eta) if isinstance(eta, int | float) else None,
+        )
+
+    def _note_point(self, event: Event) -> None:
+        if self._run.kind != "training" or event.step is None:
+            return
+        figures = {name: value for name, value in event.fields.items() if isinstance(value, int | float)}
+        figures.pop("eta_seconds", None)
+        self._points.setdefault(event.step, {}).update(figures)
+        self._changed.add(event.step)
+
+    def _write_points(self) -> None:
+        if not self._changed:
+            return
+        points = [
+            TrainingPoint(run=self._run, step=step, values=self._points[step])
+            for step in sorted(self._changed)
+        ]
+        with transaction.atomic():
+            TrainingPoint.objects.bulk_create(
+                points, update_conflicts=True, unique_fields=["run", "step"], update_fields=["values"]
+            )
+            self._work.fence()
+        self._changed.clear()

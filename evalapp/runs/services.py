@@ -1,0 +1,292 @@
+"""Writes that start runs. The programs' own specifications are the check of every setting."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.models import DatasetVersion, Split, VersionState
+from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.jobs.services import create_job
+from evalapp.registry.folders import folder_of
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.runs.answers import ImportedAnswer, matched
+from evalapp.runs.contamination_guard import refuse_contamination
+from evalapp.runs.directory import TRAINING_SPLITS, candidate_specs
+from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind
+from inference.spec import GenerationSpec
+from run_directory.records import RecordError
+from training.spec import TrainingSpec
+
+TRAINING_TASK = "evalapp.runs.tasks.carry_out_training"
+GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
+IMPORT_TASK = "evalapp.runs.tasks.import_outputs"
+MOST_UNFINISHED_RUNS = 20
+MOST_SAMPLES = 32
+_BATCH = 1000
+
+
+def start_training(
+    *,
+    project: Project,
+    dataset_version: DatasetVersion,
+    base: ModelVersion,
+    name: str,
+    hyperparameters: dict[str, Any],
+    by: User | None,
+    continued_from: ModelVersion | None = None,
+) -> Run:
+    """Queue a LoRA training on the version's training rows.
+
+    ``hyperparameters`` are fields of ``training.spec.TrainingSpec`` (``lora`` is a mapping); what is left
+    out has its default there. Raises InvalidError for a setting that the program would refuse, for a
+    version without training rows, and for training rows that stand in an evaluation split.
+    """
+    _require_ready(project, dataset_version)
+    _require_kind(project, base, ModelKind.BASE, "base", "Choose a base model of this project.")
+    if continued_from is not None:
+        _require_kind(
+            project, continued_from, ModelKind.LORA, "continued_from", "Choose an adapter of this project."
+        )
+        if continued_from.base_id != base.pk:
+            _refuse(
+                "continued_from", f"“{continued_from.label}” stands on another base than “{base.model.name}”."
+            )
+    rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
+    if not dataset_version.counts.get(Split.TRAIN):
+        _refuse(
+            "dataset_version",
+            f"{dataset_version} has no training rows. Choose a version with a training split.",
+        )
+    spec = _training_spec(hyperparameters, base=base, continued_from=continued_from, rows=rows)
+    refuse_contamination(dataset_version)
+    with transaction.atomic():
+        job = _queue(project, TRAINING_TASK, f"Training of {name}", by)
+        return _create_run(
+            job,
+            by=by,
+            kind=RunKind.TRAINING,
+            name=name,
+            dataset_version=dataset_version,
+            splits=[split for split in TRAINING_SPLITS if dataset_version.counts.get(split)],
+            base=base,
+            continued_from=continued_from,
+            spec=spec.to_dict(),
+            is_simulated=dataset_version.is_simulated or bool(continued_from and continued_from.is_simulated),
+        )
+
+
+def start_generation(
+    *,
+    project: Project,
+    dataset_version: DatasetVersion,
+    splits: Sequence[str],
+    candidates: Sequence[ModelVersion],
+    sampling: dict[str, Any],
+    name: str,
+    by: User | None,
+) -> Run:
+    """Queue the answers of all candidates to all rows of the splits.
+
+    ``sampling`` are fields of ``inference.spec.SamplingParameters``, and ``samples`` (answers a row, 1).
+    ``engine``, ``batch_size``, ``dtype`` and ``device`` may stand beside them. Raises InvalidError when
+    the candidates do not share one base, or for a setting that the program would refuse.
+    """
+    _require_ready(project, dataset_version)
+    rows = _rows_of(dataset_version, splits)
+    base = _shared_base(project, candidates)
+    settings_of_run = dict(sampling)
+    samples = int(settings_of_run.pop("samples", 1))
+    if not 1 <= samples <= MOST_SAMPLES:
+        _refuse("samples", f"Choose 1 to {MOST_SAMPLES} answers for each row.")
+    if samples > 1 and not settings_of_run.get("temperature"):
+        _refuse(
+            "samples", "At temperature 0 all answers to a row are the same. Raise it, or take one answer."
+        )
+    around = {key: settings_of_run.pop(key) for key in _AROUND_SAMPLING if key in settings_of_run}
+    with transaction.atomic():
+        job = _queue(project, GENERATION_TASK, f"Generation of {name}", by, samples=samples)
+        run = _create_run(
+            job,
+            by=by,
+            kind=RunKind.GENERATION,
+            name=name,
+            dataset_version=dataset_version,
+            splits=list(dict.fromkeys(splits)),
+            base=base,
+            is_simulated=dataset_version.is_simulated or any(each.is_simulated for each in candidates),
+        )
+        RunCandidate.objects.bulk_create(
+            RunCandidate(run=run, model_version=version, key=f"candidate-{version.pk}")
+            for version in candidates
+        )
+        spec = _generation_spec(run, settings_of_run, around, rows=rows * samples)
+        run.spec = spec.to_dict()
+        run.save(update_fields=["spec"])
+        return run
+
+
+@transaction.atomic
+def import_outputs(
+    *,
+    project: Project,
+    dataset_version: DatasetVersion,
+    candidate: ModelVersion,
+    rows: Iterable[ImportedAnswer],
+    name: str,
+    by: User | None,
+    is_recorded: bool = False,
+    is_simulated: bool = False,
+) -> Run:
+    """Store answers made elsewhere: all of them, or none.
+
+    Raises AnswersError, which lists every bad row, when a row names no example of the version, names one
+    twice, or is empty.
+    """
+    _require_ready(project, dataset_version)
+    if candidate.project_id != project.pk:
+        _refuse("candidate", "Choose a candidate of this project.")
+    answers = matched(rows, dataset_version)
+    job = _queue(project, IMPORT_TASK, f"Import of {name}", by, ring=False)
+    done = {
+        "progress_done": len(answers),
+        "progress_total": len(answers),
+        "result": {"outputs": len(answers)},
+    }
+    Job.objects.filter(pk=job.pk).update(
+        state=JobState.SUCCEEDED, started_at=Now(), finished_at=Now(), **done
+    )
+    run = _create_run(
+        job,
+        by=by,
+        kind=RunKind.IMPORT,
+        name=name,
+        dataset_version=dataset_version,
+        splits=sorted({answer.split for answer in answers}),
+        rows={"in": len(answers), "used": len(answers), "truncated": 0, "dropped": 0, "reasons": {}},
+        engine="imported",
+        engine_reason="The answers were made elsewhere.",
+        is_recorded=is_recorded,
+        is_simulated=is_simulated,
+    )
+    RunCandidate.objects.create(run=run, model_version=candidate, key=f"candidate-{candidate.pk}")
+    outputs = (
+        Output(
+            run=run,
+            example_id=answer.example_id,
+            candidate=candidate,
+            sample_index=answer.sample,
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+        )
+        for answer in answers
+    )
+    Output.objects.bulk_create(outputs, batch_size=_BATCH)
+    return run
+
+
+_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads")
+
+
+def _queue(
+    project: Project, task: str, title: str, by: User | None, *, ring: bool = True, **params: Any
+) -> Job:
+    if not ring:
+        return Job.objects.create(project=project, task=task, title=title[:200], created_by=by, params=params)
+    # The project's row serialises starts, so the limit holds.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    unfinished = Run.objects.filter(project=project).exclude(job__state__in=FINAL_STATES).count()
+    if unfinished >= MOST_UNFINISHED_RUNS:
+        message = f"{unfinished} runs of this project wait or go on already. Wait for some, or cancel some."
+        raise ConflictError(message)
+    if problem := why_not_runnable():
+        raise ConflictError(problem, code="models_not_installed")
+    return create_job(project=project, task=task, title=title, by=by, params=params, queue="models")
+
+
+def _create_run(job: Job, *, by: User | None, name: str, **fields: Any) -> Run:
+    if not name.strip():
+        _refuse("name", "Give the run a name, so that people can tell it from others.")
+    run = Run.objects.create(project=job.project, job=job, name=name.strip(), created_by=by, **fields)
+    data = {"kind": run.kind, "dataset_version": run.dataset_version_id, "splits": run.splits}
+    record("run.started", by=by, obj=run, project=job.project, data=data)
+    return run
+
+
+def _training_spec(
+    hyperparameters: dict[str, Any], *, base: ModelVersion, continued_from: ModelVersion | None, rows: int
+) -> TrainingSpec:
+    fixed = {
+        "base_folder": str(folder_of(base)),
+        "continue_from": str(folder_of(continued_from)) if continued_from else None,
+        "rows": rows,
+    }
+    try:
+        return TrainingSpec.from_dict({**hyperparameters, **fixed}, where="Settings")
+    except RecordError as error:
+        raise InvalidError(f"{error}.") from error
+
+
+def _generation_spec(
+    run: Run, sampling: dict[str, Any], around: dict[str, Any], *, rows: int
+) -> GenerationSpec:
+    assert run.base is not None  # noqa: S101 - a generation has one
+    spec = {
+        **around,
+        "base_folder": str(folder_of(run.base)),
+        "candidates": [candidate.to_dict() for candidate in candidate_specs(run)],
+        "rows": rows,
+        "sampling": sampling,
+    }
+    try:
+        return GenerationSpec.from_dict(spec, where="Settings")
+    except RecordError as error:
+        raise InvalidError(f"{error}.") from error
+
+
+def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelVersion:
+    if not candidates:
+        _refuse("candidates", "Choose at least one candidate.")
+    if len({version.pk for version in candidates}) < len(candidates):
+        _refuse("candidates", "A candidate was chosen twice.")
+    bases: dict[int, ModelVersion] = {}
+    for version in candidates:
+        if version.project_id != project.pk or version.kind == ModelKind.IMPORTED:
+            _refuse("candidates", f"“{version.label}” cannot generate here; its answers are imported.")
+        base = version if version.kind == ModelKind.BASE else version.base
+        assert base is not None  # noqa: S101 - held by a constraint
+        bases[base.pk] = base
+    if len(bases) > 1:
+        names = ", ".join(sorted(f"“{base.model.name}”" for base in bases.values()))
+        _refuse(
+            "candidates", f"The candidates stand on different bases ({names}). Start one run for each base."
+        )
+    return next(iter(bases.values()))
+
+
+def _rows_of(version: DatasetVersion, splits: Sequence[str]) -> int:
+    if unknown := [split for split in splits if split not in Split.values]:
+        _refuse("splits", f"There is no split {unknown[0]!r}.")
+    rows = sum(int(version.counts.get(split, 0)) for split in set(splits))
+    if not rows:
+        _refuse("splits", f"{version} has no rows in the chosen splits. Choose one that has.")
+    return rows
+
+
+def _require_ready(project: Project, version: DatasetVersion) -> None:
+    if version.dataset.project_id != project.pk or version.state != VersionState.READY:
+        _refuse("dataset_version", "Choose a dataset version of this project whose import has finished.")
+
+
+def _require_kind(project: Project, version: ModelVersion, kind: str, field: str, message: str) -> None:
+    if version.project_id != project.pk or version.kind != kind:
+        _refuse(field, message)
+
+
+def _refuse(field: str, message: str) -> None:
+    raise InvalidError(message, fields={field: [message]})

@@ -1,0 +1,15 @@
+from celery import shared_task
+
+from evalapp.jobs.work import carry_out
+from evalapp.runs.carrying import generate, train
+from evalapp.runs.services import GENERATION_TASK, TRAINING_TASK
+
+
+@shared_task(name=TRAINING_TASK)
+def carry_out_training(job_id: int) -> None:
+    carry_out(job_id, train, task=TRAINING_TASK)
+
+
+@shared_task(name=GENERATION_TASK)
+def carry_out_generation(job_id: int) -> None:
+    carry_out(job_id, generate, task=GENERATION_TASK)

@@ -1,0 +1,211 @@
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing
+from evalapp.core.paging import keyset_page
+from evalapp.jobs.queries import latest_events
+from evalapp.registry import queries as registry
+from evalapp.registry.forms import AliasForm
+from evalapp.registry.services import register_imported
+from evalapp.registry.views import show_problem
+from evalapp.runs import queries, services
+from evalapp.runs.answers import read_answers
+from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm
+from evalapp.runs.loss_chart import loss_chart
+from evalapp.runs.model_programs import absent_engines, why_not_runnable
+from evalapp.runs.models import Run, RunKind
+
+STATION = "runs"
+OUTPUTS_ON_PAGE = 20
+
+
+@require_GET
+@project_view(Permission.VIEW_RUNS)
+def run_list(request: MemberRequest) -> HttpResponse:
+    kind = request.GET.get("kind", "")
+    page = keyset_page(queries.runs_of(request.project, kind=kind), request)
+    kinds = [("", "All"), *RunKind.choices]
+    filters = [
+        {"label": label, "href": f"?kind={key}" if key else "?", "on": key == kind} for key, label in kinds
+    ]
+    context = {
+        "station": STATION,
+        "page": page,
+        "filters": filters,
+        "kind": kind,
+        "problem": why_not_runnable(),
+    }
+    return render(request, "runs/run_list.html", context)
+
+
+@require_GET
+@project_view(Permission.VIEW_RUNS)
+def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
+    run = _run(request, run_id)
+    context = {
+        "station": STATION,
+        "run": run,
+        "job": run.job,
+        "events": latest_events(run.job),
+        "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
+        "splits": queries.split_counts(run.dataset_version),
+        "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
+        **_loss_context(run),
+    }
+    return render(request, "runs/run_detail.html", context)
+
+
+@require_GET
+@project_view(Permission.VIEW_RUNS)
+def run_loss(request: MemberRequest, run_id: int) -> HttpResponse:
+    """The partial with the loss curve, which asks for itself while the training goes on."""
+    run = _run(request, run_id)
+    return render(request, "runs/loss.html", {"run": run, "job": run.job, **_loss_context(run)})
+
+
+@require_GET
+@project_view(Permission.VIEW_RUNS)
+def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
+    run = _run(request, run_id)
+    candidates = [entry.model_version for entry in run.candidates.all()]
+    chosen = next((each for each in candidates if str(each.pk) == request.GET.get("candidate")), None)
+    page = keyset_page(
+        queries.outputs_of(run, candidate=chosen), request, order=("example_id", "id"), size=OUTPUTS_ON_PAGE
+    )
+    filters = [{"label": "All candidates", "href": "?", "on": chosen is None}]
+    filters += [
+        {"label": each.label, "href": f"?candidate={each.pk}", "on": each == chosen} for each in candidates
+    ]
+    context = {"station": STATION, "run": run, "page": page, "filters": filters}
+    return render(request, "runs/run_outputs.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.START_RUNS)
+def training_new(request: MemberRequest) -> HttpResponse:
+    form = TrainingForm(request.POST or None, project=request.project, initial=_initial(request.GET))
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            run = services.start_training(
+                project=request.project,
+                dataset_version=values["dataset_version"],
+                base=values["base"],
+                continued_from=values["continued_from"],
+                name=values["name"],
+                hyperparameters=form.hyperparameters,
+                by=request.user,
+            )
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            return _started(request, run)
+    return _form_page(request, "runs/training_new.html", form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.START_RUNS)
+def generation_new(request: MemberRequest) -> HttpResponse:
+    form = GenerationForm(request.POST or None, project=request.project, initial=_initial(request.GET))
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            run = services.start_generation(
+                project=request.project,
+                dataset_version=values["dataset_version"],
+                splits=values["splits"],
+                candidates=list(values["candidates"]),
+                sampling=form.sampling,
+                name=values["name"],
+                by=request.user,
+            )
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            return _started(request, run)
+    return _form_page(request, "runs/generation_new.html", form, absent_engines=absent_engines())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.START_RUNS)
+def outputs_import(request: MemberRequest) -> HttpResponse:
+    form = OutputsForm(
+        request.POST or None, request.FILES or None, project=request.project, initial=_initial(request.GET)
+    )
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            with transaction.atomic():
+                candidate = values["candidate"] or register_imported(
+                    project=request.project, label=values["new_label"], by=request.user
+                )
+                run = services.import_outputs(
+                    project=request.project,
+                    dataset_version=values["dataset_version"],
+                    candidate=candidate,
+                    rows=read_answers(values["file"].file, values["file"].name),
+                    name=values["name"],
+                    by=request.user,
+                )
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, f"Imported {run.rows['used']:,} answers.")
+            return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
+    return _form_page(request, "runs/outputs_import.html", form)
+
+
+@require_GET
+@project_view(Permission.VIEW_MODELS)
+def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
+    """A version with its lineage: what it stands on, the run that trained it, the runs it answered in."""
+    version = get_or_missing(
+        registry.versions_of(request.project).select_related("job", "created_by"), pk=version_id
+    )
+    context = {
+        "station": "models",
+        "version": version,
+        "training": queries.training_of(version),
+        "ancestors": registry.ancestors_of(version),
+        "derived": version.derived.select_related("model").order_by("-pk"),
+        "uses": queries.uses_of(version),
+        "alias_form": AliasForm(initial={"alias": version.alias}),
+    }
+    return render(request, "runs/model_version.html", context)
+
+
+def _run(request: MemberRequest, run_id: int) -> Run:
+    return get_or_missing(queries.runs_of(request.project), pk=run_id)
+
+
+def _loss_context(run: Run) -> dict[str, Any]:
+    if run.kind != RunKind.TRAINING:
+        return {"points": [], "chart": None}
+    points = queries.points_of(run)
+    return {"points": points, "chart": loss_chart([(point.step, point.values) for point in points])}
+
+
+def _initial(query: QueryDict) -> dict[str, Any]:
+    """Fields that a link from another page fills in; a form ignores what is not its own."""
+    lists = {"splits", "candidates"}
+    return {name: query.getlist(name) if name in lists else query[name] for name in query}
+
+
+def _started(request: MemberRequest, run: Run) -> HttpResponse:
+    messages.success(request, f"“{run.name}” waits for the model worker; this page follows it.")
+    return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
+
+
+def _form_page(request: MemberRequest, template: str, form: forms.Form, **context: Any) -> HttpResponse:
+    status = 400 if form.is_bound and form.errors else 200
+    context |= {"station": STATION, "form": form, "problem": why_not_runnable()}
+    return render(request, template, context, status=status)

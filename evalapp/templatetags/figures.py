@@ -1,0 +1,20 @@
+"""Settings and reasons as people read them."""
+
+import json
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def indented_json(value: Any) -> str:
+    """JSON over several lines, letters as they are; plain text, so it is escaped like any other."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+@register.filter
+def in_words(name: str) -> str:
+    """A name from a program ("prompt_too_long") as words."""
+    return str(name).replace("_", " ")
