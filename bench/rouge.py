@@ -1,6 +1,6 @@
 """ROUGE-1/2/L with stemmer: our batch scorer against rouge-score, in turn, in one process.
 
-    python bench/rouge.py [--pairs 200] [--rounds 5] [--threads 1]
+    python -m bench.rouge [--pairs 200] [--rounds 5] [--threads 1]
 
 Prints seconds per round and the median ratio; exits 1 when it is below 40 or when a score
 differs in a single bit.

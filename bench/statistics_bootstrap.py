@@ -1,6 +1,6 @@
 """Analysis of 100,000 ratings with 2,000 bootstrap replicates each.
 
-    python bench/statistics_bootstrap.py [--ratings 100000] [--rounds 3]
+    python -m bench.statistics_bootstrap [--ratings 100000] [--rounds 3]
 
 Prints the median seconds of each measure and, beside them, of one measure alone (Spearman)
 resampled in a loop over scipy, extrapolated from 20 rounds. Exits 1 when the whole analysis takes
