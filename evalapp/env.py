@@ -40,6 +40,7 @@ RECONNECT_SECONDS = 4
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
+_NO_WORDS: tuple[str, ...] = ()
 
 Value = TypeVar("Value")
 
@@ -223,7 +224,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         secret_key_file=read.one("EVALAPP_SECRET_KEY_FILE", _absolute_path, home / "secret-key"),
         model_python=read.one("EVALAPP_MODEL_PYTHON", _program, Path(sys.executable)),
         model_folders=read.one("EVALAPP_MODEL_FOLDERS", _folders, (home / "models",)),
-        trusted_proxy=read.one("EVALAPP_TRUSTED_PROXY", _networks, ()),
+        trusted_proxy=read.one("EVALAPP_TRUSTED_PROXY", _networks, _NO_WORDS),
         debug=read.one("EVALAPP_DEBUG", _truth, False),
     )
 
@@ -300,7 +301,7 @@ class _Reader:
 
 
 def _allowed_hosts(read: _Reader, bind: Bind) -> tuple[str, ...]:
-    named = read.one("EVALAPP_ALLOWED_HOSTS", _words, ())
+    named = read.one("EVALAPP_ALLOWED_HOSTS", _words, _NO_WORDS)
     if named:
         return named
     if bind.reachable_from_other_machines:

@@ -122,7 +122,7 @@ def _resolve(environment: VirtualEnvironment, sources: Sources, plan: Plan) -> s
 def _install(environment: VirtualEnvironment, sources: Sources, plan: Plan) -> None:
     print("Installing; the progress is uv's.", flush=True)
     done = subprocess.run(
-        [*_uv(environment), *plan.arguments(PROJECT)],
+        [*_uv(environment), "--compile-bytecode", *plan.arguments(PROJECT)],
         env={**os.environ, **sources.variables},
         check=False,
         cwd=REPOSITORY,

@@ -40,7 +40,7 @@ def migrate() -> bool:
     finally:
         # The supervisor lives for weeks; it must not hold connections that whole time.
         connections.close_all()
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined] # the stubs do not know pools yet
 
 
 def collect_static_files() -> bool:

@@ -1,0 +1,37 @@
+"""`manage.py backup FILE`: the database and the files in one file, also while evalapp runs."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from evalapp.embedded.backups import back_up
+from evalapp.embedded.problems import ServiceProblem
+from evalapp.embedded.services import ensure_running
+from evalapp.env import environment
+
+
+class Command(BaseCommand):
+    help = "Write the database and the files into one file, whole or not at all; evalapp may run meanwhile."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        target = options["file"].expanduser().absolute()
+        if target.exists() and not options["force"]:
+            raise CommandError(f"{target} is there already: choose another name, or add --force.")
+        wanted = environment()
+        try:
+            with ensure_running(wanted):
+                manifest = back_up(wanted, target)
+        except ServiceProblem as problem:
+            raise CommandError(str(problem)) from problem
+        megabytes = target.stat().st_size / 10**6
+        self.stdout.write(
+            f"{target}: the database and {len(manifest.members) - 1} files, {megabytes:.1f} MB."
+            " It holds the secret key and people's data: keep it private."
+        )

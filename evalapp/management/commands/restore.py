@@ -1,0 +1,49 @@
+"""`manage.py restore FILE`: make the installation what it was when the backup was made."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from evalapp.embedded import backups, preparation
+from evalapp.embedded.addresses import health
+from evalapp.embedded.ownership import Ownership
+from evalapp.embedded.problems import ServiceProblem
+from evalapp.embedded.services import ensure_running
+from evalapp.env import Environment, environment
+
+
+class Command(BaseCommand):
+    help = "Replace the database and the files by those of a backup; evalapp must not run."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--force", action="store_true", help="replace what is there")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wanted = environment()
+        try:
+            _check_nothing_runs(wanted)
+            with ensure_running(wanted):
+                if not options["force"] and not backups.is_empty(wanted):
+                    raise CommandError(
+                        f"{wanted.home} holds an installation already: back it up and add --force to replace"
+                        " it, or set EVALAPP_HOME to an empty folder."
+                    )
+                manifest = backups.restore(wanted, options["file"].expanduser().absolute())
+                preparation.migrate()
+        except ServiceProblem as problem:
+            raise CommandError(str(problem)) from problem
+        self.stdout.write(
+            f"Restored the database and {len(manifest.members) - 1} files as of {manifest.made_at}."
+        )
+
+
+def _check_nothing_runs(wanted: Environment) -> None:
+    owner = Ownership(wanted).current_owner()
+    if owner is not None:
+        raise ServiceProblem(f"`{owner.command}` (process {owner.pid}) uses the database: stop it first.")
+    if not wanted.embedded_postgres and health(wanted) is not None:
+        raise ServiceProblem(f"evalapp answers at {wanted.bind.url}: stop it first.")

@@ -1,0 +1,97 @@
+"""`manage.py status`: what runs, how large it is, what waits; exit code 1 when it is down."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+from django.core.management.base import BaseCommand
+
+from evalapp.embedded import programs, state
+from evalapp.embedded.addresses import health
+from evalapp.embedded.ownership import Ownership
+from evalapp.embedded.services import broker_answers, database_answers
+from evalapp.embedded.supervisor import COMMAND
+from evalapp.env import Environment, environment
+
+_MEGABYTE = 10**6
+
+
+@dataclass(frozen=True)
+class Status:
+    """One look at the installation. Memory in bytes (PSS); `queues` is None while the broker is away."""
+
+    home: str
+    address: str
+    supervisor: int | None
+    web: bool
+    database: bool
+    broker: bool
+    queues: dict[str, int] | None
+    services: list[dict[str, Any]]
+
+    @property
+    def up(self) -> bool:
+        return self.web and self.database and self.broker
+
+
+class Command(BaseCommand):
+    help = "Say what runs, its processes and memory, and how much waits. Exit code 1 when it is down."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for machines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        status = look(environment())
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(status), indent=1))
+        else:
+            for line in _lines(status):
+                self.stdout.write(line)
+        if not status.up:
+            sys.exit(1)
+
+
+def look(wanted: Environment) -> Status:
+    """Ask every part whether it answers; takes a few seconds where one hangs."""
+    owner = Ownership(wanted).current_owner()
+    answer = health(wanted)
+    broker = broker_answers(wanted)
+    return Status(
+        home=str(wanted.home),
+        address=wanted.bind.url,
+        supervisor=owner.pid if owner is not None and owner.command == COMMAND else None,
+        web=answer is not None and answer[0] == 200,
+        database=database_answers(wanted),
+        broker=broker,
+        queues=_queues(wanted) if broker else None,
+        services=[
+            {**asdict(service), "memory": state.process_memory(service.pid) if service.pid else 0}
+            for service in state.read(wanted)
+        ],
+    )
+
+
+def _queues(wanted: Environment) -> dict[str, int]:
+    client = redis.Redis.from_url(wanted.redis_url, socket_timeout=2)
+    with client:
+        return {queue: int(client.llen(queue)) for queue in programs.QUEUES}
+
+
+def _lines(status: Status) -> list[str]:
+    headline = f"evalapp is {'up' if status.up else 'down'}: {status.address} ({status.home})"
+    parts = {"web": status.web, "database": status.database, "broker": status.broker}
+    lines = [headline, ", ".join(f"{name} {'answers' if up else 'silent'}" for name, up in parts.items())]
+    if status.supervisor is not None:
+        lines.append(f"{'process':16}{'pid':>8}{'memory':>10}{'restarts':>10}")
+        lines += [
+            f"{service['name']:16}{service['pid'] or 'starting':>8}"
+            f"{service['memory'] / _MEGABYTE:>7.0f} MB{service['restarts']:>10}"
+            for service in status.services
+        ]
+    if status.queues is not None:
+        lines.append("waiting: " + ", ".join(f"{name} {count}" for name, count in status.queues.items()))
+    return lines
