@@ -69,7 +69,7 @@ def chosen_engine(spec: GenerationSpec, device: Device) -> Engine:
     if spec.engine == "auto":
         if version is None:
             return _transformers(f"{fitting} is not installed for {_place(device)}")
-        return Engine(name=fitting, version=version, reason=f"it is the fastest here on {_place(device)}")
+        return Engine(name=fitting, version=version, reason=f"it is installed for {_place(device)}")
     if spec.engine != fitting:
         raise Refusal(
             f'spec.json asks for engine "{spec.engine}", which does not run on {_place(device)}; use "auto"'

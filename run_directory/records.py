@@ -81,6 +81,8 @@ def parse_json(text: str | bytes, *, where: str) -> object:
         return found
 
     try:
+        # Given bytes, json guesses among UTF-8, 16 and 32; here they are UTF-8 or wrong.
+        text = text if isinstance(text, str) else text.decode()
         return json.loads(text, parse_constant=no_constant, object_pairs_hook=no_repeats)
     except RecordError:
         raise

@@ -1,0 +1,93 @@
+import dataclasses
+import json
+
+import pytest
+
+from inference.spec import Candidate, GenerationRow, GenerationSpec, SamplingParameters
+from run_directory.records import RecordError
+from training.spec import LoraParameters, TrainingRow, TrainingSpec
+
+TRAINING = {"base_folder": "/models/base", "rows": 3}
+GENERATION = {
+    "base_folder": "/models/base",
+    "rows": 3,
+    "sampling": {},
+    "candidates": [{"key": "base", "kind": "base"}],
+}
+
+
+def test_a_spec_survives_its_file_with_every_value_spelled_out() -> None:
+    spec = TrainingSpec(base_folder="/models/base", rows=3, lora=LoraParameters(target_modules=("q_proj",)))
+    assert TrainingSpec.from_json(spec.to_json()) == spec
+    assert set(json.loads(spec.to_json())) == {field.name for field in dataclasses.fields(TrainingSpec)}
+
+    generation = GenerationSpec(
+        base_folder="/models/base",
+        rows=3,
+        candidates=(Candidate(key="v1", kind="lora", adapter_folder="/adapters/v1"),),
+        sampling=SamplingParameters(stop=("END",)),
+    )
+    assert GenerationSpec.from_json(generation.to_json()) == generation
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
+        ("[]", "found a list"),
+        ("null", "found null"),
+        ("[" * 100_000, "nested too deeply"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        ('{"rows": 3}', "the field 'base_folder' is missing"),
+        (json.dumps({**TRAINING, "learning_rat": 1e-4}), "unknown field 'learning_rat'"),
+        (json.dumps({**TRAINING, "lora": {"rnk": 4}}), "lora: unknown field 'rnk'"),
+        (json.dumps({**TRAINING, "rows": True}), "rows: expected a whole number, found true or false"),
+        (json.dumps({**TRAINING, "rows": 3.0}), "rows: expected a whole number"),
+        (json.dumps({**TRAINING, "rows": 0}), "nothing to train on"),
+        (json.dumps({**TRAINING, "epochs": "2"}), "epochs: expected a number, found a text"),
+        ('{"base_folder": "/b", "rows": 1, "epochs": NaN}', "NaN is not a JSON number"),
+        ('{"base_folder": "/b", "rows": 1, "epochs": 1e999}', "out of range"),
+        ('{"base_folder": "/b", "rows": 1, "epochs": 1%s}' % ("0" * 400), "out of range"),
+        ('{"base_folder": "/b", "rows": 1, "rows": 2}', "'rows' stands twice"),
+        ('{"base_folder": "\\ud800", "rows": 1}', "half of a surrogate pair"),
+        (json.dumps({**TRAINING, "schedule": "linearly"}), "'linearly' is not one of"),
+        (json.dumps({**TRAINING, "format": 2}), "format: 2 is not one of 1"),
+        (json.dumps({**TRAINING, "lora": {"target_modules": ["lm_head"]}}), "lm_head cannot be adapted"),
+        (json.dumps({**TRAINING, "batch_size": 0}), "batch_size is less than 1"),
+    ],
+)
+def test_a_garbage_training_spec_is_refused_with_the_place(text: str | bytes, said: str) -> None:
+    with pytest.raises(RecordError) as refused:
+        TrainingSpec.from_json(text, where="spec.json")
+    assert str(refused.value).startswith("spec.json: ")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"candidates": []}, "candidates is empty"),
+        ({"candidates": [{"key": "a", "kind": "base"}] * 2}, "the same key"),
+        ({"candidates": [{"key": "a", "kind": "lora"}]}, "needs adapter_folder"),
+        ({"candidates": [{"key": "a", "kind": "prompt"}]}, "needs a system prompt or a template"),
+        ({"candidates": [{"key": "a", "kind": "base", "system_prompt": "x"}]}, "has no system prompt"),
+        ({"candidates": [{"key": "a", "kind": "prompt", "template": "no place"}]}, "exactly once"),
+        ({"sampling": {"top_p": 0}}, "top_p"),
+        ({"sampling": {"max_tokens": 0}}, "max_tokens"),
+        ({"sampling": {"stop": [""]}}, "empty text"),
+    ],
+)
+def test_a_garbage_generation_spec_is_refused_with_the_place(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(RecordError, match=said):
+        GenerationSpec.from_dict({**GENERATION, **fields}, where="spec.json")
+
+
+def test_rows_name_the_turn_that_is_wrong() -> None:
+    with pytest.raises(RecordError, match=r"line 2: prompt\[0\]: role: 'tool' is not one of"):
+        TrainingRow.from_json(
+            '{"id": "a", "prompt": [{"role": "tool", "content": ""}], "completion": []}',
+            where="data.jsonl line 2",
+        )
+    with pytest.raises(RecordError, match="must end with a user turn"):
+        GenerationRow.from_json('{"example": "a", "messages": []}')

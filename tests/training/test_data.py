@@ -1,0 +1,161 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.prompts import encode as encode_for_generation
+from inference.spec import Candidate, GenerationRow
+from run_directory.program import Refusal
+from run_directory.records import RecordError
+from training.data import IGNORED, chosen_max_length, encode, prepare, read_rows, validation_ids
+from training.spec import TrainingRow, TrainingSpec
+
+
+def row(name: str, prompt: str = "Hello", answer: str = "You save 300.", **fields: Any) -> TrainingRow:
+    return TrainingRow.from_dict(
+        {
+            "id": name,
+            "prompt": [{"role": "user", "content": prompt}],
+            "completion": [{"role": "assistant", "content": answer}],
+            **fields,
+        }
+    )
+
+
+def spec_for(rows: int, **fields: Any) -> TrainingSpec:
+    return TrainingSpec(base_folder="/b", rows=rows, **({"validation_share": 0.0} | fields))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base)
+
+
+def test_the_loss_counts_the_answer_and_its_end_alone(tokenizer: Any) -> None:
+    data = prepare([row("a")], spec_for(1), tokenizer, 512)
+    [one] = data.train
+    counted = [
+        token for token, label in zip(one["input_ids"], one["labels"], strict=True) if label != IGNORED
+    ]
+    assert tokenizer.decode(counted) == "You save 300.<|im_end|>"
+    assert tokenizer.decode(one["input_ids"][: -len(counted)]).endswith("<|im_start|>assistant\n")
+    assert data.ends_turns
+
+
+def test_training_and_generation_see_the_same_prompt_tokens(tokenizer: Any) -> None:
+    [trained] = encode([row("a", "Summarise the client.")], tokenizer)
+    [asked] = encode_for_generation(
+        [
+            GenerationRow.from_dict(
+                {"example": "a", "messages": [{"role": "user", "content": "Summarise the client."}]}
+            )
+        ],
+        Candidate(key="base", kind="base"),
+        tokenizer,
+    )
+    assert trained.prompt == asked.tokens
+
+
+def test_every_row_is_used_cut_or_dropped_and_named(tokenizer: Any) -> None:
+    rows = [
+        row("whole"),
+        row("long answer", answer="plain words " * 40),
+        row("long prompt", prompt="plain words " * 40),
+        row("empty answer", answer="  \n"),
+    ]
+    account = prepare(rows, spec_for(4, max_length=64), tokenizer, 512).account
+    assert account.to_dict() == {
+        "given": 4,
+        "used": 1,
+        "truncated": 1,
+        "truncated_ids": ("long answer",),
+        "dropped": 2,
+        "dropped_rows": (
+            {"id": "empty answer", "reason": "empty_completion"},
+            {"id": "long prompt", "reason": "prompt_too_long"},
+        ),
+        "train": 2,
+        "validation": 0,
+    }
+
+
+def test_a_cut_row_keeps_its_whole_prompt(tokenizer: Any) -> None:
+    data = prepare([row("a", answer="plain words " * 40)], spec_for(1, max_length=64), tokenizer, 512)
+    assert len(data.train[0]["input_ids"]) == len(data.train[0]["labels"]) == 64
+    assert data.train[0]["labels"][-1] != IGNORED
+
+
+def test_nothing_left_to_train_on_is_said(tokenizer: Any) -> None:
+    with pytest.raises(Refusal, match="none of the 1 rows is left"):
+        prepare([row("a", answer="")], spec_for(1), tokenizer, 512)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "wanted", "context", "chosen"),
+    [
+        ([10], None, 512, 128),
+        ([129], None, 512, 256),
+        ([100] * 99 + [500], None, 512, 128),
+        ([100] * 98 + [500] * 2, None, 512, 512),
+        ([900], None, 512, 512),
+        ([10], 100, 512, 100),
+        ([], None, 512, 512),
+    ],
+)
+def test_the_length_follows_the_data(
+    lengths: list[int], wanted: int | None, context: int, chosen: int
+) -> None:
+    assert chosen_max_length(lengths, wanted, context) == chosen
+
+
+def test_a_length_beyond_the_context_is_refused() -> None:
+    with pytest.raises(Refusal, match="context of 512"):
+        chosen_max_length([10], 513, 512)
+
+
+def test_groups_stay_on_one_side_and_the_draw_repeats() -> None:
+    rows = [row(f"r{n}", group=f"g{n // 4}") for n in range(400)]
+    held_out = validation_ids(rows, spec_for(400, validation_share=0.05))
+    assert len(held_out) == 32
+    assert {one.group for one in rows if one.id in held_out}.isdisjoint(
+        one.group for one in rows if one.id not in held_out
+    )
+    assert held_out == validation_ids(rows[::-1], spec_for(400, validation_share=0.05))
+    assert held_out != validation_ids(rows, spec_for(400, validation_share=0.05, seed=1))
+
+
+def test_few_rows_give_at_most_a_fifth_to_validation() -> None:
+    assert len(validation_ids([row(f"r{n}") for n in range(50)], spec_for(50, validation_share=0.05))) == 10
+
+
+def test_marked_rows_decide_the_split() -> None:
+    rows = [row("a", split="train"), row("b", split="validation")]
+    assert validation_ids(rows, spec_for(2, validation_share=0.5)) == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "rows", "said"),
+    [
+        (["{}"], 1, r"data\.jsonl line 1: the field 'id'"),
+        ([row("a").to_json(), "garbage"], 2, r"data\.jsonl line 2: not valid JSON"),
+        ([row("a").to_json()] * 2, 2, "line 2: the id 'a' stands twice"),
+        ([row("a").to_json()], 2, "has 1 rows, the spec says 2"),
+        ([row("a", split="train").to_json(), row("b").to_json()], 2, "give all or none"),
+        ([json.dumps(json.loads(row("a").to_json()) | {"prompt": []})], 1, "end with a user turn"),
+    ],
+)
+def test_wrong_rows_are_refused_with_their_line(
+    tmp_path: Path, lines: list[str], rows: int, said: str
+) -> None:
+    (tmp_path / "data.jsonl").write_text("\n".join(lines) + "\n")
+    with pytest.raises(RecordError, match=said):
+        read_rows(tmp_path, spec_for(rows))
+
+
+def test_other_data_than_the_spec_speaks_of_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text(row("a").to_json() + "\n")
+    with pytest.raises(RecordError, match="SHA-256"):
+        read_rows(tmp_path, spec_for(1, data_sha256="0" * 64))

@@ -1,0 +1,153 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from run_directory.adapters import check_adapter
+from run_directory.bases import check_base
+from run_directory.files import sha256_of
+from run_directory.program import Refusal
+from tests.run_directory.tiny import events_of, opened, write_run
+from training.recipes import supervised_fine_tuning
+from training.spec import LoraParameters, TrainingReport, TrainingSpec
+
+STEPS = 8
+
+KNOWN_LOSSES = [6.2350, 6.3017, 5.9620, 5.7350, 5.5520, 5.4080, 5.2070, 5.1400]
+"""Of `make_spec` on `rows`, seed 42, fp32: they change only when what is trained changes."""
+
+
+def rows(count: int = 24) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"row-{n}",
+            "prompt": [{"role": "user", "content": f"Summarise client {n}."}],
+            "completion": [
+                {"role": "assistant", "content": f"You save {n * 50} a month. Call us next week."}
+            ],
+        }
+        for n in range(count)
+    ]
+
+
+def make_spec(base: Path, **fields: Any) -> TrainingSpec:
+    settings: dict[str, Any] = {
+        "base_folder": str(base),
+        "rows": 24,
+        "max_steps": STEPS,
+        "batch_size": 4,
+        "accumulation_steps": 1,
+        "learning_rate": 5e-3,
+        "validation_share": 0.0,
+        "checkpoint_steps": 3,
+        "dtype": "fp32",
+        "device": "cpu",
+        "threads": 1,
+    }
+    return TrainingSpec(**(settings | fields))
+
+
+def train(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]] | None = None) -> TrainingReport:
+    write_run(folder, spec, given if given is not None else rows(spec.rows))
+    return supervised_fine_tuning(opened(folder))[1]
+
+
+@pytest.fixture(scope="session")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingReport]:
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    return folder, train(folder, make_spec(base))
+
+
+def test_the_losses_are_the_known_ones(trained: tuple[Path, TrainingReport]) -> None:
+    _, report = trained
+    assert [step.step for step in report.losses] == list(range(1, STEPS + 1))
+    assert [step.loss for step in report.losses] == pytest.approx(KNOWN_LOSSES, rel=1e-3)
+
+
+def test_the_report_accounts_for_rows_steps_and_parameters(
+    trained: tuple[Path, TrainingReport], base: Path
+) -> None:
+    _, report = trained
+    assert (report.rows.given, report.rows.used, report.rows.train) == (24, 24, 24)
+    assert (report.steps, report.kept_step, report.max_length) == (STEPS, STEPS, 128)
+    assert report.epochs == pytest.approx(STEPS / 6)
+    assert report.trainable_share == pytest.approx(report.trainable_parameters / report.total_parameters)
+    assert report.total_parameters == check_base(base).parameters + report.trainable_parameters
+    assert report.tokens > 0
+    assert report.peak_memory_bytes > 0
+    assert report.device.reason == "torch sees no GPU here"
+    assert {"torch", "transformers", "peft", "trl"} <= set(report.packages)
+
+
+def test_the_adapter_fits_its_base_and_says_what_it_was_made_from(
+    trained: tuple[Path, TrainingReport], base: Path
+) -> None:
+    folder, report = trained
+    assert sorted(path.name for path in (folder / "adapter").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "manifest.json",
+    ]
+    adapter = check_adapter(folder / "adapter", check_base(base))
+    assert adapter.sha256 == report.adapter_sha256
+    assert adapter.manifest is not None
+    assert adapter.manifest.rows == 24
+    assert adapter.manifest.data_sha256 == sha256_of(folder / "data.jsonl")
+    config = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == base.name
+
+
+def test_progress_tells_step_loss_rate_speed_and_time_left(trained: tuple[Path, TrainingReport]) -> None:
+    folder, report = trained
+    progress = [event for event in events_of(folder) if event["kind"] == "progress"]
+    assert [(event["step"], event["total"]) for event in progress] == [
+        (n, STEPS) for n in range(1, STEPS + 1)
+    ]
+    assert [event["fields"]["loss"] for event in progress] == [step.loss for step in report.losses]
+    assert all(
+        set(event["fields"])
+        == {"loss", "learning_rate", "gradient_norm", "tokens_per_second", "epoch", "eta_seconds"}
+        for event in progress
+    )
+    assert progress[-1]["fields"]["eta_seconds"] == 0
+
+
+def test_training_goes_on_from_an_adapter(
+    trained: tuple[Path, TrainingReport], base: Path, tmp_path: Path
+) -> None:
+    folder, first = trained
+    report = train(tmp_path / "next", make_spec(base, continue_from=str(folder / "adapter"), max_steps=3))
+    assert report.continued_from_sha256 == first.adapter_sha256
+    assert report.trainable_parameters == first.trainable_parameters
+    assert report.losses[0].loss < first.losses[0].loss * 0.95
+
+
+def test_the_best_weights_on_validation_are_kept_and_training_stops_early(base: Path, tmp_path: Path) -> None:
+    given = [{**one, "split": "validation" if n < 4 else "train"} for n, one in enumerate(rows())]
+    spec = make_spec(base, learning_rate=0.5, max_steps=30, evaluations=30, patience=2)
+    report = train(tmp_path / "run", spec, given)
+    best = min(report.validation_losses, key=lambda step: step.loss)
+    assert report.kept_step == best.step
+    assert report.steps == best.step + 2 < 30
+    assert (report.rows.train, report.rows.validation) == (20, 4)
+
+
+def test_rows_that_do_not_fit_are_counted_and_named(base: Path, tmp_path: Path) -> None:
+    given = rows(4)
+    given[1]["completion"][0]["content"] = "plain words " * 60
+    given[2]["prompt"][0]["content"] = "plain words " * 60
+    report = train(tmp_path / "run", make_spec(base, rows=4, max_steps=1, max_length=100), given)
+    account = report.rows
+    assert account.given == account.used + account.truncated + account.dropped
+    assert account.truncated_ids == ("row-1",)
+    assert [(row.id, row.reason) for row in account.dropped_rows] == [("row-2", "prompt_too_long")]
+    warned = {event["fields"]["name"] for event in events_of(tmp_path / "run") if event["kind"] == "warning"}
+    assert warned == {"dropped_rows", "truncated_rows", "few_rows"}
+
+
+def test_a_training_that_diverges_is_said_to(base: Path, tmp_path: Path) -> None:
+    spec = make_spec(base, learning_rate=1.0, max_gradient_norm=1e30, lora=LoraParameters(alpha=10**30))
+    with pytest.raises(Refusal, match="use a lower learning_rate"):
+        train(tmp_path / "run", spec)
+    assert not (tmp_path / "run" / "adapter").exists()
