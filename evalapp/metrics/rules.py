@@ -19,6 +19,7 @@ from evalapp.metrics.surface import length_characters, words
 
 MOST_SPANS = 100
 LONGEST_PATTERN = 2000
+MOST_PHRASES = 500
 PATTERN_MEMORY = 8 * 1024 * 1024
 
 
@@ -90,7 +91,7 @@ class Rule:
 
 def _require_text(value: object, field: str, hint: str) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise RuleError(f"the {field} is empty: {hint}", field=field)
+        raise RuleError(f"{field}: {hint}", field=field)
 
 
 def _require_flag(value: object, field: str) -> None:
@@ -110,8 +111,14 @@ class _Phrases(Rule):
         super().__post_init__()
         if not isinstance(self.texts, tuple) or not self.texts:
             raise RuleError("give at least one phrase to look for", field="texts")
+        if len(self.texts) > MOST_PHRASES:
+            raise RuleError(
+                f"{len(self.texts)} phrases are more than {MOST_PHRASES}; split the rule", field="texts"
+            )
         for text in self.texts:
             _require_text(text, "texts", "every phrase needs a letter, digit or sign")
+            if len(text) > LONGEST_PATTERN:
+                raise RuleError(f"a phrase is longer than {LONGEST_PATTERN} characters", field="texts")
         _require_flag(self.ignore_case, "ignore_case")
         _require_flag(self.whole_words, "whole_words")
 

@@ -1,7 +1,8 @@
 """Candidate scores, low scores, distributions and reviewer offsets, with their intervals."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -43,6 +44,36 @@ def candidate_score(
     found = (crossed_interval if interval == "crossed" else _item_interval)(ratings, level=level)
     low, high = _cut(found, bounds)
     return Measure(value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name)
+
+
+def weighted_total(scores: Mapping[Hashable, float | None], weights: Mapping[Hashable, float]) -> Measure:
+    """Weighted mean over the criteria of one output; a criterion without a score (N/A) is left out.
+
+    ``scores`` and ``weights`` are keyed by criterion; a weight of 0 takes no part. ``n`` counts
+    the criteria taken. Undefined when none is left. Raises ValueError for a criterion without a
+    weight and for a negative one.
+    """
+    name = signature("weighted-total")
+    for criterion in scores:
+        if criterion not in weights:
+            raise ValueError(f"the criterion {criterion} has no weight")
+        if weights[criterion] < 0:
+            raise ValueError(f"the criterion {criterion} has a negative weight, {weights[criterion]:g}")
+    taken = {
+        criterion: score
+        for criterion, score in scores.items()
+        if score is not None and weights[criterion] > 0
+    }
+    if not taken:
+        return Measure.undefined("no criterion with a weight has a score", signature=name)
+    weight = sum(weights[criterion] for criterion in taken)
+    missing = sum(1 for criterion, score in scores.items() if score is None and weights[criterion] > 0)
+    return Measure(
+        value=sum(weights[criterion] * score for criterion, score in taken.items()) / weight,
+        n=len(taken),
+        note=f"{missing} of {missing + len(taken)} criteria are N/A" if missing else "",
+        signature=name,
+    )
 
 
 class Spread(NamedTuple):
@@ -166,7 +197,7 @@ def _effective_scores(low_scores: Ratings, share: float, level: float) -> float:
     spread = crossed_spread(low_scores)
     if isinstance(spread, str):
         return float(len(low_scores.items))
-    ratio = student_quantile(level, 1e9) / student_quantile(level, spread.degrees)
+    ratio = NormalDist().inv_cdf(0.5 + level / 2) / student_quantile(level, spread.degrees)
     effective = share * (1 - share) / spread.error**2 * ratio**2
     return min(max(effective, 1.0), float(len(low_scores)))
 

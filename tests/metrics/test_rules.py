@@ -131,6 +131,8 @@ def test_all_rules_of_a_project_by_name() -> None:
         ({"kind": "contains", "name": "x", "texts": []}, "texts", "at least one phrase"),
         ({"kind": "contains", "name": "x", "texts": "abc"}, "texts", "at least one phrase"),
         ({"kind": "contains", "name": "x", "texts": ["a", " "]}, "texts", "every phrase"),
+        ({"kind": "contains", "name": "x", "texts": ["a"] * 501}, "texts", "split the rule"),
+        ({"kind": "contains", "name": "x", "texts": ["a" * 2001]}, "texts", "longer than 2000"),
         ({"kind": "contains", "name": "x", "texts": [7]}, "texts", "every phrase"),
         (
             {"kind": "contains", "name": "x", "texts": ["a"], "ignore_case": "no"},

@@ -1,8 +1,13 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalapp import stats
 from evalapp.stats.components import variance_components
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import (
@@ -11,6 +16,7 @@ from evalapp.stats.scores import (
     distribution,
     reviewer_offsets,
     share_of_low_scores,
+    weighted_total,
 )
 from tests.stats.simulation import MEAN, drawn_ratings
 
@@ -201,3 +207,28 @@ def test_disconnected_designs_are_found_and_said() -> None:
     ratings = Ratings.from_columns(["a", "a", "b", "b"], ["r", "s", "t", "u"], [1, 2, 3, 5])
     assert connected_groups(ratings) == [{"r", "s"}, {"t", "u"}]
     assert "within a group only" in reviewer_offsets(ratings)["r"].note
+
+
+def test_total_is_the_weighted_mean_of_the_criteria_that_have_a_score() -> None:
+    weights = {"accuracy": 3, "tone": 1, "style": 0}
+    total = weighted_total({"accuracy": 4, "tone": 2, "style": 1}, weights)
+    assert (total.value, total.n, total.note) == (3.5, 2, "")
+    partial = weighted_total({"accuracy": 4, "tone": None}, weights)
+    assert (partial.value, partial.n, partial.note) == (4, 1, "1 of 2 criteria are N/A")
+    assert weighted_total({"style": 4}, weights).reason == "no criterion with a weight has a score"
+    with pytest.raises(ValueError, match="clarity has no weight"):
+        weighted_total({"clarity": 3}, weights)
+    with pytest.raises(ValueError, match="negative weight"):
+        weighted_total({"tone": 3}, {"tone": -1})
+
+
+def test_a_process_that_imports_the_statistics_does_not_load_scipy() -> None:
+    """scipy costs a web process memory and seconds that only a worker should pay."""
+    names = [path.stem for path in Path(stats.__file__).parent.glob("*.py") if path.stem != "__init__"]
+    program = "".join(f"import evalapp.stats.{name}\n" for name in names)
+    program += "import evalapp.metrics.batch, evalapp.metrics.rules, sys\n"
+    program += (
+        "print([name for name in ('scipy', 'sklearn', 'pandas', 'nltk', 'django') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
