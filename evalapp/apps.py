@@ -7,3 +7,4 @@ class EvalappConfig(AppConfig):
 
     def ready(self) -> None:
         from evalapp.core import checks  # noqa: F401 - registers the system checks
+        from evalapp.scoring import receivers  # noqa: F401 - connects the receivers

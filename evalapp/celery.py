@@ -21,5 +21,6 @@ app = Celery("evalapp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(PACKAGES_WITH_TASKS)
 app.conf.beat_schedule = {
+    "advance-demonstration": {"task": "evalapp.demo.tasks.advance", "schedule": 2.0},
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
 }

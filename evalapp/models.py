@@ -13,6 +13,7 @@ from evalapp.campaigns.models import (
 )
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
 from evalapp.decisions.models import Decision
+from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.registry.models import Model, ModelVersion
@@ -23,7 +24,7 @@ from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 
 __all__ = [
     "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
-    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Draft", "Example", "Export",
+    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration", "Draft", "Example", "Export",
     "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",

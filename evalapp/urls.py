@@ -16,4 +16,6 @@ urlpatterns = [
     path("", include("evalapp.analysis.urls")),
     path("", include("evalapp.exports.urls")),
     path("", include("evalapp.decisions.urls")),
+    path("", include("evalapp.scoring.urls")),
+    path("", include("evalapp.demo.urls")),
 ]

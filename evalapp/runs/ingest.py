@@ -14,6 +14,7 @@ from evalapp.registry.services import register_adapter
 from evalapp.runs.directory import folder_for, row_key
 from evalapp.runs.events import GarbageError
 from evalapp.runs.models import Output, Run
+from evalapp.runs.signals import outputs_stored
 from inference.spec import GenerationReport
 from inference.spec import Output as WrittenOutput
 from run_directory.protocol import ADAPTER_FOLDER, OUTPUTS_FILE, Device
@@ -47,6 +48,7 @@ def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[s
         run.device = _device(report.device)
         run.engine_reason = report.engine.reason
         run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
+        transaction.on_commit(lambda: outputs_stored.send(sender=Run, run=run))
         work.fence()
     return {"outputs": stored}
 

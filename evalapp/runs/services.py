@@ -19,6 +19,7 @@ from evalapp.runs.contamination_guard import refuse_contamination
 from evalapp.runs.directory import TRAINING_SPLITS, candidate_specs
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
+from evalapp.runs.signals import outputs_stored
 from inference.spec import GenerationSpec
 from run_directory.records import RecordError
 from training.spec import TrainingSpec
@@ -187,6 +188,7 @@ def import_outputs(
         for answer in answers
     )
     Output.objects.bulk_create(outputs, batch_size=_BATCH)
+    transaction.on_commit(lambda: outputs_stored.send(sender=Run, run=run))
     return run
 
 

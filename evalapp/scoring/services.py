@@ -6,7 +6,7 @@ from django.db.models import Max
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
-from evalapp.jobs.models import Job
+from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.runs.models import Run
 from evalapp.scoring.models import RuleCheck
@@ -25,6 +25,13 @@ def start_scoring(*, run: Run, by: User | None) -> Job:
     return create_job(
         project=run.project, task=SCORE_TASK, title=f"Score {run.name}", by=by, params={"run": run.pk}
     )
+
+
+def scoring_of(run: Run) -> Job | None:
+    """The newest scoring of the run that has succeeded or is still going, if there is one."""
+    unsuccessful = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
+    jobs = run.project.jobs.filter(task=SCORE_TASK, params__run=run.pk).exclude(state__in=unsuccessful)
+    return jobs.order_by("-id").first()
 
 
 @transaction.atomic

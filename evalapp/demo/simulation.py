@@ -1,0 +1,119 @@
+"""Simulated people at work: reviews through the same services that the pages use, all marked."""
+
+import uuid
+from typing import Any
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
+from evalapp.core.errors import InvalidError
+from evalapp.demo import recipes
+from evalapp.demo.generator import DemoExample, generate_examples
+from evalapp.demo.simulated_reviewers import (
+    REVIEWERS,
+    SimulatedReview,
+    SimulatedReviewer,
+    accepts_correction,
+    review,
+)
+from evalapp.demo.stage_set import email_of, simulated_users
+from evalapp.exports.models import Export, RowDecision
+from evalapp.exports.queries import decidable_rows
+from evalapp.exports.services import decide_row
+from evalapp.jobs.work import Work
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.services import submit_review
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+NAMESPACE = uuid.UUID("5d9f2f4e-0c5b-4b53-9a8a-2f1a3d6f7c10")
+SECONDS_A_WORD = 0.25
+"""How long a simulated reviewer reads; only so that the time columns are not empty."""
+
+
+def examples_by_key() -> dict[str, DemoExample]:
+    return {example.key: example for example in generate_examples()}
+
+
+def simulate_reviews(work: Work) -> dict[str, Any]:
+    """Let every simulated reviewer review all they are offered in the job's campaign."""
+    campaign = Campaign.objects.select_related("project", "rubric_version").get(
+        pk=work.job.params["campaign"]
+    )
+    _require_demonstration(campaign)
+    criteria = list(campaign.rubric_version.criteria.prefetch_related("reason_tags"))
+    examples = examples_by_key()
+    total = campaign.reviews_total
+    done = campaign.reviews.count()
+    work.progress(done, total, "Simulated reviewers at work")
+    users = simulated_users()
+    for reviewer in REVIEWERS:
+        seat = CampaignReviewer.objects.select_related("campaign", "user").get(
+            campaign=campaign, user=users[reviewer.key]
+        )
+        while isinstance(assignment := next_assignment(seat=seat), Assignment):
+            _review_one(assignment, reviewer, seat.user, criteria, examples)
+            done += 1
+            work.progress(done, total)
+            seat.refresh_from_db()
+    return {"reviews": done}
+
+
+def _require_demonstration(campaign: Campaign) -> None:
+    if not campaign.project.is_demonstration:
+        raise InvalidError("Simulated reviewers work in a demonstration project only.")
+
+
+def _review_one(
+    assignment: Assignment,
+    reviewer: SimulatedReviewer,
+    user: User,
+    criteria: list[Criterion],
+    examples: dict[str, DemoExample],
+) -> None:
+    entry = ItemOutput.objects.select_related("output__example").get(pk=assignment.item_output_id)
+    example = examples[entry.output.example.metadata["key"]]
+    text = entry.output.text
+    said = review(reviewer, text, facts=example.facts, reference=example.formal, seed=recipes.REVIEW_SEED)
+    submit_review(
+        reviewer=user,
+        place=Place.objects.get(pk=assignment.place.id),
+        slot=assignment.slot,
+        client_id=uuid.uuid5(NAMESPACE, f"{assignment.place.key}:{assignment.slot}:{user.pk}"),
+        answers=_answers(said, criteria),
+        seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
+        is_simulated=True,
+    )
+
+
+def _answers(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:
+    scores: dict[str, int] = {}
+    tags: dict[str, list[str]] = {}
+    for criterion in criteria:
+        if criterion.kind == CriterionKind.YES_NO:
+            scores[criterion.key] = int(said.material_error)
+            continue
+        scores[criterion.key] = said.scores[criterion.key]
+        labels = said.tags.get(criterion.key, ())
+        tags[criterion.key] = [tag.key for tag in criterion.reason_tags.all() if tag.label in labels]
+    return ReviewAnswers(scores=scores, tags=tags, comment=said.comment, correction=said.correction or "")
+
+
+def decide_corrections(work: Work) -> dict[str, Any]:
+    """The demonstration's lead accepts corrections in house style without an invented figure, and
+    rejects the others; somebody other than their author, as always.
+    """
+    export = Export.objects.select_related("campaign__project").get(pk=work.job.params["export"])
+    _require_demonstration(export.campaign)
+    lead = User.objects.get(email=email_of("manager"))
+    examples = examples_by_key()
+    rows = list(
+        decidable_rows(export, lead).select_related("example", "review", "export__project").order_by("pk")
+    )
+    accepted = 0
+    for position, row in enumerate(rows, start=1):
+        facts = examples[row.example.metadata["key"]].facts
+        takes = accepts_correction(row.chosen_text, facts=facts)
+        decide_row(row=row, decision=RowDecision.ACCEPTED if takes else RowDecision.REJECTED, by=lead)
+        accepted += takes
+        work.progress(position, len(rows), "Reading the corrections")
+    return {"accepted": accepted, "rejected": len(rows) - accepted}

@@ -1,0 +1,313 @@
+"""The demonstration's story, step by step: every step starts real work and waits for its job.
+
+A tick looks at each unfinished track and moves it on when the job of its current step has succeeded.
+A killed worker or a restart changes nothing: the position and the job are rows.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.services import close_campaign, create_campaign, open_campaign
+from evalapp.datasets.models import DatasetVersion, Split
+from evalapp.demo import recipes
+from evalapp.demo.models import Demonstration, Track
+from evalapp.demo.recording import restore_first_run, restore_second_run
+from evalapp.demo.stage_set import email_of, first_data, rubric_version, simulated_users
+from evalapp.exports.models import Export
+from evalapp.exports.services import open_tray, start_export
+from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.services import create_job
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.services import register_base, register_prompt
+from evalapp.runs.models import Run
+from evalapp.runs.services import start_generation, start_training
+from evalapp.scoring.services import scoring_of, start_scoring
+
+REVIEW_TASK = "evalapp.demo.tasks.simulate_reviews"
+ACCEPT_TASK = "evalapp.demo.tasks.decide_corrections"
+
+
+class Step(NamedTuple):
+    """``start`` begins the step and returns the job to wait for, or None when it is done at once."""
+
+    title: str
+    start: Callable[[Demonstration], Job | None]
+
+
+def person(name: str) -> User:
+    return User.objects.get(email=email_of(name))
+
+
+def _remember(demonstration: Demonstration, **made: int) -> None:
+    demonstration.objects_made = {**demonstration.objects_made, **made}
+
+
+def _model(demonstration: Demonstration, name: str) -> ModelVersion:
+    return ModelVersion.objects.get(pk=demonstration.objects_made[name])
+
+
+def _run(demonstration: Demonstration, name: str) -> Run:
+    return Run.objects.select_related("job", "produced").get(pk=demonstration.objects_made[name])
+
+
+def label(demonstration: Demonstration, name: str) -> str:
+    """What a thing is called: recorded ones carry the word in their name as well as the chip."""
+    return f"{name} (recorded)" if demonstration.track == Track.RECORDED else name
+
+
+def register_models(demonstration: Demonstration) -> None:
+    project, engineer = demonstration.project, person("engineer")
+    base = ModelVersion.objects.filter(project=project, kind=ModelKind.BASE, is_recorded=False).first()
+    if base is None:
+        base = register_base(
+            project=project,
+            name=recipes.BASE_NAME,
+            folder=recipes.base_folder(),
+            label="Base",
+            by=engineer,
+        )
+    prompt = ModelVersion.objects.filter(project=project, kind=ModelKind.PROMPT, is_recorded=False).first()
+    if prompt is None:
+        prompt = register_prompt(
+            project=project,
+            base=base,
+            label="Prompt",
+            system_prompt=recipes.PROMPT_SYSTEM,
+            prompt_template=recipes.PROMPT_TEMPLATE,
+            by=engineer,
+        )
+    _remember(demonstration, base=base.pk, prompt=prompt.pk)
+
+
+def train_first(demonstration: Demonstration) -> Job | None:
+    if demonstration.track == Track.RECORDED:
+        _remember(demonstration, **restore_first_run(demonstration.project, by=person("engineer")))
+        return None
+    register_models(demonstration)
+    run = start_training(
+        project=demonstration.project,
+        dataset_version=first_data(demonstration.project),
+        base=_model(demonstration, "base"),
+        name="v1",
+        hyperparameters=recipes.FIRST_TRAINING,
+        by=person("engineer"),
+    )
+    _remember(demonstration, first_training=run.pk)
+    return run.job
+
+
+def generate_first(demonstration: Demonstration) -> Job | None:
+    if demonstration.track == Track.RECORDED:
+        return None
+    v1 = _run(demonstration, "first_training").produced
+    assert v1 is not None  # noqa: S101 - the training has succeeded
+    run = start_generation(
+        project=demonstration.project,
+        dataset_version=first_data(demonstration.project),
+        splits=[Split.FEEDBACK, Split.TEST],
+        candidates=[_model(demonstration, "base"), _model(demonstration, "prompt"), v1],
+        sampling=recipes.SAMPLING,
+        name="base, prompt, v1",
+        by=person("engineer"),
+    )
+    _remember(demonstration, v1=v1.pk, first_generation=run.pk)
+    return run.job
+
+
+def open_feedback_review(demonstration: Demonstration) -> Job | None:
+    return _open_review(
+        demonstration, "feedback_campaign", "Cycle 1", Split.FEEDBACK, ["base", "prompt", "v1"]
+    )
+
+
+def _open_review(
+    demonstration: Demonstration, name: str, title: str, split: Split, candidates: list[str]
+) -> Job | None:
+    project = demonstration.project
+    campaign = create_campaign(
+        project=project,
+        name=label(demonstration, title),
+        rubric_version=rubric_version(project),
+        dataset_version=first_data(project),
+        split=split,
+        candidates=[_model(demonstration, candidate) for candidate in candidates],
+        overlap=len(simulated_users()),
+        reviewers=list(simulated_users().values()),
+        by=person("manager"),
+        seed=recipes.REVIEW_SEED,
+        is_recorded=demonstration.track == Track.RECORDED,
+    )
+    open_campaign(campaign=campaign, by=person("manager"))
+    _remember(demonstration, **{name: campaign.pk})
+    return create_job(
+        project=project,
+        task=REVIEW_TASK,
+        title=f"Simulated reviews of {campaign.name}",
+        by=person("manager"),
+        params={"campaign": campaign.pk},
+    )
+
+
+def collect_feedback(demonstration: Demonstration) -> Job | None:
+    campaign = Campaign.objects.get(pk=demonstration.objects_made["feedback_campaign"])
+    close_campaign(campaign=campaign, by=person("manager"))
+    export = open_tray(
+        campaign=campaign, by=person("engineer"), name=label(demonstration, "Corrections of cycle 1")
+    )
+    if demonstration.track == Track.RECORDED:
+        Export.objects.filter(pk=export.pk).update(is_recorded=True)
+    _remember(demonstration, export=export.pk)
+    return create_job(
+        project=demonstration.project,
+        task=ACCEPT_TASK,
+        title=f"Simulated decisions on {export.name}",
+        by=person("manager"),
+        params={"export": export.pk},
+    )
+
+
+def write_feedback(demonstration: Demonstration) -> Job | None:
+    export = Export.objects.get(pk=demonstration.objects_made["export"])
+    return start_export(
+        export=export, by=person("engineer"), note="Accepted corrections of the feedback split"
+    )
+
+
+def train_second(demonstration: Demonstration) -> Job | None:
+    export = Export.objects.get(pk=demonstration.objects_made["export"])
+    assert export.dataset_version is not None  # noqa: S101 - the export has succeeded
+    if demonstration.track == Track.RECORDED:
+        DatasetVersion.objects.filter(pk=export.dataset_version_id).update(is_recorded=True)
+        made = restore_second_run(
+            demonstration.project, export.dataset_version, demonstration.objects_made, by=person("engineer")
+        )
+        _remember(demonstration, **made)
+        return None
+    run = start_training(
+        project=demonstration.project,
+        dataset_version=export.dataset_version,
+        base=_model(demonstration, "base"),
+        continued_from=_model(demonstration, "v1"),
+        name="v2",
+        hyperparameters=recipes.SECOND_TRAINING,
+        by=person("engineer"),
+    )
+    _remember(demonstration, second_training=run.pk)
+    return run.job
+
+
+def generate_second(demonstration: Demonstration) -> Job | None:
+    if demonstration.track == Track.RECORDED:
+        return None
+    v2 = _run(demonstration, "second_training").produced
+    assert v2 is not None  # noqa: S101 - the training has succeeded
+    run = start_generation(
+        project=demonstration.project,
+        # The test examples of the first version: the same rows that the other candidates answered.
+        dataset_version=first_data(demonstration.project),
+        splits=[Split.TEST],
+        candidates=[v2],
+        sampling=recipes.SAMPLING,
+        name="v2",
+        by=person("engineer"),
+    )
+    _remember(demonstration, v2=v2.pk, second_generation=run.pk)
+    return run.job
+
+
+def open_test_review(demonstration: Demonstration) -> Job | None:
+    return _open_review(demonstration, "test_campaign", "Cycle 2", Split.TEST, ["base", "prompt", "v1", "v2"])
+
+
+def close_story(demonstration: Demonstration) -> Job | None:
+    campaign = Campaign.objects.get(pk=demonstration.objects_made["test_campaign"])
+    close_campaign(campaign=campaign, by=person("manager"))
+    if demonstration.track == Track.RECORDED:
+        _invite(demonstration)
+    return None
+
+
+def _invite(demonstration: Demonstration) -> None:
+    """An open campaign for whoever looks: their rows stand beside the simulated ones of nobody."""
+    project = demonstration.project
+    people = [person(name) for name in ("owner", "manager", "engineer", "reviewer")]
+    campaign = create_campaign(
+        project=project,
+        name="Rate 5 yourself",
+        rubric_version=rubric_version(project),
+        dataset_version=first_data(project),
+        split=Split.TEST,
+        candidates=[_model(demonstration, candidate) for candidate in ("prompt", "v1", "v2")],
+        overlap=len(people),
+        reviewers=people,
+        instructions="Rate as many as you like; every review lands in the comparison at once.",
+        by=person("manager"),
+        seed=recipes.REVIEW_SEED,
+        invites_visitors=True,
+        is_recorded=True,
+    )
+    open_campaign(campaign=campaign, by=person("manager"))
+    _remember(demonstration, visitors_campaign=campaign.pk)
+
+
+def score(run_name: str) -> Callable[[Demonstration], Job | None]:
+    def start(demonstration: Demonstration) -> Job | None:
+        run = _run(demonstration, run_name)
+        # Scoring of new outputs starts by itself; restored ones ask for it.
+        return scoring_of(run) or start_scoring(run=run, by=person("engineer"))
+
+    return start
+
+
+STEPS: tuple[Step, ...] = (
+    Step("Train v1 on the formal texts", train_first),
+    Step("Answers by base, prompt and v1", generate_first),
+    Step("Score them", score("first_generation")),
+    Step("Blind reviews of the feedback split", open_feedback_review),
+    Step("Collect the corrections", collect_feedback),
+    Step("Write the next dataset version", write_feedback),
+    Step("Train v2 on the corrections, continued from v1", train_second),
+    Step("Answers by v2", generate_second),
+    Step("Score them", score("second_generation")),
+    Step("Blind reviews of the test split", open_test_review),
+    Step("Close the second cycle", close_story),
+)
+
+
+def advance(demonstration_id: int) -> None:
+    """Move a track on as far as it goes without waiting. Safe to call at any time, from anywhere."""
+    while _advance_once(demonstration_id):
+        pass
+
+
+@transaction.atomic
+def _advance_once(demonstration_id: int) -> bool:
+    demonstration = (
+        Demonstration.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("project", "job")
+        .filter(pk=demonstration_id, finished_at=None)
+        .first()
+    )
+    if demonstration is None:
+        return False
+    if demonstration.job is not None:
+        if demonstration.job.state != JobState.SUCCEEDED:
+            # Failed or under way: its page says so, and trying it again there lets the story go on.
+            return False
+        demonstration.job = None
+        demonstration.position += 1
+    if demonstration.position >= len(STEPS):
+        demonstration.finished_at = timezone.now()
+    elif demonstration.track == Track.LIVE and demonstration.position == 0 and not recipes.base_is_there():
+        return False
+    else:
+        demonstration.job = STEPS[demonstration.position].start(demonstration)
+        if demonstration.job is None:
+            demonstration.position += 1
+    demonstration.save(update_fields=["job", "position", "objects_made", "finished_at"])
+    return demonstration.job is None and demonstration.finished_at is None

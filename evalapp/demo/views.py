@@ -1,0 +1,52 @@
+from typing import NamedTuple
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import MissingError
+from evalapp.demo.models import Demonstration, Track
+from evalapp.demo.story import STEPS
+from evalapp.runs.model_programs import why_not_runnable
+
+
+class ShownStep(NamedTuple):
+    title: str
+    state: str
+
+
+class ShownTrack(NamedTuple):
+    demonstration: Demonstration
+    steps: list[ShownStep]
+
+
+@require_GET
+@project_view(Permission.VIEW_HOME)
+def demonstration(request: MemberRequest) -> HttpResponse:
+    """How far the demonstration is, step by step, with the job it waits for."""
+    if not request.project.is_demonstration:
+        raise MissingError("This project is no demonstration.")
+    tracks = request.project.demonstrations.select_related("job__created_by", "job__project").order_by(
+        "track"
+    )
+    shown = [ShownTrack(each, list(_steps(each))) for each in tracks]
+    return render(
+        request,
+        "demo/progress.html",
+        {
+            "station": "home",
+            "tracks": shown,
+            "why_not_live": "" if any(each.track == Track.LIVE for each in tracks) else why_not_runnable(),
+        },
+    )
+
+
+def _steps(each: Demonstration) -> list[ShownStep]:
+    def state(position: int) -> str:
+        if position < each.position or each.finished_at:
+            return "done"
+        return "now" if position == each.position else "later"
+
+    return [ShownStep(step.title, state(position)) for position, step in enumerate(STEPS)]

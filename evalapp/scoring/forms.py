@@ -1,0 +1,91 @@
+"""A form for each kind of rule check; ``params`` is what the rule is stored as."""
+
+from typing import Any, ClassVar
+
+from django import forms
+
+from evalapp.scoring.models import RuleCheck
+
+
+class RuleForm(forms.Form):
+    """What all kinds share. A subclass adds its own fields."""
+
+    title: ClassVar[str] = ""
+    explanation: ClassVar[str] = ""
+    name = forms.CharField(
+        max_length=80, help_text="Heads a column of the comparison, such as “plain words”."
+    )
+
+    def params(self) -> dict[str, Any]:
+        return {key: value for key, value in self.cleaned_data.items() if key != "name" and value is not None}
+
+    @classmethod
+    def initial_of(cls, rule_check: RuleCheck) -> dict[str, Any]:
+        return {"name": rule_check.name, **rule_check.params}
+
+
+class PhrasesForm(RuleForm):
+    texts = forms.CharField(
+        label="Phrases", widget=forms.Textarea(attrs={"rows": 6}), help_text="One a line."
+    )
+    ignore_case = forms.BooleanField(required=False, initial=True, label="Capitals make no difference")
+    whole_words = forms.BooleanField(required=False, initial=True, label="Whole words only")
+
+    def clean_texts(self) -> list[str]:
+        return [line.strip() for line in self.cleaned_data["texts"].splitlines() if line.strip()]
+
+    @classmethod
+    def initial_of(cls, rule_check: RuleCheck) -> dict[str, Any]:
+        initial = super().initial_of(rule_check)
+        return {**initial, "texts": "\n".join(initial.get("texts", []))}
+
+
+class ContainsForm(PhrasesForm):
+    title = "Contains"
+    explanation = "Kept when the output holds at least one of the phrases."
+
+
+class MustNotContainForm(PhrasesForm):
+    title = "Must not contain"
+    explanation = "Kept when the output holds none of the phrases."
+
+
+class PatternForm(RuleForm):
+    title = "Pattern"
+    explanation = "Kept when a regular expression (RE2's syntax) matches, or when it does not."
+    pattern = forms.CharField(strip=False, help_text=r"For instance: next step(:| is to) \w+")
+    must_match = forms.BooleanField(required=False, initial=True, label="It must match")
+    ignore_case = forms.BooleanField(required=False, initial=True, label="Capitals make no difference")
+
+
+class LengthForm(RuleForm):
+    title = "Length"
+    explanation = "Kept when the output's length lies in the range, ends included."
+    minimum = forms.IntegerField(required=False, min_value=0)
+    maximum = forms.IntegerField(required=False, min_value=0)
+    unit = forms.ChoiceField(choices=[("words", "Words"), ("characters", "Characters")])
+
+
+class MentionsFieldForm(RuleForm):
+    title = "Must mention a field"
+    explanation = (
+        "Kept when the output names the value of a field of its example. Not judged without the field."
+    )
+    field = forms.CharField(help_text="A field of the examples' metadata, such as goal.")
+
+
+class NoInventedFiguresForm(RuleForm):
+    title = "No invented figures"
+    explanation = (
+        "Kept when every number and date of the output occurs in the prompt, the context or the fields."
+    )
+
+
+FORMS: dict[str, type[RuleForm]] = {
+    "contains": ContainsForm,
+    "must_not_contain": MustNotContainForm,
+    "pattern": PatternForm,
+    "length": LengthForm,
+    "mentions_field": MentionsFieldForm,
+    "no_invented_figures": NoInventedFiguresForm,
+}

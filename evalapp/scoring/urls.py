@@ -1,0 +1,11 @@
+from django.urls import path
+
+from evalapp.scoring import views
+
+urlpatterns = [
+    path("projects/<slug:slug>/rules/", views.rule_list, name="rule_list"),
+    path("projects/<slug:slug>/rules/new/<str:kind>/", views.rule_new, name="rule_new"),
+    path("projects/<slug:slug>/rules/<int:rule_id>/", views.rule_edit, name="rule_edit"),
+    path("projects/<slug:slug>/rules/<int:rule_id>/use/", views.rule_use, name="rule_use"),
+    path("projects/<slug:slug>/runs/<int:run_id>/score/", views.run_score, name="run_score"),
+]
