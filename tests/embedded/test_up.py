@@ -1,0 +1,197 @@
+"""The whole product under its supervisor, in a home and on a port of its own."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from evalapp.embedded import programs
+from evalapp.embedded.addresses import health
+from evalapp.embedded.processes import is_alive
+from evalapp.embedded.services import database_answers
+from tests.embedded.conftest import Installation, eventually, temporary_installation
+
+READY_SECONDS = 90
+
+
+class Running:
+    """An installation that `manage.py up` serves."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.home = installation.environment
+        self.process = installation.popen("up")
+        eventually(self.is_up, READY_SECONDS, "the web answers")
+
+    def is_up(self) -> bool:
+        assert self.process.poll() is None, self.output()
+        answer = health(self.home)
+        return answer is not None and answer[0] == 200 and bool(self.services().get(programs.BEAT))
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        try:
+            entries = json.loads((self.home.home / "supervisor.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return {entry["name"]: entry for entry in entries}
+
+    def pid(self, name: str) -> int:
+        return int(self.services()[name]["pid"])
+
+    def stop(self) -> tuple[int, str]:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        output, _ = self.process.communicate(timeout=60)
+        return self.process.returncode, output
+
+    def output(self) -> str:
+        return self.process.communicate(timeout=10)[0]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with temporary_installation() as installation:
+        started = Running(installation)
+        yield started
+        started.stop()
+
+
+def test_the_web_answers_and_everything_runs(running: Running):
+    assert health(running.home) == (200, '{"healthy": true, "database": true, "cache": true}')
+    assert list(running.services()) == [
+        "postgres",
+        "valkey",
+        "web",
+        "worker-default",
+        "worker-models",
+        "beat",
+    ]
+
+
+def test_a_second_start_says_that_it_runs_already(running: Running):
+    code, output = running.installation.run("up")
+    assert code == 0
+    assert output == (
+        f"evalapp runs already (process {running.process.pid})."
+        f" Open {running.home.bind.url} or stop it first.\n"
+    )
+
+
+def test_status_tells_processes_memory_and_queues(running: Running):
+    code, output = running.installation.run("status", "--json")
+    status = json.loads(output)
+    assert code == 0
+    assert status["supervisor"] == running.process.pid
+    assert set(status["queues"]) == {"default", "models"}
+    assert all(service["memory"] > 10**6 for service in status["services"])
+
+
+@pytest.mark.parametrize("name", ["web", "worker-models", "valkey", "postgres"])
+def test_what_is_killed_starts_again(running: Running, name: str):
+    killed = running.pid(name)
+    os.kill(killed, signal.SIGKILL)
+    eventually(
+        lambda: (entry := running.services()[name])["pid"] not in {None, killed} and entry["restarts"] > 0,
+        30,
+        f"{name} starts again",
+    )
+    eventually(running.is_up, 30, "the web answers again")
+
+
+def test_commands_use_the_servers_that_run(running: Running):
+    postgres = running.pid("postgres")
+    code, output = running.installation.run("migrate", "--check")
+    assert (code, output) == (0, "")
+    assert running.pid("postgres") == postgres
+
+
+def test_a_backup_is_made_while_it_runs_and_brings_everything_back(running: Running, tmp_path: Path):
+    with psycopg.connect(running.home.database_url) as connection:
+        connection.execute("CREATE TABLE kept_by_backup AS SELECT 'précis' AS word")
+    artifact = running.home.artifact_folder / "adapter" / "weights.bin"
+    artifact.parent.mkdir(parents=True)
+    artifact.write_bytes(os.urandom(3000))
+    file = tmp_path / "backup.tar"
+    code, output = running.installation.run("backup", str(file))
+    assert code == 0, output
+    assert file.stat().st_mode & 0o077 == 0
+
+    code, output = running.installation.run("restore", str(file))
+    assert code == 1
+    assert f"`manage.py up` (process {running.process.pid}) uses the database: stop it first." in output
+
+    with temporary_installation() as other:
+        code, output = other.run("restore", str(file))
+        assert code == 0, output
+        copied = other.environment.artifact_folder / "adapter" / "weights.bin"
+        assert copied.read_bytes() == artifact.read_bytes()
+        assert other.environment.secret_key() == running.home.secret_key()
+        code, output = other.run(
+            "shell", "--no-imports", "-c",
+            "from django.db import connection as c; u = c.cursor();"
+            " u.execute('SELECT word FROM kept_by_backup'); print(u.fetchone())",
+        )  # fmt: skip
+        assert (code, output) == (0, "('précis',)\n")
+        code, output = other.run("restore", str(file))
+        assert code == 1
+        assert "holds an installation already" in output
+
+
+def test_a_stop_signal_ends_everything_in_order_and_cleanly(installation: Installation):
+    running = Running(installation)
+    pids = [running.pid(name) for name in running.services()]
+    code, output = running.stop()
+    assert code == 0
+    assert output.splitlines()[-1] == "Stopping …"
+    assert not any(is_alive(pid) for pid in pids)
+    assert "database system is shut down" in (running.home.log_folder / "postgres.log").read_text()
+    code, output = installation.run("status")
+    assert code == 1
+    assert output.startswith("evalapp is down")
+
+
+def test_when_the_supervisor_is_killed_nothing_is_left_and_a_start_works(installation: Installation):
+    running = Running(installation)
+    pids = [running.pid(name) for name in running.services()]
+    running.process.kill()
+    running.process.communicate(timeout=10)
+    eventually(lambda: not any(is_alive(pid) for pid in pids), 40, "every child ends")
+    again = Running(installation)
+    code, _ = again.stop()
+    assert code == 0
+
+
+def test_a_port_in_use_is_said_before_anything_starts(installation: Installation):
+    home = installation.environment
+    with socket.socket() as other:
+        other.bind((home.bind.host, home.bind.port))
+        other.listen()
+        code, output = installation.run("up")
+    assert code == 1
+    assert (
+        f"{home.bind} cannot be used (Address already in use): stop the program that listens there" in output
+    )
+    assert not home.postgres_folder.exists()
+    assert not database_answers(home)
+
+
+def test_a_database_of_yours_that_is_away_is_said(installation: Installation):
+    installation.variables["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
+    code, output = installation.run("up")
+    assert code == 1
+    assert "The database in DATABASE_URL does not answer" in output
+
+
+def test_a_bad_variable_is_one_sentence(installation: Installation):
+    installation.variables["EVALAPP_BIND"] = "nonsense"
+    code, output = installation.run("status")
+    assert (code, output) == (
+        1,
+        "EVALAPP_BIND='nonsense': write host:port, for instance 127.0.0.1:8000\n",
+    )

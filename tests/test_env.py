@@ -1,0 +1,102 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from evalapp.env import (
+    REPOSITORY,
+    Bind,
+    EnvironmentProblem,
+    database_settings,
+    read_environment,
+    socket_folder_for,
+)
+
+
+def test_without_variables_everything_lives_in_one_folder():
+    environment = read_environment({})
+    assert environment.home == REPOSITORY / "var"
+    assert environment.bind == Bind("127.0.0.1", 8000)
+    assert environment.embedded_postgres
+    assert environment.embedded_valkey
+    assert environment.allowed_hosts == ("localhost", "127.0.0.1", "[::1]")
+    assert not environment.debug
+
+
+def test_addresses_of_the_embedded_servers_hold_no_password():
+    environment = read_environment({"EVALAPP_HOME": "/srv/evalapp"})
+    assert environment.database_url == (
+        "postgresql://evalapp@/evalapp?host=%2Fsrv%2Fevalapp%2Frun&passfile=%2Fsrv%2Fevalapp%2Fpostgres%2Fpgpass"
+    )
+    assert environment.redis_url == "unix:///srv/evalapp/run/valkey.sock?db=0"
+    assert environment.celery_broker_url == "redis+socket:///srv/evalapp/run/valkey.sock?virtual_host=0"
+
+
+def test_addresses_of_yours_are_used_as_they_are():
+    environment = read_environment(
+        {
+            "DATABASE_URL": "postgresql://me:pass@db:5433/mine?sslmode=require",
+            "REDIS_URL": "redis://cache:6379/1",
+        }
+    )
+    assert not environment.embedded_postgres
+    assert not environment.embedded_valkey
+    assert environment.celery_broker_url == "redis://cache:6379/1"
+    settings = environment.django_database()
+    assert (settings["NAME"], settings["USER"], settings["PASSWORD"]) == ("mine", "me", "pass")
+    assert (settings["HOST"], settings["PORT"]) == ("db", "5433")
+    assert settings["OPTIONS"]["sslmode"] == "require"
+
+
+def test_escaped_characters_of_a_password_are_read_back():
+    assert database_settings("postgresql://u:p%40ss%2Fword@h/d")["PASSWORD"] == "p@ss/word"
+
+
+def test_a_home_with_a_long_path_gets_a_short_socket_folder_that_is_always_the_same():
+    home = Path("/srv") / ("long" * 30)
+    folder = socket_folder_for(home)
+    assert folder == socket_folder_for(home)
+    assert folder != socket_folder_for(home / "other")
+    assert len(str(folder / ".s.PGSQL.5432")) < 100
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("DATABASE_URL", "mysql://u:secret@h/d", "DATABASE_URL: write postgresql://"),
+        ("DATABASE_URL", "postgresql://u:secret@h", "DATABASE_URL: the address names no database"),
+        ("DATABASE_URL", "postgresql://u:secret@h:99999/d", "DATABASE_URL: the port"),
+        ("REDIS_URL", "amqp://u:secret@h", "REDIS_URL: write redis://"),
+        ("EVALAPP_BIND", "8000", "EVALAPP_BIND='8000': write host:port"),
+        ("EVALAPP_BIND", "127.0.0.1:0", "EVALAPP_BIND='127.0.0.1:0': write host:port"),
+        ("EVALAPP_BIND", "0.0.0.0:8000", "EVALAPP_ALLOWED_HOSTS must name"),
+        ("EVALAPP_DEBUG", "maybe", "EVALAPP_DEBUG='maybe': write 1 or 0"),
+        ("EVALAPP_TRUSTED_PROXY", "proxy", "EVALAPP_TRUSTED_PROXY='proxy'"),
+        ("EVALAPP_MODEL_PYTHON", "/no/such/python", "EVALAPP_MODEL_PYTHON='/no/such/python'"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_and_without_its_password(name: str, value: str, message: str):
+    with pytest.raises(EnvironmentProblem) as refused:
+        read_environment({name: value})
+    assert message in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_secret_key_is_made_once_and_for_its_owner_alone(tmp_path: Path):
+    environment = read_environment({"EVALAPP_HOME": str(tmp_path / "new")})
+    key = environment.secret_key()
+    assert len(key) >= 64
+    assert environment.secret_key() == key
+    assert stat.S_IMODE(environment.secret_key_file.stat().st_mode) == 0o600
+    assert [path.name for path in environment.home.iterdir()] == ["secret-key"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "message"), [("short", 0o600, "shorter"), ("k" * 64, 0o644, "chmod 600")]
+)
+def test_a_weak_or_open_secret_key_is_refused(tmp_path: Path, text: str, mode: int, message: str):
+    file = tmp_path / "key"
+    file.write_text(text)
+    file.chmod(mode)
+    with pytest.raises(EnvironmentProblem, match=message):
+        read_environment({"EVALAPP_SECRET_KEY_FILE": str(file)}).secret_key()
