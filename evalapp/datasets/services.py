@@ -1,7 +1,11 @@
 """Writes of datasets: keyword-only, atomic, audited."""
 
+import os
+import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
@@ -9,11 +13,35 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.copying import copy_examples
-from evalapp.datasets.models import Dataset, DatasetVersion, VersionState
+from evalapp.datasets.csv_files import read_header, usual_mapping
+from evalapp.datasets.files import (
+    CSV,
+    HEAD_BYTES,
+    format_by_name,
+    new_stored_name,
+    recognise,
+    stored_path,
+    upload_folder,
+)
+from evalapp.datasets.formats import FileProblemError
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, VersionState
+from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
-from evalapp.jobs.models import Job
+from evalapp.jobs.models import FINAL_STATES, Job
+from evalapp.jobs.services import create_job
 
-__all__ = ["ExampleRow", "SameContentError", "create_dataset", "create_version"]
+__all__ = [
+    "ExampleRow",
+    "SameContentError",
+    "create_dataset",
+    "create_version",
+    "discard_import",
+    "receive_upload",
+    "start_import",
+]
+
+IMPORT_TASK = "evalapp.datasets.tasks.import_dataset"
+DAYS_UPLOADS_ARE_KEPT = 7
 
 
 class SameContentError(ConflictError):
@@ -135,3 +163,120 @@ def write_version(
         },
     )
     return version
+
+
+def receive_upload(*, dataset: Dataset, upload: UploadedFile, by: User | None) -> DatasetImport:
+    """Keep an uploaded file, whole, until its import is started or discarded.
+
+    ``options`` start from what the file looks like (for CSV: the delimiter, and uses guessed from the
+    columns' names). Raises InvalidError for a file that is neither JSONL nor CSV.
+    """
+    _forget_old_uploads()
+    name = (upload.name or "upload")[:200]
+    stored_name = ""
+    try:
+        file_format = format_by_name(name)
+        stored_name = new_stored_name(file_format)
+        _keep(upload, stored_name)
+        options = _first_options(name, stored_name)
+        with transaction.atomic():
+            dataset_import = DatasetImport.objects.create(
+                dataset=dataset,
+                file_name=name,
+                stored_name=stored_name,
+                size_bytes=upload.size or 0,
+                options=options.as_json(),
+                created_by=by,
+            )
+            record("dataset.file_uploaded", by=by, obj=dataset_import, project=dataset.project)
+    except BaseException as error:
+        if stored_name:
+            stored_path(stored_name).unlink(missing_ok=True)
+        if isinstance(error, FileProblemError):
+            raise InvalidError(str(error), fields={"file": [str(error)]}) from error
+        raise
+    return dataset_import
+
+
+@transaction.atomic
+def start_import(*, dataset_import: DatasetImport, options: ImportOptions, by: User | None) -> Job:
+    """Queue the job that turns the file into the dataset's next version.
+
+    An import whose job ended without a version can be started again with other options. Raises
+    InvalidError for unusable options, ConflictError while it is running or when it is done.
+    """
+    options.check()
+    current = (
+        DatasetImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=dataset_import.pk)
+    )
+    if current.version_id is not None:
+        raise ConflictError("This file has been imported already. Upload a file for another version.")
+    if current.job is not None and current.job.state not in FINAL_STATES:
+        raise ConflictError("This import is running already. Wait for it, or cancel it first.")
+    dataset = dataset_import.dataset
+    job = create_job(
+        project=dataset.project,
+        task=IMPORT_TASK,
+        title=f"Import {dataset_import.file_name} into {dataset.name}",
+        by=by,
+        params={"dataset_import": dataset_import.pk},
+    )
+    dataset_import.job = job
+    dataset_import.options = options.as_json()
+    dataset_import.rows_read = dataset_import.bad_rows = dataset_import.errors_found = 0
+    dataset_import.row_errors = []
+    dataset_import.save(
+        update_fields=["job", "options", "rows_read", "bad_rows", "errors_found", "row_errors"]
+    )
+    record("dataset.import_started", by=by, obj=dataset_import, project=dataset.project, data={"job": job.pk})
+    return job
+
+
+@transaction.atomic
+def discard_import(*, dataset_import: DatasetImport, by: User | None) -> None:
+    """Delete the uploaded file and forget the import. Raises ConflictError while it runs or when it is done."""
+    current = (
+        DatasetImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=dataset_import.pk)
+    )
+    if current.version_id is not None:
+        raise ConflictError("This file has become a version, which is kept. There is nothing to discard.")
+    if current.job is not None and current.job.state not in FINAL_STATES:
+        raise ConflictError("This import is running. Cancel it first, then discard the file.")
+    record("dataset.import_discarded", by=by, obj=current, project=dataset_import.dataset.project)
+    current.delete()
+    transaction.on_commit(lambda: stored_path(current.stored_name).unlink(missing_ok=True))
+
+
+def _keep(upload: UploadedFile, stored_name: str) -> None:
+    """Move or write the upload to its own name; a file with that name is always whole."""
+    path = stored_path(stored_name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if isinstance(upload, TemporaryUploadedFile):
+        Path(upload.temporary_file_path()).replace(path)
+        return
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        for chunk in upload.chunks():
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _first_options(name: str, stored_name: str) -> ImportOptions:
+    with stored_path(stored_name).open("rb") as stream:
+        file_format = recognise(name, stream.read(HEAD_BYTES))
+        if file_format != CSV:
+            return ImportOptions(file_format=file_format)
+        stream.seek(0)
+        header = read_header(stream)
+        return ImportOptions(
+            file_format=file_format, delimiter=header.delimiter, mapping=usual_mapping(header.columns)
+        )
+
+
+def _forget_old_uploads() -> None:
+    oldest = time.time() - DAYS_UPLOADS_ARE_KEPT * 86_400
+    for path in upload_folder().glob("import-*"):
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

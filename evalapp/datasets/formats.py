@@ -1,0 +1,325 @@
+"""Files into rows: JSONL and CSV, read as a stream, each bad row told with its fields. Pure.
+
+A reader yields one ``Reading`` per row of the file. Whatever a file holds, a reader raises nothing but
+FileProblemError (the file as a whole is not usable), and never holds more than one row in memory.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple, NoReturn
+
+from evalapp.datasets.rows import (
+    LARGEST_ROW_BYTES,
+    ExampleRow,
+    FieldProblem,
+    prompt_hash,
+    row_problems,
+)
+from evalapp.datasets.splits import ByField, SplitProblemError, SplitRule
+
+# The greatest number of digits that every reader of JSON keeps exactly.
+MOST_DIGITS = 18
+
+
+class FileProblemError(Exception):
+    """The file as a whole cannot be read; the message says why and what to do."""
+
+
+class Reading(NamedTuple):
+    """A row of the file: ``number`` is its line (JSONL) or its spreadsheet row (CSV; the header is 1).
+
+    ``row`` is None exactly where there are ``problems``.
+    """
+
+    number: int
+    row: ExampleRow | None
+    problems: list[FieldProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How fields of a file become a row: the split rule, and the field that names the group."""
+
+    split_rule: SplitRule = field(default_factory=ByField)
+    group_field: str = "group"
+
+
+class _RowError(Exception):
+    def __init__(self, name: str, problem: str, mend: str) -> None:
+        super().__init__(problem)
+        self.problem = FieldProblem(name, problem, mend)
+
+
+def read_jsonl(
+    stream: BinaryIO, layout: Layout, *, read: Callable[[int], None] | None = None
+) -> Iterator[Reading]:
+    """Rows of a JSONL file; empty lines are passed over. ``read`` gets the bytes of each line."""
+    number = 0
+    while line := stream.readline(LARGEST_ROW_BYTES + 1):
+        number += 1
+        size = len(line)
+        if size > LARGEST_ROW_BYTES:
+            size += _pass_over_line(stream, line)
+            yield Reading(number, None, [_row_too_large()])
+        elif content := line.strip():
+            if number == 1:
+                content = content.removeprefix(b"\xef\xbb\xbf")
+            yield _read_line(number, content, layout, is_cut=not line.endswith(b"\n"))
+        if read is not None:
+            read(size)
+
+
+def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
+    """A row from the fields of a JSON object; takes the dictionary apart. Raises _RowError.
+
+    ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
+    with ``completion``; ``references``, ``label``, ``context``, ``metadata`` as in ``ExampleRow``. Fields
+    that are not known are kept in the metadata.
+    """
+    rule = layout.split_rule
+    messages, references = _prompt(fields)
+    label = _short(fields.pop("label", None), "label")
+    context = fields.pop("context", None)
+    metadata = fields.pop("metadata", None)
+    if metadata is None:
+        metadata = {}
+    elif not isinstance(metadata, dict):
+        raise _RowError("metadata", "This must be an object of fields.", 'Write {"field": "value"}.')
+    provenance = fields.pop("provenance", None)
+    given_split = fields.pop(rule.name, metadata.get(rule.name)) if isinstance(rule, ByField) else None
+    group = _short(fields.pop(layout.group_field, metadata.get(layout.group_field)), layout.group_field)
+    for name, value in fields.items():
+        if name in metadata:
+            raise _RowError(
+                name, "This field is in the row and in its metadata as well.", "Keep one of the two."
+            )
+        metadata[name] = value
+    row = ExampleRow(
+        split="train",
+        messages=messages,
+        references=references,
+        label=label,
+        context="" if context is None else context,
+        metadata=metadata,
+        group_key=group,
+        # What a file says about its past is kept as a claim, apart from what this product knows.
+        provenance={"imported": provenance} if provenance else {},
+    )
+    problems = row_problems(row)
+    if problems:
+        raise _RowProblemsError(problems)
+    split = rule.split_of(given_split, group or prompt_hash(messages))
+    return ExampleRow(split, messages, references, label, row.context, metadata, group, row.provenance)
+
+
+class _RowProblemsError(Exception):
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+def reading_of(number: int, make_fields: Callable[[], dict[str, Any]], layout: Layout) -> Reading:
+    """One row: parsed, built and checked; every way in which that can fail becomes problems."""
+    try:
+        return Reading(number, build_row(make_fields(), layout), [])
+    except _RowProblemsError as error:
+        return Reading(number, None, error.problems)
+    except (_RowError, SplitProblemError) as error:
+        return Reading(number, None, [error.problem])
+
+
+def _read_line(number: int, content: bytes, layout: Layout, *, is_cut: bool) -> Reading:
+    return reading_of(number, lambda: _parse(content, is_cut=is_cut), layout)
+
+
+def _parse(content: bytes, *, is_cut: bool) -> dict[str, Any]:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise _RowError(
+            "row",
+            f"Byte {error.start + 1:,} of the line (0x{content[error.start]:02X}) is not UTF-8.",
+            "Save the file as UTF-8 (it may be Windows-1252 or Latin-1).",
+        ) from error
+    try:
+        value = _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        mend = "Each line must be one whole JSON object."
+        if is_cut and (error.pos >= len(text) - 1 or "Unterminated" in error.msg):
+            mend = "The file may have been cut off here: save and upload it again, whole."
+        elif "Unterminated" in error.msg or "control character" in error.msg:
+            mend = 'A line break inside a text is written \\n, and a quote \\".'
+        raise _RowError("row", f"Not JSON: {error.msg} at column {error.colno:,}.", mend) from error
+    except RecursionError as error:
+        raise _RowError("row", "The row is nested too deeply to be read.", "Flatten it.") from error
+    if not isinstance(value, dict):
+        raise _RowError(
+            "row", "The line is JSON, but no object.", 'Write {"prompt": "…", "completion": "…"}.'
+        )
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _RowError(
+            _printable(twice), "This field is there twice in the same object.", "Keep the right one."
+        )
+    return fields
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) > MOST_DIGITS:
+        raise _RowError(
+            "row",
+            f"The number {text[:12]}… has {len(text.lstrip('-')):,} digits; {MOST_DIGITS} is the limit.",
+            "Write it as text, in quotes.",
+        )
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not abs(value) < 10**MOST_DIGITS:
+        raise _RowError(
+            "row", f"The number {text[:24]} is too large to be kept.", "Write it as text, in quotes."
+        )
+    # Adding zero turns -0.0, which the database does not keep, into 0.0.
+    return value + 0.0
+
+
+def _constant(text: str) -> NoReturn:
+    raise _RowError("row", f"{text} is no JSON value.", "Leave the field out, or write null.")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
+
+
+def _prompt(fields: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
+    if "messages" in fields and "prompt" in fields:
+        raise _RowError("prompt", "The row has both messages and prompt.", "Keep one of the two.")
+    if "messages" in fields:
+        messages = _messages(fields.pop("messages"), "messages")
+    elif "prompt" in fields:
+        prompt = fields.pop("prompt")
+        if isinstance(prompt, list):
+            messages = _messages(prompt, "prompt")
+        else:
+            messages = [{"role": "user", "content": prompt}]
+    else:
+        found = ", ".join(_printable(name) for name in list(fields)[:6]) or "none"
+        raise _RowError(
+            "messages", f"There is neither messages nor prompt (fields found: {found}).", "Rename the field."
+        )
+    if (system := fields.pop("system", None)) not in (None, ""):
+        if messages and messages[0].get("role") == "system":
+            raise _RowError("system", "The messages have a system message already.", "Keep one of the two.")
+        messages.insert(0, {"role": "system", "content": system})
+    references = []
+    if messages and messages[-1].get("role") == "assistant":
+        references.append(messages.pop()["content"])
+    references.extend(_references(fields))
+    return messages, references
+
+
+def _messages(value: Any, name: str) -> list[dict[str, str]]:
+    if not isinstance(value, list):
+        raise _RowError(name, "This must be a list of messages.", 'Write [{"role": "user", "content": "…"}].')
+    messages = []
+    for number, message in enumerate(value, start=1):
+        if not isinstance(message, dict) or "role" not in message or "content" not in message:
+            raise _RowError(
+                f"{name}[{number}]", "This is no message.", 'Write {"role": "user", "content": "…"}.'
+            )
+        if len(message) > 2:
+            extra = next(key for key in message if key not in ("role", "content"))
+            raise _RowError(
+                f"{name}[{number}].{_printable(extra)}",
+                "This field of a message would be lost.",
+                "Only role and content are kept: remove it, or leave the row out.",
+            )
+        content = message["content"]
+        if isinstance(content, list):
+            content = _joined_parts(content, f"{name}[{number}].content")
+        messages.append({"role": message["role"], "content": content})
+    return messages
+
+
+def _joined_parts(parts: list[Any], name: str) -> str:
+    texts = []
+    for part in parts:
+        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+            raise _RowError(name, "A part of the content is not text.", "Only text can be reviewed.")
+        texts.append(part["text"])
+    return "".join(texts)
+
+
+def _references(fields: dict[str, Any]) -> Iterator[Any]:
+    completion = fields.pop("completion", None)
+    if isinstance(completion, list):
+        turns = _messages(completion, "completion")
+        if len(turns) != 1 or turns[0]["role"] != "assistant":
+            raise _RowError(
+                "completion", "The completion must be one message of the assistant.", "Write its text."
+            )
+        yield turns[0]["content"]
+    elif completion not in (None, ""):
+        yield completion
+    references = fields.pop("references", None)
+    if references is None:
+        return
+    if not isinstance(references, list):
+        raise _RowError("references", "This must be a list of texts.", 'Write ["first", "second"].')
+    yield from references
+
+
+def _short(value: Any, name: str) -> str:
+    """Labels and groups may be numbers in files; they are kept as text."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        raise _RowError(name, "This must be a text or a number.", "Write one value.")
+    return json.dumps(value)
+
+
+def _pass_over_line(stream: BinaryIO, line: bytes) -> int:
+    passed = 0
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(2**20)
+        passed += len(line)
+    return passed
+
+
+def _row_too_large() -> FieldProblem:
+    return FieldProblem(
+        "row",
+        f"The row is larger than {LARGEST_ROW_BYTES / 2**20:.0f} MiB.",
+        "Shorten it, or look for a missing line break or closing quote.",
+    )
+
+
+def _printable(name: Any) -> str:
+    shown = str(name).encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")
+    return shown if len(shown) <= 40 else f"{shown[:39]}…"
+
+
+def example_as_object(example: Any) -> Mapping[str, Any]:
+    """An example (or ExampleRow) as the JSON object that ``read_jsonl`` reads back to the same row."""
+    optional = {
+        "references": list(example.references),
+        "label": example.label,
+        "context": example.context,
+        "metadata": dict(example.metadata),
+        "group": example.group_key,
+        "provenance": dict(example.provenance),
+    }
+    # Metadata may hold a field named group; an empty group must not be filled from it.
+    kept = {name: value for name, value in optional.items() if value or name in example.metadata}
+    return {"split": example.split, "messages": list(example.messages), **kept}

@@ -1,0 +1,166 @@
+"""An import from its file to its version: what the job does, and the preview before it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+from django.db import transaction
+
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.csv_files import read_csv
+from evalapp.datasets.files import CSV, open_stored, stored_path
+from evalapp.datasets.formats import FileProblemError, Reading, read_jsonl
+from evalapp.datasets.models import DatasetImport, DatasetVersion
+from evalapp.datasets.options import ImportOptions
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.services import write_version
+from evalapp.jobs.work import Work
+
+# Errors beyond these are counted, not stored: the first ones tell what is wrong with a file.
+MOST_STORED_ERRORS = 1_000
+ROWS_BETWEEN_REPORTS = 2_000
+PREVIEW_ROWS = 8
+
+
+def readings(
+    stream: BinaryIO, options: ImportOptions, *, read: Callable[[int], None] | None = None
+) -> Iterator[Reading]:
+    """The file's rows as the options say; ``read`` gets the bytes passed. Raises FileProblemError."""
+    if options.file_format == CSV:
+        return read_csv(stream, options.layout, options.mapping, options.delimiter, read=read)
+    return read_jsonl(stream, options.layout, read=read)
+
+
+def preview(dataset_import: DatasetImport, options: ImportOptions) -> list[Reading]:
+    """The file's first rows as they would be imported. Raises InvalidError for an unusable file."""
+    try:
+        with open_stored(dataset_import.stored_name) as stream:
+            return list(islice(readings(stream, options), PREVIEW_ROWS))
+    except FileProblemError as error:
+        raise InvalidError(str(error)) from error
+
+
+class _Check:
+    """Passes good rows on, and keeps account of bad ones.
+
+    Unless bad rows are skipped, nothing is passed on after the first of them: the rest of the file is
+    read for its errors alone, and then everything is refused.
+    """
+
+    def __init__(self, *, skips_invalid: bool, report: Callable[[int], None]) -> None:
+        self._skips_invalid = skips_invalid
+        self._report = report
+        self.rows_read = 0
+        self.bad_rows = 0
+        self.errors_found = 0
+        self.errors: list[dict[str, Any]] = []
+
+    def good_rows(self, found: Iterable[Reading]) -> Iterator[ExampleRow]:
+        for reading in found:
+            self.rows_read += 1
+            if not self.rows_read % ROWS_BETWEEN_REPORTS:
+                self._report(self.rows_read)
+            if reading.row is None:
+                self._note(reading)
+            elif self._skips_invalid or not self.bad_rows:
+                yield reading.row
+        if self.bad_rows and not self._skips_invalid:
+            raise _refusal(self)
+
+    def _note(self, reading: Reading) -> None:
+        self.bad_rows += 1
+        for problem in reading.problems:
+            self.errors_found += 1
+            if len(self.errors) < MOST_STORED_ERRORS:
+                self.errors.append({"row": reading.number, **problem._asdict()})
+
+    def account(self) -> dict[str, Any]:
+        return {
+            "rows_read": self.rows_read,
+            "bad_rows": self.bad_rows,
+            "errors_found": self.errors_found,
+            "row_errors": self.errors,
+        }
+
+
+def _refusal(check: _Check) -> InvalidError:
+    first = check.errors[0]
+    return InvalidError(
+        f"{check.bad_rows:,} of {check.rows_read:,} rows cannot be used, so nothing was imported. "
+        f"The first is row {first['row']:,}, {first['field']}: {first['problem']} {first['mend']} "
+        "Mend the file, or import it without these rows.",
+        code="invalid_rows",
+    )
+
+
+def import_rows(work: Work) -> dict[str, Any]:
+    """Carry out the import of a job: read, check, split, copy; all of it or nothing.
+
+    Repeating it after a version was made changes nothing. Raises InvalidError (bad rows, unusable file),
+    SameContentError.
+    """
+    dataset_import = (
+        DatasetImport.objects.select_related("dataset__project", "version").filter(job=work.job).first()
+    )
+    if dataset_import is None:
+        raise InvalidError("This import was discarded or started anew, so this job has nothing to do.")
+    if dataset_import.version is not None:
+        return _result(dataset_import.version)
+    options = ImportOptions(**dataset_import.options)
+    passed = 0
+
+    def count(size: int) -> None:
+        nonlocal passed
+        passed += size
+
+    def report(rows: int) -> None:
+        work.progress(
+            min(passed, dataset_import.size_bytes), dataset_import.size_bytes, f"{rows:,} rows read"
+        )
+
+    check = _Check(skips_invalid=options.skips_invalid, report=report)
+    try:
+        with open_stored(dataset_import.stored_name) as stream:
+            version = _write(dataset_import, options, work, check, readings(stream, options, read=count))
+    except FileProblemError as error:
+        raise InvalidError(str(error)) from error
+    except InvalidError:
+        with transaction.atomic():
+            work.fence()
+            DatasetImport.objects.filter(pk=dataset_import.pk).update(**check.account())
+        raise
+    stored_path(dataset_import.stored_name).unlink(missing_ok=True)
+    if check.bad_rows:
+        work.log(f"{check.bad_rows:,} rows were left out because they cannot be used.", level="warning")
+    return _result(version)
+
+
+@transaction.atomic
+def _write(
+    dataset_import: DatasetImport,
+    options: ImportOptions,
+    work: Work,
+    check: _Check,
+    found: Iterable[Reading],
+) -> DatasetVersion:
+    version = write_version(
+        dataset=dataset_import.dataset,
+        rows=check.good_rows(found),
+        by=dataset_import.created_by,
+        note=options.note,
+        source=dataset_import.file_name,
+        checked=True,
+        skipped=lambda: check.bad_rows,
+        job=work.job,
+    )
+    DatasetImport.objects.filter(pk=dataset_import.pk).update(version=version, **check.account())
+    work.fence()
+    return version
+
+
+def _result(version: DatasetVersion) -> dict[str, Any]:
+    return {
+        "dataset_version": version.pk,
+        "rows": sum(version.counts.values()),
+        "skipped_rows": version.skipped_rows,
+    }

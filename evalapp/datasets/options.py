@@ -1,0 +1,69 @@
+"""What a person chooses for an import."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.csv_files import DELIMITERS, Use, mapping_problem
+from evalapp.datasets.files import CSV, JSONL
+from evalapp.datasets.formats import Layout
+from evalapp.datasets.splits import DEFAULT_SEED, ByField, ByShares, SplitRule
+
+LONGEST_FIELD_NAME = 80
+LONGEST_NOTE = 2_000
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the person chose for a file; kept as JSON in ``DatasetImport.options``.
+
+    ``shares`` None: the split is read from ``split_field``. ``mapping`` is column → use, for CSV.
+    """
+
+    file_format: str = JSONL
+    delimiter: str = ","
+    mapping: dict[str, str] = field(default_factory=dict)
+    split_field: str = "split"
+    shares: dict[str, float] | None = None
+    seed: int = DEFAULT_SEED
+    group_field: str = "group"
+    skips_invalid: bool = False
+    note: str = ""
+
+    @property
+    def layout(self) -> Layout:
+        """The reader's settings."""
+        rule: SplitRule = (
+            ByField(self.split_field) if self.shares is None else ByShares(self.shares, self.seed)
+        )
+        return Layout(rule, self.group_field)
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``DatasetImport.options`` keeps it; ``ImportOptions(**options)`` reads it back."""
+        return asdict(self)
+
+    def check(self) -> None:
+        """Raises InvalidError naming each field that cannot be used."""
+        fields: dict[str, list[str]] = {}
+        if self.file_format == CSV:
+            if self.delimiter not in DELIMITERS:
+                fields["delimiter"] = ["Choose comma, semicolon, tab or bar."]
+            if problem := mapping_problem(self.mapping):
+                fields["mapping"] = [problem]
+            if self.shares is None and Use.SPLIT not in self.mapping.values():
+                fields["split_by"] = ["Say which column holds the split, or split by shares."]
+        elif self.file_format != JSONL:
+            fields["file_format"] = ["Use jsonl or csv."]
+        for name in ("split_field", "group_field"):
+            if not 0 < len(getattr(self, name)) <= LONGEST_FIELD_NAME:
+                fields[name] = [f"A field's name has 1 to {LONGEST_FIELD_NAME} characters."]
+        if self.shares is not None:
+            try:
+                ByShares(self.shares, self.seed)
+            except (ValueError, TypeError) as error:
+                fields["shares"] = [str(error)]
+        if len(self.note) > LONGEST_NOTE or "\x00" in self.note:
+            fields["note"] = [f"A note has at most {LONGEST_NOTE:,} characters, none of them NUL."]
+        if fields:
+            first = next(iter(fields.values()))[0]
+            raise InvalidError(first, fields=fields)

@@ -1,0 +1,99 @@
+"""Which split a row belongs to: by a field of the row, or by shares over groups. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalapp.datasets.models import Split
+from evalapp.datasets.rows import FieldProblem
+
+DEFAULT_SEED = 42
+DEFAULT_SHARES: Mapping[str, float] = {Split.TRAIN: 85, Split.VALIDATION: 5, Split.TEST: 5, Split.FEEDBACK: 5}
+
+# What files of the field call them.
+SPLIT_NAMES: Mapping[str, str] = {
+    "train": Split.TRAIN,
+    "training": Split.TRAIN,
+    "validation": Split.VALIDATION,
+    "valid": Split.VALIDATION,
+    "val": Split.VALIDATION,
+    "dev": Split.VALIDATION,
+    "test": Split.TEST,
+    "eval": Split.TEST,
+    "feedback": Split.FEEDBACK,
+}
+
+
+class SplitProblemError(Exception):
+    """The row does not say which split it belongs to; ``problem`` says why."""
+
+    def __init__(self, problem: FieldProblem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class ByField:
+    """The row says it itself, in the field ``name``."""
+
+    name: str = "split"
+
+    def split_of(self, given: Any, key: str) -> str:
+        """``given`` is the field's value, or None. Raises SplitProblemError."""
+        if given is None or given == "":
+            raise SplitProblemError(
+                FieldProblem(
+                    self.name,
+                    "The row names no split.",
+                    f"Write one of {', '.join(Split.values)}, or choose to split by shares.",
+                )
+            )
+        split = SPLIT_NAMES.get(given.strip().lower()) if isinstance(given, str) else None
+        if split is None:
+            raise SplitProblemError(
+                FieldProblem(
+                    self.name,
+                    f"“{str(given)[:40].encode('ascii', 'backslashreplace').decode()}” is no split.",
+                    f"Use one of {', '.join(Split.values)}.",
+                )
+            )
+        return split
+
+
+@dataclass(frozen=True, slots=True)
+class ByShares:
+    """By shares over groups: a group's rows are never torn apart.
+
+    A group's place is the SHA-256 of seed and group, so the same group lands in the same split in every
+    file, in any order of rows, on every machine. ``shares`` are weights; the sizes that come out differ
+    from them by chance, as any random split's do.
+    """
+
+    shares: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
+    seed: int = DEFAULT_SEED
+
+    def __post_init__(self) -> None:
+        unknown = set(self.shares) - set(Split.values)
+        total = sum(self.shares.values())
+        if unknown or any(share < 0 for share in self.shares.values()) or not 0 < total < float("inf"):
+            raise ValueError("Shares are numbers from 0 by split, and one of them is above 0.")
+
+    def split_of(self, given: Any, key: str) -> str:
+        """``key`` is the row's group. What the row itself says is not asked."""
+        digest = hashlib.sha256(f"{self.seed}\x00{key}".encode()).digest()
+        place = int.from_bytes(digest[:8], "big") / 2**64 * sum(self.shares.values())
+        reached = 0.0
+        last = ""
+        for split in Split.values:
+            share = self.shares.get(split, 0)
+            if share <= 0:
+                continue
+            reached += share
+            last = split
+            if place < reached:
+                return split
+        return last
+
+
+SplitRule = ByField | ByShares

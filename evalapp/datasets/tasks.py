@@ -1,0 +1,10 @@
+from celery import shared_task
+
+from evalapp.datasets.importing import import_rows
+from evalapp.datasets.services import IMPORT_TASK
+from evalapp.jobs.work import carry_out
+
+
+@shared_task(name=IMPORT_TASK)
+def import_dataset(job_id: int) -> None:
+    carry_out(job_id, import_rows, task=IMPORT_TASK)
