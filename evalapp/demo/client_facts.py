@@ -114,7 +114,6 @@ class ClientFacts:
             "market": f"Market: {MARKET_REMARKS[self.remark].note}",
         }
         lines = {
-            "goal": f"Goal: {self.goal}",
             "years": f"Time left: {self.years} years",
             "risk": f"Risk profile: {self.risk}",
             "money": (
@@ -123,7 +122,7 @@ class ClientFacts:
             "point": f"Open point: {self.fill_point(OPEN_POINTS[self.point].note)}",
         } | optional
         first = f"Client: {self.client}, {self.age}, {self.situation}"
-        return "\n".join([first, *(lines[name] for name in self.shown)])
+        return "\n".join([first, f"Goal: {self.goal}", *(lines[name] for name in self.shown)])
 
     def prompt(self) -> str:
         """The request that every candidate gets: the task, then the facts."""
@@ -139,7 +138,7 @@ def draw_facts(random: Random, *, client: tuple[str, str], goal: str) -> ClientF
     saving = random.randrange(50, 1500, 10)
     result = random.randint(-79, 129)
     point = random.randrange(len(OPEN_POINTS))
-    shown = ["goal", "years", "risk", "money", "point", random.choice(OPTIONAL_FACTS)]
+    shown = ["years", "risk", "money", "point", random.choice(OPTIONAL_FACTS)]
     random.shuffle(shown)
     note = OPEN_POINTS[point].note
     return ClientFacts(

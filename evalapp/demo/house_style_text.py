@@ -9,31 +9,17 @@ from evalapp.demo.client_facts import ClientFacts
 from evalapp.demo.market_remarks import MARKET_REMARKS
 from evalapp.demo.open_points import OPEN_POINTS
 
-GREETING_WITH_GOAL = (
-    "{name}, here is where you stand on the way to {goal}.",
+# The first sentence greets the client and names the goal.
+HELLO = (
+    "{name}, here is how things stand with your money for {goal}.",
     "{name}, this is how your money for {goal} is doing.",
     "Hello {name}, let us look at what you have saved for {goal}.",
     "Good to see you saving for {goal}, {name}.",
     "{name}, you have {years} years left to save for {goal}.",
     "Dear {name}, this is a short look at your plan for {goal}.",
-    "You told us you are saving for {goal}, {name}, so here is the latest.",
-    "With {years} years to go, {name}, your money is working towards {goal}.",
+    "{name}, you are saving for {goal}, so here is the latest.",
+    "With {years} years to go, {name}, you are saving for {goal}.",
     "Hello {name}, your plan for {goal} has {years} years to run.",
-)
-GREETING = (
-    "Hello {name}, here is your summary.",
-    "{name}, a few words about your money.",
-    "Dear {name}, this is how things stand.",
-    "Good news or bad, {name}, here is the plain picture.",
-    "{name}, thank you for your trust.",
-)
-GOAL = (
-    "All of it is meant for {goal}.",
-    "This is your money for {goal}, and you have {years} years.",
-    "You are saving for {goal}, with {years} years to go.",
-    "It is there for {goal}, {years} years from now.",
-    "Your aim is still {goal}.",
-    "That is what you have for {goal} so far.",
 )
 MONEY = (
     "You have {value}: {shares} in shares, {bonds} in bonds and {cash} in cash.",
@@ -85,31 +71,22 @@ MARKET = (
     "On the markets: {remark_small}.",
     "What happened outside: {remark_small}.",
 )
+# The last sentence is the next step, announced in so many words.
 NEXT = (
     "Next step: {action}.",
     "Your next step: {action}.",
-    "Your next step is to {action}.",
-    "The next step is to {action}.",
-    "One next step: {action}.",
-    "Next step for you: {action}.",
-    "So your next step is to {action}.",
-    "Next step, {name}: {action}.",
 )
-# Each word is a slot; a slot whose fact the prompt does not state is skipped. "greet" greets without
-# the goal, so a plan with it names the goal in a sentence of its own.
+# What stands between the two. A slot whose fact the prompt does not state is skipped.
 PLANS = (
-    "hello money result saving holding market risk next",
-    "hello money risk market result saving holding next",
-    "hello result money holding saving market next",
-    "hello saving money risk result market holding next",
-    "greet money goal result saving holding market next",
-    "greet money risk goal market saving result holding next",
-    "greet goal money holding result saving market next",
-    "hello market money result saving holding next",
-    "hello money next result saving holding market",
-    "greet goal next money risk result saving holding market",
-    "hello next money saving result market holding risk",
-    "money goal risk result market holding saving next",
+    "money result saving holding market risk",
+    "money risk market result saving holding",
+    "result money holding saving market",
+    "saving money risk result market holding",
+    "money result saving holding market",
+    "money market saving result holding",
+    "risk money holding result saving market",
+    "market money result saving holding",
+    "holding money result saving market risk",
 )
 
 
@@ -145,9 +122,7 @@ def write_house_style(facts: ClientFacts, random: Random, habits: WritingHabits 
         "action": action,
     }
     clauses = {
-        "hello": GREETING_WITH_GOAL,
-        "greet": GREETING,
-        "goal": GOAL,
+        "hello": HELLO,
         "money": MONEY,
         "risk": RISK,
         "result": GAIN if facts.result >= 0 else LOSS,
@@ -157,7 +132,7 @@ def write_house_style(facts: ClientFacts, random: Random, habits: WritingHabits 
         "next": NEXT,
     }
     optional = {"result", "saving", "holding", "market"}
-    slots = [
-        slot for slot in habits.choose(random, PLANS).split() if slot not in optional or slot in facts.shown
-    ]
+    plan = habits.choose(random, PLANS).split()
+    middle = [slot for slot in plan if slot not in optional or slot in facts.shown]
+    slots = ("hello", *middle, "next")
     return " ".join(habits.choose(random, clauses[slot]).format(**words) for slot in slots)
