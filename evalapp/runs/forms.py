@@ -183,7 +183,11 @@ class GenerationForm(forms.Form):
     seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=SAMPLING["seed"], label="Seed")
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(
-        min_value=1, max_value=4096, initial=GENERATION["batch_size"], label="Rows in a batch"
+        min_value=1,
+        max_value=4096,
+        required=False,
+        label="Rows in a batch",
+        help_text="Empty: what suits the engine and the device.",
     )
     dtype = forms.ChoiceField(choices=DTYPES, initial=GENERATION["dtype"], label="Number format")
 

@@ -1,0 +1,202 @@
+"""Stands in for `python -m training|inference RUN_DIR` at the process edge: same files, no model.
+
+What it does is told by `behaviour.json` beside the run directories: {"do": …}. Verified against the real
+programs by tests/runs/test_contract.py, which runs the same assertions with both.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from inference.spec import GenerationSpec
+from run_directory.files import sha256_of, write_whole
+from run_directory.program import drop_torn_line
+from tests.registry.handmade import make_adapter_folder
+from training.spec import TrainingSpec
+
+DEVICE = {"kind": "cpu", "name": "Abacus", "dtype": "fp32", "threads": 2, "reason": "there is no other"}
+
+
+class Stop(Exception):
+    pass
+
+
+def main() -> int:
+    if sys.argv[1] == "-c":  # asked which libraries are missing
+        print("[]")
+        return 0
+    program, folder = sys.argv[2], Path(sys.argv[3])
+    behaviour = json.loads((folder.parent / "behaviour.json").read_text())
+    do = behaviour["do"]
+    with (folder / "starts").open("a") as starts:
+        starts.write(f"{os.getpid()}\n")
+    if do == "say and leave":
+        print("No module named torch", file=sys.stderr)
+        return 1
+    threading.Thread(target=leash, daemon=True).start()
+    lock = (folder / "lock").open("a")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (folder / "result.json").unlink(missing_ok=True)
+    drop_torn_line(folder / "events.jsonl")
+    event(folder, "started", f"The {program} program has started.")
+    if do == "refuse":
+        return finish(folder, program, "failed", 3, "spec.json: rank 7 is unlucky", None)
+    if do == "broken events":
+        with (folder / "events.jsonl").open("a") as events:
+            events.write('{"kind": "progress", "time": NaN}\n')
+        time.sleep(60)
+    if do == "ignore the stop":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        event(folder, "stage", "Deaf.")
+        time.sleep(60)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        report = (train if program == "training" else generate)(folder, behaviour)
+    except Stop:
+        return finish(folder, program, "cancelled", 4, "Stopped on request; the work so far is saved.", None)
+    if do == "crash":
+        return finish(folder, program, "crashed", 1, "Unexpected OSError: the disk is full", None)
+    return finish(folder, program, "succeeded", 0, "Done.", report)
+
+
+def leash() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(6)
+
+
+def stop(*_: object) -> None:
+    raise Stop
+
+
+def generate(folder: Path, behaviour: dict) -> dict:
+    spec = GenerationSpec.from_json((folder / "spec.json").read_bytes())
+    rows = [json.loads(line) for line in (folder / "data.jsonl").open()]
+    done = (folder / "outputs.jsonl").read_text().count("\n") if (folder / "outputs.jsonl").exists() else 0
+    total = len(rows) * len(spec.candidates)
+    number = 0
+    with (folder / "outputs.jsonl").open("a") as outputs:
+        for candidate in spec.candidates:
+            for row in rows:
+                number += 1
+                if number <= done:
+                    continue
+                outputs.write(json.dumps(answer(candidate.key, row, behaviour, number)) + "\n")
+                outputs.flush()
+                event(folder, "progress", "A row.", step=number, total=total, eta_seconds=1.0)
+                pause(folder, behaviour, number)
+    return {
+        "rows": len(rows),
+        "outputs": total,
+        "refused": 0,
+        "candidates": [
+            {"key": each.key, "outputs": len(rows), "refused": 0, "cut_at_length": 0, "completion_tokens": 3,
+             "seconds": 0.1, "adapter_sha256": each.adapter_sha256} for each in spec.candidates
+        ],
+        "sampling": spec.sampling.to_dict(),
+        "batch_size": spec.batch_size or 1,
+        "engine": {"name": "transformers", "version": "0", "reason": "it is the only one"},
+        "device": DEVICE,
+        "base_fingerprint": "f",
+        "chat_template_sha256": "c",
+        "outputs_sha256": sha256_of(folder / "outputs.jsonl"),
+        "completion_tokens": 3,
+        "tokens_per_second": 30.0,
+        "resumed_from": done,
+        "packages": {"python": "3"},
+        "environment": {},
+        "seconds": 0.1,
+        "peak_memory_bytes": 1024,
+    }  # fmt: skip
+
+
+def answer(key: str, row: dict, behaviour: dict, number: int) -> dict:
+    foreign = behaviour["do"] == "unknown example" and number == 2
+    return {
+        "candidate": key,
+        "example": "row-999" if foreign else row["example"],
+        "sample": row["sample"],
+        "text": f"{key} answers {row['messages'][-1]['content']}",
+        "finish_reason": "stop",
+        "prompt_tokens": 5,
+        "completion_tokens": 3,
+        "seconds": 0.01,
+        "batch": number,
+    }
+
+
+def train(folder: Path, behaviour: dict) -> dict:
+    spec = TrainingSpec.from_json((folder / "spec.json").read_bytes())
+    checkpoint = folder / "checkpoint"
+    first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    for step in range(first + 1, 5):
+        figures = {"loss": 2.0 / step, "learning_rate": 1e-4, "gradient_norm": 1.0, "tokens_per_second": 9.0}
+        event(folder, "progress", f"Step {step}.", step=step, total=4, eta_seconds=1.0, epoch=1.0, **figures)
+        checkpoint.write_text(str(step))
+        pause(folder, behaviour, step)
+    event(folder, "metrics", "Evaluated.", step=4, validation_loss=0.6, best_validation_loss=0.6, best_step=4)
+    if not (folder / "adapter").exists():
+        make_adapter_folder(folder / "adapter", rank=spec.lora.rank)
+    wrong = behaviour["do"] == "another adapter"
+    sha256 = "0" * 64 if wrong else sha256_of(folder / "adapter" / "adapter_model.safetensors")
+    account = {"given": spec.rows, "used": spec.rows - 2, "truncated": 1, "truncated_ids": ["row-1"], "dropped": 1,
+               "dropped_rows": [{"id": "row-2", "reason": "empty_completion"}], "train": spec.rows - 1,
+               "validation": 0}  # fmt: skip
+    return {
+        "rows": account,
+        "max_length": 128,
+        "steps": 4,
+        "epochs": 1.0,
+        "losses": [{"step": step, "loss": 2.0 / step} for step in range(1, 5)],
+        "validation_losses": [{"step": 4, "loss": 0.6}],
+        "kept_step": 4,
+        "trainable_parameters": 32,
+        "total_parameters": 96,
+        "trainable_share": 0.33,
+        "tokens": 100,
+        "resumed_from": first or None,
+        "continued_from_sha256": None,
+        "adapter_sha256": sha256,
+        "base_fingerprint": "f",
+        "chat_template_sha256": "c",
+        "device": DEVICE,
+        "packages": {"python": "3"},
+        "seconds": 0.1,
+        "peak_memory_bytes": 1024,
+    }
+
+
+def pause(folder: Path, behaviour: dict, number: int) -> None:
+    """Hang at a step of the first start, so that a test can do something to the program there."""
+    is_first_start = (folder / "starts").read_text().count("\n") == 1
+    if behaviour.get("hang_at") == number and is_first_start:
+        if behaviour["do"] == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        (folder / "hangs").touch()
+        time.sleep(60)
+
+
+def event(folder: Path, kind: str, message: str, step: int | None = None, total: int | None = None, **fields):
+    line = {"kind": kind, "time": "2026-01-01T00:00:00.000Z", "message": message, "step": step, "total": total,
+            "fields": fields}  # fmt: skip
+    with (folder / "events.jsonl").open("a") as events:
+        events.write(json.dumps(line) + "\n")
+
+
+def finish(folder: Path, program: str, outcome: str, code: int, message: str, report: dict | None) -> int:
+    result = {"program": program, "format": 1, "outcome": outcome, "exit_code": code, "message": message,
+              "spec_sha256": sha256_of(folder / "spec.json"), "report": report}  # fmt: skip
+    text = json.dumps(result)
+    behaviour = json.loads((folder.parent / "behaviour.json").read_text())["do"]
+    write_whole(folder / "result.json", text[:-9].encode() if behaviour == "torn result" else text.encode())
+    event(folder, "finished", message, outcome=outcome, exit_code=code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
