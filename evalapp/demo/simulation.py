@@ -95,7 +95,7 @@ def _answers(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:
         scores[criterion.key] = said.scores[criterion.key]
         labels = said.tags.get(criterion.key, ())
         tags[criterion.key] = [tag.key for tag in criterion.reason_tags.all() if tag.label in labels]
-    return ReviewAnswers(scores=scores, tags=tags, comment=said.comment, correction=said.correction or "")
+    return ReviewAnswers(scores=scores, tags=tags, comment=said.comment, correction=said.correction)
 
 
 def decide_corrections(work: Work) -> dict[str, Any]:
