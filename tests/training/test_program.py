@@ -9,7 +9,7 @@ import pytest
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, result_of, run, start, wait_for, write_run
-from tests.training.test_recipes import STEPS, make_spec, rows
+from tests.training.runs import STEPS, make_spec, rows
 from training.checkpoints import latest_checkpoint
 from training.spec import TrainingReport, TrainingResult
 

@@ -1,6 +1,5 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -8,55 +7,12 @@ from run_directory.adapters import check_adapter
 from run_directory.bases import check_base
 from run_directory.files import sha256_of
 from run_directory.program import Refusal
-from tests.run_directory.tiny import events_of, opened, write_run
-from training.recipes import supervised_fine_tuning
-from training.spec import LoraParameters, TrainingReport, TrainingSpec
-
-STEPS = 8
+from tests.run_directory.tiny import events_of
+from tests.training.runs import STEPS, make_spec, rows, train
+from training.spec import LoraParameters, TrainingReport
 
 KNOWN_LOSSES = [6.2350, 6.3017, 5.9620, 5.7350, 5.5520, 5.4080, 5.2070, 5.1400]
 """Of `make_spec` on `rows`, seed 42, fp32: they change only when what is trained changes."""
-
-
-def rows(count: int = 24) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": f"row-{n}",
-            "prompt": [{"role": "user", "content": f"Summarise client {n}."}],
-            "completion": [
-                {"role": "assistant", "content": f"You save {n * 50} a month. Call us next week."}
-            ],
-        }
-        for n in range(count)
-    ]
-
-
-def make_spec(base: Path, **fields: Any) -> TrainingSpec:
-    settings: dict[str, Any] = {
-        "base_folder": str(base),
-        "rows": 24,
-        "max_steps": STEPS,
-        "batch_size": 4,
-        "accumulation_steps": 1,
-        "learning_rate": 5e-3,
-        "validation_share": 0.0,
-        "checkpoint_steps": 3,
-        "dtype": "fp32",
-        "device": "cpu",
-        "threads": 1,
-    }
-    return TrainingSpec(**(settings | fields))
-
-
-def train(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]] | None = None) -> TrainingReport:
-    write_run(folder, spec, given if given is not None else rows(spec.rows))
-    return supervised_fine_tuning(opened(folder))[1]
-
-
-@pytest.fixture(scope="session")
-def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingReport]:
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    return folder, train(folder, make_spec(base))
 
 
 def test_the_losses_are_the_known_ones(trained: tuple[Path, TrainingReport]) -> None:

@@ -1,0 +1,92 @@
+"""The real program, started, killed and stopped as a worker would."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from inference.spec import GenerationReport, GenerationResult, SamplingParameters
+from run_directory.protocol import ExitCode
+from tests.inference.runs import TOTAL, make_spec, outputs_of, rows, texts_of
+from tests.run_directory.tiny import result_of, run, start, wait_for, write_run
+
+
+def test_killed_twice_it_ends_with_what_an_undisturbed_run_has(
+    base: Path, adapter: Path, generated: tuple[Path, GenerationReport], tmp_path: Path
+) -> None:
+    folder = write_run(tmp_path / "run", make_spec(base, adapter), rows())
+    for beginning in (f"4/{TOTAL}", f"13/{TOTAL}"):
+        with start("inference", folder) as process:
+            wait_for(process, beginning)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        # A kill in the middle of a write leaves half a batch, and half a line.
+        whole = (folder / "outputs.jsonl").read_bytes().splitlines(keepends=True)
+        (folder / "outputs.jsonl").write_bytes(b"".join(whole[:-1]) + whole[-1][:20])
+    assert run("inference", folder) == (ExitCode.SUCCEEDED, "")
+    result = GenerationResult.from_json((folder / "result.json").read_bytes())
+    assert result.report is not None
+    assert result.report.resumed_from > 0
+    assert texts_of(folder) == texts_of(generated[0])
+    assert [one["batch"] for one in outputs_of(folder)] == [one["batch"] for one in outputs_of(generated[0])]
+
+
+def test_a_cancel_is_obeyed_within_a_token_and_keeps_whole_batches(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    spec = make_spec(base, adapter, sampling=SamplingParameters(max_tokens=400))
+    folder = write_run(tmp_path / "run", spec, rows())
+    with start("inference", folder) as process:
+        wait_for(process, f"2/{TOTAL}")
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == ExitCode.CANCELLED
+    assert result_of(folder)["outcome"] == "cancelled"
+    assert len(outputs_of(folder)) % 2 == 0
+    assert len(outputs_of(folder)) < TOTAL
+
+
+def test_it_ends_when_standard_input_is_its_parent_and_closes(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    spec = make_spec(base, adapter, sampling=SamplingParameters(max_tokens=400))
+    folder = write_run(tmp_path / "run", spec, rows())
+    reading, writing = os.pipe()
+    with start("inference", folder, "--parent-pipe", "0", stdin=reading) as process:
+        os.close(reading)
+        wait_for(process, f"2/{TOTAL}")
+        os.close(writing)
+        process.wait(timeout=60)
+    assert process.returncode == ExitCode.ABANDONED
+
+
+def test_a_run_that_was_continued_by_hand_with_other_outputs_is_refused(
+    base: Path, adapter: Path, generated: tuple[Path, GenerationReport], tmp_path: Path
+) -> None:
+    folder = write_run(tmp_path / "run", make_spec(base, adapter), rows())
+    lines = (generated[0] / "outputs.jsonl").read_text().splitlines(keepends=True)
+    (folder / "outputs.jsonl").write_text("".join(lines[4:]))
+    assert run("inference", folder)[0] == ExitCode.FAILED
+    assert "does not follow the spec" in result_of(folder)["message"]
+
+
+@pytest.mark.parametrize("engine", ["transformers", "auto"])
+def test_a_garbage_row_ends_in_one_sentence(base: Path, adapter: Path, tmp_path: Path, engine: str) -> None:
+    folder = write_run(tmp_path / "run", make_spec(base, adapter, rows=1, engine=engine), [{"example": 3}])
+    assert run("inference", folder)[0] == ExitCode.FAILED
+    assert result_of(folder)["message"].startswith("data.jsonl line 1: ")
+
+
+@pytest.mark.vllm
+def test_base_and_adapter_share_one_vllm_engine(base: Path, adapter: Path, tmp_path: Path) -> None:
+    pytest.importorskip("vllm")
+    spec = make_spec(base, adapter, engine="auto", dtype="bf16", threads=None, batch_size=None)
+    folder = write_run(tmp_path / "run", spec, rows())
+    assert run("inference", folder) == (ExitCode.SUCCEEDED, "")
+    report = GenerationResult.from_json((folder / "result.json").read_bytes()).report
+    assert report is not None
+    assert report.engine.name == "vllm-cpu"
+    assert len(texts_of(folder)) == report.outputs == TOTAL
+    texts = texts_of(folder)
+    assert [texts["base", f"ex-{n}", 0] for n in range(7)] != [texts["v1", f"ex-{n}", 0] for n in range(7)]

@@ -1,0 +1,45 @@
+"""Training runs on the tiny base, as the web application would write them."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.run_directory.tiny import opened, write_run
+from training.recipes import supervised_fine_tuning
+from training.spec import TrainingReport, TrainingSpec
+
+STEPS = 8
+
+
+def rows(count: int = 24) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"row-{n}",
+            "prompt": [{"role": "user", "content": f"Summarise client {n}."}],
+            "completion": [
+                {"role": "assistant", "content": f"You save {n * 50} a month. Call us next week."}
+            ],
+        }
+        for n in range(count)
+    ]
+
+
+def make_spec(base: Path, **fields: Any) -> TrainingSpec:
+    settings: dict[str, Any] = {
+        "base_folder": str(base),
+        "rows": 24,
+        "max_steps": STEPS,
+        "batch_size": 4,
+        "accumulation_steps": 1,
+        "learning_rate": 5e-3,
+        "validation_share": 0.0,
+        "checkpoint_steps": 3,
+        "dtype": "fp32",
+        "device": "cpu",
+        "threads": 1,
+    }
+    return TrainingSpec(**(settings | fields))
+
+
+def train(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]] | None = None) -> TrainingReport:
+    write_run(folder, spec, given if given is not None else rows(spec.rows))
+    return supervised_fine_tuning(opened(folder))[1]
