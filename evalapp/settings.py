@@ -114,6 +114,7 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_FORM_FIELD = "login"
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_LOCKOUT_CALLABLE = "evalapp.accounts.views.sign_in.locked_out"
 AXES_IPWARE_PROXY_COUNT = 1 if ENVIRONMENT.trusted_proxy else 0
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 

@@ -9,7 +9,7 @@ handler500 = "evalapp.core.views.server_error"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
-    path("accounts/", include("allauth.account.urls")),
+    path("", include("evalapp.accounts.urls")),
     path("", include("evalapp.jobs.urls")),
     path("", include("evalapp.registry.urls")),
     path("", include("evalapp.runs.urls")),

@@ -18,14 +18,15 @@ P = ParamSpec("P")
 class MemberRequest(HttpRequest):
     """The request a project view gets: ``user``, ``project`` and ``membership`` are there."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     project: Project
     membership: Membership
 
 
 def membership_for(user: Any, slug: str, permission: Permission) -> Membership:
     """The person's membership, or MissingError (not a member: existence is not confirmed), or
-    NotAllowedError (a member without the permission)."""
+    NotAllowedError (a member without the permission).
+    """
     membership = (
         Membership.objects.select_related("project", "user").filter(user=user.pk, project__slug=slug).first()
     )
@@ -42,7 +43,8 @@ def membership_for(user: Any, slug: str, permission: Permission) -> Membership:
 def project_view(
     permission: Permission, *, post: Permission | None = None
 ) -> Callable[
-    [Callable[Concatenate[MemberRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]
+    [Callable[Concatenate[MemberRequest, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, P], HttpResponse],
 ]:
     """Decorate a view whose route has ``slug``. ``post`` is the permission that a write needs.
 
@@ -74,3 +76,8 @@ def signed_in_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
     opened = login_required(answers_problems(view))
     opened.required_permission = None  # type: ignore[attr-defined]
     return opened
+
+
+def person_of(request: HttpRequest) -> User:
+    """The signed-in person of a `signed_in_view`, typed."""
+    return cast(User, request.user)

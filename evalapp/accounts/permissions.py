@@ -66,3 +66,17 @@ PERMISSIONS: dict[str, frozenset[Permission]] = {
 
 def allows(role: str, permission: Permission) -> bool:
     return permission in PERMISSIONS.get(role, frozenset())
+
+
+# Which roles a role may give and take. A manager cannot make, unmake or replace an owner.
+GRANTABLE: dict[str, frozenset[str]] = {
+    Role.OWNER: frozenset(Role.values),
+    Role.MANAGER: frozenset({Role.MANAGER.value, Role.ENGINEER.value, Role.REVIEWER.value}),
+    Role.ENGINEER: frozenset(),
+    Role.REVIEWER: frozenset(),
+}
+
+
+def may_grant(actor_role: str, role: str) -> bool:
+    """Whether someone with ``actor_role`` may give ``role`` to a person, or take it from one."""
+    return role in GRANTABLE.get(actor_role, frozenset())

@@ -28,3 +28,14 @@ def record(
         object_label=str(obj)[:200] if obj is not None else "",
         data=data or {},
     )
+
+
+def relabel_person(*, user_id: int, label: str, objects: dict[str, list[int]]) -> None:
+    """Replace a deleted person's name in the audit by ``label``; ids and everything else stay.
+
+    ``objects`` maps an object type to the ids whose own labels hold the name. The database lets
+    nothing else of an event be changed, and only to a label that reads "Former member …".
+    """
+    AuditEvent.objects.filter(actor_id=user_id).update(actor_label=label)
+    for object_type, ids in objects.items():
+        AuditEvent.objects.filter(object_type=object_type, object_id__in=ids).update(object_label=label)

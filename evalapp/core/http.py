@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -61,3 +62,8 @@ def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
     if row is None:
         raise MissingError("There is nothing at this address, or it is not yours to see.")
     return row
+
+
+def field_errors(form: BaseForm) -> dict[str, list[str]]:
+    """A form's errors in the shape that a ProblemError carries."""
+    return {name: [str(text) for text in texts] for name, texts in form.errors.items()}

@@ -1,0 +1,170 @@
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
+from django.core.exceptions import ValidationError
+
+from evalapp.accounts.models import Role, User
+from evalapp.accounts.permissions import GRANTABLE
+from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
+
+ROLE_WORDS = {
+    Role.OWNER: "Owner: everything, and deleting the project",
+    Role.MANAGER: "Manager: rubrics, campaigns, decisions, members",
+    Role.ENGINEER: "Engineer: data, models, runs, exports",
+    Role.REVIEWER: "Reviewer: rates what is assigned, sees nothing else",
+}
+
+
+class ProjectForm(forms.Form):
+    """Name and description; used to create a project and to change it."""
+
+    name = forms.CharField(max_length=120)
+    description = forms.CharField(
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What is evaluated here, and for whom. Members see it.",
+    )
+
+
+class InvitationForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        help_text="They sign in with it. Nothing is sent: you get a link to pass on.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    role = forms.ChoiceField(widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, inviter_role: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [
+            (role.value, words) for role, words in ROLE_WORDS.items() if role in GRANTABLE[inviter_role]
+        ]
+        self.fields["role"].choices = choices  # type: ignore[attr-defined]
+        self.fields["role"].initial = Role.REVIEWER.value
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class NewPersonForm(forms.Form):
+    """What someone who was invited tells of themselves."""
+
+    name = forms.CharField(
+        max_length=120,
+        help_text="Colleagues see it beside what you write.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    password1 = forms.CharField(
+        label="Password",
+        max_length=1024,
+        strip=False,
+        help_text=password_validators_help_text_html,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    password2 = forms.CharField(
+        label="The same password again",
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._email = email
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        password = cleaned.get("password1")
+        if password and cleaned.get("password2") not in (None, password):
+            self.add_error("password2", "The two passwords differ. Type the same one twice.")
+        if password:
+            try:
+                validate_password(password, User(email=self._email, name=cleaned.get("name", "")))
+            except ValidationError as error:
+                self.add_error("password1", error)
+        return cleaned
+
+
+class ProfileForm(forms.Form):
+    """The name, and the review screen's single-letter keys."""
+
+    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    keys_enabled = forms.BooleanField(
+        label="Single-letter keys on the review screen",
+        required=False,
+        help_text="Switch them off when you dictate or use a screen reader's own keys.",
+    )
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        keys = keys_of(user)
+        initial = {"name": user.name, "keys_enabled": bool(keys)}
+        stored = (user.review_keys or {}).get("map", {})
+        for key in REVIEW_KEYS:
+            initial[f"key_{key.action}"] = stored.get(key.action, key.default)
+        super().__init__(data, initial=initial)
+        for key in REVIEW_KEYS:
+            self.fields[f"key_{key.action}"] = forms.CharField(
+                label=key.label,
+                max_length=1,
+                widget=forms.TextInput(attrs={"class": "key-input", "autocomplete": "off", "maxlength": "1"}),
+            )
+
+    @property
+    def key_fields(self) -> list[forms.BoundField]:
+        return [self[f"key_{key.action}"] for key in REVIEW_KEYS]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        owners: dict[str, str] = {}
+        for key in REVIEW_KEYS:
+            letter = cleaned.get(f"key_{key.action}", "").lower()
+            if letter.isdigit():
+                self.add_error(f"key_{key.action}", "Figures give scores; choose another key.")
+            elif letter and letter in owners:
+                self.add_error(f"key_{key.action}", f"“{letter}” is already taken by “{owners[letter]}”.")
+            owners.setdefault(letter, key.label)
+        return cleaned
+
+    def review_keys(self) -> dict[str, object]:
+        """What the profile stores: ``{"enabled": bool, "map": {action: key}}``."""
+        chosen = {key.action: self.cleaned_data[f"key_{key.action}"].lower() for key in REVIEW_KEYS}
+        return {"enabled": self.cleaned_data["keys_enabled"], "map": chosen}
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        max_length=80, help_text="What will use it, for instance “nightly import”. You see the token once."
+    )
+    days = forms.TypedChoiceField(
+        label="Valid for",
+        coerce=int,
+        choices=[(30, "30 days"), (90, "90 days"), (365, "a year"), (0, "until revoked")],
+        initial=90,
+    )
+
+
+class DeleteProjectForm(forms.Form):
+    typed_name = forms.CharField(
+        label="Type the project's name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+
+class DeletePersonForm(forms.Form):
+    typed_email = forms.CharField(
+        label="Type your e-mail address",
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class AuditFilterForm(forms.Form):
+    """The audit's filters as they stand in the address; anything unreadable is left out."""
+
+    actor = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    object_type = forms.CharField(required=False, max_length=40)
+    object_id = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    action = forms.CharField(required=False, max_length=60)

@@ -1,0 +1,107 @@
+"""Invitation links: copied by hand where there is no mail server, used once, then void."""
+
+import datetime as dt
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from evalapp.accounts.models import Invitation, Membership, Project, Role, User
+from evalapp.accounts.permissions import may_grant
+from evalapp.accounts.secrets import hash_of, new_secret
+from evalapp.accounts.services import add_member
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+
+VALID_FOR = dt.timedelta(days=7)
+
+
+class NewInvitation(NamedTuple):
+    """``token`` is the link's secret: shown now, never again."""
+
+    invitation: Invitation
+    token: str
+
+
+@transaction.atomic
+def invite(*, project: Project, email: str, role: str, by: User) -> NewInvitation:
+    """An invitation for one address; an older open one for the same address is withdrawn.
+
+    Raises NotAllowedError where ``by`` may not give the role, ConflictError where the address belongs
+    to a member.
+    """
+    if role not in Role.values:
+        raise InvalidError("Choose one of the roles: " + ", ".join(Role.values) + ".")
+    email = email.strip().lower()
+    membership = Membership.objects.filter(project=project, user=by).first()
+    if membership is None or not may_grant(membership.role, role):
+        raise NotAllowedError(f"Your role here may not invite anyone as {role}. Ask an owner of the project.")
+    if Membership.objects.filter(project=project, user__email__iexact=email).exists():
+        message = f"{email} is already a member of this project; change the role in the list instead."
+        raise ConflictError(message, fields={"email": [message]})
+    project.invitations.filter(email=email, accepted_at=None, revoked_at=None).update(
+        revoked_at=timezone.now()
+    )
+    token = new_secret()
+    invitation = Invitation.objects.create(
+        project=project,
+        email=email,
+        role=Role(role),
+        token_hash=hash_of(token),
+        created_by=by,
+        expires_at=timezone.now() + VALID_FOR,
+    )
+    record("invitation.created", by=by, obj=invitation, project=project, data={"role": role})
+    return NewInvitation(invitation, token)
+
+
+@transaction.atomic
+def revoke_invitation(*, invitation: Invitation, by: User) -> None:
+    """Void an open link. Raises ConflictError where it has been used already."""
+    revoked = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None).update(
+        revoked_at=timezone.now()
+    )
+    if not revoked:
+        raise ConflictError("This invitation has been used or withdrawn already.")
+    record("invitation.revoked", by=by, obj=invitation, project=invitation.project)
+
+
+@transaction.atomic
+def accept_as_new_person(*, invitation: Invitation, name: str, password: str) -> User:
+    """Make the account that the invitation is for, and let it in.
+
+    ``password`` has been checked by the form. Raises ConflictError where the link was used in the
+    meantime or the address has an account: that person signs in and opens the link again.
+    """
+    if User.objects.filter(email__iexact=invitation.email).exists():
+        raise ConflictError("There is an account with this address. Sign in, then open the link again.")
+    user = User.objects.create_user(invitation.email, password, name=name.strip())
+    _use(invitation, user)
+    return user
+
+
+@transaction.atomic
+def accept_as(*, invitation: Invitation, user: User) -> Membership:
+    """Let a signed-in person in; the invitation must be for their address.
+
+    Raises NotAllowedError for another address and ConflictError where the link was used meanwhile or
+    they are a member already.
+    """
+    if user.email.lower() != invitation.email.lower():
+        raise NotAllowedError(
+            f"This invitation is for {invitation.email}, and you are signed in as {user.email}. "
+            "Sign out and open the link again."
+        )
+    return _use(invitation, user)
+
+
+def _use(invitation: Invitation, user: User) -> Membership:
+    now = timezone.now()
+    used = Invitation.objects.filter(
+        pk=invitation.pk, accepted_at=None, revoked_at=None, expires_at__gt=now
+    ).update(accepted_at=now, accepted_by=user)
+    if not used:
+        raise ConflictError("This invitation has been used or withdrawn in the meantime.")
+    membership = add_member(project=invitation.project, user=user, role=invitation.role, by=None)
+    record("invitation.accepted", by=user, obj=invitation, project=invitation.project)
+    return membership

@@ -1,0 +1,109 @@
+from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, Role, User
+from evalapp.accounts.permissions import GRANTABLE, Permission, allows
+from evalapp.accounts.secrets import hash_of
+from evalapp.core.errors import MissingError
+
+
+def may_create_project(user: User) -> bool:
+    """The site admin, and whoever already owns a project: others ask one of them.
+
+    The first owner of an installation is made by ``manage.py create_owner``.
+    """
+    return user.is_superuser or user.memberships.filter(role=Role.OWNER).exists()
+
+
+class MemberRow(NamedTuple):
+    """A member as another member may see and change them; ``may_change`` is about the viewer."""
+
+    membership: Membership
+    may_change: bool
+    may_reset_password: bool
+
+
+def member_rows(project: Project, *, viewer: Membership) -> list[MemberRow]:
+    """The members, owners first, with what ``viewer`` may do to each."""
+    memberships = list(
+        project.memberships.select_related("user").order_by("user__is_simulated", "role", "user__name", "id")
+    )
+    memberships.sort(key=lambda each: Role.values.index(each.role))
+    manageable = _people_all_of_whose_roles_are_in_reach(viewer, [each.user_id for each in memberships])
+    grantable = GRANTABLE[viewer.role]
+    return [
+        MemberRow(
+            membership=each,
+            may_change=each.role in grantable,
+            may_reset_password=each.user_id in manageable
+            and each.user_id != viewer.user_id
+            and not each.user.is_simulated,
+        )
+        for each in memberships
+    ]
+
+
+def may_reset_password_of(user: User, *, viewer: Membership) -> bool:
+    """Whether ``viewer`` may copy a link that sets a new password for ``user``.
+
+    A link is the account: so only for people whose every role, in every project, the viewer could
+    have given them, and never for the site admin. A manager of one project cannot walk into another.
+    """
+    if user.is_simulated or user.pk == viewer.user_id:
+        return False
+    return user.pk in _people_all_of_whose_roles_are_in_reach(viewer, [user.pk])
+
+
+def _people_all_of_whose_roles_are_in_reach(viewer: Membership, user_ids: list[int]) -> set[int]:
+    reach = Q(pk__in=[])
+    for role, project_id in viewer.user.memberships.values_list("role", "project_id"):
+        if allows(role, Permission.MANAGE_MEMBERS):
+            reach |= Q(project_id=project_id, role__in=GRANTABLE[role])
+    out_of_reach = Membership.objects.filter(user__in=user_ids).exclude(reach).values("user_id")
+    people = User.objects.filter(pk__in=user_ids, is_active=True, is_superuser=False)
+    return set(people.exclude(pk__in=out_of_reach).values_list("pk", flat=True))
+
+
+def open_invitations(project: Project) -> QuerySet[Invitation]:
+    """Links that would still let somebody in, latest first."""
+    return (
+        project.invitations.filter(accepted_at=None, revoked_at=None, expires_at__gt=timezone.now())
+        .select_related("created_by")
+        .order_by("-id")
+    )
+
+
+def invitation_for(token: str) -> Invitation:
+    """The open invitation that this link belongs to.
+
+    Raises MissingError where the link was used, revoked, has expired or never was: all the same to
+    whoever holds it.
+    """
+    invitation = (
+        Invitation.objects.select_related("project", "created_by")
+        .filter(token_hash=hash_of(token), accepted_at=None, revoked_at=None, expires_at__gt=timezone.now())
+        .first()
+    )
+    if invitation is None:
+        raise MissingError(
+            "This invitation has been used, withdrawn or has expired. Ask whoever sent it for a new link."
+        )
+    return invitation
+
+
+def tokens_of(user: User) -> QuerySet[ApiToken]:
+    """The person's tokens that still open something, latest first."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return user.api_tokens.filter(unexpired, revoked_at=None).order_by("-id")
+
+
+def person_of_token(secret: str) -> ApiToken | None:
+    """The live token (with its active ``user``) that this secret is, or None."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return (
+        ApiToken.objects.select_related("user")
+        .filter(unexpired, token_hash=hash_of(secret), revoked_at=None, user__is_active=True)
+        .first()
+    )

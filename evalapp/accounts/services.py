@@ -1,0 +1,152 @@
+"""Writes to projects and their members; people, links and tokens have modules of their own."""
+
+from django.db import IntegrityError, transaction
+from django.utils.crypto import get_random_string
+from django.utils.text import slugify
+
+from evalapp.accounts.models import Membership, Project, Role, User
+from evalapp.accounts.permissions import may_grant
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+
+LONGEST_SLUG = 60
+_SUFFIX = 6
+# These are the first part of other addresses, or would read as one.
+_RESERVED = {"new", "all", "none"}
+
+
+@transaction.atomic
+def create_project(*, name: str, by: User, description: str = "", is_demonstration: bool = False) -> Project:
+    """A project whose first owner is ``by``; its address is made from the name and stays.
+
+    Raises InvalidError where the name is empty or too long.
+    """
+    name = _checked_name(name)
+    project = _insert_with_free_slug(
+        Project(name=name, description=description, is_demonstration=is_demonstration, created_by=by)
+    )
+    Membership.objects.create(project=project, user=by, role=Role.OWNER)
+    record("project.created", by=by, obj=project, project=project)
+    return project
+
+
+def _checked_name(name: str) -> str:
+    name = " ".join(name.split())
+    longest = Project._meta.get_field("name").max_length or 0
+    if not name or len(name) > longest:
+        message = f"Give the project a name of 1 to {longest} characters."
+        raise InvalidError(message, fields={"name": [message]})
+    return name
+
+
+def _insert_with_free_slug(project: Project) -> Project:
+    stem = slugify(project.name)[: LONGEST_SLUG - _SUFFIX - 1].strip("-") or "project"
+    slug = stem if stem not in _RESERVED else f"{stem}-{get_random_string(_SUFFIX).lower()}"
+    while True:
+        project.slug = slug
+        try:
+            with transaction.atomic():
+                project.save(force_insert=True)
+        except IntegrityError:
+            slug = f"{stem}-{get_random_string(_SUFFIX).lower()}"
+        else:
+            return project
+
+
+@transaction.atomic
+def update_project(*, project: Project, by: User, name: str, description: str) -> Project:
+    """Change name and description; addresses that people have kept go on working."""
+    before = {"name": project.name}
+    project.name = _checked_name(name)
+    project.description = description
+    project.save(update_fields=["name", "description"])
+    record("project.changed", by=by, obj=project, project=project, data={"before": before})
+    return project
+
+
+@transaction.atomic
+def add_member(*, project: Project, user: User, role: str, by: User | None) -> Membership:
+    """Make ``user`` a member. ``by`` None is the system (a command, an accepted invitation).
+
+    Raises ConflictError where they are one already, NotAllowedError where ``by`` may not give the role.
+    """
+    if by is not None:
+        _require_grant(project, by, role)
+    membership, created = Membership.objects.get_or_create(
+        project=project, user=user, defaults={"role": Role(role)}
+    )
+    if not created:
+        raise ConflictError(f"{user} is already a member of this project, as {membership.role}.")
+    record("member.added", by=by, obj=user, project=project, data={"role": role})
+    return membership
+
+
+@transaction.atomic
+def change_role(*, membership: Membership, role: str, by: User) -> Membership:
+    """Give a member another role.
+
+    Raises NotAllowedError where ``by`` may give neither the old role nor the new one, and
+    ConflictError where the project would be left without an owner.
+    """
+    if role not in Role.values:
+        raise InvalidError("Choose one of the roles: " + ", ".join(Role.values) + ".")
+    current = _locked(membership)
+    _require_grant(current.project, by, current.role)
+    _require_grant(current.project, by, role)
+    if current.role == role:
+        return current
+    _require_another_owner(current)
+    before = current.role
+    current.role = Role(role)
+    current.save(update_fields=["role"])
+    record(
+        "member.role_changed",
+        by=by,
+        obj=current.user,
+        project=current.project,
+        data={"before": before, "after": role},
+    )
+    return current
+
+
+@transaction.atomic
+def remove_member(*, membership: Membership, by: User) -> None:
+    """End a membership; what the person wrote stays. Anyone may leave by themselves.
+
+    Raises ConflictError where the project would be left without an owner.
+    """
+    current = _locked(membership)
+    if current.user_id != by.pk:
+        _require_grant(current.project, by, current.role)
+    _require_another_owner(current)
+    current.delete()
+    record("member.removed", by=by, obj=current.user, project=current.project, data={"role": current.role})
+
+
+def _locked(membership: Membership) -> Membership:
+    # The project's row is the lock: two owners who remove each other at once must not both succeed.
+    Project.objects.select_for_update().get(pk=membership.project_id)
+    found = Membership.objects.select_related("project", "user").filter(pk=membership.pk).first()
+    if found is None:
+        raise ConflictError("Somebody else has removed this member in the meantime.")
+    return found
+
+
+def _require_another_owner(membership: Membership) -> None:
+    if membership.role != Role.OWNER:
+        return
+    others = Membership.objects.filter(project=membership.project_id, role=Role.OWNER).exclude(
+        pk=membership.pk
+    )
+    if not others.filter(user__is_active=True).exists():
+        raise ConflictError(
+            "This is the project's last owner. Make somebody else an owner first, then try again."
+        )
+
+
+def _require_grant(project: Project, by: User, role: str) -> None:
+    own_role = Membership.objects.filter(project=project, user=by).values_list("role", flat=True).first()
+    if own_role is None or not may_grant(own_role, role):
+        raise NotAllowedError(
+            f"Your role here may not give or take the role {role}. Ask an owner of the project."
+        )

@@ -1,0 +1,47 @@
+from django.contrib.auth import login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+
+from evalapp.accounts.forms import NewPersonForm
+from evalapp.accounts.invitations import accept_as, accept_as_new_person
+from evalapp.accounts.models import Invitation, User
+from evalapp.accounts.queries import invitation_for
+from evalapp.core.http import answers_problems
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@never_cache
+@answers_problems
+def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
+    """Whoever holds the link: joins when signed in, makes an account when new, signs in otherwise."""
+    invitation = invitation_for(token)
+    if request.user.is_authenticated:
+        return _join(request, invitation)
+    if User.objects.filter(email__iexact=invitation.email).exists():
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
+    form = NewPersonForm(request.POST or None, email=invitation.email)
+    if request.method == "POST" and form.is_valid():
+        user = accept_as_new_person(
+            invitation=invitation, name=form.cleaned_data["name"], password=form.cleaned_data["password1"]
+        )
+        login(request, user, backend=BACKEND)
+        return redirect("/")
+    status = 400 if form.errors else 200
+    return render(
+        request, "accounts/invitation.html", {"invitation": invitation, "form": form}, status=status
+    )
+
+
+def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    if request.method == "POST":
+        accept_as(invitation=invitation, user=request.user)  # type: ignore[arg-type]
+        return redirect("/")
+    return render(request, "accounts/invitation.html", {"invitation": invitation, "form": None})
+
+
+# The address holds a secret, so nobody without it gets past `invitation_for`.
+invitation_accept.required_permission = "link"  # type: ignore[attr-defined]

@@ -1,0 +1,102 @@
+"""The members of a project, their roles, and the links that let people in."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.forms import InvitationForm, RoleForm
+from evalapp.accounts.invitations import invite, revoke_invitation
+from evalapp.accounts.models import Role
+from evalapp.accounts.people import create_reset_link
+from evalapp.accounts.permissions import GRANTABLE, Permission
+from evalapp.accounts.queries import member_rows, open_invitations
+from evalapp.accounts.services import change_role, remove_member
+from evalapp.core.errors import InvalidError, ProblemError
+from evalapp.core.http import field_errors, get_or_missing
+
+
+@never_cache
+@project_view(Permission.MANAGE_MEMBERS)
+def member_list(request: MemberRequest) -> HttpResponse:
+    """The list; a POST makes an invitation and shows its link, this once."""
+    form = InvitationForm(request.POST or None, inviter_role=request.membership.role)
+    link = invited = ""
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                made = invite(project=request.project, by=request.user, **form.cleaned_data)
+            except ProblemError as error:
+                form.add_error("email", error.message)
+                status = error.status
+            else:
+                link = request.build_absolute_uri(reverse("invitation_accept", args=[made.token]))
+                invited = made.invitation.email
+                form = InvitationForm(inviter_role=request.membership.role)
+                status = 201
+    return _page(request, {"form": form, "invitation_link": link, "invited": invited}, status)
+
+
+def _page(request: MemberRequest, context: dict[str, object], status: int = 200) -> HttpResponse:
+    grantable = [
+        (role, Role(role).label) for role in Role.values if role in GRANTABLE[request.membership.role]
+    ]
+    whole = {
+        "station": "members",
+        "rows": member_rows(request.project, viewer=request.membership),
+        "invitations": open_invitations(request.project),
+        "grantable": grantable,
+        "reset_link": "",
+        "invitation_link": "",
+        **context,
+    }
+    return render(request, "accounts/members.html", whole, status=status)
+
+
+@require_POST
+@project_view(Permission.MANAGE_MEMBERS)
+def member_role(request: MemberRequest, pk: int) -> HttpResponse:
+    membership = get_or_missing(request.project.memberships.all(), pk=pk)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        raise InvalidError("Choose one of the roles in the list.", fields=field_errors(form))
+    changed = change_role(membership=membership, role=form.cleaned_data["role"], by=request.user)
+    messages.success(request, f"{changed.user} is now {changed.get_role_display().lower()}.")
+    return redirect("member_list", request.project.slug)
+
+
+@require_POST
+@project_view(Permission.MANAGE_MEMBERS)
+def member_remove(request: MemberRequest, pk: int) -> HttpResponse:
+    membership = get_or_missing(request.project.memberships.select_related("user"), pk=pk)
+    remove_member(membership=membership, by=request.user)
+    messages.success(request, f"{membership.user} is no longer a member. What they wrote stays.")
+    if membership.user_id == request.user.pk:
+        return redirect("/")
+    return redirect("member_list", request.project.slug)
+
+
+@require_POST
+@never_cache
+@project_view(Permission.MANAGE_MEMBERS)
+def member_reset_link(request: MemberRequest, pk: int) -> HttpResponse:
+    """Show, this once, a link with which a member sets a new password."""
+    membership = get_or_missing(request.project.memberships.select_related("user", "project"), pk=pk)
+    path = create_reset_link(membership=membership, by=request.membership)
+    form = InvitationForm(inviter_role=request.membership.role)
+    link = request.build_absolute_uri(path)
+    return _page(request, {"form": form, "reset_link": link, "reset_person": membership.user}, status=201)
+
+
+@require_POST
+@project_view(Permission.MANAGE_MEMBERS)
+def invitation_revoke(request: MemberRequest, pk: int) -> HttpResponse:
+    invitation = get_or_missing(request.project.invitations.select_related("project"), pk=pk)
+    revoke_invitation(invitation=invitation, by=request.user)
+    messages.success(request, f"The link for {invitation.email} opens nothing any more.")
+    return redirect("member_list", request.project.slug)

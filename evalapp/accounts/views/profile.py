@@ -1,0 +1,72 @@
+"""A person's own pages: profile, API tokens, deletion of their data."""
+
+import datetime as dt
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from evalapp.accounts.access import person_of, signed_in_view
+from evalapp.accounts.forms import DeletePersonForm, ProfileForm, TokenForm
+from evalapp.accounts.people import anonymise_person, update_profile
+from evalapp.accounts.queries import tokens_of
+from evalapp.accounts.tokens import create_api_token, revoke_api_token
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+
+
+@signed_in_view
+def profile(request: HttpRequest) -> HttpResponse:
+    user = person_of(request)
+    form = ProfileForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        update_profile(user=user, by=user, name=form.cleaned_data["name"], review_keys=form.review_keys())
+        messages.success(request, "Saved.")
+        return redirect("profile")
+    context = {"form": form, "delete_form": DeletePersonForm()}
+    return render(request, "accounts/profile.html", context, status=400 if form.errors else 200)
+
+
+@never_cache
+@signed_in_view
+def token_list(request: HttpRequest) -> HttpResponse:
+    """The person's tokens; a POST makes one and shows its secret, this once."""
+    user = person_of(request)
+    form = TokenForm(request.POST or None)
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        days = form.cleaned_data["days"]
+        expires_at = timezone.now() + dt.timedelta(days=days) if days else None
+        made = create_api_token(user=user, name=form.cleaned_data["name"], by=user, expires_at=expires_at)
+        secret = made.secret
+        form = TokenForm()
+    status = 400 if form.errors else 201 if secret else 200
+    context = {"form": form, "tokens": tokens_of(user), "secret": secret}
+    return render(request, "accounts/tokens.html", context, status=status)
+
+
+@require_POST
+@signed_in_view
+def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    user = person_of(request)
+    token = get_or_missing(user.api_tokens.all(), pk=pk)
+    revoke_api_token(token=token, by=user)
+    messages.success(request, f"“{token.name}” opens nothing any more.")
+    return redirect("token_list")
+
+
+@require_POST
+@signed_in_view
+def person_delete(request: HttpRequest) -> HttpResponse:
+    """Delete one's own data; ratings stay, without the name."""
+    user = person_of(request)
+    form = DeletePersonForm(request.POST)
+    if not form.is_valid() or form.cleaned_data["typed_email"].strip().lower() != user.email.lower():
+        raise InvalidError(f"Type your e-mail address, {user.email}, to delete your data.")
+    anonymise_person(user=user, by=user)
+    logout(request)
+    return render(request, "accounts/person_deleted.html")

@@ -1,0 +1,42 @@
+"""The doors: sign-in with its lock-out, and what stands where sign-up and mailed resets would be."""
+
+from typing import Any
+
+from allauth.account import views as allauth
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+
+from evalapp.core.http import wants_json
+
+sign_in = ensure_csrf_cookie(allauth.login)
+
+
+def sign_up_closed(request: HttpRequest) -> HttpResponse:
+    """People come by invitation."""
+    return render(request, "account/signup_closed.html")
+
+
+def forgotten_password(request: HttpRequest) -> HttpResponse:
+    """Says whom to ask for a link; asks for no address, so it tells nobody who has an account."""
+    return render(request, "account/password_reset.html")
+
+
+def locked_out(
+    request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None
+) -> HttpResponse:
+    """After too many failed sign-ins: how long it lasts, and what to do (429). See AXES_LOCKOUT_CALLABLE."""
+    minutes = round(settings.AXES_COOLOFF_TIME * 60)
+    message = (
+        f"Too many failed sign-ins for this address from this place. Wait {minutes} minutes and try again, "
+        "or ask an owner or a manager of your project for a link that sets a new password."
+    )
+    response: HttpResponse
+    if wants_json(request):
+        body = {"error": {"code": "locked_out", "message": message, "fields": {}}}
+        response = JsonResponse(body, status=429)
+    else:
+        response = render(request, "account/locked_out.html", {"message": message}, status=429)
+    response["Retry-After"] = str(minutes * 60)
+    return response

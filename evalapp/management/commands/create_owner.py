@@ -1,0 +1,89 @@
+"""Make the first account and its project, or a link with which a person sets a password anew."""
+
+import getpass
+import sys
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_email
+from django.db import transaction
+
+from evalapp.accounts.models import User
+from evalapp.accounts.people import password_path
+from evalapp.audit.services import record
+from evalapp.core.errors import ProblemError
+from evalapp.decisions.services import open_project
+from evalapp.env import environment
+
+
+class Command(BaseCommand):
+    help = "Make an owner: an account, and a project that it owns. Run again for a new password link."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True, help="The address to sign in with.")
+        parser.add_argument("--name", default="", help="The name that colleagues see.")
+        parser.add_argument("--project", default="", help="Also make a project of this name.")
+        parser.add_argument(
+            "--admin", action="store_true", help="Also site admin (sees no project by that alone)."
+        )
+        parser.add_argument(
+            "--link", action="store_true", help="Print a link that sets the password, and ask for none."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        email = options["email"].strip().lower()
+        try:
+            validate_email(email)
+        except ValidationError as error:
+            raise CommandError(f"--email {email!r} is not an e-mail address.") from error
+        user = User.objects.filter(email__iexact=email).first()
+        password = None
+        if not options["link"] and (user is None or not user.has_usable_password()):
+            password = self._ask_password(email, options["name"])
+        try:
+            user = self._store(user, email=email, password=password, options=options)
+        except ProblemError as error:
+            raise CommandError(error.message) from error
+        if password is None:
+            self.stdout.write(f"Set the password of {email} at {environment().bind.url}{password_path(user)}")
+            self.stdout.write("The link works once, within three days.")
+        else:
+            self.stdout.write(f"{email} can sign in at {environment().bind.url}/accounts/login/")
+
+    def _ask_password(self, email: str, name: str) -> str:
+        """A password typed twice, or the first line of a standard input that is no terminal."""
+        if sys.stdin.isatty():
+            password = getpass.getpass("Password: ")
+            if getpass.getpass("The same password again: ") != password:
+                raise CommandError("The two passwords differ. Nothing was stored; run the command again.")
+        else:
+            password = sys.stdin.readline().rstrip("\n")
+            if not password:
+                raise CommandError("There is no terminal to ask for a password: run with --link.")
+        try:
+            validate_password(password, User(email=email, name=name))
+        except ValidationError as error:
+            raise CommandError("That password is refused. " + " ".join(error.messages)) from error
+        return password
+
+    @staticmethod
+    @transaction.atomic
+    def _store(user: User | None, *, email: str, password: str | None, options: dict[str, Any]) -> User:
+        if user is None:
+            user = User.objects.create_user(email, password, name=options["name"].strip())
+            record("person.created", by=None, obj=user)
+        elif password is not None:
+            user.set_password(password)
+            user.save(update_fields=["password"])
+            record("person.password_set", by=None, obj=user)
+        else:
+            record("person.reset_link_created", by=None, obj=user)
+        if options["admin"] and not user.is_superuser:
+            user.is_superuser = True
+            user.save(update_fields=["is_superuser"])
+            record("person.made_site_admin", by=None, obj=user)
+        if options["project"]:
+            open_project(name=options["project"], by=user)
+        return user

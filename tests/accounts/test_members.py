@@ -1,0 +1,215 @@
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from evalapp.accounts.models import Invitation, Membership, Project, Role, User
+from evalapp.audit.models import AuditEvent
+
+ClientFor = Callable[[User | None], Client]
+
+
+def membership(project: Project, user: User) -> Membership:
+    return Membership.objects.get(project=project, user=user)
+
+
+def address(project: Project, rest: str = "") -> str:
+    return f"/projects/{project.slug}/members/{rest}"
+
+
+def invitation_path(response: object) -> str:
+    found = re.search(r'value="http://testserver(/invitations/[^"]+)"', response.text)  # type: ignore[attr-defined]
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("owner", 200), ("manager", 200), ("engineer", 403), ("reviewer", 403), ("stranger", 404)],
+)
+def test_only_owners_and_managers_see_the_members(
+    who: str, status: int, request: pytest.FixtureRequest, client_for: ClientFor, project: Project
+) -> None:
+    assert client_for(request.getfixturevalue(who)).get(address(project)).status_code == status
+
+
+def test_a_manager_changes_a_role(
+    client_for: ClientFor, manager: User, reviewer: User, project: Project
+) -> None:
+    pk = membership(project, reviewer).pk
+    response = client_for(manager).post(address(project, f"{pk}/role/"), {"role": "engineer"})
+    assert response.status_code == 302
+    assert membership(project, reviewer).role == "engineer"
+    event = AuditEvent.objects.latest("id")
+    assert (event.action, event.actor_id, event.object_id) == ("member.role_changed", manager.pk, reviewer.pk)
+    assert event.data == {"before": "reviewer", "after": "engineer"}
+
+
+@pytest.mark.parametrize("role", ["owner", "admin", ""])
+def test_a_manager_cannot_make_an_owner_nor_an_unknown_role(
+    role: str, client_for: ClientFor, manager: User, reviewer: User, project: Project
+) -> None:
+    pk = membership(project, reviewer).pk
+    response = client_for(manager).post(address(project, f"{pk}/role/"), {"role": role})
+    assert response.status_code == (403 if role == "owner" else 400)
+    assert membership(project, reviewer).role == "reviewer"
+
+
+@pytest.mark.parametrize("path", ["role/", "remove/", "reset-link/"])
+def test_a_manager_cannot_touch_an_owner(
+    path: str, client_for: ClientFor, manager: User, owner: User, project: Project
+) -> None:
+    pk = membership(project, owner).pk
+    response = client_for(manager).post(address(project, f"{pk}/{path}"), {"role": "reviewer"})
+    assert response.status_code == 403
+    assert membership(project, owner).role == "owner"
+
+
+@pytest.mark.parametrize("path", ["role/", "remove/"])
+def test_the_last_owner_stays(path: str, client_for: ClientFor, owner: User, project: Project) -> None:
+    pk = membership(project, owner).pk
+    response = client_for(owner).post(address(project, f"{pk}/{path}"), {"role": "reviewer"})
+    assert response.status_code == 409
+    assert "last owner" in response.text
+    assert membership(project, owner).role == "owner"
+
+
+def test_a_removed_member_loses_access_at_once(
+    client_for: ClientFor, owner: User, manager: User, project: Project
+) -> None:
+    browser = client_for(manager)
+    assert browser.get(address(project)).status_code == 200
+    client_for(owner).post(address(project, f"{membership(project, manager).pk}/remove/"))
+    assert browser.get(address(project)).status_code == 404
+
+
+def test_a_member_of_another_project_is_not_there(
+    client_for: ClientFor, owner: User, stranger: User, project: Project, other_project: Project
+) -> None:
+    foreign = membership(other_project, stranger).pk
+    for path in ("role/", "remove/", "reset-link/"):
+        assert (
+            client_for(owner).post(address(project, f"{foreign}/{path}"), {"role": "reviewer"}).status_code
+            == 404
+        )
+
+
+def test_a_new_person_comes_in_by_a_link_that_works_once(
+    client_for: ClientFor, manager: User, project: Project
+) -> None:
+    made = client_for(manager).post(address(project), {"email": "New@Example.org", "role": "reviewer"})
+    assert made.status_code == 201
+    path = invitation_path(made)
+    assert Invitation.objects.get().token_hash not in path
+    details = {"name": "New", "password1": "a quiet harbour 9", "password2": "a quiet harbour 9"}
+    browser = Client()
+    assert "new@example.org" in browser.get(path).text
+    assert browser.post(path, details).status_code == 302
+    person = User.objects.get(email="new@example.org")
+    assert membership(project, person).role == Role.REVIEWER
+    assert browser.session["_auth_user_id"] == str(person.pk)
+    assert Client().get(path).status_code == 404
+
+
+def test_a_weak_password_is_refused_with_the_reason(
+    client_for: ClientFor, manager: User, project: Project
+) -> None:
+    made = client_for(manager).post(address(project), {"email": "new@example.org", "role": "reviewer"})
+    response = Client().post(
+        invitation_path(made), {"name": "New", "password1": "password", "password2": "password"}
+    )
+    assert response.status_code == 400
+    assert "too short" in response.text
+    assert not User.objects.filter(email="new@example.org").exists()
+
+
+def test_a_signed_in_person_joins_only_by_their_own_invitation(
+    client_for: ClientFor, manager: User, stranger: User, engineer: User, project: Project
+) -> None:
+    made = client_for(manager).post(address(project), {"email": stranger.email, "role": "engineer"})
+    path = invitation_path(made)
+    refused = client_for(engineer).post(path)
+    assert refused.status_code == 403
+    assert stranger.email in refused.text
+    assert client_for(stranger).post(path).status_code == 302
+    assert membership(project, stranger).role == "engineer"
+
+
+def test_someone_with_an_account_signs_in_first(
+    client_for: ClientFor, manager: User, stranger: User, project: Project
+) -> None:
+    made = client_for(manager).post(address(project), {"email": stranger.email, "role": "engineer"})
+    response = Client().get(invitation_path(made))
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/login/?next=%2Finvitations%2F")
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "expired", "replaced"])
+def test_a_void_link_opens_nothing(how: str, client_for: ClientFor, manager: User, project: Project) -> None:
+    browser = client_for(manager)
+    path = invitation_path(browser.post(address(project), {"email": "new@example.org", "role": "reviewer"}))
+    invitation = Invitation.objects.get()
+    if how == "withdrawn":
+        browser.post(f"/projects/{project.slug}/invitations/{invitation.pk}/revoke/")
+    elif how == "replaced":
+        browser.post(address(project), {"email": "new@example.org", "role": "reviewer"})
+    else:
+        Invitation.objects.update(expires_at=invitation.created_at)
+    assert Client().get(path).status_code == 404
+
+
+def test_a_manager_cannot_invite_an_owner(client_for: ClientFor, manager: User, project: Project) -> None:
+    response = client_for(manager).post(address(project), {"email": "new@example.org", "role": "owner"})
+    assert response.status_code == 400
+    assert not Invitation.objects.exists()
+
+
+def test_a_copied_link_sets_a_password_once(
+    client_for: ClientFor, manager: User, reviewer: User, project: Project
+) -> None:
+    pk = membership(project, reviewer).pk
+    made = client_for(manager).post(address(project, f"{pk}/reset-link/"))
+    found = re.search(r'value="http://testserver(/accounts/password/reset/key/[^"]+)"', made.text)
+    assert made.status_code == 201 and found
+    assert AuditEvent.objects.latest("id").action == "person.reset_link_created"
+    browser = Client()
+    form = browser.get(found.group(1), follow=True)
+    password = {"password1": "a quiet harbour 9", "password2": "a quiet harbour 9"}
+    assert browser.post(form.redirect_chain[-1][0], password).status_code == 302
+    reviewer.refresh_from_db()
+    assert reviewer.check_password("a quiet harbour 9")
+    assert "opens nothing any more" in Client().get(found.group(1), follow=True).text
+
+
+def test_a_password_link_never_reaches_into_another_project(
+    client_for: ClientFor, owner: User, stranger: User, project: Project, other_project: Project
+) -> None:
+    """`stranger` owns another project: an owner here could otherwise take that over."""
+    made = Membership.objects.create(project=project, user=stranger, role=Role.REVIEWER)
+    assert client_for(owner).post(address(project, f"{made.pk}/reset-link/")).status_code == 403
+
+
+def test_the_site_admin_sees_no_project_by_that_alone(
+    client_for: ClientFor, stranger: User, project: Project
+) -> None:
+    stranger.is_superuser = True
+    stranger.save()
+    assert client_for(stranger).get(address(project)).status_code == 404
+    assert client_for(stranger).get(f"/projects/{project.slug}/audit/").status_code == 404
+
+
+@pytest.mark.parametrize("extra", [1, 4])
+def test_the_list_costs_the_same_however_many_members(
+    extra: int,
+    client_for: ClientFor,
+    owner: User,
+    project: Project,
+    django_assert_num_queries: Callable[[int], object],
+) -> None:
+    for number in range(extra):
+        user = User.objects.create_user(f"more{number}@cast.example")
+        Membership.objects.create(project=project, user=user, role=Role.REVIEWER)
+    browser = client_for(owner)
+    with django_assert_num_queries(8):  # type: ignore[attr-defined]
+        browser.get(address(project))

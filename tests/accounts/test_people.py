@@ -1,0 +1,185 @@
+import re
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import InternalError, connection, transaction
+from django.test import Client
+
+from evalapp.accounts.models import ApiToken, Membership, Project, User
+from evalapp.accounts.people import anonymise_person
+from evalapp.accounts.review_keys import keys_of
+from evalapp.accounts.tokens import PREFIX, use_api_token
+from evalapp.audit.models import AuditEvent
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, NotAllowedError
+
+ClientFor = Callable[[User | None], Client]
+KEYS = {
+    "not_applicable": "n",
+    "comment": "c",
+    "correct": "e",
+    "highlight": "h",
+    "skip": "s",
+    "undo": "u",
+    "help": "?",
+}
+
+
+def profile_form(**changes: str) -> dict[str, str]:
+    form = {
+        "name": "Reviewer",
+        "keys_enabled": "on",
+        **{f"key_{action}": key for action, key in KEYS.items()},
+    }
+    return {**form, **changes}
+
+
+def test_a_person_remaps_a_key(client_for: ClientFor, reviewer: User) -> None:
+    assert client_for(reviewer).get("/profile/").status_code == 200
+    assert (
+        client_for(reviewer).post("/profile/", profile_form(key_skip="K", name=" A  B ")).status_code == 302
+    )
+    reviewer.refresh_from_db()
+    assert reviewer.name == "A B"
+    assert keys_of(reviewer) == {**KEYS, "skip": "k"}
+
+
+def test_the_keys_can_be_switched_off_and_keep_their_letters(client_for: ClientFor, reviewer: User) -> None:
+    form = profile_form(key_skip="k")
+    del form["keys_enabled"]
+    client_for(reviewer).post("/profile/", form)
+    reviewer.refresh_from_db()
+    assert keys_of(reviewer) == {}
+    assert reviewer.review_keys["map"]["skip"] == "k"
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"), [("3", "Figures give scores"), ("c", "already taken by “Comment”")]
+)
+def test_a_key_that_means_something_else_is_refused(
+    key: str, reason: str, client_for: ClientFor, reviewer: User
+) -> None:
+    response = client_for(reviewer).post("/profile/", profile_form(key_skip=key))
+    assert response.status_code == 400
+    assert reason in response.text
+
+
+def test_nobody_raises_themselves_by_extra_fields(client_for: ClientFor, reviewer: User) -> None:
+    client_for(reviewer).post("/profile/", profile_form(is_superuser="1", is_staff="1", email="x@y.example"))
+    reviewer.refresh_from_db()
+    assert (reviewer.is_superuser, reviewer.email) == (False, "reviewer@cast.example")
+
+
+def test_a_token_is_shown_once_and_stored_as_a_hash(client_for: ClientFor, engineer: User) -> None:
+    browser = client_for(engineer)
+    response = browser.post("/profile/tokens/", {"name": "import", "days": "30"})
+    found = re.search(rf'value="({PREFIX}[\w-]{{43}})"', response.text)
+    assert response.status_code == 201 and found
+    secret = found.group(1)
+    assert secret not in browser.get("/profile/tokens/").text
+    assert secret not in str(list(ApiToken.objects.values()))
+    assert use_api_token(secret).user == engineer  # type: ignore[union-attr]
+    token = ApiToken.objects.get()
+    assert token.last_used_at is not None
+    browser.post(f"/profile/tokens/{token.pk}/revoke/")
+    assert use_api_token(secret) is None
+    assert [event.action for event in AuditEvent.objects.order_by("id")] == [
+        "api_token.created",
+        "api_token.revoked",
+    ]
+
+
+def test_a_token_of_another_person_is_not_there(
+    client_for: ClientFor, engineer: User, stranger: User
+) -> None:
+    client_for(engineer).post("/profile/tokens/", {"name": "import", "days": "0"})
+    assert (
+        client_for(stranger).post(f"/profile/tokens/{ApiToken.objects.get().pk}/revoke/").status_code == 404
+    )
+    assert ApiToken.objects.get().revoked_at is None
+
+
+def test_a_token_of_a_closed_account_opens_nothing(client_for: ClientFor, engineer: User) -> None:
+    response = client_for(engineer).post("/profile/tokens/", {"name": "import", "days": "30"})
+    secret = re.search(rf'value="({PREFIX}[\w-]+)"', response.text).group(1)  # type: ignore[union-attr]
+    User.objects.filter(pk=engineer.pk).update(is_active=False)
+    assert use_api_token(secret) is None
+
+
+def test_a_deleted_person_is_nowhere_by_name_and_the_audit_stays(
+    client_for: ClientFor, reviewer: User, project: Project
+) -> None:
+    record("review.submitted", by=reviewer, project=project)
+    record("member.added", by=None, obj=reviewer, project=project)
+    browser = client_for(reviewer)
+    assert browser.post("/profile/delete/", {"typed_email": "wrong"}).status_code == 400
+    response = browser.post("/profile/delete/", {"typed_email": reviewer.email})
+    assert "Your data is deleted" in response.text
+    former = User.objects.get(pk=reviewer.pk)
+    assert (str(former), former.is_active) == (f"Former member {reviewer.pk}", False)
+    assert former.anonymised_at is not None
+    assert not Membership.objects.filter(user=former).exists()
+    assert browser.get("/profile/").status_code == 302
+    whole_audit = str(list(AuditEvent.objects.values()))
+    assert "Reviewer" not in whole_audit and "reviewer@cast" not in whole_audit
+    assert AuditEvent.objects.filter(actor_id=reviewer.pk).count() == 2
+
+
+def test_the_last_owner_cannot_vanish(client_for: ClientFor, owner: User, project: Project) -> None:
+    with pytest.raises(ConflictError, match="last owner of “Summaries”"):
+        anonymise_person(user=owner, by=owner)
+
+
+def test_others_cannot_delete_a_person(owner: User, reviewer: User, project: Project) -> None:
+    with pytest.raises(NotAllowedError):
+        anonymise_person(user=reviewer, by=owner)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE evalapp_auditevent SET action = 'x'",
+        "UPDATE evalapp_auditevent SET actor_label = 'Somebody else'",
+        "UPDATE evalapp_auditevent SET actor_label = 'Former member 1', action = 'x'",
+        "DELETE FROM evalapp_auditevent",
+    ],
+)
+def test_the_database_refuses_any_other_change_of_the_audit(change: str, owner: User) -> None:
+    record("x.y", by=owner)
+    with pytest.raises((InternalError, Exception), match="never changed"), transaction.atomic():
+        connection.cursor().execute(change)
+
+
+def run_create_owner(*arguments: str, typed: str = "", monkeypatch: pytest.MonkeyPatch) -> str:
+    out = StringIO()
+    monkeypatch.setattr("sys.stdin", StringIO(typed))
+    call_command("create_owner", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_first_owner_is_made_on_the_command_line(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = run_create_owner(
+        "--email", "First@example.org", "--name", "First", "--project", "Claims",
+        typed="a quiet harbour 9\n", monkeypatch=monkeypatch,
+    )  # fmt: skip
+    user = User.objects.get()
+    assert user.check_password("a quiet harbour 9")
+    assert "first@example.org can sign in" in out
+    assert Membership.objects.get(user=user).role == "owner"
+    assert Project.objects.get().rubrics.count() == 1
+
+
+def test_a_weak_password_is_refused_and_nothing_is_stored(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match="too short"):
+        run_create_owner("--email", "first@example.org", typed="short\n", monkeypatch=monkeypatch)
+    assert not User.objects.exists()
+
+
+def test_a_link_is_printed_instead_of_asking(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = run_create_owner("--email", "first@example.org", "--link", monkeypatch=monkeypatch)
+    path = re.search(r"http://\S+?(/accounts/password/reset/key/\S+)", out)
+    assert path
+    assert "Choose a password" in Client().get(path.group(1), follow=True).text
+    assert not User.objects.get().has_usable_password()

@@ -1,0 +1,111 @@
+import re
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from evalapp.accounts.models import User
+
+PASSWORD = "a quiet harbour 9"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    return User.objects.create_user("Person@cast.example", PASSWORD, name="Person")
+
+
+def attempt(client: Client, email: str, password: str) -> object:
+    return client.post("/accounts/login/", {"login": email, "password": password})
+
+
+def test_the_door_is_by_e_mail_in_any_case(person: User) -> None:
+    client = Client()
+    assert client.get("/accounts/login/").status_code == 200
+    assert attempt(client, "PERSON@cast.example", PASSWORD).status_code == 302
+    assert client.session["_auth_user_id"] == str(person.pk)
+
+
+def test_the_session_is_another_after_sign_in(person: User) -> None:
+    client = Client()
+    client.get("/accounts/login/")
+    session = client.session
+    session["planted"] = True
+    session.save()
+    client.cookies["sessionid"] = session.session_key
+    attempt(client, person.email, PASSWORD)
+    assert client.cookies["sessionid"].value != session.session_key
+
+
+def test_a_wrong_address_and_a_wrong_password_answer_the_same(person: User) -> None:
+    def answer(email: str) -> str:
+        text = attempt(Client(), email, "wrong").text
+        text = re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"|"X-CSRFToken": "[^"]+"', "", text)
+        return text.replace(email, "")
+
+    assert answer(person.email) == answer("nobody@cast.example")
+
+
+def test_after_eight_failures_the_door_is_locked_even_for_the_right_password(person: User) -> None:
+    client = Client()
+    for _ in range(8):
+        last = attempt(client, person.email, "wrong")
+    assert last.status_code == 429
+    locked = attempt(client, person.email, PASSWORD)
+    assert locked.status_code == 429
+    assert locked["Retry-After"] == "900"
+    assert "Wait 15 minutes" in locked.text
+    assert "_auth_user_id" not in client.session
+
+
+def test_nobody_signs_up(db: None) -> None:
+    client = Client()
+    data = {"email": "x@cast.example", "password1": PASSWORD, "password2": PASSWORD}
+    assert "made by invitation" in client.post("/accounts/signup/", data).text
+    assert not User.objects.exists()
+
+
+def test_a_simulated_reviewer_cannot_sign_in(db: None) -> None:
+    simulated = User.objects.create_user("sim@cast.example", name="Sim", is_simulated=True)
+    assert attempt(Client(), simulated.email, "").status_code != 302
+
+
+@pytest.mark.parametrize("target", ["https://outside.example/", "//outside.example", "javascript:alert(1)"])
+def test_sign_in_leads_only_to_pages_of_ours(target: str, person: User) -> None:
+    response = Client().post(
+        "/accounts/login/", {"login": person.email, "password": PASSWORD, "next": target}
+    )
+    assert response["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/accounts/login/",
+        "/accounts/signup/",
+        "/accounts/password/reset/",
+        "/accounts/password/reset/key/done/",
+        "/accounts/inactive/",
+    ],
+)
+def test_every_door_is_a_page_of_ours_without_inline_style(path: str, db: None) -> None:
+    response = Client().get(path)
+    assert response.status_code == 200
+    assert 'class="door"' in response.text
+    assert "style=" not in response.text and "<style" not in response.text
+
+
+def test_the_password_is_changed_with_the_old_one(
+    person: User, client_for: Callable[[User | None], Client]
+) -> None:
+    browser = client_for(person)
+    data = {"oldpassword": PASSWORD, "password1": "another calm bay 7", "password2": "another calm bay 7"}
+    assert "Change the password" in browser.get("/accounts/password/change/").text
+    assert browser.post("/accounts/password/change/", data).status_code == 302
+    person.refresh_from_db()
+    assert person.check_password("another calm bay 7")

@@ -1,0 +1,87 @@
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+
+ClientFor = Callable[[User | None], Client]
+
+
+def path(project: Project, query: str = "") -> str:
+    return f"/projects/{project.slug}/audit/{query}"
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("owner", 200), ("manager", 200), ("engineer", 403), ("reviewer", 403), ("stranger", 404)],
+)
+def test_owners_and_managers_read_the_audit(
+    who: str, status: int, request: pytest.FixtureRequest, client_for: ClientFor, project: Project
+) -> None:
+    assert client_for(request.getfixturevalue(who)).get(path(project)).status_code == status
+
+
+def test_it_shows_this_project_alone(
+    client_for: ClientFor, owner: User, project: Project, other_project: Project
+) -> None:
+    record("run.started", by=owner, project=project, data={"n": "<b>7</b>"})
+    record("run.cancelled", by=owner, project=other_project)
+    text = client_for(owner).get(path(project)).text
+    assert "run.started" in text and "run.cancelled" not in text
+    assert "&lt;b&gt;7&lt;/b&gt;" in text
+
+
+def test_filters_narrow_by_person_object_and_kind(
+    client_for: ClientFor, owner: User, manager: User, project: Project
+) -> None:
+    record("run.started", by=owner, project=project, obj=project)
+    record("member.added", by=manager, project=project, obj=owner)
+    browser = client_for(owner)
+
+    def actions(query: str) -> list[str]:
+        page = browser.get(path(project, query)).context["page"]
+        return [event.action for event in page.rows]
+
+    assert actions("") == ["member.added", "run.started"]
+    assert actions(f"?actor={owner.pk}") == ["run.started"]
+    assert actions(f"?object_type=user&object_id={owner.pk}") == ["member.added"]
+    assert actions("?action=member.") == ["member.added"]
+    assert actions("?actor=nonsense") == ["member.added", "run.started"]
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(
+    client_for: ClientFor, owner: User, project: Project
+) -> None:
+    for number in range(120):
+        record(f"run.{number}", by=owner, project=project)
+    browser, query, seen = client_for(owner), "", []
+    for _ in range(3):
+        page = browser.get(path(project, query)).context["page"]
+        seen += [event.action for event in page.rows]
+        query = f"?after={page.next_after}"
+    assert seen == [f"run.{number}" for number in range(119, -1, -1)]
+
+
+def test_an_invented_page_address_is_refused_in_words(
+    client_for: ClientFor, owner: User, project: Project
+) -> None:
+    response = client_for(owner).get(path(project, "?after=1"))
+    assert response.status_code == 400
+    assert "Open the list again" in response.text
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_page_costs_the_same_for_one_row_and_three(
+    count: int,
+    client_for: ClientFor,
+    owner: User,
+    project: Project,
+    django_assert_num_queries: Callable[[int], object],
+) -> None:
+    for _ in range(count):
+        record("run.started", by=owner, project=project)
+    browser = client_for(owner)
+    with django_assert_num_queries(6):  # type: ignore[attr-defined]
+        browser.get(path(project))
