@@ -92,6 +92,8 @@ class TransformersGenerator:
         return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
     def _add_adapters(self) -> None:
+        if not self.load.adapters:
+            return
         from peft import PeftModel
 
         for adapter in self.load.adapters:

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,19 +146,16 @@ class RunDirectory:
         self.interruption = interruption
 
 
-class ResultType(Protocol):
-    """The programs' result records; see training.spec.TrainingResult."""
-
-    def __call__(
-        self, *, outcome: Outcome, exit_code: int, message: str, spec_sha256: str | None, report: Any
-    ) -> Record: ...
-
-
 class Program(Protocol):
     """What differs between the programs."""
 
-    name: str
-    result_type: ResultType
+    @property
+    def name(self) -> str:
+        """As in `python -m name`."""
+
+    @property
+    def result_type(self) -> Callable[..., Record]:
+        """The result record; takes outcome, exit_code, message, spec_sha256 and report by name."""
 
     def work(self, directory: RunDirectory) -> tuple[str, Record]:
         """Do it all; returns the closing sentence and the report.
@@ -206,17 +203,13 @@ def _run_locked(program: Program, folder: Path, interruption: Interruption, cons
         return ExitCode.SUCCEEDED
     (folder / RESULT_FILE).unlink(missing_ok=True)
     report: Record | None = None
-    outcome: Outcome
+    outcome: Outcome = "succeeded"
+    events: Events | None = None
     try:
         events = Events(folder / EVENTS_FILE, console)
-    except RecordError as error:
-        events, outcome, message = None, "failed", f"{error}. The run directory is damaged; start a new one."
-    else:
-        try:
-            message, report = _work(program, folder, spec, events, interruption)
-            outcome = "succeeded"
-        except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a sentence
-            outcome, message = _explained(error, interruption)
+        message, report = _work(program, folder, spec, events, interruption)
+    except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a sentence
+        outcome, message = _explained(error, interruption)
     code = _EXIT_CODES[outcome]
     result = program.result_type(
         outcome=outcome, exit_code=int(code), message=message, spec_sha256=spec_sha256, report=report

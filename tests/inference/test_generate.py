@@ -70,6 +70,27 @@ def test_the_batch_size_does_not_change_greedy_answers(
     assert texts_of(tmp_path / "run") == texts_of(generated[0])
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.33, 0.5, 0.77, 1.0])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_cut_off_anywhere_it_is_completed_as_if_undisturbed(
+    base: Path, adapter: Path, tmp_path: Path, share: float, temperature: float
+) -> None:
+    spec = make_spec(
+        base,
+        adapter,
+        candidates=(Candidate(key="base", kind="base"),),
+        sampling=SamplingParameters(max_tokens=6, temperature=temperature),
+    )
+    generate(tmp_path / "whole", spec)
+    whole = (tmp_path / "whole" / "outputs.jsonl").read_bytes()
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    (folder / "outputs.jsonl").write_bytes(whole[: int(len(whole) * share)])
+    report = generate(folder, spec)
+    assert texts_of(folder) == texts_of(tmp_path / "whole")
+    assert report.resumed_from in (0, 2, 4, 6, 7)
+
+
 def test_the_report_names_engine_device_and_why(generated: tuple[Path, GenerationReport]) -> None:
     folder, report = generated
     assert (report.engine.name, report.engine.reason) == ("transformers", "spec.json asks for it")
