@@ -1,5 +1,6 @@
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from evalapp.accounts.models import Project, User
@@ -20,10 +21,15 @@ class CampaignState(models.TextChoices):
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version.
 
-    ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long a place is held
-    without activity. ``seed``: order of items and of outputs inside a place. ``invites_visitors``:
-    an open campaign of the demonstration, which never finishes the automatic part.
+    ``key`` is what reviewers' addresses show. ``overlap``: how many reviewers rate each item.
+    ``lease_minutes``: how long a place is held without activity. ``seed``: order of items and of
+    outputs inside a place. ``leaves_out_incomplete``: examples that lack a candidate's output are
+    left out instead of stopping the launch. ``items_total`` and ``reviews_total`` are what the launch
+    made. ``invites_visitors``: an open campaign of the demonstration, which never finishes the
+    automatic part. ``is_simulated``: at least one of its reviews is by a simulated reviewer.
     """
+
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="campaigns")
     name = models.CharField(max_length=120)
@@ -37,6 +43,9 @@ class Campaign(BaseModel):
     shows_reference = models.BooleanField(default=False)
     allows_corrections = models.BooleanField(default=True)
     is_blind = models.BooleanField(default=True)
+    leaves_out_incomplete = models.BooleanField(default=False)
+    items_total = models.PositiveIntegerField(default=0)
+    reviews_total = models.PositiveIntegerField(default=0)
     seed = models.BigIntegerField(default=42)
     deadline = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)
@@ -82,14 +91,24 @@ class CampaignCandidate(BaseModel):
 
 
 class CampaignReviewer(BaseModel):
-    """Who may review. ``cursor`` is where this reviewer's walk through the seeded order stands."""
+    """Who may review. ``cursor`` is where this reviewer's walk through the seeded order stands.
+
+    ``reviews_done`` and ``seconds_active`` are kept by the submitting transaction, so that progress is
+    a sum over people and not a count over reviews; ``recent_items`` are the items of the latest two,
+    latest first. Who has left keeps their row and their reviews.
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     cursor = models.IntegerField(default=0)
+    reviews_done = models.PositiveIntegerField(default=0)
+    seconds_active = models.FloatField(default=0)
+    recent_items = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["campaign", "user"], name="campaign_reviewer_once")]
+        indexes = [models.Index(fields=["user", "campaign"], name="campaign_reviewer_mine")]
 
     def __str__(self) -> str:
         return str(self.user)
@@ -133,7 +152,9 @@ class Place(BaseModel):
     """One reviewer's turn at an item: a row that exists from the launch, so the quota is exact.
 
     ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which places
-    are handed out. ``outputs_total`` and ``reviews_done`` count this place's reviews.
+    are handed out. ``outputs_order`` holds the item's ItemOutput ids in this place's seeded order: an
+    address names a position in it (a *slot*, from 0), so it tells nothing about the candidate.
+    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -144,6 +165,8 @@ class Place(BaseModel):
     state = models.CharField(max_length=8, choices=PlaceState.choices, default=PlaceState.FREE)
     reviewer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    outputs_order = ArrayField(models.BigIntegerField())
+    open_slots = ArrayField(models.SmallIntegerField())
     outputs_total = models.PositiveSmallIntegerField()
     reviews_done = models.PositiveSmallIntegerField(default=0)
 
@@ -164,6 +187,15 @@ class Place(BaseModel):
             models.CheckConstraint(
                 condition=models.Q(reviews_done__lte=models.F("outputs_total")), name="place_not_over"
             ),
+            models.CheckConstraint(
+                condition=models.Q(open_slots__len=models.F("outputs_total") - models.F("reviews_done")),
+                name="place_slots_add_up",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=PlaceState.COMPLETE, reviews_done=models.F("outputs_total"))
+                | (~models.Q(state=PlaceState.COMPLETE) & models.Q(reviews_done__lt=models.F("outputs_total"))),
+                name="place_complete_when_full",
+            ),
         ]
         indexes = [
             models.Index(
@@ -182,3 +214,23 @@ class Place(BaseModel):
 
     def __str__(self) -> str:
         return f"place {self.number} of item {self.item_id}"
+
+
+class Skip(BaseModel):
+    """A reviewer will not, or did not, judge this item; it is not offered to them again.
+
+    ``is_lapse``: not their wish; their lease ran out after they had reviewed some of its outputs, and
+    the rest was given to someone else.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="skips")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="skips")
+    reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=200)
+    is_lapse = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "reviewer"], name="skip_once")]
+
+    def __str__(self) -> str:
+        return self.reason

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place
+from evalapp.campaigns.models import Campaign, ItemOutput, Place
 from evalapp.core.models import BaseModel
 from evalapp.rubrics.models import Criterion, ReasonTag
 
@@ -112,11 +112,15 @@ class ReviewRevision(BaseModel):
 
 
 class Draft(BaseModel):
-    """What a reviewer has typed and not submitted. It outlives a lease, so nothing typed is lost."""
+    """What a reviewer has typed and not submitted. It outlives a lease, so nothing typed is lost.
+
+    ``revision`` grows with every save, so that a second tab cannot write over the first unseen.
+    """
 
     reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     item_output = models.ForeignKey(ItemOutput, on_delete=models.CASCADE, related_name="drafts")
     body = models.JSONField()
+    revision = models.PositiveIntegerField(default=1)
     saved_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -124,18 +128,3 @@ class Draft(BaseModel):
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
-
-
-class Skip(BaseModel):
-    """A reviewer will not judge this item ("my own client"); it is not offered to them again."""
-
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="skips")
-    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="skips")
-    reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    reason = models.CharField(max_length=200)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["item", "reviewer"], name="skip_once")]
-
-    def __str__(self) -> str:
-        return self.reason

@@ -1,0 +1,361 @@
+"""Who gets which place, when, and in what order.
+
+Places are rows that exist from the launch, so the quota is exact by construction: one is claimed by
+one statement with ``FOR UPDATE SKIP LOCKED``, and every change of its state is one conditional UPDATE.
+
+A reviewer holds a small *hand* of places, so that the outputs of one item come interleaved with
+others. Locks are taken in one order: a place before the reviewer's own row (``CampaignReviewer``);
+whoever holds that row first takes places with SKIP LOCKED only. So two tabs cannot deadlock.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState, Skip
+
+HAND = 5
+# With one output an item there is nothing to interleave; one place is on screen, one is prefetched.
+HAND_OF_SINGLE_OUTPUTS = 2
+SPACING = 2
+# A place with a submitted review keeps its reviewer for a working day, because the rest of it is
+# worth most from the same person.
+STARTED_LEASE = timedelta(hours=24)
+_CAMPAIGN_LOCK = 20_001
+
+# Scalar subqueries and not NOT EXISTS: the planner may turn the latter into a hash join, which reads all
+# finished work before it offers one place; these are two index look-ups for each place on offer.
+_ELIGIBLE = """
+    (SELECT 1 FROM evalapp_place mine
+     WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s LIMIT 1) IS NULL
+    AND (SELECT 1 FROM evalapp_skip s
+         WHERE s.item_id = p.item_id AND s.reviewer_id = %(user)s LIMIT 1) IS NULL
+"""
+
+CLAIM = f"""
+WITH offered AS (
+    SELECT p.id, p.rank FROM evalapp_place p
+    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND p.rank > %(cursor)s
+      AND {_ELIGIBLE}
+      AND (SELECT count(*) FROM evalapp_place h
+           WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s AND h.state = 'held') < %(hand)s
+    ORDER BY p.rank LIMIT 1 FOR UPDATE OF p SKIP LOCKED
+), seat AS (
+    UPDATE evalapp_campaignreviewer r SET cursor = offered.rank FROM offered WHERE r.id = %(seat)s
+)
+UPDATE evalapp_place p
+SET state = 'held', reviewer_id = %(user)s,
+    lease_expires_at = now() + CASE WHEN p.reviews_done > 0 THEN %(started)s ELSE %(lease)s END
+FROM offered WHERE p.id = offered.id
+RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at
+"""  # noqa: S608 - constants only; every value is a parameter
+
+_RETURN_LAPSED = """
+WITH lapsed AS (
+    SELECT id, campaign_id, item_id, reviewer_id, reviews_done FROM evalapp_place
+    WHERE state = 'held' AND lease_expires_at < now() {where}
+    FOR UPDATE SKIP LOCKED
+), noted AS (
+    INSERT INTO evalapp_skip (campaign_id, item_id, reviewer_id, reason, is_lapse, created_at)
+    SELECT campaign_id, item_id, reviewer_id, 'The lease ran out half-way', true, now()
+    FROM lapsed WHERE reviews_done > 0
+    ON CONFLICT (item_id, reviewer_id) DO NOTHING
+)
+UPDATE evalapp_place p SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL
+FROM lapsed WHERE p.id = lapsed.id
+"""
+
+_FILL = """
+WITH filled AS (
+    UPDATE evalapp_place p
+    SET open_slots = array_remove(p.open_slots, %(slot)s), reviews_done = p.reviews_done + 1,
+        state = CASE WHEN cardinality(p.open_slots) = 1 THEN 'complete' ELSE 'held' END,
+        lease_expires_at = CASE WHEN cardinality(p.open_slots) = 1 THEN NULL
+                                ELSE greatest(p.lease_expires_at, now() + %(started)s) END
+    FROM evalapp_campaign c
+    WHERE p.id = %(place)s AND c.id = p.campaign_id AND c.state IN ('open', 'paused')
+      AND p.state = 'held' AND p.reviewer_id = %(user)s AND %(slot)s = ANY(p.open_slots)
+    RETURNING p.campaign_id, p.item_id
+)
+UPDATE evalapp_campaignreviewer r
+SET reviews_done = r.reviews_done + 1, seconds_active = r.seconds_active + %(seconds)s,
+    recent_items = (ARRAY[filled.item_id] || r.recent_items)[1:%(spacing)s]
+FROM filled WHERE r.campaign_id = filled.campaign_id AND r.user_id = %(user)s
+"""
+
+
+class HeldPlace(NamedTuple):
+    id: int
+    key: UUID
+    item_id: int
+    outputs_order: list[int]
+    open_slots: list[int]
+    lease_expires_at: datetime
+
+
+class Assignment(NamedTuple):
+    """What to review next: one output, addressed by the place's key and a slot."""
+
+    place: HeldPlace
+    slot: int
+
+    @property
+    def item_output_id(self) -> int:
+        return self.place.outputs_order[self.slot]
+
+
+class NoWorkReason(StrEnum):
+    NOT_OPEN = "not_open"
+    PAUSED = "paused"
+    CLOSED = "closed"
+    ALL_DONE = "all_done"
+    ALL_TAKEN = "all_taken"
+    NOTHING_LEFT_FOR_YOU = "nothing_left_for_you"
+    LAST_ON_SCREEN = "last_on_screen"
+
+
+class NoWork(NamedTuple):
+    """Why there is nothing, and when a held place may come back at the earliest."""
+
+    reason: NoWorkReason
+    come_back_at: datetime | None = None
+
+
+def lease_of(campaign: Campaign) -> timedelta:
+    return timedelta(minutes=campaign.lease_minutes)
+
+
+def started_lease_of(campaign: Campaign) -> timedelta:
+    """How long a place is kept once a review of it is submitted."""
+    return max(lease_of(campaign), STARTED_LEASE)
+
+
+def hand_size(campaign: Campaign) -> int:
+    """How many places a reviewer holds at once."""
+    has_many_outputs = campaign.reviews_total > campaign.items_total * campaign.overlap
+    return HAND if has_many_outputs else HAND_OF_SINGLE_OUTPUTS
+
+
+def next_assignment(
+    *, seat: CampaignReviewer, showing: tuple[UUID, int] | None = None
+) -> Assignment | NoWork:
+    """The next output for this reviewer, or why there is none. Claims a place while the hand has room.
+
+    ``seat`` comes with its campaign. ``showing`` is the place and slot on the screen, for a prefetch:
+    it is not offered again, and counts as the latest. The answer is the same until something is
+    submitted, so reloading a page does not shuffle the work.
+    """
+    campaign = seat.campaign
+    if campaign.state == CampaignState.CLOSED:
+        return NoWork(NoWorkReason.CLOSED)
+    if campaign.state == CampaignState.DRAFT:
+        return NoWork(NoWorkReason.NOT_OPEN)
+    if campaign.state == CampaignState.PAUSED:
+        return NoWork(NoWorkReason.PAUSED)
+    hand = held_places(seat)
+    _renew(hand, campaign)
+    if len(hand) < hand_size(campaign):
+        hand += claim_place(seat=seat)
+    chosen = _choose(hand, seat.recent_items, showing)
+    if chosen is not None:
+        return chosen
+    if hand:
+        return NoWork(NoWorkReason.LAST_ON_SCREEN)
+    return _why_nothing(seat)
+
+
+def held_places(seat: CampaignReviewer) -> list[HeldPlace]:
+    """The reviewer's hand, oldest first."""
+    places = Place.objects.filter(
+        campaign=seat.campaign_id, reviewer=seat.user_id, state=PlaceState.HELD
+    ).order_by("id")
+    return [HeldPlace(*row) for row in places.values_list(*HeldPlace._fields)]
+
+
+def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
+    """Claim one more place, or none where nothing is free for this reviewer or the hand is full.
+
+    Free places behind the reviewer's cursor (returned ones) come when those before it are used up.
+    """
+    campaign = seat.campaign
+    with transaction.atomic():
+        # Alone in this statement, so that the next one sees what the other tab has just claimed.
+        cursor = (
+            CampaignReviewer.objects.select_for_update().values_list("cursor", flat=True).get(pk=seat.pk)
+        )
+        claimed = _claim_after(cursor, seat, campaign)
+        if not claimed:
+            return_lapsed_places(campaign=campaign, except_of=seat.user_id)
+            claimed = _claim_after(-1, seat, campaign)
+    return claimed
+
+
+def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, object]:
+    return {
+        "campaign": campaign.pk,
+        "user": seat.user_id,
+        "seat": seat.pk,
+        "cursor": cursor,
+        "hand": hand_size(campaign),
+        "lease": lease_of(campaign),
+        "started": started_lease_of(campaign),
+    }
+
+
+def _claim_after(cursor: int, seat: CampaignReviewer, campaign: Campaign) -> list[HeldPlace]:
+    with connection.cursor() as database:
+        database.execute(CLAIM, claim_parameters(seat=seat, campaign=campaign, cursor=cursor))
+        return [HeldPlace(*row) for row in database.fetchall()]
+
+
+def return_lapsed_places(*, campaign: Campaign | None = None, except_of: int | None = None) -> int:
+    """Give back places whose lease has run out; how many. Reviews submitted from them stay, and
+    whoever takes the place reviews the rest of its outputs."""
+    where, parameters = "", {}
+    if campaign is not None:
+        where += " AND campaign_id = %(campaign)s"
+        parameters["campaign"] = campaign.pk
+    if except_of is not None:
+        where += " AND reviewer_id <> %(user)s"
+        parameters["user"] = except_of
+    with connection.cursor() as database:
+        database.execute(_RETURN_LAPSED.format(where=where), parameters)
+        return int(database.rowcount)
+
+
+def _renew(hand: Sequence[HeldPlace], campaign: Campaign) -> None:
+    """Activity keeps the hand: leases that are more than half used begin anew."""
+    lease = lease_of(campaign)
+    soon = timezone.now() + lease / 2
+    ageing = [place.id for place in hand if place.lease_expires_at < soon]
+    if not ageing:
+        return
+    with transaction.atomic():
+        mine = Place.objects.filter(pk__in=ageing, state=PlaceState.HELD)
+        free_to_lock = mine.select_for_update(skip_locked=True).values("pk")
+        Place.objects.filter(pk__in=list(free_to_lock.values_list("pk", flat=True))).update(
+            lease_expires_at=Now() + lease
+        )
+
+
+def renew_place(*, place: Place, reviewer: User) -> bool:
+    """Renew one place's lease because its reviewer is at work on it; whether it is still theirs."""
+    lease = lease_of(place.campaign)
+    if place.state != PlaceState.HELD or place.reviewer_id != reviewer.pk:
+        return False
+    if place.lease_expires_at is not None and place.lease_expires_at > timezone.now() + lease / 2:
+        return True
+    held = Place.objects.filter(pk=place.pk, state=PlaceState.HELD, reviewer=reviewer)
+    return held.update(lease_expires_at=Now() + lease) == 1
+
+
+def _choose(
+    hand: Sequence[HeldPlace], recent_items: Sequence[int], showing: tuple[UUID, int] | None
+) -> Assignment | None:
+    """One output of the hand; not of an item among the last two where that can be avoided."""
+    candidates = []
+    latest = list(recent_items)
+    for place in hand:
+        slots = [slot for slot in place.open_slots if (place.key, slot) != showing]
+        if showing is not None and place.key == showing[0]:
+            latest.insert(0, place.item_id)
+        if slots:
+            candidates.append(Assignment(place, min(slots)))
+    if not candidates:
+        return None
+    last = latest[:SPACING]
+    # Which of several is drawn from the keys themselves: random to people, the same on a reload.
+    return min(
+        candidates,
+        key=lambda each: (
+            # The longer ago, the better; never reviewed is best.
+            SPACING - last.index(each.place.item_id) if each.place.item_id in last else 0,
+            blake2b(f"{each.place.key}:{each.slot}".encode(), digest_size=8).digest(),
+        ),
+    )
+
+
+def _why_nothing(seat: CampaignReviewer) -> NoWork:
+    campaign = seat.campaign
+    unfinished = Place.objects.filter(campaign=campaign).exclude(state=PlaceState.COMPLETE)
+    if not unfinished.exists():
+        return NoWork(NoWorkReason.ALL_DONE)
+    with connection.cursor() as database:
+        database.execute(
+            f"""SELECT coalesce(bool_or(p.state = 'free'), false), min(p.lease_expires_at) FROM evalapp_place p
+                WHERE p.campaign_id = %(campaign)s AND p.state IN ('free', 'held') AND {_ELIGIBLE}""",  # noqa: S608
+            {"campaign": campaign.pk, "user": seat.user_id},
+        )
+        some_is_free, earliest = database.fetchone()
+    if some_is_free:
+        # Somebody else's claim of it was under way and came to nothing.
+        return NoWork(NoWorkReason.ALL_TAKEN, timezone.now())
+    if earliest is None:
+        return NoWork(NoWorkReason.NOTHING_LEFT_FOR_YOU)
+    return NoWork(NoWorkReason.ALL_TAKEN, earliest)
+
+
+def lock_open_campaign(campaign_id: int) -> None:
+    """Hold off the closing of the campaign until this transaction ends. Take it before reading the
+    state: a review is then either part of what was closed, or refused."""
+    with connection.cursor() as database:
+        database.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
+
+
+def lock_closing(campaign_id: int) -> None:
+    """Wait for the submissions under way; none begins until this transaction ends."""
+    with connection.cursor() as database:
+        database.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
+
+
+def fill_slot(*, place: Place, slot: int, reviewer: User, seconds_active: float) -> bool:
+    """Count a review of the slot: True when the place is held by the reviewer and the slot was open,
+    and the campaign takes reviews. Call it in the transaction that stores the review."""
+    with connection.cursor() as database:
+        database.execute(
+            _FILL,
+            {
+                "place": place.pk,
+                "slot": slot,
+                "user": reviewer.pk,
+                "seconds": seconds_active,
+                "started": started_lease_of(place.campaign),
+                "spacing": SPACING,
+            },
+        )
+        return int(database.rowcount) == 1
+
+
+def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
+    """Hold a place once more after its lease ran out: True if nobody took it meanwhile.
+
+    Only for a place that was offered to this reviewer; an item they skipped stays skipped.
+    """
+    CampaignReviewer.objects.select_for_update().get(pk=seat.pk)
+    skips = Skip.objects.filter(item=place.item_id, reviewer=seat.user_id)
+    if skips.filter(is_lapse=False).exists():
+        return False
+    if Place.objects.filter(item=place.item_id, reviewer=seat.user_id).exists():
+        return False
+    free = Place.objects.filter(pk=place.pk, state=PlaceState.FREE)
+    taken = free.select_for_update(skip_locked=True).first()
+    if taken is None:
+        return False
+    lease = started_lease_of(seat.campaign) if taken.reviews_done else lease_of(seat.campaign)
+    free.update(state=PlaceState.HELD, reviewer=seat.user_id, lease_expires_at=Now() + lease)
+    skips.filter(is_lapse=True).delete()
+    return True
+
+
+def release_place(*, place: Place, reviewer: User) -> bool:
+    """Give a held place back; False if it is not held by this reviewer."""
+    held = Place.objects.filter(pk=place.pk, state=PlaceState.HELD, reviewer=reviewer)
+    return held.update(state=PlaceState.FREE, reviewer=None, lease_expires_at=None) == 1

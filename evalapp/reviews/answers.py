@@ -1,0 +1,282 @@
+"""What a reviewer answers: read from JSON or a form, and checked against the rubric.
+
+A rubric version in use is frozen, so its criteria are read once per process.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from evalapp.core.errors import InvalidError
+from evalapp.rubrics.fields import NOT_APPLICABLE
+from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+
+LONGEST_COMMENT = 20_000
+LONGEST_CORRECTION = 200_000
+LONGEST_SKIP_REASON = 200
+MOST_SECONDS = 24 * 3600.0
+
+Answer = int | str
+
+
+@dataclass(frozen=True)
+class ReviewAnswers:
+    """``scores``: criterion key → level (yes/no: 1/0) or "na"; left out where not answered.
+    ``tags``: criterion key → keys of its reasons. ``correction``: the whole answer as it should have
+    been, or None. Keys are those of the rubric version."""
+
+    scores: Mapping[str, Answer] = field(default_factory=dict)
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    comment: str = ""
+    correction: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON, the same for the same answers."""
+        body = asdict(self)
+        body["scores"] = dict(sorted(body["scores"].items()))
+        body["tags"] = {key: sorted(tags) for key, tags in sorted(body["tags"].items()) if tags}
+        return body
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the answers; tells a replay from another review of the same place."""
+        text = json.dumps(self.as_dict(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class RubricCriterion(NamedTuple):
+    criterion: Criterion
+    tag_ids: dict[str, int]
+
+    @property
+    def key(self) -> str:
+        return self.criterion.key
+
+
+class CheckedScore(NamedTuple):
+    criterion_id: int
+    value: int | None
+    is_not_applicable: bool
+    minimum: int
+    maximum: int
+
+
+class CheckedAnswers(NamedTuple):
+    """Answers that the rubric allows, ready to be stored."""
+
+    answers: ReviewAnswers
+    scores: list[CheckedScore]
+    tag_ids: list[int]
+
+
+def criteria_of(version: RubricVersion) -> list[RubricCriterion]:
+    """The criteria with their tags; kept in memory for a frozen version."""
+    if version.frozen_at is None:
+        return _read_criteria(version.pk)
+    return _kept_criteria(version.pk)
+
+
+@lru_cache(maxsize=256)
+def _kept_criteria(version_id: int) -> list[RubricCriterion]:
+    return _read_criteria(version_id)
+
+
+def _read_criteria(version_id: int) -> list[RubricCriterion]:
+    criteria = Criterion.objects.filter(version=version_id).prefetch_related("reason_tags").order_by("position")
+    return [
+        RubricCriterion(criterion, {tag.key: tag.pk for tag in criterion.reason_tags.all()})
+        for criterion in criteria
+    ]
+
+
+class _Problems:
+    """Collects every problem, so that a person mends them all at once."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, list[str]] = {}
+
+    def add(self, name: str, message: str) -> None:
+        self.fields.setdefault(name, []).append(message)
+
+    def raise_if_any(self) -> None:
+        if self.fields:
+            first = next(iter(self.fields.values()))[0]
+            count = sum(map(len, self.fields.values()))
+            more = f" ({count - 1} more)" if count > 1 else ""
+            raise InvalidError(f"The review was not stored: {first}{more}", fields=self.fields)
+
+
+def check_answers(
+    answers: ReviewAnswers,
+    *,
+    criteria: Sequence[RubricCriterion],
+    allows_corrections: bool = True,
+    output_text: str | None = None,
+) -> CheckedAnswers:
+    """The answers as rows, or InvalidError with every field that cannot stay.
+
+    Fields are named ``scores.<criterion>``, ``tags.<criterion>``, ``comment`` and ``correction``.
+    A correction equal to the answer is none.
+    """
+    problems = _Problems()
+    known = {each.key: each for each in criteria}
+    for key in answers.scores:
+        if key not in known:
+            problems.add(f"scores.{_shown(key)}", f"this rubric has no criterion “{_shown(key)}”.")
+    scores = [
+        score for each in criteria if (score := _checked_score(each.criterion, answers, problems)) is not None
+    ]
+    tag_ids = _checked_tags(answers, known, problems)
+    _check_text("comment", answers.comment, LONGEST_COMMENT, problems)
+    correction = answers.correction
+    if correction is not None:
+        _check_text("correction", correction, LONGEST_CORRECTION, problems)
+        if not allows_corrections:
+            problems.add("correction", "this campaign takes no corrections.")
+        elif not correction.strip():
+            problems.add("correction", "the correction is empty. Write what should have been said, or drop it.")
+        elif output_text is not None and _plain(correction) == _plain(output_text):
+            correction = None
+    problems.raise_if_any()
+    kept = ReviewAnswers(answers.scores, answers.tags, answers.comment.strip(), correction)
+    return CheckedAnswers(kept, scores, tag_ids)
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def _checked_score(criterion: Criterion, answers: ReviewAnswers, problems: _Problems) -> CheckedScore | None:
+    name = f"scores.{criterion.key}"
+    answer = answers.scores.get(criterion.key)
+    if answer is None:
+        if criterion.is_required:
+            problems.add(name, f"{criterion.name} is required. Give it a score.")
+        return None
+    if answer == NOT_APPLICABLE:
+        if not criterion.allows_not_applicable:
+            problems.add(name, f"{criterion.name} cannot be “not applicable”. Give it a score.")
+        return CheckedScore(criterion.pk, None, True, criterion.minimum, criterion.maximum)
+    if isinstance(answer, bool) or not isinstance(answer, int):
+        problems.add(name, f"{criterion.name} needs a whole number, or “na”.")
+        return None
+    if not criterion.minimum <= answer <= criterion.maximum:
+        allowed = (
+            "yes (1) or no (0)"
+            if criterion.kind == CriterionKind.YES_NO
+            else f"{criterion.minimum} to {criterion.maximum}"
+        )
+        problems.add(name, f"{criterion.name} is {allowed}; {_shown(answer)} is outside.")
+        return None
+    return CheckedScore(criterion.pk, answer, False, criterion.minimum, criterion.maximum)
+
+
+def _checked_tags(
+    answers: ReviewAnswers, known: Mapping[str, RubricCriterion], problems: _Problems
+) -> list[int]:
+    ids = []
+    for key, tags in answers.tags.items():
+        each = known.get(key)
+        if each is None:
+            problems.add(f"tags.{_shown(key)}", f"this rubric has no criterion “{_shown(key)}”.")
+            continue
+        for tag in dict.fromkeys(tags):
+            if tag not in each.tag_ids:
+                problems.add(f"tags.{key}", f"“{_shown(tag)}” is no reason of {each.criterion.name}.")
+            else:
+                ids.append(each.tag_ids[tag])
+    return ids
+
+
+def _check_text(name: str, text: str, longest: int, problems: _Problems) -> None:
+    if len(text) > longest:
+        problems.add(name, f"the {name} has {len(text):,} characters; the limit is {longest:,}. Shorten it.")
+    if bad := unstorable(text):
+        problems.add(name, f"the {name} holds {bad}. Remove it.")
+
+
+def unstorable(text: str) -> str:
+    """What the database cannot hold in this text, in words; empty where it is fine."""
+    nul = text.find("\x00")
+    if nul >= 0:
+        return f"a NUL character (at {nul + 1})"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"half of a character pair (a lone surrogate, at {error.start + 1})"
+    return ""
+
+
+def _shown(value: object) -> str:
+    """A foreign value in a message: short, and storable."""
+    return str(value)[:40].encode("ascii", "replace").decode()
+
+
+def read_answers(raw: object) -> ReviewAnswers:
+    """Answers from decoded JSON of any shape; InvalidError where the shape is wrong.
+
+    ``{"scores": {key: level | "na"}, "tags": {key: [tag]}, "comment": str, "correction": str | null}``;
+    unknown fields are refused.
+    """
+    problems = _Problems()
+    if not isinstance(raw, dict):
+        raise InvalidError(
+            "The review was not stored: answers must be an object.", fields={"answers": ["Not an object."]}
+        )
+    for name in raw:
+        if name not in ("scores", "tags", "comment", "correction"):
+            problems.add(f"answers.{_shown(name)}", f"there is no field “{_shown(name)}”.")
+    scores = raw.get("scores", {})
+    tags = raw.get("tags", {})
+    comment = raw.get("comment", "")
+    correction = raw.get("correction")
+    if not isinstance(scores, dict):
+        problems.add("scores", "scores must be an object of criterion and level.")
+        scores = {}
+    if not isinstance(tags, dict) or not all(_is_texts(each) for each in tags.values()):
+        problems.add("tags", "tags must be an object of criterion and a list of reasons.")
+        tags = {}
+    if not isinstance(comment, str):
+        problems.add("comment", "the comment must be text.")
+        comment = ""
+    if correction is not None and not isinstance(correction, str):
+        problems.add("correction", "the correction must be text, or null.")
+        correction = None
+    problems.raise_if_any()
+    given = {key: value for key, value in scores.items() if value is not None}
+    return ReviewAnswers(given, {key: tuple(each) for key, each in tags.items()}, comment, correction)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def read_client_id(raw: object) -> UUID:
+    """The client's own UUID of this submission; InvalidError where it is none."""
+    try:
+        return UUID(str(raw)) if isinstance(raw, str | UUID) else UUID("")
+    except ValueError as error:
+        message = "client_id must be a UUID, the same for every repetition of one submission."
+        raise InvalidError(f"The review was not stored: {message}", fields={"client_id": [message]}) from error
+
+
+def read_seconds(raw: object) -> float:
+    """Active seconds, finite and not negative; more than a day counts as a day."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise _bad_seconds()
+    try:
+        seconds = float(raw)
+    except OverflowError as error:
+        raise _bad_seconds() from error
+    if not math.isfinite(seconds) or seconds < 0:
+        raise _bad_seconds()
+    return min(seconds, MOST_SECONDS)
+
+
+def _bad_seconds() -> InvalidError:
+    message = "seconds_active must be a number of seconds, 0 or more."
+    return InvalidError(f"The review was not stored: {message}", fields={"seconds_active": [message]})

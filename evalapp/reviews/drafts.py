@@ -1,0 +1,106 @@
+"""Drafts: what is typed and not submitted, kept on the server beside the browser's own copy."""
+
+import json
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import CampaignReviewer, Place
+from evalapp.core.errors import InvalidError, StaleError
+from evalapp.reviews.answers import (
+    LONGEST_COMMENT,
+    LONGEST_CORRECTION,
+    MOST_SECONDS,
+    Answer,
+    ReviewAnswers,
+    read_answers,
+    unstorable,
+)
+from evalapp.reviews.models import Draft
+
+_SAVE = """
+INSERT INTO evalapp_draft (reviewer_id, item_output_id, body, revision, saved_at, created_at)
+VALUES (%(reviewer)s, %(item_output)s, %(body)s::jsonb, 1, now(), now())
+ON CONFLICT (reviewer_id, item_output_id) DO UPDATE
+SET body = excluded.body, revision = evalapp_draft.revision + 1, saved_at = now()
+WHERE evalapp_draft.revision = %(revision)s
+RETURNING revision, saved_at
+"""
+
+
+class SavedDraft(NamedTuple):
+    revision: int
+    saved_at: Any
+
+
+class DraftConflictError(StaleError):
+    """Another tab has saved a newer draft (412); ``draft`` is that one."""
+
+    code = "draft_conflict"
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__("A newer draft of this was saved in another tab. Both are kept; choose one.")
+        self.draft = draft
+
+
+def draft_body(answers: ReviewAnswers, seconds_active: float) -> dict[str, Any]:
+    return {**answers.as_dict(), "seconds_active": min(max(seconds_active, 0.0), MOST_SECONDS)}
+
+
+def answers_in(draft: dict[str, Any] | None) -> ReviewAnswers:
+    """A draft's answers; they were checked for shape alone, never against the rubric."""
+    body = {key: value for key, value in (draft or {}).items() if key != "seconds_active"}
+    return read_answers(body)
+
+
+def save_draft(
+    *, reviewer: User, item_output_id: int, answers: ReviewAnswers, seconds_active: float, revision: int
+) -> SavedDraft:
+    """Keep what is typed. ``revision`` is the draft it grew from (0: none); an incomplete or
+    impossible answer is a fine draft. Raises DraftConflictError where another tab saved since."""
+    answers = _storable(answers)
+    if len(answers.comment) > LONGEST_COMMENT or len(answers.correction or "") > LONGEST_CORRECTION:
+        raise InvalidError(
+            f"This draft is too long to be kept on the server (comment {LONGEST_COMMENT:,}, correction "
+            f"{LONGEST_CORRECTION:,} characters). Your browser keeps it; shorten it before you submit."
+        )
+    body = json.dumps(draft_body(answers, seconds_active), ensure_ascii=False)
+    parameters = {
+        "reviewer": reviewer.pk,
+        "item_output": item_output_id,
+        "body": body,
+        "revision": revision,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE, parameters)
+        row = cursor.fetchone()
+    if row is None:
+        raise DraftConflictError(Draft.objects.get(reviewer=reviewer, item_output=item_output_id))
+    return SavedDraft(*row)
+
+
+def keep_text(*, seat: CampaignReviewer, place: Place, slot: int, answers: ReviewAnswers) -> None:
+    """Keep a refused submission as the reviewer's draft, whatever draft there was."""
+    Draft.objects.update_or_create(
+        reviewer=seat.user,
+        item_output_id=place.outputs_order[slot],
+        defaults={"body": draft_body(_storable(answers), 0.0), "saved_at": timezone.now()},
+    )
+
+
+def _storable(answers: ReviewAnswers) -> ReviewAnswers:
+    """Without the characters that the database cannot hold: a draft is kept rather than refused."""
+
+    def clean(text: str) -> str:
+        if not unstorable(text):
+            return text
+        return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+    scores: dict[str, Answer] = {
+        clean(key): clean(value) if isinstance(value, str) else value for key, value in answers.scores.items()
+    }
+    tags = {clean(key): [clean(tag) for tag in each] for key, each in answers.tags.items()}
+    correction = None if answers.correction is None else clean(answers.correction)
+    return ReviewAnswers(scores, tags, clean(answers.comment), correction)

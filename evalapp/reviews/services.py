@@ -1,0 +1,347 @@
+"""Writes of reviews: exactly once, whole, audited.
+
+One submission is one transaction: the place's slot, the reviewer's count, the review, its scores,
+tags and correction, the audit event, and the end of its draft. A replay finds the stored review.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, renew_place, take_again
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignReviewer,
+    CampaignState,
+    ItemOutput,
+    Place,
+    PlaceState,
+)
+from evalapp.campaigns.services import give_back
+from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
+from evalapp.reviews.answers import (
+    LONGEST_SKIP_REASON,
+    CheckedAnswers,
+    ReviewAnswers,
+    check_answers,
+    criteria_of,
+    unstorable,
+)
+from evalapp.reviews.drafts import keep_text
+from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score
+from evalapp.reviews.queries import answers_of, last_submitted
+
+_RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
+
+_ANSWERS = """
+WITH scores AS (
+    INSERT INTO evalapp_score (review_id, criterion_id, value, is_not_applicable, minimum, maximum)
+    SELECT %(review)s, * FROM unnest(%(criteria)s::bigint[], %(values)s::smallint[],
+        %(not_applicable)s::boolean[], %(minima)s::smallint[], %(maxima)s::smallint[])
+), tags AS (
+    INSERT INTO evalapp_reviewtag (review_id, tag_id) SELECT %(review)s, unnest(%(tags)s::bigint[])
+), correction AS (
+    INSERT INTO evalapp_correction (review_id, text, created_at)
+    SELECT %(review)s, %(correction)s::text, now() WHERE %(correction)s::text IS NOT NULL
+)
+DELETE FROM evalapp_draft WHERE reviewer_id = %(reviewer)s AND item_output_id = %(item_output)s
+"""
+
+
+@dataclass(frozen=True)
+class SubmitResult:
+    """``is_replay``: the same submission had been stored before; nothing was written now."""
+
+    review: Review
+    is_replay: bool = False
+
+
+class LeaseLostError(ConflictError):
+    """The place went to somebody else meanwhile (409)."""
+
+    code = "lease_lost"
+
+
+class CampaignClosedError(ConflictError):
+    """The campaign takes no reviews any more (409)."""
+
+    code = "campaign_closed"
+
+
+def submit_review(
+    *,
+    reviewer: User,
+    place: Place,
+    item_output: ItemOutput,
+    client_id: UUID,
+    answers: ReviewAnswers,
+    seconds_active: float = 0.0,
+    is_simulated: bool = False,
+) -> SubmitResult:
+    """Store a review of one output of a place that the reviewer holds.
+
+    Raises InvalidError (fields named as in `check_answers`), MissingError for an output of another
+    place, ConflictError where another review of it is stored, LeaseLostError where the place went to
+    somebody else, CampaignClosedError; in the last three cases the text is kept as a draft.
+    """
+    if item_output.pk not in place.outputs_order:
+        raise MissingError("This output is not part of this place.")
+    seat = CampaignReviewer.objects.filter(campaign=place.campaign_id, user=reviewer, left_at=None).first()
+    if seat is None:
+        raise MissingError("There is no such review work, or it is not yours.")
+    return submit_at(
+        seat=seat,
+        place=place,
+        slot=place.outputs_order.index(item_output.pk),
+        client_id=client_id,
+        answers=answers,
+        seconds_active=seconds_active,
+        is_simulated=is_simulated or reviewer.is_simulated,
+    )
+
+
+def submit_at(
+    *,
+    seat: CampaignReviewer,
+    place: Place,
+    slot: int,
+    client_id: UUID,
+    answers: ReviewAnswers,
+    seconds_active: float = 0.0,
+    is_simulated: bool = False,
+) -> SubmitResult:
+    """`submit_review` by slot, for a seat that has been read and authorised."""
+    campaign = place.campaign
+    if is_simulated and not campaign.project.is_demonstration:
+        raise InvalidError("Simulated reviews are for demonstration projects only; this is none.")
+    checked = check_answers(
+        answers,
+        criteria=criteria_of(campaign.rubric_version),
+        allows_corrections=campaign.allows_corrections,
+    )
+    try:
+        with transaction.atomic():
+            lock_open_campaign(campaign.pk)
+            held = fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds_active)
+            if held or _fill_after_lapse(seat, place, slot, seconds_active):
+                review = _store(
+                    seat, place, slot, client_id, checked, seconds_active=seconds_active, is_simulated=is_simulated
+                )
+                return SubmitResult(review)
+    except IntegrityError as error:
+        # Another request with the same client id was quicker, at this place or at another.
+        if (stored := _stored(place, slot, client_id)) is None:
+            raise ConflictError("Somebody else changed this at the same moment. Send it once more.") from error
+        return _replay_or_refuse(stored, seat, place, slot, client_id, checked)
+    if (stored := _stored(place, slot, client_id)) is not None:
+        return _replay_or_refuse(stored, seat, place, slot, client_id, checked)
+    raise _refusal(seat, place, slot, checked.answers)
+
+
+def _fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
+    """A late submission counts if nobody has taken the place since its lease ran out."""
+    now = Place.objects.filter(pk=place.pk, campaign__state__in=_RUNNING).values("state", "open_slots").first()
+    if now is None or now["state"] != PlaceState.FREE or slot not in now["open_slots"]:
+        return False
+    if not take_again(place=place, seat=seat):
+        return False
+    return fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds)
+
+
+def _store(
+    seat: CampaignReviewer,
+    place: Place,
+    slot: int,
+    client_id: UUID,
+    checked: CheckedAnswers,
+    *,
+    seconds_active: float,
+    is_simulated: bool,
+) -> Review:
+    campaign = place.campaign
+    review = Review.objects.create(
+        campaign=campaign,
+        place=place,
+        item_output_id=place.outputs_order[slot],
+        reviewer=seat.user,
+        client_id=client_id,
+        body_hash=checked.answers.fingerprint(),
+        comment=checked.answers.comment,
+        seconds_active=seconds_active,
+        is_simulated=is_simulated,
+    )
+    _write_answers(review, checked)
+    if is_simulated and not campaign.is_simulated:
+        Campaign.objects.filter(pk=campaign.pk, is_simulated=False).update(is_simulated=True)
+    record(
+        "review.submitted",
+        by=seat.user,
+        obj=review,
+        project=campaign.project,
+        data={"campaign": campaign.pk, "place": place.pk, "item_output": review.item_output_id},
+    )
+    return review
+
+
+def _write_answers(review: Review, checked: CheckedAnswers) -> None:
+    """Scores, tags and correction by one statement, and the end of the draft they came from."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ANSWERS,
+            {
+                "review": review.pk,
+                "criteria": [score.criterion_id for score in checked.scores],
+                "values": [score.value for score in checked.scores],
+                "not_applicable": [score.is_not_applicable for score in checked.scores],
+                "minima": [score.minimum for score in checked.scores],
+                "maxima": [score.maximum for score in checked.scores],
+                "tags": checked.tag_ids,
+                "correction": checked.answers.correction,
+                "reviewer": review.reviewer_id,
+                "item_output": review.item_output_id,
+            },
+        )
+
+
+def _stored(place: Place, slot: int, client_id: UUID) -> Review | None:
+    """The review that stands in the way: of the same submission first, else of the same output."""
+    by_client = Review.objects.filter(client_id=client_id).select_related("place").first()
+    if by_client is not None:
+        return by_client
+    return Review.objects.filter(place=place, item_output=place.outputs_order[slot]).first()
+
+
+def _replay_or_refuse(
+    stored: Review,
+    seat: CampaignReviewer,
+    place: Place,
+    slot: int,
+    client_id: UUID,
+    checked: CheckedAnswers,
+) -> SubmitResult:
+    same_output = stored.place_id == place.pk and stored.item_output_id == place.outputs_order[slot]
+    if stored.reviewer_id == seat.user_id and same_output:
+        if stored.body_hash == checked.answers.fingerprint():
+            return SubmitResult(stored, is_replay=True)
+        raise ConflictError(
+            "You have submitted this one already, with other answers; the first is kept. "
+            "Open it under “My submitted” to change it.",
+            code="already_submitted",
+        )
+    if stored.client_id == client_id:
+        raise ConflictError(
+            "This client_id belongs to another submission. Make a new one for each review.",
+            code="client_id_reused",
+        )
+    keep_text(seat=seat, place=place, slot=slot, answers=checked.answers)
+    raise _lease_lost()
+
+
+def _refusal(seat: CampaignReviewer, place: Place, slot: int, answers: ReviewAnswers) -> ConflictError:
+    keep_text(seat=seat, place=place, slot=slot, answers=answers)
+    state = Campaign.objects.values_list("state", flat=True).get(pk=place.campaign_id)
+    if state not in _RUNNING:
+        return CampaignClosedError(
+            "The campaign was closed before this arrived, so it was not counted. Your text is kept."
+        )
+    return _lease_lost()
+
+
+def _lease_lost() -> LeaseLostError:
+    return LeaseLostError(
+        "Your time on this item had run out and somebody else has taken it, so this was not counted. "
+        "Your text is kept; go on with the next one."
+    )
+
+
+@transaction.atomic
+def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: int) -> Review:
+    """Replace what a review says; what it said before stays as a revision.
+
+    ``revision`` is the one that the edit is based on. Raises StaleError where it has been replaced,
+    CampaignClosedError after the end, InvalidError as `check_answers`, MissingError for another's.
+    """
+    if review.reviewer_id != by.pk:
+        raise MissingError("There is no such review, or it is not yours.")
+    campaign = review.campaign
+    checked = check_answers(
+        answers,
+        criteria=criteria_of(campaign.rubric_version),
+        allows_corrections=campaign.allows_corrections,
+    )
+    lock_open_campaign(campaign.pk)
+    # Locked, so that what is kept as the revision is what this edit replaces.
+    stored = (
+        Review.objects.select_for_update(of=("self",))
+        .select_related("correction")
+        .prefetch_related("scores__criterion", "tags__tag__criterion")
+        .get(pk=review.pk)
+    )
+    current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=_RUNNING)
+    changed = current.update(revision=F("revision") + 1, revised_at=Now(), comment=checked.answers.comment)
+    if not changed:
+        if not Campaign.objects.filter(pk=campaign.pk, state__in=_RUNNING).exists():
+            raise CampaignClosedError("The campaign is closed, so reviews cannot be changed any more.")
+        raise StaleError(
+            "This review was changed in another tab or window since you opened it. Your text is kept on "
+            "this page: open the review again, compare, and send it once more."
+        )
+    ReviewRevision.objects.create(
+        review=review, revision=revision, body=answers_of(stored).as_dict(), replaced_by=by
+    )
+    Score.objects.filter(review=review).delete()
+    ReviewTag.objects.filter(review=review).delete()
+    Correction.objects.filter(review=review).delete()
+    _write_answers(review, checked)
+    record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
+    review.refresh_from_db()
+    return review
+
+
+def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
+    """The latest review of this person here, to be opened again and changed.
+
+    A submitted review is never taken away: undoing it means amending it, so that nothing
+    acknowledged is lost. Raises MissingError before the first, CampaignClosedError after the end.
+    """
+    seat = CampaignReviewer.objects.filter(campaign=campaign, user=reviewer, left_at=None).first()
+    review = last_submitted(seat) if seat else None
+    if review is None:
+        raise MissingError("You have not submitted anything here yet.")
+    if campaign.state not in _RUNNING:
+        raise CampaignClosedError("The campaign is closed, so reviews cannot be changed any more.")
+    return review
+
+
+@transaction.atomic
+def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
+    """Give the place to somebody else and do not offer the item to this reviewer again.
+
+    What they submitted of it already stays. Raises InvalidError without a reason, LeaseLostError
+    where they do not hold the place.
+    """
+    reason = reason.strip()
+    if not reason or len(reason) > LONGEST_SKIP_REASON or unstorable(reason):
+        message = f"Say why, in at most {LONGEST_SKIP_REASON} characters."
+        raise InvalidError(message, fields={"reason": [message]})
+    if not give_back(place=place, reviewer=reviewer, reason=reason):
+        raise LeaseLostError("You do not hold this item any more; go on with the next one.")
+    Draft.objects.filter(reviewer=reviewer, item_output__in=place.outputs_order).delete()
+    record(
+        "item.skipped",
+        by=reviewer,
+        obj=place,
+        project=place.campaign.project,
+        data={"campaign": place.campaign_id, "item": place.item_id, "reason": reason},
+    )
+
+
+def touch(*, place: Place, reviewer: User) -> bool:
+    """The reviewer is at work on this place: renew its lease; whether it is still theirs."""
+    return renew_place(place=place, reviewer=reviewer)

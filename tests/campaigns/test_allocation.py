@@ -1,0 +1,218 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from evalapp.campaigns.allocation import (
+    CLAIM,
+    HAND,
+    Assignment,
+    NoWork,
+    NoWorkReason,
+    claim_parameters,
+    fill_slot,
+    held_places,
+    next_assignment,
+    return_lapsed_places,
+    started_lease_of,
+    take_again,
+)
+from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Skip
+from evalapp.campaigns.services import close_campaign, give_back, pause_campaign, resume_campaign
+from tests.campaigns.making import make_open_campaign, make_team
+
+pytestmark = pytest.mark.django_db
+
+
+def seat_of(campaign, user):
+    return CampaignReviewer.objects.select_related("campaign__rubric_version", "user").get(
+        campaign=campaign, user=user
+    )
+
+
+def next_for(campaign, user, **options):
+    return next_assignment(seat=seat_of(campaign, user), **options)
+
+
+def fill(campaign, user, assignment):
+    place = Place.objects.select_related("campaign").get(pk=assignment.place.id)
+    assert fill_slot(place=place, slot=assignment.slot, reviewer=user, seconds_active=1.0)
+
+
+def walk(campaign, user):
+    """Review until there is no more; the (item, output) pairs in order, and why it ended."""
+    seen = []
+    while isinstance(assignment := next_for(campaign, user), Assignment):
+        seen.append((assignment.place.item_id, assignment.item_output_id))
+        fill(campaign, user, assignment)
+    return seen, assignment
+
+
+def lapse(**lookup):
+    Place.objects.filter(state=PlaceState.HELD, **lookup).update(
+        lease_expires_at=timezone.now() - timedelta(minutes=1)
+    )
+
+
+def test_a_reviewer_alone_gets_every_output_once_and_then_nothing(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=6, candidates=3, overlap=1)
+    seen, end = walk(campaign, reviewer)
+    assert len(seen) == len(set(seen)) == 18
+    assert end == NoWork(NoWorkReason.ALL_DONE)
+    assert set(Place.objects.values_list("state", "reviews_done")) == {("complete", 3)}
+
+
+def test_two_outputs_of_an_item_never_come_within_two_reviews_while_others_are_at_hand(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=12, candidates=3, overlap=1)
+    seen, _ = walk(campaign, reviewer)
+    items = [item for item, _ in seen]
+    near = [position for position in range(len(items)) if items[position] in items[max(0, position - 2) : position]]
+    # Only the very last places can leave no choice.
+    assert all(position >= len(items) - 6 for position in near)
+
+
+def test_two_reviewers_walk_in_different_orders(project, reviewer, other_reviewer):
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=20, candidates=1, overlap=2)
+    mine, _ = walk(campaign, reviewer)
+    theirs, _ = walk(campaign, other_reviewer)
+    assert sorted(mine) == sorted(theirs)
+    assert mine != theirs
+
+
+def test_a_seed_gives_the_same_campaign_again(owner, reviewer, project):
+    def design(seed, name):
+        campaign = make_open_campaign(
+            project, [reviewer], rows=10, candidates=3, overlap=1, seed=seed, name=name, dataset=name, rubric=name
+        )
+        positions = dict(campaign.candidates.values_list("outputs__pk", "position"))
+        return [
+            (place.item.example.row_number, [positions[pk] for pk in place.outputs_order])
+            for place in campaign.places.order_by("rank").select_related("item__example")
+        ]
+
+    assert design(7, "one") == (first := design(7, "two"))
+    assert design(8, "three") != first
+
+
+def test_the_hand_holds_at_most_five_places_and_a_reload_shows_the_same(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=20, candidates=3, overlap=1)
+    first = next_for(campaign, reviewer)
+    for _ in range(8):
+        next_for(campaign, reviewer)
+    assert len(held_places(seat_of(campaign, reviewer))) == HAND
+    again = next_for(campaign, reviewer)
+    assert (again.place.key, again.slot) in {
+        (place.key, place.open_slots[0]) for place in held_places(seat_of(campaign, reviewer))
+    }
+    assert first.place.item_id in {place.item_id for place in held_places(seat_of(campaign, reviewer))}
+    assert next_for(campaign, reviewer)[0].key == again.place.key
+
+
+def test_a_prefetch_offers_something_else_than_what_is_on_the_screen(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=5, candidates=2, overlap=1)
+    shown = next_for(campaign, reviewer)
+    ahead = next_for(campaign, reviewer, showing=(shown.place.key, shown.slot))
+    assert ahead.place.item_id != shown.place.item_id
+
+
+def test_an_expired_lease_gives_the_place_to_somebody_else(project, reviewer, other_reviewer):
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=1, candidates=1, overlap=1)
+    mine = next_for(campaign, reviewer)
+    end = next_for(campaign, other_reviewer)
+    assert end.reason == NoWorkReason.ALL_TAKEN
+    assert end.come_back_at == mine.place.lease_expires_at
+    lapse()
+    assert next_for(campaign, other_reviewer).place.id == mine.place.id
+    # And the first gets no second chance while it is held.
+    assert next_for(campaign, reviewer).reason == NoWorkReason.ALL_TAKEN
+
+
+def test_ones_own_lapsed_place_is_taken_up_again_while_nobody_has_it(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=1, candidates=1, overlap=1)
+    mine = next_for(campaign, reviewer)
+    lapse()
+    again = next_for(campaign, reviewer)
+    assert again.place.id == mine.place.id
+    assert Place.objects.get().lease_expires_at > timezone.now()
+
+
+def test_a_place_with_a_review_is_kept_for_a_day_and_then_the_rest_goes_to_another(
+    project, reviewer, other_reviewer
+):
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=1, candidates=2, overlap=1)
+    first = next_for(campaign, reviewer)
+    fill(campaign, reviewer, first)
+    place = Place.objects.get()
+    assert place.lease_expires_at > timezone.now() + started_lease_of(campaign) - timedelta(minutes=1)
+    lapse()
+    assert return_lapsed_places() == 1
+    rest = next_for(campaign, other_reviewer)
+    assert (rest.place.id, rest.place.open_slots) == (place.pk, [1 - first.slot])
+    assert next_for(campaign, reviewer).reason == NoWorkReason.NOTHING_LEFT_FOR_YOU
+    assert Skip.objects.get().is_lapse
+    fill(campaign, other_reviewer, rest)
+    assert Place.objects.get().state == PlaceState.COMPLETE
+
+
+def test_a_skipped_item_is_not_offered_again_but_goes_to_another(project, reviewer, other_reviewer):
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=1, candidates=1, overlap=1)
+    mine = next_for(campaign, reviewer)
+    place = Place.objects.get(pk=mine.place.id)
+    assert give_back(place=place, reviewer=reviewer, reason="My own client")
+    assert next_for(campaign, reviewer).reason == NoWorkReason.NOTHING_LEFT_FOR_YOU
+    assert next_for(campaign, other_reviewer).place.id == place.pk
+    place = Place.objects.select_related("campaign").get()
+    assert not take_again(place=place, seat=seat_of(campaign, reviewer))
+
+
+def test_why_there_is_no_work_is_said_truly(project, reviewer, owner):
+    campaign = make_open_campaign(project, [reviewer], rows=2, candidates=1, overlap=1)
+    pause_campaign(campaign=campaign, by=owner)
+    assert next_for(campaign, reviewer) == NoWork(NoWorkReason.PAUSED)
+    resume_campaign(campaign=campaign, by=owner)
+    assert isinstance(next_for(campaign, reviewer), Assignment)
+    close_campaign(campaign=campaign, by=owner)
+    assert next_for(campaign, reviewer) == NoWork(NoWorkReason.CLOSED)
+    assert not Place.objects.exclude(state=PlaceState.FREE).exists()
+
+
+def test_the_last_on_the_screen_is_no_end(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=1, candidates=1, overlap=1)
+    shown = next_for(campaign, reviewer)
+    end = next_for(campaign, reviewer, showing=(shown.place.key, shown.slot))
+    assert end.reason == NoWorkReason.LAST_ON_SCREEN
+
+
+def test_a_place_behind_the_cursor_is_found_again(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=3, candidates=1, overlap=1)
+    CampaignReviewer.objects.update(cursor=10_000)
+    assert isinstance(next_for(campaign, reviewer), Assignment)
+
+
+def test_the_claim_walks_the_index_of_free_places_and_no_finished_work():
+    project, people = make_team(3)
+    campaign = make_open_campaign(project, people, rows=3000, candidates=1, overlap=3)
+    seat = seat_of(campaign, people[0])
+    # Nine tenths are done by the three, as late in a campaign.
+    for number in (1, 2, 3):
+        campaign.places.filter(rank__lte=8100, number=number).update(
+            state=PlaceState.COMPLETE, reviewer=people[number - 1], open_slots=[], reviews_done=1
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE evalapp_place")
+        parameters = claim_parameters(seat=seat, campaign=campaign, cursor=0)
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
+        (plan,) = cursor.fetchone()
+    nodes = list(walk_plan(plan[0]["Plan"]))
+    scans = {node.get("Index Name") for node in nodes if node.get("Alias") == "p"}
+    assert "place_free" in scans
+    walked = [node for node in nodes if node.get("Index Name") == "place_free"]
+    assert max(node["Actual Rows"] for node in walked) <= 5
+    assert not [node for node in nodes if node["Node Type"] == "Seq Scan" and "place" in node["Relation Name"]]
+
+
+def walk_plan(node):
+    yield node
+    for child in node.get("Plans", ()):
+        yield from walk_plan(child)
