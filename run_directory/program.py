@@ -177,6 +177,13 @@ def parse_arguments(name: str, arguments: list[str]) -> argparse.Namespace:
     parsed = parser.parse_args(arguments)
     if not parsed.run_dir.is_dir():
         parser.error(f"{parsed.run_dir} is not a folder")
+    if parsed.parent_pipe is not None:
+        try:
+            os.fstat(parsed.parent_pipe)
+        except OSError:
+            parser.error(
+                f"--parent-pipe {parsed.parent_pipe} is not an open file descriptor; the parent must pass it on"
+            )
     return parsed
 
 

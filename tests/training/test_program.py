@@ -116,3 +116,10 @@ def test_a_folder_that_is_none_is_a_wrong_command_line(tmp_path: Path) -> None:
     code, errors = run("training", tmp_path / "nowhere")
     assert code == ExitCode.USAGE
     assert "is not a folder" in errors
+
+
+def test_a_pipe_that_was_not_passed_on_is_a_wrong_command_line(tmp_path: Path) -> None:
+    code, errors = run("training", tmp_path, "--parent-pipe", "99")
+    assert code == ExitCode.USAGE
+    assert "not an open file descriptor" in errors
+    assert list(tmp_path.iterdir()) == []
