@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
 
+from evalapp.core.static_build import build_browser_bundle
 from evalapp.embedded import preparation, programs
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.supervisor import AlreadyRunning, OneShot, Supervisor
@@ -41,6 +43,7 @@ class Command(BaseCommand):
     def _prepare(self) -> None:
         if preparation.migrate():
             self._tell("The database schema is current.")
+        build_browser_bundle(settings.HOME / "build")
         preparation.collect_static_files()
 
     def _announce(self, wanted: Environment, seconds: float, *, demonstration: bool) -> None:
