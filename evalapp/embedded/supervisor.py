@@ -62,7 +62,7 @@ class Supervisor:
 
     `prepare` runs once the servers answer and before the web starts (migrations, static files);
     `afterwards` gives the programs to run one by one once the web answers. `report` shows a line
-    to the person at the terminal.
+    to the person at the terminal. Without the model worker, another machine runs one.
     """
 
     def __init__(
@@ -72,11 +72,13 @@ class Supervisor:
         prepare: Callable[[], None],
         afterwards: Callable[[], Iterable[OneShot]],
         report: Callable[[str], None],
+        with_model_worker: bool = True,
     ) -> None:
         self._environment = environment
         self._prepare = prepare
         self._afterwards = afterwards
         self._report = report
+        self._with_model_worker = with_model_worker
         self._interrupts = Interrupts()
         self._ownership = Ownership(environment)
         self._postgres = PostgresServer(environment, pause=self._interrupts.pause)
@@ -135,13 +137,11 @@ class Supervisor:
             raise ServiceProblem("The server in REDIS_URL does not answer: start it or correct the address.")
         self._prepare()
         self._interrupts.pause(0)
-        for program in (
-            programs.web(),
-            programs.default_worker(),
-            programs.model_worker(),
-            programs.beat(environment),
-        ):
-            self._launch(program)
+        self._launch(programs.web())
+        self._launch(programs.default_worker())
+        if self._with_model_worker:
+            self._launch(programs.model_worker())
+        self._launch(programs.beat(environment))
         self._wait_for_web()
         self._one_shots = iter(self._afterwards())
 

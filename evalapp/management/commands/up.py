@@ -24,6 +24,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="also start the demonstration")
+        parser.add_argument(
+            "--without-model-worker", action="store_true", help="another machine trains and generates"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = environment()
@@ -31,10 +34,17 @@ class Command(BaseCommand):
 
         def afterwards() -> Iterator[OneShot]:
             self._announce(wanted, time.monotonic() - started, demonstration=options["demo"])
-            yield from _one_shots(wanted, demonstration=options["demo"])
+            if not options["without_model_worker"]:
+                yield from _one_shots(wanted, demonstration=options["demo"])
 
         try:
-            Supervisor(wanted, prepare=self._prepare, afterwards=afterwards, report=self._tell).run()
+            Supervisor(
+                wanted,
+                prepare=self._prepare,
+                afterwards=afterwards,
+                report=self._tell,
+                with_model_worker=not options["without_model_worker"],
+            ).run()
         except AlreadyRunning as running:
             self._tell(f"{running} Open {wanted.bind.url} or stop it first.")
         except ServiceProblem as problem:
