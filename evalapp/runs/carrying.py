@@ -33,7 +33,8 @@ def train(work: Work) -> dict[str, Any]:
     """Train the run's adapter and register it."""
     run = _run(work)
     work.report(0, None, "Comparing training rows with the evaluation")
-    refuse_contamination(run.dataset_version)
+    for sentence in refuse_contamination(run.dataset_version).sentences():
+        work.log(sentence, level="warning")
     work.report(0, None, "Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_training(run).to_dict())

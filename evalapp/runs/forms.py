@@ -143,7 +143,8 @@ class TrainingForm(forms.Form):
     def hyperparameters(self) -> dict[str, Any]:
         values = {name: value for name, value in self.cleaned_data.items() if name not in self.MAIN}
         values |= {name: self.cleaned_data[name] for name in ("epochs", "learning_rate")}
-        return {**values, "lora": {name: values.pop(name) for name in self.OF_LORA}}
+        lora = {name: values.pop(name) for name in self.OF_LORA}
+        return {**values, "lora": lora}
 
 
 class GenerationForm(forms.Form):

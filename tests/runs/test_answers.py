@@ -1,0 +1,128 @@
+"""Importing answers made elsewhere: every bad row is told, and nothing half-done stays."""
+
+import io
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.datasets.models import DatasetVersion
+from evalapp.registry.models import ModelVersion
+from evalapp.registry.services import register_imported
+from evalapp.runs.answers import AnswersError, ImportedAnswer, read_answers
+from evalapp.runs.models import Output, Run
+from evalapp.runs.queries import outputs_for
+from evalapp.runs.services import import_outputs
+
+
+@pytest.fixture
+def candidate(project: Project, engineer: User) -> ModelVersion:
+    return register_imported(project=project, label="Elsewhere", by=engineer)
+
+
+@pytest.fixture
+def bring(project: Project, engineer: User, version: DatasetVersion, candidate: ModelVersion):
+    def bring(content: bytes, name: str = "answers.jsonl") -> Run:
+        return import_outputs(
+            project=project,
+            dataset_version=version,
+            candidate=candidate,
+            rows=read_answers(io.BytesIO(content), name),
+            name="Brought",
+            by=engineer,
+        )
+
+    return bring
+
+
+def test_rows_and_prompts_find_their_examples(
+    bring, version: DatasetVersion, candidate: ModelVersion
+) -> None:
+    run = bring(
+        b'\xef\xbb\xbf{"row": 7, "text": "seven"}\n\n{"prompt": "test question 1", "output": "eight"}\r\n'
+    )
+    assert [(o.example.row_number, o.text) for o in run.outputs.order_by("example__row_number")] == [
+        (7, "seven"),
+        (8, "eight"),
+    ]
+    assert (run.kind, run.job.state, run.splits, run.rows["used"]) == ("import", "succeeded", ["test"], 2)
+    assert len(outputs_for(dataset_version=version, split="test", candidates=[candidate])) == 2
+
+
+def test_a_csv_from_a_spreadsheet_is_read(bring) -> None:
+    run = bring('\ufeffRow,Text\r\n7,"Two\r\nlines, one answer"\r\n8,plain\r\n'.encode(), "answers.csv")
+    assert run.outputs.get(example__row_number=7).text == "Two\r\nlines, one answer"
+
+
+def test_an_answer_longer_than_the_csv_modules_limit_is_read(bring) -> None:
+    run = bring(f'row,text\n7,"{"a" * 150_000}"\n'.encode(), "answers.csv")
+    assert len(run.outputs.get().text) == 150_000
+
+
+def test_every_bad_row_is_told_and_nothing_is_stored(bring) -> None:
+    content = b"""\
+{"row": 7, "text": "good"}
+{"row": 99, "text": "beyond"}
+{"row": 8, "text": "  "}
+{"text": "whose?"}
+{"prompt": "never asked", "text": "x"}
+{"row": 7, "text": "again"}
+{"row": "x", "text": "no number"}
+{"row": 9, "text": "nul \\u0000"}
+{"row": 9, "text": "half \\ud800"}
+{"row": 9, "text": 5}
+{"row": 9, "row": 9, "text": "twice"}
+{"row": 9, "text": NaN}
+[1]
+not json
+"""
+    with pytest.raises(AnswersError) as caught:
+        bring(content)
+    told = {text.split(":")[0]: text for text in caught.value.problems}
+    assert list(told) == [f"Line {number}" for number in range(2, 15)]
+    assert "no row 99" in told["Line 2"]
+    assert "empty" in told["Line 3"]
+    assert "neither" in told["Line 4"]
+    assert "stands in no row" in told["Line 5"]
+    assert "same example as Line 1" in told["Line 6"]
+    assert "not a whole number" in told["Line 7"]
+    assert "NUL" in told["Line 8"]
+    assert "surrogate" in told["Line 9"]
+    assert not Output.objects.exists()
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (b"", "a.jsonl", "holds no answers"),
+        (b"row,text\n", "a.csv", "holds no answers"),
+        (b"x", "a.xlsx", "neither .jsonl nor .csv"),
+        ("row,text\n7,é\n".encode("latin-1"), "a.csv", "not UTF-8"),
+        (b'row,text\n7,"open', "a.csv", "no whole CSV"),
+        (b"row,text\n7,a,b\n", "a.csv", "another number of columns"),
+        (b"row,text\n7,a\x00b\n", "a.csv", "NUL"),
+        ('{"row": 7, "text": "é"}'.encode("utf-16"), "a.jsonl", "UTF-8"),
+        (b'{"row": 7, "text": "' + b"a" * 5_000_000, "a.jsonl", "longer than"),
+        (b"[" * 100_000, "a.jsonl", "nested too deeply"),
+        (b'{"row": 1' + b"0" * 5_000 + b', "text": "x"}', "a.jsonl", "Line 1"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(bring, content: bytes, name: str, said: str) -> None:
+    with pytest.raises(AnswersError, match=said):
+        bring(content, name)
+    assert not Run.objects.exists()
+
+
+def test_an_ambiguous_prompt_asks_for_the_row(
+    project: Project, engineer: User, candidate: ModelVersion
+) -> None:
+    from evalapp.datasets.services import create_dataset, create_version
+    from tests.runs.conftest import rows_of
+
+    dataset = create_dataset(project=project, name="Twins", by=engineer)
+    version = create_version(dataset=dataset, rows=rows_of("test", 1) * 2, by=engineer)
+    rows = [ImportedAnswer(text="x", prompt="test question 0")]
+    with pytest.raises(AnswersError, match="stands in 2 rows"):
+        import_outputs(
+            project=project, dataset_version=version, candidate=candidate, rows=rows, name="x", by=engineer
+        )

@@ -1,0 +1,71 @@
+"""The real programs, on a tiny random model, through the same tasks as the fake one."""
+
+import json
+import sys
+from pathlib import Path
+
+from evalapp.accounts.models import Project, User
+from evalapp.datasets.models import DatasetVersion
+from evalapp.jobs.models import JobState
+from evalapp.registry.folders import folder_of
+from evalapp.registry.services import register_base, register_prompt
+from evalapp.runs.models import Run
+from evalapp.runs.queries import outputs_for
+from evalapp.runs.services import start_generation, start_training
+from evalapp.runs.tasks import carry_out_generation, carry_out_training
+from tests.run_directory.tiny import make_base
+
+
+def test_a_tiny_model_is_trained_and_then_answers_beside_its_base_and_a_prompt(
+    project: Project, engineer: User, version: DatasetVersion, model_folders: Path, tmp_path: Path, settings
+) -> None:
+    settings.RUNS_FOLDER = tmp_path / "runs"
+    settings.MODEL_PYTHON = Path(sys.executable)
+    folder = make_base(model_folders / "tiny")
+    base = register_base(project=project, name="Tiny", folder=folder, by=engineer)
+    prompt = register_prompt(
+        project=project,
+        base=base,
+        label="Prompted",
+        system_prompt="Be brief.",
+        prompt_template="",
+        by=engineer,
+    )
+    training = start_training(
+        project=project,
+        dataset_version=version,
+        base=base,
+        name="v1",
+        hyperparameters={"max_steps": 2, "batch_size": 2, "lora": {"rank": 4}, "validation_share": 0.0},
+        by=engineer,
+    )
+    carry_out_training(training.job_id)
+    training = Run.objects.select_related("job", "produced").get(pk=training.pk)
+    assert (training.job.error, training.job.state) == ("", JobState.SUCCEEDED)
+    assert training.produced is not None
+    assert list(training.points.values_list("step", flat=True).order_by("step")) == [1, 2]
+    assert (
+        training.rows["in"]
+        == training.rows["used"] + training.rows["truncated"] + training.rows["dropped"]
+        == 6
+    )
+    config = json.loads((folder_of(training.produced) / "adapter_config.json").read_text())
+    assert config["r"] == training.produced.config["rank"] == 4
+    assert training.device
+
+    generation = start_generation(
+        project=project,
+        dataset_version=version,
+        splits=["test"],
+        candidates=[base, prompt, training.produced],
+        sampling={"max_tokens": 4, "engine": "transformers"},
+        name="Answers",
+        by=engineer,
+    )
+    carry_out_generation(generation.job_id)
+    generation = Run.objects.select_related("job").get(pk=generation.pk)
+    assert (generation.job.error, generation.job.state) == ("", JobState.SUCCEEDED)
+    assert generation.engine == "transformers"
+    latest = outputs_for(dataset_version=version, split="test", candidates=[base, prompt, training.produced])
+    assert len(latest) == 9
+    assert {output.run_id for output in latest} == {generation.pk}

@@ -1,0 +1,81 @@
+"""A worker process is killed with SIGKILL in the middle of a run; nothing is lost and nothing doubled."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings as django_settings
+from django.utils import timezone
+
+from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.processes import process_state
+from evalapp.jobs.services import reap_lost_jobs
+from evalapp.runs.directory import folder_for
+from evalapp.runs.models import Run
+from evalapp.runs.tasks import carry_out_training
+from tests.runs.conftest import Behave
+
+WORKER = """
+import django, sys
+django.setup()
+from evalapp.runs.tasks import carry_out_training
+carry_out_training(int(sys.argv[1]))
+"""
+
+
+def start_worker(job_id: int, home: Path, python: Path) -> "subprocess.Popen[bytes]":
+    """A real process that does the job, on the test's own database."""
+    address = urlsplit(os.environ["DATABASE_URL"])
+    name = django_settings.DATABASES["default"]["NAME"]
+    variables = {
+        **os.environ,
+        "DATABASE_URL": address._replace(path=f"/{name}").geturl(),
+        "DJANGO_SETTINGS_MODULE": "evalapp.settings",
+        "EVALAPP_HOME": str(home),
+        "EVALAPP_MODEL_PYTHON": str(python),
+    }
+    return subprocess.Popen([sys.executable, "-c", WORKER, str(job_id)], env=variables)
+
+
+def wait_until(condition, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.05)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_worker_costs_time_only(training: Run, behave: Behave, tmp_path: Path, settings) -> None:
+    behave("succeed", hang_at=2)
+    folder = folder_for(training)
+    worker = start_worker(training.job_id, tmp_path, settings.MODEL_PYTHON)
+    wait_until((folder / "hangs").exists)
+    program = int((folder / "starts").read_text())
+
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+
+    # The leash: the program ends although nobody told it to.
+    wait_until(lambda: process_state(program) is None or process_state(program).is_zombie)
+    job = Job.objects.get(pk=training.job_id)
+    assert (job.state in (JobState.STARTING, JobState.RUNNING), job.attempt) == (True, 1)
+    reap_lost_jobs()
+    assert Job.objects.get(pk=job.pk).state == job.state, "a lease that has not expired is left alone"
+
+    Job.objects.filter(pk=job.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    reap_lost_jobs()
+    carry_out_training(job.pk)
+
+    run = Run.objects.select_related("job", "produced").get(pk=training.pk)
+    assert (run.job.error, run.job.state, run.job.attempt) == ("", JobState.SUCCEEDED, 2)
+    assert run.result["resumed_from"] == 2
+    losses = list(run.points.order_by("step").values_list("step", "values__loss"))
+    assert losses == [(1, 2.0), (2, 1.0), (3, 2.0 / 3), (4, 0.5)]
+    assert run.produced is not None
