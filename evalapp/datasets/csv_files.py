@@ -76,11 +76,16 @@ def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
     Raises FileProblemError: no header, an empty or repeated name, too many columns.
     """
     lines = _lines(stream, None)
-    first = next(lines, "")
+    try:
+        first = next(lines, "")
+    except _LineTooLongError as error:
+        raise FileProblemError(
+            f"The first line is larger than {LARGEST_ROW_BYTES >> 20} MiB. Check that the file is CSV."
+        ) from error
     chosen = delimiter or max(DELIMITERS, key=first.count)
     try:
         columns = next(csv.reader(_again(first, lines), delimiter=chosen, strict=True), [])
-    except csv.Error as error:
+    except (csv.Error, _LineTooLongError) as error:
         raise FileProblemError(f"The header row is not CSV: {error}. Save the file as CSV again.") from error
     columns = [column.strip() for column in columns]
     if not any(columns):

@@ -1,10 +1,19 @@
 """Reads of datasets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
-from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.accounts.models import Project
+from evalapp.core.errors import NotAllowedError
+from evalapp.datasets.contamination import ContaminationReport, contamination
+from evalapp.datasets.formats import example_as_object
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split, VersionState
+
+TRAINING_SPLITS = (Split.TRAIN, Split.VALIDATION)
+DOWNLOADABLE_SPLITS = (Split.TRAIN, Split.VALIDATION, Split.FEEDBACK)
+_CHUNK = 2_000
 
 
 def examples_of(version: DatasetVersion, splits: Iterable[str] | None = None) -> QuerySet[Example]:
@@ -13,3 +22,61 @@ def examples_of(version: DatasetVersion, splits: Iterable[str] | None = None) ->
     if splits is not None:
         examples = examples.filter(split__in=list(splits))
     return examples.order_by("row_number")
+
+
+def datasets_of(project: Project) -> QuerySet[Dataset]:
+    """The project's datasets with ``versions.all()`` ready and latest first, without further queries."""
+    ready = DatasetVersion.objects.filter(state=VersionState.READY).order_by("-number")
+    return project.datasets.order_by("name").prefetch_related(Prefetch("versions", queryset=ready))
+
+
+def versions_of(dataset: Dataset) -> QuerySet[DatasetVersion]:
+    return dataset.versions.filter(state=VersionState.READY).select_related("dataset", "parent", "created_by")
+
+
+def version_of(project: Project, **lookup: Any) -> QuerySet[DatasetVersion]:
+    """The project's ready versions that match; a foreign one is not among them."""
+    return DatasetVersion.objects.filter(
+        dataset__project=project, state=VersionState.READY, **lookup
+    ).select_related("dataset", "parent__dataset", "created_by")
+
+
+def open_imports(dataset: Dataset) -> QuerySet[DatasetImport]:
+    """Uploads that have not become a version: waiting for their mapping, running, or failed."""
+    return dataset.imports.filter(version=None).select_related("job", "created_by").order_by("-id")
+
+
+def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
+    """What must not be trained on with this version: its own test and feedback rows, and the test rows of
+    every version of the project (sealed rows stay sealed in later versions).
+    """
+    same_project = Q(version__dataset__project_id=version.dataset.project_id)
+    # A prompt that stands in the tests of several versions is compared once.
+    repeated = Example.objects.filter(
+        same_project, prompt_hash=OuterRef("prompt_hash"), split=Split.TEST, id__lt=OuterRef("id")
+    )
+    elsewhere = same_project & Q(version__state=VersionState.READY, split=Split.TEST) & ~Exists(repeated)
+    return Example.objects.filter(
+        Q(version=version, split__in=[Split.TEST, Split.FEEDBACK]) | (elsewhere & ~Q(version=version))
+    )
+
+
+def contamination_of(version: DatasetVersion) -> ContaminationReport:
+    """The version's training and validation rows against all that evaluates them."""
+    fields = ("row_number", "prompt_hash", "messages", "references")
+    training = examples_of(version, TRAINING_SPLITS).only(*fields).iterator(chunk_size=_CHUNK)
+    return contamination(training, evaluation_examples(version).only(*fields))
+
+
+def downloadable(version: DatasetVersion, split: str) -> Iterator[dict[str, Any]]:
+    """The split's rows as the objects of a JSONL file, read as a stream.
+
+    Raises NotAllowedError for the test split: it is sealed, so that nothing is ever trained on it.
+    """
+    if split not in DOWNLOADABLE_SPLITS:
+        raise NotAllowedError(
+            "The test split is sealed: a copy of it could end up in training data, and then no score on it "
+            "would mean anything. Download another split."
+        )
+    examples = examples_of(version, [split]).iterator(chunk_size=_CHUNK)
+    return (dict(example_as_object(example)) for example in examples)

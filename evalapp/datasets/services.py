@@ -3,7 +3,9 @@
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import IntegrityError, transaction
@@ -13,20 +15,22 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.copying import copy_examples
-from evalapp.datasets.csv_files import read_header, usual_mapping
+from evalapp.datasets.csv_files import Use, read_header, usual_mapping
 from evalapp.datasets.files import (
     CSV,
     HEAD_BYTES,
+    JSONL,
     format_by_name,
     new_stored_name,
     recognise,
     stored_path,
     upload_folder,
 )
-from evalapp.datasets.formats import FileProblemError
+from evalapp.datasets.formats import FileProblemError, read_jsonl
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, VersionState
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.splits import DEFAULT_SHARES
 from evalapp.jobs.models import FINAL_STATES, Job
 from evalapp.jobs.services import create_job
 
@@ -165,7 +169,7 @@ def write_version(
     return version
 
 
-def receive_upload(*, dataset: Dataset, upload: UploadedFile, by: User | None) -> DatasetImport:
+def receive_upload(*, dataset: Dataset, upload: "UploadedFile[Any]", by: User | None) -> DatasetImport:
     """Keep an uploaded file, whole, until its import is started or discarded.
 
     ``options`` start from what the file looks like (for CSV: the delimiter, and uses guessed from the
@@ -247,7 +251,7 @@ def discard_import(*, dataset_import: DatasetImport, by: User | None) -> None:
     transaction.on_commit(lambda: stored_path(current.stored_name).unlink(missing_ok=True))
 
 
-def _keep(upload: UploadedFile, stored_name: str) -> None:
+def _keep(upload: "UploadedFile[Any]", stored_name: str) -> None:
     """Move or write the upload to its own name; a file with that name is always whole."""
     path = stored_path(stored_name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -264,15 +268,20 @@ def _keep(upload: UploadedFile, stored_name: str) -> None:
 
 
 def _first_options(name: str, stored_name: str) -> ImportOptions:
+    """What the file looks like: its mapping, and shares where its first row names no split."""
     with stored_path(stored_name).open("rb") as stream:
         file_format = recognise(name, stream.read(HEAD_BYTES))
-        if file_format != CSV:
-            return ImportOptions(file_format=file_format)
         stream.seek(0)
-        header = read_header(stream)
-        return ImportOptions(
-            file_format=file_format, delimiter=header.delimiter, mapping=usual_mapping(header.columns)
-        )
+        if file_format == CSV:
+            header = read_header(stream)
+            mapping = usual_mapping(header.columns)
+            names_split = Use.SPLIT in mapping.values()
+            options = ImportOptions(file_format=CSV, delimiter=header.delimiter, mapping=mapping)
+        else:
+            options = ImportOptions(file_format=JSONL)
+            first = next(read_jsonl(stream, options.layout), None)
+            names_split = first is None or all(problem.field != "split" for problem in first.problems)
+    return options if names_split else replace(options, shares=dict(DEFAULT_SHARES))
 
 
 def _forget_old_uploads() -> None:

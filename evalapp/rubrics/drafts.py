@@ -150,7 +150,7 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
     if len(drafts) > MOST_CRITERIA:
         message = f"A rubric holds at most {MOST_CRITERIA} criteria; people cannot judge more at once."
         return [DraftProblem(MOST_CRITERIA, "name", message)]
-    problems = []
+    problems: list[DraftProblem] = []
     names = Counter(draft.name.strip().casefold() for draft in drafts)
     keys = Counter(draft.key for draft in drafts if draft.key)
     for position, draft in enumerate(drafts):

@@ -1,0 +1,221 @@
+"""Does training data hold what is to evaluate? By exact prompts and by word n-grams. Pure.
+
+* exact: a training row has the same prompt (``prompt_hash``) as an evaluation row; refused.
+* contained: at least half of the 8-word-grams of an evaluation prompt stand in one training prompt;
+  refused.
+* shared: a training row and an evaluation row have a 13-word-gram in common, in prompt or reference;
+  reported.
+
+Only a row's own text counts: system messages are left out, and so are n-grams that more than 1% of the
+rows share (a template flags itself otherwise), and those of ``templates``. The sizes follow the practice
+of the field for decontamination (8-gram containment, 13-gram overlap).
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+CONTAINED_WORDS = 8
+SHARED_WORDS = 13
+CONTAINED_FROM = 0.5
+COMMON_SHARE = 0.01
+# In a small set 1% is less than a row; what fewer rows than this share is no template.
+COMMON_AT_LEAST = 5
+# Where the exclusions leave fewer n-grams than this, a share of them says nothing.
+FEWEST_OWN = 5
+MOST_NAMED = 5
+
+_WORD = re.compile(r"\w+")
+Gram = tuple[str, ...]
+
+
+class HasPrompt(Protocol):
+    """What is compared: an ``Example``, or anything with its fields."""
+
+    row_number: Any
+    prompt_hash: Any
+    messages: Any
+    references: Any
+
+
+class Match(NamedTuple):
+    """``training_row`` and ``evaluation_row`` are row numbers; ``share`` is the contained share."""
+
+    training_row: int
+    evaluation_row: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContaminationReport:
+    """Matches by kind, each pair in one kind only: the worst."""
+
+    exact: list[Match]
+    contained: list[Match]
+    shared: list[Match]
+    training_rows: int
+    evaluation_rows: int
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.exact or self.contained)
+
+    @property
+    def refused_rows(self) -> list[int]:
+        """Numbers of the training rows that must go, in order."""
+        return sorted({match.training_row for match in (*self.exact, *self.contained)})
+
+    def sentences(self) -> list[str]:
+        """One sentence per kind that was found, naming the first rows."""
+        kinds = (
+            (self.exact, "the same prompt as"),
+            (self.contained, f"half or more of the {CONTAINED_WORDS}-word sequences of"),
+            (self.shared, f"a sequence of {SHARED_WORDS} words in common with"),
+        )
+        return [_sentence(matches, words) for matches, words in kinds if matches]
+
+
+def contamination(
+    training: Iterable[HasPrompt], evaluation: Iterable[HasPrompt], *, templates: Sequence[str] = ()
+) -> ContaminationReport:
+    """Compare every training row with every evaluation row.
+
+    ``training`` is read once and may be a stream; what is held grows with the evaluation rows.
+    ``templates``: texts that rows are made with and that therefore prove nothing.
+    """
+    index = _EvaluationIndex(list(evaluation), templates)
+    found = [_Traces(row.row_number, *index.traces(row)) for row in training]
+    index.drop_common(len(found))
+    exact: list[Match] = []
+    contained: list[Match] = []
+    shared: list[Match] = []
+    for traces in found:
+        worst = set(traces.exact)
+        exact.extend(Match(traces.row, index.rows[position].row_number, 1.0) for position in traces.exact)
+        for position, share in index.contained_in(traces.prompt_grams):
+            if position not in worst:
+                worst.add(position)
+                contained.append(Match(traces.row, index.rows[position].row_number, share))
+        shared.extend(
+            Match(traces.row, index.rows[position].row_number, 0.0)
+            for position in index.sharing(traces.long_grams)
+            if position not in worst
+        )
+    return ContaminationReport(exact, contained, shared, len(found), len(index.rows))
+
+
+class _Traces(NamedTuple):
+    """What of the evaluation a training row holds: positions, and grams known to the index."""
+
+    row: int
+    exact: tuple[int, ...]
+    prompt_grams: tuple[Gram, ...]
+    long_grams: tuple[Gram, ...]
+
+
+class _EvaluationIndex:
+    def __init__(self, rows: list[HasPrompt], templates: Sequence[str]) -> None:
+        self.rows = rows
+        self._by_hash: defaultdict[str, list[int]] = defaultdict(list)
+        self._prompt: defaultdict[Gram, list[int]] = defaultdict(list)
+        self._long: defaultdict[Gram, list[int]] = defaultdict(list)
+        self._near: set[Gram] = set()
+        self._own: list[int] = []
+        self._all: list[int] = []
+        self._frequency: Counter[Gram] = Counter()
+        for position, row in enumerate(rows):
+            self._by_hash[row.prompt_hash].append(position)
+            prompt, texts = _own_words(row)
+            grams = _grams(prompt, CONTAINED_WORDS)
+            long_grams = {gram for words in (prompt, *texts) for gram in _long_grams(words)}
+            for gram in grams:
+                self._prompt[gram].append(position)
+            for gram in long_grams:
+                self._long[gram].append(position)
+            self._near.update(gram for words in (prompt, *texts) for gram in _grams(words, CONTAINED_WORDS))
+            self._all.append(len(grams))
+            self._frequency.update(grams)
+            self._frequency.update(long_grams)
+        for template in templates:
+            words = _words(template)
+            for gram in (*_grams(words, CONTAINED_WORDS), *_long_grams(words)):
+                self._prompt.pop(gram, None)
+                self._long.pop(gram, None)
+
+    def traces(self, row: HasPrompt) -> tuple[tuple[int, ...], tuple[Gram, ...], tuple[Gram, ...]]:
+        """Which evaluation rows have this prompt, and which of the row's grams the evaluation knows."""
+        prompt, texts = _own_words(row)
+        grams = _grams(prompt, CONTAINED_WORDS)
+        known = tuple(gram for gram in grams if gram in self._prompt)
+        # A long gram in common holds short ones in common: most rows are done here.
+        long_grams: set[Gram] = set()
+        if not grams.isdisjoint(self._near):
+            long_grams.update(_long_grams(prompt))
+        for words in texts:
+            if not _grams(words, CONTAINED_WORDS).isdisjoint(self._near):
+                long_grams.update(_long_grams(words))
+        known_long = tuple(gram for gram in long_grams if gram in self._long)
+        self._frequency.update(known)
+        self._frequency.update(known_long)
+        return tuple(self._by_hash.get(row.prompt_hash, ())), known, known_long
+
+    def drop_common(self, training_rows: int) -> None:
+        """Forget the grams that too many rows share; call once all rows have been seen."""
+        limit = max(COMMON_AT_LEAST, COMMON_SHARE * (training_rows + len(self.rows)))
+        for grams in (self._prompt, self._long):
+            for gram in [gram for gram in grams if self._frequency[gram] > limit]:
+                del grams[gram]
+        own: Counter[int] = Counter()
+        for positions in self._prompt.values():
+            own.update(positions)
+        self._own = [own[position] for position in range(len(self.rows))]
+
+    def contained_in(self, grams: Iterable[Gram]) -> Iterator[tuple[int, float]]:
+        """Evaluation rows of which at least half of the own prompt grams are among these."""
+        counts = Counter(position for gram in grams for position in self._prompt.get(gram, ()))
+        for position, count in sorted(counts.items()):
+            own = self._own[position]
+            if own < FEWEST_OWN and own < self._all[position]:
+                continue
+            if count / own >= CONTAINED_FROM:
+                yield position, count / own
+
+    def sharing(self, grams: Iterable[Gram]) -> list[int]:
+        return sorted({position for gram in grams for position in self._long.get(gram, ())})
+
+
+def _own_words(row: HasPrompt) -> tuple[list[str], list[list[str]]]:
+    """The words of the prompt without system messages, and of each reference."""
+    messages: Iterable[Mapping[str, str]] = row.messages
+    prompt = [
+        word for message in messages if message["role"] != "system" for word in _words(message["content"])
+    ]
+    return prompt, [_words(text) for text in row.references]
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _grams(words: list[str], size: int) -> set[Gram]:
+    """Every run of ``size`` words; the whole text where it is shorter."""
+    if len(words) < size:
+        return {tuple(words)} if words else set()
+    return set(zip(*(words[start:] for start in range(size)), strict=False))
+
+
+def _long_grams(words: list[str]) -> set[Gram]:
+    return _grams(words, SHARED_WORDS) if len(words) >= SHARED_WORDS else set()
+
+
+def _sentence(matches: list[Match], words: str) -> str:
+    pairs = ", ".join(
+        f"row {match.training_row:,} (evaluation row {match.evaluation_row:,})"
+        for match in matches[:MOST_NAMED]
+    )
+    rows = len({match.training_row for match in matches})
+    more = f" and {len(matches) - MOST_NAMED:,} more pairs" if len(matches) > MOST_NAMED else ""
+    subject = "1 training row has" if rows == 1 else f"{rows:,} training rows have"
+    return f"{subject} {words} an evaluation row: {pairs}{more}."

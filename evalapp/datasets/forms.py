@@ -1,0 +1,142 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.datasets.csv_files import DELIMITERS, Use
+from evalapp.datasets.files import ACCEPTED, CSV
+from evalapp.datasets.models import DatasetImport, Split
+from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
+from evalapp.datasets.splits import DEFAULT_SEED, DEFAULT_SHARES
+
+USES = [
+    (Use.PROMPT.value, "Prompt"),
+    (Use.REFERENCE.value, "Reference answer"),
+    (Use.SYSTEM.value, "System prompt"),
+    (Use.CONTEXT.value, "Context (facts)"),
+    (Use.LABEL.value, "Label"),
+    (Use.SPLIT.value, "Split"),
+    (Use.GROUP.value, "Group"),
+    (Use.METADATA.value, "Keep as metadata"),
+    (Use.IGNORE.value, "Leave out"),
+]
+BY_FIELD, BY_SHARES = "field", "shares"
+
+
+class DatasetForm(forms.Form):
+    name = forms.CharField(
+        max_length=120, help_text="What the rows are, for instance “Investment summaries”."
+    )
+    description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        label="File",
+        help_text="JSONL (OpenAI messages, or prompt and completion) or CSV with a header row, in UTF-8.",
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
+        error_messages={
+            "required": "Choose a file to upload.",
+            "empty": "The file is empty. Check that it was saved, and upload it again.",
+        },
+    )
+
+
+class ImportForm(forms.Form):
+    """How a file becomes a version; starts from what the upload looked like or was last tried with."""
+
+    delimiter = forms.ChoiceField(choices=list(DELIMITERS.items()), label="Columns are separated by")
+    split_by = forms.ChoiceField(
+        label="Splits",
+        choices=[(BY_FIELD, "Each row says its split"), (BY_SHARES, "By shares, whole groups together")],
+        widget=forms.RadioSelect,
+    )
+    split_field = forms.CharField(
+        max_length=LONGEST_FIELD_NAME,
+        required=False,
+        label="Field with the split",
+        help_text="Its values: train, validation, test, feedback.",
+    )
+    group_field = forms.CharField(
+        max_length=LONGEST_FIELD_NAME,
+        required=False,
+        label="Field with the group",
+        help_text="Rows of one group (a client, a document) stay in one split. Without it, equal prompts do.",
+    )
+    seed = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31,
+        help_text="The same seed puts the same groups into the same splits, in any file.",
+    )
+    skips_invalid = forms.BooleanField(
+        required=False,
+        label="Skip invalid rows",
+        help_text="They are counted on the version. Otherwise one bad row stops the import, and all are listed.",
+    )
+    note = forms.CharField(
+        required=False, max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 2}), label="Note"
+    )
+
+    def __init__(self, data: Any = None, *, dataset_import: DatasetImport) -> None:
+        self.start = ImportOptions(**dataset_import.options)
+        self.is_csv = self.start.file_format == CSV
+        super().__init__(data, initial=self._initial())
+        for split, label in Split.choices:
+            self.fields[f"share_{split}"] = forms.FloatField(
+                label=label, min_value=0, max_value=1_000_000, required=False
+            )
+        for number, column in enumerate(self.start.mapping):
+            self.fields[f"column_{number}"] = forms.ChoiceField(
+                choices=USES, label=column, initial=self.start.mapping[column]
+            )
+        if self.is_csv:
+            del self.fields["split_field"], self.fields["group_field"]
+        else:
+            del self.fields["delimiter"]
+
+    def _initial(self) -> dict[str, Any]:
+        start = self.start
+        shares = start.shares or DEFAULT_SHARES
+        return {
+            "delimiter": start.delimiter,
+            "split_by": BY_FIELD if start.shares is None else BY_SHARES,
+            "split_field": start.split_field,
+            "group_field": start.group_field,
+            "seed": start.seed,
+            "skips_invalid": start.skips_invalid,
+            "note": start.note,
+            **{f"share_{split}": shares.get(split, 0) for split in Split.values},
+        }
+
+    @property
+    def share_fields(self) -> list[forms.BoundField]:
+        return [self[f"share_{split}"] for split in Split.values]
+
+    @property
+    def column_fields(self) -> list[forms.BoundField]:
+        return [self[f"column_{number}"] for number in range(len(self.start.mapping))]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("split_by") == BY_SHARES and not any(
+            values.get(f"share_{split}") for split in Split.values
+        ):
+            self.add_error("share_train", "Give at least one split a share above 0.")
+        return values
+
+    def options(self) -> ImportOptions:
+        """The choices of a valid form."""
+        values = self.cleaned_data
+        shares = {split: values.get(f"share_{split}") or 0.0 for split in Split.values}
+        seed = values.get("seed")
+        return ImportOptions(
+            file_format=self.start.file_format,
+            delimiter=values.get("delimiter", self.start.delimiter),
+            mapping={column: values[f"column_{number}"] for number, column in enumerate(self.start.mapping)},
+            split_field=values.get("split_field") or "split",
+            shares=shares if values["split_by"] == BY_SHARES else None,
+            seed=DEFAULT_SEED if seed is None else seed,
+            group_field=values.get("group_field") or "group",
+            skips_invalid=values["skips_invalid"],
+            note=values["note"],
+        )

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from evalapp.datasets import views
+
+_DATA = "projects/<slug:slug>/data/"
+_DATASET = f"{_DATA}<int:dataset_id>/"
+_IMPORT = f"{_DATASET}imports/<int:import_id>/"
+_VERSION = f"{_DATASET}v<int:number>/"
+
+urlpatterns = [
+    path(_DATA, views.dataset_list, name="dataset_list"),
+    path(f"{_DATA}new/", views.dataset_new, name="dataset_new"),
+    path(f"{_DATA}versions/<int:version_id>/", views.dataset_version_by_id, name="dataset_version"),
+    path(_DATASET, views.dataset_detail, name="dataset_detail"),
+    path(f"{_DATASET}upload/", views.dataset_upload, name="dataset_upload"),
+    path(_IMPORT, views.dataset_import, name="dataset_import"),
+    path(f"{_IMPORT}errors.csv", views.dataset_import_errors, name="dataset_import_errors"),
+    path(_VERSION, views.dataset_version, name="dataset_version"),
+    path(f"{_VERSION}rows/<int:row_number>/", views.dataset_row, name="dataset_row"),
+    path(f"{_VERSION}<slug:split>.jsonl", views.dataset_download, name="dataset_download"),
+]

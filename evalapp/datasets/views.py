@@ -1,0 +1,253 @@
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.text import slugify
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_GET, require_http_methods
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import InvalidError, MissingError, ProblemError
+from evalapp.core.http import get_or_missing
+from evalapp.core.paging import keyset_page
+from evalapp.datasets import queries, services
+from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
+from evalapp.datasets.importing import preview
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
+from evalapp.datasets.uploads import RefusingUploadHandler
+
+STATION = "data"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@require_GET
+@project_view(Permission.VIEW_DATA)
+def dataset_list(request: MemberRequest) -> HttpResponse:
+    datasets = queries.datasets_of(request.project)
+    return render(request, "datasets/dataset_list.html", {"station": STATION, "datasets": datasets})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_DATA)
+def dataset_new(request: MemberRequest) -> HttpResponse:
+    form = DatasetForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            dataset = services.create_dataset(project=request.project, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            _add_problem(form, error)
+        else:
+            return redirect("dataset_upload", request.project.slug, dataset.pk)
+    status = 400 if form.is_bound else 200
+    return render(request, "datasets/dataset_new.html", {"station": STATION, "form": form}, status=status)
+
+
+@require_GET
+@project_view(Permission.VIEW_DATA)
+def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
+    dataset = _dataset(request, dataset_id)
+    page = keyset_page(queries.versions_of(dataset), request, order=("-number",))
+    context = {"dataset": dataset, "page": page, "imports": queries.open_imports(dataset)[:20]}
+    return render(request, "datasets/dataset_detail.html", {"station": STATION, **context})
+
+
+# Exempt from the middleware's check only until the handlers are set: it would read the body first.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_DATA)
+def dataset_upload(request: MemberRequest, dataset_id: int) -> HttpResponse:
+    dataset = _dataset(request, dataset_id)
+    refusing = RefusingUploadHandler(request)
+    request.upload_handlers.insert(0, refusing)
+    return csrf_protect(_upload)(request, dataset, refusing)
+
+
+def _upload(request: MemberRequest, dataset: Dataset, refusing: RefusingUploadHandler) -> HttpResponse:
+    form = (
+        UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
+    )
+    if refusing.problem:
+        form = UploadForm({})
+        form.errors["file"] = form.error_class([refusing.problem])
+    elif form.is_valid():
+        try:
+            dataset_import = services.receive_upload(
+                dataset=dataset, upload=form.cleaned_data["file"], by=request.user
+            )
+        except ProblemError as error:
+            _add_problem(form, error)
+        else:
+            return redirect("dataset_import", request.project.slug, dataset.pk, dataset_import.pk)
+    context = {"station": STATION, "dataset": dataset, "form": form}
+    status = 400 if request.method == "POST" else 200
+    return render(request, "datasets/dataset_upload.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.VIEW_DATA, post=Permission.EDIT_DATA)
+def dataset_import(request: MemberRequest, dataset_id: int, import_id: int) -> HttpResponse:
+    dataset = _dataset(request, dataset_id)
+    record = get_or_missing(
+        dataset.imports.select_related("job__created_by", "version__dataset", "created_by"), pk=import_id
+    )
+    if record.version is not None:
+        return redirect("dataset_version", request.project.slug, dataset.pk, record.version.number)
+    if request.method == "POST":
+        return _act_on_import(request, dataset, record)
+    return _import_page(request, dataset, record, ImportForm(dataset_import=record))
+
+
+def _act_on_import(request: MemberRequest, dataset: Dataset, record: DatasetImport) -> HttpResponse:
+    action = request.POST.get("action")
+    if action == "discard":
+        services.discard_import(dataset_import=record, by=request.user)
+        messages.success(request, f"“{record.file_name}” was discarded.")
+        return redirect("dataset_detail", request.project.slug, dataset.pk)
+    form = ImportForm(request.POST, dataset_import=record)
+    if not form.is_valid():
+        return _import_page(request, dataset, record, form, status=400)
+    if action == "start":
+        try:
+            services.start_import(dataset_import=record, options=form.options(), by=request.user)
+        except InvalidError as error:
+            _add_problem(form, error)
+            return _import_page(request, dataset, record, form, status=400)
+        return redirect("dataset_import", request.project.slug, dataset.pk, record.pk)
+    return _import_page(request, dataset, record, form)
+
+
+def _import_page(
+    request: MemberRequest, dataset: Dataset, record: DatasetImport, form: ImportForm, *, status: int = 200
+) -> HttpResponse:
+    context: dict[str, Any] = {"station": STATION, "dataset": dataset, "record": record, "job": record.job}
+    if record.job is None or record.job.is_over:
+        context["form"] = form
+        options = form.options() if form.is_bound and form.is_valid() else form.start
+        try:
+            context["readings"] = preview(record, options)
+        except InvalidError as error:
+            context["preview_problem"] = error.message
+    return render(request, "datasets/dataset_import.html", context, status=status)
+
+
+@require_GET
+@project_view(Permission.VIEW_DATA)
+def dataset_import_errors(request: MemberRequest, dataset_id: int, import_id: int) -> HttpResponse:
+    """The stored row errors as CSV, safe to open in a spreadsheet."""
+    record = get_or_missing(_dataset(request, dataset_id).imports.all(), pk=import_id)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="import-{record.pk}-errors.csv"'
+    writer = csv.writer(response)
+    writer.writerow(["row", "field", "problem", "mend"])
+    for error in record.row_errors:
+        writer.writerow([_cell(error[name]) for name in ("row", "field", "problem", "mend")])
+    return response
+
+
+@require_GET
+@project_view(Permission.VIEW_DATA)
+def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
+    version = _version(request, dataset_id, number)
+    split = request.GET.get("split", "")
+    if split and split not in Split.values:
+        raise InvalidError(f"There is no split of that name. Use one of {', '.join(Split.values)}.")
+    page = keyset_page(
+        queries.examples_of(version, [split] if split else None), request, order=("row_number",)
+    )
+    total = sum(version.counts.values())
+    filters = [{"label": f"All {total:,}", "href": "?", "on": not split}] + [
+        {"label": f"{label} {version.counts[value]:,}", "href": f"?split={value}", "on": split == value}
+        for value, label in Split.choices
+        if version.counts.get(value)
+    ]
+    context = {
+        "version": version,
+        "dataset": version.dataset,
+        "page": page,
+        "split": split,
+        "total": total,
+        "filters": filters,
+        "downloads": [
+            (value, Split(value).label) for value in queries.DOWNLOADABLE_SPLITS if version.counts.get(value)
+        ],
+    }
+    return render(request, "datasets/dataset_version.html", {"station": STATION, **context})
+
+
+@require_GET
+@project_view(Permission.VIEW_DATA)
+def dataset_version_by_id(request: MemberRequest, version_id: int) -> HttpResponse:
+    version = get_or_missing(queries.version_of(request.project), pk=version_id)
+    return redirect("dataset_version", request.project.slug, version.dataset_id, version.number)
+
+
+@require_GET
+@project_view(Permission.VIEW_DATA)
+def dataset_row(request: MemberRequest, dataset_id: int, number: int, row_number: int) -> HttpResponse:
+    version = _version(request, dataset_id, number)
+    example = get_or_missing(version.examples.all(), row_number=row_number)
+    context = {
+        "version": version,
+        "dataset": version.dataset,
+        "example": example,
+        "metadata": [(name, _shown(value)) for name, value in example.metadata.items()],
+        "provenance": [(name, _shown(value)) for name, value in example.provenance.items()],
+        "previous": row_number - 1 if row_number > 1 else None,
+        "next": row_number + 1 if row_number < sum(version.counts.values()) else None,
+    }
+    return render(request, "datasets/dataset_row.html", {"station": STATION, **context})
+
+
+@require_GET
+@project_view(Permission.VIEW_DATA)
+def dataset_download(request: MemberRequest, dataset_id: int, number: int, split: str) -> HttpResponse:
+    version = _version(request, dataset_id, number)
+    if split not in Split.values:
+        raise MissingError("There is no split of that name.")
+    rows = queries.downloadable(version, split)
+    response = StreamingHttpResponse(_json_lines(rows), content_type="application/jsonl; charset=utf-8")
+    name = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}-{split}.jsonl"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response  # type: ignore[return-value]
+
+
+def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _dataset(request: MemberRequest, dataset_id: int) -> Dataset:
+    return get_or_missing(request.project.datasets.select_related("project", "created_by"), pk=dataset_id)
+
+
+def _version(request: MemberRequest, dataset_id: int, number: int) -> DatasetVersion:
+    return get_or_missing(queries.version_of(request.project), dataset_id=dataset_id, number=number)
+
+
+def _add_problem(form: Form, error: ProblemError) -> None:
+    placed = {name: texts for name, texts in error.fields.items() if name in form.fields}
+    for name, texts in placed.items():
+        for text in texts:
+            form.add_error(name, text)
+    for name, texts in error.fields.items():
+        if name not in placed:
+            for text in texts:
+                form.add_error(None, text)
+    if not error.fields:
+        form.add_error(None, error.message)
+
+
+def _cell(value: Any) -> str:
+    """A spreadsheet must not take a text for a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

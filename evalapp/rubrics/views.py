@@ -1,0 +1,168 @@
+from typing import Any
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import InvalidError, ProblemError, StaleError
+from evalapp.core.http import get_or_missing
+from evalapp.rubrics import queries, services
+from evalapp.rubrics.drafts import draft_of, drafts_of, hints, with_keys
+from evalapp.rubrics.forms import BuilderForm, NewRubricForm, RubricForm, form_of, read_form
+from evalapp.rubrics.models import Rubric
+
+STATION = "rubrics"
+
+
+@require_GET
+@project_view(Permission.VIEW_RUBRICS)
+def rubric_list(request: MemberRequest) -> HttpResponse:
+    rubrics = queries.rubrics_of(request.project)
+    return render(request, "rubrics/rubric_list.html", {"station": STATION, "rubrics": rubrics})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_RUBRICS)
+def rubric_new(request: MemberRequest) -> HttpResponse:
+    form = NewRubricForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            rubric = services.create_rubric(
+                project=request.project,
+                by=request.user,
+                name=form.cleaned_data["name"],
+                description=form.cleaned_data["description"],
+                template=form.cleaned_data["template"] or None,
+            )
+        except ProblemError as error:
+            _add_problem(form, error)
+        else:
+            return redirect("rubric_edit", request.project.slug, rubric.pk)
+    status = 400 if form.is_bound else 200
+    return render(request, "rubrics/rubric_new.html", {"station": STATION, "form": form}, status=status)
+
+
+@require_GET
+@project_view(Permission.VIEW_RUBRICS)
+def rubric_detail(request: MemberRequest, rubric_id: int, number: int | None = None) -> HttpResponse:
+    """A version as reviewers see it, and what changed over versions; without ``number`` the latest."""
+    rubric = _rubric(request, rubric_id)
+    versions = list(queries.versions_of(rubric))
+    shown = next((version for version in versions if number in (None, version.number)), None)
+    if number is not None and shown is None:
+        return redirect("rubric_detail", request.project.slug, rubric.pk)
+    drafts = {version.pk: [draft_of(each) for each in version.criteria.all()] for version in versions}
+    history = [
+        {
+            "version": version,
+            "changes": queries.changes(drafts[earlier.pk], drafts[version.pk]) if earlier else None,
+            "instructions_changed": earlier is not None and earlier.instructions != version.instructions,
+        }
+        for version, earlier in zip(versions, [*versions[1:], None], strict=False)
+    ]
+    context = {
+        "station": STATION,
+        "rubric": rubric,
+        "version": shown,
+        "criteria": drafts[shown.pk] if shown else [],
+        "history": history,
+        "is_latest": shown is not None and shown == versions[0],
+    }
+    return render(request, "rubrics/rubric_detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_RUBRICS)
+def rubric_edit(request: MemberRequest, rubric_id: int) -> HttpResponse:
+    rubric = _rubric(request, rubric_id)
+    latest = rubric.versions.order_by("-number").first()
+    if request.method != "POST":
+        drafts = drafts_of(latest) if latest else []
+        form = form_of(drafts, latest.instructions if latest else "", services.fingerprint(latest))
+        if not drafts:
+            form.apply("add-scale")
+        return _builder(request, rubric, form)
+    form = read_form(request.POST)
+    action = request.POST.get("action", "save")
+    if action in ("preview", "refresh"):
+        return _builder(request, rubric, form)
+    if action != "save":
+        return _builder(request, rubric, form, focus=form.apply(action))
+    return _save(request, rubric, form)
+
+
+def _save(request: MemberRequest, rubric: Rubric, form: BuilderForm) -> HttpResponse:
+    if form.problems:
+        return _builder(request, rubric, form, status=400)
+    try:
+        version = services.save_version(
+            rubric=rubric,
+            criteria=form.drafts,
+            instructions=form.instructions,
+            by=request.user,
+            based_on=form.based_on,
+        )
+    except services.RubricProblemError as error:
+        form.show(error.problems, [])
+        return _builder(request, rubric, form, status=400)
+    except (InvalidError, StaleError) as error:
+        return _builder(request, rubric, form, status=error.status, problem=error.message)
+    messages.success(request, f"Saved as version {version.number}.")
+    return redirect("rubric_detail", request.project.slug, rubric.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_RUBRICS)
+def rubric_rename(request: MemberRequest, rubric_id: int) -> HttpResponse:
+    rubric = _rubric(request, rubric_id)
+    initial = {"name": rubric.name, "description": rubric.description}
+    form = RubricForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.rename_rubric(rubric=rubric, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            _add_problem(form, error)
+        else:
+            return redirect("rubric_detail", request.project.slug, rubric.pk)
+    context = {"station": STATION, "rubric": rubric, "form": form}
+    return render(request, "rubrics/rubric_rename.html", context, status=400 if form.is_bound else 200)
+
+
+def _builder(
+    request: MemberRequest,
+    rubric: Rubric,
+    form: BuilderForm,
+    *,
+    status: int = 200,
+    problem: str = "",
+    focus: int | None = None,
+) -> HttpResponse:
+    form.show([], hints(form.drafts))
+    latest = rubric.versions.order_by("-number").first()
+    context: dict[str, Any] = {
+        "station": STATION,
+        "rubric": rubric,
+        "form": form,
+        "problem": problem,
+        "focus": focus,
+        "preview": [draft for draft in with_keys(form.drafts) if draft.name],
+        "next_number": 1 if latest is None else latest.number + (latest.frozen_at is not None),
+        "latest": latest,
+    }
+    return render(request, "rubrics/rubric_edit.html", context, status=status)
+
+
+def _rubric(request: MemberRequest, rubric_id: int) -> Rubric:
+    return get_or_missing(request.project.rubrics.select_related("project"), pk=rubric_id)
+
+
+def _add_problem(form: Form, error: ProblemError) -> None:
+    for name, texts in error.fields.items():
+        for text in texts:
+            form.add_error(name if name in form.fields else None, text)
+    if not error.fields:
+        form.add_error(None, error.message)

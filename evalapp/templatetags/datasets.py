@@ -1,0 +1,19 @@
+from collections.abc import Mapping
+
+from django import template
+
+from evalapp.datasets.models import Split
+
+register = template.Library()
+
+
+@register.simple_tag
+def splits() -> list[Split]:
+    """All splits in their order: ``{% splits as all_splits %}``."""
+    return list(Split)
+
+
+@register.filter
+def count_of(counts: Mapping[str, int], split: str) -> int:
+    """Rows of one split in a version's counts."""
+    return counts.get(split, 0)
