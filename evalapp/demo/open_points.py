@@ -23,7 +23,7 @@ OPEN_POINTS = (
         ),
         (
             "bring your cash down to {share}%",
-            "let us invest the cash you hold above {share}%",
+            "invest the cash you hold above {share}%",
             "keep {share}% in cash and invest the rest",
         ),
     ),
@@ -202,7 +202,7 @@ OPEN_POINTS = (
             "automatic reinvestment of accrued distributions",
         ),
         (
-            "let your payouts be invested again",
+            "have your payouts invested again",
             "tick the box that puts payouts back to work",
             "switch payouts to reinvest in the app",
         ),
@@ -263,7 +263,7 @@ OPEN_POINTS = (
         ),
         (
             "bring your bonds to {share}%",
-            "let us change your bonds to {share}%",
+            "change your bonds to {share}%",
             "say yes to holding {share}% in bonds",
         ),
     ),
