@@ -11,6 +11,8 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("evalapp.accounts.urls")),
     path("", include("evalapp.jobs.urls")),
+    path("", include("evalapp.datasets.urls")),
+    path("", include("evalapp.rubrics.urls")),
     path("", include("evalapp.registry.urls")),
     path("", include("evalapp.runs.urls")),
     path("", include("evalapp.analysis.urls")),
