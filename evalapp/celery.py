@@ -9,7 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalapp.settings")
 PACKAGES_WITH_TASKS = [
     "evalapp.jobs",
     "evalapp.datasets",
-    "evalapp.registry",
     "evalapp.runs",
     "evalapp.scoring",
     "evalapp.campaigns",
@@ -23,4 +22,9 @@ app.autodiscover_tasks(PACKAGES_WITH_TASKS)
 app.conf.beat_schedule = {
     "advance-demonstration": {"task": "evalapp.demo.tasks.advance", "schedule": 2.0},
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
+    "return-lapsed-places": {
+        "task": "evalapp.campaigns.tasks.return_lapsed_places",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
 }

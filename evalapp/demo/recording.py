@@ -21,6 +21,7 @@ from evalapp.demo.stage_set import first_data
 from evalapp.jobs.models import Job, JobState
 from evalapp.registry.models import Model, ModelKind, ModelVersion
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
+from evalapp.runs.services import GENERATION_TASK, TRAINING_TASK
 
 RECORDING = Path(__file__).parent / "recorded_cycle.json.gz"
 _TRAINING_FIELDS = ("spec", "rows", "result", "engine", "device", "engine_reason")
@@ -203,7 +204,7 @@ def _restored_run(
     made_at = datetime.fromisoformat(recording["made_at"])
     job = Job.objects.create(
         project=data.dataset.project,
-        task=f"evalapp.runs.tasks.carry_out_{kind}",
+        task=TRAINING_TASK if kind == RunKind.TRAINING else GENERATION_TASK,
         title=f"{RunKind(kind).label} of {title}",
         queue="models",
         state=JobState.SUCCEEDED,
