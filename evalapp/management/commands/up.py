@@ -58,10 +58,10 @@ class Command(BaseCommand):
 
     def _announce(self, wanted: Environment, seconds: float, *, demonstration: bool) -> None:
         self._tell(f"evalapp runs at {wanted.bind.url} (ready after {seconds:.0f} s; Ctrl-C stops it)")
-        if demonstration:
+        if demonstration or wanted.demo_logins_file.exists():
             self._tell(f"Log-ins of the demonstration: {wanted.demo_logins_file}")
         else:
-            self._tell("Make the first account with: manage.py create_owner")
+            self._tell("Make the first account with: .venv/bin/python manage.py create_owner")
         self._tell(f"Logs: {wanted.log_folder}")
 
     def _tell(self, line: str) -> None:
