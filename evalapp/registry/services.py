@@ -256,4 +256,5 @@ def _sentence(text: str) -> str:
     """A library's message as a sentence of ours."""
     text = text.strip()
     ended = text if text.endswith((".", "!", "?")) else f"{text}."
-    return ended[:1].upper() + ended[1:]
+    # A path or a file's name keeps its own spelling.
+    return ended if "." in ended.split()[0].rstrip(".:") else ended[:1].upper() + ended[1:]

@@ -161,10 +161,11 @@ def _last_words(console: Path, start: int) -> str:
 def _log_environment(work: Work, result: TrainingResult | GenerationResult) -> None:
     if result.report is not None:
         data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
-        work.log(f"{_sentence(result.message)} On {result.report.device.name}.", data=data)
+        work.log(f"Ran on {result.report.device.name}.", data=data)
 
 
 def _sentence(text: str) -> str:
     text = text.strip()
     ended = text if text.endswith((".", "!", "?")) else f"{text}."
-    return ended[:1].upper() + ended[1:]
+    # A file's name keeps its own spelling.
+    return ended if "." in ended.split()[0].rstrip(".:") else ended[:1].upper() + ended[1:]

@@ -46,7 +46,8 @@ def refuse_contamination(version: DatasetVersion) -> ContaminationReport:
 
 def is_quick(version: DatasetVersion) -> bool:
     """Whether the comparison is done while a person waits for a page."""
-    return sum(version.counts.get(split, 0) for split in TRAINING_SPLITS) <= ROWS_WHILE_SOMEBODY_WAITS
+    rows = sum(int(version.counts.get(split, 0)) for split in TRAINING_SPLITS)
+    return rows <= ROWS_WHILE_SOMEBODY_WAITS
 
 
 def _evaluation_rows(version: DatasetVersion) -> QuerySet[Example]:

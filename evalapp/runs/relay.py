@@ -31,7 +31,9 @@ class Relay:
         """Raises GarbageError when the program wrote something else than events, LeaseLost when overtaken."""
         latest: Event | None = None
         for event, is_replayed in self._tail.new_events():
-            if event.kind in _LOGGED and not is_replayed:
+            # Why a run failed is logged with its ending.
+            is_told_elsewhere = is_replayed or event.fields.get("outcome") == "failed"
+            if event.kind in _LOGGED and not is_told_elsewhere:
                 level = _LEVELS.get(event.kind, "info")
                 self._work.log(event.message[:_SHORTENED], level=level, data=event.fields)
             if event.kind == "stage":
