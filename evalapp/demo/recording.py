@@ -33,7 +33,7 @@ def save_recording(demonstration: Demonstration, path: Path = RECORDING) -> int:
     Folders of this machine are taken out of the specifications.
     """
     made = demonstration.objects_made
-    recording = {
+    recording: dict[str, Any] = {
         "made_at": (demonstration.finished_at or timezone.now()).isoformat(),
         "first_training": _training(made["first_training"]),
         "second_training": _training(made["second_training"]),
@@ -43,11 +43,8 @@ def save_recording(demonstration: Demonstration, path: Path = RECORDING) -> int:
     text = json.dumps(recording, ensure_ascii=False, sort_keys=True)
     # No time stamp inside: the same recording is the same file.
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
-    return sum(
-        len(outputs)
-        for name in ("first_generation", "second_generation")
-        for outputs in recording[name]["outputs"].values()  # type: ignore[index]
-    )
+    generations = (recording["first_generation"], recording["second_generation"])
+    return sum(len(outputs) for each in generations for outputs in each["outputs"].values())
 
 
 def _training(run_id: int) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def train_second(demonstration: Demonstration) -> Job | None:
     export = Export.objects.get(pk=demonstration.objects_made["export"])
     assert export.dataset_version is not None  # noqa: S101 - the export has succeeded
     if demonstration.track == Track.RECORDED:
-        DatasetVersion.objects.filter(pk=export.dataset_version_id).update(is_recorded=True)
+        DatasetVersion.objects.filter(pk=export.dataset_version.pk).update(is_recorded=True)
         made = restore_second_run(
             demonstration.project, export.dataset_version, demonstration.objects_made, by=person("engineer")
         )
