@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from django.db import connection
@@ -12,7 +12,9 @@ from evalapp.core.errors import InvalidError
 from evalapp.datasets.rows import ExampleRow, row_problems, serialise
 
 # Rows per COPY: between two of them the connection is free and the caller may look up.
-BATCH_ROWS = 2_000
+BATCH_ROWS = 5_000
+# Sent as they are made, so that the server stores while the next ones are being serialised.
+BLOCK_ROWS = 100
 
 _COPY = """
 COPY evalapp_example (
@@ -48,9 +50,12 @@ def copy_examples(
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
     numbered = enumerate(rows, start=1)
-    while batch := list(islice(numbered, BATCH_ROWS)):
+    for first in numbered:
+        batch = chain([first], islice(numbered, BATCH_ROWS - 1))
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write("".join(_lines(version_id, batch, digest, counts, checked=checked)))
+            lines = _lines(version_id, batch, digest, counts, checked=checked)
+            while block := "".join(islice(lines, BLOCK_ROWS)):
+                copy.write(block)
         if after_batch is not None:
             after_batch(counts.total())
     return Copied(dict(counts), digest.hexdigest())
@@ -58,7 +63,7 @@ def copy_examples(
 
 def _lines(
     version_id: int,
-    batch: list[tuple[int, ExampleRow]],
+    batch: Iterable[tuple[int, ExampleRow]],
     digest: "hashlib._Hash",
     counts: Counter[str],
     *,

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from evalapp.datasets.models import Split
 
@@ -118,12 +118,12 @@ def row_problems(row: ExampleRow) -> list[FieldProblem]:
     for number, reference in enumerate(row.references, start=1):
         problems.extend(_text_problems(f"references[{number}]", reference, LONGEST_TEXT, needs_words=True))
     for name, value in (("metadata", row.metadata), ("provenance", row.provenance)):
-        if not isinstance(value, Mapping):
+        if isinstance(cast(Any, value), Mapping):
+            problems.extend(_json_problems(name, value, 1))
+        else:
             problems.append(
                 FieldProblem(name, "This must be an object of fields.", 'Write {"field": "value"}.')
             )
-        else:
-            problems.extend(_json_problems(name, value, 1))
     return problems
 
 
@@ -173,8 +173,29 @@ def _message_problems(messages: Any) -> Iterator[FieldProblem]:
         )
 
 
+def _is_fine(text: Any, longest: int) -> bool:
+    """The quick look at a text: nearly all of a million rows need no other."""
+    if type(text) is not str or len(text) > longest or "\x00" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _text_problems(
     name: str, text: Any, longest: int, *, needs_words: bool = False
+) -> Sequence[FieldProblem]:
+    if _is_fine(text, longest) and (not needs_words or text.strip()):
+        return ()
+    return list(_text_problems_in_detail(name, text, longest, needs_words=needs_words))
+
+
+def _text_problems_in_detail(
+    name: str, text: Any, longest: int, *, needs_words: bool
 ) -> Iterator[FieldProblem]:
     if not isinstance(text, str):
         kind = {dict: "an object", list: "a list", bool: "a truth value", type(None): "empty (null)"}.get(
@@ -190,10 +211,6 @@ def _text_problems(
         )
     if needs_words and not text.strip():
         yield FieldProblem(name, "The text is empty.", "Write it, or leave the row out.")
-    if text.isascii():
-        if "\x00" in text:
-            yield _nul(name)
-        return
     if "\x00" in text:
         yield _nul(name)
     try:
@@ -222,6 +239,14 @@ def _not_a_character(name: str, text: str, position: int) -> FieldProblem:
     )
 
 
+def _is_plain_field(key: Any, value: Any) -> bool:
+    if not _is_fine(key, LONGEST_SHORT_TEXT) or not key.strip():
+        return False
+    if type(value) is int or type(value) is float:
+        return abs(value) < 2**63
+    return value is None or type(value) is bool or _is_fine(value, LONGEST_TEXT)
+
+
 def _json_problems(name: str, value: Any, depth: int) -> Iterator[FieldProblem]:
     if depth > DEEPEST_NESTING:
         yield FieldProblem(
@@ -231,6 +256,8 @@ def _json_problems(name: str, value: Any, depth: int) -> Iterator[FieldProblem]:
         yield from _text_problems(name, value, LONGEST_TEXT)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
+            if _is_plain_field(key, inner):
+                continue
             if not isinstance(key, str):
                 yield FieldProblem(name, f"The field name {key!r} is not text.", "Use text for field names.")
                 continue

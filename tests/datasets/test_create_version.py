@@ -14,11 +14,6 @@ def a_row(number: int = 1, **fields: object) -> ExampleRow:
     return ExampleRow(**given)
 
 
-@pytest.fixture
-def dataset(project: Project, engineer: User) -> Dataset:
-    return create_dataset(project=project, name="Summaries", by=engineer)
-
-
 def test_rows_are_stored_in_order_as_given(dataset: Dataset, engineer: User) -> None:
     odd = "tab\t newline\n return\r backslash \\ \\n \\N \\. é 漢 😀 'quote' \"double\""
     rows = [
