@@ -18,9 +18,9 @@ REVIEW_KEYS = (
     ReviewKey("not_applicable", "Not applicable", "n"),
     ReviewKey("comment", "Comment", "c"),
     ReviewKey("correct", "Correct the answer", "e"),
-    ReviewKey("highlight", "Highlight a span", "h"),
     ReviewKey("skip", "Skip with a reason", "s"),
     ReviewKey("undo", "Undo the last submission", "u"),
+    ReviewKey("raw", "Show the raw text", "r"),
     ReviewKey("help", "Show the keys", "?"),
 )
 

@@ -120,11 +120,7 @@ def submit_at(
     campaign = place.campaign
     if is_simulated and not campaign.project.is_demonstration:
         raise InvalidError("Simulated reviews are for demonstration projects only; this is none.")
-    checked = check_answers(
-        answers,
-        criteria=criteria_of(campaign.rubric_version),
-        allows_corrections=campaign.allows_corrections,
-    )
+    checked = _checked(answers, campaign, place.outputs_order[slot])
     try:
         with transaction.atomic():
             lock_open_campaign(campaign.pk)
@@ -142,6 +138,18 @@ def submit_at(
     if (stored := _stored(place, slot, client_id)) is not None:
         return _replay_or_refuse(stored, seat, place, slot, client_id, checked)
     raise _refusal(seat, place, slot, checked.answers)
+
+
+def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) -> CheckedAnswers:
+    output_text = None
+    if answers.correction is not None:
+        output_text = ItemOutput.objects.values_list("output__text", flat=True).get(pk=item_output_id)
+    return check_answers(
+        answers,
+        criteria=criteria_of(campaign.rubric_version),
+        allows_corrections=campaign.allows_corrections,
+        output_text=output_text,
+    )
 
 
 def _fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
@@ -270,11 +278,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     if review.reviewer_id != by.pk:
         raise MissingError("There is no such review, or it is not yours.")
     campaign = review.campaign
-    checked = check_answers(
-        answers,
-        criteria=criteria_of(campaign.rubric_version),
-        allows_corrections=campaign.allows_corrections,
-    )
+    checked = _checked(answers, campaign, review.item_output_id)
     lock_open_campaign(campaign.pk)
     # Locked, so that what is kept as the revision is what this edit replaces.
     stored = (

@@ -1,0 +1,156 @@
+"""Reads of campaigns, for those who run them."""
+
+from typing import NamedTuple
+
+from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, PlaceState
+from evalapp.datasets.models import DatasetVersion, VersionState
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.models import RubricVersion
+from evalapp.runs.models import RunCandidate
+
+# Without a review to go by: what reading and rating a paragraph or two takes.
+ASSUMED_SECONDS = 90
+_ORDER = (CampaignState.OPEN, CampaignState.PAUSED, CampaignState.DRAFT, CampaignState.CLOSED)
+
+
+def campaigns_of(project: Project) -> QuerySet[Campaign]:
+    """The project's campaigns with ``reviews_done``, ``people`` and ``candidate_count``."""
+    seats = CampaignReviewer.objects.filter(campaign=OuterRef("pk")).order_by().values("campaign")
+    candidates = (
+        Campaign.objects.filter(pk=OuterRef("pk")).values("pk").annotate(n=Count("candidates")).values("n")
+    )
+    return (
+        Campaign.objects.filter(project=project)
+        .select_related("rubric_version__rubric", "dataset_version__dataset", "project")
+        .annotate(
+            reviews_done=Coalesce(Subquery(seats.annotate(n=Sum("reviews_done")).values("n")), 0),
+            people=Coalesce(
+                Subquery(seats.filter(left_at=None).annotate(n=Count("pk")).values("n")), 0
+            ),
+            candidate_count=Subquery(candidates),
+        )
+    )
+
+
+def in_state_order(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
+    """Adds ``state_order``: running ones first, closed ones last."""
+    cases = [When(state=state, then=Value(position)) for position, state in enumerate(_ORDER)]
+    return campaigns.annotate(state_order=Case(*cases, output_field=IntegerField()))
+
+
+class PlaceCounts(NamedTuple):
+    free: int
+    held: int
+    complete: int
+
+    @property
+    def total(self) -> int:
+        return self.free + self.held + self.complete
+
+
+def place_counts(campaign: Campaign) -> PlaceCounts:
+    counts = dict(
+        Place.objects.filter(campaign=campaign).values_list("state").annotate(Count("id")).order_by()
+    )
+    return PlaceCounts(*(counts.get(state, 0) for state in (PlaceState.FREE, PlaceState.HELD, PlaceState.COMPLETE)))
+
+
+def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
+    """Everyone's seat with ``held`` and ``complete`` places, most reviews first."""
+    places = Place.objects.filter(campaign=OuterRef("campaign"), reviewer=OuterRef("user")).order_by()
+
+    def count(state: str) -> Coalesce:
+        counted = places.filter(state=state).values("reviewer").annotate(n=Count("id")).values("n")
+        return Coalesce(Subquery(counted), 0)
+
+    return (
+        campaign.reviewers.select_related("user")
+        .annotate(held=count(PlaceState.HELD), complete=count(PlaceState.COMPLETE))
+        .order_by("left_at", "-reviews_done", "user__name", "pk")
+    )
+
+
+def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
+    """Items with ``complete``, ``held`` and ``reviews_done``; page them by ``id``."""
+    return (
+        campaign.items.select_related("example")
+        .annotate(
+            complete=Count("places", filter=Q(places__state=PlaceState.COMPLETE)),
+            held=Count("places", filter=Q(places__state=PlaceState.HELD)),
+            reviews_done=Coalesce(Sum("places__reviews_done"), 0),
+            skipped=Coalesce(
+                Subquery(
+                    Item.objects.filter(pk=OuterRef("pk"))
+                    .annotate(n=Count("skips", filter=Q(skips__is_lapse=False)))
+                    .values("n")
+                ),
+                0,
+            ),
+        )
+        .order_by("id")
+    )
+
+
+def possible_reviewers(project: Project) -> QuerySet[User]:
+    """Members whose role may review; simulated reviewers come last."""
+    roles = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
+    members = project.memberships.filter(role__in=roles).values("user")
+    return User.objects.filter(pk__in=members).order_by("is_simulated", "name", "email")
+
+
+def usable_rubrics(project: Project) -> QuerySet[RubricVersion]:
+    """Rubric versions with criteria, newest first."""
+    return (
+        RubricVersion.objects.filter(rubric__project=project, criteria__isnull=False)
+        .select_related("rubric")
+        .distinct()
+        .order_by("-id")
+    )
+
+
+def usable_datasets(project: Project) -> QuerySet[DatasetVersion]:
+    return (
+        DatasetVersion.objects.filter(dataset__project=project, state=VersionState.READY)
+        .select_related("dataset")
+        .order_by("-id")
+    )
+
+
+def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
+    """Model versions that took part in a generation or an import, newest first."""
+    answering = RunCandidate.objects.filter(run__project=project).values("model_version")
+    return (
+        ModelVersion.objects.filter(project=project, pk__in=answering).select_related("model").order_by("-id")
+    )
+
+
+class Cost(NamedTuple):
+    """What a design asks of people; hours by `ASSUMED_SECONDS` a review."""
+
+    items: int
+    left_out: int
+    candidates: int
+    overlap: int
+    people: int
+
+    @property
+    def reviews(self) -> int:
+        return self.items * self.candidates * self.overlap
+
+    @property
+    def share(self) -> int:
+        """Reviews of each person, when all do the same."""
+        return -(-self.reviews // self.people) if self.people else 0
+
+    @property
+    def seconds(self) -> int:
+        return self.reviews * ASSUMED_SECONDS
+
+    @property
+    def share_seconds(self) -> int:
+        return self.share * ASSUMED_SECONDS

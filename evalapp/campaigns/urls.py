@@ -1,0 +1,25 @@
+from django.urls import path
+
+from evalapp.campaigns import views
+
+urlpatterns = [
+    path("projects/<slug:slug>/campaigns/", views.campaign_list, name="campaign_list"),
+    path("projects/<slug:slug>/campaigns/new/", views.campaign_new, name="campaign_new"),
+    path("projects/<slug:slug>/campaigns/new/cost/", views.campaign_cost, name="campaign_cost"),
+    path("projects/<slug:slug>/campaigns/<int:pk>/", views.campaign_detail, name="campaign_detail"),
+    path("projects/<slug:slug>/campaigns/<int:pk>/items/", views.campaign_items, name="campaign_items"),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/",
+        views.campaign_reviewers_add,
+        name="campaign_reviewers_add",
+    ),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/remove/",
+        views.campaign_reviewer_remove,
+        name="campaign_reviewer_remove",
+    ),
+    path("projects/<slug:slug>/campaigns/<int:pk>/open/", views.campaign_open, name="campaign_open"),
+    path("projects/<slug:slug>/campaigns/<int:pk>/pause/", views.campaign_pause, name="campaign_pause"),
+    path("projects/<slug:slug>/campaigns/<int:pk>/resume/", views.campaign_resume, name="campaign_resume"),
+    path("projects/<slug:slug>/campaigns/<int:pk>/close/", views.campaign_close, name="campaign_close"),
+]

@@ -1,0 +1,202 @@
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.campaigns import services
+from evalapp.campaigns.forms import AddReviewersForm, CampaignForm
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
+from evalapp.campaigns.opening import coverage_of
+from evalapp.campaigns.queries import (
+    Cost,
+    campaigns_of,
+    in_state_order,
+    items_with_progress,
+    place_counts,
+    possible_candidates,
+    seats_with_places,
+    usable_datasets,
+    usable_rubrics,
+)
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing
+from evalapp.core.paging import keyset_page
+
+STATION = {"station": "campaigns"}
+
+
+@require_GET
+@project_view(Permission.VIEW_CAMPAIGNS)
+def campaign_list(request: MemberRequest) -> HttpResponse:
+    page = keyset_page(
+        in_state_order(campaigns_of(request.project)), request, order=("state_order", "-id")
+    )
+    return render(request, "campaigns/list.html", {"page": page, **STATION})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_new(request: MemberRequest) -> HttpResponse:
+    """The design form; what it costs is shown beside it before anything starts."""
+    form = CampaignForm(request.POST or None, project=request.project, initial=_proposal(request))
+    status = 200
+    if request.method == "POST" and "preview" not in request.POST:
+        if form.is_valid():
+            try:
+                given = dict(form.cleaned_data)
+                given["candidates"] = sorted(given["candidates"], key=lambda candidate: candidate.pk)
+                campaign = services.create_campaign(project=request.project, by=request.user, **given)
+            except ProblemError as error:
+                _show_problem(form, error)
+            else:
+                messages.success(request, "The design is saved. Look at what it costs, then open the campaign.")
+                return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
+        status = 400
+    lacking = _lacking(request)
+    context = {"form": form, "lacking": lacking, "cost": form.cost() if form.is_bound else None, **STATION}
+    return render(request, "campaigns/new.html", context, status=status)
+
+
+def _proposal(request: MemberRequest) -> dict[str, Any]:
+    """A link may propose the data and the candidates (``?dataset_version=3&split=test&candidates=4``)."""
+    proposed: dict[str, Any] = {
+        name: request.GET[name] for name in ("dataset_version", "split", "rubric_version") if name in request.GET
+    }
+    if "candidates" in request.GET:
+        proposed["candidates"] = [each for each in request.GET.getlist("candidates") if each.isdigit()]
+    return proposed
+
+
+def _lacking(request: MemberRequest) -> list[str]:
+    """What a project needs before its first campaign."""
+    steps = (
+        (usable_rubrics(request.project), "a rubric with criteria"),
+        (usable_datasets(request.project), "a dataset version"),
+        (possible_candidates(request.project), "answers of at least one candidate"),
+    )
+    return [words for queryset, words in steps if not queryset.exists()]
+
+
+def _show_problem(form: CampaignForm, error: ProblemError) -> None:
+    for name, texts in error.fields.items():
+        for text in texts:
+            form.add_error(name if name in form.fields else None, text)
+    if not error.fields:
+        form.add_error(None, error.message)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_cost(request: MemberRequest) -> HttpResponse:
+    """What the design in the form costs: reviews, hours, each person's share."""
+    form = CampaignForm(request.POST or request.GET, project=request.project)
+    return render(request, "campaigns/cost.html", {"cost": form.cost()})
+
+
+def _campaign(request: MemberRequest, pk: int) -> Campaign:
+    return get_or_missing(campaigns_of(request.project), pk=pk)
+
+
+@require_GET
+@project_view(Permission.VIEW_CAMPAIGNS)
+def campaign_detail(request: MemberRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(request, pk)
+    return _render_detail(request, campaign)
+
+
+def _render_detail(
+    request: MemberRequest,
+    campaign: Campaign,
+    *,
+    form: AddReviewersForm | None = None,
+    problem: ProblemError | None = None,
+) -> HttpResponse:
+    candidates = list(campaign.candidates.select_related("model_version__model"))
+    seats = list(seats_with_places(campaign))
+    context = {
+        "campaign": campaign,
+        "candidates": candidates,
+        "seats": seats,
+        "places": place_counts(campaign),
+        "form": form or AddReviewersForm(campaign=campaign),
+        "problem": problem,
+        "is_running": campaign.state in (CampaignState.OPEN, CampaignState.PAUSED),
+        "skips": campaign.skips.filter(is_lapse=False).count(),
+        **STATION,
+    }
+    if campaign.state == CampaignState.DRAFT:
+        coverage = coverage_of(
+            dataset_version_id=campaign.dataset_version_id,
+            split=campaign.split,
+            candidate_ids=[candidate.model_version_id for candidate in candidates],
+        )
+        context["cost"] = Cost(
+            items=coverage.complete,
+            left_out=coverage.examples - coverage.complete,
+            candidates=len(candidates),
+            overlap=campaign.overlap,
+            people=len([seat for seat in seats if seat.left_at is None]),
+        )
+    return render(request, "campaigns/detail.html", context, status=problem.status if problem else 200)
+
+
+@require_GET
+@project_view(Permission.VIEW_CAMPAIGNS)
+def campaign_items(request: MemberRequest, pk: int) -> HttpResponse:
+    """How far each item is."""
+    campaign = _campaign(request, pk)
+    page = keyset_page(items_with_progress(campaign), request, order=("id",))
+    return render(request, "campaigns/items.html", {"campaign": campaign, "page": page, **STATION})
+
+
+def _move(service: Callable[..., Campaign], words: str) -> Callable[..., HttpResponse]:
+    @require_POST
+    @project_view(Permission.EDIT_CAMPAIGNS)
+    def view(request: MemberRequest, pk: int) -> HttpResponse:
+        campaign = _campaign(request, pk)
+        try:
+            service(campaign=campaign, by=request.user)
+        except ProblemError as error:
+            return _render_detail(request, _campaign(request, pk), problem=error)
+        messages.success(request, words)
+        return redirect("campaign_detail", slug=request.project.slug, pk=pk)
+
+    view.__name__ = service.__name__
+    return view
+
+
+campaign_open = _move(services.open_campaign, "The campaign is open. Its reviewers see it under “My reviews”.")
+campaign_pause = _move(services.pause_campaign, "Paused: nothing more is handed out until you resume.")
+campaign_resume = _move(services.resume_campaign, "Resumed.")
+campaign_close = _move(services.close_campaign, "Closed: its reviews cannot be changed any more.")
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_reviewers_add(request: MemberRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(request, pk)
+    form = AddReviewersForm(request.POST, campaign=campaign)
+    if not form.is_valid():
+        return _render_detail(request, campaign, form=form)
+    added = services.add_reviewers(
+        campaign=campaign, reviewers=list(form.cleaned_data["reviewers"]), by=request.user
+    )
+    messages.success(request, f"{added} added.")
+    return redirect("campaign_detail", slug=request.project.slug, pk=pk)
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_reviewer_remove(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+    campaign = _campaign(request, pk)
+    leaving = get_or_missing(
+        CampaignReviewer.objects.select_related("user", "campaign__project"), pk=seat, campaign=campaign
+    )
+    services.remove_reviewer(seat=leaving, by=request.user)
+    messages.success(request, f"{leaving.user} has left; what they submitted stays.")
+    return redirect("campaign_detail", slug=request.project.slug, pk=pk)

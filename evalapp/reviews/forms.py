@@ -1,0 +1,140 @@
+"""What comes in: a plain form, or JSON from the page's own script."""
+
+import json
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django import forms
+from django.http import HttpRequest, QueryDict
+
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import wants_json
+from evalapp.reviews.answers import (
+    LONGEST_SKIP_REASON,
+    Answer,
+    ReviewAnswers,
+    RubricCriterion,
+    read_answers,
+    read_client_id,
+    read_seconds,
+)
+
+_DEEPEST = 8
+
+
+class Submission(NamedTuple):
+    """``revision`` is the one an amendment is based on; 0 for a first submission."""
+
+    client_id: UUID
+    answers: ReviewAnswers
+    seconds_active: float
+    revision: int
+
+
+def is_json(request: HttpRequest) -> bool:
+    return wants_json(request) or request.content_type == "application/json"
+
+
+def json_body(request: HttpRequest) -> dict[str, Any]:
+    """The body as an object; InvalidError for anything else, however deep or broken."""
+    try:
+        body = json.loads(request.body, object_pairs_hook=_no_doubles, parse_constant=_no_constants)
+    except (ValueError, RecursionError) as error:
+        raise InvalidError(f"The request is not JSON that can be read: {str(error)[:120]}.") from error
+    if not isinstance(body, dict) or _depth(body) > _DEEPEST:
+        raise InvalidError("The request must be a flat JSON object.")
+    return body
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return body
+
+
+def _no_constants(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+def read_submission(request: HttpRequest, criteria: list[RubricCriterion]) -> Submission:
+    """A submission from JSON or from the form; its shape is checked, not yet its answers."""
+    if request.content_type == "application/json":
+        body = json_body(request)
+        return Submission(
+            read_client_id(body.get("client_id")),
+            read_answers(body.get("answers")),
+            read_seconds(body.get("seconds_active", 0)),
+            read_revision(body.get("revision", 0)),
+        )
+    form = request.POST
+    return Submission(
+        read_client_id(form.get("client_id", "")),
+        answers_from_form(form, criteria),
+        _form_seconds(form.get("seconds_active", "")),
+        read_revision(_whole(form.get("revision", "0"))),
+    )
+
+
+def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> ReviewAnswers:
+    """Radio groups ``criterion-<key>`` and check boxes ``tag-<key>``, as the rubric's form names them."""
+    scores: dict[str, Answer] = {}
+    tags: dict[str, list[str]] = {}
+    known = {each.key for each in criteria}
+    for name in form:
+        kind, _, key = name.partition("-")
+        if kind == "criterion" and form[name] != "":
+            scores[key] = _whole(form[name])
+        elif kind == "tag" and key in known:
+            tags[key] = form.getlist(name)
+    correction = form.get("correction")
+    return ReviewAnswers(scores, tags, form.get("comment", ""), correction if correction else None)
+
+
+def _whole(text: str) -> Answer:
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
+
+
+def _form_seconds(text: str) -> float:
+    try:
+        return read_seconds(float(text)) if text else 0.0
+    except ValueError:
+        return 0.0
+
+
+def read_revision(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw < 2**31:
+        message = "revision must be a whole number, as the page gave it."
+        raise InvalidError(message, fields={"revision": [message]})
+    return raw
+
+
+class SkipForm(forms.Form):
+    """Why a reviewer does not judge an item; not the same as "not applicable"."""
+
+    REASONS = (
+        ("My own client or case", "My own client or case"),
+        ("I cannot judge this", "I cannot judge this"),
+        ("The text is broken", "The text is broken"),
+        ("other", "Another reason"),
+    )
+    reason = forms.ChoiceField(choices=REASONS, widget=forms.RadioSelect, initial=REASONS[0][0])
+    other = forms.CharField(
+        required=False, max_length=LONGEST_SKIP_REASON, label="Which?", widget=forms.TextInput
+    )
+
+    def reason_given(self) -> str:
+        """The reason in words; empty where another one was announced and not named."""
+        if not self.is_valid():
+            return ""
+        chosen = str(self.cleaned_data["reason"])
+        return str(self.cleaned_data["other"]) if chosen == "other" else chosen

@@ -1,0 +1,173 @@
+"""What the review page shows, as HTML and as the JSON that its script swaps in."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import uuid4
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+
+from evalapp.accounts.models import User
+from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
+from evalapp.campaigns.allocation import NoWork, NoWorkReason
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.reviews.answers import ReviewAnswers, criteria_of
+from evalapp.reviews.drafts import answers_in
+from evalapp.reviews.queries import Stand, Task
+from evalapp.rubrics.fields import NOT_APPLICABLE
+from evalapp.rubrics.models import RubricVersion
+from evalapp.templatetags.text import render_markdown
+
+NO_WORK_WORDS = {
+    NoWorkReason.NOT_OPEN: ("Not open yet", "This campaign has not been opened. Its manager will open it."),
+    NoWorkReason.PAUSED: (
+        "Paused",
+        "The manager has paused this campaign. What you have submitted and drafted is kept.",
+    ),
+    NoWorkReason.CLOSED: ("Closed", "This campaign is closed. Thank you: everything you submitted is kept."),
+    NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
+    NoWorkReason.ALL_TAKEN: (
+        "Nothing free right now",
+        "What is left is in other reviewers' hands. If one of them leaves an item, it comes to you.",
+    ),
+    NoWorkReason.NOTHING_LEFT_FOR_YOU: (
+        "Your part is done",
+        "You have reviewed or skipped everything that is left. Others still have work to do.",
+    ),
+    NoWorkReason.LAST_ON_SCREEN: ("Last one", "This is the last item for you at the moment."),
+}
+
+
+def no_work_payload(no_work: NoWork) -> dict[str, Any]:
+    title, text = NO_WORK_WORDS[no_work.reason]
+    return {
+        "no_work": {
+            "reason": no_work.reason,
+            "title": title,
+            "text": text,
+            "come_back_at": _iso(no_work.come_back_at),
+        }
+    }
+
+
+def task_url(place_key: Any, slot: int) -> str:
+    return reverse("review_task", args=[place_key, slot])
+
+
+def source_html(task: Task) -> str:
+    """The left pane: prompt, context and, where the campaign shows it, the reference."""
+    return render_to_string("reviews/source.html", {"task": task})
+
+
+def task_payload(
+    *, url: str, task: Task, seat: CampaignReviewer, answers: ReviewAnswers | None = None, revision: int = 0
+) -> dict[str, Any]:
+    """An output as the page's script takes it. ``answers`` and ``revision``: of a submitted review."""
+    return {
+        "url": url,
+        "client_id": str(uuid4()),
+        "revision": revision,
+        "source_html": source_html(task),
+        "answer_html": render_markdown(task.answer),
+        "answer_text": task.answer,
+        "candidate": task.candidate_label,
+        "answers": answers.as_dict() if answers else None,
+        "draft": task.draft,
+        "draft_revision": task.draft_revision,
+        "draft_saved_at": _iso(task.draft_saved_at),
+        "progress": progress_payload(seat),
+    }
+
+
+def progress_payload(seat: CampaignReviewer) -> dict[str, Any]:
+    """Mine, everyone's, and my median; ``seat`` comes from `with_progress`."""
+    median = getattr(seat, "median_seconds", None)
+    return {
+        "mine": seat.reviews_done,
+        "done": getattr(seat, "campaign_done", 0),
+        "total": seat.campaign.reviews_total,
+        "median_seconds": round(float(median), 1) if median is not None else None,
+    }
+
+
+def page_config(
+    *, campaign: Campaign, user: User, task: dict[str, Any], fields: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
+    """What the page's script needs to know; it holds no secret and no id."""
+    return {
+        "task": task,
+        "next_url": reverse("review_next", args=[campaign.key]),
+        "undo_url": reverse("review_undo", args=[campaign.key]),
+        "keys_url": reverse("review_keys"),
+        "keys": keys_of(user),
+        # Drafts of two people on one browser must not meet; the real id stays here.
+        "reviewer": salted_hmac("evalapp.reviews.drafts", str(user.pk)).hexdigest()[:16],
+        "allows_corrections": campaign.allows_corrections,
+        "errors": dict(fields or {}),
+    }
+
+
+def key_rows(user: User) -> list[dict[str, str]]:
+    """The single-letter keys and what they do, for the list of keys."""
+    own = keys_of(user)
+    return [
+        {"action": key.action, "label": key.label, "key": own.get(key.action, key.default)}
+        for key in REVIEW_KEYS
+        if key.action != "highlight"
+    ]
+
+
+def rubric_html(
+    version: RubricVersion,
+    *,
+    answers: ReviewAnswers | None = None,
+    errors: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """The rubric's form; the empty one of a frozen version is rendered once per process."""
+    if answers is None and not errors and version.frozen_at is not None:
+        return _empty_rubric_html(version.pk)
+    return _render_rubric(version, answers or ReviewAnswers(), errors or {})
+
+
+@lru_cache(maxsize=256)
+def _empty_rubric_html(version_id: int) -> str:
+    version = RubricVersion.objects.get(pk=version_id)
+    return _render_rubric(version, ReviewAnswers(), {})
+
+
+def _render_rubric(
+    version: RubricVersion, answers: ReviewAnswers, errors: Mapping[str, Sequence[str]]
+) -> str:
+    rows = []
+    for each in criteria_of(version):
+        value = answers.scores.get(each.key)
+        rows.append(
+            {
+                "criterion": each.criterion,
+                "answer": {"value": value, "tags": answers.tags.get(each.key, ())},
+                "errors": [*errors.get(f"scores.{each.key}", ()), *errors.get(f"tags.{each.key}", ())],
+            }
+        )
+    return render_to_string("reviews/rubric.html", {"rows": rows})
+
+
+def shown_answers(task: Task, submitted: ReviewAnswers | None) -> ReviewAnswers | None:
+    """What the form starts with: what was submitted, else the draft, else nothing."""
+    if submitted is not None:
+        return submitted
+    return answers_in(task.draft) if task.draft else None
+
+
+def stand_url(stand: Stand) -> str:
+    return task_url(stand.place.key, stand.slot)
+
+
+def score_words(value: object) -> str:
+    return "N/A" if value is None or value == NOT_APPLICABLE else str(value)
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None

@@ -1,0 +1,147 @@
+// The rubric's form: which criterion is current, scores, reasons, and the answers in it.
+
+const REASON_KEYS = "adfgjklopqwxyzbim";
+
+export class Rubric {
+  constructor(element, { commandKeys, onChange }) {
+    this.element = element;
+    this.onChange = onChange;
+    this.commandKeys = commandKeys;
+    this.locked = false;
+    this.reasonsOf = null;
+    element.addEventListener("change", (event) => this.#changed(event));
+    // A locked group stays focusable and readable; only a change is refused.
+    element.addEventListener("click", (event) => this.#refuseLocked(event), true);
+    element.addEventListener("keydown", (event) => this.#refuseLocked(event), true);
+    element.addEventListener("focusin", () => this.#mark());
+  }
+
+  get criteria() {
+    return [...this.element.querySelectorAll("[data-criterion]")];
+  }
+
+  get current() {
+    const focused = document.activeElement?.closest?.("[data-criterion]");
+    if (focused && this.element.contains(focused)) return focused;
+    return this.criteria.find((each) => !this.#chosen(each)) ?? this.criteria.at(-1);
+  }
+
+  focusCurrent() {
+    this.focus(this.current);
+  }
+
+  focus(criterion) {
+    const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio]");
+    target?.focus({ preventScroll: true });
+    criterion?.scrollIntoView({ block: "nearest" });
+    this.#mark();
+  }
+
+  // Score the current criterion; true when the value exists in it.
+  score(value) {
+    const criterion = this.current;
+    const input = [...criterion.querySelectorAll(".levels input")].find((each) => each.value === value);
+    if (!input || this.locked) return false;
+    input.checked = true;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    const following = this.criteria[this.criteria.indexOf(criterion) + 1];
+    this.focus(following ?? criterion);
+    return true;
+  }
+
+  toggleReason(key) {
+    const label = this.reasonsOf?.querySelector(`.reason[data-key="${CSS.escape(key)}"]`);
+    if (!label || this.locked) return false;
+    label.querySelector("input").click();
+    return true;
+  }
+
+  missing() {
+    return this.criteria.filter((each) => each.querySelector("input[required]") && !this.#chosen(each));
+  }
+
+  lock(locked) {
+    this.locked = locked;
+    this.element.classList.toggle("is-locked", locked);
+  }
+
+  read() {
+    const scores = {};
+    const tags = {};
+    for (const criterion of this.criteria) {
+      const key = criterion.dataset.criterion;
+      const chosen = this.#chosen(criterion);
+      if (chosen) scores[key] = chosen.value === "na" ? "na" : Number(chosen.value);
+      const given = [...criterion.querySelectorAll(".reason input:checked")].map((each) => each.value);
+      // Reasons belong to a low score; raising it takes them back.
+      if (given.length && chosen?.closest(".level-low")) tags[key] = given;
+    }
+    return { scores, tags };
+  }
+
+  write({ scores = {}, tags = {} } = {}) {
+    for (const criterion of this.criteria) {
+      const key = criterion.dataset.criterion;
+      const value = scores[key] === undefined ? null : String(scores[key]);
+      for (const input of criterion.querySelectorAll(".levels input")) input.checked = input.value === value;
+      const given = new Set(tags[key] ?? []);
+      for (const input of criterion.querySelectorAll(".reason input")) input.checked = given.has(input.value);
+      criterion.classList.remove("field-bad");
+      for (const old of criterion.querySelectorAll(".field-error")) old.remove();
+    }
+    this.#offerReasons(null);
+  }
+
+  showErrors(fields) {
+    for (const criterion of this.criteria) {
+      const texts = fields[`scores.${criterion.dataset.criterion}`] ?? fields[`tags.${criterion.dataset.criterion}`];
+      if (!texts) continue;
+      criterion.classList.add("field-bad");
+      const line = document.createElement("p");
+      line.className = "field-error";
+      line.textContent = texts.join(" ");
+      criterion.append(line);
+    }
+  }
+
+  #chosen(criterion) {
+    return criterion?.querySelector(".levels input:checked");
+  }
+
+  #changed(event) {
+    const criterion = event.target.closest("[data-criterion]");
+    criterion.classList.remove("field-bad");
+    for (const old of criterion.querySelectorAll(".field-error")) old.remove();
+    if (event.target.type === "radio") {
+      this.#offerReasons(event.target.closest(".level-low") ? criterion : null);
+    }
+    this.onChange();
+  }
+
+  #refuseLocked(event) {
+    const changes = event.type === "click" ? event.target.closest("label, input") : event.key.startsWith("Arrow");
+    if (this.locked && changes) event.preventDefault();
+  }
+
+  #mark() {
+    for (const each of this.criteria) each.classList.toggle("is-current", each === this.current);
+  }
+
+  #offerReasons(criterion) {
+    for (const mark of this.element.querySelectorAll("[data-reason-key]")) mark.remove();
+    for (const label of this.element.querySelectorAll(".reason[data-key]")) delete label.dataset.key;
+    this.reasonsOf = criterion;
+    if (!criterion || !this.commandKeys.on) return;
+    const taken = new Set(Object.values(this.commandKeys.map));
+    const free = [...REASON_KEYS].filter((key) => !taken.has(key));
+    for (const [position, label] of [...criterion.querySelectorAll(".reason")].entries()) {
+      if (position >= free.length) break;
+      label.dataset.key = free[position];
+      const mark = document.createElement("kbd");
+      mark.textContent = free[position];
+      mark.dataset.reasonKey = "";
+      mark.className = "keys";
+      label.append(mark);
+    }
+  }
+}

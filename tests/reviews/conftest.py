@@ -1,0 +1,68 @@
+from uuid import uuid4
+
+import pytest
+
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.services import submit_review
+from tests.campaigns.making import make_open_campaign
+
+GOOD = ReviewAnswers(
+    {"accuracy": 4, "clarity": 5, "tone": 2, "personalization": 3, "material-factual-error": 0},
+    {"tone": ("too-formal",)},
+    "Reads well.",
+)
+
+
+@pytest.fixture
+def campaign(project, reviewer, other_reviewer) -> Campaign:
+    return make_open_campaign(project, [reviewer, other_reviewer], rows=4, candidates=2, overlap=2)
+
+
+def seat_of(campaign, user) -> CampaignReviewer:
+    return CampaignReviewer.objects.select_related("campaign__rubric_version", "campaign__project", "user").get(
+        campaign=campaign, user=user
+    )
+
+
+def claim(campaign, user) -> Assignment:
+    found = next_assignment(seat=seat_of(campaign, user))
+    assert isinstance(found, Assignment), found
+    return found
+
+
+def place_of(assignment) -> Place:
+    return Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
+        pk=assignment.place.id
+    )
+
+
+def submit(campaign, user, assignment=None, *, answers=GOOD, client_id=None, **options):
+    assignment = assignment or claim(campaign, user)
+    return submit_review(
+        reviewer=user,
+        place=place_of(assignment),
+        item_output=ItemOutput.objects.get(pk=assignment.item_output_id),
+        client_id=client_id or uuid4(),
+        answers=answers,
+        seconds_active=options.pop("seconds_active", 12.5),
+        **options,
+    )
+
+
+def body(answers=GOOD, *, client_id=None, revision=0, seconds_active=12.5):
+    return {
+        "client_id": str(client_id or uuid4()),
+        "answers": answers.as_dict() if isinstance(answers, ReviewAnswers) else answers,
+        "seconds_active": seconds_active,
+        "revision": revision,
+    }
+
+
+def url_of(assignment) -> str:
+    return f"/reviews/{assignment.place.key}/{assignment.slot}/"
+
+
+def post(client, url, data):
+    return client.post(url, data, content_type="application/json", headers={"Accept": "application/json"})

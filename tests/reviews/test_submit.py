@@ -1,0 +1,260 @@
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.allocation import return_lapsed_places
+from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Skip
+from evalapp.campaigns.services import close_campaign, pause_campaign
+from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score
+from evalapp.reviews.queries import answers_of
+from evalapp.reviews.services import (
+    CampaignClosedError,
+    LeaseLostError,
+    amend_review,
+    skip_item,
+    undo_last,
+)
+from tests.reviews.conftest import GOOD, claim, place_of, submit
+
+pytestmark = pytest.mark.django_db
+
+
+def lapse(place_id):
+    Place.objects.filter(pk=place_id).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_submission_stores_all_its_parts_and_counts_once(campaign, reviewer):
+    answers = ReviewAnswers({**GOOD.scores, "accuracy": 1}, GOOD.tags, "No.", "**Better** answer.")
+    result = submit(campaign, reviewer, answers=answers)
+    review = Review.objects.get()
+    assert result.review == review
+    assert (review.comment, review.seconds_active, review.is_simulated) == ("No.", 12.5, False)
+    assert dict(Score.objects.values_list("criterion__key", "value")) == answers.scores
+    assert set(Score.objects.values_list("minimum", "maximum")) == {(1, 5), (0, 1)}
+    assert ReviewTag.objects.get().tag.key == "too-formal"
+    assert Correction.objects.get().text == "**Better** answer."
+    assert answers_of(review) == ReviewAnswers(answers.scores, {"tone": ["too-formal"]}, "No.", "**Better** answer.")
+    seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
+    assert (seat.reviews_done, seat.seconds_active, seat.recent_items) == (1, 12.5, [review.place.item_id])
+    place = review.place
+    assert (place.reviews_done, len(place.open_slots), place.state) == (1, 1, PlaceState.HELD)
+    event = AuditEvent.objects.get(action="review.submitted")
+    assert (event.actor_id, event.object_id) == (reviewer.pk, review.pk)
+
+
+def test_a_replay_answers_with_the_stored_review_and_writes_nothing(campaign, reviewer):
+    assignment, client_id = claim(campaign, reviewer), uuid4()
+    first = submit(campaign, reviewer, assignment, client_id=client_id)
+    again = submit(campaign, reviewer, assignment, client_id=client_id)
+    assert (again.review, again.is_replay, first.is_replay) == (first.review, True, False)
+    assert (Review.objects.count(), Score.objects.count()) == (1, 5)
+    assert CampaignReviewer.objects.get(user=reviewer, campaign=campaign).reviews_done == 1
+
+
+def test_other_answers_for_the_same_output_conflict_and_the_first_stand(campaign, reviewer):
+    assignment, client_id = claim(campaign, reviewer), uuid4()
+    submit(campaign, reviewer, assignment, client_id=client_id)
+    other = ReviewAnswers({**GOOD.scores, "tone": 5})
+    for sent_as in (client_id, uuid4()):
+        with pytest.raises(ConflictError) as refused:
+            submit(campaign, reviewer, assignment, answers=other, client_id=sent_as)
+        assert refused.value.code == "already_submitted"
+    assert Score.objects.get(criterion__key="tone").value == 2
+
+
+def test_a_client_id_cannot_serve_two_outputs(campaign, reviewer):
+    client_id = uuid4()
+    submit(campaign, reviewer, client_id=client_id)
+    following = claim(campaign, reviewer)
+    with pytest.raises(ConflictError) as refused:
+        submit(campaign, reviewer, following, client_id=client_id)
+    assert refused.value.code == "client_id_reused"
+    place = place_of(following)
+    assert following.slot in place.open_slots
+    assert CampaignReviewer.objects.get(campaign=campaign, user=reviewer).reviews_done == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"accuracy": 6}, "scores.accuracy"),
+        ({"accuracy": 0}, "scores.accuracy"),
+        ({"accuracy": 999}, "scores.accuracy"),
+        ({"accuracy": -(10**30)}, "scores.accuracy"),
+        ({"accuracy": "4"}, "scores.accuracy"),
+        ({"accuracy": True}, "scores.accuracy"),
+        ({"accuracy": 4.0}, "scores.accuracy"),
+        ({"accuracy": None}, "scores.accuracy"),
+        ({"accuracy": "na"}, "scores.accuracy"),
+        ({"material-factual-error": 2}, "scores.material-factual-error"),
+        ({"foreign": 3}, "scores.foreign"),
+    ],
+)
+def test_a_score_that_the_rubric_does_not_know_is_refused_by_name(campaign, reviewer, change, field):
+    with pytest.raises(InvalidError) as refused:
+        submit(campaign, reviewer, answers=ReviewAnswers({**GOOD.scores, **change}))
+    assert list(refused.value.fields) == [field]
+    assert not Review.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "field", "words"),
+    [
+        (ReviewAnswers(GOOD.scores, {"tone": ("rude",)}), "tags.tone", "no reason"),
+        (ReviewAnswers(GOOD.scores, {"nothing": ("x",)}), "tags.nothing", "no criterion"),
+        (ReviewAnswers(GOOD.scores, {"accuracy": ("too-formal",)}), "tags.accuracy", "no reason"),
+        (ReviewAnswers(GOOD.scores, comment="a\x00b"), "comment", "NUL character (at 2)"),
+        (ReviewAnswers(GOOD.scores, comment="\ud800"), "comment", "lone surrogate"),
+        (ReviewAnswers(GOOD.scores, comment="x" * 2**20), "comment", "1,048,576 characters"),
+        (ReviewAnswers(GOOD.scores, correction="  "), "correction", "empty"),
+        (ReviewAnswers(GOOD.scores, correction="a\x00"), "correction", "NUL"),
+    ],
+)
+def test_texts_and_reasons_that_cannot_stay_are_refused_by_name(campaign, reviewer, answers, field, words):
+    with pytest.raises(InvalidError) as refused:
+        submit(campaign, reviewer, answers=answers)
+    assert list(refused.value.fields) == [field]
+    assert words in refused.value.fields[field][0]
+    assert not Review.objects.exists()
+
+
+def test_every_missing_score_is_named_at_once(campaign, reviewer):
+    with pytest.raises(InvalidError) as refused:
+        submit(campaign, reviewer, answers=ReviewAnswers())
+    assert sorted(refused.value.fields) == sorted(f"scores.{key}" for key in GOOD.scores)
+
+
+def test_a_correction_equal_to_the_answer_is_none(campaign, reviewer):
+    assignment = claim(campaign, reviewer)
+    from evalapp.campaigns.models import ItemOutput
+
+    text = ItemOutput.objects.get(pk=assignment.item_output_id).output.text
+    submit(campaign, reviewer, assignment, answers=ReviewAnswers(GOOD.scores, correction=f"{text}\r\n"))
+    assert not Correction.objects.exists()
+
+
+def test_a_place_of_somebody_else_is_refused_and_the_text_kept(campaign, reviewer, other_reviewer):
+    assignment = claim(campaign, reviewer)
+    with pytest.raises(LeaseLostError):
+        submit(campaign, other_reviewer, assignment)
+    draft = Draft.objects.get(reviewer=other_reviewer)
+    assert draft.body["comment"] == "Reads well."
+    assert not Review.objects.exists()
+
+
+def test_somebody_without_a_seat_learns_nothing(campaign, reviewer, stranger, manager):
+    assignment = claim(campaign, reviewer)
+    for person in (stranger, manager):
+        with pytest.raises(MissingError):
+            submit(campaign, person, assignment)
+
+
+def test_a_late_submission_counts_while_the_place_is_free(campaign, reviewer):
+    assignment = claim(campaign, reviewer)
+    lapse(assignment.place.id)
+    return_lapsed_places()
+    assert Place.objects.get(pk=assignment.place.id).state == PlaceState.FREE
+    assert not submit(campaign, reviewer, assignment).is_replay
+    assert Place.objects.get(pk=assignment.place.id).reviewer == reviewer
+
+
+def test_a_late_submission_is_refused_once_another_has_the_place(project, reviewer, other_reviewer):
+    from tests.campaigns.making import make_open_campaign
+
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=1, candidates=2, overlap=1)
+    assignment = claim(campaign, reviewer)
+    lapse(assignment.place.id)
+    assert claim(campaign, other_reviewer).place.id == assignment.place.id
+    with pytest.raises(LeaseLostError):
+        submit(campaign, reviewer, assignment)
+    assert Draft.objects.get(reviewer=reviewer).body["scores"] == dict(GOOD.scores)
+
+
+def test_a_closed_campaign_takes_nothing_and_a_paused_one_what_is_at_hand(campaign, reviewer, owner):
+    assignment = claim(campaign, reviewer)
+    pause_campaign(campaign=campaign, by=owner)
+    submit(campaign, reviewer, assignment)
+    from evalapp.campaigns.services import resume_campaign
+
+    resume_campaign(campaign=campaign, by=owner)
+    following = claim(campaign, reviewer)
+    close_campaign(campaign=campaign, by=owner)
+    with pytest.raises(CampaignClosedError):
+        submit(campaign, reviewer, following)
+    assert Draft.objects.get().body["comment"] == "Reads well."
+    with pytest.raises(CampaignClosedError):
+        amend_review(review=Review.objects.get(), by=reviewer, answers=GOOD, revision=1)
+
+
+def test_simulated_reviews_stay_in_demonstrations_and_mark_the_campaign(campaign, project, reviewer):
+    with pytest.raises(InvalidError):
+        submit(campaign, reviewer, is_simulated=True)
+    project.is_demonstration = True
+    project.save(update_fields=["is_demonstration"])
+    assert submit(campaign, reviewer, is_simulated=True).review.is_simulated
+    campaign.refresh_from_db()
+    assert campaign.is_simulated
+
+
+def test_an_amendment_keeps_what_was_said_before(campaign, reviewer):
+    review = submit(campaign, reviewer).review
+    amended = amend_review(
+        review=review, by=reviewer, answers=ReviewAnswers({**GOOD.scores, "tone": 4}, comment="Now."), revision=1
+    )
+    assert (amended.revision, amended.comment) == (2, "Now.")
+    assert Score.objects.get(criterion__key="tone").value == 4
+    assert not ReviewTag.objects.exists()
+    before = ReviewRevision.objects.get()
+    assert before.body == ReviewAnswers(GOOD.scores, {"tone": ["too-formal"]}, "Reads well.").as_dict()
+    assert AuditEvent.objects.filter(action="review.amended").count() == 1
+
+
+def test_a_stale_amendment_is_refused(campaign, reviewer):
+    review = submit(campaign, reviewer).review
+    amend_review(review=review, by=reviewer, answers=ReviewAnswers({**GOOD.scores, "tone": 4}), revision=1)
+    with pytest.raises(StaleError):
+        amend_review(review=review, by=reviewer, answers=GOOD, revision=1)
+    assert Score.objects.get(criterion__key="tone").value == 4
+
+
+def test_nobody_amends_anothers_review(campaign, reviewer, other_reviewer):
+    review = submit(campaign, reviewer).review
+    with pytest.raises(MissingError):
+        amend_review(review=review, by=other_reviewer, answers=GOOD, revision=1)
+
+
+def test_a_replay_after_an_amendment_changes_nothing(campaign, reviewer):
+    assignment, client_id = claim(campaign, reviewer), uuid4()
+    review = submit(campaign, reviewer, assignment, client_id=client_id).review
+    amend_review(review=review, by=reviewer, answers=ReviewAnswers({**GOOD.scores, "tone": 4}), revision=1)
+    assert submit(campaign, reviewer, assignment, client_id=client_id).is_replay
+    assert Score.objects.get(criterion__key="tone").value == 4
+
+
+def test_undo_names_the_latest_review(campaign, reviewer):
+    with pytest.raises(MissingError):
+        undo_last(reviewer=reviewer, campaign=campaign)
+    submit(campaign, reviewer)
+    latest = submit(campaign, reviewer).review
+    assert undo_last(reviewer=reviewer, campaign=campaign) == latest
+
+
+def test_a_skip_gives_the_place_away_for_good(campaign, reviewer, other_reviewer):
+    assignment = claim(campaign, reviewer)
+    place = place_of(assignment)
+    with pytest.raises(InvalidError):
+        skip_item(reviewer=reviewer, place=place, reason="  ")
+    skip_item(reviewer=reviewer, place=place, reason="My own client")
+    assert Place.objects.get(pk=place.pk).state == PlaceState.FREE
+    assert Skip.objects.get().reason == "My own client"
+    with pytest.raises(LeaseLostError):
+        skip_item(reviewer=reviewer, place=place, reason="Again")
+    items = {claim(campaign, reviewer).place.item_id for _ in range(6)}
+    assert place.item_id not in items
+    with pytest.raises(LeaseLostError):
+        submit(campaign, reviewer, assignment)
