@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from evalapp.datasets.models import Example, Split
-from evalapp.datasets.queries import examples_of
+from evalapp.datasets.queries import TRAINING_SPLITS, examples_of
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelKind
 from evalapp.runs.models import Run
@@ -20,8 +20,6 @@ from run_directory.files import sync_folder, write_whole
 from run_directory.protocol import DATA_FILE, SPEC_FILE, Message
 from run_directory.records import Record
 from training.spec import TrainingRow, TrainingSpec
-
-TRAINING_SPLITS = [Split.TRAIN, Split.VALIDATION]
 
 
 def folder_for(run: Run) -> Path:

@@ -10,13 +10,14 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
+from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.answers import ImportedAnswer, matched
 from evalapp.runs.contamination_guard import is_quick, refuse_contamination
-from evalapp.runs.directory import TRAINING_SPLITS, candidate_specs
+from evalapp.runs.directory import candidate_specs
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.signals import outputs_stored
@@ -26,7 +27,7 @@ from training.spec import TrainingSpec
 
 TRAINING_TASK = "evalapp.runs.tasks.carry_out_training"
 GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
-IMPORTED_WITHOUT_TASK = "evalapp.runs.services.import_outputs"
+IMPORT_WORK = "evalapp.runs.services.import_outputs"
 """What an import's job, which is over when it is created, is called where others name their task."""
 MOST_UNFINISHED_RUNS = 20
 MOST_SAMPLES = 32
@@ -155,7 +156,7 @@ def import_outputs(
     if candidate.project_id != project.pk:
         _refuse("candidate", "Choose a candidate of this project.")
     answers = matched(rows, dataset_version)
-    job = _queue(project, IMPORTED_WITHOUT_TASK, f"Import of {name}", by, ring=False)
+    job = _queue(project, IMPORT_WORK, f"Import of {name}", by, ring=False)
     Job.objects.filter(pk=job.pk).update(
         state=JobState.SUCCEEDED,
         started_at=Now(),
