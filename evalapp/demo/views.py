@@ -28,8 +28,10 @@ def demonstration(request: MemberRequest) -> HttpResponse:
     """How far the demonstration is, step by step, with the job it waits for."""
     if not request.project.is_demonstration:
         raise MissingError("This project is no demonstration.")
-    tracks = request.project.demonstrations.select_related("job__created_by", "job__project").order_by(
-        "track"
+    tracks = (
+        Demonstration.objects.filter(project=request.project)
+        .select_related("job__created_by", "job__project")
+        .order_by("track")
     )
     shown = [ShownTrack(each, list(_steps(each))) for each in tracks]
     return render(
