@@ -30,6 +30,10 @@ class ImportOptions:
     skips_invalid: bool = False
     note: str = ""
 
+    def __post_init__(self) -> None:
+        # Kept as pairs, because the database does not keep the order of an object's fields.
+        object.__setattr__(self, "mapping", dict(self.mapping))
+
     @property
     def layout(self) -> Layout:
         """The reader's settings."""
@@ -40,7 +44,7 @@ class ImportOptions:
 
     def as_json(self) -> dict[str, Any]:
         """As ``DatasetImport.options`` keeps it; ``ImportOptions(**options)`` reads it back."""
-        return asdict(self)
+        return {**asdict(self), "mapping": list(self.mapping.items())}
 
     def check(self) -> None:
         """Raises InvalidError naming each field that cannot be used."""

@@ -13,13 +13,13 @@ function send(form, action) {
   const active = document.activeElement;
   const place = form.contains(active) ? { id: active.id, start: active.selectionStart, end: active.selectionEnd } : null;
   const scroll = window.scrollY;
+  const part = action === "preview" ? ".preview-side" : "#builder";
   return window.htmx
     .ajax("POST", form.dataset.address, {
       source: form,
-      target: "#builder",
-      select: action === "preview" ? ".preview-side" : "#builder",
+      target: part,
+      select: part,
       swap: "outerHTML",
-      ...(action === "preview" && { target: ".preview-side" }),
       values: { action },
     })
     .then(() => restore(action, place, scroll));

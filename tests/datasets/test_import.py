@@ -143,12 +143,12 @@ def test_a_csv_file_is_imported_by_its_mapping(dataset: Dataset, engineer: User)
     received, job = carried_out(dataset, engineer, content, name="rows.csv")
 
     assert job.error == ""
-    assert received.options["mapping"] == {
-        "question": "prompt",
-        "answer": "reference",
-        "segment": "metadata",
-        "split": "split",
-    }
+    assert received.options["mapping"] == [
+        ["question", "prompt"],
+        ["answer", "reference"],
+        ["segment", "metadata"],
+        ["split", "split"],
+    ]
     first = received.version.examples.get(row_number=1)
     assert (first.prompt_text, first.references, first.metadata) == ("What?", ["This."], {"segment": "new"})
 
