@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from evalapp.analysis.comparison import SEED
+from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
 from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
-from evalapp.rubrics.models import Criterion
+from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
 from evalapp.stats.correlation import segment_correlation
 
@@ -14,6 +14,8 @@ REPLICATES = 500
 
 
 class AgreementRow(NamedTuple):
+    """``within_one`` is for scales only."""
+
     criterion: Criterion
     alpha: Measure
     exact: Measure
@@ -31,7 +33,8 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
     rows = []
     for criterion in scores.criteria:
         ratings = scores.ratings(criterion)
-        is_scale = criterion in scores.scales
+        is_scale = criterion.kind == CriterionKind.SCALE
+        within = percent_agreement(ratings, within=1.0, seed=SEED, replicates=REPLICATES)
         rows.append(
             AgreementRow(
                 criterion,
@@ -39,9 +42,7 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
                     ratings, scale="ordinal" if is_scale else "nominal", seed=SEED, replicates=REPLICATES
                 ),
                 percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
-                percent_agreement(ratings, within=1.0, seed=SEED, replicates=REPLICATES)
-                if is_scale
-                else None,
+                within if is_scale else None,
             )
         )
     return rows
@@ -49,19 +50,17 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
 
 def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[CorrelationRow]:
     """Spearman of each criterion's output means with a metric, over all outputs and within items."""
+    items = [output.item_id for output in scores.outputs]
+    automatic = [output.metrics.get(metric.name) for output in scores.outputs]
     rows = []
     for criterion in scores.scales:
         means = scores.output_means(criterion)
-        items = [output.item_id for output in scores.outputs]
         human = [means.get(output.item_output_id) for output in scores.outputs]
-        automatic = [output.metrics.get(metric.name) for output in scores.outputs]
-        rows.append(
-            CorrelationRow(
-                criterion,
-                segment_correlation(items, human, automatic, seed=SEED, replicates=REPLICATES),
-                segment_correlation(
-                    items, human, automatic, within_item=True, seed=SEED, replicates=REPLICATES
-                ),
+        overall, within = (
+            segment_correlation(
+                items, human, automatic, within_item=within_item, seed=SEED, replicates=REPLICATES
             )
+            for within_item in (False, True)
         )
+        rows.append(CorrelationRow(criterion, overall, within))
     return rows

@@ -1,57 +1,73 @@
-"""From a number to its cases: which outputs a filter picks, and all that was said about one item."""
+"""From a number to its cases: which outputs an address picks, and the rows that show them."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-
-from evalapp.analysis.comparison import HEADLINE_METRIC, METRICS, SEGMENT_METRICS
-from evalapp.analysis.scores import CampaignScores
-from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
+from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.disagreements import find_disagreements, low_threshold
+from evalapp.analysis.scores import Answer, CampaignScores
+from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.metrics.catalogue import MetricDescription
-from evalapp.reviews.models import Review
-from evalapp.rubrics.models import Criterion
-from evalapp.scoring.models import MetricResult, RuleCheck
+from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
+from evalapp.scoring.models import RuleCheck
 
 Choice = TypeVar("Choice")
 
-HIGH_QUANTILE = 0.75
-LEAST_AGREEING = 2
+LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """Which outputs: every part given must hold. Built from an address, which can be shared."""
+    """Which outputs: every part given must hold. Built from an address, which can be shared.
+
+    ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
+    ``low``: a low one, ``not_applicable``: N/A, ``disagreement``: where the metric is high and people
+    low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
+    broke it. ``reviewer`` (a pseudonym's number): what they reviewed.
+    """
 
     candidate: CampaignCandidate | None = None
     criterion: Criterion | None = None
     level: int | None = None
     low: bool = False
-    tag_id: int | None = None
+    not_applicable: bool = False
+    tag: ReasonTag | None = None
     rule: RuleCheck | None = None
+    broken: bool = False
+    metric: MetricDescription | None = None
     disagreement: MetricDescription | None = None
+    reviewer: int | None = None
 
     def describe(self) -> str:
-        parts = []
-        if self.candidate:
-            parts.append(self.candidate.model_version.label)
-        if self.criterion and self.level is not None:
-            parts.append(f"{self.criterion.name} rated {level_name(self.criterion, self.level)}")
-        elif self.criterion and self.low:
-            parts.append(f"{self.criterion.name} rated {self.criterion.low_threshold} or less")
-        if self.tag_id:
-            parts.append("with a reason tag")
-        if self.rule:
-            parts.append(f"rule “{self.rule.name}” broken")
+        """In words, for the page's head."""
+        parts = [
+            self.candidate.model_version.label if self.candidate else "",
+            self._of_criterion(),
+            f"reason “{self.tag.label}”" if self.tag else "",
+            f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
+            f"{self.metric.label} defined" if self.metric else "",
+            f"reviewed by reviewer {self.reviewer}" if self.reviewer else "",
+        ]
+        return " · ".join(part for part in parts if part) or "all outputs"
+
+    def _of_criterion(self) -> str:
+        criterion = self.criterion
+        if criterion is None:
+            return ""
         if self.disagreement:
-            parts.append(f"{self.disagreement.label} high, people low")
-        return " · ".join(parts) or "all outputs"
+            return f"{self.disagreement.label} in its best quarter, {criterion.name.lower()} low"
+        if self.level is not None:
+            return f"{criterion.name} {level_name(criterion, self.level)} from at least one reviewer"
+        if self.low:
+            return f"{criterion.name} {low_threshold(criterion)} or less from at least one reviewer"
+        return f"{criterion.name} {'N/A' if self.not_applicable else 'scored'}"
 
 
 class CaseRow(NamedTuple):
+    """``means`` follows the campaign's criteria; ``metric`` is the value of the list's metric column."""
+
     item_id: int
     candidate: CampaignCandidate
     excerpt: str
@@ -60,110 +76,122 @@ class CaseRow(NamedTuple):
     reviews: int
 
 
-class Disagreements(NamedTuple):
-    """Outputs a metric rates in its top quarter and people low, and how many chance would give."""
-
-    item_output_ids: set[int]
-    expected: float
-
-
 def level_name(criterion: Criterion, level: int) -> str:
-    if criterion.kind == "yes_no":
+    if criterion.kind == CriterionKind.YES_NO:
         return "yes" if level else "no"
     return str(level)
 
 
 def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
     """Read a filter from an address. A part that names nothing of this campaign is 404."""
-
-    def number(name: str) -> int | None:
-        text = query.get(name, "")
-        if not text:
-            return None
-        if not text.isdecimal() or len(text) > 18:
-            raise MissingError(f"The filter “{name}” holds no number.")
-        return int(text)
-
-    candidate_id, rule_id, key, metric = (
-        number("candidate"), number("rule"), query.get("criterion", ""), query.get("disagreement", "")
-    )  # fmt: skip
-    return CaseFilter(
-        candidate=_named(scores.candidates, "candidate", lambda each: each.pk == candidate_id)
-        if candidate_id
-        else None,
-        criterion=_named(scores.criteria, "criterion", lambda each: each.key == key) if key else None,
-        level=number("level"),
+    candidate, rule, tag = (_number(query, name) for name in ("candidate", "rule", "tag"))
+    key, metric, disagreement = (query.get(name, "") for name in ("criterion", "metric", "disagreement"))
+    reviewer = _number(query, "reviewer")
+    wanted = CaseFilter(
+        candidate=_named(scores.candidates, "candidate", candidate, lambda each: each.pk),
+        criterion=_named(scores.criteria, "criterion", key or None, lambda each: each.key),
+        level=_number(query, "level"),
         low=query.get("low") == "1",
-        tag_id=number("tag"),
-        rule=_named(scores.campaign.project.rule_checks.all(), "rule", lambda each: each.pk == rule_id)
-        if rule_id
-        else None,
-        disagreement=_named(SEGMENT_METRICS, "metric", lambda each: each.name == metric) if metric else None,
+        not_applicable=query.get("na") == "1",
+        tag=_named(_tags_of(scores) if tag is not None else [], "reason", tag, lambda each: each.pk),
+        rule=_named(scores.rules, "rule", rule, lambda each: each.pk),
+        broken=query.get("broken") == "1",
+        metric=_named(METRICS.values(), "metric", metric or None, lambda each: each.name),
+        disagreement=_named(METRICS.values(), "metric", disagreement or None, lambda each: each.name),
+        reviewer=_named(scores.numbers.values(), "reviewer", reviewer, lambda each: each),
     )
+    of_criterion = wanted.level is not None or wanted.low or wanted.not_applicable or wanted.disagreement
+    if of_criterion and wanted.criterion is None:
+        raise MissingError("The filter names no criterion. Open the list again from the comparison.")
+    if (wanted.low or wanted.disagreement) and wanted.criterion not in scores.scales:
+        raise MissingError("Only a scale has low scores. Open the list again from the comparison.")
+    return wanted
 
 
-def _named(choices: Iterable[Choice], name: str, matches: Callable[[Choice], bool]) -> Choice:
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > LONGEST_NUMBER:
+        raise MissingError(f"The filter “{name}” holds no number. Open the list again from the comparison.")
+    return int(text)
+
+
+def _named(
+    choices: Iterable[Choice], name: str, wanted: object, identity: Callable[[Choice], object]
+) -> Choice | None:
+    if wanted is None:
+        return None
     for choice in choices:
-        if matches(choice):
+        if identity(choice) == wanted:
             return choice
     raise MissingError(f"There is no such {name} in this comparison.")
 
 
-def find_disagreements(
-    scores: CampaignScores, criterion: Criterion, metric: MetricDescription
-) -> Disagreements:
-    """Metric in the campaign's top quarter, mean at or under the low threshold, and at least two
-    reviewers who agree on that.
-    """
-    threshold = criterion.low_threshold if criterion.low_threshold is not None else criterion.minimum
-    means = scores.output_means(criterion)
-    rated = [
-        output
-        for output in scores.outputs
-        if output.item_output_id in means and metric.name in output.metrics
-    ]
-    if not rated:
-        return Disagreements(set(), 0.0)
-    cut = float(np.quantile([output.metrics[metric.name] for output in rated], HIGH_QUANTILE))
-    low_votes: dict[int, int] = {}
-    for answer in scores.answers:
-        if answer.criterion_id == criterion.pk and answer.value is not None and answer.value <= threshold:
-            low_votes[answer.item_output_id] = low_votes.get(answer.item_output_id, 0) + 1
-    low = {
-        output.item_output_id
-        for output in rated
-        if means[output.item_output_id] <= threshold
-        and low_votes.get(output.item_output_id, 0) >= LEAST_AGREEING
-    }
-    high = {output.item_output_id for output in rated if output.metrics[metric.name] >= cut}
-    return Disagreements(low & high, len(low) * len(high) / len(rated))
+def _tags_of(scores: CampaignScores) -> Iterable[ReasonTag]:
+    return ReasonTag.objects.filter(criterion__version=scores.campaign.rubric_version_id)
+
+
+def column_metric(wanted: CaseFilter) -> MetricDescription:
+    """The metric that the list shows."""
+    return wanted.disagreement or wanted.metric or METRICS[HEADLINE_METRIC]
 
 
 def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
-    """Outputs the filter picks, lowest mean of its criterion first."""
+    """Outputs the filter picks, those to look at first on top (the lowest mean, the worst metric)."""
     chosen = _chosen_outputs(scores, wanted)
     means = {criterion.pk: scores.output_means(criterion) for criterion in scores.criteria}
-    reviews: dict[int, set[int]] = {}
+    reviewers: dict[int, set[int]] = {}
     for answer in scores.answers:
-        reviews.setdefault(answer.item_output_id, set()).add(answer.reviewer_id)
+        reviewers.setdefault(answer.item_output_id, set()).add(answer.reviewer_id)
     candidates = {candidate.pk: candidate for candidate in scores.candidates}
-    texts = dict(ItemOutput.objects.filter(pk__in=chosen).values_list("pk", "output__text"))
-    metric = wanted.disagreement or METRICS[HEADLINE_METRIC]
-    sort_by = wanted.criterion or (scores.scales[0] if scores.scales else None)
+    metric = column_metric(wanted)
+    ranks, last = _ranks(scores, wanted, means), float("inf")
     found = [output for output in scores.outputs if output.item_output_id in chosen]
-    if sort_by is not None:
-        found.sort(key=lambda output: (means[sort_by.pk].get(output.item_output_id, 99), output.item_id))
+    found.sort(key=lambda output: (ranks.get(output.item_output_id, last), output.item_id))
     return [
         CaseRow(
-            output.item_id,
-            candidates[output.candidate_id],
-            " ".join(texts[output.item_output_id].split())[:160],
-            [means[criterion.pk].get(output.item_output_id) for criterion in scores.criteria],
-            output.metrics.get(metric.name),
-            len(reviews.get(output.item_output_id, ())),
+            item_id=output.item_id,
+            candidate=candidates[output.candidate_id],
+            excerpt="",
+            means=[means[criterion.pk].get(output.item_output_id) for criterion in scores.criteria],
+            metric=output.metrics.get(metric.name),
+            reviews=len(reviewers.get(output.item_output_id, ())),
         )
         for output in found
     ]
+
+
+def with_excerpts(scores: CampaignScores, rows: list[CaseRow]) -> list[CaseRow]:
+    """The rows with the beginning of their outputs, which are read for these rows only."""
+    texts = {
+        (item_id, candidate_id): text
+        for item_id, candidate_id, text in ItemOutput.objects.filter(
+            item__in={row.item_id for row in rows}
+        ).values_list("item_id", "candidate_id", "output__text")
+    }
+    return [
+        row._replace(excerpt=" ".join(texts[row.item_id, row.candidate.pk].split())[:160]) for row in rows
+    ]
+
+
+def _ranks(
+    scores: CampaignScores, wanted: CaseFilter, means: Mapping[int, dict[int, float]]
+) -> dict[int, float]:
+    """What the list is ordered by, for each output that has it."""
+    if wanted.metric is not None:
+        name, sign = wanted.metric.name, -1 if wanted.metric.better == "lower" else 1
+        return {
+            output.item_output_id: sign * output.metrics[name]
+            for output in scores.outputs
+            if name in output.metrics
+        }
+    criterion = wanted.criterion or (scores.scales[0] if scores.scales else None)
+    if criterion is None:
+        return {}
+    # "Yes" is what a yes/no criterion looks for (a material error).
+    sign = -1 if criterion.kind == CriterionKind.YES_NO else 1
+    return {item_output_id: sign * mean for item_output_id, mean in means[criterion.pk].items()}
 
 
 def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
@@ -172,150 +200,34 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
         for output in scores.outputs
         if wanted.candidate is None or output.candidate_id == wanted.candidate.pk
     }
-    criterion = wanted.criterion
-    if criterion is not None and (wanted.level is not None or wanted.low):
-        threshold = criterion.low_threshold if criterion.low_threshold is not None else criterion.minimum
-        chosen &= {
-            answer.item_output_id
-            for answer in scores.answers
-            if answer.criterion_id == criterion.pk
-            and answer.value is not None
-            and (answer.value == wanted.level if wanted.level is not None else answer.value <= threshold)
-        }
-    if wanted.tag_id is not None:
-        chosen &= {tag.item_output_id for tag in scores.tags if tag.tag_id == wanted.tag_id}
+    if wanted.criterion is not None:
+        holds = _answer_test(wanted, wanted.criterion)
+        chosen &= {a.item_output_id for a in scores.answers_to(wanted.criterion) if holds(a)}
+        if wanted.disagreement is not None:
+            chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
+    if wanted.tag is not None:
+        chosen &= {tag.item_output_id for tag in scores.tags if tag.tag_id == wanted.tag.pk}
     if wanted.rule is not None:
-        name = f"rule:{wanted.rule.pk}"
-        chosen &= {output.item_output_id for output in scores.outputs if output.metrics.get(name) == 0}
-    if wanted.disagreement is not None:
-        criterion = criterion or scores.scales[0]
-        chosen &= find_disagreements(scores, criterion, wanted.disagreement).item_output_ids
+        name = wanted.rule.metric
+        judged = {output.item_output_id: output.metrics.get(name) for output in scores.outputs}
+        admitted = (0.0,) if wanted.broken else (0.0, 1.0)
+        chosen &= {item_output_id for item_output_id, value in judged.items() if value in admitted}
+    if wanted.metric is not None:
+        name = wanted.metric.name
+        chosen &= {output.item_output_id for output in scores.outputs if name in output.metrics}
+    if wanted.reviewer is not None:
+        chosen &= {
+            a.item_output_id for a in scores.answers if scores.numbers[a.reviewer_id] == wanted.reviewer
+        }
     return chosen
 
 
-class WordChange(NamedTuple):
-    """A run of words; ``kind`` is "same", "removed" or "added"."""
-
-    kind: str
-    text: str
-
-
-class CaseReview(NamedTuple):
-    review: Review
-    pseudonym: str
-    is_reader: bool
-    answers: list[tuple[Criterion, str]]
-    tags: list[str]
-    correction: list[WordChange]
-
-
-class CaseMetric(NamedTuple):
-    label: str
-    value: float | None
-    reason: str
-    spans: list[str]
-    is_rule: bool
-
-
-class CaseOutput(NamedTuple):
-    entry: ItemOutput
-    candidate: CampaignCandidate
-    reviews: list[CaseReview]
-    metrics: list[CaseMetric]
-
-
-class Case(NamedTuple):
-    item: Item
-    outputs: list[CaseOutput]
-
-
-def load_case(campaign: Campaign, item_id: int, *, reader_id: int) -> Case:
-    """All that was said about one item. Reviewers are pseudonyms, numbered as in the comparison."""
-    item = campaign.items.select_related("example__version__dataset").filter(pk=item_id).first()
-    if item is None:
-        raise MissingError("There is no such case in this campaign.")
-    admits_simulated = campaign.project.is_demonstration
-    reviews = (
-        Review.objects.filter(item_output__item=item)
-        .select_related("correction", "item_output__output", "reviewer")
-        .prefetch_related("scores__criterion", "tags__tag")
-        .order_by("pk")
-    )
-    if not admits_simulated:
-        reviews = reviews.filter(is_simulated=False)
-    by_output: dict[int, list[Review]] = {}
-    for review in reviews:
-        by_output.setdefault(review.item_output_id, []).append(review)
-    pseudonyms = _pseudonyms(campaign)
-    rule_names = {f"rule:{rule.pk}": rule.name for rule in campaign.project.rule_checks.all()}
-    entries = (
-        item.outputs.select_related("output", "candidate__model_version")
-        .prefetch_related("output__metric_results")
-        .order_by("candidate__position")
-    )
-    return Case(
-        item,
-        [
-            CaseOutput(
-                entry,
-                entry.candidate,
-                [_case_review(review, pseudonyms, reader_id) for review in by_output.get(entry.pk, [])],
-                _case_metrics(entry.output.metric_results.all(), rule_names),
-            )
-            for entry in entries
-        ],
-    )
-
-
-def _pseudonyms(campaign: Campaign) -> dict[int, str]:
-    firsts = campaign.reviews.order_by("pk").values_list("reviewer_id", flat=True)
-    numbered = dict.fromkeys(firsts)
-    return {reviewer_id: f"Reviewer {number}" for number, reviewer_id in enumerate(numbered, start=1)}
-
-
-def _case_review(review: Review, pseudonyms: Mapping[int, str], reader_id: int) -> CaseReview:
-    correction = getattr(review, "correction", None)
-    scores = sorted(review.scores.all(), key=lambda score: score.criterion.position)
-    return CaseReview(
-        review,
-        pseudonyms[review.reviewer_id],
-        review.reviewer_id == reader_id,
-        [
-            (score.criterion, "N/A" if score.value is None else level_name(score.criterion, score.value))
-            for score in scores
-        ],
-        [given.tag.label for given in review.tags.all()],
-        word_changes(review.item_output.output.text, correction.text) if correction else [],
-    )
-
-
-def _case_metrics(results: Iterable[MetricResult], rule_names: Mapping[str, str]) -> list[CaseMetric]:
-    stored = {result.metric: result for result in results}
-    shown = [
-        CaseMetric(metric.label, stored[metric.name].value, stored[metric.name].reason, [], False)
-        for metric in SEGMENT_METRICS
-        if metric.name in stored
-    ]
-    for name, label in rule_names.items():
-        if name in stored:
-            result = stored[name]
-            spans = [text for _, _, text in result.detail.get("spans", [])]
-            shown.append(CaseMetric(label, result.value, result.reason, spans, True))
-    return shown
-
-
-def word_changes(before: str, after: str) -> list[WordChange]:
-    """The words that a correction took out and put in, in reading order."""
-    old, new = before.split(), after.split()
-    changes: list[WordChange] = []
-    for kind, a_start, a_end, b_start, b_end in difflib.SequenceMatcher(
-        a=old, b=new, autojunk=False
-    ).get_opcodes():
-        if kind == "equal":
-            changes.append(WordChange("same", " ".join(old[a_start:a_end])))
-            continue
-        if a_end > a_start:
-            changes.append(WordChange("removed", " ".join(old[a_start:a_end])))
-        if b_end > b_start:
-            changes.append(WordChange("added", " ".join(new[b_start:b_end])))
-    return changes
+def _answer_test(wanted: CaseFilter, criterion: Criterion) -> Callable[[Answer], bool]:
+    if wanted.level is not None:
+        return lambda answer: answer.value == wanted.level
+    if wanted.low:
+        threshold = low_threshold(criterion)
+        return lambda answer: answer.value is not None and answer.value <= threshold
+    if wanted.not_applicable:
+        return lambda answer: answer.value is None
+    return lambda answer: answer.value is not None

@@ -8,9 +8,6 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
 
-# Shapes in the order of templates/components/candidate.html, so that a candidate keeps its marker.
-SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "stroke", "arrow"]
-
 
 class Chart(NamedTuple):
     """A specification, and the same figures as a table for readers without the drawing."""
@@ -23,7 +20,7 @@ class Chart(NamedTuple):
 def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: MetricDescription) -> Chart:
     """A point per output: metric across, mean of people upwards; a point opens its case."""
     means = scores.output_means(criterion)
-    labels = {candidate.pk: candidate.model_version.label for candidate in scores.candidates}
+    labels = _labels(scores)
     points = [
         {
             "metric": round(output.metrics[metric.name], 4),
@@ -43,6 +40,15 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
     )
 
 
+def _labels(scores: CampaignScores) -> dict[int, str]:
+    """Labels by candidate; two models may carry the same one, so then the number follows."""
+    names = [candidate.model_version.label for candidate in scores.candidates]
+    return {
+        candidate.pk: name if names.count(name) == 1 else f"{name} ({candidate.position + 1})"
+        for candidate, name in zip(scores.candidates, names, strict=True)
+    }
+
+
 def _scatter(
     points: list[dict[str, Any]], criterion: Criterion, metric: MetricDescription, labels: list[str]
 ) -> dict[str, Any]:
@@ -50,8 +56,8 @@ def _scatter(
     import altair as alt
 
     chart = (
-        alt.Chart(alt.Data(values=points))
-        .mark_point(filled=True, size=70, opacity=0.75)
+        alt.Chart(alt.InlineData(values=points))
+        .mark_point(filled=True, size=70, opacity=0.75, cursor="pointer")
         .encode(
             x=alt.X("metric:Q", title=metric.label, scale=alt.Scale(zero=False, nice=True)),
             y=alt.Y(
@@ -59,13 +65,10 @@ def _scatter(
                 title=f"{criterion.name}, mean of reviewers",
                 scale=alt.Scale(domain=[criterion.minimum, criterion.maximum]),
             ),
-            color=alt.Color("candidate:N", title="Candidate", sort=labels, scale=alt.Scale(domain=labels)),
-            shape=alt.Shape(
-                "candidate:N",
-                title="Candidate",
-                sort=labels,
-                scale=alt.Scale(domain=labels, range=[SHAPES[i % len(SHAPES)] for i in range(len(labels))]),
-            ),
+            # Without ranges: the page's tokens give colours and shapes in the order of the domain, which
+            # is the candidates' order everywhere.
+            color=alt.Color("candidate:N", title=None, scale=alt.Scale(domain=labels)),
+            shape=alt.Shape("candidate:N", title=None, scale=alt.Scale(domain=labels)),
             href="href:N",
             tooltip=[
                 alt.Tooltip("candidate:N", title="Candidate"),
@@ -73,7 +76,7 @@ def _scatter(
                 alt.Tooltip("people:Q", title=criterion.name, format=".2f"),
             ],
         )
-        .properties(width="container", height=280)
+        .properties(width="container", height=300)
     )
     spec: dict[str, Any] = chart.to_dict()
     return spec

@@ -4,40 +4,25 @@ Only candidates inside one campaign are compared: the same items, the same revie
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.columns import SEGMENT_METRICS
+from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import CampaignCandidate, PlaceState
 from evalapp.measure import Measure, signature
-from evalapp.metrics.catalogue import CATALOGUE, MetricDescription
-from evalapp.rubrics.models import Criterion
-from evalapp.scoring.models import CorpusMetric, RuleCheck
-from evalapp.stats.differences import Difference, holm, paired_difference
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.scoring.models import RuleCheck
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import candidate_score, distribution, share_of_low_scores
+from evalapp.stats.scores import FOR_THIS_PANEL, candidate_score, distribution, share_of_low_scores
 
-SEED = 20_260_000
-PERMUTATIONS = 2_000
-SIGNIFICANT = 0.05
-MINIMUM_CANDIDATES = 2
-# On a scale of 1 to 5; less than half a point is no story.
-NOTABLE_GAP = 0.5
-
-
-# The automatic columns of the comparison, in their order.
-SEGMENT_METRICS = tuple(
-    CATALOGUE[name]
-    for name in (
-        "rouge1", "rouge2", "rougeL", "bleu", "chrf", "token_f1", "exact_match", "words", "invented_figures",
-    )
-)  # fmt: skip
-METRICS = {metric.name: metric for metric in SEGMENT_METRICS}
-HEADLINE_METRIC = "rougeL"
+NOT_SCORED = "not scored yet"
+OVER_ITEMS = "interval over items"
 
 
 @dataclass(frozen=True)
@@ -45,27 +30,39 @@ class HumanCell:
     """One criterion of one candidate: mean with crossed interval, low share, counts per level.
 
     For yes/no, ``mean`` is the share of items at least half of whose reviewers said yes, with
-    Wilson's interval.
+    Wilson's interval. ``outputs_with`` counts the outputs that at least one reviewer gave a level.
     """
 
     criterion: Criterion
     mean: Measure
     low_share: Measure | None
     counts: dict[int, int]
+    outputs_with: dict[int, int]
     not_applicable: int
+
+    @property
+    def is_scale(self) -> bool:
+        return self.criterion.kind == CriterionKind.SCALE
+
+    @property
+    def any_yes(self) -> int:
+        return self.outputs_with.get(1, 0)
 
 
 @dataclass(frozen=True)
 class TagCount:
+    """``count`` outputs got the tag; ``share`` is among the reviewed ones."""
+
     label: str
     tag_id: int
-    criterion_id: int
-    share: Measure
     count: int
+    share: Measure
 
 
 @dataclass(frozen=True)
 class CandidateRow:
+    """``metrics`` is keyed by the metric's name, ``rules`` by the rule's id."""
+
     candidate: CampaignCandidate
     human: list[HumanCell]
     total: Measure
@@ -82,38 +79,8 @@ class CandidateRow:
         return next((cell for cell in self.human if cell.criterion.key == key), None)
 
 
-@dataclass(frozen=True)
-class Contradiction:
-    """The order by a metric is not the order by people: what the first screen says.
-
-    ``cell`` is what people say of the metric's first candidate on the criterion that shows it most,
-    ``best`` of the candidate they prefer there.
-    """
-
-    metric: MetricDescription
-    metric_first: CandidateRow
-    people_first: CandidateRow
-    cell: HumanCell
-    best: HumanCell
-
-
-@dataclass(frozen=True)
-class ComparedPair:
-    """Challenger minus champion on one criterion, with Holm's adjustment over the table."""
-
-    criterion: Criterion
-    challenger: CandidateRow
-    champion: CandidateRow
-    difference: Difference
-    adjusted_p: float | None
-
-    @property
-    def is_significant(self) -> bool:
-        return self.adjusted_p is not None and self.adjusted_p < SIGNIFICANT
-
-
 class Design(NamedTuple):
-    """What the numbers rest on."""
+    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together."""
 
     items: int
     reviewers: int
@@ -126,60 +93,62 @@ class Design(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
+    """``metrics`` are the automatic columns that at least one output has a result for."""
+
     design: Design
     rows: list[CandidateRow]
+    criteria: list[Criterion]
+    metrics: list[MetricDescription]
+    corpus_metrics: list[str]
     rules: list[RuleCheck]
-    contradiction: Contradiction | None
-    criteria: list[Criterion] = field(default_factory=list)
 
 
 def compare(scores: CampaignScores) -> Comparison:
     """The whole table; every cell a Measure, defined or with the reason why not."""
-    rules = list(scores.campaign.project.rule_checks.filter(is_active=True))
-    rows = [_row(scores, candidate, rules) for candidate in scores.candidates]
+    computed = {name for output in scores.outputs for name in (*output.metrics, *output.undefined)}
+    metrics = [metric for metric in SEGMENT_METRICS if metric.name in computed]
+    rows = [_row(scores, candidate, metrics) for candidate in scores.candidates]
     return Comparison(
         design=design_of(scores),
         rows=rows,
-        rules=rules,
-        contradiction=find_contradiction(rows),
         criteria=scores.criteria,
+        metrics=metrics,
+        corpus_metrics=sorted({name for row in rows for name in row.corpus}),
+        rules=scores.rules,
     )
 
 
 def design_of(scores: CampaignScores) -> Design:
-    places = Counter(scores.campaign.places.values_list("state", flat=True))
     simulated = {answer.is_simulated for answer in scores.answers}
     return Design(
         items=len({output.item_id for output in scores.outputs}),
         reviewers=len(scores.reviewer_ids),
         reviews=len({(answer.reviewer_id, answer.item_output_id) for answer in scores.answers}),
-        places_complete=places[PlaceState.COMPLETE],
-        places_total=sum(places.values()),
+        places_complete=scores.places.get(PlaceState.COMPLETE, 0),
+        places_total=sum(scores.places.values()),
         is_simulated=True in simulated,
         is_mixed=len(simulated) == 2,
     )
 
 
-def _row(scores: CampaignScores, candidate: CampaignCandidate, rules: Sequence[RuleCheck]) -> CandidateRow:
-    names = {name for output in scores.outputs for name in output.metrics}
+def _row(
+    scores: CampaignScores, candidate: CampaignCandidate, metrics: Iterable[MetricDescription]
+) -> CandidateRow:
+    outputs = scores.outputs_of(candidate)
     return CandidateRow(
         candidate=candidate,
         human=[human_cell(scores, criterion, candidate) for criterion in scores.criteria],
         total=candidate_score(scores.totals(candidate), bounds=(1, 5)),
-        metrics={
-            metric.name: metric_mean(scores.metric_values(metric.name, candidate), metric)
-            for metric in SEGMENT_METRICS
-            if metric.name in names
-        },
-        corpus=corpus_measures(scores, candidate),
-        rules={rule.pk: _rule_share(scores, candidate, rule) for rule in rules},
+        metrics={metric.name: metric_mean(outputs, metric) for metric in metrics},
+        corpus=scores.corpus.get(candidate.pk, {}),
+        rules={rule.pk: rule_share(outputs, rule) for rule in scores.rules},
         tags=_tags(scores, candidate),
     )
 
 
 def human_cell(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> HumanCell:
     ratings = scores.ratings(criterion, candidate)
-    is_scale = criterion in scores.scales
+    is_scale = criterion.kind == CriterionKind.SCALE
     mean = (
         candidate_score(ratings, bounds=(criterion.minimum, criterion.maximum))
         if is_scale
@@ -191,8 +160,15 @@ def human_cell(scores: CampaignScores, criterion: Criterion, candidate: Campaign
         else None
     )
     counts = distribution(ratings, levels=[float(level) for level in criterion.levels])
+    given = {(answer.item_output_id, answer.value) for answer in scores.answers_to(criterion, candidate)}
+    outputs_with = Counter(value for _, value in given if value is not None)
     return HumanCell(
-        criterion, mean, low, {int(level): count for level, count in counts.items()}, ratings.not_applicable
+        criterion=criterion,
+        mean=mean,
+        low_share=low,
+        counts={int(level): count for level, count in counts.items()},
+        outputs_with=dict(outputs_with),
+        not_applicable=ratings.not_applicable,
     )
 
 
@@ -201,125 +177,81 @@ def majority_share(ratings: Ratings) -> Measure:
     if not len(ratings):
         return Measure.undefined("no answers", signature=signature("majority-share"))
     means = ratings.item_means()
-    return wilson(int((means >= 0.5).sum()), int(means.size), name="majority-share")
+    share = wilson(int((means >= 0.5).sum()), int(means.size), name="majority-share")
+    return replace(share, note=FOR_THIS_PANEL)
 
 
-def metric_mean(values: dict[int, float], metric: MetricDescription) -> Measure:
-    """Mean over items with Student's interval over items (a metric has no reviewers)."""
+def metric_mean(outputs: Iterable[ReviewedOutput], metric: MetricDescription) -> Measure:
+    """Mean of a metric over a candidate's outputs, one an item.
+
+    A metric has no reviewers, so its interval is Student's over items, and the note says so; it also
+    counts the outputs that the metric is undefined for. Undefined when it is for all of them, with
+    their most frequent reason.
+    """
+    found = list(outputs)
+    values = [output.metrics[metric.name] for output in found if metric.name in output.metrics]
+    reasons = Counter(output.undefined.get(metric.name, NOT_SCORED) for output in found)
+    name = signature(f"mean-{metric.name}", interval="items", level=0.95)
     if not values:
-        return Measure.undefined("not scored", signature=signature(f"mean-{metric.name}"))
-    ratings = Ratings.from_columns(list(values), [metric.name] * len(values), list(values.values()))
-    mean = candidate_score(ratings, interval="items", bounds=(0, float("inf")))
-    return Measure(
-        value=mean.value, n=mean.n, low=mean.low, high=mean.high, signature=signature(f"mean-{metric.name}")
-    )
+        reason = reasons.most_common(1)[0][0] if found else "no outputs"
+        return Measure.undefined(reason, n=0, signature=name)
+    as_ratings = Ratings.from_columns(range(len(values)), ["metric"] * len(values), values)
+    upper = float("inf") if metric.largest is None else metric.largest
+    mean = candidate_score(as_ratings, interval="items", bounds=(0, upper))
+    label = OVER_ITEMS if mean.low is not None else mean.note
+    missing = len(found) - len(values)
+    left_out = f"; undefined for {missing} of {len(found)} outputs" if missing else ""
+    return replace(mean, signature=name, note=label + left_out)
 
 
-def corpus_measures(scores: CampaignScores, candidate: CampaignCandidate) -> dict[str, Measure]:
-    """Corpus BLEU and chrF of the candidate's newest scored run over the campaign's split."""
-    stored = CorpusMetric.objects.filter(
-        candidate=candidate.model_version_id,
-        split=scores.campaign.split,
-        run__outputs__item_outputs__candidate=candidate,
-    ).order_by("run_id")
-    return {
-        entry.metric: Measure(value=entry.value, n=entry.n, reason=entry.reason, signature=entry.signature)
-        for entry in stored.distinct()
-    }
-
-
-def _rule_share(scores: CampaignScores, candidate: CampaignCandidate, rule: RuleCheck) -> Measure:
-    kept = list(scores.metric_values(f"rule:{rule.pk}", candidate).values())
-    return wilson(int(sum(kept)), len(kept), name=f"rule-{rule.kind}")
+def rule_share(outputs: Iterable[ReviewedOutput], rule: RuleCheck) -> Measure:
+    """Share of a candidate's judged outputs that keep a rule, with Wilson's interval."""
+    found = list(outputs)
+    kept = [output.metrics[rule.metric] for output in found if rule.metric in output.metrics]
+    if not kept:
+        reasons = Counter(output.undefined.get(rule.metric, NOT_SCORED) for output in found)
+        reason = reasons.most_common(1)[0][0] if found else "no outputs"
+        return Measure.undefined(reason, signature=rule.signature)
+    share = wilson(int(sum(kept)), len(kept), name=rule.signature)
+    missing = len(found) - len(kept)
+    return replace(share, note=f"not judged for {missing} of {len(found)} outputs" if missing else "")
 
 
 def _tags(scores: CampaignScores, candidate: CampaignCandidate) -> list[TagCount]:
     """Tags by how many outputs got them, with the share among reviewed outputs."""
-    reviewed = {answer.item_output_id for answer in scores.answers if answer.candidate_id == candidate.pk}
     outputs: dict[int, set[int]] = {}
-    labels: dict[int, tuple[str, int]] = {}
+    labels: dict[int, str] = {}
+    reviewed = {answer.item_output_id for answer in scores.answers if answer.candidate_id == candidate.pk}
     for tag in scores.tags:
         if tag.candidate_id == candidate.pk:
             outputs.setdefault(tag.tag_id, set()).add(tag.item_output_id)
-            labels[tag.tag_id] = (tag.label, tag.criterion_id)
+            labels[tag.tag_id] = tag.label
+            reviewed.add(tag.item_output_id)
     counted = [
-        TagCount(
-            labels[tag_id][0],
-            tag_id,
-            labels[tag_id][1],
-            wilson(len(given), len(reviewed), name="tag"),
-            len(given),
-        )
+        TagCount(labels[tag_id], tag_id, len(given), wilson(len(given), len(reviewed), name="tag"))
         for tag_id, given in outputs.items()
     ]
     return sorted(counted, key=lambda tag: (-tag.count, tag.label))
-
-
-def find_contradiction(rows: Sequence[CandidateRow]) -> Contradiction | None:
-    """The candidate a metric puts first, on the criterion where people prefer another one the most."""
-    scored = [row for row in rows if _value(row.metrics.get(HEADLINE_METRIC)) is not None]
-    if len(scored) < MINIMUM_CANDIDATES:
-        return None
-    metric_first = max(scored, key=lambda row: _value(row.metrics[HEADLINE_METRIC]) or 0)
-    gaps: list[tuple[float, CandidateRow, HumanCell, HumanCell]] = []
-    for position, mine in enumerate(metric_first.human):
-        if mine.low_share is None or mine.mean.value is None:
-            continue
-        for row in rows:
-            other = row.human[position]
-            if other.mean.value is not None:
-                scale = mine.criterion.maximum - mine.criterion.minimum
-                gaps.append((4 * (other.mean.value - mine.mean.value) / scale, row, mine, other))
-    if not gaps:
-        return None
-    gap, people_first, cell, best = max(gaps, key=lambda entry: entry[0])
-    if gap < NOTABLE_GAP:
-        return None
-    return Contradiction(METRICS[HEADLINE_METRIC], metric_first, people_first, cell, best)
-
-
-def compare_pairs(
-    scores: CampaignScores, comparison: Comparison, champion: CandidateRow
-) -> list[ComparedPair]:
-    """Every other candidate against the champion on every scale criterion, Holm over the table."""
-    found: list[tuple[Criterion, CandidateRow, Difference]] = []
-    for row in comparison.rows:
-        if row is champion:
-            continue
-        for criterion in scores.scales:
-            difference = paired_difference(
-                scores.ratings(criterion, row.candidate),
-                scores.ratings(criterion, champion.candidate),
-                seed=SEED,
-                permutations=PERMUTATIONS,
-            )
-            found.append((criterion, row, difference))
-    p_values = {
-        str(position): difference.p_model.value
-        for position, (_, _, difference) in enumerate(found)
-        if difference.p_model.value is not None
-    }
-    adjusted = holm(p_values)
-    return [
-        ComparedPair(criterion, row, champion, difference, adjusted.get(str(position)))
-        for position, (criterion, row, difference) in enumerate(found)
-    ]
 
 
 @dataclass(frozen=True)
 class ReviewerRow:
     """What one person did, under a pseudonym unless it is the reader."""
 
-    pseudonym: str
+    number: int
     is_reader: bool
     is_simulated: bool
     reviews: int
     means: list[float | None]
 
+    @property
+    def name(self) -> str:
+        return "You" if self.is_reader else f"Reviewer {self.number}"
+
 
 def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
     rows = []
-    for number, reviewer_id in enumerate(scores.reviewer_ids, start=1):
+    for reviewer_id in scores.reviewer_ids:
         mine = [answer for answer in scores.answers if answer.reviewer_id == reviewer_id]
         means = []
         for criterion in scores.criteria:
@@ -327,7 +259,7 @@ def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
             means.append(float(np.mean(values)) if values else None)
         rows.append(
             ReviewerRow(
-                pseudonym="You" if reviewer_id == reader_id else f"Reviewer {number}",
+                number=scores.numbers[reviewer_id],
                 is_reader=reviewer_id == reader_id,
                 is_simulated=mine[0].is_simulated,
                 reviews=len({answer.item_output_id for answer in mine}),
@@ -335,7 +267,3 @@ def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
             )
         )
     return rows
-
-
-def _value(measure: Measure | None) -> float | None:
-    return measure.value if measure is not None else None

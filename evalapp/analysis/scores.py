@@ -1,14 +1,26 @@
 """A campaign's answers as plain columns: what every table and chart of the analysis starts from."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
-from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput
-from evalapp.reviews.models import ReviewTag, Score
+from django.db.models import Count, F, QuerySet
+
+from evalapp.analysis.columns import METRICS
+from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place
+from evalapp.measure import Measure
+from evalapp.reviews.models import Review, ReviewTag, Score
 from evalapp.rubrics.models import Criterion, CriterionKind
-from evalapp.scoring.models import MetricResult
+from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import weighted_total
+
+Row = TypeVar("Row")
+
+CHUNK = 5000
+RULE_CHANGED = "the rule changed after scoring; score the run again"
 
 
 class Answer(NamedTuple):
@@ -26,102 +38,115 @@ class Answer(NamedTuple):
 class GivenTag(NamedTuple):
     candidate_id: int
     item_output_id: int
-    review_id: int
     criterion_id: int
     tag_id: int
     label: str
 
 
 class ReviewedOutput(NamedTuple):
-    """An output under review with its metric values; a metric that is undefined is absent."""
+    """An output under review. ``metrics`` holds the values, ``undefined`` why a metric has none; a
+    metric in neither has not been computed.
+    """
 
     item_output_id: int
     item_id: int
     candidate_id: int
     output_id: int
+    run_id: int
     metrics: dict[str, float]
+    undefined: dict[str, str]
 
 
 @dataclass(frozen=True)
 class CampaignScores:
     """Everything said about a campaign's outputs, by people and by metrics.
 
-    ``candidates`` and ``criteria`` are in their order on every page.
+    ``candidates`` and ``criteria`` are in their order on every page; ``rules`` are the project's rules
+    in use. ``corpus`` holds whole-set metrics by candidate; ``places`` counts places by state.
+    ``numbers`` gives each reviewer the number of their pseudonym, the same on every page and file.
     """
 
     campaign: Campaign
     candidates: list[CampaignCandidate]
     criteria: list[Criterion]
+    rules: list[RuleCheck]
     answers: list[Answer]
     tags: list[GivenTag]
     outputs: list[ReviewedOutput]
+    corpus: dict[int, dict[str, Measure]]
+    places: dict[str, int]
+    numbers: dict[int, int]
 
     @property
     def scales(self) -> list[Criterion]:
         return [criterion for criterion in self.criteria if criterion.kind == CriterionKind.SCALE]
 
-    @property
-    def yes_no(self) -> list[Criterion]:
-        return [criterion for criterion in self.criteria if criterion.kind == CriterionKind.YES_NO]
+    @cached_property
+    def _by_cell(self) -> dict[tuple[int, int], list[Answer]]:
+        cells: dict[tuple[int, int], list[Answer]] = defaultdict(list)
+        for answer in self.answers:
+            cells[answer.criterion_id, answer.candidate_id].append(answer)
+        return cells
+
+    def answers_to(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> list[Answer]:
+        """The answers to one criterion, about one candidate or all of them."""
+        chosen = [candidate] if candidate is not None else self.candidates
+        return [answer for each in chosen for answer in self._by_cell.get((criterion.pk, each.pk), ())]
 
     def ratings(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> Ratings:
         """One criterion's answers, of one candidate (items are items) or of all (items are outputs)."""
-        chosen = [
-            answer
-            for answer in self.answers
-            if answer.criterion_id == criterion.pk
-            and (candidate is None or answer.candidate_id == candidate.pk)
-        ]
-        key = _item if candidate is not None else _item_output
+        chosen = self.answers_to(criterion, candidate)
         return Ratings.from_columns(
-            [key(answer) for answer in chosen],
+            [answer.item_output_id if candidate is None else answer.item_id for answer in chosen],
             [answer.reviewer_id for answer in chosen],
             [answer.value for answer in chosen],
         )
 
     def totals(self, candidate: CampaignCandidate) -> Ratings:
         """Each review's weighted mean over scale criteria, stretched to 1–5; N/A answers are left out."""
-        weights = {criterion.pk: criterion for criterion in self.scales}
-        sums: dict[tuple[int, int], list[float]] = {}
-        for answer in self.answers:
-            criterion = weights.get(answer.criterion_id)
-            if criterion is None or answer.candidate_id != candidate.pk or answer.value is None:
-                continue
-            cell = sums.setdefault((answer.item_id, answer.reviewer_id), [0.0, 0.0])
-            weight = float(criterion.weight)
-            cell[0] += weight * stretched(answer.value, criterion)
-            cell[1] += weight
-        cells = [(key, total / weight) for key, (total, weight) in sums.items() if weight]
+        weights: dict[Hashable, float] = {criterion.pk: float(criterion.weight) for criterion in self.scales}
+        cells: dict[tuple[int, int], dict[Hashable, float | None]] = defaultdict(dict)
+        for criterion in self.scales:
+            for answer in self.answers_to(criterion, candidate):
+                cells[answer.item_id, answer.reviewer_id][criterion.pk] = stretched(answer.value, criterion)
         return Ratings.from_columns(
-            [item for (item, _), _ in cells],
-            [reviewer for (_, reviewer), _ in cells],
-            [score for _, score in cells],
+            [item for item, _ in cells],
+            [reviewer for _, reviewer in cells],
+            [weighted_total(scores, weights).value for scores in cells.values()],
         )
 
     def output_means(self, criterion: Criterion) -> dict[int, float]:
         """Mean answer per item output, N/A excluded."""
-        return _means(
-            (answer.item_output_id, answer.value)
-            for answer in self.answers
-            if answer.criterion_id == criterion.pk
-        )
+        values: dict[int, list[int]] = defaultdict(list)
+        for answer in self.answers_to(criterion):
+            if answer.value is not None:
+                values[answer.item_output_id].append(answer.value)
+        return {item_output_id: sum(given) / len(given) for item_output_id, given in values.items()}
 
-    def metric_values(self, metric: str, candidate: CampaignCandidate) -> dict[int, float]:
-        """Metric value per item of one candidate."""
-        return {
-            output.item_id: output.metrics[metric]
-            for output in self.outputs
-            if output.candidate_id == candidate.pk and metric in output.metrics
-        }
+    def outputs_of(self, candidate: CampaignCandidate) -> list[ReviewedOutput]:
+        return [output for output in self.outputs if output.candidate_id == candidate.pk]
 
     @property
     def reviewer_ids(self) -> list[int]:
-        """In order of first answer, which gives them their pseudonyms."""
-        return list(dict.fromkeys(answer.reviewer_id for answer in self.answers))
+        """Those whose answers are here, by the number of their pseudonym."""
+        present = {answer.reviewer_id for answer in self.answers}
+        return sorted(present, key=lambda reviewer_id: self.numbers[reviewer_id])
 
-    @property
-    def has_simulated(self) -> bool:
-        return any(answer.is_simulated for answer in self.answers)
+
+def stretched(value: float | None, criterion: Criterion) -> float | None:
+    """A scale's value on 1–5, so that criteria of different ranges can be averaged; N/A stays None."""
+    if value is None:
+        return None
+    return 1 + 4 * (value - criterion.minimum) / (criterion.maximum - criterion.minimum)
+
+
+def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
+    """By campaign: each reviewer's number, in order of their first review there."""
+    numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
+    firsts = Review.objects.filter(campaign__in=numbers).order_by("pk")
+    for campaign_id, reviewer_id in firsts.values_list("campaign_id", "reviewer_id").iterator(CHUNK):
+        numbers[campaign_id].setdefault(reviewer_id, len(numbers[campaign_id]) + 1)
+    return numbers
 
 
 def load_scores(campaign: Campaign, *, people: str = "all") -> CampaignScores:
@@ -129,13 +154,61 @@ def load_scores(campaign: Campaign, *, people: str = "all") -> CampaignScores:
 
     Outside a demonstration project simulated answers are never read.
     """
-    scores = Score.objects.filter(review__campaign=campaign)
-    tags = ReviewTag.objects.filter(review__campaign=campaign)
-    if people == "human" or not campaign.project.is_demonstration:
-        scores, tags = scores.filter(review__is_simulated=False), tags.filter(review__is_simulated=False)
-    elif people == "simulated":
-        scores, tags = scores.filter(review__is_simulated=True), tags.filter(review__is_simulated=True)
+    return load_many([campaign], people=people)[campaign.pk]
+
+
+def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int, CampaignScores]:
+    """`load_scores` of several campaigns of one project, in as many queries as of one."""
+    if not campaigns:
+        return {}
+    ids = [campaign.pk for campaign in campaigns]
+    project = campaigns[0].project
+    rules = list(project.rule_checks.filter(is_active=True))
+    if not project.is_demonstration:
+        people = "human"
+    candidates = _grouped(
+        (candidate.campaign_id, candidate)
+        for candidate in CampaignCandidate.objects.filter(campaign__in=ids)
+        .select_related("model_version")
+        .order_by("campaign_id", "position")
+    )
+    criteria = _grouped(
+        (criterion.version_id, criterion)
+        for criterion in Criterion.objects.filter(
+            version__in={campaign.rubric_version_id for campaign in campaigns}
+        ).order_by("version_id", "position")
+    )
+    answers, tags = _answers(ids, people), _tags(ids, people)
+    outputs = _outputs(ids, rules)
+    corpus = _corpus(campaigns, outputs, candidates)
+    places: dict[int, dict[str, int]] = defaultdict(dict)
+    counted = Place.objects.filter(campaign__in=ids).values_list("campaign_id", "state")
+    for campaign_id, state, count in counted.annotate(n=Count("id")).order_by():
+        places[campaign_id][state] = count
+    numbers = pseudonym_numbers(campaigns)
+    return {
+        campaign.pk: CampaignScores(
+            campaign=campaign,
+            candidates=candidates[campaign.pk],
+            criteria=criteria[campaign.rubric_version_id],
+            rules=rules,
+            answers=answers[campaign.pk],
+            tags=tags[campaign.pk],
+            outputs=outputs[campaign.pk],
+            corpus=corpus,
+            places=places[campaign.pk],
+            numbers=numbers[campaign.pk],
+        )
+        for campaign in campaigns
+    }
+
+
+def _answers(ids: list[int], people: str) -> dict[int, list[Answer]]:
+    scores = Score.objects.filter(review__campaign__in=ids)
+    if people != "all":
+        scores = scores.filter(review__is_simulated=people == "simulated")
     columns = scores.order_by("review_id", "criterion_id").values_list(
+        "review__campaign_id",
         "review__item_output__item_id",
         "review__item_output_id",
         "review__item_output__candidate_id",
@@ -144,58 +217,77 @@ def load_scores(campaign: Campaign, *, people: str = "all") -> CampaignScores:
         "value",
         "review__is_simulated",
     )
-    tag_columns = tags.order_by("review_id", "tag_id").values_list(
+    return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
+
+
+def _tags(ids: list[int], people: str) -> dict[int, list[GivenTag]]:
+    tags = ReviewTag.objects.filter(review__campaign__in=ids)
+    if people != "all":
+        tags = tags.filter(review__is_simulated=people == "simulated")
+    columns = tags.order_by("review_id", "tag_id").values_list(
+        "review__campaign_id",
         "review__item_output__candidate_id",
         "review__item_output_id",
-        "review_id",
         "tag__criterion_id",
         "tag_id",
         "tag__label",
     )
-    return CampaignScores(
-        campaign=campaign,
-        candidates=list(campaign.candidates.select_related("model_version").order_by("position")),
-        criteria=list(campaign.rubric_version.criteria.all()),
-        answers=[Answer(*row) for row in columns.iterator(chunk_size=5000)],
-        tags=[GivenTag(*row) for row in tag_columns.iterator(chunk_size=5000)],
-        outputs=_outputs(campaign),
+    return _grouped((row[0], GivenTag(*row[1:])) for row in columns.iterator(CHUNK))
+
+
+def _outputs(ids: list[int], rules: list[RuleCheck]) -> dict[int, list[ReviewedOutput]]:
+    entries: QuerySet[ItemOutput] = ItemOutput.objects.filter(item__campaign__in=ids)
+    signatures = {rule.metric: rule.signature for rule in rules}
+    values: dict[int, dict[str, float]] = defaultdict(dict)
+    undefined: dict[int, dict[str, str]] = defaultdict(dict)
+    results = MetricResult.objects.filter(
+        output__in=entries.values("output"), metric__in=[*METRICS, *signatures]
+    ).values_list("output_id", "metric", "value", "reason", "signature")
+    for output_id, metric, value, reason, signature in results.iterator(CHUNK):
+        if signatures.get(metric, signature) != signature:
+            undefined[output_id][metric] = RULE_CHANGED
+        elif value is None:
+            undefined[output_id][metric] = reason
+        else:
+            values[output_id][metric] = value
+    columns = entries.order_by("pk").values_list(
+        "item__campaign_id", "pk", "item_id", "candidate_id", "output_id", "output__run_id"
+    )
+    return _grouped(
+        (row[0], ReviewedOutput(*row[1:], values.get(row[4], {}), undefined.get(row[4], {})))
+        for row in columns.iterator(CHUNK)
     )
 
 
-def _outputs(campaign: Campaign) -> list[ReviewedOutput]:
-    rows = ItemOutput.objects.filter(item__campaign=campaign).order_by("pk")
-    metrics: dict[int, dict[str, float]] = {}
-    values = MetricResult.objects.filter(output__item_outputs__item__campaign=campaign, value__isnull=False)
-    for output_id, metric, value in values.values_list("output_id", "metric", "value").iterator(
-        chunk_size=5000
-    ):
-        metrics.setdefault(output_id, {})[metric] = value
-    return [
-        ReviewedOutput(pk, item_id, candidate_id, output_id, metrics.get(output_id, {}))
-        for pk, item_id, candidate_id, output_id in rows.values_list(
-            "pk", "item_id", "candidate_id", "output_id"
+def _corpus(
+    campaigns: Sequence[Campaign],
+    outputs: dict[int, list[ReviewedOutput]],
+    candidates: dict[int, list[CampaignCandidate]],
+) -> dict[int, dict[str, Measure]]:
+    """Whole-set metrics by campaign candidate, of the newest run that its outputs came from."""
+    newest: dict[int, int] = {}
+    for output in (output for found in outputs.values() for output in found):
+        newest[output.candidate_id] = max(newest.get(output.candidate_id, 0), output.run_id)
+    stored: dict[tuple[int, int, str], dict[str, Measure]] = defaultdict(dict)
+    rows = CorpusMetric.objects.filter(run__in=set(newest.values())).annotate(run_name=F("run__name"))
+    for row in rows:
+        stored[row.run_id, row.candidate_id, row.split][row.metric] = Measure(
+            value=row.value,
+            n=row.n,
+            reason=row.reason,
+            note=f"over {row.n} outputs of {row.run_name}" if row.value is not None else "",
+            signature=row.signature,
         )
-    ]
+    return {
+        candidate.pk: stored[newest[candidate.pk], candidate.model_version_id, campaign.split]
+        for campaign in campaigns
+        for candidate in candidates[campaign.pk]
+        if candidate.pk in newest
+    }
 
 
-def stretched(value: float, criterion: Criterion) -> float:
-    """A scale's value on 1–5, so that criteria of different ranges can be averaged."""
-    return 1 + 4 * (value - criterion.minimum) / (criterion.maximum - criterion.minimum)
-
-
-def _item(answer: Answer) -> int:
-    return answer.item_id
-
-
-def _item_output(answer: Answer) -> int:
-    return answer.item_output_id
-
-
-def _means(pairs: Iterable[tuple[int, int | None]]) -> dict[int, float]:
-    sums: dict[int, list[float]] = {}
-    for key, value in pairs:
-        if value is not None:
-            cell = sums.setdefault(key, [0.0, 0.0])
-            cell[0] += value
-            cell[1] += 1
-    return {key: total / count for key, (total, count) in sums.items()}
+def _grouped(pairs: Iterable[tuple[int, Row]]) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = defaultdict(list)
+    for key, row in pairs:
+        groups[key].append(row)
+    return groups

@@ -2,38 +2,35 @@
 
 from collections.abc import Iterator
 
-from evalapp.analysis.comparison import METRICS, Comparison
+from evalapp.analysis.columns import METRICS
+from evalapp.analysis.comparison import Comparison
+from evalapp.core.spreadsheets import csv_line
 from evalapp.measure import Measure
 
-COLUMNS = ["candidate", "measure", "value", "low", "high", "n", "undefined_because", "signature"]
+COLUMNS = ["candidate", "measure", "value", "low", "high", "n", "undefined_because", "note", "signature"]
 
 
-def comparison_lines(comparison: Comparison) -> Iterator[list[str | float | int]]:
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
     """The header, then one line a candidate and measure."""
-    yield list(COLUMNS)
+    yield csv_line(COLUMNS)
     for row in comparison.rows:
         yield _line(row.label, "total (1-5)", row.total)
         for cell in row.human:
             yield _line(row.label, cell.criterion.key, cell.mean)
             if cell.low_share is not None:
-                yield _line(
-                    row.label, f"{cell.criterion.key}: share at or under the threshold", cell.low_share
-                )
+                at_most = cell.criterion.low_threshold
+                yield _line(row.label, f"{cell.criterion.key}: share of scores <= {at_most}", cell.low_share)
         for name, measure in row.metrics.items():
             yield _line(row.label, METRICS[name].label, measure)
         for name, measure in row.corpus.items():
-            yield _line(row.label, name, measure)
+            yield _line(row.label, f"{METRICS[name].label} of the whole set", measure)
         for rule in comparison.rules:
             yield _line(row.label, f"rule: {rule.name}", row.rules[rule.pk])
+        for tag in row.tags:
+            yield _line(row.label, f"reason: {tag.label}", tag.share)
 
 
-def _line(label: str, name: str, measure: Measure) -> list[str | float | int]:
-    def shown(value: float | None) -> str | float:
-        return "" if value is None else round(value, 6)
-
-    # A label that starts like a formula would run in a spreadsheet.
-    safe = f"'{label}" if label.startswith(("=", "+", "-", "@")) else label
-    return [
-        safe, name, shown(measure.value), shown(measure.low), shown(measure.high), measure.n, measure.reason,
-        measure.signature,
-    ]  # fmt: skip
+def _line(label: str, name: str, measure: Measure) -> str:
+    figures = (measure.value, measure.low, measure.high)
+    shown = ["" if figure is None else round(figure, 6) for figure in figures]
+    return csv_line([label, name, *shown, measure.n, measure.reason, measure.note, measure.signature])

@@ -1,5 +1,5 @@
-import csv
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -11,22 +11,20 @@ from django.views.decorators.http import require_GET
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
-from evalapp.analysis.cases import filter_from, find_cases, find_disagreements, load_case
+from evalapp.analysis.case import load_case
+from evalapp.analysis.cases import column_metric, filter_from, find_cases, with_excerpts
 from evalapp.analysis.charts import human_against_metric
-from evalapp.analysis.comparison import (
-    HEADLINE_METRIC,
-    METRICS,
-    SEGMENT_METRICS,
-    CandidateRow,
-    Comparison,
-    compare,
-    compare_pairs,
-    reviewer_rows,
-)
+from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
+from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
+from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.tables import comparison_lines
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import MissingError
+from evalapp.core.paging import keyset_page
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.registry.models import ModelAlias
 from evalapp.rubrics.models import Criterion
 
 NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
@@ -36,20 +34,26 @@ CASES_PER_PAGE = 50
 
 def _campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
     campaign = (
-        request.project.campaigns.select_related(
-            "project", "rubric_version__rubric", "dataset_version__dataset"
-        )
+        request.project.campaigns.exclude(state=CampaignState.DRAFT)
+        .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
         .filter(pk=campaign_id)
         .first()
     )
     if campaign is None:
-        raise MissingError("There is no such campaign in this project.")
+        raise MissingError("There is no campaign at this address that has been opened.")
     return campaign
 
 
 def _people(request: MemberRequest) -> str:
+    """Whose reviews count; a choice only where simulated ones are read at all."""
     chosen = request.GET.get("people", "all")
-    return chosen if chosen in PEOPLE else "all"
+    return chosen if chosen in PEOPLE and request.project.is_demonstration else "all"
+
+
+def _is_reviewing(request: MemberRequest, campaign: Campaign) -> bool:
+    """Whether the reader still reviews here blind, and so should not look."""
+    seats = campaign.reviewers.filter(user=request.user, left_at=None)
+    return campaign.is_blind and campaign.state != CampaignState.CLOSED and seats.exists()
 
 
 @require_GET
@@ -59,9 +63,9 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
         request.project.campaigns.exclude(state=CampaignState.DRAFT)
         .select_related("dataset_version__dataset", "rubric_version__rubric")
         .annotate(review_count=Count("reviews"))
-        .order_by("-id")[:100]
     )
-    return render(request, "analysis/list.html", {"station": "compare", "campaigns": campaigns})
+    context = {"station": "compare", "page": keyset_page(campaigns, request)}
+    return render(request, "analysis/list.html", context)
 
 
 @require_GET
@@ -71,57 +75,74 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     people = _people(request)
     scores = load_scores(campaign, people=people)
     comparison = compare(scores)
-    criterion = _chosen_criterion(scores, request.GET.get("criterion", ""), comparison)
-    metric = METRICS.get(request.GET.get("metric", ""), METRICS[HEADLINE_METRIC])
-    champion = _chosen_champion(comparison, request.GET.get("against", ""))
-    return render(
-        request,
-        "analysis/comparison.html",
-        {
-            "station": "compare",
-            "campaign": campaign,
-            "comparison": comparison,
-            "design": comparison.design,
-            "criteria": scores.criteria,
-            "scales": scores.scales,
-            "metrics": [
-                each for each in SEGMENT_METRICS if any(each.name in row.metrics for row in comparison.rows)
-            ],
-            "corpus_metrics": sorted({name for row in comparison.rows for name in row.corpus}),
-            "criterion": criterion,
-            "metric": metric,
-            "chart": human_against_metric(scores, criterion, metric) if criterion else None,
-            "disagreements": find_disagreements(scores, criterion, metric) if criterion else None,
-            "champion": champion,
-            "pairs": compare_pairs(scores, comparison, champion) if champion else [],
-            "agreement": agreement_rows(scores),
-            "correlations": correlation_rows(scores, metric),
-            "reviewers": reviewer_rows(scores, request.user.pk),
-            "people": people,
-            "people_choices": [
-                {"label": label, "href": f"?people={key}", "on": key == people}
-                for key, label in PEOPLE.items()
-            ]
-            if campaign.project.is_demonstration
-            else [],
-        },
-    )
+    contradiction = find_contradiction(scores, comparison)
+    criterion = _chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
+    metric = _chosen_metric(comparison, request.GET.get("metric", ""))
+    reference = _chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    context = {
+        "station": "compare",
+        "campaign": campaign,
+        "comparison": comparison,
+        "contradiction": contradiction,
+        "scales": scores.scales,
+        "reference": reference,
+        "pairs": compare_pairs(scores, comparison, reference) if reference else [],
+        "agreement": agreement_rows(scores),
+        "reviewers": reviewer_rows(scores, request.user.pk),
+        "is_reviewing": _is_reviewing(request, campaign),
+        "people": people,
+        "people_choices": _people_choices(campaign, people),
+        **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
+    }
+    return render(request, "analysis/comparison.html", context)
 
 
-def _chosen_criterion(scores: CampaignScores, key: str, comparison: Comparison) -> Criterion | None:
+def _against_metric(
+    scores: CampaignScores, criterion: Criterion, metric: MetricDescription
+) -> dict[str, Any]:
+    """What the page says of people against one metric."""
+    return {
+        "criterion": criterion,
+        "metric": metric,
+        "chart": human_against_metric(scores, criterion, metric),
+        "disagreements": find_disagreements(scores, criterion, metric),
+        "correlations": correlation_rows(scores, metric),
+    }
+
+
+def _people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
+    if not campaign.project.is_demonstration:
+        return []
+    return [{"label": label, "href": f"?people={key}", "on": key == people} for key, label in PEOPLE.items()]
+
+
+def _chosen_criterion(
+    scores: CampaignScores, key: str, contradiction: Contradiction | None
+) -> Criterion | None:
     named = next((criterion for criterion in scores.scales if criterion.key == key), None)
-    if named is None and comparison.contradiction is not None:
-        named = comparison.contradiction.cell.criterion
+    if named is None and contradiction is not None:
+        return contradiction.cell.criterion
     return named or (scores.scales[0] if scores.scales else None)
 
 
-def _chosen_champion(comparison: Comparison, chosen: str) -> CandidateRow | None:
-    """The candidate the others are compared against: as asked, else the first by the metric, else the first."""
+def _chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
+    wanted = (name, HEADLINE_METRIC, *METRICS)
+    computed = {metric.name: metric for metric in comparison.metrics}
+    return next((computed[each] for each in wanted if each in computed), None)
+
+
+def _chosen_reference(
+    comparison: Comparison, chosen: str, contradiction: Contradiction | None
+) -> CandidateRow | None:
+    """Whom the others are compared with: as asked, else the champion, else the metric's first."""
     for row in comparison.rows:
         if str(row.candidate.pk) == chosen:
             return row
-    if comparison.contradiction is not None:
-        return comparison.contradiction.metric_first
+    for row in comparison.rows:
+        if row.candidate.model_version.alias == ModelAlias.CHAMPION:
+            return row
+    if contradiction is not None:
+        return contradiction.metric_first
     return comparison.rows[0] if comparison.rows else None
 
 
@@ -129,10 +150,9 @@ def _chosen_champion(comparison: Comparison, chosen: str) -> CandidateRow | None
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    comparison = compare(load_scores(campaign, people=_people(request)))
+    response = HttpResponse("".join(comparison_lines(comparison)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}.csv"'
-    writer = csv.writer(response)
-    writer.writerows(comparison_lines(compare(load_scores(campaign, people=_people(request)))))
     return response
 
 
@@ -152,9 +172,13 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "station": "compare",
             "campaign": campaign,
             "wanted": wanted,
+            "metric": column_metric(wanted),
             "page": page,
+            "rows": with_excerpts(scores, list(page.object_list)),
             "criteria": scores.criteria,
-            "has_simulated": scores.has_simulated,
+            "has_simulated": any(answer.is_simulated for answer in scores.answers),
+            "people": people,
+            "people_label": PEOPLE[people],
         },
     )
 
@@ -163,22 +187,13 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
-    case = load_case(campaign, item_id, reader_id=request.user.pk)
-    items = campaign.items.order_by("pk")
-    return render(
-        request,
-        "analysis/case.html",
-        {
-            "station": "compare",
-            "campaign": campaign,
-            "case": case,
-            "previous": items.filter(pk__lt=item_id).last(),
-            "following": items.filter(pk__gt=item_id).first(),
-            "has_simulated": any(
-                given.review.is_simulated for output in case.outputs for given in output.reviews
-            ),
-        },
-    )
+    context = {
+        "station": "compare",
+        "campaign": campaign,
+        "case": load_case(campaign, item_id, reader_id=request.user.pk),
+        "is_reviewing": _is_reviewing(request, campaign),
+    }
+    return render(request, "analysis/case.html", context)
 
 
 @require_GET

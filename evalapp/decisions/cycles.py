@@ -1,18 +1,13 @@
 """Cycles: one turn of the loop each, read from what the loop stored; the rows of a project's home."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.db.models import Q
-
 from evalapp.accounts.models import Project
-from evalapp.analysis.comparison import (
-    HEADLINE_METRIC,
-    CandidateRow,
-    Comparison,
-    Contradiction,
-    compare,
-)
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.columns import HEADLINE_METRIC
+from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell, compare
+from evalapp.analysis.differences import Contradiction, find_contradiction
+from evalapp.analysis.scores import CampaignScores, load_many
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.models import DatasetVersion
 from evalapp.decisions.models import Decision
@@ -28,7 +23,8 @@ class CycleRow(NamedTuple):
     """dataset version → run → candidates → campaign → decision.
 
     ``row`` is the comparison's row of the candidate that the cycle is about (the newest tuned one);
-    ``training`` is the run that made it, None where it was made elsewhere.
+    ``training`` is the run that made it, None where it was made elsewhere; ``data`` what it was trained
+    on, else what was reviewed. ``export`` is the newest.
     """
 
     number: int
@@ -36,7 +32,6 @@ class CycleRow(NamedTuple):
     data: DatasetVersion
     training: Run | None
     row: CandidateRow | None
-    metric: Measure | None
     contradiction: Contradiction | None
     decision: Decision | None
     export: Export | None
@@ -46,44 +41,52 @@ class CycleRow(NamedTuple):
     def training_rows(self) -> int:
         return int(self.data.counts.get("train", 0))
 
+    @property
+    def metric(self) -> Measure | None:
+        return self.row.metrics.get(HEADLINE_METRIC) if self.row else None
+
+    def cell(self, key: str) -> HumanCell | None:
+        return self.row.cell(key) if self.row else None
+
 
 def cycles_of(project: Project) -> list[CycleRow]:
     """The project's cycles, newest first, at most 12; a cycle is a campaign that has been opened."""
+    launched = project.campaigns.exclude(state=CampaignState.DRAFT).filter(invites_visitors=False)
     campaigns = list(
-        project.campaigns.exclude(state=CampaignState.DRAFT)
-        .filter(~Q(invites_visitors=True))
-        .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
-        .prefetch_related(
-            "decisions__candidate", "decisions__decided_by", "exports__dataset_version__dataset"
-        )
-        .order_by("id")
+        launched.select_related("project", "rubric_version__rubric", "dataset_version__dataset")
+        .prefetch_related("decisions", "exports__dataset_version__dataset")
+        .order_by("-id")[:SHOWN]
     )
-    numbered = list(enumerate(campaigns, start=1))[-SHOWN:]
-    return [_cycle(number, campaign) for number, campaign in reversed(numbered)]
+    loaded = load_many(campaigns)
+    compared = [(loaded[campaign.pk], compare(loaded[campaign.pk])) for campaign in campaigns]
+    trainings = _trainings(candidate_of_cycle(comparison) for _, comparison in compared)
+    newest = launched.count()
+    return [
+        _cycle(newest - position, scores, comparison, trainings)
+        for position, (scores, comparison) in enumerate(compared)
+    ]
 
 
-def _cycle(number: int, campaign: Campaign) -> CycleRow:
-    comparison = compare(load_scores(campaign))
-    row = candidate_of_cycle(comparison)
-    training = None
-    if row is not None:
-        training = (
-            Run.objects.filter(produced=row.candidate.model_version)
-            .select_related("dataset_version__dataset", "job")
-            .first()
-        )
-    decisions = sorted(campaign.decisions.all(), key=lambda decision: -decision.pk)
-    exports = sorted(campaign.exports.all(), key=lambda export: -export.pk)
+def _trainings(rows: Iterable[CandidateRow | None]) -> dict[int, Run]:
+    """The runs that made the candidates, by model version."""
+    made = Run.objects.filter(produced__in=[row.candidate.model_version_id for row in rows if row])
+    return {run.produced_id: run for run in made.select_related("dataset_version__dataset") if run.produced_id}
+
+
+def _cycle(
+    number: int, scores: CampaignScores, comparison: Comparison, trainings: dict[int, Run]
+) -> CycleRow:
+    campaign, row = scores.campaign, candidate_of_cycle(comparison)
+    training = trainings.get(row.candidate.model_version_id) if row is not None else None
     return CycleRow(
         number=number,
         campaign=campaign,
         data=training.dataset_version if training else campaign.dataset_version,
         training=training,
         row=row,
-        metric=row.metrics.get(HEADLINE_METRIC) if row else None,
-        contradiction=comparison.contradiction,
-        decision=decisions[0] if decisions else None,
-        export=exports[0] if exports else None,
+        contradiction=find_contradiction(scores, comparison),
+        decision=max(campaign.decisions.all(), key=lambda decision: decision.pk, default=None),
+        export=max(campaign.exports.all(), key=lambda export: export.pk, default=None),
         comparison=comparison,
     )
 
@@ -94,3 +97,27 @@ def candidate_of_cycle(comparison: Comparison) -> CandidateRow | None:
         return None
     tuned = [row for row in comparison.rows if row.candidate.model_version.kind == ModelKind.LORA]
     return max(tuned, key=lambda row: row.candidate.model_version_id) if tuned else comparison.rows[-1]
+
+
+class Progress(NamedTuple):
+    """One criterion over the cycles, oldest first: number and what people say of the cycle's candidate."""
+
+    name: str
+    steps: list[tuple[int, Measure]]
+
+
+def progress_of(cycles: list[CycleRow]) -> Progress | None:
+    """The criterion of the latest contradiction (else the first scale) over the cycles that have it.
+
+    None with fewer than two. The figures stand beside each other; campaigns are not subtracted.
+    """
+    if not cycles:
+        return None
+    story = next((cycle.contradiction for cycle in cycles if cycle.contradiction), None)
+    scales = [criterion for criterion in cycles[0].comparison.criteria if criterion.kind == "scale"]
+    criterion = story.cell.criterion if story else (scales[0] if scales else None)
+    if criterion is None:
+        return None
+    cells = [(cycle.number, cycle.cell(criterion.key)) for cycle in reversed(cycles)]
+    steps = [(number, cell.mean) for number, cell in cells if cell is not None and cell.mean.defined]
+    return Progress(criterion.name, steps) if len(steps) > 1 else None

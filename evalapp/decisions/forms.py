@@ -4,6 +4,7 @@ from django import forms
 
 from evalapp.campaigns.models import Campaign
 from evalapp.decisions.models import Verdict
+from evalapp.decisions.services import MAX_NOTE
 from evalapp.registry.models import ModelVersion
 
 
@@ -12,6 +13,7 @@ class DecisionForm(forms.Form):
     verdict = forms.ChoiceField(choices=Verdict.choices, widget=forms.RadioSelect)
     note = forms.CharField(
         required=False,
+        max_length=MAX_NOTE,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Why; it is kept with the numbers.",
     )

@@ -2,7 +2,7 @@ from django.db import transaction
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import create_project as create_bare_project
-from evalapp.analysis.comparison import CandidateRow, compare
+from evalapp.analysis.comparison import CandidateRow, Comparison, compare
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -36,11 +36,9 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
     if campaign.state == CampaignState.DRAFT:
         raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
     if len(note) > MAX_NOTE or "\x00" in note:
-        raise InvalidError(
-            "The note is too long.", fields={"note": [f"At most {MAX_NOTE:,} characters, no NUL."]}
-        )
-    scores = load_scores(campaign)
-    comparison = compare(scores)
+        message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
+        raise InvalidError(message, fields={"note": [message]})
+    comparison = compare(load_scores(campaign))
     row = next((row for row in comparison.rows if row.candidate.model_version_id == candidate.pk), None)
     if row is None:
         raise InvalidError(
@@ -55,7 +53,7 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
         candidate=candidate,
         verdict=verdict,
         note=note.strip(),
-        evidence=_evidence(row),
+        evidence=_evidence(comparison, row),
         is_simulated=comparison.design.is_simulated,
         decided_by=by,
     )
@@ -65,9 +63,11 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
     return decision
 
 
-def _evidence(row: CandidateRow) -> dict[str, object]:
+def _evidence(comparison: Comparison, row: CandidateRow) -> dict[str, object]:
     return {
+        "design": comparison.design._asdict(),
         "human": {cell.criterion.key: cell.mean.as_dict() for cell in row.human},
         "total": row.total.as_dict(),
         "metrics": {name: measure.as_dict() for name, measure in row.metrics.items()},
+        "rules": {rule.name: row.rules[rule.pk].as_dict() for rule in comparison.rules},
     }

@@ -2,14 +2,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
+from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.forms import ProjectForm
 from evalapp.accounts.models import Role
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
-from evalapp.core.errors import MissingError, ProblemError
-from evalapp.decisions.cycles import candidate_of_cycle, cycles_of
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing
+from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
 from evalapp.decisions.services import decide, open_project
@@ -19,7 +20,7 @@ from evalapp.decisions.services import decide, open_project
 @signed_in_view
 def home(request: HttpRequest) -> HttpResponse:
     """Reviewers go to their reviews, members of one project to it, others to the list."""
-    memberships = list(request.user.memberships.select_related("project").order_by("project__name"))
+    memberships = list(person_of(request).memberships.select_related("project").order_by("project__name"))
     if memberships and all(membership.role == Role.REVIEWER for membership in memberships):
         return redirect("review_home")
     if len(memberships) == 1:
@@ -39,7 +40,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
     form = ProjectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            project = open_project(by=request.user, **form.cleaned_data)
+            project = open_project(by=person_of(request), **form.cleaned_data)
         except ProblemError as error:
             form.add_error(None, error.message)
         else:
@@ -59,6 +60,7 @@ def project_home(request: MemberRequest) -> HttpResponse:
             "cycles": cycles,
             "criteria": cycles[0].comparison.criteria if cycles else [],
             "story": next((cycle for cycle in cycles if cycle.contradiction), None),
+            "progress": progress_of(cycles),
             "inbox": inbox_of(request.project),
             "jobs": active_jobs(request.project),
             "invitations": request.project.campaigns.filter(invites_visitors=True, state="open"),
@@ -69,11 +71,9 @@ def project_home(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.DECIDE)
 def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    campaign = (
-        request.project.campaigns.select_related("project", "rubric_version").filter(pk=campaign_id).first()
+    campaign = get_or_missing(
+        request.project.campaigns.select_related("project", "rubric_version"), pk=campaign_id
     )
-    if campaign is None:
-        raise MissingError("There is no such campaign in this project.")
     comparison = compare(load_scores(campaign))
     about = candidate_of_cycle(comparison)
     form = DecisionForm(

@@ -1,31 +1,32 @@
 """Feedback as files: each appears whole or not at all, with its row count and SHA-256."""
 
-import csv
 import hashlib
-import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
 from evalapp.reviews.models import Review
 
-# A spreadsheet runs a cell that starts with one of these as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
 
 class WrittenFile(NamedTuple):
+    """``rows`` counts records, without a header; ``sha256`` and ``size`` (bytes) are of the whole file."""
+
     name: str
     rows: int
     sha256: str
     size: int
 
 
-def write_lines(folder: Path, name: str, lines: Iterable[str]) -> WrittenFile:
-    """Write text lines to ``folder/name`` through a temporary file, fsync and rename."""
+def write_lines(folder: Path, name: str, lines: Iterable[str], *, headers: int = 0) -> WrittenFile:
+    """Write records to ``folder/name`` through a temporary file, fsync and rename.
+
+    The first ``headers`` of the lines are not counted as rows.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     digest, rows, size = hashlib.sha256(), 0, 0
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
@@ -43,7 +44,7 @@ def write_lines(folder: Path, name: str, lines: Iterable[str]) -> WrittenFile:
     except BaseException:
         Path(temporary).unlink()
         raise
-    return WrittenFile(name, rows, digest.hexdigest(), size)
+    return WrittenFile(name, rows - headers, digest.hexdigest(), size)
 
 
 def sft_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
@@ -78,19 +79,20 @@ RATING_COLUMNS = [
 ]  # fmt: skip
 
 
-def rating_lines(reviews: Iterable[Review]) -> Iterator[str]:
-    """One CSV line a score, with the header first. Reviewers appear as pseudonyms."""
-    pseudonyms: dict[int, str] = {}
-    yield _csv_line(RATING_COLUMNS)
+def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Iterator[str]:
+    """One CSV line a score, with the header first. Reviewers appear under the pseudonyms of the pages,
+    whose ``numbers`` are given.
+    """
+    yield csv_line(RATING_COLUMNS)
     for review in reviews:
-        pseudonym = pseudonyms.setdefault(review.reviewer_id, f"Reviewer {len(pseudonyms) + 1}")
+        pseudonym = f"Reviewer {numbers[review.reviewer_id]}"
         correction = getattr(review, "correction", None)
         example = review.item_output.item.example
         tags: dict[int, list[str]] = {}
         for given in review.tags.all():
             tags.setdefault(given.tag.criterion_id, []).append(given.tag.label)
         for score in review.scores.all():
-            yield _csv_line(
+            yield csv_line(
                 [
                     example.row_number,
                     example.split,
@@ -130,15 +132,3 @@ def provenance(row: ExportRow) -> dict[str, Any]:
 
 def _json_line(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
-
-
-def _csv_line(values: Iterable[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow([_inert(value) for value in values])
-    return buffer.getvalue()
-
-
-def _inert(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return value

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from evalapp.accounts.models import Project
 from evalapp.core.errors import MissingError
-from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.exports.models import Export, ExportRow
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
@@ -21,7 +21,7 @@ class ReviewLineage(NamedTuple):
 
 class ModelLineage(NamedTuple):
     """Where an adapter came from: its chain of adapters and runs, newest first, with the exports and
-    the number of ratings behind each run's data.
+    first rows behind each run's data.
     """
 
     version: ModelVersion
@@ -53,13 +53,24 @@ def review_lineage(project: Project, review_id: int) -> ReviewLineage:
             "export__dataset_version__dataset", "training_example", "decided_by"
         )
     )
-    versions = {row.export.dataset_version_id for row in rows if row.training_example_id}
     runs = (
-        Run.objects.filter(kind=RunKind.TRAINING, dataset_version__in=versions)
+        Run.objects.filter(kind=RunKind.TRAINING, dataset_version__in=_versions_with(rows))
         .select_related("produced", "dataset_version__dataset", "job")
         .order_by("id")
     )
     return ReviewLineage(review, rows, list(runs))
+
+
+def _versions_with(rows: list[ExportRow]) -> set[int]:
+    """Every dataset version that holds one of the rows: the one it was made for, and later ones that
+    kept it.
+    """
+    exported = [row for row in rows if row.training_example is not None]
+    kept = Example.objects.filter(
+        prompt_hash__in={row.training_example.prompt_hash for row in exported if row.training_example},
+        provenance__export_row__in=[row.pk for row in exported],
+    )
+    return set(kept.values_list("version_id", flat=True))
 
 
 def model_lineage(project: Project, version_id: int) -> ModelLineage:
@@ -78,10 +89,17 @@ def model_lineage(project: Project, version_id: int) -> ModelLineage:
 
 
 def _feedback_behind(dataset_version: DatasetVersion) -> tuple[list[Export], list[ExportRow]]:
-    exports = list(Export.objects.filter(dataset_version=dataset_version).select_related("campaign"))
+    """The exports whose rows a version trains on, kept ones of earlier exports included, and the first
+    of those rows.
+    """
+    from_feedback = dataset_version.examples.filter(split=Split.TRAIN, provenance__has_key="export_row")
+    exports = Export.objects.filter(
+        pk__in=set(from_feedback.values_list("provenance__export", flat=True))
+    ).select_related("campaign")
+    shown = from_feedback.order_by("row_number").values_list("provenance__export_row", flat=True)
     rows = (
-        ExportRow.objects.filter(export__in=exports, training_example__isnull=False)
+        ExportRow.objects.filter(pk__in=list(shown[:ROWS_SHOWN]))
         .select_related("review__item_output__candidate__model_version", "example", "export__campaign")
-        .order_by("id")[:ROWS_SHOWN]
+        .order_by("id")
     )
-    return exports, list(rows)
+    return list(exports.order_by("id")), list(rows)

@@ -1,15 +1,21 @@
 from collections import defaultdict
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from django.db.models import Avg, Count, Q, QuerySet
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis.scores import stretched
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
 from evalapp.exports.selection import GivenCorrection, ReviewedOutput
 from evalapp.jobs.models import JobState
 from evalapp.reviews.models import Correction, Review, Score
 from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.stats.scores import weighted_total
+
+UNSUCCESSFUL = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
+ACCEPTED = [RowDecision.ACCEPTED, RowDecision.EDITED]
 
 
 def exports_of(project: Project) -> QuerySet[Export]:
@@ -24,15 +30,14 @@ def exports_of(project: Project) -> QuerySet[Export]:
     )
 
 
-UNSUCCESSFUL = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
-ACCEPTED = [RowDecision.ACCEPTED, RowDecision.EDITED]
+def is_open(export: Export) -> bool:
+    """Whether its rows may still be decided on."""
+    return Export.objects.filter(open_for_decisions(), pk=export.pk).exists()
 
 
-def open_for_decisions(prefix: str = "") -> Q:
+def open_for_decisions() -> Q:
     """Exports whose rows may still change: trays, and writings whose job ended without success."""
-    return Q(**{f"{prefix}state": ExportState.TRAY}) | Q(
-        **{f"{prefix}state": ExportState.WRITING, f"{prefix}job__state__in": UNSUCCESSFUL}
-    )
+    return Q(state=ExportState.TRAY) | Q(state=ExportState.WRITING, job__state__in=UNSUCCESSFUL)
 
 
 class TrayCounts(NamedTuple):
@@ -130,23 +135,22 @@ def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
 
 
 def _weighted_means(campaign: Campaign) -> dict[int, float]:
+    """By item output: the weighted mean over scale criteria of the reviewers' means, on 1–5."""
     criteria = {
         criterion.pk: criterion
         for criterion in Criterion.objects.filter(version=campaign.rubric_version, kind=CriterionKind.SCALE)
     }
+    weights: dict[Hashable, float] = {pk: float(criterion.weight) for pk, criterion in criteria.items()}
     per_criterion = (
         Score.objects.filter(review__campaign=campaign, criterion__in=criteria, value__isnull=False)
         .values_list("review__item_output_id", "criterion_id")
         .annotate(mean=Avg("value"))
     )
-    sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    means: dict[int, dict[Hashable, float | None]] = defaultdict(dict)
     for item_output_id, criterion_id, mean in per_criterion.iterator(chunk_size=5000):
-        criterion = criteria[criterion_id]
-        weight = float(criterion.weight)
-        stretched = 1 + 4 * (float(mean) - criterion.minimum) / (criterion.maximum - criterion.minimum)
-        sums[item_output_id][0] += weight * stretched
-        sums[item_output_id][1] += weight
-    return {key: total / weight for key, (total, weight) in sums.items() if weight > 0}
+        means[item_output_id][criterion_id] = stretched(float(mean), criteria[criterion_id])
+    totals = {item_output_id: weighted_total(given, weights) for item_output_id, given in means.items()}
+    return {pk: total.value for pk, total in totals.items() if total.value is not None}
 
 
 def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
@@ -169,9 +173,13 @@ def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
 
 
 def ratings_of(campaign: Campaign) -> QuerySet[Review]:
+    """Every review that may leave the product: simulated ones from a demonstration only."""
+    reviews = campaign.reviews.all()
+    if not campaign.project.is_demonstration:
+        reviews = reviews.filter(is_simulated=False)
     return (
-        campaign.reviews.select_related(
-            "item_output__item__example", "item_output__candidate__model_version", "reviewer", "correction"
+        reviews.select_related(
+            "item_output__item__example", "item_output__candidate__model_version", "correction"
         )
         .prefetch_related("scores__criterion", "tags__tag")
         .order_by("id")

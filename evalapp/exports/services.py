@@ -23,6 +23,7 @@ from evalapp.jobs.services import create_job
 
 EXPORTABLE_SPLITS = {Split.TRAIN, Split.FEEDBACK}
 MAX_TEXT = 100_000
+LONGEST_NAME = 120
 
 
 @transaction.atomic
@@ -46,7 +47,7 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
     export = Export.objects.create(
         project=campaign.project,
         campaign=campaign,
-        name=name.strip() or f"Feedback of {campaign.name}",
+        name=_checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME]),
         settings={"rules": rules.to_json()},
         is_simulated=admits_simulated and any(output.is_simulated for output in outputs),
         created_by=by,
@@ -71,40 +72,36 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
     return export
 
 
+def _checked_name(name: str) -> str:
+    if len(name) > LONGEST_NAME or "\x00" in name:
+        message = f"The name is longer than {LONGEST_NAME} characters, or holds a NUL character."
+        raise InvalidError(message, fields={"name": [message]})
+    return name
+
+
 def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> None:
     """Accept, accept with edits, or reject a row of a tray. Not by the author of the correction.
 
-    An edit keeps the author's text beside it. Deciding again replaces the decision.
+    ``text`` is the edited answer; the author's own stays beside it. Deciding again replaces the
+    decision, and "pending" takes it back.
     """
     decision = _known_decision(decision)
     if row.review is not None and row.review.reviewer_id == by.pk:
         raise NotAllowedError("You wrote this correction; somebody else must decide on it.")
-    edited = ""
-    if decision == RowDecision.EDITED:
-        edited = text.strip()
-        if not edited:
-            raise InvalidError(
-                "The edited answer is empty; reject the row instead.", fields={"text": ["Empty."]}
-            )
-        if len(edited) > MAX_TEXT or "\x00" in edited:
-            raise InvalidError(
-                "The edited answer is too long or holds a NUL character.",
-                fields={"text": [f"At most {MAX_TEXT:,} characters, none of them NUL."]},
-            )
-        if edited == row.chosen_text.strip():
-            decision, edited = RowDecision.ACCEPTED, ""
+    edited = _checked_edit(text) if decision == RowDecision.EDITED else ""
+    if decision == RowDecision.EDITED and edited == row.chosen_text.strip():
+        decision, edited = RowDecision.ACCEPTED, ""
+    decided_at = None if decision == RowDecision.PENDING else timezone.now()
     with transaction.atomic():
-        decided_at = None if decision == RowDecision.PENDING else timezone.now()
-        changed = ExportRow.objects.filter(
-            open_for_decisions("export__"), pk=row.pk, is_included=True
-        ).update(
+        _lock_open(row.export_id)
+        changed = ExportRow.objects.filter(pk=row.pk, is_included=True).update(
             decision=decision,
             edited_text=edited,
             decided_by=by if decided_at else None,
             decided_at=decided_at,
         )
         if not changed:
-            raise ConflictError("The row is not open for a decision: the export is done, or the row is out.")
+            raise ConflictError(f"This row is left out ({row.reason}), so there is nothing to decide.")
         record(
             f"export_row.{decision}",
             by=by,
@@ -113,6 +110,25 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
             data={"export": row.export_id},
         )
     row.refresh_from_db()
+
+
+def _checked_edit(text: str) -> str:
+    edited = text.strip()
+    if not edited:
+        raise InvalidError("The edited answer is empty; reject the row instead.", fields={"text": ["Empty."]})
+    if len(edited) > MAX_TEXT or "\x00" in edited:
+        raise InvalidError(
+            "The edited answer is too long or holds a NUL character.",
+            fields={"text": [f"At most {MAX_TEXT:,} characters, none of them NUL."]},
+        )
+    return edited
+
+
+def _lock_open(export_id: int) -> None:
+    """Hold the export, so that no writing starts between a decision and its commit."""
+    Export.objects.select_for_update().get(pk=export_id)
+    if not Export.objects.filter(open_for_decisions(), pk=export_id).exists():
+        raise ConflictError("This export is being written or done; its rows do not change any more.")
 
 
 def decide_all(*, export: Export, decision: str, by: User, row_ids: Iterable[int] | None = None) -> int:
@@ -124,9 +140,7 @@ def decide_all(*, export: Export, decision: str, by: User, row_ids: Iterable[int
     if decision not in (RowDecision.ACCEPTED, RowDecision.REJECTED):
         raise InvalidError("Many rows at once can only be accepted or rejected.")
     with transaction.atomic():
-        Export.objects.select_for_update().get(pk=export.pk)
-        if not Export.objects.filter(open_for_decisions(), pk=export.pk).exists():
-            raise ConflictError("This export is done; its rows do not change any more.")
+        _lock_open(export.pk)
         rows = decidable_rows(export, by)
         if row_ids is not None:
             rows = rows.filter(pk__in=list(row_ids))
@@ -154,11 +168,9 @@ def start_export(
     if parent.state != VersionState.READY:
         raise InvalidError(f"{parent} is not ready, so nothing can be added to it.")
     with transaction.atomic():
+        _lock_open(export.pk)
         if not tray_counts(export).accepted:
             raise InvalidError("No row is accepted yet. Accept at least one row, then export.")
-        changed = Export.objects.filter(open_for_decisions(), pk=export.pk).update(state=ExportState.WRITING)
-        if not changed:
-            raise ConflictError("This export is being written or done already.")
         job = create_job(
             project=export.project,
             task="evalapp.exports.tasks.write_export",
@@ -173,7 +185,7 @@ def start_export(
         )
         export.state = ExportState.WRITING
         export.job = job
-        export.save(update_fields=["job"])
+        export.save(update_fields=["state", "job"])
         record("export.started", by=by, obj=export, project=export.project, data={"job": job.pk})
     return job
 

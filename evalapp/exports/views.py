@@ -1,3 +1,5 @@
+from typing import cast
+
 from django.contrib import messages
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,10 +13,9 @@ from evalapp.exports.forms import FinishForm, RowForm, TrayForm
 from evalapp.exports.lineage import model_lineage, review_lineage
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision
 from evalapp.exports.queries import (
-    UNSUCCESSFUL,
     decidable_rows,
     exports_of,
-    open_for_decisions,
+    is_open,
     tray_counts,
     tray_rows,
 )
@@ -32,9 +33,8 @@ def _export_or_missing(request: MemberRequest, export_id: int) -> Export:
 @require_GET
 @project_view(Permission.VIEW_EXPORTS)
 def export_list(request: MemberRequest) -> HttpResponse:
-    return render(
-        request, "exports/list.html", {"station": "export", "exports": exports_of(request.project)[:200]}
-    )
+    page = keyset_page(exports_of(request.project), request)
+    return render(request, "exports/list.html", {"station": "export", "page": page})
 
 
 @require_http_methods(["GET", "POST"])
@@ -64,9 +64,7 @@ def export_new(request: MemberRequest) -> HttpResponse:
 def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
     export = _export_or_missing(request, export_id)
     kind, show = request.GET.get("kind", ""), request.GET.get("show", "")
-    is_open = export.state == ExportState.TRAY or (
-        export.job is not None and export.job.state in UNSUCCESSFUL
-    )
+    takes_decisions = is_open(export)
     return render(
         request,
         "exports/detail.html",
@@ -77,8 +75,8 @@ def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
             "page": keyset_page(tray_rows(export, kind=kind, show=show), request, order=("id",)),
             "kind": kind,
             "show": show,
-            "is_open": is_open,
-            "decidable": decidable_rows(export, request.user).count() if is_open else 0,
+            "is_open": takes_decisions,
+            "decidable": decidable_rows(export, request.user).count() if takes_decisions else 0,
             "finish_form": FinishForm(),
         },
     )
@@ -134,7 +132,7 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
             "export": export,
             "row": row,
             "form": form,
-            "is_open": Export.objects.filter(open_for_decisions(), pk=export.pk).exists(),
+            "is_open": is_open(export),
             "is_own": row.review is not None and row.review.reviewer_id == request.user.pk,
         },
         status=400 if form.is_bound else 200,
@@ -156,12 +154,18 @@ def _row_or_missing(export: Export, row_id: int) -> ExportRow:
 
 @require_GET
 @project_view(Permission.VIEW_EXPORTS)
-def export_file(request: MemberRequest, export_id: int, name: str) -> FileResponse:
+def export_file(request: MemberRequest, export_id: int, name: str) -> HttpResponse:
     export = _export_or_missing(request, export_id)
     if export.state != ExportState.DONE or name not in {entry["name"] for entry in export.files}:
         raise MissingError("This export has no such file.")
-    path = export_folder(export) / name
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"export-{export.pk}-{name}")
+    try:
+        file = (export_folder(export) / name).open("rb")
+    except FileNotFoundError as error:
+        raise MissingError(
+            "The file is not on this server's disk any more. Restore it from a backup, or export again."
+        ) from error
+    response = FileResponse(file, as_attachment=True, filename=f"export-{export.pk}-{name}")
+    return cast(HttpResponse, response)  # a stream; the decorators only ask for a response
 
 
 @require_GET

@@ -9,7 +9,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from evalapp.analysis.scores import pseudonym_numbers
 from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
@@ -57,7 +59,7 @@ def write_export(work: Work) -> dict[str, Any]:
             source=f"export {export.pk}",
             is_simulated=export.is_simulated or parent.is_simulated,
         )
-        _link_rows(version)
+        _link_rows(export, version)
         export.files = [entry._asdict() for entry in written]
         export.dataset_version = version
         export.state = ExportState.DONE
@@ -79,9 +81,7 @@ def _write_files(export: Export, sft: list[ExportRow], pairs: list[ExportRow]) -
     written = [
         write_lines(folder, "sft.jsonl", sft_lines(sft)),
         write_lines(folder, "preference.jsonl", preference_lines(pairs)),
-        write_lines(
-            folder, "ratings.csv", rating_lines(ratings_of(export.campaign).iterator(chunk_size=500))
-        ),
+        write_lines(folder, "ratings.csv", _rating_lines(export.campaign), headers=1),
     ]
     manifest = json.dumps(
         {
@@ -93,6 +93,11 @@ def _write_files(export: Export, sft: list[ExportRow], pairs: list[ExportRow]) -
         indent=1,
     )
     return [*written, write_lines(folder, "manifest.json", [manifest])]
+
+
+def _rating_lines(campaign: Campaign) -> Iterator[str]:
+    reviews = ratings_of(campaign).iterator(chunk_size=500)
+    return rating_lines(reviews, pseudonym_numbers([campaign])[campaign.pk])
 
 
 def _version_rows(
@@ -129,9 +134,15 @@ def _version_rows(
         )
 
 
-def _link_rows(version: DatasetVersion) -> None:
-    """Tie each exported row to the training example it became, so lineage walks both ways."""
-    made = Example.objects.filter(version=version, provenance__has_key="export_row")
-    by_row = {example.provenance["export_row"]: example.pk for example in made}
-    rows = [ExportRow(pk=row_id, training_example_id=example_id) for row_id, example_id in by_row.items()]
+def _link_rows(export: Export, version: DatasetVersion) -> None:
+    """Tie each exported row to the training example it became, so lineage walks both ways.
+
+    Training rows kept from earlier versions carry the provenance of their own export and stay as
+    they are.
+    """
+    made = Example.objects.filter(version=version, split=Split.TRAIN, provenance__export=export.pk)
+    rows = [
+        ExportRow(pk=provenance["export_row"], training_example_id=example_id)
+        for example_id, provenance in made.values_list("pk", "provenance")
+    ]
     ExportRow.objects.bulk_update(rows, ["training_example"], batch_size=1000)

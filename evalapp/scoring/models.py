@@ -1,7 +1,11 @@
+import hashlib
+import json
+
 from django.db import models
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
+from evalapp.measure import signature
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Output, Run
 
@@ -26,10 +30,23 @@ class RuleCheck(BaseModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def metric(self) -> str:
+        """The name under which its results are stored."""
+        return f"rule:{self.pk}"
+
+    @property
+    def signature(self) -> str:
+        """Names the definition, so that a result of an earlier one is told from one of this."""
+        definition = json.dumps([self.kind, self.params], sort_keys=True)
+        return signature(
+            "rule", kind=self.kind, definition=hashlib.sha256(definition.encode()).hexdigest()[:12]
+        )
+
 
 class MetricResult(models.Model):
     """One metric of one output: a value, or why it is undefined. ``metric`` is a name such as
-    "rouge_l", or "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it).
+    "rougeL", or "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it).
     """
 
     id = models.BigAutoField(primary_key=True)

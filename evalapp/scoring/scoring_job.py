@@ -1,11 +1,13 @@
 """What the scoring job does: every output of a run, all metrics and rules, in batches of its own."""
 
+import random
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from django.db import transaction
 
+from evalapp.jobs.models import Job
 from evalapp.jobs.work import Work
 from evalapp.measure import Measure
 from evalapp.metrics.batch import Scorer
@@ -29,18 +31,46 @@ SHOWN_SPANS = 20
 
 
 def score_run(work: Work) -> dict[str, Any]:
-    """Score the run named in the job's parameters; every result replaces the one before."""
+    """Score the run named in the job's parameters; every result replaces the one before.
+
+    The job's result says how far it came, with the rules it applies, so that an attempt after a lost
+    worker goes on after the last stored batch.
+    """
     run = Run.objects.select_related("project").get(pk=work.job.params["run"])
     rules = [
         (rule, read_rule(rule.name, rule.kind, rule.params))
         for rule in run.project.rule_checks.filter(is_active=True)
     ]
-    total = run.outputs.count()
     scorer = Scorer(OUTPUT_METRICS)
-    done = 0
-    work.progress(done, total, "Scoring outputs")
-    for outputs in _batches(run):
+    _score_outputs(work, run, scorer, rules)
+    work.progress(work.job.result["outputs"], work.job.result["outputs"], "Scoring whole sets")
+    corpus = _score_corpora(run, work)
+    checked = _check_sample(run, scorer)
+    for difference in checked["differences"]:
+        work.log(f"ROUGE differs from its reference: {difference}", level="warning")
+    return {
+        "outputs": work.job.result["outputs"],
+        "rules": len(rules),
+        "corpus_metrics": corpus,
+        "rouge_check": checked,
+    }
+
+
+def _score_outputs(work: Work, run: Run, scorer: Scorer, rules: Sequence[tuple[RuleCheck, Rule]]) -> None:
+    signatures = [rule.signature for rule, _ in rules]
+    so_far = work.job.result
+    if so_far.get("rules") != signatures:
+        so_far = {"outputs": 0, "last_output": 0, "rules": signatures}
+    work.job.result = so_far
+    total = run.outputs.count()
+    work.progress(so_far["outputs"], total, "Scoring outputs")
+    for outputs in _batches(run, after=so_far["last_output"]):
         results = list(_results(outputs, scorer, rules))
+        so_far = {
+            "outputs": so_far["outputs"] + len(outputs),
+            "last_output": outputs[-1].pk,
+            "rules": signatures,
+        }
         with transaction.atomic():
             MetricResult.objects.bulk_create(
                 results,
@@ -48,20 +78,16 @@ def score_run(work: Work) -> dict[str, Any]:
                 unique_fields=["output", "metric"],
                 update_fields=["signature", "value", "reason", "detail"],
             )
+            Job.objects.filter(pk=work.job.pk, attempt=work.job.attempt).update(result=so_far)
             work.fence()
-        done += len(outputs)
-        work.progress(done, total)
-    work.progress(done, total, "Scoring whole sets")
-    corpus = _score_corpora(run, work)
-    checked = _check_sample(run, scorer)
-    for difference in checked["differences"]:
-        work.log(f"ROUGE differs from its reference: {difference}", level="warning")
-    return {"outputs": done, "rules": len(rules), "corpus_metrics": corpus, "rouge_check": checked}
+        work.job.result = so_far
+        work.progress(so_far["outputs"], total)
 
 
-def _batches(run: Run) -> Iterator[list[Output]]:
-    outputs = run.outputs.select_related("example").order_by("pk").iterator(chunk_size=BATCH)
-    while batch := list(islice(outputs, BATCH)):
+def _batches(run: Run, *, after: int) -> Iterator[list[Output]]:
+    outputs = run.outputs.filter(pk__gt=after).select_related("example").order_by("pk")
+    found = outputs.iterator(chunk_size=BATCH)
+    while batch := list(islice(found, BATCH)):
         yield batch
 
 
@@ -87,8 +113,8 @@ def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) ->
     spans = [[span.start, span.end, span.text[:80]] for span in verdict.spans[:SHOWN_SPANS]]
     return MetricResult(
         output=output,
-        metric=f"rule:{rule_check.pk}",
-        signature=f"rule|kind:{rule_check.kind}",
+        metric=rule_check.metric,
+        signature=rule_check.signature,
         value=None if verdict.passed is None else float(verdict.passed),
         reason=(verdict.reason or "not judged")[:120] if verdict.passed is None else "",
         detail={"spans": spans, "count": len(verdict.spans), "why": verdict.reason},
@@ -127,7 +153,11 @@ def _check_sample(run: Run, scorer: Scorer) -> dict[str, Any]:
     """Score a seeded sample again with rouge-score itself; differences are named one by one."""
     if scorer.rouge_options is None:
         return {"checked": 0, "differences": []}
-    rows = [metric_row(output) for output in run.outputs.select_related("example").order_by("pk")[:2000]]
+    ids = list(run.outputs.order_by("pk").values_list("pk", flat=True))
+    # Reproducible, and nothing depends on its secrecy.
+    drawn = random.Random(run.pk).sample(ids, min(ORACLE_SAMPLE, len(ids)))  # noqa: S311
+    outputs = run.outputs.filter(pk__in=drawn).select_related("example").order_by("pk")
+    rows = [metric_row(output) for output in outputs]
     check = check_against_oracle(
         [row.output for row in rows],
         [row.references for row in rows],

@@ -18,8 +18,12 @@ SCORE_TASK = "evalapp.scoring.tasks.score_run"
 def start_scoring(*, run: Run, by: User | None) -> Job:
     """Score every output of a generation or import with all metrics and the project's active rules.
 
-    Scoring again replaces the results, so a rule added later is applied by a second call.
+    Scoring again replaces the results, so a rule added later is applied by a second call. A scoring
+    that has not begun yet will apply it too, so it is returned instead of a new one.
     """
+    waiting = run.project.jobs.filter(task=SCORE_TASK, params__run=run.pk, state=JobState.QUEUED).first()
+    if waiting is not None:
+        return waiting
     if not run.outputs.exists():
         raise InvalidError(f"“{run.name}” has no outputs to score yet; wait for it to end.")
     return create_job(

@@ -1,4 +1,5 @@
 from django.contrib import messages
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -6,7 +7,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError, ProblemError
-from evalapp.runs.models import RunKind
+from evalapp.runs.models import Output, RunKind
 from evalapp.scoring.forms import FORMS, RuleForm
 from evalapp.scoring.models import RuleCheck
 from evalapp.scoring.services import save_rule_check, set_rule_active, start_scoring
@@ -24,9 +25,8 @@ def _rule_or_missing(request: MemberRequest, rule_id: int) -> RuleCheck:
 @require_GET
 @project_view(Permission.VIEW_ANALYSIS)
 def rule_list(request: MemberRequest) -> HttpResponse:
-    runs = (
-        request.project.runs.exclude(kind=RunKind.TRAINING).select_related("job").order_by("-id")[:RUNS_SHOWN]
-    )
+    has_outputs = Exists(Output.objects.filter(run=OuterRef("pk")))
+    runs = request.project.runs.filter(has_outputs).order_by("-id")[:RUNS_SHOWN]
     return render(
         request,
         "scoring/rules.html",

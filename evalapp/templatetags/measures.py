@@ -3,16 +3,21 @@
 import itertools
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
 
+from evalapp.measure import Measure
+from evalapp.rubrics.models import CriterionKind
+
 register = template.Library()
 
 _DOCUMENT = MarkdownIt("commonmark", {"html": False}).enable("table")
-CORPUS_LABELS = {"bleu": "BLEU (corpus)", "chrf": "chrF++ (corpus)", "ter": "TER (corpus)"}
+CORPUS_LABELS = {"bleu": "BLEU, whole set", "chrf": "chrF++, whole set", "ter": "TER, whole set"}
 
 
 @register.simple_tag
@@ -22,8 +27,21 @@ def percent(share: float | None) -> str:
 
 
 @register.simple_tag
-def p_value(p: float) -> str:
+def p_value(p: float | None) -> str:
+    if p is None:
+        return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+@register.simple_tag(takes_context=True)
+def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
+    """The list of exactly the outputs behind a number; whose reviews count is carried along."""
+    address = reverse("case_list", args=[campaign.project.slug, campaign.pk])
+    people = context.get("people", "all")
+    query = {name: value for name, value in filters.items() if value not in (None, "")}
+    if people != "all":
+        query["people"] = people
+    return f"{address}?{urlencode(query)}" if query else address
 
 
 @register.filter
@@ -44,10 +62,36 @@ def render_document(text: str) -> SafeString:
     for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             opening.attrSet("id", slugify(inline.content))
-    return mark_safe(_DOCUMENT.renderer.render(tokens, _DOCUMENT.options, {}))  # noqa: S308 - our own text, html off
+    html = str(_DOCUMENT.renderer.render(tokens, _DOCUMENT.options, {}))
+    return mark_safe(html)  # noqa: S308 - our own text, html off
 
 
 @register.filter
 def cell_for(row: Any, key: str) -> Any:
     """What people say of a comparison's candidate on the criterion of that key, or None."""
     return row.cell(key) if row is not None else None
+
+
+@register.inclusion_tag("analysis/mean.html")
+def human_mean(cell: Any, href: str = "") -> dict[str, Any]:
+    """A criterion's mean with its interval on the criterion's own axis, or why there is none."""
+    measure: Measure = cell.mean
+    is_scale = cell.criterion.kind == CriterionKind.SCALE
+    return {
+        "measure": measure,
+        "minimum": cell.criterion.minimum if is_scale else 0,
+        "maximum": cell.criterion.maximum if is_scale else 1,
+        "href": href,
+    }
+
+
+@register.inclusion_tag("analysis/estimate.html")
+def estimate(measure: Measure) -> dict[str, Measure]:
+    """A figure with its interval, what it rests on in the title; or why there is none."""
+    return {"measure": measure}
+
+
+@register.inclusion_tag("analysis/signed_interval.html")
+def signed_interval(measure: Measure, span: float, is_significant: bool) -> dict[str, Any]:
+    """A difference on an axis from -span to +span; grey without significance."""
+    return {"measure": measure, "minimum": -span, "span": span, "is_significant": is_significant}

@@ -1,0 +1,148 @@
+"""The case page: one prompt, and all that was said about its outputs."""
+
+import difflib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from evalapp.analysis.cases import level_name
+from evalapp.analysis.columns import SEGMENT_METRICS
+from evalapp.analysis.scores import RULE_CHANGED, pseudonym_numbers
+from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
+from evalapp.core.errors import MissingError
+from evalapp.reviews.models import Review
+from evalapp.rubrics.models import Criterion
+from evalapp.scoring.models import MetricResult, RuleCheck
+
+
+class WordChange(NamedTuple):
+    """A run of words; ``kind`` is "same", "removed" or "added"."""
+
+    kind: str
+    text: str
+
+
+class CaseReview(NamedTuple):
+    """``name`` is a pseudonym, or "You" for the reader's own."""
+
+    review: Review
+    name: str
+    answers: list[tuple[Criterion, str]]
+    tags: list[str]
+    correction: list[WordChange]
+
+
+class CaseMetric(NamedTuple):
+    """A metric's value, or why it has none; a rule's 1 or 0 with the spans that it rests on."""
+
+    label: str
+    value: float | None
+    reason: str
+    spans: list[str]
+    is_rule: bool
+
+
+class CaseOutput(NamedTuple):
+    entry: ItemOutput
+    candidate: CampaignCandidate
+    reviews: list[CaseReview]
+    metrics: list[CaseMetric]
+
+
+class Case(NamedTuple):
+    item: Item
+    outputs: list[CaseOutput]
+    previous_id: int | None
+    next_id: int | None
+
+    @property
+    def has_simulated(self) -> bool:
+        return any(given.review.is_simulated for output in self.outputs for given in output.reviews)
+
+
+def load_case(campaign: Campaign, item_id: int, *, reader_id: int) -> Case:
+    """All that was said about one item. Reviewers are pseudonyms, numbered as in the comparison."""
+    item = campaign.items.select_related("example__version__dataset").filter(pk=item_id).first()
+    if item is None:
+        raise MissingError("There is no such case in this campaign.")
+    reviews = (
+        Review.objects.filter(item_output__item=item)
+        .select_related("correction", "item_output__output")
+        .prefetch_related("scores__criterion", "tags__tag")
+        .order_by("pk")
+    )
+    if not campaign.project.is_demonstration:
+        reviews = reviews.filter(is_simulated=False)
+    numbers = pseudonym_numbers([campaign])[campaign.pk]
+    by_output: dict[int, list[CaseReview]] = {}
+    for review in reviews:
+        is_reader = review.reviewer_id == reader_id
+        name = "You" if is_reader else f"Reviewer {numbers[review.reviewer_id]}"
+        by_output.setdefault(review.item_output_id, []).append(_case_review(review, name))
+    rules = list(campaign.project.rule_checks.filter(is_active=True))
+    entries = (
+        item.outputs.select_related("output", "candidate__model_version")
+        .prefetch_related("output__metric_results")
+        .order_by("candidate__position")
+    )
+    outputs = [
+        CaseOutput(
+            entry,
+            entry.candidate,
+            by_output.get(entry.pk, []),
+            _case_metrics(entry.output.metric_results.all(), rules),
+        )
+        for entry in entries
+    ]
+    ids = campaign.items.order_by("pk").values_list("pk", flat=True)
+    return Case(item, outputs, ids.filter(pk__lt=item.pk).last(), ids.filter(pk__gt=item.pk).first())
+
+
+def _case_review(review: Review, name: str) -> CaseReview:
+    correction = getattr(review, "correction", None)
+    scores = sorted(review.scores.all(), key=lambda score: score.criterion.position)
+    return CaseReview(
+        review,
+        name,
+        [
+            (score.criterion, "N/A" if score.value is None else level_name(score.criterion, score.value))
+            for score in scores
+        ],
+        [given.tag.label for given in review.tags.all()],
+        word_changes(review.item_output.output.text, correction.text) if correction else [],
+    )
+
+
+def _case_metrics(results: Iterable[MetricResult], rules: Iterable[RuleCheck]) -> list[CaseMetric]:
+    stored = {result.metric: result for result in results}
+    shown = [
+        CaseMetric(metric.label, stored[metric.name].value, stored[metric.name].reason, [], False)
+        for metric in SEGMENT_METRICS
+        if metric.name in stored
+    ]
+    for rule in rules:
+        result = stored.get(rule.metric)
+        if result is None:
+            continue
+        if result.signature == rule.signature:
+            spans = [text for _, _, text in result.detail.get("spans", [])]
+            shown.append(CaseMetric(rule.name, result.value, result.reason, spans, True))
+        else:
+            shown.append(CaseMetric(rule.name, None, RULE_CHANGED, [], True))
+    return shown
+
+
+def word_changes(before: str, after: str) -> list[WordChange]:
+    """The words that a correction took out and put in, in reading order."""
+    old, new = before.split(), after.split()
+    changes: list[WordChange] = []
+    for kind, a_start, a_end, b_start, b_end in difflib.SequenceMatcher(
+        a=old, b=new, autojunk=False
+    ).get_opcodes():
+        if kind == "equal":
+            changes.append(WordChange("same", " ".join(old[a_start:a_end])))
+            continue
+        if a_end > a_start:
+            changes.append(WordChange("removed", " ".join(old[a_start:a_end])))
+        if b_end > b_start:
+            changes.append(WordChange("added", " ".join(new[b_start:b_end])))
+    return changes

@@ -1,0 +1,119 @@
+"""Where candidates of one campaign differ, and whether people and a metric rank them alike."""
+
+from dataclasses import dataclass
+
+from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.scores import CampaignScores
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.differences import Difference, holm, paired_difference
+
+SEED = 20_260_000
+PERMUTATIONS = 2_000
+SIGNIFICANT = 0.05
+# On a scale of 1 to 5; less than half a point is no story.
+NOTABLE_GAP = 0.5
+
+
+@dataclass(frozen=True)
+class ComparedPair:
+    """A candidate minus the reference on one criterion, with Holm's adjustment over the table."""
+
+    criterion: Criterion
+    challenger: CandidateRow
+    difference: Difference
+    adjusted_p: float | None
+
+    @property
+    def is_significant(self) -> bool:
+        return self.adjusted_p is not None and self.adjusted_p < SIGNIFICANT
+
+    @property
+    def span(self) -> int:
+        """The largest difference that the scale allows."""
+        return self.criterion.maximum - self.criterion.minimum
+
+    @property
+    def gap(self) -> float:
+        """The difference on a scale of 1 to 5; 0 where there is none."""
+        return 4 * (self.difference.difference.value or 0.0) / self.span
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """The order by a metric is not the order by people: what the first screen says.
+
+    People rate ``people_first`` higher than the metric's first candidate on a criterion, by at least
+    half a point on 1–5 and significantly (paired, Holm over all criteria and candidates). ``cell`` is
+    what they say of the metric's first there, ``best`` of the one they prefer.
+    """
+
+    metric: MetricDescription
+    metric_first: CandidateRow
+    people_first: CandidateRow
+    cell: HumanCell
+    best: HumanCell
+
+
+def compare_pairs(
+    scores: CampaignScores, comparison: Comparison, reference: CandidateRow
+) -> list[ComparedPair]:
+    """Every other candidate against the reference on every scale criterion, Holm over the table."""
+    found = [
+        (
+            criterion,
+            row,
+            paired_difference(
+                scores.ratings(criterion, row.candidate),
+                scores.ratings(criterion, reference.candidate),
+                seed=SEED,
+                permutations=PERMUTATIONS,
+            ),
+        )
+        for criterion in scores.scales
+        for row in comparison.rows
+        if row is not reference
+    ]
+    p_values = {
+        str(position): difference.p_model.value
+        for position, (_, _, difference) in enumerate(found)
+        if difference.p_model.value is not None
+    }
+    adjusted = holm(p_values)
+    return [
+        ComparedPair(criterion, row, difference, adjusted.get(str(position)))
+        for position, (criterion, row, difference) in enumerate(found)
+    ]
+
+
+def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contradiction | None:
+    """What people prefer most clearly to the headline metric's first candidate; None where they do not.
+
+    A tie in the metric has no first.
+    """
+    ranked = sorted(
+        (row for row in comparison.rows if _headline(row) is not None),
+        key=lambda row: _headline(row) or 0.0,
+        reverse=True,
+    )
+    if len(ranked) < 2 or _headline(ranked[0]) == _headline(ranked[1]):
+        return None
+    first = ranked[0]
+    preferred = [
+        pair
+        for pair in compare_pairs(scores, comparison, first)
+        if pair.is_significant and pair.gap >= NOTABLE_GAP
+    ]
+    if not preferred:
+        return None
+    clearest = max(preferred, key=lambda pair: pair.gap)
+    cell, best = first.cell(clearest.criterion.key), clearest.challenger.cell(clearest.criterion.key)
+    if cell is None or best is None:
+        return None
+    return Contradiction(METRICS[HEADLINE_METRIC], first, clearest.challenger, cell, best)
+
+
+def _headline(row: CandidateRow) -> float | None:
+    measure = row.metrics.get(HEADLINE_METRIC)
+    return measure.value if measure is not None else None

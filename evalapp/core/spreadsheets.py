@@ -1,0 +1,23 @@
+"""CSV that a spreadsheet opens without running it."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+# A spreadsheet takes a cell that starts with one of these for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def inert(value: Any) -> Any:
+    """The value, with an apostrophe before a text that would run as a formula; numbers stay numbers."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """One record of a CSV file, every cell inert."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([inert(value) for value in values])
+    return buffer.getvalue()

@@ -1,0 +1,211 @@
+"""Real rows for tests of the loop, made by the services: versions, outputs, reviewed campaigns."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
+from evalapp.campaigns.services import create_campaign, open_campaign
+from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.services import create_dataset, create_version
+from evalapp.exports.models import Export
+from evalapp.exports.services import open_tray
+from evalapp.jobs.models import Job, JobState
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.services import register_imported
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.models import Review
+from evalapp.reviews.services import submit_review
+from evalapp.rubrics.models import CriterionKind, RubricVersion
+from evalapp.rubrics.services import create_rubric, save_version
+from evalapp.rubrics.templates import SUMMARIES
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind
+from evalapp.scoring.services import start_scoring
+from evalapp.scoring.tasks import score_run
+
+SCALES = ("accuracy", "clarity", "tone", "personalization")
+YES_NO = "material-factual-error"
+
+
+def example_row(number: int, *, split: str = "feedback", **fields: Any) -> ExampleRow:
+    return ExampleRow(
+        split=split,
+        messages=[{"role": "user", "content": f"Summarise portfolio {number}."}],
+        references=[f"Portfolio {number} holds 60% shares and pays {number}% a year."],
+        context=f"Portfolio {number}: 60% shares, yield {number}%.",
+        **fields,
+    )
+
+
+def make_version(
+    project: Project, *, rows: int = 4, split: str = "feedback", train: int = 2, name: str = "Clients"
+) -> DatasetVersion:
+    """``rows`` examples of a split under review, then ``train`` training rows."""
+    examples = [example_row(n, split=split) for n in range(1, rows + 1)]
+    examples += [example_row(1000 + n, split="train") for n in range(train)]
+    dataset = create_dataset(project=project, name=name, by=None)
+    return create_version(dataset=dataset, rows=iter(examples), by=None)
+
+
+def make_candidates(project: Project, labels: Sequence[str]) -> list[ModelVersion]:
+    return [register_imported(project=project, label=label, by=None) for label in labels]
+
+
+def make_outputs(
+    version: DatasetVersion, candidates: Mapping[ModelVersion, str], *, split: str = "feedback"
+) -> Run:
+    """A finished import with one answer by each candidate to each example of the split.
+
+    The mapping gives each candidate's text, in which ``{n}`` becomes the row's number.
+    """
+    project = version.dataset.project
+    job = Job.objects.create(
+        project=project,
+        task="evalapp.runs.tasks.import_outputs",
+        title="Answers",
+        state=JobState.SUCCEEDED,
+        finished_at=timezone.now(),
+    )
+    run = Run.objects.create(
+        project=project, kind=RunKind.IMPORT, name="Answers", job=job, dataset_version=version, splits=[split]
+    )
+    for position, (candidate, text) in enumerate(candidates.items()):
+        RunCandidate.objects.create(run=run, model_version=candidate, key=f"candidate-{position}")
+        Output.objects.bulk_create(
+            Output(run=run, example=example, candidate=candidate, text=text.replace("{n}", str(example.row_number)))
+            for example in version.examples.filter(split=split).order_by("row_number")
+        )
+    return run
+
+
+def make_rubric(project: Project, name: str = "House rubric") -> RubricVersion:
+    """Accuracy, clarity, tone and personalization on 1–5 or N/A, and a critical yes/no."""
+    rubric = create_rubric(project=project, name=name, by=None)
+    criteria = [
+        replace(draft, allows_not_applicable=draft.kind == CriterionKind.SCALE) for draft in SUMMARIES.criteria
+    ]
+    return save_version(rubric=rubric, criteria=criteria, by=None)
+
+
+GOOD = "Portfolio {n} holds 60% shares and pays {n}% a year."
+PLAIN = "You own portfolio {n}. Next step: call us."
+
+
+def make_campaign(
+    project: Project,
+    reviewers: Sequence[User],
+    *,
+    rows: int = 4,
+    texts: Mapping[str, str] | None = None,
+    split: str = "feedback",
+    name: str = "Spring round",
+    **options: Any,
+) -> Campaign:
+    """An open campaign; every reviewer rates every item. ``texts``: label → answer of each candidate."""
+    texts = texts or {"formal": GOOD, "plain": PLAIN}
+    version = make_version(project, rows=rows, split=split, name=f"Clients of {name}")
+    candidates = dict(zip(make_candidates(project, list(texts)), texts.values(), strict=True))
+    make_outputs(version, candidates, split=split)
+    campaign = create_campaign(
+        project=project,
+        name=name,
+        rubric_version=make_rubric(project, f"Rubric of {name}"),
+        dataset_version=version,
+        split=split,
+        candidates=list(candidates),
+        overlap=len(reviewers),
+        reviewers=reviewers,
+        by=project.created_by,
+        **options,
+    )
+    return open_campaign(campaign=campaign, by=project.created_by)
+
+
+def answers(error: int = 0, **scores: int | str) -> ReviewAnswers:
+    """Answers to the rubric of `make_rubric`; a scale not named gets 4."""
+    given = {key: scores.get(key, 4) for key in SCALES}
+    return ReviewAnswers(scores={**given, YES_NO: error})
+
+
+def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Place, ItemOutput]]:
+    """Each place and output that the reviewer is offered; submit it before asking for the next."""
+    while True:
+        seat = CampaignReviewer.objects.select_related("campaign__project", "campaign__rubric_version", "user").get(
+            campaign=campaign, user=reviewer
+        )
+        offered = next_assignment(seat=seat)
+        if not isinstance(offered, Assignment):
+            return
+        place = Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
+            pk=offered.place.id
+        )
+        yield place, ItemOutput.objects.select_related(
+            "candidate__model_version", "item__example", "output"
+        ).get(pk=offered.item_output_id)
+
+
+Said = Any
+"""(label, row number) → answers; or label → answers for every row."""
+
+
+def review_all(campaign: Campaign, reviewer: User, said: Mapping[Said, ReviewAnswers], **options: Any) -> list[Review]:
+    """Let a reviewer rate everything they are offered; what ``said`` leaves out gets 4 throughout."""
+    reviews = []
+    for place, entry in walk(campaign, reviewer):
+        label = entry.candidate.model_version.label
+        row = entry.item.example.row_number
+        result = submit_review(
+            reviewer=reviewer,
+            place=place,
+            item_output=entry,
+            client_id=uuid.uuid4(),
+            answers=said.get((label, row)) or said.get(label) or answers(),
+            **options,
+        )
+        reviews.append(result.review)
+    return reviews
+
+
+def run_scoring(campaign: Campaign) -> Run:
+    """Score the run that the campaign's outputs came from, as the worker would."""
+    run = Run.objects.filter(outputs__item_outputs__item__campaign=campaign).distinct().get()
+    job = start_scoring(run=run, by=None)
+    score_run(job.pk)
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED, job.error
+    return run
+
+
+def make_tray(campaign: Campaign, by: User) -> Export:
+    return open_tray(campaign=campaign, by=by, name="Corrections")
+
+
+def make_adapter(project: Project, label: str, *, dataset_version: DatasetVersion, parent: ModelVersion | None = None) -> ModelVersion:
+    """An adapter as a finished training leaves it: registered, and named by its run."""
+    base, _ = ModelVersion.objects.get_or_create(
+        project=project,
+        kind=ModelKind.BASE,
+        defaults={"model": project.models.create(name="Base"), "number": 1, "label": "Base"},
+    )
+    number = base.model.versions.count() + 1
+    adapter = ModelVersion.objects.create(
+        model=base.model, project=project, number=number, label=label, kind=ModelKind.LORA, base=base, parent=parent
+    )
+    job = Job.objects.create(
+        project=project,
+        task="evalapp.runs.tasks.train",
+        title=label,
+        state=JobState.SUCCEEDED,
+        finished_at=timezone.now(),
+    )
+    Run.objects.create(
+        project=project, kind=RunKind.TRAINING, name=label, job=job, dataset_version=dataset_version,
+        base=base, continued_from=parent, produced=adapter,
+    )
+    return adapter
