@@ -101,6 +101,12 @@ class Work:
             }
         )
 
+    def enter(self, stage: str) -> None:
+        """Say what is being done now, and leave the counts as they are."""
+        self._stage = stage
+        self._stage_started = (time.monotonic(), 0)
+        self._keeper.say(progress={"stage": stage[:120], "eta_seconds": None})
+
     def log(self, text: str, level: str = "info", data: dict[str, Any] | None = None) -> None:
         """Add a line to the job's log; ``level`` is info, warning or error."""
         event = JobEvent(

@@ -32,23 +32,23 @@ Result = TypeVar("Result", TrainingResult, GenerationResult)
 def train(work: Work) -> dict[str, Any]:
     """Train the run's adapter and register it."""
     run = _run(work)
-    work.report(0, None, "Comparing training rows with the evaluation")
+    work.enter("Comparing training rows with the evaluation")
     for sentence in refuse_contamination(run.dataset_version).sentences():
         work.log(sentence, level="warning")
-    work.report(0, None, "Writing the run directory")
+    work.enter("Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_training(run).to_dict())
     result = _carried_out(work, run, "training", TrainingResult)
     if result.report is None:
         raise _no_report(run)
-    work.report(work.job.progress_done, None, "Registering the adapter")
+    work.enter("Registering the adapter")
     return take_in_training(work, run, result.report)
 
 
 def generate(work: Work) -> dict[str, Any]:
     """Let every candidate of the run answer every row, and store the answers."""
     run = _run(work)
-    work.report(0, None, "Writing the run directory")
+    work.enter("Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_generation(run).to_dict())
     result = _carried_out(work, run, "inference", GenerationResult)
