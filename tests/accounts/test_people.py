@@ -9,22 +9,14 @@ from django.test import Client
 
 from evalapp.accounts.models import ApiToken, Membership, Project, User
 from evalapp.accounts.people import anonymise_person
-from evalapp.accounts.review_keys import keys_of
+from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
 from evalapp.accounts.tokens import PREFIX, use_api_token
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, NotAllowedError
 
 ClientFor = Callable[[User | None], Client]
-KEYS = {
-    "not_applicable": "n",
-    "comment": "c",
-    "correct": "e",
-    "highlight": "h",
-    "skip": "s",
-    "undo": "u",
-    "help": "?",
-}
+KEYS = {key.action: key.default for key in REVIEW_KEYS}
 
 
 def profile_form(**changes: str) -> dict[str, str]:

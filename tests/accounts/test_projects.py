@@ -11,6 +11,8 @@ from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import InvalidError
+from tests.access_objects import make_world
+from tests.cast import make_user
 
 ClientFor = Callable[[User | None], Client]
 # Rows that belong to a person, to nobody, or to Django itself.
@@ -84,6 +86,21 @@ def test_deletion_takes_referring_tables_first() -> None:
         assert target is Project or order.index(target) > position
 
 
-def test_deletion_leaves_nothing_behind(owner: User, project: Project, client_for: ClientFor) -> None:
+def test_deletion_takes_every_row_of_the_project_and_none_of_another(
+    client_for: ClientFor, owner: User, reviewer: User, project: Project, other_project: Project
+) -> None:
+    make_world(project, reviewer=reviewer)
+    make_world(other_project, reviewer=make_user("elsewhere"))
+
+    def counts(of: Project) -> dict[str, int]:
+        return {
+            model.__name__: model._base_manager.filter(**{path: of.pk}).count()
+            for model, path in paths_to_project().items()
+        }
+
+    assert [name for name, count in counts(project).items() if not count] == []
+    kept = counts(other_project)
     client_for(owner).post(f"/projects/{project.slug}/delete/", {"typed_name": project.name})
     connection.check_constraints()
+    assert set(counts(project).values()) == {0}
+    assert counts(other_project) == kept

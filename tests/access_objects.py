@@ -1,0 +1,279 @@
+"""One row of every kind in a project, so that every address of the access matrix can be asked for.
+
+A package that adds a model adds its row to `make_world`, and the name that its addresses use for the
+row to `KWARGS` (or to `ROUTE_KWARGS` where two packages use one name for different things).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from types import SimpleNamespace
+
+from django.utils import timezone
+
+from evalapp.accounts.models import ApiToken, Invitation, Project, User
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignCandidate,
+    CampaignReviewer,
+    Item,
+    ItemOutput,
+    Place,
+    PlaceState,
+    Skip,
+)
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
+from evalapp.decisions.models import Decision
+from evalapp.demo.models import Demonstration, Track
+from evalapp.exports.models import Export, ExportRow
+from evalapp.jobs.models import Job, JobEvent, JobState
+from evalapp.registry.models import Model, ModelVersion
+from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score
+from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
+from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
+from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
+
+DIGEST = "0" * 64
+
+
+def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
+    """A row of every kind, held together as the product would; ``reviewer`` holds the place."""
+    world = SimpleNamespace(project=project, user=reviewer, membership=project.memberships.latest("id"))
+    _people(world)
+    _data(world)
+    _models(world)
+    _campaign(world)
+    _reviews(world)
+    _results(world)
+    return world
+
+
+def _people(world: SimpleNamespace) -> None:
+    world.invitation = Invitation.objects.create(
+        project=world.project,
+        email="new@cast.example",
+        role="reviewer",
+        token_hash=uuid.uuid4().hex,
+        expires_at=timezone.now() + dt.timedelta(days=1),
+    )
+    world.token = ApiToken.objects.create(
+        user=world.user, name="t", prefix="eva_", token_hash=uuid.uuid4().hex
+    )
+
+
+def _data(world: SimpleNamespace) -> None:
+    project = world.project
+    world.job = Job.objects.create(
+        project=project,
+        task="evalapp.tests.none",
+        title="A job",
+        state=JobState.SUCCEEDED,
+        finished_at=timezone.now(),
+    )
+    JobEvent.objects.create(job=world.job, text="a line")
+    Demonstration.objects.create(project=project, track=Track.RECORDED)
+    world.dataset = Dataset.objects.create(project=project, name="Clients")
+    world.dataset_version = DatasetVersion.objects.create(
+        dataset=world.dataset, number=1, content_hash=DIGEST, counts={"feedback": 1}
+    )
+    world.example = Example.objects.create(
+        version=world.dataset_version,
+        row_number=1,
+        split="feedback",
+        messages=[{"role": "user", "content": "Summarise."}],
+        references=["A reference."],
+        prompt_hash=DIGEST,
+        content_hash=DIGEST,
+    )
+    # A ready version takes no more rows.
+    DatasetVersion.objects.filter(pk=world.dataset_version.pk).update(state="ready")
+    world.dataset_import = DatasetImport.objects.create(
+        dataset=world.dataset,
+        file_name="rows.jsonl",
+        stored_name=uuid.uuid4().hex,
+        size_bytes=1,
+        job=world.job,
+        version=world.dataset_version,
+    )
+    world.rubric = Rubric.objects.create(project=project, name="Rubric")
+    world.rubric_version = RubricVersion.objects.create(rubric=world.rubric, number=1)
+    world.criterion = Criterion.objects.create(
+        version=world.rubric_version, position=0, key="tone", name="Tone", kind="scale"
+    )
+    world.reason_tag = ReasonTag.objects.create(
+        criterion=world.criterion, position=0, key="formal", label="Formal"
+    )
+
+
+def _models(world: SimpleNamespace) -> None:
+    project = world.project
+    world.model = Model.objects.create(project=project, name="Answers")
+    world.model_version = ModelVersion.objects.create(
+        model=world.model, project=project, number=1, label="Answers", kind="imported"
+    )
+    world.run = Run.objects.create(
+        project=project,
+        kind="import",
+        name="Run",
+        job=world.job,
+        dataset_version=world.dataset_version,
+        splits=["feedback"],
+    )
+    RunCandidate.objects.create(run=world.run, model_version=world.model_version, key="answers")
+    TrainingPoint.objects.create(run=world.run, step=1, values={"loss": 1.0})
+    world.output = Output.objects.create(
+        run=world.run, example=world.example, candidate=world.model_version, text="An answer."
+    )
+    world.rule = RuleCheck.objects.create(
+        project=project, name="Short", kind="contains", params={"text": "goal", "ignore_case": True}
+    )
+    MetricResult.objects.create(output=world.output, metric="rouge_l", signature="s", value=0.5)
+    CorpusMetric.objects.create(
+        run=world.run,
+        candidate=world.model_version,
+        split="feedback",
+        metric="bleu",
+        signature="s",
+        value=1.0,
+        n=1,
+    )
+
+
+def _campaign(world: SimpleNamespace) -> None:
+    world.campaign = Campaign.objects.create(
+        project=world.project,
+        name="Campaign",
+        rubric_version=world.rubric_version,
+        dataset_version=world.dataset_version,
+        split="feedback",
+        state="open",
+        opened_at=timezone.now(),
+        overlap=1,
+        items_total=1,
+        reviews_total=2,
+    )
+    candidate = CampaignCandidate.objects.create(
+        campaign=world.campaign, model_version=world.model_version, position=0
+    )
+    second_version = ModelVersion.objects.create(
+        model=world.model, project=world.project, number=2, label="Others", kind="imported"
+    )
+    second = CampaignCandidate.objects.create(
+        campaign=world.campaign, model_version=second_version, position=1
+    )
+    second_output = Output.objects.create(
+        run=world.run, example=world.example, candidate=second_version, text="Another answer."
+    )
+    world.seat = CampaignReviewer.objects.create(campaign=world.campaign, user=world.user)
+    world.item = Item.objects.create(campaign=world.campaign, example=world.example)
+    world.item_output = ItemOutput.objects.create(item=world.item, output=world.output, candidate=candidate)
+    other = ItemOutput.objects.create(item=world.item, output=second_output, candidate=second)
+    world.place = Place.objects.create(
+        item=world.item,
+        campaign=world.campaign,
+        number=1,
+        rank=0,
+        state=PlaceState.HELD,
+        reviewer=world.user,
+        lease_expires_at=timezone.now() + dt.timedelta(minutes=30),
+        outputs_order=[other.pk, world.item_output.pk],
+        open_slots=[0],
+        outputs_total=2,
+        reviews_done=1,
+    )
+    Draft.objects.create(reviewer=world.user, item_output=other, body={})
+    Skip.objects.create(
+        campaign=world.campaign, item=world.item, reviewer=world.project.created_by, reason="my own client"
+    )
+
+
+def _reviews(world: SimpleNamespace) -> None:
+    world.review = Review.objects.create(
+        campaign=world.campaign,
+        place=world.place,
+        item_output=world.item_output,
+        reviewer=world.user,
+        client_id=uuid.uuid4(),
+        body_hash=DIGEST,
+    )
+    Score.objects.create(review=world.review, criterion=world.criterion, value=2, minimum=1, maximum=5)
+    ReviewTag.objects.create(review=world.review, tag=world.reason_tag)
+    ReviewRevision.objects.create(review=world.review, revision=1, body={})
+    Correction.objects.create(review=world.review, text="What should have been said.")
+
+
+def _results(world: SimpleNamespace) -> None:
+    world.export = Export.objects.create(project=world.project, campaign=world.campaign, name="Tray")
+    world.export_row = ExportRow.objects.create(
+        export=world.export,
+        kind="sft",
+        example=world.example,
+        review=world.review,
+        rejected_output=world.output,
+        chosen_text="What should have been said.",
+        is_included=True,
+        reason="a correction",
+    )
+    world.decision = Decision.objects.create(
+        project=world.project, campaign=world.campaign, candidate=world.model_version, verdict="not_yet"
+    )
+
+
+Kwarg = Callable[[SimpleNamespace], object]
+
+# What an address calls a row → the row's key. Names that end in "id" or "pk" are ids of rows.
+KWARGS: dict[str, Kwarg] = {
+    "slug": lambda world: world.project.slug,
+    "job_id": lambda world: world.job.pk,
+    "dataset_id": lambda world: world.dataset.pk,
+    "import_id": lambda world: world.dataset_import.pk,
+    "rubric_id": lambda world: world.rubric.pk,
+    "run_id": lambda world: world.run.pk,
+    "campaign_id": lambda world: world.campaign.pk,
+    "item_id": lambda world: world.item.pk,
+    "export_id": lambda world: world.export.pk,
+    "row_id": lambda world: world.export_row.pk,
+    "review_id": lambda world: world.review.pk,
+    "rule_id": lambda world: world.rule.pk,
+    "version_id": lambda world: world.model_version.pk,
+    "number": lambda world: 1,
+    "row_number": lambda world: 1,
+    "slot": lambda world: 0,
+    "split": lambda world: "feedback",
+    "kind": lambda world: "contains",
+    "name": lambda world: "none.csv",
+    "template": lambda world: "summaries",
+    "token": lambda world: "nonsense",
+    "uidb36": lambda world: "zz",
+    "key": lambda world: "nonsense",
+}
+
+ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
+    "dataset_version": {"version_id": lambda world: world.dataset_version.pk},
+    "token_revoke": {"pk": lambda world: world.token.pk},
+    "member_role": {"pk": lambda world: world.membership.pk},
+    "member_remove": {"pk": lambda world: world.membership.pk},
+    "member_reset_link": {"pk": lambda world: world.membership.pk},
+    "invitation_revoke": {"pk": lambda world: world.invitation.pk},
+    "review_next": {"key": lambda world: world.campaign.key},
+    "review_undo": {"key": lambda world: world.campaign.key},
+    "review_task": {"key": lambda world: world.place.key},
+    "review_draft": {"key": lambda world: world.place.key},
+    "review_skip": {"key": lambda world: world.place.key},
+    **{
+        f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
+        for name in (
+            *("detail", "items", "progress", "open", "pause", "resume", "close"),
+            *("reviewers_add", "reviewer_remove"),
+        )
+    },
+}
+
+
+def kwargs_of(route: str, names: list[str], world: SimpleNamespace) -> dict[str, object]:
+    """The arguments of one address, from the rows of ``world``."""
+    own = ROUTE_KWARGS.get(route, {})
+    missing = [name for name in names if name not in own and name not in KWARGS]
+    if missing:
+        raise LookupError(f"{route}: say in tests/access_objects.py which row {missing} is.")
+    return {name: own.get(name, KWARGS.get(name))(world) for name in names}  # type: ignore[misc]
