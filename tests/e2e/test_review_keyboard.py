@@ -1,0 +1,229 @@
+"""A reviewer at work in a real browser, with the keyboard alone."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+from django.conf import settings as django_settings  # noqa: E402
+
+from evalapp.campaigns.models import CampaignReviewer  # noqa: E402
+from evalapp.reviews.models import Correction, Draft, Review, Score  # noqa: E402
+from evalapp.reviews.queries import answers_of  # noqa: E402
+from tests.campaigns.making import make_open_campaign, make_team  # noqa: E402
+from tests.cast import client_of  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+]
+PATIENCE = 20_000
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def desk(chromium, live_server):
+    """A campaign with a reviewer signed in, and their page at its first item."""
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(project, [person], rows=4, candidates=2, overlap=1)
+    context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    cookie = client_of(person).cookies[django_settings.SESSION_COOKIE_NAME].value
+    context.add_cookies(
+        [{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
+    )
+    page = context.new_page()
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"/reviews/campaigns/{campaign.key}/")
+    page.wait_for_selector("[data-review][data-ready]")
+    yield page, campaign
+    context.close()
+    assert problems == []
+
+
+def press(page, *keys):
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def say(page, words):
+    sync_api.expect(page.locator("[data-state]")).to_contain_text(words, timeout=PATIENCE)
+
+
+def test_a_reviewer_rates_corrects_and_submits_by_keyboard_alone(desk):
+    page, campaign = desk
+    first = page.url
+    press(page, "4", "5", "2")
+    # The reasons of the low score have letters of their own, while the next criterion waits.
+    press(page, "a")
+    press(page, "3", "0", "c")
+    page.keyboard.type("Too stiff.")
+    press(page, "Escape", "e", "End")
+    page.keyboard.type(" Call me.")
+    assert page.locator(".diff ins").inner_text().strip()
+    assert page.locator("[data-rubric]").evaluate("each => each.classList.contains('is-locked')")
+    press(page, "Control+Enter")
+    say(page, "Saved")
+    assert page.url != first
+    review = Review.objects.get()
+    answers = answers_of(review)
+    assert answers.scores == {
+        "accuracy": 4,
+        "clarity": 5,
+        "tone": 2,
+        "personalization": 3,
+        "material-factual-error": 0,
+    }
+    assert answers.tags == {"tone": ["too-formal"]}
+    assert answers.comment == "Too stiff."
+    assert Correction.objects.get().text.endswith("Call me.")
+    assert 0 < review.seconds_active < 120
+    # The next one is empty and focused.
+    assert page.locator("[data-rubric] input:checked").count() == 0
+    assert page.evaluate("document.activeElement.name") == "criterion-accuracy"
+
+
+def test_the_next_item_is_there_at_once_because_it_was_fetched_ahead(desk):
+    page, campaign = desk
+    with page.expect_response(lambda answer: "?place=" in answer.url):
+        page.reload()
+    page.wait_for_selector("[data-review][data-ready]")
+    page.wait_for_load_state("networkidle")
+    press(page, "4", "4", "4", "4", "0")
+    before = page.url
+    took = page.evaluate(
+        """() => new Promise((done) => {
+            const started = performance.now();
+            document.querySelector("[data-submit]").click();
+            requestAnimationFrame(() => done([performance.now() - started, location.pathname]));
+        })"""
+    )
+    assert took[1] not in before
+    assert took[0] < 100
+
+
+def test_a_submission_survives_a_dead_network_and_is_sent_once(desk):
+    page, campaign = desk
+    page.wait_for_load_state("networkidle")
+    page.context.set_offline(True)
+    press(page, "3", "3", "3", "3", "0", "Control+Enter")
+    say(page, "Not sent yet")
+    assert not Review.objects.exists()
+    page.context.set_offline(False)
+    say(page, "Saved")
+    assert (Review.objects.count(), Score.objects.count()) == (1, 5)
+    assert CampaignReviewer.objects.get().reviews_done == 1
+
+
+def test_an_answer_lost_on_the_way_back_is_not_stored_twice(desk):
+    page, campaign = desk
+    page.wait_for_load_state("networkidle")
+    lost = []
+
+    def lose_the_first(route):
+        if route.request.method == "POST" and not lost:
+            lost.append(route.fetch().status)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/reviews/[0-9a-f-]{36}/\d/$"), lose_the_first)
+    press(page, "3", "3", "3", "3", "0", "Control+Enter")
+    say(page, "Saved")
+    assert lost == [201]
+    assert Review.objects.count() == 1
+
+
+def test_a_draft_is_back_after_a_reload_and_on_the_server_within_two_seconds(desk):
+    page, campaign = desk
+    press(page, "5", "1", "c")
+    page.keyboard.type("Half a thou")
+    say(page, "Draft saved")
+    assert Draft.objects.get().body["scores"] == {"accuracy": 5, "clarity": 1}
+    page.reload()
+    page.wait_for_selector("[data-review][data-ready]")
+    assert page.locator("[data-comment]").input_value() == "Half a thou"
+    assert page.locator("[data-rubric] input:checked").count() == 2
+
+
+def test_what_was_typed_offline_is_back_after_the_tab_is_closed(desk):
+    page, campaign = desk
+    address = page.url
+    page.wait_for_load_state("networkidle")
+    page.context.set_offline(True)
+    press(page, "2", "c")
+    page.keyboard.type("Typed on a train")
+    say(page, "Offline")
+    page.close(run_before_unload=False)
+    page.context.set_offline(False)
+    again = page.context.new_page()
+    again.goto(address)
+    again.wait_for_selector("[data-review][data-ready]")
+    assert again.locator("[data-comment]").input_value() == "Typed on a train"
+
+
+def test_undo_opens_the_last_one_with_all_that_was_given(desk):
+    page, campaign = desk
+    press(page, "4", "4", "4", "4", "0", "Control+Enter")
+    say(page, "Saved")
+    press(page, "u")
+    page.wait_for_url(re.compile(r"/reviews/[0-9a-f-]{36}/\d/"))
+    page.wait_for_selector(".notice-info")
+    page.wait_for_selector("[data-review][data-ready]")
+    assert page.locator("[data-rubric] input:checked").count() == 5
+    page.locator("[name=criterion-tone]").first.focus()
+    press(page, "1", "Control+Enter")
+    say(page, "Saved")
+    assert Review.objects.get().revision == 2
+    assert Score.objects.get(criterion__key="tone").value == 1
+
+
+def test_a_skip_asks_why_and_goes_on(desk):
+    page, campaign = desk
+    first = page.url
+    press(page, "s", "Enter")
+    say(page, "Skipped")
+    page.wait_for_function("address => location.href !== address", arg=first)
+    assert campaign.skips.get().reason == "My own client or case"
+
+
+def test_the_keys_are_listed_and_can_be_switched_off(desk):
+    page, campaign = desk
+    press(page, "?")
+    assert page.locator("#keys").is_visible()
+    with page.expect_response("**/reviews/keys/"):
+        page.locator("[data-keys-switch]").uncheck()
+    press(page, "Escape", "c")
+    assert page.evaluate("document.activeElement.tagName") != "TEXTAREA"
+    press(page, "4")
+    assert page.locator("[data-rubric] input:checked").count() == 1
+
+
+def test_missing_scores_are_named_and_focused(desk):
+    page, campaign = desk
+    press(page, "4", "Control+Enter")
+    say(page, "4 still to score")
+    assert page.evaluate("document.activeElement.name") == "criterion-clarity"
+    assert not Review.objects.exists()

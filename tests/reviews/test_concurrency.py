@@ -1,0 +1,156 @@
+"""Real threads on real connections: what is true one by one must be true all at once."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.db.models import Count
+from django.utils import timezone
+
+from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
+from evalapp.campaigns.models import CampaignReviewer, ItemOutput, Place, PlaceState
+from evalapp.campaigns.services import close_campaign
+from evalapp.core.errors import ConflictError, StaleError
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.models import Review, Score
+from evalapp.reviews.services import CampaignClosedError, amend_review
+from tests.campaigns.making import make_open_campaign, make_team
+from tests.reviews.conftest import GOOD, claim, seat_of, submit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(count, work):
+    """Run ``work(number)`` in threads that start together; results in order, errors as values."""
+    barrier = Barrier(count)
+
+    def one(number):
+        barrier.wait()
+        try:
+            return work(number)
+        except Exception as error:  # noqa: BLE001 - the test asserts on it
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_fifty_parallel_submits_of_one_submission_store_one_review():
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(project, [person], rows=1, candidates=1, overlap=1)
+    assignment, client_id = claim(campaign, person), uuid4()
+    results = at_once(50, lambda _: submit(campaign, person, assignment, client_id=client_id))
+    assert [type(result).__name__ for result in results] == ["SubmitResult"] * 50
+    assert sorted(result.is_replay for result in results) == [False] + [True] * 49
+    assert (Review.objects.count(), Score.objects.count()) == (1, 5)
+    assert CampaignReviewer.objects.get().reviews_done == 1
+
+
+def test_fifty_parallel_submits_of_one_place_with_different_answers_store_one():
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(project, [person], rows=1, candidates=1, overlap=1)
+    assignment = claim(campaign, person)
+
+    def work(number):
+        return submit(campaign, person, assignment, answers=ReviewAnswers(GOOD.scores, comment=f"{number}"))
+
+    results = at_once(50, work)
+    stored = [result for result in results if not isinstance(result, Exception)]
+    assert len(stored) == 1
+    assert all(type(result) is ConflictError for result in results if isinstance(result, Exception))
+    assert Review.objects.get().comment == stored[0].review.comment
+
+
+def test_two_tabs_share_one_hand():
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(project, [person], rows=30, candidates=2, overlap=1)
+    at_once(12, lambda _: [next_assignment(seat=seat_of(campaign, person)) for _ in range(3)])
+    places = Place.objects.filter(state=PlaceState.HELD)
+    assert places.count() == 5
+    assert places.values("item").distinct().count() == 5
+
+
+def test_two_tabs_amend_one_after_the_other_or_not_at_all():
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(project, [person], rows=1, candidates=1, overlap=1)
+    review = submit(campaign, person).review
+
+    def work(number):
+        mine = Review.objects.select_related("campaign__rubric_version", "campaign__project").get(pk=review.pk)
+        answers = ReviewAnswers({**GOOD.scores, "tone": 1 + number % 5})
+        return amend_review(review=mine, by=person, answers=answers, revision=1)
+
+    results = at_once(8, work)
+    assert [type(result) for result in results if isinstance(result, Exception)] == [StaleError] * 7
+    review.refresh_from_db()
+    assert (review.revision, review.revisions.count(), review.scores.count()) == (2, 1, 5)
+
+
+def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly():
+    project, people = make_team(20)
+    campaign = make_open_campaign(project, people, rows=40, candidates=2, overlap=3)
+
+    def work(number):
+        chance = random.Random(number)
+        lost = 0
+        for _ in range(4000):
+            # Back to the pool, as after a request.
+            connection.close()
+            found = next_assignment(seat=seat_of(campaign, people[number]))
+            if not isinstance(found, Assignment):
+                if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
+                    return lost
+                return_lapsed_places()
+                continue
+            if chance.random() < 0.2:
+                # Whoever holds it now: time passes for anybody.
+                Place.objects.filter(pk=found.place.id, state=PlaceState.HELD).update(
+                    lease_expires_at=timezone.now() - timedelta(seconds=1)
+                )
+            if chance.random() < 0.1:
+                continue
+            try:
+                submit(campaign, people[number], found)
+            except ConflictError:
+                lost += 1
+        raise AssertionError("The campaign never ended for this reviewer.")
+
+    results = at_once(20, work)
+    assert [result for result in results if isinstance(result, Exception)] == []
+    # Leases can lapse in the hands of the last ones; then there is work for whoever comes back.
+    Place.objects.filter(state=PlaceState.HELD).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    return_lapsed_places()
+    for person in people:
+        while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+            submit(campaign, person, found)
+    left = Place.objects.exclude(state=PlaceState.COMPLETE)
+    assert left.count() == 0
+    per_output = Review.objects.values("item_output").annotate(n=Count("id"), people=Count("reviewer", distinct=True))
+    counts = {(row["n"], row["people"]) for row in per_output}
+    assert counts == {(3, 3)}
+    assert Review.objects.count() == 40 * 2 * 3 == ItemOutput.objects.count() * 3
+    done = sum(CampaignReviewer.objects.values_list("reviews_done", flat=True))
+    assert done == Review.objects.count()
+
+
+def test_closing_waits_for_submissions_under_way_and_lets_none_in_after():
+    project, people = make_team(10)
+    campaign = make_open_campaign(project, people, rows=20, candidates=1, overlap=3)
+    held = [claim(campaign, person) for person in people]
+
+    def work(number):
+        if number == 10:
+            closed = close_campaign(campaign=campaign, by=None)
+            return Review.objects.filter(campaign=closed).count()
+        return submit(campaign, people[number], held[number])
+
+    *submitted, at_close = at_once(11, work)
+    stored = [result for result in submitted if not isinstance(result, Exception)]
+    assert all(isinstance(result, CampaignClosedError) for result in submitted if isinstance(result, Exception))
+    assert Review.objects.count() == len(stored) == at_close
