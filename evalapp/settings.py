@@ -199,8 +199,37 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "evalapp.api.errors.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["evalapp.api.throttling.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": {"user": "1200/min"},
+    "DEFAULT_METADATA_CLASS": None,
+    "NUM_PROXIES": 1 if ENVIRONMENT.trusted_proxy else 0,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "evalapp", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "evalapp",
+    "DESCRIPTION": "Human-in-the-loop evaluation of fine-tuned LLMs. docs/api-tour.md walks the whole loop.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["evalapp.api.schema.only_this_version"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "evalapp.api.schema.group_by_subject",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "Role": "evalapp.accounts.models.Role",
+        "MessageRole": "evalapp.datasets.rows.ROLES",
+        "Split": "evalapp.datasets.models.Split",
+        "JobState": "evalapp.jobs.models.JobState",
+        "CampaignState": "evalapp.campaigns.models.CampaignState",
+        "ExportState": "evalapp.exports.models.ExportState",
+        "ModelKind": "evalapp.registry.models.ModelKind",
+        "RunKind": "evalapp.runs.models.RunKind",
+        "CriterionKind": "evalapp.rubrics.models.CriterionKind",
+        "RowKind": "evalapp.exports.models.RowKind",
+        "ManyDecisions": "evalapp.api.serializers.exports.MANY_DECISIONS",
+        "NoWorkReason": "evalapp.campaigns.allocation.NoWorkReason",
+        "Verdict": "evalapp.decisions.models.Verdict",
+        "RowDecision": "evalapp.exports.models.RowDecision",
+    },
+}
 
 LOGGING = {
     "version": 1,

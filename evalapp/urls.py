@@ -9,12 +9,15 @@ handler500 = "evalapp.core.views.server_error"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("api/v1/", include("evalapp.api.urls")),
     path("", include("evalapp.accounts.urls")),
     path("", include("evalapp.jobs.urls")),
     path("", include("evalapp.datasets.urls")),
     path("", include("evalapp.rubrics.urls")),
     path("", include("evalapp.registry.urls")),
     path("", include("evalapp.runs.urls")),
+    path("", include("evalapp.campaigns.urls")),
+    path("", include("evalapp.reviews.urls")),
     path("", include("evalapp.analysis.urls")),
     path("", include("evalapp.exports.urls")),
     path("", include("evalapp.decisions.urls")),

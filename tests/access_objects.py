@@ -260,6 +260,11 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "review_task": {"key": lambda world: world.place.key},
     "review_draft": {"key": lambda world: world.place.key},
     "review_skip": {"key": lambda world: world.place.key},
+    "api_my_campaign": {"key": lambda world: world.campaign.key},
+    "api_my_next": {"key": lambda world: world.campaign.key},
+    "api_my_task": {"key": lambda world: world.place.key},
+    "api_my_draft": {"key": lambda world: world.place.key},
+    "api_my_skip": {"key": lambda world: world.place.key},
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (

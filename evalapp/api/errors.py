@@ -1,0 +1,99 @@
+"""Every failure of the API in one shape: ``{error: {code, message, fields}}``."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError, TooLargeError
+from evalapp.core.http import ServiceAwayError, problem_body
+from evalapp.core.middleware import AWAY, AWAY_MESSAGE
+
+logger = logging.getLogger(__name__)
+
+SHOWN_PROBLEMS = 100
+RETRY_SECONDS = "2"
+WHOLE_BODY = "body"
+
+
+def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The answer to an exception, or None for one that is a fault of ours (500, logged by Django)."""
+    problem = as_problem(exception)
+    if problem is None:
+        return None
+    if problem.status == ServiceAwayError.status:
+        logger.warning("%s answered 503: %s", context["request"].path, exception)
+    response = Response(problem_body(problem), status=problem.status)
+    if header := getattr(exception, "auth_header", None):
+        response["WWW-Authenticate"] = header
+    if (seconds := getattr(exception, "wait", None)) is not None:
+        response["Retry-After"] = str(max(1, round(seconds)))
+    elif problem.status == ServiceAwayError.status:
+        response["Retry-After"] = RETRY_SECONDS
+    return response
+
+
+# In order: the first that fits. Each is one of Django's own exceptions.
+_TRANSLATED: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[ProblemError], str], ...] = (
+    (AWAY, ServiceAwayError, AWAY_MESSAGE),
+    (Http404, MissingError, "There is nothing at this address, or it is not yours to see."),
+    (PermissionDenied, NotAllowedError, "Your role in this project does not allow this."),
+    (RequestDataTooBig, TooLargeError, "The request is larger than the limit. Send less at once."),
+    (SuspiciousOperation, InvalidError, "The request could not be read. Check how your client builds it."),
+)
+
+
+def as_problem(exception: Exception) -> ProblemError | None:
+    """What a caller can mend of an exception; None where there is nothing."""
+    if isinstance(exception, ProblemError):
+        return exception
+    if isinstance(exception, exceptions.ValidationError):
+        return invalid(dict(_flat(exception.detail)))
+    if isinstance(exception, exceptions.APIException):
+        return _from_framework(exception)
+    for kinds, problem, message in _TRANSLATED:
+        if isinstance(exception, kinds):
+            return problem(message)
+    return None
+
+
+def invalid(fields: Mapping[str, Sequence[str]]) -> InvalidError:
+    """Problems by field as one error, whose message opens with the first of them."""
+    name, texts = next(iter(fields.items()))
+    count = sum(map(len, fields.values()))
+    more = f" ({count - 1:,} more, see fields.)" if count > 1 else ""
+    return InvalidError(f"{name}: {texts[0]}{more}", fields=dict(list(fields.items())[:SHOWN_PROBLEMS]))
+
+
+class _FrameworkError(ProblemError):
+    def __init__(self, message: str, *, code: str, status: int) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+def _from_framework(exception: exceptions.APIException) -> ProblemError:
+    code = exception.get_codes()
+    return _FrameworkError(
+        str(exception.detail),
+        code=code if isinstance(code, str) else exception.default_code,
+        status=exception.status_code,
+    )
+
+
+def _flat(detail: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
+    """``rows.3.text`` for the text of the fourth row."""
+    if isinstance(detail, Mapping):
+        for key, inner in detail.items():
+            own = "" if key == "non_field_errors" else str(key)
+            yield from _flat(inner, ".".join(part for part in (name, own) if part))
+    elif isinstance(detail, list) and any(isinstance(each, Mapping | list) for each in detail):
+        for number, inner in enumerate(detail):
+            if inner:
+                yield from _flat(inner, f"{name}.{number}" if name else str(number))
+    else:
+        texts = detail if isinstance(detail, list) else [detail]
+        yield name or WHOLE_BODY, [str(text) for text in texts]

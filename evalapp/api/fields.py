@@ -1,0 +1,115 @@
+"""Fields that take a value as it is or refuse it: no text that reads like a number, no "yes" for true."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE
+
+LARGEST_ID = 2**63 - 1
+LARGEST_WHOLE = 2**31 - 1
+
+
+class Text(serializers.CharField):
+    """Text in quotes, kept with its white space; may be empty only where it is said."""
+
+    def __init__(self, *, max_length: int, trim_whitespace: bool = False, **options: Any) -> None:
+        super().__init__(max_length=max_length, trim_whitespace=trim_whitespace, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise ValidationError("This must be text, in double quotes.")
+        return super().to_internal_value(data)
+
+
+class Whole(serializers.IntegerField):
+    def __init__(self, *, min_value: int = 0, max_value: int = LARGEST_WHOLE, **options: Any) -> None:
+        super().__init__(min_value=min_value, max_value=max_value, **options)
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            raise ValidationError("This must be a whole number, without quotes.")
+        return data
+
+
+class Id(Whole):
+    """The id of a row of the same project."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=LARGEST_ID, **options)
+
+
+class Number(serializers.FloatField):
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            raise ValidationError("This must be a number, without quotes.")
+        return float(data)
+
+
+class Flag(serializers.BooleanField):
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise ValidationError("This must be true or false, without quotes.")
+        return data
+
+
+class Fields(serializers.DictField):
+    """A free object of fields."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise ValidationError("This must be an object of fields.")
+        return super().to_internal_value(data)
+
+
+class Body(serializers.Serializer[Any]):
+    """What a request may hold; a field that is not declared is refused, never ignored."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            raise ValidationError({"non_field_errors": ["This must be a JSON object."]})
+        if unknown := [str(name) for name in data if name not in self.fields]:
+            known = ", ".join(self.fields) or "none"
+            raise ValidationError(
+                {
+                    name[:80] or "non_field_errors": [f"There is no such field here. Known: {known}."]
+                    for name in unknown
+                }
+            )
+        return dict(super().to_internal_value(data))
+
+
+class Nothing(Body):
+    """A request without a body."""
+
+
+class Query(serializers.Serializer[Any]):
+    """Parameters of an address; they are text, so numbers are read from it."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        for name in data:
+            if name not in self.fields:
+                known = ", ".join(self.fields) or "none"
+                raise ValidationError({name[:80]: [f"There is no such parameter here. Known: {known}."]})
+            if len(data.getlist(name)) > 1:
+                raise ValidationError({name: ["This parameter is there twice. Keep one."]})
+        return dict(super().to_internal_value(data))
+
+
+class Paging(Query):
+    """The parameters of every list."""
+
+    after = serializers.CharField(required=False, default="", allow_blank=True, max_length=2_000)
+    limit = serializers.IntegerField(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
+
+
+class Shown(serializers.ModelSerializer[Any]):
+    """A row as it is shown; nothing is ever written through it."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.read_only = True
+        return dict(fields)

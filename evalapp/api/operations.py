@@ -1,0 +1,259 @@
+"""How an operation is written: one declaration that is checked, and that the OpenAPI schema shows.
+
+    class RunList(ProjectView):
+        required_permission = Permission.VIEW_RUNS
+
+        @operation("List runs", query=RunQuery, result=RunSerializer, paged=True)
+        def get(self) -> object:
+            return self.page(queries.runs_of(self.project, kind=self.query["kind"]))
+
+Access comes first, then the address's parameters; a method fetches what its ids name and only then
+reads ``self.body()``, so that foreign ids are 404 whatever is sent with them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from inspect import cleandoc
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from evalapp.accounts.access import membership_for
+from evalapp.accounts.models import Membership, Project, User
+from evalapp.accounts.permissions import Permission
+from evalapp.api.fields import Body, Nothing, Paging, Query
+from evalapp.api.pagination import KeysetPagination
+from evalapp.api.parsers import StrictJSONParser
+from evalapp.core.errors import InvalidError
+
+READING = ("GET", "HEAD")
+Handler = Callable[..., object]
+Row = TypeVar("Row", bound=Model)
+AnySerializer = type[serializers.Serializer[Any]]
+
+
+class ProblemDetailSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    message = serializers.CharField(help_text="What was wrong, where, and how to mend it.")
+    fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's own
+        child=serializers.ListField(child=serializers.CharField()), help_text="Messages by field."
+    )
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Every failure has this shape."""
+
+    error = ProblemDetailSerializer()
+
+
+class Answer(NamedTuple):
+    """A result with another status than the operation's usual one."""
+
+    value: object
+    status: int
+
+
+class Operation(NamedTuple):
+    summary: str
+    body: type[Body]
+    query: type[Query]
+    result: AnySerializer | None
+    status: int
+    paged: bool
+    upload: bool
+
+
+class JSONAlways(BaseContentNegotiation):
+    """Answers are JSON whatever the Accept header says; a body is what its content type says."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        content_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == content_type), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ApiView(APIView):
+    """Any signed-in person; the methods show and change only what is theirs.
+
+    ``required_permission`` is for reading, ``post_permission`` (the same where it is not given) for all else.
+    """
+
+    required_permission: ClassVar[Permission | None] = None
+    post_permission: ClassVar[Permission | None] = None
+    content_negotiation_class = JSONAlways
+    pagination_class: ClassVar[type[KeysetPagination]] = KeysetPagination
+    order: tuple[str, ...] = ("-id",)
+
+    query: dict[str, Any]
+    _operation: Operation
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "required_permission" in vars(cls) and "post_permission" not in vars(cls):
+            cls.post_permission = cls.required_permission
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if self._declared(request.method or "") is None:
+            raise MethodNotAllowed(request.method or "")
+        super().initial(request, *args, **kwargs)
+
+    def get_parsers(self) -> list[BaseParser]:
+        declared = self._declared(self.request.method or "") if getattr(self, "request", None) else None
+        return [MultiPartParser() if declared is not None and declared.upload else StrictJSONParser()]
+
+    @property
+    def person(self) -> User:
+        return cast(User, self.request.user)
+
+    def body(self) -> dict[str, Any]:
+        """The body's fields, checked. Raises ValidationError (400)."""
+        given = self._operation.body(data=self.request.data)
+        given.is_valid(raise_exception=True)
+        return cast(dict[str, Any], given.validated_data)
+
+    def page(self, rows: Any, *, dress: Callable[[list[Any]], list[Any]] = list) -> HttpResponseBase:
+        """One page of a queryset in ``order``, or of a list by ``key_of``; ``dress`` completes its rows."""
+        paginator = self.pagination_class()
+        chosen = dress(paginator.paginate_queryset(rows, self.request, view=self))
+        result = self._operation.result
+        assert result is not None  # noqa: S101 - a list shows rows of one kind
+        return paginator.get_paginated_response(result(chosen, many=True, context=self.context).data)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What serializers may ask about the reader."""
+        return {"request": self.request, "view": self}
+
+    def key_of(self, row: Any) -> str:
+        raise NotImplementedError
+
+    def _declared(self, method: str) -> Operation | None:
+        handler = getattr(self, method.lower(), None) if method.lower() in self.http_method_names else None
+        return getattr(handler, "operation", None)
+
+
+class ProjectView(ApiView):
+    """A route with ``slug``: 404 for who is no member, 403 for a member without the permission."""
+
+    project: Project
+    membership: Membership
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        needed = self.required_permission if request.method in READING else self.post_permission
+        assert needed is not None  # noqa: S101 - every project view names one
+        self.membership = membership_for(request.user, kwargs["slug"], needed)
+        self.project = self.membership.project
+
+
+def operation(
+    summary: str,
+    *,
+    body: type[Body] = Nothing,
+    query: type[Query] = Query,
+    result: AnySerializer | None = None,
+    status: int = 200,
+    paged: bool = False,
+    upload: bool = False,
+    also: dict[int, str] | None = None,
+    binary: bool = False,
+) -> Callable[[Handler], Handler]:
+    """Declare a method of an ApiView.
+
+    ``paged``: pages of rows (``query`` must then be a Paging). ``upload``: the
+    body is a form with a file. ``also``: other good statuses with the same shape. ``binary``: a file.
+    The method gets the route's arguments less ``slug`` and returns what ``result`` shows, an Answer, or
+    a response of its own.
+    """
+    if paged and query is Query:
+        query = Paging
+    declared = Operation(summary, body, query, result, status, paged, upload)
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        def wrapped(self: ApiView, request: HttpRequest, slug: str = "", **kwargs: Any) -> HttpResponseBase:
+            self._operation = declared
+            parameters = query(data=request.GET)
+            parameters.is_valid(raise_exception=True)
+            self.query = cast(dict[str, Any], parameters.validated_data)
+            return _respond(self, declared, handler(self, **kwargs))
+
+        wrapped.operation = declared  # type: ignore[attr-defined]  # read by ApiView
+        return cast(
+            Handler, extend_schema(**_described(handler, declared, also or {}, binary=binary))(wrapped)
+        )
+
+    return decorate
+
+
+def _respond(view: ApiView, declared: Operation, found: object) -> HttpResponseBase:
+    if isinstance(found, HttpResponseBase):
+        return found
+    status = declared.status
+    if isinstance(found, Answer):
+        found, status = found
+    if declared.result is None:
+        return Response(status=status)
+    shown = declared.result(cast(Any, found), context=view.context)
+    return Response(shown.data, status=status)
+
+
+def _described(
+    handler: Handler, declared: Operation, also: dict[int, str], *, binary: bool
+) -> dict[str, Any]:
+    shape: Any = declared.result(many=declared.paged) if declared.result else None
+    if binary:
+        shape = OpenApiResponse(OpenApiTypes.BINARY, description="The file.")
+    good = {status: OpenApiResponse(shape, description=words) for status, words in also.items()}
+    media_type = "multipart/form-data" if declared.upload else "application/json"
+    # The parameters of paging are the paginator's to describe.
+    own_query = set(declared.query().fields) - set(Paging().fields)
+    return {
+        "summary": declared.summary,
+        # Without words of its own, the framework would take those of the class.
+        "description": cleandoc(handler.__doc__) if handler.__doc__ else f"{declared.summary}.",
+        "parameters": [_without_paging(declared.query)] if own_query else [],
+        "request": None if declared.body is Nothing else {media_type: declared.body},
+        "responses": {
+            (declared.status, "application/octet-stream") if binary else declared.status: shape,
+            **good,
+            "default": OpenApiResponse(ProblemSerializer, description="What was wrong, and how to mend it."),
+        },
+    }
+
+
+def _without_paging(query: type[Query]) -> type[Query]:
+    """The same parameters less those of paging, for the schema alone."""
+    hidden = dict.fromkeys(Paging().fields) if issubclass(query, Paging) else {}
+    return cast(type[Query], type(query.__name__, (query,), hidden)) if hidden else query
+
+
+def chosen(rows: QuerySet[Row], pk: int, field: str, what: str) -> Row:
+    """The row that a body's field names; InvalidError where the project has none of that id."""
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        message = f"This project has no {what} {pk}."
+        raise InvalidError(message, fields={field: [message]})
+    return row
+
+
+def chosen_all(rows: QuerySet[Row], pks: Sequence[int], field: str, what: str) -> list[Row]:
+    """The rows that a body's list names, in its order; InvalidError naming those that are not there."""
+    found = rows.in_bulk(list(pks))
+    missing = [str(pk) for pk in pks if pk not in found]
+    if missing:
+        message = f"This project has no {what} {', '.join(missing[:10])}."
+        raise InvalidError(message, fields={field: [message]})
+    return [found[pk] for pk in pks]

@@ -1,0 +1,79 @@
+"""Lists in pages that begin after a key: ``{results, next}``."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from evalapp.core.errors import InvalidError
+from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE, keyset_page
+
+Each = TypeVar("Each")
+
+
+class KeysetPagination(BasePagination):
+    """``next`` is the whole address of the next page, or null on the last one."""
+
+    next_after = ""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """Needs ``view.query`` (read already) and ``view.order``; a list needs ``view.key_of`` instead."""
+        size = view.query["limit"]
+        self.request = request
+        if isinstance(queryset, list):
+            rows, self.next_after = _list_page(queryset, view.query["after"], size, view.key_of)
+            return rows
+        page = keyset_page(queryset, request._request, order=view.order, size=size)
+        self.next_after = page.next_after
+        return page.rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        here = self.request.build_absolute_uri()
+        following = replace_query_param(here, "after", self.next_after) if self.next_after else None
+        return Response({"results": data, "next": following})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        following = {
+            "type": "string",
+            "format": "uri",
+            "nullable": True,
+            "description": "The address of the next page, or null on the last one.",
+        }
+        return {
+            "type": "object",
+            "required": ["results", "next"],
+            "properties": {"results": schema, "next": following},
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        after = {"type": "string", "maxLength": 2_000}
+        limit = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE}
+        return [
+            {
+                "name": "after",
+                "in": "query",
+                "schema": after,
+                "description": "Where the page begins; follow `next`.",
+            },
+            {"name": "limit", "in": "query", "schema": limit, "description": "Rows on a page."},
+        ]
+
+
+def _list_page(
+    rows: list[Each], after: str, size: int, key_of: Callable[[Each], str]
+) -> tuple[list[Each], str]:
+    start = _position_after(rows, after, key_of) if after else 0
+    chosen = rows[start : start + size]
+    return chosen, key_of(chosen[-1]) if start + size < len(rows) else ""
+
+
+def _position_after(rows: Sequence[Each], after: str, key_of: Callable[[Each], str]) -> int:
+    for position, row in enumerate(rows):
+        if key_of(row) == after:
+            return position + 1
+    raise InvalidError(
+        "The page's first row is not in the list any more. Read the list again from its start."
+    )

@@ -1,0 +1,47 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.accounts.models import Membership, Project, Role
+from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.api.fields import Body, Shown, Text
+
+
+class ProjectSerializer(Shown):
+    class Meta:
+        model = Project
+        fields = ("slug", "name", "description", "is_demonstration", "created_at")
+
+
+class ProjectBody(Body):
+    name = Text(max_length=120)
+    description = Text(max_length=2_000, allow_blank=True, default="")
+
+
+class MyMembershipSerializer(serializers.Serializer[Any]):
+    project = ProjectSerializer()
+    role = serializers.ChoiceField(choices=Role.choices)
+    may = serializers.SerializerMethodField(help_text="Names of the permissions that the role has.")
+
+    def get_may(self, membership: Membership) -> list[str]:
+        permissions = PERMISSIONS.get(membership.role, frozenset())
+        return [permission.name for permission in Permission if permission in permissions]
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    """The person whose token this is."""
+
+    id = serializers.IntegerField(source="pk")
+    email = serializers.EmailField()
+    name = serializers.CharField(allow_blank=True)
+    memberships = MyMembershipSerializer(many=True, source="projects_of_person")
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    """A member; ``person`` is the id that campaigns take for a reviewer."""
+
+    person = serializers.IntegerField(source="user_id")
+    email = serializers.EmailField(source="user.email")
+    name = serializers.CharField(source="user.name", allow_blank=True)
+    role = serializers.ChoiceField(choices=Role.choices)
+    is_simulated = serializers.BooleanField(source="user.is_simulated")

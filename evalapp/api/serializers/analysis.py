@@ -1,0 +1,220 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from evalapp.analysis.case import CaseReview
+from evalapp.analysis.cases import CaseRow
+from evalapp.analysis.columns import METRICS
+from evalapp.analysis.comparison import CandidateRow, HumanCell
+from evalapp.api.fields import Paging, Query
+from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
+
+PEOPLE = ("all", "human", "simulated")
+
+
+class DesignSerializer(serializers.Serializer[Any]):
+    """What the numbers rest on."""
+
+    items = serializers.IntegerField()
+    reviewers = serializers.IntegerField()
+    reviews = serializers.IntegerField()
+    places_complete = serializers.IntegerField()
+    places_total = serializers.IntegerField()
+    is_simulated = serializers.BooleanField()
+    is_mixed = serializers.BooleanField()
+
+
+class HumanCellSerializer(serializers.Serializer[Any]):
+    """One criterion of one candidate. Yes/no: ``mean`` is the share of items most reviewers said yes to."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    mean = MeasureSerializer()
+    low_share = MeasureSerializer(allow_null=True)
+    counts = serializers.SerializerMethodField()
+    not_applicable = serializers.IntegerField()
+
+    def get_counts(self, cell: HumanCell) -> dict[str, int]:
+        """Answers by level."""
+        return {str(level): count for level, count in cell.counts.items()}
+
+
+class RuleShareSerializer(serializers.Serializer[Any]):
+    rule = serializers.IntegerField()
+    kept = MeasureSerializer()
+
+
+class TagCountSerializer(serializers.Serializer[Any]):
+    tag = serializers.IntegerField(source="tag_id")
+    label = serializers.CharField()
+    count = serializers.IntegerField()
+    share = MeasureSerializer()
+
+
+class CandidateRowSerializer(serializers.Serializer[Any]):
+    """``candidate`` is the id that filters cases; ``metrics`` and ``corpus`` go by the metric's name."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    model_version = serializers.IntegerField(source="candidate.model_version_id")
+    label = serializers.CharField()
+    human = HumanCellSerializer(many=True)
+    total = MeasureSerializer()
+    metrics = serializers.DictField(child=MeasureSerializer())
+    corpus = serializers.DictField(child=MeasureSerializer())
+    rules = serializers.SerializerMethodField()
+    tags = TagCountSerializer(many=True)
+
+    @extend_schema_field(RuleShareSerializer(many=True))
+    def get_rules(self, row: CandidateRow) -> Any:
+        shares = [{"rule": rule, "kept": measure} for rule, measure in row.rules.items()]
+        return RuleShareSerializer(shares, many=True).data
+
+
+class ContradictionSerializer(serializers.Serializer[Any]):
+    """The metric puts one candidate first, and people significantly prefer another on ``criterion``."""
+
+    metric = serializers.CharField(source="metric.name")
+    metric_first = serializers.IntegerField(source="metric_first.candidate.pk")
+    people_first = serializers.IntegerField(source="people_first.candidate.pk")
+    criterion = serializers.CharField(source="cell.criterion.key")
+    mean_of_metric_first = MeasureSerializer(source="cell.mean")
+    mean_of_people_first = MeasureSerializer(source="best.mean")
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Every number with its interval, what it rests on, or why there is none."""
+
+    campaign = serializers.IntegerField()
+    people = serializers.ChoiceField(choices=PEOPLE)
+    design = DesignSerializer()
+    candidates = CandidateRowSerializer(many=True)
+    contradiction = ContradictionSerializer(allow_null=True)
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """A candidate less the reference on one criterion; ``adjusted_p`` is Holm's over the table."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    candidate = serializers.IntegerField(source="challenger.candidate.pk")
+    difference = MeasureSerializer(source="difference.difference")
+    p_model = MeasureSerializer(source="difference.p_model")
+    p_permutation = MeasureSerializer(source="difference.p_permutation")
+    superiority = MeasureSerializer(source="difference.superiority")
+    adjusted_p = serializers.FloatField(allow_null=True)
+    is_significant = serializers.BooleanField()
+
+
+class AgreementRowSerializer(serializers.Serializer[Any]):
+    criterion = serializers.CharField(source="criterion.key")
+    alpha = MeasureSerializer()
+    exact = MeasureSerializer()
+    within_one = MeasureSerializer(allow_null=True)
+
+
+class CorrelationRowSerializer(serializers.Serializer[Any]):
+    criterion = serializers.CharField(source="criterion.key")
+    spearman = MeasureSerializer()
+    within_item = MeasureSerializer()
+
+
+class AgreementSerializer(serializers.Serializer[Any]):
+    """How far reviewers agree, and how far a metric follows them."""
+
+    metric = serializers.CharField()
+    agreement = AgreementRowSerializer(many=True)
+    correlations = CorrelationRowSerializer(many=True)
+
+
+class PeopleQuery(Query):
+    people = serializers.ChoiceField(
+        choices=PEOPLE, required=False, default="all", help_text="A choice in demonstration projects alone."
+    )
+
+
+class DifferenceQuery(Paging, PeopleQuery):
+    against = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, help_text="Candidate that the others are compared with."
+    )
+
+
+class AgreementQuery(PeopleQuery):
+    metric = serializers.ChoiceField(choices=list(METRICS), required=False, default="rougeL")
+
+
+class CaseQuery(Paging, PeopleQuery):
+    """Every part given must hold; the ids are the comparison's."""
+
+    candidate = serializers.IntegerField(required=False, min_value=1)
+    criterion = serializers.CharField(required=False, max_length=40)
+    level = serializers.IntegerField(required=False, min_value=0, help_text="A reviewer gave it.")
+    low = serializers.BooleanField(required=False, default=False, help_text="A reviewer gave a low level.")
+    na = serializers.BooleanField(required=False, default=False, help_text="A reviewer said N/A.")
+    tag = serializers.IntegerField(required=False, min_value=1)
+    rule = serializers.IntegerField(required=False, min_value=1)
+    broken = serializers.BooleanField(required=False, default=False, help_text="The rule is broken.")
+    metric = serializers.ChoiceField(choices=list(METRICS), required=False)
+    disagreement = serializers.ChoiceField(
+        choices=list(METRICS), required=False, help_text="The metric is high and people rate it low."
+    )
+    reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
+
+
+class CaseRowSerializer(serializers.Serializer[Any]):
+    """An output that the filter picks, those to look at first on top."""
+
+    item = serializers.IntegerField(source="item_id")
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
+    excerpt = serializers.CharField(allow_blank=True)
+    means = serializers.SerializerMethodField()
+    metric = serializers.FloatField(allow_null=True)
+    reviews = serializers.IntegerField()
+
+    def get_means(self, row: CaseRow) -> dict[str, float | None]:
+        """By criterion."""
+        criteria = self.context["view"].criteria
+        return {criterion.key: mean for criterion, mean in zip(criteria, row.means, strict=True)}
+
+
+class CaseReviewSerializer(serializers.Serializer[Any]):
+    review = serializers.IntegerField(source="review.pk")
+    reviewer = serializers.CharField(source="name", help_text="A pseudonym, or “You”.")
+    is_simulated = serializers.BooleanField(source="review.is_simulated")
+    answers = serializers.SerializerMethodField()
+    tags = serializers.ListField(child=serializers.CharField())
+    comment = serializers.CharField(source="review.comment", allow_blank=True)
+    correction = serializers.SerializerMethodField()
+
+    def get_answers(self, given: CaseReview) -> dict[str, str]:
+        """By criterion."""
+        return {criterion.key: answer for criterion, answer in given.answers}
+
+    def get_correction(self, given: CaseReview) -> str | None:
+        correction = getattr(given.review, "correction", None)
+        return correction.text if correction else None
+
+
+class CaseMetricSerializer(serializers.Serializer[Any]):
+    label = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+    spans = serializers.ListField(child=serializers.CharField())
+    is_rule = serializers.BooleanField()
+
+
+class CaseOutputSerializer(serializers.Serializer[Any]):
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
+    text = serializers.CharField(source="entry.output.text", allow_blank=True)
+    reviews = CaseReviewSerializer(many=True)
+    metrics = CaseMetricSerializer(many=True)
+
+
+class CaseSerializer(serializers.Serializer[Any]):
+    """All that was said about one item."""
+
+    item = serializers.IntegerField(source="item.pk")
+    row_number = serializers.IntegerField(source="item.example.row_number")
+    messages = MessageSerializer(many=True, source="item.example.messages")
+    context = serializers.CharField(source="item.example.context", allow_blank=True)
+    outputs = CaseOutputSerializer(many=True)

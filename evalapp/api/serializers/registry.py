@@ -1,0 +1,73 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Id, Paging, Shown, Text
+from evalapp.api.serializers.common import CreatedByField
+from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
+
+
+class ModelVersionSerializer(Shown):
+    """A candidate: base weights, a prompt over a base, an adapter, or answers made elsewhere."""
+
+    model = serializers.CharField(source="model.name")
+    base = serializers.IntegerField(source="base_id", allow_null=True)
+    parent = serializers.IntegerField(source="parent_id", allow_null=True)
+    config = serializers.DictField()
+    created_by = CreatedByField()
+
+    class Meta:
+        model = ModelVersion
+        fields = (
+            "id", "model", "number", "label", "kind", "alias", "base", "parent", "system_prompt", "prompt_template",
+            "content_hash", "size_bytes", "config", "is_simulated", "is_recorded", "created_by", "created_at",
+        )  # fmt: skip
+
+
+class ModelQuery(Paging):
+    kind = serializers.ChoiceField(choices=ModelKind.choices, required=False, default="")
+
+
+class FolderSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    label = serializers.CharField()
+
+
+class FoldersSerializer(serializers.Serializer[Any]):
+    """Folders on the server that models may be registered from."""
+
+    bases = FolderSerializer(many=True)
+    adapters = FolderSerializer(many=True)
+
+
+class BaseBody(Body):
+    name = Text(max_length=120)
+    folder = Text(max_length=1_000)
+    label = Text(max_length=80, default="Base")
+
+
+class PromptBody(Body):
+    base = Id()
+    label = Text(max_length=80)
+    system_prompt = Text(max_length=20_000, allow_blank=True, default="")
+    prompt_template = Text(max_length=20_000, allow_blank=True, default="")
+
+
+class AdapterBody(Body):
+    base = Id()
+    label = Text(max_length=80)
+    folder = Text(max_length=1_000)
+
+
+class AdapterUploadBody(Body):
+    base = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    label = serializers.CharField(max_length=80)
+    archive = serializers.FileField(help_text="Zip of the adapter's folder, as peft saves it.")
+
+
+class ImportedBody(Body):
+    label = Text(max_length=80)
+
+
+class AliasBody(Body):
+    alias = serializers.ChoiceField(choices=[*ModelAlias.choices, ("", "None")], allow_blank=True)

@@ -1,0 +1,132 @@
+"""What a reviewer sees. Nothing here names a candidate of a blind campaign, an output, a run or a peer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Fields, Number, Text, Whole
+from evalapp.api.serializers.common import MessageSerializer
+from evalapp.api.serializers.rubrics import CriterionSerializer
+from evalapp.campaigns.allocation import NoWorkReason
+from evalapp.campaigns.models import CampaignState
+from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS
+
+
+class ReviewProgressSerializer(serializers.Serializer[Any]):
+    mine = serializers.IntegerField()
+    done = serializers.IntegerField(help_text="Reviews of everyone.")
+    total = serializers.IntegerField()
+    median_seconds = serializers.FloatField(allow_null=True, help_text="Of my latest 30.")
+
+
+class SeatSerializer(serializers.Serializer[Any]):
+    """A campaign in which I review."""
+
+    campaign = serializers.UUIDField(source="campaign.key")
+    name = serializers.CharField(source="campaign.name")
+    project = serializers.CharField(source="campaign.project.name")
+    state = serializers.ChoiceField(source="campaign.state", choices=CampaignState.choices)
+    deadline = serializers.DateTimeField(source="campaign.deadline", allow_null=True)
+    progress = ReviewProgressSerializer(source="shown_progress")
+
+
+class SeatDetailSerializer(SeatSerializer):
+    instructions = serializers.CharField(source="campaign.instructions", allow_blank=True)
+    rubric_instructions = serializers.CharField(
+        source="campaign.rubric_version.instructions", allow_blank=True
+    )
+    allows_corrections = serializers.BooleanField(source="campaign.allows_corrections")
+    criteria = CriterionSerializer(many=True)
+
+
+class AnswersSerializer(serializers.Serializer[Any]):
+    """``scores``: criterion → level (yes/no: 1/0) or "na". ``tags``: criterion → its reasons."""
+
+    scores = serializers.DictField()
+    tags = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    comment = serializers.CharField(allow_blank=True)
+    correction = serializers.CharField(allow_null=True)
+
+
+class DraftSerializer(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    answers = AnswersSerializer()
+
+
+class TaskSerializer(serializers.Serializer[Any]):
+    """An output to review. ``place`` and ``slot`` are its address; ``candidate`` is empty where the
+    campaign is blind. ``revision`` is that of my review of it, 0 before the first.
+    """
+
+    place = serializers.UUIDField()
+    slot = serializers.IntegerField()
+    messages = MessageSerializer(many=True)
+    context = serializers.CharField(allow_blank=True)
+    reference = serializers.CharField(allow_blank=True)
+    answer = serializers.CharField(allow_blank=True)
+    candidate = serializers.CharField(allow_blank=True)
+    draft = DraftSerializer(allow_null=True)
+    revision = serializers.IntegerField()
+    answers = AnswersSerializer(allow_null=True)
+
+
+class NoWorkSerializer(serializers.Serializer[Any]):
+    reason = serializers.ChoiceField(choices=[reason.value for reason in NoWorkReason])
+    text = serializers.CharField()
+    come_back_at = serializers.DateTimeField(allow_null=True)
+
+
+class NextSerializer(serializers.Serializer[Any]):
+    """Either a task, or why there is none."""
+
+    task = TaskSerializer(allow_null=True)
+    no_work = NoWorkSerializer(allow_null=True)
+    progress = ReviewProgressSerializer()
+
+
+class ReviewSerializer(serializers.Serializer[Any]):
+    """My review. ``is_replay``: this submission had been stored before; nothing was written now."""
+
+    campaign = serializers.UUIDField()
+    place = serializers.UUIDField()
+    slot = serializers.IntegerField()
+    client_id = serializers.UUIDField()
+    revision = serializers.IntegerField()
+    submitted_at = serializers.DateTimeField()
+    revised_at = serializers.DateTimeField(allow_null=True)
+    answers = AnswersSerializer()
+    is_replay = serializers.BooleanField()
+
+
+class SavedDraftSerializer(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    is_held = serializers.BooleanField(help_text="Whether the place is still mine.")
+
+
+ANSWERS_HELP = (
+    '{"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "comment": text, '
+    '"correction": text or null}'
+)
+
+
+class SubmissionBody(Body):
+    client_id = Text(max_length=64, help_text="A UUID of yours, the same for every repetition.")
+    answers = Fields(help_text=ANSWERS_HELP)
+    seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
+
+
+class AmendmentBody(Body):
+    answers = Fields(help_text=ANSWERS_HELP)
+    revision = Whole(min_value=1, help_text="The revision that the change is based on.")
+
+
+class DraftBody(Body):
+    answers = Fields(help_text=ANSWERS_HELP)
+    seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
+    revision = Whole(default=0, help_text="The draft it grew from; 0: none.")
+
+
+class SkipBody(Body):
+    reason = Text(max_length=LONGEST_SKIP_REASON)

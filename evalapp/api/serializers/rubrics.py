@@ -1,0 +1,160 @@
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Flag, Number, Shown, Text, Whole
+from evalapp.api.serializers.common import CreatedByField
+from evalapp.rubrics.drafts import (
+    HIGHEST_LEVEL,
+    LONGEST_ANCHOR,
+    LONGEST_HELP,
+    LONGEST_KEY,
+    LONGEST_NAME,
+    LONGEST_TAG,
+    LOWEST_LEVEL,
+    MOST_CRITERIA,
+    MOST_TAGS,
+    CriterionDraft,
+    TagDraft,
+    draft_of,
+)
+from evalapp.rubrics.models import CriterionKind, Rubric, RubricVersion
+from evalapp.rubrics.services import LONGEST_INSTRUCTIONS, fingerprint
+from evalapp.rubrics.templates import TEMPLATES
+
+
+class TagSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(allow_blank=True)
+    label = serializers.CharField()
+
+
+class CriterionSerializer(serializers.Serializer[Any]):
+    """One question. ``anchors`` says what each level means ("1" … "5", or "yes" and "no")."""
+
+    key = serializers.CharField(allow_blank=True)
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=CriterionKind.choices)
+    help_text = serializers.CharField(allow_blank=True)
+    minimum = serializers.IntegerField()
+    maximum = serializers.IntegerField()
+    anchors = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    weight = serializers.FloatField()
+    is_required = serializers.BooleanField()
+    allows_not_applicable = serializers.BooleanField()
+    is_critical = serializers.BooleanField()
+    low_threshold = serializers.IntegerField(allow_null=True)
+    undesired = serializers.IntegerField(allow_null=True)
+    tags = TagSerializer(many=True)
+
+
+class RubricTemplateSerializer(serializers.Serializer[Any]):
+    template = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    instructions = serializers.CharField(allow_blank=True)
+    criteria = CriterionSerializer(many=True)
+
+
+class RubricVersionSerializer(Shown):
+    """``fingerprint`` is what an edit is based on (``based_on``)."""
+
+    rubric = serializers.IntegerField(source="rubric_id")
+    criteria = serializers.SerializerMethodField()
+    fingerprint = serializers.SerializerMethodField()
+    created_by = CreatedByField()
+
+    class Meta:
+        model = RubricVersion
+        fields = (
+            "id", "rubric", "number", "instructions", "criteria", "fingerprint", "frozen_at", "created_by",
+            "created_at",
+        )  # fmt: skip
+
+    @extend_schema_field(CriterionSerializer(many=True))
+    def get_criteria(self, version: RubricVersion) -> Any:
+        drafts = [draft_of(criterion) for criterion in version.criteria.all()]
+        return CriterionSerializer(drafts, many=True).data
+
+    def get_fingerprint(self, version: RubricVersion) -> str:
+        return fingerprint(version)
+
+
+class RubricSerializer(Shown):
+    """``latest_version`` is an id, or null for a rubric without a version."""
+
+    latest_version = serializers.SerializerMethodField()
+    latest_number = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Rubric
+        fields = ("id", "name", "description", "latest_version", "latest_number", "created_at")
+
+    def get_latest_version(self, rubric: Rubric) -> int | None:
+        versions = list(rubric.versions.all())
+        return versions[0].pk if versions else None
+
+    def get_latest_number(self, rubric: Rubric) -> int | None:
+        versions = list(rubric.versions.all())
+        return versions[0].number if versions else None
+
+
+class TagBody(Body):
+    label = Text(max_length=LONGEST_TAG)
+    key = Text(max_length=LONGEST_KEY, allow_blank=True, default="")
+
+
+class CriterionBody(Body):
+    name = Text(max_length=LONGEST_NAME)
+    kind = serializers.ChoiceField(choices=CriterionKind.choices, default=CriterionKind.SCALE)
+    key = Text(max_length=LONGEST_KEY, allow_blank=True, default="")
+    help_text = Text(max_length=LONGEST_HELP, allow_blank=True, default="")
+    minimum = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, required=False)
+    maximum = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, required=False)
+    anchors = serializers.DictField(child=Text(max_length=LONGEST_ANCHOR, allow_blank=True), required=False)
+    weight = Number(min_value=0, max_value=100, default=1.0)
+    is_required = Flag(default=True)
+    allows_not_applicable = Flag(default=False)
+    is_critical = Flag(default=False)
+    low_threshold = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, allow_null=True, required=False)
+    undesired = Whole(max_value=1, allow_null=True, required=False)
+    tags = serializers.ListField(child=TagBody(), max_length=MOST_TAGS, required=False)
+
+    @staticmethod
+    def draft_of(values: dict[str, Any]) -> CriterionDraft:
+        """The criterion that checked values describe; a yes/no question has the levels 0 and 1."""
+        fields = {**values, "weight": Decimal(str(values["weight"]))}
+        fields["tags"] = tuple(TagDraft(**tag) for tag in values.get("tags", ()))
+        if values["kind"] == CriterionKind.YES_NO:
+            fields = {"minimum": 0, "maximum": 1, "low_threshold": None, **fields}
+        return CriterionDraft(**fields)
+
+
+class RubricVersionBody(Body):
+    criteria = serializers.ListField(child=CriterionBody(), min_length=1, max_length=MOST_CRITERIA)
+    instructions = Text(max_length=LONGEST_INSTRUCTIONS, allow_blank=True, default="")
+    based_on = Text(
+        max_length=64,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Fingerprint of the version it grew from: 412 where somebody saved another since.",
+    )
+
+
+class RubricBody(Body):
+    """Version 1 comes from ``template`` or from ``criteria``; without either there is none yet."""
+
+    name = Text(max_length=120)
+    description = Text(max_length=2_000, allow_blank=True, default="")
+    template = serializers.ChoiceField(choices=list(TEMPLATES), required=False, allow_null=True, default=None)
+    criteria = serializers.ListField(
+        child=CriterionBody(), min_length=1, max_length=MOST_CRITERIA, required=False
+    )
+    instructions = Text(max_length=LONGEST_INSTRUCTIONS, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["template"] and attrs.get("criteria"):
+            raise serializers.ValidationError({"criteria": ["Give a template or criteria, one of the two."]})
+        return attrs

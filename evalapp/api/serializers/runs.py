@@ -1,0 +1,141 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Fields, Id, Paging, Shown, Text, Whole
+from evalapp.api.serializers.common import CreatedByField
+from evalapp.api.serializers.jobs import JobSerializer
+from evalapp.datasets.models import Split
+from evalapp.runs.answers import LONGEST_ANSWER
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
+
+MOST_INLINE_ANSWERS = 10_000
+
+
+class RunCandidateSerializer(Shown):
+    model_version = serializers.IntegerField(source="model_version_id")
+    label = serializers.CharField(source="model_version.label")
+
+    class Meta:
+        model = RunCandidate
+        fields = ("model_version", "label")
+
+
+class RunSerializer(Shown):
+    """``rows`` says what became of every row; ``engine_reason`` why this engine and device."""
+
+    job = JobSerializer()
+    dataset_version = serializers.IntegerField(source="dataset_version_id")
+    base = serializers.IntegerField(source="base_id", allow_null=True)
+    continued_from = serializers.IntegerField(source="continued_from_id", allow_null=True)
+    produced = serializers.IntegerField(source="produced_id", allow_null=True)
+    candidates = RunCandidateSerializer(many=True)
+    splits = serializers.ListField(child=serializers.CharField())
+    rows = serializers.DictField()
+    result = serializers.DictField()
+    settings = serializers.SerializerMethodField()
+    created_by = CreatedByField()
+
+    class Meta:
+        model = Run
+        fields = (
+            "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "produced",
+            "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
+            "is_recorded", "created_by", "created_at",
+        )  # fmt: skip
+
+    def get_settings(self, run: Run) -> dict[str, Any]:
+        """The stored specification without the server's own folders."""
+        hidden = ("base_folder", "continue_from", "candidates")
+        return {name: value for name, value in run.spec.items() if name not in hidden}
+
+
+class RunQuery(Paging):
+    kind = serializers.ChoiceField(choices=RunKind.choices, required=False, default="")
+
+
+class TrainingBody(Body):
+    dataset_version = Id()
+    base = Id(help_text="Id of a model version of kind base.")
+    name = Text(max_length=120)
+    hyperparameters = Fields(default=dict, help_text="Fields of docs/run-directory.md's training settings.")
+    continued_from = Id(required=False, allow_null=True, default=None)
+
+    own_folders = ("base_folder", "continue_from", "rows", "data_sha256")
+
+    def validate_hyperparameters(self, values: dict[str, Any]) -> dict[str, Any]:
+        return without_own(values, self.own_folders)
+
+
+class GenerationBody(Body):
+    dataset_version = Id()
+    splits = serializers.ListField(
+        child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4
+    )
+    candidates = serializers.ListField(child=Id(), min_length=1, max_length=50)
+    name = Text(max_length=120)
+    sampling = Fields(
+        default=dict,
+        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, samples; engine, "
+        "batch_size, dtype, device.",
+    )
+    samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
+
+    def validate_sampling(self, values: dict[str, Any]) -> dict[str, Any]:
+        return without_own(values, ("samples",))
+
+
+def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
+    """The settings, if none of them is the product's to set."""
+    if given := [name for name in own if name in values]:
+        raise serializers.ValidationError(f"{given[0]} cannot be set here.")
+    return values
+
+
+class AnswerBody(Body):
+    """``row`` is the row's number in the dataset version; without it, ``prompt`` decides."""
+
+    text = Text(max_length=LONGEST_ANSWER)
+    row = Whole(min_value=1, required=False, allow_null=True, default=None)
+    prompt = Text(max_length=1_000_000, required=False, allow_null=True, default=None)
+    sample = Whole(max_value=32_767, default=0)
+
+
+class OutputsBody(Body):
+    dataset_version = Id()
+    candidate = Id(help_text="Id of a model version of kind imported.")
+    name = Text(max_length=120)
+    rows = serializers.ListField(child=AnswerBody(), min_length=1, max_length=MOST_INLINE_ANSWERS)
+
+
+class OutputsUploadBody(Body):
+    dataset_version = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    candidate = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    name = serializers.CharField(max_length=120)
+    file = serializers.FileField(help_text="JSONL or CSV with “row” or “prompt”, and “text”.")
+
+
+class TrainingPointSerializer(Shown):
+    values = serializers.DictField()
+
+    class Meta:
+        model = TrainingPoint
+        fields = ("step", "values")
+
+
+class OutputSerializer(Shown):
+    example = serializers.IntegerField(source="example_id")
+    row_number = serializers.IntegerField(source="example.row_number")
+    split = serializers.CharField(source="example.split")
+    candidate = serializers.IntegerField(source="candidate_id")
+
+    class Meta:
+        model = Output
+        fields = (
+            "id", "example", "row_number", "split", "candidate", "sample_index", "text", "finish_reason",
+            "prompt_tokens", "completion_tokens", "seconds",
+        )  # fmt: skip
+
+
+class OutputQuery(Paging):
+    candidate = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)

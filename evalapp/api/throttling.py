@@ -1,0 +1,73 @@
+"""Limits that all web processes share: requests a minute, and wrong tokens from one address."""
+
+import time
+from typing import Any
+
+from django.core.cache import cache
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from evalapp.accounts.secrets import hash_of
+
+MOST_WRONG_TOKENS = 20
+LOCK_SECONDS = 15 * 60
+KNOWN_SECONDS = 24 * 3600
+
+
+class UserThrottle(SimpleRateThrottle):
+    """Requests of one person (or, without a token, of one address) in each window of the clock.
+
+    One counter a window, where the framework's own throttle would store every request's time.
+    """
+
+    scope = "user"
+    num_requests: int
+    duration: int
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        if self.rate is None:
+            return True
+        now = time.time()
+        window = int(now // self.duration)
+        self.seconds_left = (window + 1) * self.duration - now
+        key = f"api-requests:{self._who(request)}:{window}"
+        return count_up(key, seconds=2 * self.duration) <= self.num_requests
+
+    def wait(self) -> float:
+        return self.seconds_left
+
+    def _who(self, request: Request) -> str:
+        return f"user-{request.user.pk}" if request.user.is_authenticated else self.get_ident(request)
+
+
+class WrongTokens:
+    """Lock-out of an address that tries tokens.
+
+    A token that was right from there before keeps working, so that one broken client cannot shut out
+    the others behind the same address.
+    """
+
+    def __init__(self, address: str, secret: str) -> None:
+        self._count = f"api-wrong-tokens:{address}"
+        self._known = f"api-known-token:{address}:{hash_of(secret)}"
+
+    def is_locked(self) -> bool:
+        return int(cache.get(self._count, 0)) >= MOST_WRONG_TOKENS and cache.get(self._known) is None
+
+    def note_wrong(self) -> None:
+        cache.delete(self._known)
+        count_up(self._count, seconds=LOCK_SECONDS)
+
+    def note_right(self) -> None:
+        cache.add(self._known, 1, KNOWN_SECONDS)
+
+
+def count_up(key: str, *, seconds: float) -> int:
+    """One more; the count vanishes ``seconds`` after its first."""
+    if cache.add(key, 1, int(seconds)):
+        return 1
+    try:
+        return int(cache.incr(key))
+    except ValueError:  # it vanished between the two
+        cache.set(key, 1, int(seconds))
+        return 1

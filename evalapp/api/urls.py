@@ -1,0 +1,122 @@
+"""Addresses of the machine API, version 1. Names begin with ``api_``."""
+
+from django.urls import URLPattern, path, re_path
+
+from evalapp.api.schema import SchemaView, no_such_address
+from evalapp.api.views import (
+    accounts,
+    analysis,
+    campaigns,
+    datasets,
+    decisions,
+    exports,
+    jobs,
+    registry,
+    reviews,
+    rubrics,
+    runs,
+    scoring,
+)
+
+_PROJECT = "projects/<slug:slug>"
+_DATASET = f"{_PROJECT}/datasets/<int:dataset_id>"
+_VERSION = f"{_DATASET}/versions/<int:number>"
+_IMPORT = f"{_DATASET}/imports/<int:import_id>"
+_RUBRIC = f"{_PROJECT}/rubrics/<int:rubric_id>"
+_MODEL = f"{_PROJECT}/models/<int:version_id>"
+_RUN = f"{_PROJECT}/runs/<int:run_id>"
+_JOB = f"{_PROJECT}/jobs/<int:job_id>"
+_CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
+_EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_TASK = "reviews/<uuid:key>/<int:slot>"
+
+urlpatterns: list[URLPattern] = [
+    path("schema/", SchemaView.as_view(), name="api_schema"),
+    path("me/", accounts.Me.as_view(), name="api_me"),
+    path("projects/", accounts.ProjectList.as_view(), name="api_projects"),
+    path(f"{_PROJECT}/", accounts.ProjectDetail.as_view(), name="api_project"),
+    path(f"{_PROJECT}/members/", accounts.MemberList.as_view(), name="api_members"),
+    path(f"{_PROJECT}/datasets/", datasets.DatasetList.as_view(), name="api_datasets"),
+    path(f"{_DATASET}/", datasets.DatasetDetail.as_view(), name="api_dataset"),
+    path(f"{_DATASET}/versions/", datasets.VersionList.as_view(), name="api_dataset_versions"),
+    path(f"{_VERSION}/", datasets.VersionDetail.as_view(), name="api_dataset_version"),
+    path(f"{_VERSION}/examples/", datasets.ExampleList.as_view(), name="api_examples"),
+    path(f"{_DATASET}/imports/", datasets.ImportList.as_view(), name="api_imports"),
+    path(f"{_IMPORT}/", datasets.ImportDetail.as_view(), name="api_import"),
+    path(f"{_IMPORT}/start/", datasets.ImportStart.as_view(), name="api_import_start"),
+    path(f"{_PROJECT}/rubrics/", rubrics.RubricList.as_view(), name="api_rubrics"),
+    path(f"{_PROJECT}/rubrics/templates/", rubrics.RubricTemplates.as_view(), name="api_rubric_templates"),
+    path(f"{_RUBRIC}/", rubrics.RubricDetail.as_view(), name="api_rubric"),
+    path(f"{_RUBRIC}/versions/", rubrics.RubricVersionList.as_view(), name="api_rubric_versions"),
+    path(
+        f"{_RUBRIC}/versions/<int:number>/", rubrics.RubricVersionDetail.as_view(), name="api_rubric_version"
+    ),
+    path(f"{_PROJECT}/models/", registry.ModelList.as_view(), name="api_models"),
+    path(f"{_PROJECT}/models/folders/", registry.ModelFolders.as_view(), name="api_model_folders"),
+    path(f"{_PROJECT}/models/base/", registry.BaseRegistration.as_view(), name="api_model_base"),
+    path(f"{_PROJECT}/models/prompt/", registry.PromptRegistration.as_view(), name="api_model_prompt"),
+    path(f"{_PROJECT}/models/adapter/", registry.AdapterRegistration.as_view(), name="api_model_adapter"),
+    path(
+        f"{_PROJECT}/models/adapter/upload/",
+        registry.AdapterUpload.as_view(),
+        name="api_model_adapter_upload",
+    ),
+    path(f"{_PROJECT}/models/imported/", registry.ImportedRegistration.as_view(), name="api_model_imported"),
+    path(f"{_MODEL}/", registry.ModelDetail.as_view(), name="api_model"),
+    path(f"{_MODEL}/alias/", registry.ModelAlias.as_view(), name="api_model_alias"),
+    path(f"{_MODEL}/lineage/", decisions.ModelLineage.as_view(), name="api_model_lineage"),
+    path(f"{_PROJECT}/runs/", runs.RunList.as_view(), name="api_runs"),
+    path(f"{_PROJECT}/runs/training/", runs.TrainingStart.as_view(), name="api_run_training"),
+    path(f"{_PROJECT}/runs/generation/", runs.GenerationStart.as_view(), name="api_run_generation"),
+    path(f"{_PROJECT}/runs/outputs/", runs.OutputsImport.as_view(), name="api_run_import"),
+    path(f"{_PROJECT}/runs/outputs/upload/", runs.OutputsUpload.as_view(), name="api_run_upload"),
+    path(f"{_RUN}/", runs.RunDetail.as_view(), name="api_run"),
+    path(f"{_RUN}/points/", runs.RunPoints.as_view(), name="api_run_points"),
+    path(f"{_RUN}/outputs/", runs.RunOutputs.as_view(), name="api_run_outputs"),
+    path(f"{_RUN}/score/", runs.RunScoring.as_view(), name="api_run_score"),
+    path(f"{_PROJECT}/jobs/", jobs.JobList.as_view(), name="api_jobs"),
+    path(f"{_JOB}/", jobs.JobDetail.as_view(), name="api_job"),
+    path(f"{_JOB}/events/", jobs.JobEvents.as_view(), name="api_job_events"),
+    path(f"{_JOB}/cancel/", jobs.JobCancel.as_view(), name="api_job_cancel"),
+    path(f"{_JOB}/retry/", jobs.JobRetry.as_view(), name="api_job_retry"),
+    path(f"{_PROJECT}/rules/", scoring.RuleList.as_view(), name="api_rules"),
+    path(f"{_PROJECT}/rules/<int:rule_id>/", scoring.RuleDetail.as_view(), name="api_rule"),
+    path(f"{_PROJECT}/campaigns/", campaigns.CampaignList.as_view(), name="api_campaigns"),
+    path(f"{_CAMPAIGN}/", campaigns.CampaignDetail.as_view(), name="api_campaign"),
+    path(f"{_CAMPAIGN}/open/", campaigns.CampaignOpen.as_view(), name="api_campaign_open"),
+    path(f"{_CAMPAIGN}/pause/", campaigns.CampaignPause.as_view(), name="api_campaign_pause"),
+    path(f"{_CAMPAIGN}/resume/", campaigns.CampaignResume.as_view(), name="api_campaign_resume"),
+    path(f"{_CAMPAIGN}/close/", campaigns.CampaignClose.as_view(), name="api_campaign_close"),
+    path(f"{_CAMPAIGN}/reviewers/", campaigns.CampaignReviewers.as_view(), name="api_campaign_reviewers"),
+    path(f"{_CAMPAIGN}/progress/", campaigns.CampaignProgress.as_view(), name="api_campaign_progress"),
+    path(f"{_CAMPAIGN}/comparison/", analysis.ComparisonDetail.as_view(), name="api_comparison"),
+    path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
+    path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
+    path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
+    path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
+    path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
+    path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
+    path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
+    path(f"{_EXPORT}/rows/decide/", exports.ExportDecisions.as_view(), name="api_export_decide"),
+    path(
+        f"{_EXPORT}/rows/<int:row_id>/decision/",
+        exports.ExportRowDecision.as_view(),
+        name="api_export_row_decide",
+    ),
+    path(f"{_EXPORT}/finish/", exports.ExportFinish.as_view(), name="api_export_finish"),
+    path(f"{_EXPORT}/files/<str:name>/", exports.ExportFile.as_view(), name="api_export_file"),
+    path(f"{_PROJECT}/decisions/", decisions.DecisionList.as_view(), name="api_decisions"),
+    path(
+        f"{_PROJECT}/reviews/<int:review_id>/lineage/",
+        decisions.ReviewLineage.as_view(),
+        name="api_review_lineage",
+    ),
+    path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
+    path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
+    path("reviews/campaigns/<uuid:key>/", reviews.SeatDetail.as_view(), name="api_my_campaign"),
+    path("reviews/campaigns/<uuid:key>/next/", reviews.NextTask.as_view(), name="api_my_next"),
+    path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
+    path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
+    path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
+    re_path(r"^.*$", no_such_address, name="api_missing"),
+]

@@ -1,0 +1,119 @@
+from typing import Any
+
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.agreement import agreement_rows, correlation_rows
+from evalapp.analysis.case import load_case
+from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
+from evalapp.analysis.columns import METRICS
+from evalapp.analysis.comparison import compare
+from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.api.operations import ProjectView, operation
+from evalapp.api.serializers.analysis import (
+    AgreementQuery,
+    AgreementSerializer,
+    CaseQuery,
+    CaseRowSerializer,
+    CaseSerializer,
+    ComparisonSerializer,
+    DifferenceQuery,
+    DifferenceSerializer,
+    PeopleQuery,
+)
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.core.errors import MissingError
+from evalapp.core.http import get_or_missing
+from evalapp.rubrics.models import Criterion
+
+_FLAGS = ("low", "na", "broken")
+
+
+class AnalysisView(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        """Of a draft there is nothing to compare, so it is not there."""
+        opened = self.project.campaigns.exclude(state=CampaignState.DRAFT)
+        return get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
+
+    def people(self) -> str:
+        """Whose reviews count; a choice only where simulated ones are read at all."""
+        return str(self.query["people"]) if self.project.is_demonstration else "all"
+
+    def scores(self, campaign_id: int) -> CampaignScores:
+        return load_scores(self.campaign(campaign_id), people=self.people())
+
+
+class ComparisonDetail(AnalysisView):
+    @operation("Compare a campaign's candidates", query=PeopleQuery, result=ComparisonSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Human means per criterion with 95% intervals over items and reviewers, beside the metrics."""
+        scores = self.scores(campaign_id)
+        comparison = compare(scores)
+        return {
+            "campaign": campaign_id,
+            "people": self.people(),
+            "design": comparison.design,
+            "candidates": comparison.rows,
+            "contradiction": find_contradiction(scores, comparison),
+        }
+
+
+class DifferenceList(AnalysisView):
+    @operation("Compare candidates in pairs", query=DifferenceQuery, result=DifferenceSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """Every other candidate less ``against``, paired by item and reviewer."""
+        scores = self.scores(campaign_id)
+        comparison = compare(scores)
+        reference = next((row for row in comparison.rows if row.candidate.pk == self.query["against"]), None)
+        if reference is None:
+            raise MissingError("There is no such candidate in this comparison.")
+        return self.page(compare_pairs(scores, comparison, reference))
+
+    def key_of(self, row: ComparedPair) -> str:
+        return f"{row.criterion.key}.{row.challenger.candidate.pk}"
+
+
+class AgreementDetail(AnalysisView):
+    @operation("Read how far people agree", query=AgreementQuery, result=AgreementSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
+        scores = self.scores(campaign_id)
+        metric = METRICS[self.query["metric"]]
+        return {
+            "metric": metric.name,
+            "agreement": agreement_rows(scores),
+            "correlations": correlation_rows(scores, metric),
+        }
+
+
+class CaseList(AnalysisView):
+    criteria: list[Criterion]
+
+    @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """The filters are those of the comparison's numbers."""
+        scores = self.scores(campaign_id)
+        self.criteria = scores.criteria
+        found = find_cases(scores, filter_from(scores, self._as_address()))
+        return self.page(found, dress=lambda rows: with_excerpts(scores, rows))
+
+    def key_of(self, row: CaseRow) -> str:
+        return f"{row.item_id}.{row.candidate.pk}"
+
+    def _as_address(self) -> dict[str, str]:
+        """The filter as the pages' addresses hold it."""
+        given: dict[str, Any] = {
+            name: value
+            for name, value in self.query.items()
+            if name not in ("after", "limit", "people", *_FLAGS)
+        }
+        flags = {name: "1" for name in _FLAGS if self.query[name]}
+        return {**{name: str(value) for name, value in given.items()}, **flags}
+
+
+class CaseDetail(AnalysisView):
+    @operation("Read a case", result=CaseSerializer)
+    def get(self, campaign_id: int, item_id: int) -> object:
+        """Prompt, candidates, scores, reasons, corrections and metrics of one item."""
+        return load_case(self.campaign(campaign_id), item_id, reader_id=self.person.pk)

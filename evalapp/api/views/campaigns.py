@@ -1,0 +1,141 @@
+from collections.abc import Callable
+from typing import ClassVar
+
+from django.db.models import Prefetch, QuerySet
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
+from evalapp.api.serializers.campaigns import (
+    AddedSerializer,
+    CampaignBody,
+    CampaignSerializer,
+    ProgressSerializer,
+    ReviewersBody,
+)
+from evalapp.campaigns import services
+from evalapp.campaigns.models import Campaign, CampaignCandidate
+from evalapp.campaigns.queries import campaigns_of, place_counts, possible_reviewers, usable_datasets
+from evalapp.core.http import get_or_missing
+from evalapp.registry.queries import versions_of
+from evalapp.reviews.queries import progress_by_person
+from evalapp.rubrics.models import RubricVersion
+
+
+class CampaignView(ProjectView):
+    required_permission = Permission.VIEW_CAMPAIGNS
+    post_permission = Permission.EDIT_CAMPAIGNS
+
+    def campaigns(self) -> QuerySet[Campaign]:
+        candidates = CampaignCandidate.objects.select_related("model_version").order_by("position")
+        return campaigns_of(self.project).prefetch_related(Prefetch("candidates", queryset=candidates))
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        return get_or_missing(self.campaigns(), pk=campaign_id)
+
+
+class CampaignList(CampaignView):
+    @operation("List campaigns", result=CampaignSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(self.campaigns())
+
+    @operation("Design a campaign", body=CampaignBody, result=CampaignSerializer, status=201)
+    def post(self) -> object:
+        """A draft; nothing is handed out until it is opened."""
+        values = self.body()
+        rubrics = RubricVersion.objects.filter(rubric__project=self.project).select_related("rubric")
+        values["rubric_version"] = chosen(
+            rubrics, values["rubric_version"], "rubric_version", "rubric version with id"
+        )
+        values["dataset_version"] = chosen(
+            usable_datasets(self.project),
+            values["dataset_version"],
+            "dataset_version",
+            "dataset version with id",
+        )
+        values["candidates"] = chosen_all(
+            versions_of(self.project), values["candidates"], "candidates", "candidate with id"
+        )
+        values["reviewers"] = chosen_all(
+            possible_reviewers(self.project), values["reviewers"], "reviewers", "reviewer with id"
+        )
+        made = services.create_campaign(project=self.project, by=self.person, **values)
+        return self.campaign(made.pk)
+
+
+class CampaignDetail(CampaignView):
+    @operation("Read a campaign", result=CampaignSerializer)
+    def get(self, campaign_id: int) -> object:
+        return self.campaign(campaign_id)
+
+
+class CampaignMove(CampaignView):
+    """A change of state; the subclasses name the service."""
+
+    service: ClassVar[Callable[..., Campaign]]
+
+    def moved(self, campaign_id: int) -> Campaign:
+        campaign = self.campaign(campaign_id)
+        self.body()
+        type(self).service(campaign=campaign, by=self.person)
+        return self.campaign(campaign_id)
+
+
+class CampaignOpen(CampaignMove):
+    service = services.open_campaign
+
+    @operation("Open a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Freezes the rubric, and makes a place for every review that is wanted."""
+        return self.moved(campaign_id)
+
+
+class CampaignPause(CampaignMove):
+    service = services.pause_campaign
+
+    @operation("Pause a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Nothing more is handed out; what is on a screen may still be submitted."""
+        return self.moved(campaign_id)
+
+
+class CampaignResume(CampaignMove):
+    service = services.resume_campaign
+
+    @operation("Resume a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        return self.moved(campaign_id)
+
+
+class CampaignClose(CampaignMove):
+    service = services.close_campaign
+
+    @operation("Close a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """From here on nothing is submitted or amended."""
+        return self.moved(campaign_id)
+
+
+class CampaignReviewers(CampaignView):
+    @operation("Add reviewers", body=ReviewersBody, result=AddedSerializer)
+    def post(self, campaign_id: int) -> object:
+        """More people share the same work; the number of places stays."""
+        campaign = self.campaign(campaign_id)
+        people = chosen_all(
+            possible_reviewers(self.project), self.body()["reviewers"], "reviewers", "reviewer with id"
+        )
+        return {"added": services.add_reviewers(campaign=campaign, reviewers=people, by=self.person)}
+
+
+class CampaignProgress(CampaignView):
+    @operation("Read a campaign's progress", result=ProgressSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Places, and how each reviewer gets on, with active seconds a review."""
+        campaign = self.campaign(campaign_id)
+        people = progress_by_person(campaign)
+        return {
+            "reviews_done": sum(person.reviews for person in people),
+            "reviews_total": campaign.reviews_total,
+            "items_total": campaign.items_total,
+            "places": place_counts(campaign),
+            "people": people,
+        }

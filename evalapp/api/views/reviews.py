@@ -1,0 +1,248 @@
+"""Reviewing by machine: the services of the review page, and what a reviewer sees from `task_for` alone."""
+
+from typing import Any
+from uuid import UUID
+
+from evalapp.api.fields import Nothing
+from evalapp.api.operations import Answer, ApiView, operation
+from evalapp.api.serializers.reviews import (
+    AmendmentBody,
+    DraftBody,
+    NextSerializer,
+    ReviewSerializer,
+    SavedDraftSerializer,
+    SeatDetailSerializer,
+    SeatSerializer,
+    SkipBody,
+    SubmissionBody,
+    TaskSerializer,
+)
+from evalapp.campaigns.allocation import Assignment, NoWork, next_assignment
+from evalapp.campaigns.models import CampaignReviewer
+from evalapp.core.errors import ConflictError, MissingError
+from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_client_id, read_seconds
+from evalapp.reviews.drafts import answers_in, save_draft
+from evalapp.reviews.models import Review
+from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
+from evalapp.reviews.queries import (
+    Stand,
+    Task,
+    answers_of,
+    own_review,
+    seat_for,
+    seats_of,
+    stand_at,
+    submitted_by,
+    task_for,
+    with_progress,
+)
+from evalapp.reviews.services import amend_review, skip_item, submit_at, touch
+from evalapp.rubrics.drafts import draft_of
+
+
+class ReviewView(ApiView):
+    def seat(self, key: UUID) -> CampaignReviewer:
+        return seat_for(self.person, key)
+
+    def stand(self, key: UUID, slot: int) -> Stand:
+        return stand_at(self.person, key, slot)
+
+
+class SeatList(ReviewView):
+    @operation("List my campaigns", result=SeatSerializer, paged=True)
+    def get(self) -> object:
+        """Campaigns in which I review, with how far I am."""
+        return self.page(with_progress(seats_of(self.person)), dress=_with_progress_shown)
+
+
+def _with_progress_shown(seats: list[CampaignReviewer]) -> list[CampaignReviewer]:
+    for seat in seats:
+        seat.shown_progress = progress_payload(seat)  # type: ignore[attr-defined]  # read by the serializer
+    return seats
+
+
+class SeatDetail(ReviewView):
+    @operation("Read a campaign of mine", result=SeatDetailSerializer)
+    def get(self, key: UUID) -> object:
+        """Instructions, and the rubric with the keys that answers use."""
+        seat = self.seat(key)
+        criteria = [draft_of(each.criterion) for each in criteria_of(seat.campaign.rubric_version)]
+        seat.criteria = criteria  # type: ignore[attr-defined]  # read by the serializer
+        return _with_progress_shown([seat])[0]
+
+
+class NextTask(ReviewView):
+    @operation("Get the next output to review", body=Nothing, result=NextSerializer)
+    def post(self, key: UUID) -> object:
+        """Claims a place where that is needed. The answer is the same until something is submitted."""
+        seat = self.seat(key)
+        self.body()
+        found = next_assignment(seat=seat)
+        progress = progress_payload(seat)
+        if not isinstance(found, Assignment):
+            return {"task": None, "no_work": _no_work(found), "progress": progress}
+        task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
+        return {"task": _task(found.place.key, found.slot, task), "no_work": None, "progress": progress}
+
+
+def _no_work(found: NoWork) -> dict[str, Any]:
+    _, text = NO_WORK_WORDS[found.reason]
+    return {"reason": found.reason, "text": text, "come_back_at": found.come_back_at}
+
+
+def _task(place: UUID, slot: int, task: Task, review: Review | None = None) -> dict[str, Any]:
+    draft = None
+    if task.draft is not None:
+        draft = {
+            "revision": task.draft_revision,
+            "saved_at": task.draft_saved_at,
+            "answers": answers_in(task.draft).as_dict(),
+        }
+    return {
+        "place": place,
+        "slot": slot,
+        "messages": task.messages,
+        "context": task.context,
+        "reference": task.reference,
+        "answer": task.answer,
+        "candidate": task.candidate_label,
+        "draft": draft,
+        "revision": review.revision if review else 0,
+        "answers": answers_of(review).as_dict() if review else None,
+    }
+
+
+class TaskDetail(ReviewView):
+    @operation("Read an output that I review", result=TaskSerializer)
+    def get(self, key: UUID, slot: int) -> object:
+        """One that I hold, or have reviewed. 409 for one that went to somebody else, while my draft is kept."""
+        stand = self.stand(key, slot)
+        review = None if stand.is_open else own_review(stand)
+        task = task_for(
+            item_output_id=stand.item_output_id, campaign=stand.place.campaign, reviewer=self.person
+        )
+        if review is None and not stand.is_open:
+            if task.draft is None:
+                raise MissingError("There is no such review work, or it is not yours.")
+            raise ConflictError(
+                "Somebody else has taken this one since; what you wrote is kept as your draft.",
+                code="lease_lost",
+            )
+        return _task(stand.place.key, stand.slot, task, review)
+
+    @operation(
+        "Submit a review",
+        body=SubmissionBody,
+        result=ReviewSerializer,
+        status=201,
+        also={200: "A replay: this submission was stored before."},
+    )
+    def post(self, key: UUID, slot: int) -> object:
+        """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where other answers
+        were stored first, or the place went to somebody else; your text is then kept as a draft.
+        """
+        stand = self.stand(key, slot)
+        values = self.body()
+        result = submit_at(
+            seat=stand.seat,
+            place=stand.place,
+            slot=stand.slot,
+            client_id=read_client_id(values["client_id"]),
+            answers=read_answers(values["answers"]),
+            seconds_active=read_seconds(values["seconds_active"]),
+            is_simulated=self.person.is_simulated,
+        )
+        shown = _review(stand.place.campaign.key, stand.place.key, stand.slot, result.review)
+        shown["is_replay"] = result.is_replay
+        return Answer(shown, 200 if result.is_replay else 201)
+
+    @operation("Amend my review", body=AmendmentBody, result=ReviewSerializer)
+    def put(self, key: UUID, slot: int) -> object:
+        """Until the campaign closes; what it said before is kept. 412 where ``revision`` is not the latest."""
+        stand = self.stand(key, slot)
+        review = own_review(stand)
+        if review is None:
+            raise MissingError("There is no such review, or it is not yours.")
+        values = self.body()
+        amended = amend_review(
+            review=review,
+            by=self.person,
+            answers=read_answers(values["answers"]),
+            revision=values["revision"],
+        )
+        return _review(stand.place.campaign.key, stand.place.key, stand.slot, amended)
+
+
+def _review(campaign: UUID, place: UUID, slot: int, review: Review) -> dict[str, Any]:
+    """My own review; read anew, because a service leaves what it replaced in the row's caches."""
+    stored = (
+        Review.objects.select_related("correction")
+        .prefetch_related("scores__criterion", "tags__tag__criterion")
+        .get(pk=review.pk)
+    )
+    return _shown(campaign, place, slot, stored, answers_of(stored))
+
+
+def _shown(campaign: UUID, place: UUID, slot: int, review: Review, answers: ReviewAnswers) -> dict[str, Any]:
+    return {
+        "campaign": campaign,
+        "place": place,
+        "slot": slot,
+        "client_id": review.client_id,
+        "revision": review.revision,
+        "submitted_at": review.submitted_at,
+        "revised_at": review.revised_at,
+        "answers": answers.as_dict(),
+        "is_replay": False,
+    }
+
+
+class SubmittedList(ReviewView):
+    @operation("List what I submitted", result=ReviewSerializer, paged=True)
+    def get(self) -> object:
+        """Latest first."""
+        reviews = submitted_by(self.person).prefetch_related("tags__tag__criterion")
+        return self.page(reviews, dress=_shown_rows)
+
+
+def _shown_rows(reviews: list[Review]) -> list[dict[str, Any]]:
+    return [
+        _shown(
+            review.campaign.key,
+            review.place.key,
+            review.place.outputs_order.index(review.item_output_id),
+            review,
+            answers_of(review),
+        )
+        for review in reviews
+    ]
+
+
+class DraftDetail(ReviewView):
+    @operation("Save a draft", body=DraftBody, result=SavedDraftSerializer)
+    def put(self, key: UUID, slot: int) -> object:
+        """What is typed so far, however incomplete; it keeps the place as well. 409 where it is not mine
+        any more, 412 where another client saved a newer draft.
+        """
+        stand = self.stand(key, slot)
+        values = self.body()
+        if not stand.is_open:
+            raise ConflictError("This one is submitted, or went to somebody else.", code="not_held")
+        saved = save_draft(
+            reviewer=self.person,
+            item_output_id=stand.item_output_id,
+            answers=read_answers(values["answers"]),
+            seconds_active=read_seconds(values["seconds_active"]),
+            revision=values["revision"],
+        )
+        is_held = touch(place=stand.place, reviewer=self.person)
+        return {"revision": saved.revision, "saved_at": saved.saved_at, "is_held": is_held}
+
+
+class SkipTask(ReviewView):
+    @operation("Skip an item", body=SkipBody, status=204)
+    def post(self, key: UUID, slot: int) -> object:
+        """Somebody else gets it, and it is not offered to you again. Say why."""
+        stand = self.stand(key, slot)
+        skip_item(reviewer=self.person, place=stand.place, reason=self.body()["reason"])
+        return None

@@ -1,0 +1,159 @@
+from typing import Any
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
+from evalapp.api.serializers.jobs import JobSerializer
+from evalapp.api.serializers.runs import (
+    GenerationBody,
+    OutputQuery,
+    OutputsBody,
+    OutputSerializer,
+    OutputsUploadBody,
+    RunQuery,
+    RunSerializer,
+    TrainingBody,
+    TrainingPointSerializer,
+)
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+from evalapp.datasets.models import DatasetVersion
+from evalapp.registry import queries as registry
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.runs import queries, services
+from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
+from evalapp.runs.models import Run, RunKind
+from evalapp.scoring.services import start_scoring
+
+
+class RunView(ProjectView):
+    required_permission = Permission.VIEW_RUNS
+    post_permission = Permission.START_RUNS
+
+    def run(self, run_id: int) -> Run:
+        return get_or_missing(queries.runs_of(self.project), pk=run_id)
+
+    def dataset_version(self, pk: int) -> DatasetVersion:
+        versions = queries.ready_versions(self.project)
+        return chosen(versions, pk, "dataset_version", "ready dataset version with id")
+
+
+class RunList(RunView):
+    @operation("List runs", query=RunQuery, result=RunSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(queries.runs_of(self.project, kind=self.query["kind"]))
+
+
+class RunDetail(RunView):
+    @operation("Read a run", result=RunSerializer)
+    def get(self, run_id: int) -> object:
+        """What became of its rows, its engine and why, its job's progress, and what it made."""
+        return self.run(run_id)
+
+
+class TrainingStart(RunView):
+    @operation("Start a training", body=TrainingBody, result=RunSerializer, status=202)
+    def post(self) -> object:
+        """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
+        training row stands in an evaluation split (409 contaminated).
+        """
+        values = self.body()
+        continued_from = values.pop("continued_from")
+        values["dataset_version"] = self.dataset_version(values["dataset_version"])
+        values["base"] = chosen(registry.bases_of(self.project), values["base"], "base", "base model")
+        if continued_from is not None:
+            adapters = registry.adapters_of(self.project)
+            values["continued_from"] = chosen(adapters, continued_from, "continued_from", "adapter")
+        run = services.start_training(project=self.project, by=self.person, **values)
+        return self.run(run.pk)
+
+
+class GenerationStart(RunView):
+    @operation("Start a generation", body=GenerationBody, result=RunSerializer, status=202)
+    def post(self) -> object:
+        """Every candidate answers every row of the splits; all candidates stand on one base."""
+        values = self.body()
+        values["dataset_version"] = self.dataset_version(values["dataset_version"])
+        candidates = registry.candidates_of(self.project)
+        values["candidates"] = chosen_all(
+            candidates, values["candidates"], "candidates", "candidate that can answer"
+        )
+        values["sampling"] = {**values["sampling"], "samples": values.pop("samples")}
+        run = services.start_generation(project=self.project, by=self.person, **values)
+        return self.run(run.pk)
+
+
+class OutputsImport(RunView):
+    @operation("Import answers", body=OutputsBody, result=RunSerializer, status=201)
+    def post(self) -> object:
+        """Answers made elsewhere: all of them, or none. They are scored by themselves afterwards."""
+        values = self.body()
+        rows = [
+            ImportedAnswer(
+                text=row["text"],
+                example_row=row["row"],
+                prompt=row["prompt"],
+                sample=row["sample"],
+                place=f"rows.{position}",
+            )
+            for position, row in enumerate(values.pop("rows"))
+        ]
+        return self.imported(values, rows)
+
+    def imported(self, values: dict[str, Any], rows: Any) -> Run:
+        run = services.import_outputs(
+            project=self.project,
+            dataset_version=self.dataset_version(values["dataset_version"]),
+            candidate=self._imported_candidate(values["candidate"]),
+            rows=rows,
+            name=values["name"],
+            by=self.person,
+        )
+        return self.run(run.pk)
+
+    def _imported_candidate(self, pk: int) -> ModelVersion:
+        imported = registry.versions_of(self.project).filter(kind=ModelKind.IMPORTED)
+        return chosen(imported, pk, "candidate", "candidate with imported answers and the id")
+
+
+class OutputsUpload(OutputsImport):
+    @operation("Upload answers", body=OutputsUploadBody, result=RunSerializer, status=201, upload=True)
+    def post(self) -> object:
+        """The same from a JSONL or CSV file."""
+        values = self.body()
+        file = values.pop("file")
+        if file.size > MOST_BYTES:
+            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
+            raise InvalidError(message, fields={"file": [message]})
+        return self.imported(values, read_answers(file.file, file.name))
+
+
+class RunPoints(RunView):
+    order = ("step",)
+
+    @operation("List a training's points", result=TrainingPointSerializer, paged=True)
+    def get(self, run_id: int) -> object:
+        """Loss, learning rate and the like by step."""
+        return self.page(self.run(run_id).points.all())
+
+
+class RunOutputs(RunView):
+    order = ("example_id", "id")
+
+    @operation("List a run's answers", query=OutputQuery, result=OutputSerializer, paged=True)
+    def get(self, run_id: int) -> object:
+        run = self.run(run_id)
+        outputs = queries.outputs_of(run)
+        candidate = self.query.get("candidate")
+        return self.page(outputs.filter(candidate=candidate) if candidate else outputs)
+
+
+class RunScoring(RunView):
+    @operation("Score a run", result=JobSerializer, status=202)
+    def post(self, run_id: int) -> object:
+        """All metrics and the active rules; scoring again replaces the results."""
+        run = self.run(run_id)
+        self.body()
+        if run.kind == RunKind.TRAINING:
+            message = "A training has no answers to score. Score a generation or an import."
+            raise InvalidError(message)
+        return start_scoring(run=run, by=self.person)
