@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection
@@ -11,7 +11,7 @@ from django.db import connection
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.rows import ExampleRow, row_problems, serialise
 
-# Rows per COPY: between two of them the connection is free and the caller may look up.
+# Rows per COPY: between two of them the connection is free, so that ``rows`` may be a query on it.
 BATCH_ROWS = 5_000
 # Sent as they are made, so that the server stores while the next ones are being serialised.
 BLOCK_ROWS = 100
@@ -50,8 +50,8 @@ def copy_examples(
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
     numbered = enumerate(rows, start=1)
-    for first in numbered:
-        batch = chain([first], islice(numbered, BATCH_ROWS - 1))
+    # Read before the COPY begins: ``rows`` may itself be a query on this connection.
+    while batch := list(islice(numbered, BATCH_ROWS)):
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             lines = _lines(version_id, batch, digest, counts, checked=checked)
             while block := "".join(islice(lines, BLOCK_ROWS)):
