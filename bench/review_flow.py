@@ -24,7 +24,27 @@ from typing import Any
 
 PORT = 18_641
 WARM_UP = 3.0
-WORDS = "the client holds a broad fund and asks what a calmer plan would cost in fees and in growth".split()
+WORDS = [
+    "the",
+    "client",
+    "holds",
+    "a",
+    "broad",
+    "fund",
+    "and",
+    "asks",
+    "what",
+    "a",
+    "calmer",
+    "plan",
+    "would",
+    "cost",
+    "in",
+    "fees",
+    "and",
+    "in",
+    "growth",
+]
 SCORES = {"accuracy": 4, "clarity": 5, "tone": 3, "personalization": 4, "material-factual-error": 0}
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 

@@ -78,7 +78,12 @@ def make_outputs(
     for position, (candidate, text) in enumerate(candidates.items()):
         RunCandidate.objects.create(run=run, model_version=candidate, key=f"candidate-{position}")
         Output.objects.bulk_create(
-            Output(run=run, example=example, candidate=candidate, text=text.replace("{n}", str(example.row_number)))
+            Output(
+                run=run,
+                example=example,
+                candidate=candidate,
+                text=text.replace("{n}", str(example.row_number)),
+            )
             for example in version.examples.filter(split=split).order_by("row_number")
         )
     return run
@@ -88,7 +93,8 @@ def make_rubric(project: Project, name: str = "House rubric") -> RubricVersion:
     """Accuracy, clarity, tone and personalization on 1–5 or N/A, and a critical yes/no."""
     rubric = create_rubric(project=project, name=name, by=None)
     criteria = [
-        replace(draft, allows_not_applicable=draft.kind == CriterionKind.SCALE) for draft in SUMMARIES.criteria
+        replace(draft, allows_not_applicable=draft.kind == CriterionKind.SCALE)
+        for draft in SUMMARIES.criteria
     ]
     return save_version(rubric=rubric, criteria=criteria, by=None)
 
@@ -136,25 +142,30 @@ def answers(error: int = 0, **scores: int | str) -> ReviewAnswers:
 def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Place, ItemOutput]]:
     """Each place and output that the reviewer is offered; submit it before asking for the next."""
     while True:
-        seat = CampaignReviewer.objects.select_related("campaign__project", "campaign__rubric_version", "user").get(
-            campaign=campaign, user=reviewer
-        )
+        seat = CampaignReviewer.objects.select_related(
+            "campaign__project", "campaign__rubric_version", "user"
+        ).get(campaign=campaign, user=reviewer)
         offered = next_assignment(seat=seat)
         if not isinstance(offered, Assignment):
             return
         place = Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
             pk=offered.place.id
         )
-        yield place, ItemOutput.objects.select_related(
-            "candidate__model_version", "item__example", "output"
-        ).get(pk=offered.item_output_id)
+        yield (
+            place,
+            ItemOutput.objects.select_related("candidate__model_version", "item__example", "output").get(
+                pk=offered.item_output_id
+            ),
+        )
 
 
 Said = Any
 """(label, row number) → answers; or label → answers for every row."""
 
 
-def review_all(campaign: Campaign, reviewer: User, said: Mapping[Said, ReviewAnswers], **options: Any) -> list[Review]:
+def review_all(
+    campaign: Campaign, reviewer: User, said: Mapping[Said, ReviewAnswers], **options: Any
+) -> list[Review]:
     """Let a reviewer rate everything they are offered; what ``said`` leaves out gets 4 throughout."""
     reviews = []
     for place, entry in walk(campaign, reviewer):
@@ -186,7 +197,9 @@ def make_tray(campaign: Campaign, by: User) -> Export:
     return open_tray(campaign=campaign, by=by, name="Corrections")
 
 
-def make_adapter(project: Project, label: str, *, dataset_version: DatasetVersion, parent: ModelVersion | None = None) -> ModelVersion:
+def make_adapter(
+    project: Project, label: str, *, dataset_version: DatasetVersion, parent: ModelVersion | None = None
+) -> ModelVersion:
     """An adapter as a finished training leaves it: registered, and named by its run."""
     base, _ = ModelVersion.objects.get_or_create(
         project=project,
@@ -195,7 +208,13 @@ def make_adapter(project: Project, label: str, *, dataset_version: DatasetVersio
     )
     number = base.model.versions.count() + 1
     adapter = ModelVersion.objects.create(
-        model=base.model, project=project, number=number, label=label, kind=ModelKind.LORA, base=base, parent=parent
+        model=base.model,
+        project=project,
+        number=number,
+        label=label,
+        kind=ModelKind.LORA,
+        base=base,
+        parent=parent,
     )
     job = Job.objects.create(
         project=project,
@@ -205,7 +224,23 @@ def make_adapter(project: Project, label: str, *, dataset_version: DatasetVersio
         finished_at=timezone.now(),
     )
     Run.objects.create(
-        project=project, kind=RunKind.TRAINING, name=label, job=job, dataset_version=dataset_version,
-        base=base, continued_from=parent, produced=adapter,
+        project=project,
+        kind=RunKind.TRAINING,
+        name=label,
+        job=job,
+        dataset_version=dataset_version,
+        base=base,
+        continued_from=parent,
+        produced=adapter,
     )
     return adapter
+
+
+def corrected(said: ReviewAnswers, text: str, comment: str = "") -> ReviewAnswers:
+    """The same answers with a correction."""
+    return replace(said, correction=text, comment=comment)
+
+
+def tagged(said: ReviewAnswers, **tags: Sequence[str]) -> ReviewAnswers:
+    """The same answers with reasons: criterion → keys of its tags."""
+    return replace(said, tags=tags)

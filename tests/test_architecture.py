@@ -79,7 +79,12 @@ def test_every_queued_task_name_is_a_registered_task() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 parts = node.value.split(".")
-                if parts[0] == "evalapp" and len(parts) == 4 and parts[2] == "tasks" and parts[3].isidentifier():
+                if (
+                    parts[0] == "evalapp"
+                    and len(parts) == 4
+                    and parts[2] == "tasks"
+                    and parts[3].isidentifier()
+                ):
                     named.add(node.value)
     assert named
     assert named - set(app.tasks) == set()
@@ -102,7 +107,12 @@ for name in {modules!r}:
     importlib.import_module(name)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=SOURCE.parent, timeout=120, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=SOURCE.parent,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
 

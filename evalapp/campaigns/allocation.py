@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -188,9 +188,7 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     campaign = seat.campaign
     with transaction.atomic():
         # Alone in this statement, so that the next one sees what the other tab has just claimed.
-        cursor = (
-            CampaignReviewer.objects.select_for_update().values_list("cursor", flat=True).get(pk=seat.pk)
-        )
+        cursor = CampaignReviewer.objects.select_for_update().values_list("cursor", flat=True).get(pk=seat.pk)
         claimed = _claim_after(cursor, seat, campaign)
         if not claimed:
             return_lapsed_places(campaign=campaign, except_of=seat.user_id)
@@ -198,7 +196,7 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     return claimed
 
 
-def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, object]:
+def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, Any]:
     return {
         "campaign": campaign.pk,
         "user": seat.user_id,
@@ -218,7 +216,8 @@ def _claim_after(cursor: int, seat: CampaignReviewer, campaign: Campaign) -> lis
 
 def return_lapsed_places(*, campaign: Campaign | None = None, except_of: int | None = None) -> int:
     """Give back places whose lease has run out; how many. Reviews submitted from them stay, and
-    whoever takes the place reviews the rest of its outputs."""
+    whoever takes the place reviews the rest of its outputs.
+    """
     where, parameters = "", {}
     if campaign is not None:
         where += " AND campaign_id = %(campaign)s"
@@ -305,7 +304,8 @@ def _why_nothing(seat: CampaignReviewer) -> NoWork:
 
 def lock_open_campaign(campaign_id: int) -> None:
     """Hold off the closing of the campaign until this transaction ends. Take it before reading the
-    state: a review is then either part of what was closed, or refused."""
+    state: a review is then either part of what was closed, or refused.
+    """
     with connection.cursor() as database:
         database.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
 
@@ -318,19 +318,18 @@ def lock_closing(campaign_id: int) -> None:
 
 def fill_slot(*, place: Place, slot: int, reviewer: User, seconds_active: float) -> bool:
     """Count a review of the slot: True when the place is held by the reviewer and the slot was open,
-    and the campaign takes reviews. Call it in the transaction that stores the review."""
+    and the campaign takes reviews. Call it in the transaction that stores the review.
+    """
+    parameters: dict[str, Any] = {
+        "place": place.pk,
+        "slot": slot,
+        "user": reviewer.pk,
+        "seconds": seconds_active,
+        "started": started_lease_of(place.campaign),
+        "spacing": SPACING,
+    }
     with connection.cursor() as database:
-        database.execute(
-            _FILL,
-            {
-                "place": place.pk,
-                "slot": slot,
-                "user": reviewer.pk,
-                "seconds": seconds_active,
-                "started": started_lease_of(place.campaign),
-                "spacing": SPACING,
-            },
-        )
+        database.execute(_FILL, parameters)
         return int(database.rowcount) == 1
 
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.opening import coverage_of
 from evalapp.campaigns.queries import (
     Cost,
     possible_candidates,
@@ -12,14 +13,13 @@ from evalapp.campaigns.queries import (
     usable_datasets,
     usable_rubrics,
 )
-from evalapp.campaigns.opening import coverage_of
 from evalapp.campaigns.services import LEASE_MINUTES, LONGEST_INSTRUCTIONS, LONGEST_NAME, MOST_OVERLAP
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
 
 
-class _Versions(forms.ModelChoiceField):
+class _Versions(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     def label_from_instance(self, obj: Any) -> str:
         if not isinstance(obj, DatasetVersion):
             return str(obj)
@@ -27,7 +27,7 @@ class _Versions(forms.ModelChoiceField):
         return f"{obj} ({counts})"
 
 
-class _Candidates(forms.ModelMultipleChoiceField):
+class _Candidates(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not generic at run time
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj.label} · {obj.get_kind_display()}"
 
@@ -37,7 +37,10 @@ class CampaignForm(forms.Form):
 
     name = forms.CharField(max_length=LONGEST_NAME)
     rubric_version = forms.ModelChoiceField(
-        RubricVersion.objects.none(), label="Rubric", empty_label=None, help_text="Frozen when the campaign opens."
+        RubricVersion.objects.none(),
+        label="Rubric",
+        empty_label=None,
+        help_text="Frozen when the campaign opens.",
     )
     dataset_version = _Versions(DatasetVersion.objects.none(), label="Dataset version", empty_label=None)
     split = forms.ChoiceField(

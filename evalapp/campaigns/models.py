@@ -179,7 +179,9 @@ class Place(BaseModel):
                 name="place_one_per_reviewer_and_item",
             ),
             models.CheckConstraint(
-                condition=models.Q(state=PlaceState.FREE, reviewer__isnull=True, lease_expires_at__isnull=True)
+                condition=models.Q(
+                    state=PlaceState.FREE, reviewer__isnull=True, lease_expires_at__isnull=True
+                )
                 | models.Q(state=PlaceState.HELD, reviewer__isnull=False, lease_expires_at__isnull=False)
                 | models.Q(state=PlaceState.COMPLETE, reviewer__isnull=False, lease_expires_at__isnull=True),
                 name="place_state_is_whole",
@@ -193,7 +195,10 @@ class Place(BaseModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(state=PlaceState.COMPLETE, reviews_done=models.F("outputs_total"))
-                | (~models.Q(state=PlaceState.COMPLETE) & models.Q(reviews_done__lt=models.F("outputs_total"))),
+                | (
+                    ~models.Q(state=PlaceState.COMPLETE)
+                    & models.Q(reviews_done__lt=models.F("outputs_total"))
+                ),
                 name="place_complete_when_full",
             ),
         ]

@@ -7,11 +7,11 @@ numbers, place numbers, candidates' positions), so that a seed gives the same ca
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Exists, OuterRef
 
-from evalapp.campaigns.models import Campaign, Item, Place
+from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place
 from evalapp.datasets.models import Example
-from evalapp.registry.models import ModelVersion
+from evalapp.runs.models import Output
 
 # Reviewers go through a campaign block by block, each in an order of their own inside a block: items
 # get complete one after another, so that agreement can be read early, and nobody shares an order.
@@ -64,7 +64,8 @@ ORDER BY block, draw
 
 class Coverage(NamedTuple):
     """How far the candidates' outputs reach: ``complete`` of ``examples`` have one from each;
-    ``outputs`` counts by model version's id."""
+    ``outputs`` counts by model version's id.
+    """
 
     examples: int
     complete: int
@@ -74,24 +75,21 @@ class Coverage(NamedTuple):
 def coverage_of(*, dataset_version_id: int, split: str, candidate_ids: list[int]) -> Coverage:
     """Which examples of the split have an output of every candidate."""
     examples = Example.objects.filter(version=dataset_version_id, split=split)
-    complete = examples
-    for candidate in candidate_ids:
-        complete = complete.filter(
-            pk__in=examples.filter(outputs__candidate=candidate, outputs__sample_index=0).values("pk")
+    # Correlated on (candidate, example), an index: cheap also while statistics are stale after a load.
+    answered = {
+        candidate: Exists(
+            Output.objects.filter(candidate=candidate, sample_index=0, example=OuterRef("pk"))
         )
-    # The order of `outputs__candidate` filters matters not; each narrows by its own subquery.
-    of_split = Q(outputs__sample_index=0, outputs__example__version=dataset_version_id, outputs__example__split=split)
-    counts = dict(
-        ModelVersion.objects.filter(pk__in=candidate_ids)
-        .annotate(n=Count("outputs__example", filter=of_split, distinct=True))
-        .values_list("pk", "n")
-    )
-    return Coverage(examples.count(), complete.count() if candidate_ids else 0, counts)
+        for candidate in candidate_ids
+    }
+    counts = {candidate: examples.filter(exists).count() for candidate, exists in answered.items()}
+    complete = examples.filter(*answered.values()).count() if answered else 0
+    return Coverage(examples.count(), complete, counts)
 
 
 def make_places(*, campaign: Campaign) -> tuple[int, int]:
     """Make items, item outputs and places; (items, reviews that they need). Call it in a transaction."""
-    parameters = {
+    parameters: dict[str, int | str] = {
         "campaign": campaign.pk,
         "version": campaign.dataset_version_id,
         "split": campaign.split,
@@ -100,10 +98,10 @@ def make_places(*, campaign: Campaign) -> tuple[int, int]:
         "block": ITEMS_IN_A_BLOCK,
     }
     with connection.cursor() as cursor:
-        for statement in (_ITEMS, _OUTPUTS, _PLACES):
+        # Each statement is planned from the statistics of what the one before it wrote, and the claims
+        # from those of the places; without them a large launch is walked in full.
+        for statement, model in ((_ITEMS, Item), (_OUTPUTS, ItemOutput), (_PLACES, Place)):
             cursor.execute(statement, parameters)
-        # The claim is planned from these statistics; without them a large launch is walked in full.
-        for model in (Item, Place):
             cursor.execute(f"ANALYZE {model._meta.db_table}")
     items = Item.objects.filter(campaign=campaign).count()
     return items, items * campaign.overlap * campaign.candidates.count()

@@ -29,9 +29,7 @@ def campaigns_of(project: Project) -> QuerySet[Campaign]:
         .select_related("rubric_version__rubric", "dataset_version__dataset", "project")
         .annotate(
             reviews_done=Coalesce(Subquery(seats.annotate(n=Sum("reviews_done")).values("n")), 0),
-            people=Coalesce(
-                Subquery(seats.filter(left_at=None).annotate(n=Count("pk")).values("n")), 0
-            ),
+            people=Coalesce(Subquery(seats.filter(left_at=None).annotate(n=Count("pk")).values("n")), 0),
             candidate_count=Subquery(candidates),
         )
     )
@@ -57,7 +55,9 @@ def place_counts(campaign: Campaign) -> PlaceCounts:
     counts = dict(
         Place.objects.filter(campaign=campaign).values_list("state").annotate(Count("id")).order_by()
     )
-    return PlaceCounts(*(counts.get(state, 0) for state in (PlaceState.FREE, PlaceState.HELD, PlaceState.COMPLETE)))
+    return PlaceCounts(
+        *(counts.get(state, 0) for state in (PlaceState.FREE, PlaceState.HELD, PlaceState.COMPLETE))
+    )
 
 
 def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:

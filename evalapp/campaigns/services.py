@@ -123,6 +123,13 @@ def create_campaign(
     return campaign
 
 
+class _Problems(dict[str, list[str]]):
+    """What cannot stay, by field."""
+
+    def refuse(self, field: str, message: str) -> None:
+        self.setdefault(field, []).append(message)
+
+
 def _design_problems(
     *,
     project: Project,
@@ -136,53 +143,67 @@ def _design_problems(
     lease_minutes: int,
     deadline: datetime | None,
     instructions: str,
-) -> dict[str, list[str]]:
-    problems: dict[str, list[str]] = {}
-
-    def refuse(field: str, message: str) -> None:
-        problems.setdefault(field, []).append(message)
-
+) -> _Problems:
+    problems = _Problems()
     if not name.strip() or len(name.strip()) > LONGEST_NAME:
-        refuse("name", f"Give the campaign a name of at most {LONGEST_NAME} characters.")
+        problems.refuse("name", f"Give the campaign a name of at most {LONGEST_NAME} characters.")
     if len(instructions) > LONGEST_INSTRUCTIONS:
-        refuse("instructions", f"The instructions are longer than {LONGEST_INSTRUCTIONS:,} characters.")
-    if rubric_version.rubric.project_id != project.pk:
-        refuse("rubric_version", "This rubric belongs to another project.")
-    elif not rubric_version.criteria.exists():
-        refuse("rubric_version", "This rubric version has no criteria. Add one first.")
-    if dataset_version.dataset.project_id != project.pk:
-        refuse("dataset_version", "This dataset belongs to another project.")
-    elif dataset_version.state != VersionState.READY:
-        refuse("dataset_version", "This version is not ready: its import has not ended well.")
+        problems.refuse(
+            "instructions", f"The instructions are longer than {LONGEST_INSTRUCTIONS:,} characters."
+        )
+    if lease_minutes not in LEASE_MINUTES:
+        problems.refuse("lease_minutes", "A place can be held between 5 minutes and 7 days (10,080 minutes).")
+    if deadline is not None and deadline <= timezone.now():
+        problems.refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
+    _check_material(problems, project, rubric_version, dataset_version, split)
+    _check_candidates(problems, project, candidates)
+    _check_people(problems, project, reviewers, overlap)
+    return problems
+
+
+def _check_material(
+    problems: _Problems, project: Project, rubric: RubricVersion, data: DatasetVersion, split: str
+) -> None:
+    if rubric.rubric.project_id != project.pk:
+        problems.refuse("rubric_version", "This rubric belongs to another project.")
+    elif not rubric.criteria.exists():
+        problems.refuse("rubric_version", "This rubric version has no criteria. Add one first.")
+    if data.dataset.project_id != project.pk:
+        problems.refuse("dataset_version", "This dataset belongs to another project.")
+    elif data.state != VersionState.READY:
+        problems.refuse("dataset_version", "This version is not ready: its import has not ended well.")
     elif split not in Split.values:
-        refuse("split", f"There is no split “{split}”. Use {', '.join(Split.values)}.")
-    elif not dataset_version.examples.filter(split=split).exists():
-        refuse("split", f"{dataset_version} has no {split} examples, so there would be nothing to review.")
+        problems.refuse("split", f"There is no split “{split}”. Use {', '.join(Split.values)}.")
+    elif not data.examples.filter(split=split).exists():
+        problems.refuse("split", f"{data} has no {split} examples, so there would be nothing to review.")
+
+
+def _check_candidates(problems: _Problems, project: Project, candidates: Sequence[ModelVersion]) -> None:
     if not candidates:
-        refuse("candidates", "Choose at least one candidate.")
+        problems.refuse("candidates", "Choose at least one candidate.")
     if len(candidates) > MOST_CANDIDATES:
-        refuse("candidates", f"At most {MOST_CANDIDATES} candidates can be compared in one campaign.")
+        problems.refuse(
+            "candidates", f"At most {MOST_CANDIDATES} candidates can be compared in one campaign."
+        )
     if len({candidate.pk for candidate in candidates}) != len(candidates):
-        refuse("candidates", "A candidate is named twice.")
+        problems.refuse("candidates", "A candidate is named twice.")
     if any(candidate.project_id != project.pk for candidate in candidates):
-        refuse("candidates", "A candidate belongs to another project.")
+        problems.refuse("candidates", "A candidate belongs to another project.")
+
+
+def _check_people(problems: _Problems, project: Project, reviewers: Collection[User], overlap: int) -> None:
     if not 1 <= overlap <= MOST_OVERLAP:
-        refuse("overlap", f"Each item needs between 1 and {MOST_OVERLAP} reviewers.")
+        problems.refuse("overlap", f"Each item needs between 1 and {MOST_OVERLAP} reviewers.")
     if not reviewers:
-        refuse("reviewers", "Choose at least one reviewer.")
-    elif overlap > len(set(reviewers)):
-        refuse(
+        problems.refuse("reviewers", "Choose at least one reviewer.")
+    elif overlap > (people := len(set(reviewers))):
+        problems.refuse(
             "overlap",
-            f"{overlap} reviewers an item need at least {overlap} people; {len(set(reviewers))} chosen. "
+            f"{overlap} reviewers an item need at least {overlap} people; {people} chosen. "
             "Choose more people or fewer reviewers an item.",
         )
     if foreign := _not_reviewing(project, reviewers):
-        refuse("reviewers", f"Not a member of this project: {', '.join(map(str, foreign))}.")
-    if lease_minutes not in LEASE_MINUTES:
-        refuse("lease_minutes", "A place can be held between 5 minutes and 7 days (10,080 minutes).")
-    if deadline is not None and deadline <= timezone.now():
-        refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
-    return problems
+        problems.refuse("reviewers", f"Not a member of this project: {', '.join(map(str, foreign))}.")
 
 
 def _not_reviewing(project: Project, people: Iterable[User]) -> list[User]:
@@ -192,7 +213,9 @@ def _not_reviewing(project: Project, people: Iterable[User]) -> list[User]:
 
 
 def _seat(campaign: Campaign, people: Iterable[User]) -> int:
-    seats = [CampaignReviewer(campaign=campaign, user=person) for person in {p.pk: p for p in people}.values()]
+    seats = [
+        CampaignReviewer(campaign=campaign, user=person) for person in {p.pk: p for p in people}.values()
+    ]
     CampaignReviewer.objects.bulk_create(seats, ignore_conflicts=True)
     return len(seats)
 
@@ -200,7 +223,8 @@ def _seat(campaign: Campaign, people: Iterable[User]) -> int:
 @transaction.atomic
 def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     """Launch a draft: freezes the rubric, makes items, their outputs (the latest of each candidate) and
-    the places. Raises InvalidError where outputs are missing, ConflictError where it is no draft."""
+    the places. Raises InvalidError where outputs are missing, ConflictError where it is no draft.
+    """
     opened = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
     if not opened.update(state=CampaignState.OPEN, opened_at=Now()):
         raise ConflictError(f"“{campaign}” is not a draft any more; it can be launched once.")

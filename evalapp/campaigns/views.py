@@ -33,9 +33,7 @@ STATION = {"station": "campaigns"}
 @require_GET
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_list(request: MemberRequest) -> HttpResponse:
-    page = keyset_page(
-        in_state_order(campaigns_of(request.project)), request, order=("state_order", "-id")
-    )
+    page = keyset_page(in_state_order(campaigns_of(request.project)), request, order=("state_order", "-id"))
     return render(request, "campaigns/list.html", {"page": page, **STATION})
 
 
@@ -54,7 +52,9 @@ def campaign_new(request: MemberRequest) -> HttpResponse:
             except ProblemError as error:
                 _show_problem(form, error)
             else:
-                messages.success(request, "The design is saved. Look at what it costs, then open the campaign.")
+                messages.success(
+                    request, "The design is saved. Look at what it costs, then open the campaign."
+                )
                 return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
         status = 400
     lacking = _lacking(request)
@@ -65,7 +65,9 @@ def campaign_new(request: MemberRequest) -> HttpResponse:
 def _proposal(request: MemberRequest) -> dict[str, Any]:
     """A link may propose the data and the candidates (``?dataset_version=3&split=test&candidates=4``)."""
     proposed: dict[str, Any] = {
-        name: request.GET[name] for name in ("dataset_version", "split", "rubric_version") if name in request.GET
+        name: request.GET[name]
+        for name in ("dataset_version", "split", "rubric_version")
+        if name in request.GET
     }
     if "candidates" in request.GET:
         proposed["candidates"] = [each for each in request.GET.getlist("candidates") if each.isdigit()]
@@ -118,7 +120,7 @@ def _render_detail(
 ) -> HttpResponse:
     candidates = list(campaign.candidates.select_related("model_version__model"))
     seats = list(seats_with_places(campaign))
-    context = {
+    context: dict[str, Any] = {
         "campaign": campaign,
         "candidates": candidates,
         "seats": seats,
@@ -170,7 +172,9 @@ def _move(service: Callable[..., Campaign], words: str) -> Callable[..., HttpRes
     return view
 
 
-campaign_open = _move(services.open_campaign, "The campaign is open. Its reviewers see it under “My reviews”.")
+campaign_open = _move(
+    services.open_campaign, "The campaign is open. Its reviewers see it under “My reviews”."
+)
 campaign_pause = _move(services.pause_campaign, "Paused: nothing more is handed out until you resume.")
 campaign_resume = _move(services.resume_campaign, "Resumed.")
 campaign_close = _move(services.close_campaign, "Closed: its reviews cannot be changed any more.")

@@ -23,7 +23,9 @@ class ServiceAwayError(ProblemError):
 
 def wants_json(request: HttpRequest) -> bool:
     """API routes and our scripts are answered in JSON, whatever goes wrong."""
-    return request.path.startswith("/api/") or request.headers.get("Accept", "").startswith("application/json")
+    return request.path.startswith("/api/") or request.headers.get("Accept", "").startswith(
+        "application/json"
+    )
 
 
 def problem_body(error: ProblemError) -> dict[str, Any]:

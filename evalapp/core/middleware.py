@@ -44,7 +44,9 @@ def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
         response = JsonResponse(body, status=503)
     else:
         # Rendered without the request: context processors would ask the database again.
-        response = HttpResponse(get_template("unavailable.html").render({"message": AWAY_MESSAGE}), status=503)
+        response = HttpResponse(
+            get_template("unavailable.html").render({"message": AWAY_MESSAGE}), status=503
+        )
     response["Retry-After"] = "2"
     return response
 

@@ -44,21 +44,24 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
 
-
-    return problem_response(request, MissingError("There is nothing at this address, or it is not yours to see."))
+    return problem_response(
+        request, MissingError("There is nothing at this address, or it is not yours to see.")
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-
 
     return problem_response(request, NotAllowedError("Your role in this project does not allow this."))
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
 
-
-    return problem_response(request, InvalidError("The request could not be read. Go back, reload and try again."))
+    return problem_response(
+        request, InvalidError("The request could not be read. Go back, reload and try again.")
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return render(request, "unavailable.html", {"message": "Something broke on our side; the log has it."}, status=500)
+    return render(
+        request, "unavailable.html", {"message": "Something broke on our side; the log has it."}, status=500
+    )

@@ -70,7 +70,9 @@ def cycles_of(project: Project) -> list[CycleRow]:
 def _trainings(rows: Iterable[CandidateRow | None]) -> dict[int, Run]:
     """The runs that made the candidates, by model version."""
     made = Run.objects.filter(produced__in=[row.candidate.model_version_id for row in rows if row])
-    return {run.produced_id: run for run in made.select_related("dataset_version__dataset") if run.produced_id}
+    return {
+        run.produced_id: run for run in made.select_related("dataset_version__dataset") if run.produced_id
+    }
 
 
 def _cycle(

@@ -162,7 +162,9 @@ def _restore_training(
     **fields: Any,
 ) -> Run:  # fmt: skip
     kept = recording[name]
-    run = _restored_run(recording, kept, RunKind.TRAINING, title, data, [Split.TRAIN], by=by, **fields)
+    run = _restored_run(
+        recording, kept, data, by=by, kind=RunKind.TRAINING, name=title, splits=[Split.TRAIN], **fields
+    )
     run.base, run.produced = produced.base, produced
     run.save(update_fields=["base", "produced"])
     TrainingPoint.objects.bulk_create(
@@ -176,7 +178,9 @@ def _restore_generation(
     by: User, **fields: Any,
 ) -> Run:  # fmt: skip
     kept = recording[name]
-    run = _restored_run(recording, kept, RunKind.GENERATION, title, data, kept["splits"], by=by, **fields)
+    run = _restored_run(
+        recording, kept, data, by=by, kind=RunKind.GENERATION, name=title, splits=kept["splits"], **fields
+    )
     examples = dict(data.examples.filter(split__in=kept["splits"]).values_list("row_number", "id"))
     for key, version in candidates.items():
         RunCandidate.objects.create(run=run, model_version=version, key=f"candidate-{version.pk}")
@@ -195,14 +199,20 @@ def _outputs(
 
 
 def _restored_run(
-    recording: dict[str, Any], kept: dict[str, Any], kind: RunKind, title: str, data: DatasetVersion,
-    splits: list[str], *, by: User, **fields: Any,
-) -> Run:  # fmt: skip
+    recording: dict[str, Any],
+    kept: dict[str, Any],
+    data: DatasetVersion,
+    *,
+    by: User,
+    kind: RunKind,
+    name: str,
+    **fields: Any,
+) -> Run:
     made_at = datetime.fromisoformat(recording["made_at"])
     job = Job.objects.create(
         project=data.dataset.project,
         task=TRAINING_TASK if kind == RunKind.TRAINING else GENERATION_TASK,
-        title=f"{RunKind(kind).label} of {title}",
+        title=f"{RunKind(kind).label} of {name}",
         queue="models",
         state=JobState.SUCCEEDED,
         created_by=by,
@@ -213,13 +223,12 @@ def _restored_run(
     run = Run.objects.create(
         project=data.dataset.project,
         kind=kind,
-        name=title,
+        name=name,
         job=job,
         dataset_version=data,
-        splits=splits,
         is_recorded=True,
         created_by=by,
-        **{name: kept[name] for name in _TRAINING_FIELDS},
+        **{field: kept[field] for field in _TRAINING_FIELDS},
         **fields,
     )
     record("run.restored", by=by, obj=run, project=run.project, data={"recorded": True})

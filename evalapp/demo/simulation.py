@@ -22,7 +22,7 @@ from evalapp.exports.queries import decidable_rows
 from evalapp.exports.services import decide_row
 from evalapp.jobs.work import Work
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.services import submit_review
+from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 NAMESPACE = uuid.UUID("5d9f2f4e-0c5b-4b53-9a8a-2f1a3d6f7c10")
@@ -47,14 +47,14 @@ def simulate_reviews(work: Work) -> dict[str, Any]:
     work.progress(done, total, "Simulated reviewers at work")
     users = simulated_users()
     for reviewer in REVIEWERS:
-        seat = CampaignReviewer.objects.select_related("campaign", "user").get(
-            campaign=campaign, user=users[reviewer.key]
-        )
+        seat = CampaignReviewer.objects.select_related(
+            "campaign__project", "campaign__rubric_version", "user"
+        ).get(campaign=campaign, user=users[reviewer.key])
         while isinstance(assignment := next_assignment(seat=seat), Assignment):
-            _review_one(assignment, reviewer, seat.user, criteria, examples)
+            _review_one(assignment, reviewer, seat, criteria, examples)
             done += 1
             work.progress(done, total)
-            seat.refresh_from_db()
+            seat.refresh_from_db(fields=["cursor", "recent_items"])
     return {"reviews": done}
 
 
@@ -66,7 +66,7 @@ def _require_demonstration(campaign: Campaign) -> None:
 def _review_one(
     assignment: Assignment,
     reviewer: SimulatedReviewer,
-    user: User,
+    seat: CampaignReviewer,
     criteria: list[Criterion],
     examples: dict[str, DemoExample],
 ) -> None:
@@ -74,11 +74,13 @@ def _review_one(
     example = examples[entry.output.example.metadata["key"]]
     text = entry.output.text
     said = review(reviewer, text, facts=example.facts, reference=example.formal, seed=recipes.REVIEW_SEED)
-    submit_review(
-        reviewer=user,
-        place=Place.objects.get(pk=assignment.place.id),
+    submit_at(
+        seat=seat,
+        place=Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
+            pk=assignment.place.id
+        ),
         slot=assignment.slot,
-        client_id=uuid.uuid5(NAMESPACE, f"{assignment.place.key}:{assignment.slot}:{user.pk}"),
+        client_id=uuid.uuid5(NAMESPACE, f"{assignment.place.key}:{assignment.slot}:{seat.user_id}"),
         answers=_answers(said, criteria),
         seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
         is_simulated=True,

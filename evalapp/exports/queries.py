@@ -118,7 +118,7 @@ def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
             reviews_given=Count("reviews", distinct=True),
             simulated_given=Count("reviews", filter=Q(reviews__is_simulated=True), distinct=True),
         )
-        .order_by("id")
+        .order_by("item__example__row_number", "id")
     )
     return [
         ReviewedOutput(
@@ -157,7 +157,7 @@ def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
     corrections = (
         Correction.objects.filter(review__campaign=campaign)
         .select_related("review__item_output__output", "review__item_output__item")
-        .order_by("id")
+        .order_by("review__item_output__item__example__row_number", "id")
     )
     return [
         GivenCorrection(

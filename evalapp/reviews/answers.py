@@ -28,7 +28,8 @@ Answer = int | str
 class ReviewAnswers:
     """``scores``: criterion key → level (yes/no: 1/0) or "na"; left out where not answered.
     ``tags``: criterion key → keys of its reasons. ``correction``: the whole answer as it should have
-    been, or None. Keys are those of the rubric version."""
+    been, or None. Keys are those of the rubric version.
+    """
 
     scores: Mapping[str, Answer] = field(default_factory=dict)
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -86,7 +87,9 @@ def _kept_criteria(version_id: int) -> list[RubricCriterion]:
 
 
 def _read_criteria(version_id: int) -> list[RubricCriterion]:
-    criteria = Criterion.objects.filter(version=version_id).prefetch_related("reason_tags").order_by("position")
+    criteria = (
+        Criterion.objects.filter(version=version_id).prefetch_related("reason_tags").order_by("position")
+    )
     return [
         RubricCriterion(criterion, {tag.key: tag.pk for tag in criterion.reason_tags.all()})
         for criterion in criteria
@@ -138,7 +141,9 @@ def check_answers(
         if not allows_corrections:
             problems.add("correction", "this campaign takes no corrections.")
         elif not correction.strip():
-            problems.add("correction", "the correction is empty. Write what should have been said, or drop it.")
+            problems.add(
+                "correction", "the correction is empty. Write what should have been said, or drop it."
+            )
         elif output_text is not None and _plain(correction) == _plain(output_text):
             correction = None
     problems.raise_if_any()
@@ -261,7 +266,9 @@ def read_client_id(raw: object) -> UUID:
         return UUID(str(raw)) if isinstance(raw, str | UUID) else UUID("")
     except ValueError as error:
         message = "client_id must be a UUID, the same for every repetition of one submission."
-        raise InvalidError(f"The review was not stored: {message}", fields={"client_id": [message]}) from error
+        raise InvalidError(
+            f"The review was not stored: {message}", fields={"client_id": [message]}
+        ) from error
 
 
 def read_seconds(raw: object) -> float:

@@ -59,7 +59,8 @@ def save_draft(
     *, reviewer: User, item_output_id: int, answers: ReviewAnswers, seconds_active: float, revision: int
 ) -> SavedDraft:
     """Keep what is typed. ``revision`` is the draft it grew from (0: none); an incomplete or
-    impossible answer is a fine draft. Raises DraftConflictError where another tab saved since."""
+    impossible answer is a fine draft. Raises DraftConflictError where another tab saved since.
+    """
     answers = _storable(answers)
     if len(answers.comment) > LONGEST_COMMENT or len(answers.correction or "") > LONGEST_CORRECTION:
         raise InvalidError(
@@ -67,7 +68,7 @@ def save_draft(
             f"{LONGEST_CORRECTION:,} characters). Your browser keeps it; shorten it before you submit."
         )
     body = json.dumps(draft_body(answers, seconds_active), ensure_ascii=False)
-    parameters = {
+    parameters: dict[str, int | str] = {
         "reviewer": reviewer.pk,
         "item_output": item_output_id,
         "body": body,

@@ -80,7 +80,7 @@ def read_submission(request: HttpRequest, criteria: list[RubricCriterion]) -> Su
         read_client_id(form.get("client_id", "")),
         answers_from_form(form, criteria),
         _form_seconds(form.get("seconds_active", "")),
-        read_revision(_whole(form.get("revision", "0"))),
+        read_revision(_whole(str(form.get("revision", "0")))),
     )
 
 
@@ -92,11 +92,11 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
     for name in form:
         kind, _, key = name.partition("-")
         if kind == "criterion" and form[name] != "":
-            scores[key] = _whole(form[name])
+            scores[key] = _whole(str(form[name]))
         elif kind == "tag" and key in known:
             tags[key] = form.getlist(name)
     correction = form.get("correction")
-    return ReviewAnswers(scores, tags, form.get("comment", ""), correction if correction else None)
+    return ReviewAnswers(scores, tags, form.get("comment", ""), correction or None)
 
 
 def _whole(text: str) -> Answer:

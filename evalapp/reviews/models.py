@@ -46,7 +46,8 @@ class Review(BaseModel):
 
 class Score(models.Model):
     """A criterion's answer. ``minimum`` and ``maximum`` are the criterion's, held equal by a composite
-    foreign key, so that the database itself refuses a value outside the scale."""
+    foreign key, so that the database itself refuses a value outside the scale.
+    """
 
     id = models.BigAutoField(primary_key=True)
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="scores")

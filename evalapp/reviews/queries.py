@@ -20,13 +20,16 @@ REVIEWING_ROLES = [role for role, permissions in PERMISSIONS.items() if Permissi
 _NOT_YOURS = "There is no such review work, or it is not yours."
 
 # Of the reviewer's latest 30, so that it follows their pace and costs the same at any size.
-_MEDIAN_SECONDS = """
+_MEDIAN_SECONDS = RawSQL(
+    """
 (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.seconds_active) FROM (
     SELECT r.seconds_active FROM evalapp_review r
     WHERE r.campaign_id = evalapp_campaignreviewer.campaign_id
       AND r.reviewer_id = evalapp_campaignreviewer.user_id
     ORDER BY r.id DESC LIMIT 30) AS latest)
-"""
+""",
+    [],
+)
 
 
 def seats_of(user: User) -> QuerySet[CampaignReviewer]:
@@ -50,9 +53,7 @@ def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewe
         .annotate(done=Sum("reviews_done"))
         .values("done")
     )
-    return seats.annotate(
-        campaign_done=Coalesce(Subquery(everyone), 0), median_seconds=RawSQL(_MEDIAN_SECONDS, [])
-    )
+    return seats.annotate(campaign_done=Coalesce(Subquery(everyone), 0), median_seconds=_MEDIAN_SECONDS)
 
 
 def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
@@ -114,7 +115,8 @@ def own_review(stand: Stand) -> Review | None:
 
 class Task(NamedTuple):
     """All that a reviewer sees of an output. Nothing here names the candidate, unless the campaign is
-    not blind; ids, run, tokens, timing and peers' answers have no field."""
+    not blind; ids, run, tokens, timing and peers' answers have no field.
+    """
 
     messages: list[dict[str, str]]
     context: str
@@ -199,7 +201,7 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     """How each reviewer gets on, most reviews first; three reads whatever the size of the team."""
     seats = list(
         campaign.reviewers.select_related("user")
-        .annotate(median_seconds=RawSQL(_MEDIAN_SECONDS, []))
+        .annotate(median_seconds=_MEDIAN_SECONDS)
         .order_by("-reviews_done", "user__name", "id")
     )
     held = dict(
@@ -217,16 +219,16 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     }
     people = []
     for seat in seats:
-        own = times.get(seat.user_id, {})
+        own = times.get(seat.user_id)
         median = getattr(seat, "median_seconds", None)
         people.append(
             PersonProgress(
                 seat,
                 seat.reviews_done,
                 held.get(seat.user_id, 0),
-                own.get("mean"),
+                own["mean"] if own else None,
                 float(median) if median is not None else None,
-                own.get("last_at"),
+                own["last_at"] if own else None,
             )
         )
     return people

@@ -5,7 +5,6 @@ tags and correction, the audit event, and the end of its draft. A replay finds t
 """
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -127,16 +126,24 @@ def submit_at(
             held = fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds_active)
             if held or _fill_after_lapse(seat, place, slot, seconds_active):
                 review = _store(
-                    seat, place, slot, client_id, checked, seconds_active=seconds_active, is_simulated=is_simulated
+                    seat,
+                    place,
+                    slot,
+                    client_id,
+                    checked,
+                    seconds_active=seconds_active,
+                    is_simulated=is_simulated,
                 )
                 return SubmitResult(review)
     except IntegrityError as error:
         # Another request with the same client id was quicker, at this place or at another.
         if (stored := _stored(place, slot, client_id)) is None:
-            raise ConflictError("Somebody else changed this at the same moment. Send it once more.") from error
-        return _replay_or_refuse(stored, seat, place, slot, client_id, checked)
+            raise ConflictError(
+                "Somebody else changed this at the same moment. Send it once more."
+            ) from error
+        return _replay_or_refuse(stored, seat, place, slot, client_id=client_id, checked=checked)
     if (stored := _stored(place, slot, client_id)) is not None:
-        return _replay_or_refuse(stored, seat, place, slot, client_id, checked)
+        return _replay_or_refuse(stored, seat, place, slot, client_id=client_id, checked=checked)
     raise _refusal(seat, place, slot, checked.answers)
 
 
@@ -154,7 +161,9 @@ def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) ->
 
 def _fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
     """A late submission counts if nobody has taken the place since its lease ran out."""
-    now = Place.objects.filter(pk=place.pk, campaign__state__in=_RUNNING).values("state", "open_slots").first()
+    now = (
+        Place.objects.filter(pk=place.pk, campaign__state__in=_RUNNING).values("state", "open_slots").first()
+    )
     if now is None or now["state"] != PlaceState.FREE or slot not in now["open_slots"]:
         return False
     if not take_again(place=place, seat=seat):
@@ -230,6 +239,7 @@ def _replay_or_refuse(
     seat: CampaignReviewer,
     place: Place,
     slot: int,
+    *,
     client_id: UUID,
     checked: CheckedAnswers,
 ) -> SubmitResult:

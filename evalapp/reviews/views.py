@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -58,7 +58,9 @@ def _user(request: HttpRequest) -> User:
 def review_home(request: HttpRequest) -> HttpResponse:
     """The campaigns in which this person reviews, those with work first."""
     seats = list(
-        with_progress(seats_of(_user(request))).order_by("campaign__state", "campaign__deadline", "-campaign__pk")
+        with_progress(seats_of(_user(request))).order_by(
+            "campaign__state", "campaign__deadline", "-campaign__pk"
+        )
     )
     running = [seat for seat in seats if seat.campaign.state in _RUNNING]
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
@@ -173,7 +175,9 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 
 def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
     """Not theirs any more: their own text if there is any, else as if it did not exist."""
-    task = task_for(item_output_id=stand.item_output_id, campaign=stand.place.campaign, reviewer=stand.seat.user)
+    task = task_for(
+        item_output_id=stand.item_output_id, campaign=stand.place.campaign, reviewer=stand.seat.user
+    )
     if task.draft is None:
         raise MissingError("There is no such review work, or it is not yours.")
     context = {"seat": stand.seat, "answers": shown_answers(task, None), "station": "reviews"}
@@ -229,7 +233,13 @@ def _show_again(
     task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
     review = own_review(stand) if submission.revision else None
     return _render_task(
-        request, seat=seat, task=task, url=request.path, review=review, given=submission.answers, problem=error
+        request,
+        seat=seat,
+        task=task,
+        url=request.path,
+        review=review,
+        given=submission.answers,
+        problem=error,
     )
 
 

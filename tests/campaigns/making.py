@@ -22,7 +22,9 @@ REFERENCE = "The reference of portfolio {n}."
 FACTS = "Portfolio {n} holds 60% shares."
 
 
-def make_version(project: Project, *, rows: int = 4, split: str = "test", name: str = "Clients") -> DatasetVersion:
+def make_version(
+    project: Project, *, rows: int = 4, split: str = "test", name: str = "Clients"
+) -> DatasetVersion:
     return create_version(
         dataset=create_dataset(project=project, name=name, by=None),
         rows=(
@@ -42,7 +44,9 @@ def make_candidates(project: Project, labels: Sequence[str]) -> list[ModelVersio
     return [register_imported(project=project, label=label, by=None) for label in labels]
 
 
-def make_outputs(version: DatasetVersion, candidates: Sequence[ModelVersion], *, name: str = "Answers") -> Run:
+def make_outputs(
+    version: DatasetVersion, candidates: Sequence[ModelVersion], *, name: str = "Answers"
+) -> Run:
     """An answer of each candidate to each example, as if a run had made them."""
     from django.utils import timezone
 

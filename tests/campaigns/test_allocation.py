@@ -67,7 +67,11 @@ def test_two_outputs_of_an_item_never_come_within_two_reviews_while_others_are_a
     campaign = make_open_campaign(project, [reviewer], rows=12, candidates=3, overlap=1)
     seen, _ = walk(campaign, reviewer)
     items = [item for item, _ in seen]
-    near = [position for position in range(len(items)) if items[position] in items[max(0, position - 2) : position]]
+    near = [
+        position
+        for position in range(len(items))
+        if items[position] in items[max(0, position - 2) : position]
+    ]
     # Only the very last places can leave no choice.
     assert all(position >= len(items) - 6 for position in near)
 
@@ -83,7 +87,15 @@ def test_two_reviewers_walk_in_different_orders(project, reviewer, other_reviewe
 def test_a_seed_gives_the_same_campaign_again(owner, reviewer, project):
     def design(seed, name):
         campaign = make_open_campaign(
-            project, [reviewer], rows=10, candidates=3, overlap=1, seed=seed, name=name, dataset=name, rubric=name
+            project,
+            [reviewer],
+            rows=10,
+            candidates=3,
+            overlap=1,
+            seed=seed,
+            name=name,
+            dataset=name,
+            rubric=name,
         )
         positions = dict(campaign.candidates.values_list("outputs__pk", "position"))
         return [
@@ -207,7 +219,9 @@ def test_the_claim_walks_the_index_of_free_places_and_no_finished_work():
     nodes = list(walk_plan(plan[0]["Plan"]))
     walked = [node for node in nodes if node.get("Index Name") == "place_free"]
     assert [(node["Actual Rows"], node["Rows Removed by Filter"]) for node in walked] == [(1, 0)]
-    assert not [node for node in nodes if node["Node Type"] == "Seq Scan" and "place" in node["Relation Name"]]
+    assert not [
+        node for node in nodes if node["Node Type"] == "Seq Scan" and "place" in node["Relation Name"]
+    ]
 
 
 def walk_plan(node):

@@ -1,65 +1,29 @@
 """A reviewer at work in a real browser, with the keyboard alone."""
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-sync_api = pytest.importorskip("playwright.sync_api")
+from evalapp.campaigns.models import CampaignReviewer
+from evalapp.reviews.models import Correction, Draft, Review, Score
+from evalapp.reviews.queries import answers_of
+from tests.campaigns.making import make_open_campaign, make_team
 
-from django.conf import settings as django_settings  # noqa: E402
-
-from evalapp.campaigns.models import CampaignReviewer  # noqa: E402
-from evalapp.reviews.models import Correction, Draft, Review, Score  # noqa: E402
-from evalapp.reviews.queries import answers_of  # noqa: E402
-from tests.campaigns.making import make_open_campaign, make_team  # noqa: E402
-from tests.cast import client_of  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
-]
-PATIENCE = 20_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[sync_api.Browser]:
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def desk(chromium, live_server):
+def desk(page, live_server, sign_in):
     """A campaign with a reviewer signed in, and their page at its first item."""
     project, (person,) = make_team(1)
     campaign = make_open_campaign(project, [person], rows=4, candidates=2, overlap=1)
-    context = chromium.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    cookie = client_of(person).cookies[django_settings.SESSION_COOKIE_NAME].value
-    context.add_cookies(
-        [{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
-    )
-    page = context.new_page()
+    sign_in(person)
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"/reviews/campaigns/{campaign.key}/")
+    page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
     page.wait_for_selector("[data-review][data-ready]")
     yield page, campaign
-    context.close()
     assert problems == []
 
 
@@ -69,11 +33,11 @@ def press(page, *keys):
 
 
 def say(page, words):
-    sync_api.expect(page.locator("[data-state]")).to_contain_text(words, timeout=PATIENCE)
+    expect(page.locator("[data-state]")).to_contain_text(words)
 
 
 def test_a_reviewer_rates_corrects_and_submits_by_keyboard_alone(desk):
-    page, campaign = desk
+    page, _campaign = desk
     first = page.url
     press(page, "4", "5", "2")
     # The reasons of the low score have letters of their own, while the next criterion waits.
@@ -106,7 +70,7 @@ def test_a_reviewer_rates_corrects_and_submits_by_keyboard_alone(desk):
 
 
 def test_the_next_item_is_there_at_once_because_it_was_fetched_ahead(desk):
-    page, campaign = desk
+    page, _campaign = desk
     with page.expect_response(lambda answer: "?place=" in answer.url):
         page.reload()
     page.wait_for_selector("[data-review][data-ready]")
@@ -125,7 +89,7 @@ def test_the_next_item_is_there_at_once_because_it_was_fetched_ahead(desk):
 
 
 def test_a_submission_survives_a_dead_network_and_is_sent_once(desk):
-    page, campaign = desk
+    page, _campaign = desk
     page.wait_for_load_state("networkidle")
     page.context.set_offline(True)
     press(page, "3", "3", "3", "3", "0", "Control+Enter")
@@ -138,7 +102,7 @@ def test_a_submission_survives_a_dead_network_and_is_sent_once(desk):
 
 
 def test_an_answer_lost_on_the_way_back_is_not_stored_twice(desk):
-    page, campaign = desk
+    page, _campaign = desk
     page.wait_for_load_state("networkidle")
     lost = []
 
@@ -157,7 +121,7 @@ def test_an_answer_lost_on_the_way_back_is_not_stored_twice(desk):
 
 
 def test_a_draft_is_back_after_a_reload_and_on_the_server_within_two_seconds(desk):
-    page, campaign = desk
+    page, _campaign = desk
     press(page, "5", "1", "c")
     page.keyboard.type("Half a thou")
     say(page, "Draft saved")
@@ -169,7 +133,7 @@ def test_a_draft_is_back_after_a_reload_and_on_the_server_within_two_seconds(des
 
 
 def test_what_was_typed_offline_is_back_after_the_tab_is_closed(desk):
-    page, campaign = desk
+    page, _campaign = desk
     address = page.url
     page.wait_for_load_state("networkidle")
     page.context.set_offline(True)
@@ -185,7 +149,7 @@ def test_what_was_typed_offline_is_back_after_the_tab_is_closed(desk):
 
 
 def test_undo_opens_the_last_one_with_all_that_was_given(desk):
-    page, campaign = desk
+    page, _campaign = desk
     press(page, "4", "4", "4", "4", "0", "Control+Enter")
     say(page, "Saved")
     press(page, "u")
@@ -210,7 +174,7 @@ def test_a_skip_asks_why_and_goes_on(desk):
 
 
 def test_the_keys_are_listed_and_can_be_switched_off(desk):
-    page, campaign = desk
+    page, _campaign = desk
     press(page, "?")
     assert page.locator("#keys").is_visible()
     with page.expect_response("**/reviews/keys/"):
@@ -222,7 +186,7 @@ def test_the_keys_are_listed_and_can_be_switched_off(desk):
 
 
 def test_missing_scores_are_named_and_focused(desk):
-    page, campaign = desk
+    page, _campaign = desk
     press(page, "4", "Control+Enter")
     say(page, "4 still to score")
     assert page.evaluate("document.activeElement.name") == "criterion-clarity"

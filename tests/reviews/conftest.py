@@ -21,9 +21,9 @@ def campaign(project, reviewer, other_reviewer) -> Campaign:
 
 
 def seat_of(campaign, user) -> CampaignReviewer:
-    return CampaignReviewer.objects.select_related("campaign__rubric_version", "campaign__project", "user").get(
-        campaign=campaign, user=user
-    )
+    return CampaignReviewer.objects.select_related(
+        "campaign__rubric_version", "campaign__project", "user"
+    ).get(campaign=campaign, user=user)
 
 
 def claim(campaign, user) -> Assignment:

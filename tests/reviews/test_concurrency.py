@@ -82,7 +82,9 @@ def test_two_tabs_amend_one_after_the_other_or_not_at_all():
     review = submit(campaign, person).review
 
     def work(number):
-        mine = Review.objects.select_related("campaign__rubric_version", "campaign__project").get(pk=review.pk)
+        mine = Review.objects.select_related("campaign__rubric_version", "campaign__project").get(
+            pk=review.pk
+        )
         answers = ReviewAnswers({**GOOD.scores, "tone": 1 + number % 5})
         return amend_review(review=mine, by=person, answers=answers, revision=1)
 
@@ -131,7 +133,9 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
             submit(campaign, person, found)
     left = Place.objects.exclude(state=PlaceState.COMPLETE)
     assert left.count() == 0
-    per_output = Review.objects.values("item_output").annotate(n=Count("id"), people=Count("reviewer", distinct=True))
+    per_output = Review.objects.values("item_output").annotate(
+        n=Count("id"), people=Count("reviewer", distinct=True)
+    )
     counts = {(row["n"], row["people"]) for row in per_output}
     assert counts == {(3, 3)}
     assert Review.objects.count() == 40 * 2 * 3 == ItemOutput.objects.count() * 3
@@ -152,5 +156,7 @@ def test_closing_waits_for_submissions_under_way_and_lets_none_in_after():
 
     *submitted, at_close = at_once(11, work)
     stored = [result for result in submitted if not isinstance(result, Exception)]
-    assert all(isinstance(result, CampaignClosedError) for result in submitted if isinstance(result, Exception))
+    assert all(
+        isinstance(result, CampaignClosedError) for result in submitted if isinstance(result, Exception)
+    )
     assert Review.objects.count() == len(stored) == at_close

@@ -29,7 +29,10 @@ def own_queries(captured):
         for query in captured.captured_queries
         if "django_session" not in query["sql"]
         and not query["sql"].startswith(frames)
-        and not re.match(r'SELECT "evalapp_user".* FROM "evalapp_user" WHERE "evalapp_user"."id" = \d+ LIMIT 21', query["sql"])
+        and not re.match(
+            r'SELECT "evalapp_user".* FROM "evalapp_user" WHERE "evalapp_user"."id" = \d+ LIMIT 21',
+            query["sql"],
+        )
     ]
 
 
@@ -51,7 +54,9 @@ def test_pages_open_to_the_reviewer_alone(campaign, reviewer, stranger, manager,
 
 
 @pytest.mark.parametrize("action", ["", "draft/", "skip/"])
-def test_writes_at_a_place_are_the_seated_persons_alone(campaign, reviewer, stranger, manager, client_for, action):
+def test_writes_at_a_place_are_the_seated_persons_alone(
+    campaign, reviewer, stranger, manager, client_for, action
+):
     address = url_of(claim(campaign, reviewer)) + action
     for other in (stranger, manager):
         assert post(client_for(other), address, body()).status_code == 404
@@ -69,7 +74,9 @@ def test_undo_is_for_the_seated_alone(campaign, reviewer, stranger, client_for):
     assert answer.json() == {"url": f"/reviews/{review.place.key}/{slot}/"}
 
 
-def test_progress_of_people_is_for_those_who_run_the_campaign(campaign, reviewer, manager, stranger, client_for):
+def test_progress_of_people_is_for_those_who_run_the_campaign(
+    campaign, reviewer, manager, stranger, client_for
+):
     address = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/progress/"
     submit(campaign, reviewer)
     page = client_for(manager).get(address)
@@ -303,11 +310,20 @@ def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
     campaign, reviewer, other_reviewer, client_for
 ):
     """What could leak, looked for in every response and header that a reviewer can get."""
-    submit(campaign, other_reviewer, answers=ReviewAnswers(GOOD.scores, comment="Peer words"), seconds_active=77.125)
+    submit(
+        campaign,
+        other_reviewer,
+        answers=ReviewAnswers(GOOD.scores, comment="Peer words"),
+        seconds_active=77.125,
+    )
     campaign = Campaign.objects.get(pk=campaign.pk)
     # Ids far from any other figure, so that finding one means something.
     client = client_for(reviewer)
-    responses = [client.get("/reviews/"), client.get(next_url(campaign)), client.get(next_url(campaign), headers=JSON)]
+    responses = [
+        client.get("/reviews/"),
+        client.get(next_url(campaign)),
+        client.get(next_url(campaign), headers=JSON),
+    ]
     seen = set()
     for _ in range(20):
         answer = client.get(next_url(campaign), headers=JSON)
@@ -320,7 +336,11 @@ def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
         responses += [
             client.get(task["url"]),
             client.get(f"{next_url(campaign)}?place={place}&slot={slot}", headers=JSON),
-            post(client, task["url"] + "draft/", {"answers": {"comment": "mine"}, "revision": task["draft_revision"]}),
+            post(
+                client,
+                task["url"] + "draft/",
+                {"answers": {"comment": "mine"}, "revision": task["draft_revision"]},
+            ),
             post(client, task["url"], body({"scores": {}})),
             post(client, task["url"], body()),
             post(client, task["url"], body(ReviewAnswers({**GOOD.scores, "tone": 1}))),
@@ -367,7 +387,8 @@ def test_addresses_and_payload_hold_no_id_of_output_item_or_review(campaign, rev
 def test_the_order_of_outputs_differs_between_places(project, reviewer, other_reviewer):
     campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=30, candidates=2, overlap=2)
     first = {
-        place.outputs_order.index(min(place.outputs_order)) for place in Place.objects.filter(campaign=campaign)
+        place.outputs_order.index(min(place.outputs_order))
+        for place in Place.objects.filter(campaign=campaign)
     }
     assert first == {0, 1}
 

@@ -38,7 +38,9 @@ def test_a_submission_stores_all_its_parts_and_counts_once(campaign, reviewer):
     assert set(Score.objects.values_list("minimum", "maximum")) == {(1, 5), (0, 1)}
     assert ReviewTag.objects.get().tag.key == "too-formal"
     assert Correction.objects.get().text == "**Better** answer."
-    assert answers_of(review) == ReviewAnswers(answers.scores, {"tone": ["too-formal"]}, "No.", "**Better** answer.")
+    assert answers_of(review) == ReviewAnswers(
+        answers.scores, {"tone": ["too-formal"]}, "No.", "**Better** answer."
+    )
     seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
     assert (seat.reviews_done, seat.seconds_active, seat.recent_items) == (1, 12.5, [review.place.item_id])
     place = review.place
@@ -204,7 +206,10 @@ def test_simulated_reviews_stay_in_demonstrations_and_mark_the_campaign(campaign
 def test_an_amendment_keeps_what_was_said_before(campaign, reviewer):
     review = submit(campaign, reviewer).review
     amended = amend_review(
-        review=review, by=reviewer, answers=ReviewAnswers({**GOOD.scores, "tone": 4}, comment="Now."), revision=1
+        review=review,
+        by=reviewer,
+        answers=ReviewAnswers({**GOOD.scores, "tone": 4}, comment="Now."),
+        revision=1,
     )
     assert (amended.revision, amended.comment) == (2, "Now.")
     assert Score.objects.get(criterion__key="tone").value == 4

@@ -133,7 +133,10 @@ class PeopleQuery(Query):
 
 class DifferenceQuery(Paging, PeopleQuery):
     against = serializers.IntegerField(
-        min_value=1, max_value=2**63 - 1, help_text="Candidate that the others are compared with."
+        min_value=1,
+        max_value=2**63 - 1,
+        required=False,
+        help_text="Candidate that the others are compared with; the campaign's first where it is left out.",
     )
 
 

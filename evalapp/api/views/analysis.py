@@ -65,7 +65,9 @@ class DifferenceList(AnalysisView):
         """Every other candidate less ``against``, paired by item and reviewer."""
         scores = self.scores(campaign_id)
         comparison = compare(scores)
-        reference = next((row for row in comparison.rows if row.candidate.pk == self.query["against"]), None)
+        against = self.query.get("against")
+        candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
+        reference = next(candidates, None)
         if reference is None:
             raise MissingError("There is no such candidate in this comparison.")
         return self.page(compare_pairs(scores, comparison, reference))

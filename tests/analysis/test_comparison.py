@@ -1,0 +1,197 @@
+"""The comparison's numbers, against numbers worked out by hand."""
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.comparison import Comparison, compare
+from evalapp.analysis.differences import compare_pairs, find_contradiction
+from evalapp.analysis.scores import RULE_CHANGED, CampaignScores, load_scores
+from evalapp.analysis.tables import comparison_lines
+from evalapp.campaigns.models import Campaign
+from evalapp.scoring.models import MetricResult
+from evalapp.scoring.services import save_rule_check
+from evalapp.stats.differences import paired_difference
+from tests.factories import YES_NO, answers, make_campaign, review_all, run_scoring
+
+
+def _compared(campaign: Campaign, people: str = "all") -> tuple[CampaignScores, Comparison]:
+    scores = load_scores(campaign, people=people)
+    return scores, compare(scores)
+
+
+def test_scores_are_means_of_item_means(project: Project, reviewer: User, other_reviewer: User) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=2)
+    review_all(campaign, reviewer, {("formal", 1): answers(tone=1), ("formal", 2): answers(tone=3)})
+    review_all(campaign, other_reviewer, {("formal", 1): answers(tone=2), ("formal", 2): answers(tone="na")})
+
+    _, comparison = _compared(campaign)
+
+    cell = comparison.rows[0].cell("tone")
+    assert cell is not None
+    # Item 1: (1 + 2) / 2; item 2: 3 alone. (1.5 + 3) / 2.
+    assert cell.mean.value == pytest.approx(2.25)
+    assert cell.counts == {1: 1, 2: 1, 3: 1, 4: 0, 5: 0}
+    assert cell.not_applicable == 1
+    assert cell.low_share is not None
+    assert cell.low_share.value == pytest.approx(0.5)
+    # Each review's mean over four equal criteria: 13/4, 14/4; 15/4 and, tone left out, 12/3.
+    assert comparison.rows[0].total.value == pytest.approx(((13 / 4 + 14 / 4) / 2 + (15 / 4 + 4) / 2) / 2)
+    assert comparison.design == (2, 2, 8, 4, 4, False, False)
+
+
+def test_a_yes_counts_where_half_the_reviewers_give_it(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=2)
+    review_all(campaign, reviewer, {("formal", 1): answers(error=1)})
+    review_all(campaign, other_reviewer, {})
+
+    _, comparison = _compared(campaign)
+
+    formal, plain = (row.cell(YES_NO) for row in comparison.rows)
+    assert formal is not None and plain is not None
+    assert (formal.mean.value, formal.any_yes) == (0.5, 1)
+    assert (plain.mean.value, plain.any_yes) == (0.0, 0)
+    assert plain.mean.high is not None and plain.mean.high > 0.5
+
+
+def test_metrics_are_means_over_items_and_say_so(project: Project, reviewer: User) -> None:
+    campaign = make_campaign(project, [reviewer], rows=3)
+    run_scoring(campaign)
+
+    _, comparison = _compared(campaign)
+
+    formal, plain = comparison.rows
+    # The formal answers are the references; both texts name one figure that is not in the context: none.
+    assert formal.metrics["rougeL"].value == pytest.approx(1.0)
+    assert formal.metrics["exact_match"].value == 1.0
+    assert plain.metrics["words"].value == 8.0
+    assert plain.metrics["invented_figures"].value == 0.0
+    assert plain.metrics["rougeL"].n == 3
+    stored = MetricResult.objects.filter(output__candidate__label="plain", metric="rougeL")
+    assert plain.metrics["rougeL"].value == pytest.approx(sum(r.value or 0 for r in stored) / 3)
+    assert plain.metrics["words"].note == "no interval: no variation"
+    assert "interval:items" in plain.metrics["words"].signature
+    assert formal.corpus["bleu"].value == pytest.approx(100.0)
+    assert formal.corpus["bleu"].note == "over 3 outputs of Answers"
+
+
+def test_an_unscored_campaign_has_no_metric_and_no_silent_zero(project: Project, reviewer: User) -> None:
+    _, comparison = _compared(make_campaign(project, [reviewer], rows=1))
+
+    assert comparison.metrics == []
+    cell = comparison.rows[0].cell("tone")
+    assert cell is not None
+    assert (cell.mean.value, cell.mean.reason) == (None, "no scores")
+    assert comparison.rows[0].total.reason == "no scores"
+
+
+def test_a_rule_that_changed_after_scoring_is_undefined_until_it_is_scored_again(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2)
+    rule = save_rule_check(
+        project=project, name="Next step", kind="contains", params={"texts": ["next step"]}, by=manager
+    )
+    run_scoring(campaign)
+    _, comparison = _compared(campaign)
+    assert [row.rules[rule.pk].value for row in comparison.rows] == [0.0, 1.0]
+
+    save_rule_check(
+        project=project,
+        name="Next step",
+        kind="contains",
+        params={"texts": ["call"]},
+        by=manager,
+        rule_check=rule,
+    )
+    _, comparison = _compared(campaign)
+    assert [row.rules[rule.pk].reason for row in comparison.rows] == [RULE_CHANGED] * 2
+
+    run_scoring(campaign)
+    _, comparison = _compared(campaign)
+    assert [row.rules[rule.pk].value for row in comparison.rows] == [0.0, 1.0]
+
+
+def test_the_contradiction_names_whom_rouge_prefers_and_what_reviewers_say(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=6)
+    run_scoring(campaign)
+    said = {("formal", n): answers(tone=2 if n % 2 else 3) for n in range(1, 7)}
+    said |= {("plain", n): answers(tone=5 if n % 3 else 4) for n in range(1, 7)}
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+
+    scores, comparison = _compared(campaign)
+    contradiction = find_contradiction(scores, comparison)
+
+    assert contradiction is not None
+    assert (contradiction.metric.label, contradiction.metric_first.label) == ("ROUGE-L", "formal")
+    assert contradiction.people_first.label == "plain"
+    assert contradiction.cell.criterion.key == "tone"
+    assert contradiction.cell.mean.value == pytest.approx(2.5)
+    assert contradiction.best.mean.value == pytest.approx(14 / 3)
+
+
+def test_there_is_no_contradiction_where_people_agree_or_the_gap_is_chance(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=3)
+    run_scoring(campaign)
+    said = {("formal", 1): answers(tone=1), ("plain", 2): answers(tone=3), ("plain", 3): answers(tone=4)}
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+
+    scores, comparison = _compared(campaign)
+
+    assert find_contradiction(scores, comparison) is None
+
+
+def test_differences_are_paired_and_adjusted_over_the_table(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    campaign = make_campaign(
+        project, [reviewer, other_reviewer], rows=5, texts={"a": "A {n}.", "b": "B {n}.", "c": "C {n}."}
+    )
+    said = {("b", n): answers(tone=5 if n % 2 else 4, clarity=3) for n in range(1, 6)}
+    said |= {("c", n): answers(tone=2 + n % 2) for n in range(1, 6)}
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+
+    scores, comparison = _compared(campaign)
+    pairs = compare_pairs(scores, comparison, comparison.rows[0])
+
+    assert [(pair.criterion.key, pair.challenger.label) for pair in pairs[4:6]] == [
+        ("tone", "b"),
+        ("tone", "c"),
+    ]
+    tone_b, tone_c = pairs[4:6]
+    assert tone_b.difference.difference.value == pytest.approx(0.6)
+    assert tone_c.difference.difference.value == pytest.approx(-1.4)
+    alone = paired_difference(
+        scores.ratings(tone_c.criterion, comparison.rows[2].candidate),
+        scores.ratings(tone_c.criterion, comparison.rows[0].candidate),
+        seed=1,
+    )
+    # Two differences have a p; the smaller one is doubled.
+    assert alone.p_model.value is not None
+    assert tone_c.adjusted_p == pytest.approx(2 * alone.p_model.value)
+    # Accuracy never differs: no variation, so no p, and never significant.
+    assert (pairs[0].adjusted_p, pairs[0].is_significant) == (None, False)
+
+
+def test_the_csv_holds_the_page_s_numbers_and_runs_no_formula(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2, texts={"=cmd()": "A {n}."})
+    save_rule_check(project=project, name="+plus", kind="contains", params={"texts": ["A"]}, by=manager)
+    run_scoring(campaign)
+    review_all(campaign, reviewer, {})
+
+    lines = [line.strip().split(",") for line in comparison_lines(_compared(campaign)[1])]
+
+    assert lines[0][:5] == ["candidate", "measure", "value", "low", "high"]
+    assert {line[0] for line in lines[1:]} == {"'=cmd()"}
+    assert ["'=cmd()", "tone", "4.0"] in [line[:3] for line in lines]
+    assert ["'=cmd()", "rule: +plus", "1.0"] in [line[:3] for line in lines]

@@ -1,0 +1,84 @@
+"""Who may open the comparison and its cases, and what it costs."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evalapp.accounts.models import Project, User
+from tests.cast import client_of
+from tests.factories import make_campaign, review_all
+
+PAGES = ["compare/", "compare/{campaign}/", "compare/{campaign}/table.csv", "compare/{campaign}/cases/",
+         "compare/{campaign}/cases/{item}/"]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_access(page: str, request: pytest.FixtureRequest, project: Project, engineer: User) -> None:
+    campaign = make_campaign(project, [engineer], rows=1)
+    address = f"/projects/{project.slug}/" + page.format(campaign=campaign.pk, item=campaign.items.get().pk)
+    expected = {"owner": 200, "manager": 200, "engineer": 200, "reviewer": 403, "stranger": 404}
+
+    found = {name: client_of(request.getfixturevalue(name)).get(address).status_code for name in expected}
+
+    assert found == expected
+    assert client_of(None).get(address).status_code == 302
+    assert client_of(engineer).post(address).status_code == 405
+
+
+def test_the_notes_need_a_sign_in(stranger: User) -> None:
+    assert client_of(None).get("/measures/").status_code == 302
+    assert "<h2" in client_of(stranger).get("/measures/").content.decode()
+
+
+def _queries(user: User, address: str) -> int:
+    client = client_of(user)
+    client.get(address)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def test_the_list_takes_as_many_queries_for_three_as_for_one(
+    project: Project, manager: User, reviewer: User
+) -> None:
+    make_campaign(project, [reviewer], rows=1, name="First")
+    address = f"/projects/{project.slug}/compare/"
+    one = _queries(manager, address)
+    for name in ("Second", "Third"):
+        make_campaign(project, [reviewer], rows=1, name=name, texts={f"{name} model": "A {n}."})
+    assert _queries(manager, address) == one
+
+
+def test_comparison_and_cases_take_as_many_queries_for_three_candidates_as_for_one(
+    project: Project, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    small = make_campaign(project, [reviewer], rows=1, name="Small", texts={"one": "A {n}."})
+    large = make_campaign(
+        project,
+        [reviewer, other_reviewer],
+        rows=3,
+        name="Large",
+        texts={"x": "A {n}.", "y": "B {n}.", "z": "C {n}."},
+    )
+    review_all(small, reviewer, {})
+    for person in (reviewer, other_reviewer):
+        review_all(large, person, {})
+    for page in ("", "cases/"):
+        counts = [
+            _queries(manager, f"/projects/{project.slug}/compare/{c.pk}/{page}") for c in (small, large)
+        ]
+        assert counts[0] == counts[1], page
+    item_small, item_large = small.items.first(), large.items.first()
+    counts = [
+        _queries(manager, f"/projects/{project.slug}/compare/{c.pk}/cases/{i.pk}/")
+        for c, i in ((small, item_small), (large, item_large))
+    ]
+    assert counts[0] == counts[1]
+
+
+def test_an_odd_choice_in_the_address_falls_back(project: Project, manager: User, reviewer: User) -> None:
+    campaign = make_campaign(project, [reviewer], rows=1)
+    address = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    for query in ("criterion=x&metric=y&against=z&people=q", "against=99999999999999999999", "page=abc"):
+        assert client_of(manager).get(f"{address}?{query}").status_code == 200
+    assert client_of(manager).get(f"{address}cases/?page=abc").status_code == 200
