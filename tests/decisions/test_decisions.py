@@ -1,0 +1,168 @@
+"""A decision keeps the evidence it was made on; the home shows one row a cycle and what waits."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.services import close_campaign, create_campaign, open_campaign
+from evalapp.core.errors import InvalidError
+from evalapp.decisions.cycles import cycles_of, progress_of
+from evalapp.decisions.inbox import inbox_of
+from evalapp.decisions.models import Decision
+from evalapp.decisions.services import decide
+from evalapp.registry.models import ModelVersion
+from tests.cast import client_of
+from tests.factories import (
+    answers,
+    make_adapter,
+    make_campaign,
+    make_outputs,
+    make_tray,
+    review_all,
+    run_scoring,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
+    """ "formal" scores high on ROUGE and 2 for tone; "plain" the other way round."""
+    campaign = make_campaign(project, [reviewer, engineer], rows=10)
+    run_scoring(campaign)
+    liked = answers(accuracy=5, tone=5, personalization=5)
+    said = {("formal", row): answers(tone=2 if row % 2 else 3) for row in range(1, 11)}
+    for person in (reviewer, engineer):
+        review_all(campaign, person, {**said, "plain": liked})
+    return campaign
+
+
+def candidate(campaign: Campaign, label: str) -> ModelVersion:
+    return campaign.candidates.get(model_version__label=label).model_version
+
+
+def test_a_decision_keeps_the_numbers_it_was_made_on(campaign: Campaign, manager: User) -> None:
+    plain = candidate(campaign, "plain")
+
+    decision = decide(campaign=campaign, candidate=plain, verdict="ship", note=" Tone. ", by=manager)
+
+    assert decision.note == "Tone."
+    assert decision.evidence["human"]["tone"]["value"] == 5.0
+    assert decision.evidence["human"]["tone"]["n"] == 10
+    assert decision.evidence["metrics"]["rougeL"]["value"] < 0.5
+    assert decision.evidence["design"]["reviews"] == 40
+    plain.refresh_from_db()
+    assert plain.alias == "champion"
+    assert AuditEvent.objects.filter(action="decision.made", actor_id=manager.pk).count() == 1
+
+
+def test_what_does_not_ship_gets_no_alias(campaign: Campaign, manager: User) -> None:
+    formal = candidate(campaign, "formal")
+    decide(campaign=campaign, candidate=formal, verdict="do_not_ship", note="", by=manager)
+    formal.refresh_from_db()
+    assert not formal.alias
+
+
+@pytest.mark.parametrize(
+    ("verdict", "note", "message"),
+    [
+        ("maybe", "", "Choose ship"),
+        ("ship", "x" * 5001, "at most 5,000"),
+        ("ship", "a\x00b", "none of them NUL"),
+    ],
+)
+def test_a_decision_that_cannot_stay_is_refused(
+    campaign: Campaign, manager: User, verdict: str, note: str, message: str
+) -> None:
+    with pytest.raises(InvalidError, match=message):
+        decide(
+            campaign=campaign, candidate=candidate(campaign, "plain"), verdict=verdict, note=note, by=manager
+        )
+    assert not Decision.objects.exists()
+
+
+def test_nothing_is_decided_without_evidence(project: Project, reviewer: User, manager: User) -> None:
+    campaign = make_campaign(project, [reviewer])
+    with pytest.raises(InvalidError, match="has no review yet"):
+        decide(campaign=campaign, candidate=candidate(campaign, "plain"), verdict="ship", note="", by=manager)
+
+
+def test_a_candidate_of_another_campaign_is_refused(
+    campaign: Campaign, project: Project, reviewer: User, manager: User
+) -> None:
+    other = make_campaign(project, [reviewer], name="Other", texts={"elsewhere": "Text {n}."})
+    with pytest.raises(InvalidError, match="not a candidate of"):
+        decide(
+            campaign=campaign, candidate=candidate(other, "elsewhere"), verdict="ship", note="", by=manager
+        )
+
+
+def test_the_home_says_what_people_and_rouge_disagree_on(campaign: Campaign, manager: User) -> None:
+    (row,) = cycles_of(campaign.project)
+
+    assert (row.number, row.data, row.training) == (1, campaign.dataset_version, None)
+    assert row.contradiction is not None
+    assert row.contradiction.cell.criterion.key == "tone"
+
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/").content.decode()
+    assert "ROUGE-L ranks" in page
+    assert f'href="/projects/{campaign.project.slug}/compare/{campaign.pk}/' in page
+
+
+def test_a_cycle_is_about_its_newest_tuned_candidate_and_what_trained_it(
+    campaign: Campaign, project: Project, reviewer: User
+) -> None:
+    adapter = make_adapter(project, "v1", dataset_version=campaign.dataset_version)
+    second = make_campaign_of(project, reviewer, campaign, [adapter, candidate(campaign, "plain")])
+
+    newest, oldest = cycles_of(project)
+    assert (newest.number, newest.campaign, oldest.number) == (2, second, 1)
+    assert newest.row is not None and newest.row.candidate.model_version == adapter
+    assert newest.training is not None and newest.training.produced == adapter
+
+
+def make_campaign_of(
+    project: Project, reviewer: User, like: Campaign, versions: list[ModelVersion]
+) -> Campaign:
+    make_outputs(like.dataset_version, {versions[0]: "Adapter's answer {n}."})
+    second = create_campaign(
+        project=project,
+        name="Second round",
+        rubric_version=like.rubric_version,
+        dataset_version=like.dataset_version,
+        split=like.split,
+        candidates=versions,
+        overlap=1,
+        reviewers=[reviewer],
+        by=project.created_by,
+    )
+    return open_campaign(campaign=second, by=project.created_by)
+
+
+def test_progress_needs_two_cycles(campaign: Campaign) -> None:
+    assert progress_of([]) is None
+    assert progress_of(cycles_of(campaign.project)) is None
+
+
+def test_the_inbox_names_what_waits(campaign: Campaign, manager: User) -> None:
+    assert inbox_of(campaign.project) == []
+    make_tray(campaign, manager)
+    close_campaign(campaign=campaign, by=manager)
+
+    assert [entry.kind for entry in inbox_of(campaign.project)] == ["decision", "tray"]
+
+    decide(campaign=campaign, candidate=candidate(campaign, "plain"), verdict="ship", note="", by=manager)
+    assert [entry.kind for entry in inbox_of(campaign.project)] == ["tray"]
+
+
+def test_a_campaign_without_reviews_for_two_days_is_stalled(project: Project, reviewer: User) -> None:
+    campaign = make_campaign(project, [reviewer])
+    assert inbox_of(project) == []
+    Campaign.objects.filter(pk=campaign.pk).update(opened_at=timezone.now() - timedelta(days=3))
+    assert [entry.kind for entry in inbox_of(project)] == ["stalled"]
+    review_all(campaign, reviewer, {})
+    assert inbox_of(project) == []
