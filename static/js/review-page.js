@@ -164,7 +164,7 @@ function show(next) {
   progress(next.progress);
   history.replaceState(null, "", next.url);
   document.documentElement.scrollTop = 0;
-  rubric.focusCurrent();
+  rubric.focusFirst();
   fetchAhead();
 }
 

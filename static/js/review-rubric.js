@@ -30,6 +30,11 @@ export class Rubric {
     this.focus(this.current);
   }
 
+  // Where a new answer begins, wherever the focus of the one before it was.
+  focusFirst() {
+    this.focus(this.criteria.find((each) => !this.#chosen(each)) ?? this.criteria[0]);
+  }
+
   focus(criterion) {
     const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio]");
     target?.focus({ preventScroll: true });
@@ -41,7 +46,7 @@ export class Rubric {
   score(value) {
     const criterion = this.current;
     const input = [...criterion.querySelectorAll(".levels input")].find((each) => each.value === value);
-    if (!input || this.locked) return false;
+    if (!input || this.locked || this.element.closest("[hidden]")) return false;
     input.checked = true;
     input.dispatchEvent(new Event("change", { bubbles: true }));
     const following = this.criteria[this.criteria.indexOf(criterion) + 1];

@@ -88,6 +88,20 @@ def test_the_next_item_is_there_at_once_because_it_was_fetched_ahead(desk):
     assert took[0] < 100
 
 
+def test_the_next_answer_begins_at_the_first_criterion_wherever_the_last_one_ended(desk):
+    page, _campaign = desk
+    page.wait_for_load_state("networkidle")
+    press(page, "4", "4", "4", "4", "0")
+    assert page.evaluate("document.activeElement.name") == "criterion-material-factual-error"
+    press(page, "Control+Enter")
+    second = page.url
+    with page.expect_response(lambda answer: answer.url == second and answer.request.method == "POST"):
+        press(page, "5", "3", "3", "3", "0", "Control+Enter")
+    expect(page.locator("[data-progress=mine]")).to_have_text("2")
+    given = [answers_of(review).scores["accuracy"] for review in Review.objects.order_by("pk")]
+    assert given == [4, 5]
+
+
 def test_a_submission_survives_a_dead_network_and_is_sent_once(desk):
     page, _campaign = desk
     page.wait_for_load_state("networkidle")
