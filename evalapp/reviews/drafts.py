@@ -24,8 +24,9 @@ _SAVE = """
 INSERT INTO evalapp_draft (reviewer_id, item_output_id, body, revision, saved_at, created_at)
 VALUES (%(reviewer)s, %(item_output)s, %(body)s::jsonb, 1, now(), now())
 ON CONFLICT (reviewer_id, item_output_id) DO UPDATE
-SET body = excluded.body, revision = evalapp_draft.revision + 1, saved_at = now()
+SET body = excluded.body, revision = %(revision)s + 1, saved_at = now()
 WHERE evalapp_draft.revision = %(revision)s
+   OR (evalapp_draft.revision = %(revision)s + 1 AND evalapp_draft.body = excluded.body)
 RETURNING revision, saved_at
 """
 
@@ -59,7 +60,8 @@ def save_draft(
     *, reviewer: User, item_output_id: int, answers: ReviewAnswers, seconds_active: float, revision: int
 ) -> SavedDraft:
     """Keep what is typed. ``revision`` is the draft it grew from (0: none); an incomplete or
-    impossible answer is a fine draft. Raises DraftConflictError where another tab saved since.
+    impossible answer is a fine draft. The same one again, because its answer was lost on the way, is
+    saved already. Raises DraftConflictError where another tab saved since.
     """
     answers = _storable(answers)
     if len(answers.comment) > LONGEST_COMMENT or len(answers.correction or "") > LONGEST_CORRECTION:

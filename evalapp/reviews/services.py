@@ -282,7 +282,8 @@ def _lease_lost() -> LeaseLostError:
 def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: int) -> Review:
     """Replace what a review says; what it said before stays as a revision.
 
-    ``revision`` is the one that the edit is based on. Raises StaleError where it has been replaced,
+    ``revision`` is the one that the edit is based on. The same edit once more, because its answer was
+    lost on the way, changes nothing. Raises StaleError where another edit has replaced the revision,
     CampaignClosedError after the end, InvalidError as `check_answers`, MissingError for another's.
     """
     if review.reviewer_id != by.pk:
@@ -300,6 +301,8 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=_RUNNING)
     changed = current.update(revision=F("revision") + 1, revised_at=Now(), comment=checked.answers.comment)
     if not changed:
+        if stored.revision == revision + 1 and _says(stored.pk, checked.answers):
+            return stored
         if not Campaign.objects.filter(pk=campaign.pk, state__in=_RUNNING).exists():
             raise CampaignClosedError("The campaign is closed, so reviews cannot be changed any more.")
         raise StaleError(
@@ -316,6 +319,16 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
     review.refresh_from_db()
     return review
+
+
+def _says(review_id: int, answers: ReviewAnswers) -> bool:
+    """Whether this is what the review says now; read anew, after its row was locked."""
+    review = (
+        Review.objects.select_related("correction")
+        .prefetch_related("scores__criterion", "tags__tag__criterion")
+        .get(pk=review_id)
+    )
+    return answers_of(review).fingerprint() == answers.fingerprint()
 
 
 def undo_last(*, reviewer: User, campaign: Campaign) -> Review:

@@ -85,7 +85,7 @@ def test_two_tabs_amend_one_after_the_other_or_not_at_all():
         mine = Review.objects.select_related("campaign__rubric_version", "campaign__project").get(
             pk=review.pk
         )
-        answers = ReviewAnswers({**GOOD.scores, "tone": 1 + number % 5})
+        answers = ReviewAnswers({**GOOD.scores, "tone": 1 + number % 5}, comment=f"Tab {number}")
         return amend_review(review=mine, by=person, answers=answers, revision=1)
 
     results = at_once(8, work)

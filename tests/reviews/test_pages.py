@@ -160,7 +160,9 @@ def test_a_stale_change_is_412_over_http(campaign, reviewer, client_for):
     submit(campaign, reviewer, assignment)
     changed = body(ReviewAnswers({**GOOD.scores, "tone": 5}), revision=1)
     assert post(client, url_of(assignment), changed).json()["revision"] == 2
-    stale = post(client, url_of(assignment), changed)
+    again = post(client, url_of(assignment), changed)
+    assert (again.status_code, again.json()["revision"]) == (200, 2)
+    stale = post(client, url_of(assignment), body(GOOD, revision=1))
     assert (stale.status_code, stale.json()["error"]["code"]) == (412, "stale")
 
 
@@ -209,6 +211,16 @@ def test_a_draft_comes_back_and_two_tabs_do_not_write_over_each_other(campaign, 
     assert theirs.json()["draft"]["comment"] == "First tab"
     assert post(client, address + "draft/", {**mine, "revision": 1}).json()["draft_revision"] == 2
     assert "First tab" in client.get(address).content.decode()
+
+
+def test_a_draft_whose_answer_was_lost_is_sent_again_without_a_conflict(campaign, reviewer, client_for):
+    client, address = client_for(reviewer), url_of(claim(campaign, reviewer))
+    first = {"answers": {"comment": "Once"}, "seconds_active": 4.5, "revision": 0}
+    then = {**first, "answers": {"comment": "Once more"}, "revision": 1}
+    for draft, revision in ((first, 1), (first, 1), (then, 2), (then, 2)):
+        saved = post(client, address + "draft/", draft)
+        assert (saved.status_code, saved.json()["draft_revision"]) == (200, revision)
+    assert post(client, address + "draft/", first).status_code == 412
 
 
 def test_a_draft_is_the_reviewers_own(campaign, reviewer, other_reviewer, client_for):

@@ -227,6 +227,24 @@ def test_a_stale_amendment_is_refused(campaign, reviewer):
     assert Score.objects.get(criterion__key="tone").value == 4
 
 
+@pytest.mark.parametrize("is_closed_since", [False, True], ids=["open", "closed since"])
+def test_an_amendment_whose_answer_was_lost_is_sent_again_and_changes_nothing(
+    campaign, reviewer, is_closed_since
+):
+    review = submit(campaign, reviewer).review
+    edit = ReviewAnswers({**GOOD.scores, "tone": 4}, comment=" Now. ", correction="Better said.")
+    amend_review(review=review, by=reviewer, answers=edit, revision=1)
+    if is_closed_since:
+        close_campaign(campaign=campaign, by=None)
+    again = amend_review(review=review, by=reviewer, answers=edit, revision=1)
+    assert (again.pk, again.revision, again.comment) == (review.pk, 2, "Now.")
+    assert review.revisions.count() == 1
+    assert AuditEvent.objects.filter(action="review.amended").count() == 1
+    Correction.objects.update(text="Another tab's.")
+    with pytest.raises((StaleError, CampaignClosedError)):
+        amend_review(review=review, by=reviewer, answers=edit, revision=1)
+
+
 def test_nobody_amends_anothers_review(campaign, reviewer, other_reviewer):
     review = submit(campaign, reviewer).review
     with pytest.raises(MissingError):
