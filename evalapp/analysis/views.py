@@ -6,7 +6,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
@@ -56,7 +56,7 @@ def _is_reviewing(request: MemberRequest, campaign: Campaign) -> bool:
     return campaign.is_blind and campaign.state != CampaignState.CLOSED and seats.exists()
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_list(request: MemberRequest) -> HttpResponse:
     campaigns = (
@@ -68,7 +68,7 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
     return render(request, "analysis/list.html", context)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
@@ -146,7 +146,7 @@ def _chosen_reference(
     return comparison.rows[0] if comparison.rows else None
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
@@ -156,7 +156,7 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
@@ -183,7 +183,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
@@ -196,7 +196,7 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     return render(request, "analysis/case.html", context)
 
 
-@require_GET
+@require_safe
 @signed_in_view
 def measure_notes(request: HttpRequest) -> HttpResponse:
     """What every statistic is and how to read it: the documentation's own page."""

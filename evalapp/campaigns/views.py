@@ -4,7 +4,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -30,7 +30,7 @@ from evalapp.core.paging import keyset_page
 STATION = {"station": "campaigns"}
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(in_state_order(campaigns_of(request.project)), request, order=("state_order", "-id"))
@@ -104,7 +104,7 @@ def _campaign(request: MemberRequest, pk: int) -> Campaign:
     return get_or_missing(campaigns_of(request.project), pk=pk)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_detail(request: MemberRequest, pk: int) -> HttpResponse:
     campaign = _campaign(request, pk)
@@ -147,7 +147,7 @@ def _render_detail(
     return render(request, "campaigns/detail.html", context, status=problem.status if problem else 200)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_items(request: MemberRequest, pk: int) -> HttpResponse:
     """How far each item is."""

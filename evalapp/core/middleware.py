@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
 
-from evalapp.core.errors import TooLargeError
+from evalapp.core.errors import InvalidError, TooLargeError
 from evalapp.core.http import problem_response, wants_json
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,18 @@ def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
     return response
 
 
+class PrivatePagesMiddleware:
+    """Nothing but static files may be kept by a proxy, nor shown again without asking the server."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault("Cache-Control", "private, no-cache")
+        return response
+
+
 class RequestLimitsMiddleware:
     """Refuse a body over the limit before anything reads it; import routes have a limit of their own."""
 
@@ -59,7 +71,7 @@ class RequestLimitsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponse("The address holds a NUL character; remove it.", status=400)
+            return problem_response(request, InvalidError("The address holds a NUL character; remove it."))
         try:
             length = int(request.META.get("CONTENT_LENGTH") or 0)
         except ValueError:

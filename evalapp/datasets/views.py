@@ -9,7 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -26,7 +26,7 @@ STATION = "data"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_list(request: MemberRequest) -> HttpResponse:
     datasets = queries.datasets_of(request.project)
@@ -48,7 +48,7 @@ def dataset_new(request: MemberRequest) -> HttpResponse:
     return render(request, "datasets/dataset_new.html", {"station": STATION, "form": form}, status=status)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
     dataset = _dataset(request, dataset_id)
@@ -136,7 +136,7 @@ def _import_page(
     return render(request, "datasets/dataset_import.html", context, status=status)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_import_errors(request: MemberRequest, dataset_id: int, import_id: int) -> HttpResponse:
     """The stored row errors as CSV, safe to open in a spreadsheet."""
@@ -150,7 +150,7 @@ def dataset_import_errors(request: MemberRequest, dataset_id: int, import_id: in
     return response
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
     version = _version(request, dataset_id, number)
@@ -180,14 +180,14 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
     return render(request, "datasets/dataset_version.html", {"station": STATION, **context})
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_version_by_id(request: MemberRequest, version_id: int) -> HttpResponse:
     version = get_or_missing(queries.version_of(request.project), pk=version_id)
     return redirect("dataset_version", request.project.slug, version.dataset_id, version.number)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_row(request: MemberRequest, dataset_id: int, number: int, row_number: int) -> HttpResponse:
     version = _version(request, dataset_id, number)
@@ -204,7 +204,7 @@ def dataset_row(request: MemberRequest, dataset_id: int, number: int, row_number
     return render(request, "datasets/dataset_row.html", {"station": STATION, **context})
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_download(request: MemberRequest, dataset_id: int, number: int, split: str) -> HttpResponse:
     version = _version(request, dataset_id, number)

@@ -1,6 +1,6 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.forms import ProjectForm
@@ -16,7 +16,7 @@ from evalapp.decisions.inbox import active_jobs, inbox_of
 from evalapp.decisions.services import decide, open_project
 
 
-@require_GET
+@require_safe
 @signed_in_view
 def home(request: HttpRequest) -> HttpResponse:
     """Reviewers go to their reviews, members of one project to it, others to the list."""
@@ -28,13 +28,13 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("project_list")
 
 
-@require_GET
+@require_safe
 @signed_in_view
 def project_list(request: HttpRequest) -> HttpResponse:
     return render(request, "decisions/projects.html", {"station": "home"})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def project_new(request: HttpRequest) -> HttpResponse:
     form = ProjectForm(request.POST or None)
@@ -48,7 +48,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
     return render(request, "decisions/project_new.html", {"form": form}, status=400 if form.is_bound else 200)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_HOME)
 def project_home(request: MemberRequest) -> HttpResponse:
     cycles = cycles_of(request.project)
@@ -68,7 +68,7 @@ def project_home(request: MemberRequest) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.DECIDE)
 def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = get_or_missing(

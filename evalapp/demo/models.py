@@ -14,7 +14,7 @@ class Demonstration(BaseModel):
     """How far one track of the demonstration has come.
 
     ``position`` counts the finished steps of ``story.STEPS``; ``job`` is the one the current step
-    waits for; ``objects`` holds the ids of what the steps made, by name.
+    waits for; ``objects_made`` holds the ids of what the steps made, by name.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="demonstrations")

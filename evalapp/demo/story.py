@@ -33,10 +33,13 @@ ACCEPT_TASK = "evalapp.demo.tasks.decide_corrections"
 
 
 class Step(NamedTuple):
-    """``start`` begins the step and returns the job to wait for, or None when it is done at once."""
+    """``start`` begins the step and returns the job to wait for, or None when it is done at once;
+    ``made`` is the name under which ``objects_made`` holds what the step is about.
+    """
 
     title: str
     start: Callable[[Demonstration], Job | None]
+    made: str = ""
 
 
 def person(name: str) -> User:
@@ -265,16 +268,16 @@ def score(run_name: str) -> Callable[[Demonstration], Job | None]:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("Train v1 on the formal texts", train_first),
-    Step("Answers by base, prompt and v1", generate_first),
+    Step("Train v1 on the formal texts", train_first, "first_training"),
+    Step("Answers by base, prompt and v1", generate_first, "first_generation"),
     Step("Score them", score("first_generation")),
-    Step("Blind reviews of the feedback split", open_feedback_review),
-    Step("Collect the corrections", collect_feedback),
+    Step("Blind reviews of the feedback split", open_feedback_review, "feedback_campaign"),
+    Step("Collect the corrections", collect_feedback, "export"),
     Step("Write the next dataset version", write_feedback),
-    Step("Train v2 on the corrections, continued from v1", train_second),
-    Step("Answers by v2", generate_second),
+    Step("Train v2 on the corrections, continued from v1", train_second, "second_training"),
+    Step("Answers by v2", generate_second, "second_generation"),
     Step("Score them", score("second_generation")),
-    Step("Blind reviews of the test split", open_test_review),
+    Step("Blind reviews of the test split", open_test_review, "test_campaign"),
     Step("Close the second cycle", close_story),
 )
 

@@ -2,7 +2,8 @@ from typing import NamedTuple
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -11,10 +12,18 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.story import STEPS
 from evalapp.runs.model_programs import why_not_runnable
 
+PAGES = {
+    "training": "run_detail",
+    "generation": "run_detail",
+    "campaign": "comparison_detail",
+    "export": "export_detail",
+}
+
 
 class ShownStep(NamedTuple):
     title: str
     state: str
+    address: str
 
 
 class ShownTrack(NamedTuple):
@@ -22,7 +31,7 @@ class ShownTrack(NamedTuple):
     steps: list[ShownStep]
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_HOME)
 def demonstration(request: MemberRequest) -> HttpResponse:
     """How far the demonstration is, step by step, with the job it waits for."""
@@ -30,7 +39,7 @@ def demonstration(request: MemberRequest) -> HttpResponse:
         raise MissingError("This project is no demonstration.")
     tracks = (
         Demonstration.objects.filter(project=request.project)
-        .select_related("job__created_by", "job__project")
+        .select_related("project", "job__created_by", "job__project")
         .order_by("track")
     )
     shown = [ShownTrack(each, list(_steps(each))) for each in tracks]
@@ -51,4 +60,14 @@ def _steps(each: Demonstration) -> list[ShownStep]:
             return "done"
         return "now" if position == each.position else "later"
 
-    return [ShownStep(step.title, state(position)) for position, step in enumerate(STEPS)]
+    return [
+        ShownStep(step.title, state(position), _address(each, step.made))
+        for position, step in enumerate(STEPS)
+    ]
+
+
+def _address(each: Demonstration, made: str) -> str:
+    """The page of what a step made; empty while it has made nothing."""
+    if made not in each.objects_made:
+        return ""
+    return reverse(PAGES[made.rsplit("_", maxsplit=1)[-1]], args=[each.project.slug, each.objects_made[made]])

@@ -3,7 +3,7 @@ from typing import cast
 from django.contrib import messages
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -30,14 +30,14 @@ def _export_or_missing(request: MemberRequest, export_id: int) -> Export:
     return export
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_EXPORTS)
 def export_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(exports_of(request.project), request)
     return render(request, "exports/list.html", {"station": "export", "page": page})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_EXPORTS, post=Permission.EDIT_EXPORTS)
 def export_new(request: MemberRequest) -> HttpResponse:
     form = TrayForm(
@@ -59,7 +59,7 @@ def export_new(request: MemberRequest) -> HttpResponse:
     return render(request, "exports/new.html", {"station": "export", "form": form}, status=status)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_EXPORTS)
 def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
     export = _export_or_missing(request, export_id)
@@ -103,7 +103,7 @@ def export_finish(request: MemberRequest, export_id: int) -> HttpResponse:
     return redirect("export_detail", request.project.slug, export.pk)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_EXPORTS, post=Permission.DECIDE_EXPORT_ROWS)
 def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpResponse:
     export = _export_or_missing(request, export_id)
@@ -152,7 +152,7 @@ def _row_or_missing(export: Export, row_id: int) -> ExportRow:
     return row
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_EXPORTS)
 def export_file(request: MemberRequest, export_id: int, name: str) -> HttpResponse:
     export = _export_or_missing(request, export_id)
@@ -168,7 +168,7 @@ def export_file(request: MemberRequest, export_id: int, name: str) -> HttpRespon
     return cast(HttpResponse, response)  # a stream; the decorators only ask for a response
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_EXPORTS)
 def lineage_review(request: MemberRequest, review_id: int) -> HttpResponse:
     return render(
@@ -178,7 +178,7 @@ def lineage_review(request: MemberRequest, review_id: int) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_EXPORTS)
 def lineage_model(request: MemberRequest, version_id: int) -> HttpResponse:
     return render(

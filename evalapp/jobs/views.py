@@ -2,7 +2,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -14,7 +14,7 @@ from evalapp.jobs.models import Job
 FILTERS = (("", "All"), ("going", "Going on"), ("failed", "Failed"), ("done", "Done"))
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUNS)
 def job_list(request: MemberRequest) -> HttpResponse:
     state = request.GET.get("state", "")
@@ -27,7 +27,7 @@ def job_list(request: MemberRequest) -> HttpResponse:
     return render(request, "jobs/job_list.html", context)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUNS)
 def job_detail(request: MemberRequest, job_id: int) -> HttpResponse:
     job = _job(request, job_id)
@@ -35,7 +35,7 @@ def job_detail(request: MemberRequest, job_id: int) -> HttpResponse:
     return render(request, "jobs/job_detail.html", context)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUNS)
 def job_progress(request: MemberRequest, job_id: int) -> HttpResponse:
     """The partial that progress bars ask for while a job goes on; at its end the whole page reloads."""

@@ -5,7 +5,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -19,7 +19,7 @@ from evalapp.registry.models import ModelVersion
 STATION = "models"
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_MODELS)
 def model_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(queries.models_of(request.project), request)

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -18,7 +18,7 @@ from evalapp.rubrics.models import Rubric
 STATION = "rubrics"
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUBRICS)
 def rubric_list(request: MemberRequest) -> HttpResponse:
     rubrics = queries.rubrics_of(request.project)
@@ -46,7 +46,7 @@ def rubric_new(request: MemberRequest) -> HttpResponse:
     return render(request, "rubrics/rubric_new.html", {"station": STATION, "form": form}, status=status)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUBRICS)
 def rubric_detail(request: MemberRequest, rubric_id: int, number: int | None = None) -> HttpResponse:
     """A version as reviewers see it, and what changed over versions; without ``number`` the latest."""

@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -28,7 +28,7 @@ STATION = "runs"
 OUTPUTS_ON_PAGE = 20
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_list(request: MemberRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
@@ -47,7 +47,7 @@ def run_list(request: MemberRequest) -> HttpResponse:
     return render(request, "runs/run_list.html", context)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
@@ -64,7 +64,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
     return render(request, "runs/run_detail.html", context)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_loss(request: MemberRequest, run_id: int) -> HttpResponse:
     """The partial with the loss curve, which asks for itself while the training goes on."""
@@ -72,7 +72,7 @@ def run_loss(request: MemberRequest, run_id: int) -> HttpResponse:
     return render(request, "runs/loss.html", {"run": run, "job": run.job, **_loss_context(run)})
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
@@ -164,7 +164,7 @@ def outputs_import(request: MemberRequest) -> HttpResponse:
     return _form_page(request, "runs/outputs_import.html", form)
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_MODELS)
 def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
     """A version with its lineage: what it stands on, the run that trained it, the runs it answered in."""

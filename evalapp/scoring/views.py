@@ -2,7 +2,7 @@ from django.contrib import messages
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -22,7 +22,7 @@ def _rule_or_missing(request: MemberRequest, rule_id: int) -> RuleCheck:
     return rule
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def rule_list(request: MemberRequest) -> HttpResponse:
     has_outputs = Exists(Output.objects.filter(run=OuterRef("pk")))
@@ -40,7 +40,7 @@ def rule_list(request: MemberRequest) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.EDIT_RUBRICS)
 def rule_new(request: MemberRequest, kind: str) -> HttpResponse:
     if kind not in FORMS:
@@ -48,7 +48,7 @@ def rule_new(request: MemberRequest, kind: str) -> HttpResponse:
     return _edit(request, kind, FORMS[kind](request.POST or None), None)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.EDIT_RUBRICS)
 def rule_edit(request: MemberRequest, rule_id: int) -> HttpResponse:
     rule = _rule_or_missing(request, rule_id)

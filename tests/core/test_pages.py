@@ -19,3 +19,12 @@ def test_an_unknown_address_answers_scripts_in_json(client: Client, db: None) ->
     response = client.get("/api/v1/nowhere/", headers={"Accept": "application/json"})
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "not_found"
+
+
+def test_pages_answer_head_and_are_kept_by_nobody_in_between(
+    client_for: Callable[[User | None], Client], engineer: User
+) -> None:
+    for client in (client_for(None), client_for(engineer)):
+        response = client.head("/", follow=True)
+        assert response.status_code == 200
+        assert {"private", "no-cache"} <= set(response.headers["Cache-Control"].split(", "))
