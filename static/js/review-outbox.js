@@ -28,18 +28,15 @@ export class Outbox {
 
   // True once nothing is left to send.
   flush() {
-    this.#sending ??= this.#flush().finally(() => {
-      this.#sending = null;
-      // Something may have been added while the last answer came.
-      if (!this.#timer && this.#store.unsent.length) this.flush();
-    });
+    this.#sending ??= this.#flush().finally(() => (this.#sending = null));
     return this.#sending;
   }
 
   async #flush() {
     clearTimeout(this.#timer);
     this.#timer = null;
-    for (const submission of this.#store.unsent) {
+    // Read anew each time: another may be added while one is under way.
+    for (let submission; (submission = this.#store.unsent[0]); ) {
       const answer = await send(submission.url, { method: "POST", body: submission.body });
       if (answer.away || answer.signedOut) {
         this.#on.waiting({ count: this.#store.unsent.length, signedOut: Boolean(answer.signedOut) });

@@ -102,6 +102,31 @@ def test_the_next_answer_begins_at_the_first_criterion_wherever_the_last_one_end
     assert given == [4, 5]
 
 
+def test_two_quick_submissions_on_a_slow_line_lead_to_the_third_answer(desk):
+    page, _campaign = desk
+    page.wait_for_load_state("networkidle")
+    held = []
+
+    def hold_the_first(route):
+        if route.request.method == "POST" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/reviews/[0-9a-f-]{36}/\d/$"), hold_the_first)
+    first = page.url
+    press(page, "4", "4", "4", "4", "0", "Control+Enter")
+    second = page.url
+    press(page, "5", "3", "3", "3", "0", "Control+Enter")
+    expect(page.locator("[data-form]")).to_be_hidden()
+    held[0].continue_()
+    expect(page.locator("[data-form]")).to_be_visible()
+    expect(page.locator("[data-progress=mine]")).to_have_text("2")
+    assert len({first, second, page.url}) == 3
+    assert Review.objects.count() == 2
+    assert page.locator("[data-rubric] input:checked").count() == 0
+
+
 def test_a_submission_survives_a_dead_network_and_is_sent_once(desk):
     page, _campaign = desk
     page.wait_for_load_state("networkidle")
