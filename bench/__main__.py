@@ -1,0 +1,20 @@
+"""All benchmarks, one after the other: `make bench`. Ends with 1 when one of them misses its figure."""
+
+import subprocess
+import sys
+
+BENCHMARKS = ("rouge", "statistics_bootstrap", "import_rows", "review_flow", "start")
+
+
+def main() -> int:
+    missed = []
+    for name in BENCHMARKS:
+        print(f"\n== {name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode:
+            missed.append(name)
+    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery figure was reached.")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""From an empty home to the first page, and again with what is there; the memory of the web.
+
+    python -m bench.start [--rounds 3]
+
+Figures to reach: the first page within 30 s of `manage.py up` in an empty home, within 10 s the next
+time, and 350 MB (PSS: shared pages divided among their sharers) for all web processes together after
+every one of them has answered.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+FIRST_SECONDS, NEXT_SECONDS, WEB_MEGABYTES = 30.0, 10.0, 350.0
+PATIENCE_SECONDS = 120.0
+REPOSITORY = Path(__file__).parent.parent
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    firsts, nexts, memories = [], [], []
+    for _ in range(options.rounds):
+        home = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
+        try:
+            firsts.append(start_once(home)[0])
+            again, memory = start_once(home)
+            nexts.append(again)
+            memories.append(memory)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+        print(f"first {firsts[-1]:.1f} s, next {nexts[-1]:.1f} s, web {memories[-1]:.0f} MB", flush=True)
+    first, again, memory = map(statistics.median, (firsts, nexts, memories))
+    print(
+        f"medians of {options.rounds}: first page {first:.1f} s (at most {FIRST_SECONDS:.0f}), "
+        f"next time {again:.1f} s (at most {NEXT_SECONDS:.0f}), web {memory:.0f} MB (at most {WEB_MEGABYTES:.0f})"
+    )
+    return 0 if first <= FIRST_SECONDS and again <= NEXT_SECONDS and memory <= WEB_MEGABYTES else 1
+
+
+def start_once(home: Path) -> tuple[float, float]:
+    """Seconds until the sign-in page came, and the web's MB after it has served pages."""
+    from evalapp.embedded import state
+    from evalapp.env import read_environment
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    variables = {"EVALAPP_HOME": str(home), "EVALAPP_BIND": f"127.0.0.1:{port}"}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("EVALAPP_", "DATABASE_URL", "REDIS_URL"))
+    }
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "up"],
+        cwd=REPOSITORY,
+        env=inherited | variables,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}/accounts/login/"
+        while not answers(address):
+            if process.poll() is not None or time.perf_counter() - began > PATIENCE_SECONDS:
+                raise SystemExit("It did not start.")
+            time.sleep(0.05)
+        seconds = time.perf_counter() - began
+        with ThreadPoolExecutor(8) as clients:
+            served = sum(clients.map(answers, [address] * 200))
+        if served != 200:
+            raise SystemExit(f"Only {served} of 200 pages came.")
+        services = state.read(read_environment(variables))
+        web = next(service.pid for service in services if service.name == "web")
+        return seconds, state.process_memory(web or 0) / 1e6
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=10) as page:
+            return bool(page.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
