@@ -31,7 +31,7 @@ lint: setup-test
 
 # Long proofs: the whole demonstration, vLLM engines, a clean clone.
 verify: setup-test
-	@$(VENV)/python -m pytest -m "verification or vllm"
+	@$(VENV)/python -m pytest -m "verification or vllm" --ignore tests/faults
 
 # Reviewers under load while every process is killed at random, for half an hour.
 chaos: setup-test

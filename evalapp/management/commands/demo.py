@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -6,15 +7,21 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import RECORDING, save_recording
 from evalapp.demo.services import remove_demonstration, start_demonstration
+from evalapp.demo.story import STEPS
+from evalapp.jobs.models import Job, JobState
+from evalapp.runs.model_programs import why_not_runnable
+
+LOOK_EVERY_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    help = "Start the demonstration, start it over, or record a finished live one."
+    help = "Start the demonstration, start it over, watch the live one, or record it when it has finished."
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--start", action="store_true", help="make the demonstration if it is not there")
         what.add_argument("--reset", action="store_true", help="delete the demonstration and start it over")
+        what.add_argument("--watch", action="store_true", help="tell how the live track goes until it ends")
         what.add_argument(
             "--record", action="store_true", help="keep the finished live track as the recorded cycle"
         )
@@ -22,13 +29,55 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["record"]:
-            live = Demonstration.objects.filter(track=Track.LIVE).exclude(finished_at=None).first()
+            self._record(options["to"])
+        elif options["watch"]:
+            self._watch()
+        else:
+            if options["reset"] and remove_demonstration():
+                self.stdout.write("The demonstration was deleted.")
+            project = start_demonstration()
+            self.stdout.write(
+                f"“{project.name}” is there; its log-ins are in demo-logins.txt in EVALAPP_HOME."
+            )
+
+    def _record(self, path: Path) -> None:
+        live = Demonstration.objects.filter(track=Track.LIVE).exclude(finished_at=None).first()
+        if live is None:
+            raise CommandError("No live demonstration has finished yet; wait for it, then record.")
+        kept = save_recording(live, path)
+        self.stdout.write(f"Recorded {kept} outputs to {path}.")
+
+    def _watch(self) -> None:
+        """Ends when the live track does; CommandError where it stands still or never can begin."""
+        told = ""
+        while True:
+            live = Demonstration.objects.select_related("job").filter(track=Track.LIVE).first()
             if live is None:
-                raise CommandError("No live demonstration has finished yet; wait for it, then record.")
-            kept = save_recording(live, options["to"])
-            self.stdout.write(f"Recorded {kept} outputs to {options['to']}.")
-            return
-        if options["reset"] and remove_demonstration():
-            self.stdout.write("The demonstration was deleted.")
-        project = start_demonstration()
-        self.stdout.write(f"“{project.name}” is there; its log-ins are in demo-logins.txt in EVALAPP_HOME.")
+                raise CommandError(why_not_runnable() or "There is no live demonstration; use --start.")
+            if live.finished_at is not None:
+                minutes = (live.finished_at - live.created_at).total_seconds() / 60
+                self.stdout.write(f"The live demonstration has ended after {minutes:.1f} min.")
+                return
+            if (line := _line(live)) != told:
+                self.stdout.write(line)
+                self.stdout.flush()
+                told = line
+            if live.job is not None and live.job.state in (
+                JobState.FAILED,
+                JobState.DEAD,
+                JobState.CANCELLED,
+            ):
+                raise CommandError(f"It stands still: {live.job.error or live.job.get_state_display()}")
+            time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _line(live: Demonstration) -> str:
+    step = f"{live.position + 1} of {len(STEPS)}: {STEPS[live.position].title}"
+    return f"{step}{_progress(live.job)}" if live.job is not None else step
+
+
+def _progress(job: Job) -> str:
+    if not job.progress_total:
+        return f" · {job.get_state_display().lower()}"
+    eta = f", about {max(1, round(job.eta_seconds))} s left" if job.eta_seconds else ""
+    return f" · {job.progress_done:,} of {job.progress_total:,}{eta}"
