@@ -9,9 +9,10 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError, TooLargeError
 from evalapp.core.http import ServiceAwayError, problem_body
-from evalapp.core.middleware import AWAY, AWAY_MESSAGE
+from evalapp.core.middleware import AWAY_MESSAGE
 
 logger = logging.getLogger(__name__)
 

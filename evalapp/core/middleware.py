@@ -1,18 +1,16 @@
 import logging
 from collections.abc import Callable
 
-import redis.exceptions
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
 
+from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, TooLargeError
 from evalapp.core.http import problem_response, wants_json
 
 logger = logging.getLogger(__name__)
 
-AWAY = (OperationalError, InterfaceError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 AWAY_MESSAGE = (
     "The database is away for a moment. Nothing you sent was stored or lost: send it again in a few seconds."
 )

@@ -3,9 +3,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
 from evalapp.core.http import problem_response
-from evalapp.core.middleware import AWAY
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import redis.exceptions
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from evalapp.core.away import AWAY
 from evalapp.core.errors import ProblemError
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
@@ -28,7 +28,6 @@ __all__ = ["AttemptLost", "JobCancelled", "LeaseLost", "Work", "carry_out"]
 
 logger = logging.getLogger(__name__)
 
-AWAY = (OperationalError, InterfaceError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 ENDING_PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between tries to write an ending while the database is away."""
 

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
@@ -108,7 +109,10 @@ def test_a_late_writer_is_fenced(job: Job) -> None:
     assert not JobEvent.objects.filter(text="too late").exists()
 
 
-@pytest.mark.parametrize("error", [AttemptLost("The program was killed"), OperationalError("gone")])
+@pytest.mark.parametrize(
+    "error",
+    [AttemptLost("The program was killed"), OperationalError("gone"), psycopg.OperationalError("in a COPY")],
+)
 def test_an_attempt_without_a_verdict_is_repeated_and_given_up_after_three(
     job: Job, error: Exception
 ) -> None:
