@@ -16,7 +16,7 @@ from evalapp.embedded.postgres import PostgresServer
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.processes import StopStep, is_alive
 from evalapp.env import REPOSITORY, Environment, read_environment
-from tests.embedded.conftest import eventually
+from tests.installations import eventually
 
 
 @pytest.fixture

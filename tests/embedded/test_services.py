@@ -7,7 +7,7 @@ import pytest
 from evalapp.embedded.ownership import Ownership
 from evalapp.embedded.services import broker_answers, database_answers, ensure_running
 from evalapp.env import Environment, read_environment
-from tests.embedded.conftest import Installation, eventually
+from tests.installations import Installation, eventually
 
 
 def test_the_servers_are_there_inside_and_gone_after(home: Environment):

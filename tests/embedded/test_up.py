@@ -6,52 +6,14 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from evalapp.embedded import programs
 from evalapp.embedded.addresses import health
 from evalapp.embedded.processes import is_alive
 from evalapp.embedded.services import database_answers
-from tests.embedded.conftest import Installation, eventually, temporary_installation
-
-READY_SECONDS = 90
-
-
-class Running:
-    """An installation that `manage.py up` serves."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.installation = installation
-        self.home = installation.environment
-        self.process = installation.popen("up")
-        eventually(self.is_up, READY_SECONDS, "the web answers")
-
-    def is_up(self) -> bool:
-        assert self.process.poll() is None, self.output()
-        answer = health(self.home)
-        return answer is not None and answer[0] == 200 and bool(self.services().get(programs.BEAT))
-
-    def services(self) -> dict[str, dict[str, Any]]:
-        try:
-            entries = json.loads((self.home.home / "supervisor.json").read_text())
-        except FileNotFoundError:
-            return {}
-        return {entry["name"]: entry for entry in entries}
-
-    def pid(self, name: str) -> int:
-        return int(self.services()[name]["pid"])
-
-    def stop(self) -> tuple[int, str]:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        output, _ = self.process.communicate(timeout=60)
-        return self.process.returncode, output
-
-    def output(self) -> str:
-        return self.process.communicate(timeout=10)[0]
+from tests.installations import Installation, Running, eventually, temporary_installation
 
 
 @pytest.fixture(scope="module")

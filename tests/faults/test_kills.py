@@ -1,0 +1,92 @@
+"""Whatever is killed under load: nothing acknowledged is lost, nothing is doubled."""
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.filling import Filled
+from tests.faults.kills import (
+    BROKER,
+    DATABASE,
+    DATABASE_PROCESS,
+    EVERYTHING,
+    WEB,
+    WEB_PROCESS,
+    WORKER,
+)
+from tests.faults.storm import LONGEST_GAP_SECONDS, OVERLAP, REVIEWERS, Storm
+from tests.installations import Running
+
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "1800"))
+SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+_BETWEEN_KILLS = (2.0, 9.0)
+_REVIEWS_PER_SECOND = 12
+_THINK_SECONDS = 0.3
+_TELL_EVERY = 30.0
+
+Tell = Callable[[str], None]
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Says something to the person who waits."""
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(text, flush=True)
+
+    return say
+
+
+def fill(running: Running, *, items: int) -> Filled:
+    words = running.installation.run_module("tests.faults.filling", str(REVIEWERS), str(items), str(OVERLAP))
+    return Filled(**json.loads(words))
+
+
+def test_nothing_is_lost_or_doubled_when_worker_web_broker_and_database_are_killed(running: Running):
+    filled = fill(running, items=60)
+    storm = Storm(running, filled, seed=1, think_seconds=0.15, import_rows=30_000)
+    with storm.load():
+        storm.wait_for_more(10)
+        job = storm.engineer.start_import()
+        storm.engineer.wait_until(job, "starting", "running")
+        for target in (WORKER, WEB_PROCESS, BROKER, WEB, DATABASE, DATABASE_PROCESS):
+            assert storm.killer.kill(target)
+            storm.wait_for_more(15)
+        storm.finish(seconds=60)
+    storm.engineer.follow(job)
+    print(storm.account())
+    assert storm.settle() > 1, "the import was not interrupted"
+    assert storm.ledger.longest_gap < LONGEST_GAP_SECONDS
+    assert storm.trouble.retries["503"] > 0
+
+
+@pytest.mark.verification
+def test_nothing_is_lost_or_doubled_while_everything_is_killed_at_random(running: Running, tell: Tell):
+    filled = fill(running, items=max(40, round(SECONDS * _REVIEWS_PER_SECOND / OVERLAP / 2)))
+    tell(f"\nCHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:.0f}: {filled.reviews_expected} reviews to give")
+    storm = Storm(running, filled, seed=SEED, think_seconds=_THINK_SECONDS, import_rows=5_000)
+    until = time.monotonic() + SECONDS
+    tell_at = time.monotonic() + _TELL_EVERY
+    with storm.load():
+        job = storm.engineer.start_import()
+        while time.monotonic() < until:
+            storm.killer.kill(storm.killer.chance.choice(EVERYTHING))
+            time.sleep(storm.killer.chance.uniform(*_BETWEEN_KILLS))
+            storm.raise_problems()
+            if time.monotonic() > tell_at:
+                tell_at += _TELL_EVERY
+                tell(f"{until - time.monotonic():5.0f} s to go: {storm.account()}")
+            if storm.engineer.state(job) in ("succeeded", "dead"):
+                storm.engineer.follow(job)
+                job = storm.engineer.start_import()
+        storm.finish(seconds=600)
+    for job in storm.engineer.jobs:
+        storm.engineer.follow(job)
+    attempts = storm.settle()
+    tell(f"Nothing lost, nothing doubled. {storm.account()}; imports took {attempts} attempts")
+    assert storm.ledger.longest_gap < LONGEST_GAP_SECONDS
