@@ -1,3 +1,5 @@
+import sys
+
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -6,6 +8,7 @@ from django.shortcuts import render
 from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
 from evalapp.core.http import problem_response
+from evalapp.core.middleware import unavailable
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -62,6 +65,10 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    # What was raised outside a view: in a middleware, or by the page of another error.
+    raised = sys.exception()
+    if isinstance(raised, AWAY):
+        return unavailable(request, raised)
     return render(
         request, "unavailable.html", {"message": "Something broke on our side; the log has it."}, status=500
     )
