@@ -1,0 +1,165 @@
+"""Accounts, data, models and runs: what is done before anybody rates."""
+
+import json
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.e2e.whole_loop.people import PASSWORD, Person
+
+CLIENTS = (
+    "saves 300 a month towards a house and holds bonds",
+    "retires in four years and fears a fall in shares",
+    "sold a bakery last spring and keeps everything in cash",
+    "pays school fees for two children until 2031",
+    "inherited a flat and wants to let it out",
+    "works abroad and is paid in another currency",
+    "asks whether gold belongs in a small portfolio",
+    "owns a farm and plans for a dry summer",
+    "studies again and can save only a little",
+    "wants a third of the money to be green",
+    "leaves work early to care for a parent",
+    "won a prize and would like to give half away",
+    "trades often and pays high fees",
+)
+SPLITS = ("train",) * 8 + ("feedback",) * 3 + ("test",) * 2
+RATED = [number for number, split in enumerate(SPLITS, start=1) if split == "feedback"]
+DATASET, BASE = "Client summaries", "Tiny"
+PROMPTED, FIRST, SECOND = "Prompted", "v1", "v2"
+CANDIDATES = ("Base", PROMPTED, FIRST)
+
+
+def write_file(folder: Path) -> Path:
+    """A file as an engineer would bring it."""
+    file = folder / "summaries.jsonl"
+    rows = (
+        {
+            "prompt": f"Summarise for a client who {client}.",
+            "completion": f"You are somebody who {client}. Call us next week.",
+            "split": split,
+        }
+        for client, split in zip(CLIENTS, SPLITS, strict=True)
+    )
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def open_the_first_account(owner: Person, link: str) -> None:
+    """By the link that the command line printed, then by the form."""
+    owner.page.goto(link)
+    for label in ("New password", "The same password again"):
+        owner.page.get_by_label(label, exact=True).fill(PASSWORD)
+    owner.press("Set the password")
+    owner.is_at("The new password is set")
+    owner.sign_in()
+
+
+def make_project(owner: Person, name: str) -> None:
+    owner.is_at("Projects")
+    owner.sees("You are in no project yet.")
+    owner.follow("New project")
+    owner.fill("Name", name)
+    owner.press("Make the project")
+    owner.is_at(name)
+    owner.sees("Nothing has gone round the loop yet.", "Nothing waits.")
+
+
+def invite(owner: Person, guest: Person, role: str) -> None:
+    """A link is made, copied from the page, and opened in the guest's own browser."""
+    owner.station("Members")
+    owner.fill("E-mail address", guest.email)
+    owner.page.get_by_label(re.compile(rf"{role}: ")).check()
+    owner.press("Make an invitation link")
+    link = owner.page.get_by_label("Invitation link").input_value()
+    assert link.startswith(owner.address)
+    guest.page.goto(link)
+    guest.sees(f"Manager invites you as {role.lower()}, with the address {guest.email}.")
+    guest.fill("Name", guest.name)
+    guest.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    guest.page.get_by_label("The same password again").fill(PASSWORD)
+    guest.press("Make the account and join")
+
+
+def import_data(engineer: Person, file: Path) -> None:
+    engineer.station("Data")
+    engineer.follow("Make a dataset")
+    engineer.fill("Name", DATASET)
+    engineer.press("Make and upload a file")
+    engineer.page.get_by_label("File").set_input_files(file)
+    engineer.press("Upload")
+    engineer.is_at(f"Import {file.name}")
+    # The preview shows what each row would become, before anything is stored.
+    engineer.row("8", "train", CLIENTS[7], "Call us next week.")
+    expect(engineer.page.get_by_label("Each row says its split")).to_be_checked()
+    engineer.press(f"Import into {DATASET}")
+    engineer.sees(f"{len(CLIENTS)} rows")
+    engineer.station("Data")
+    counts = engineer.row(DATASET).locator("td").all_inner_texts()
+    assert [text.strip() for text in counts[1:6]] == ["v1", "8", "0", "2", "3"]
+
+
+def register_base(engineer: Person) -> None:
+    engineer.station("Models")
+    engineer.follow("Register a base model")
+    engineer.choose("Folder", "^tiny$")
+    engineer.fill("Name", BASE)
+    engineer.press("Register")
+    engineer.is_at("Base")
+    engineer.sees(f"Base of {BASE}, version 1.", "llama", "512 tokens")
+
+
+def add_prompt(engineer: Person) -> None:
+    engineer.station("Models")
+    engineer.follow("Add a prompt")
+    engineer.fill("Label", PROMPTED)
+    engineer.fill("System prompt", "Write plainly and name one next step.")
+    engineer.press("Preview")
+    engineer.sees("What the model gets")
+    engineer.press("Add the prompt")
+    engineer.is_at(PROMPTED)
+
+
+def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
+    """From the open form to the adapter, watched on the page."""
+    engineer.fill("Name", name)
+    engineer.fill("Learning rate", "0.01")
+    engineer.page.get_by_text("More settings").click()
+    for label, value in (
+        ("LoRA rank", "4"),
+        ("Steps at most", str(steps)),
+        ("Rows in a batch", "2"),
+        ("Validation share", "0"),
+    ):
+        field = engineer.page.get_by_label(label)
+        if field.is_enabled():
+            field.fill(value)
+    engineer.press("Start the training")
+    engineer.is_at(name)
+    engineer.waits_for_job()
+    engineer.sees("it made", "Loss", "Device", "Used whole")
+    figures = engineer.page.locator(".stat").filter(has_text="In").first
+    expect(figures).to_contain_text(str(rows))
+    engineer.page.get_by_text("Figures", exact=True).click()
+    expect(engineer.page.locator(".loss tbody tr")).to_have_count(steps)
+
+
+def generate(engineer: Person, name: str) -> None:
+    engineer.station("Runs")
+    engineer.follow("Start a generation")
+    engineer.fill("Name", name)
+    engineer.tick("Test (sealed)")
+    engineer.tick("Feedback")
+    for label in CANDIDATES:
+        engineer.tick(re.compile(rf"{label} \("))
+    engineer.fill("Tokens at most", "12")
+    # Likeliest tokens of a random model are one unprintable byte; drawn ones differ by candidate.
+    engineer.fill("Temperature", "1")
+    engineer.page.get_by_text("More settings").click()
+    engineer.choose("Engine", "^transformers$")
+    engineer.press("Start the generation")
+    engineer.is_at(name)
+    engineer.waits_for_job()
+    engineer.sees("Samples", "transformers")
+    asked = engineer.page.locator(".stat").filter(has_text="Answered").first
+    expect(asked).to_contain_text(str(5 * len(CANDIDATES)))
