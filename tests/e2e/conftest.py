@@ -61,9 +61,7 @@ def sign_in(context: BrowserContext, live_server: Any) -> Callable[[User], Clien
     def enter(user: User) -> Client:
         client = client_of(user)
         name = settings.SESSION_COOKIE_NAME
-        context.add_cookies(
-            [{"name": name, "value": client.cookies[name].value, "url": live_server.url}]
-        )
+        context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
         return client
 
     return enter
