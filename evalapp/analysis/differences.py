@@ -88,7 +88,8 @@ def compare_pairs(
 
 
 def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contradiction | None:
-    """What people prefer most clearly to the headline metric's first candidate; None where they do not.
+    """Whom people prefer most clearly to the headline metric's first candidate: on the criterion with
+    the smallest p, the candidate with the largest gap; None where they prefer nobody.
 
     A tie in the metric has no first.
     """
@@ -107,7 +108,10 @@ def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contra
     ]
     if not preferred:
         return None
-    clearest = max(preferred, key=lambda pair: pair.gap)
+    surest = min(preferred, key=lambda pair: (pair.adjusted_p or 0.0, -pair.gap))
+    clearest = max(
+        (pair for pair in preferred if pair.criterion == surest.criterion), key=lambda pair: pair.gap
+    )
     cell, best = first.cell(clearest.criterion.key), clearest.challenger.cell(clearest.criterion.key)
     if cell is None or best is None:
         return None

@@ -1,0 +1,189 @@
+"""The demonstration's story on the recorded cycle: everything after the models is really done here."""
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.db import transaction
+
+from evalapp.accounts.models import Project
+from evalapp.analysis.comparison import CandidateRow, Comparison, compare
+from evalapp.analysis.differences import find_contradiction
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from evalapp.celery import app
+from evalapp.demo.models import Demonstration, Track
+from evalapp.demo.recording import RECORDING, load_recording
+from evalapp.demo.services import remove_demonstration, start_demonstration
+from evalapp.demo.stage_set import demonstration_project
+from evalapp.demo.story import STEPS, advance, person
+from evalapp.demo.style_rules import FACT_RULE, STYLE_RULES
+from evalapp.exports.lineage import model_lineage
+from evalapp.exports.models import Export
+from evalapp.registry.models import ModelVersion
+from evalapp.reviews.models import Review
+from tests.cast import client_of
+
+pytestmark = pytest.mark.django_db
+
+
+def play(demonstration: Demonstration) -> Demonstration:
+    """Carry the track to its end, doing what the workers would."""
+    for _ in range(len(STEPS) + 1):
+        advance(demonstration.pk)
+        demonstration.refresh_from_db()
+        if demonstration.finished_at is not None:
+            return demonstration
+        assert demonstration.job is not None
+        app.tasks[demonstration.job.task](demonstration.job.pk)
+        demonstration.job.refresh_from_db()
+        assert demonstration.job.state == "succeeded", demonstration.job.error
+    raise AssertionError("the story does not end")
+
+
+@pytest.fixture(scope="module")
+def recorded(django_db_setup: None, django_db_blocker: object, tmp_path_factory: pytest.TempPathFactory):
+    """The finished recorded track, made once for the module."""
+
+    folder = tmp_path_factory.mktemp("demonstration")
+    kept = django_settings.HOME, django_settings.ARTIFACTS_FOLDER
+    app.loader.import_default_modules()
+    with django_db_blocker.unblock(), transaction.atomic():  # type: ignore[attr-defined]
+        django_settings.HOME = django_settings.ARTIFACTS_FOLDER = folder
+        project = start_demonstration()
+        yield play(Demonstration.objects.get(project=project, track=Track.RECORDED))
+        django_settings.HOME, django_settings.ARTIFACTS_FOLDER = kept
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def project(recorded: Demonstration) -> Project:
+    return recorded.project
+
+
+def campaign_of(recorded: Demonstration, name: str) -> Campaign:
+    return Campaign.objects.get(pk=recorded.objects_made[name])
+
+
+def row_of(comparison: Comparison, name: str) -> CandidateRow:
+    return next(row for row in comparison.rows if row.label.startswith(name))
+
+
+@pytest.fixture
+def feedback(recorded: Demonstration) -> Comparison:
+    return compare(load_scores(campaign_of(recorded, "feedback_campaign")))
+
+
+@pytest.fixture
+def test_round(recorded: Demonstration) -> Comparison:
+    return compare(load_scores(campaign_of(recorded, "test_campaign")))
+
+
+def style_kept(comparison: Comparison, name: str) -> float:
+    """Share of a candidate's test answers that keep every style rule."""
+    names = [rule["name"] for rule in STYLE_RULES]
+    rules = [rule for rule in comparison.rules if rule.name in names]
+    assert len(rules) == len(STYLE_RULES)
+    outputs = row_of(comparison, name).candidate.model_version.outputs.filter(example__split="test")
+    broken = outputs.filter(
+        metric_results__metric__in=[rule.metric for rule in rules], metric_results__value=0
+    ).distinct()
+    return 1 - broken.count() / outputs.count()
+
+
+def test_rouge_ranks_v1_first_and_reviewers_do_not(recorded: Demonstration, feedback: Comparison):
+    scores = load_scores(campaign_of(recorded, "feedback_campaign"))
+    contradiction = find_contradiction(scores, feedback)
+
+    assert contradiction is not None
+    assert contradiction.metric_first.label.startswith("v1")
+    assert contradiction.cell.criterion.key == "tone"
+    assert contradiction.cell.mean.value is not None and contradiction.cell.mean.value < 3
+    v1, base = (row_of(feedback, name).metrics["rougeL"].value for name in ("v1", "Base"))
+    assert v1 > base
+
+
+def test_v2_keeps_house_style_and_rouge_does_not_rise(test_round: Comparison):
+    assert style_kept(test_round, "v2") >= 0.9
+    assert style_kept(test_round, "v1") < 0.3
+    assert style_kept(test_round, "Base") < 0.3
+    v1, v2 = (row_of(test_round, name).metrics["rougeL"].value for name in ("v1", "v2"))
+    assert v2 <= v1
+    tone = {name: row_of(test_round, name).cell("tone").mean.value for name in ("v1", "v2")}
+    assert tone["v2"] > tone["v1"] + 1
+
+
+def test_invented_figures_are_counted(test_round: Comparison):
+    (rule,) = [rule for rule in test_round.rules if rule.name == FACT_RULE["name"]]
+    shares = [row.rules[rule.pk].value for row in test_round.rows]
+    assert all(share is not None for share in shares)
+    assert min(shares) < 1, "a model of this size invents some"
+
+
+def test_the_first_screen_says_it(recorded: Demonstration, project: Project):
+    page = client_of(person("manager")).get(f"/projects/{project.slug}/").content.decode()
+    assert "ROUGE-L ranks" in page
+    assert "Rate 5 yourself" in page
+    assert "Simulated" in page and "Recorded" in page
+
+
+def test_v2_comes_from_the_accepted_corrections_alone(recorded: Demonstration):
+    export = Export.objects.get(pk=recorded.objects_made["export"])
+    v2 = ModelVersion.objects.get(pk=recorded.objects_made["v2"])
+
+    lineage = model_lineage(recorded.project, v2.pk)
+
+    assert export.dataset_version is not None
+    newest = lineage.steps[0]
+    assert newest.run is not None and newest.run.dataset_version == export.dataset_version
+    assert export in newest.exports
+    trained = export.dataset_version.examples.filter(split="train")
+    sources = {example.provenance["export_row"] for example in trained}
+    accepted = export.rows.filter(is_included=True, decision__in=["accepted", "edited"])
+    assert sources <= set(accepted.values_list("pk", flat=True))
+    # What was reviewed is training data now, and evaluates nothing any more.
+    assert "feedback" not in export.dataset_version.counts
+
+
+def test_everything_simulated_is_marked(recorded: Demonstration):
+    reviews = Review.objects.filter(campaign__project=recorded.project)
+    assert reviews.count() == 40 * 3 * 3 + 20 * 4 * 3
+    assert not reviews.filter(is_simulated=False).exists()
+    for name in ("feedback_campaign", "test_campaign"):
+        assert campaign_of(recorded, name).is_simulated
+    assert not any(user.is_active for user in {review.reviewer for review in reviews[:50]})
+
+
+def test_every_page_of_the_demonstration_is_filled(recorded: Demonstration, project: Project):
+    client = client_of(person("owner"))
+    for place in ("", "data/", "rubrics/", "models/", "runs/", "campaigns/", "compare/", "export/"):
+        answer = client.get(f"/projects/{project.slug}/{place}", follow=True)
+        assert answer.status_code == 200, place
+    page = client.get(f"/projects/{project.slug}/demonstration/").content.decode()
+    assert page.count("Done") == len(STEPS)
+
+
+def test_a_visitor_rates_and_sees_their_row(recorded: Demonstration):
+    campaign = campaign_of(recorded, "visitors_campaign")
+    client = client_of(person("reviewer"))
+    assert str(campaign.key) in client.get("/reviews/").content.decode()
+
+
+def test_the_recording_names_no_folder_and_is_dated():
+    recording = load_recording(RECORDING)
+    assert recording["made_at"].startswith("20")
+    assert '"/' not in str(recording["first_training"]["spec"]).replace("'", '"')
+    assert len(recording["second_generation"]["outputs"]["v2"]) == 20
+
+
+def test_starting_twice_makes_one_and_reset_makes_it_anew(recorded: Demonstration, capsys):
+    before = Project.objects.count()
+    assert start_demonstration() == recorded.project
+    assert Project.objects.count() == before
+
+    call_command("demo", "--reset")
+
+    fresh = demonstration_project()
+    assert fresh is not None and fresh.pk != recorded.project.pk
+    assert not Review.objects.filter(campaign__project=fresh).exists()
+    assert "deleted" in capsys.readouterr().out
+    assert remove_demonstration()
