@@ -18,7 +18,9 @@ register = template.Library()
 
 OK, WARN, BAD, BUSY, QUIET = "ok", "warn", "bad", "busy", "quiet"
 TONES = {
-    **dict.fromkeys(("succeeded", "submitted", "accepted", "edited", "done", "ship", "ready", "champion"), OK),
+    **dict.fromkeys(
+        ("succeeded", "submitted", "accepted", "edited", "done", "ship", "ready", "champion"), OK
+    ),
     **dict.fromkeys(("paused", "not_yet", "pending", "cancelling", "returned", "challenger"), WARN),
     **dict.fromkeys(("failed", "dead", "rejected", "do_not_ship", "error"), BAD),
     **dict.fromkeys(("starting", "running", "open", "active"), BUSY),
@@ -162,7 +164,9 @@ def plus_minus(value: float | None, low: float | None = None, high: float | None
     half = (high - low) / 2
     digits = digits_for(half)
     if round(below, digits) == round(above, digits):
-        return format_html('<span class="number">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}")
+        return format_html(
+            '<span class="number">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}"
+        )
     return format_html(
         '<span class="number">{} ({} to {})</span>',
         *(f"{figure:z.{digits}f}" for figure in (value, low, high)),

@@ -1,5 +1,8 @@
 """What users and models wrote, made safe to show."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import nh3
 from django import template
 from django.utils.safestring import SafeString, mark_safe
@@ -46,3 +49,9 @@ def render_markdown(text: str | None) -> SafeString:
         link_rel="noopener noreferrer nofollow",
     )
     return mark_safe(clean)  # noqa: S308 - nh3 is the last step
+
+
+@register.filter
+def pairs(mapping: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Names and values, whatever the names are: a template's ".items" is the value of a field "items"."""
+    return list(mapping.items()) if mapping else []

@@ -33,6 +33,14 @@ def test_it_shows_this_project_alone(
     assert "&lt;b&gt;7&lt;/b&gt;" in text
 
 
+def test_details_may_have_any_name(client_for: ClientFor, owner: User, project: Project) -> None:
+    """A template reads "data.items" as the field of that name, which an opened campaign has."""
+    record("campaign.opened", by=owner, project=project, data={"items": 3, "keys": ["a"]})
+    page = client_for(owner).get(path(project))
+    assert page.status_code == 200
+    assert '<span class="soft">items</span> 3' in page.text
+
+
 def test_filters_narrow_by_person_object_and_kind(
     client_for: ClientFor, owner: User, manager: User, project: Project
 ) -> None:

@@ -109,13 +109,27 @@ def test_a_file_goes_from_the_browser_to_a_version(
     started = client.post(sent.url, {"action": "start", "split_by": "field", "split_field": "split"})
     assert started.status_code == 302, started.content.decode()
     job = Job.objects.get(task="evalapp.datasets.tasks.import_dataset")
-    assert b"reload the page" in client.get(sent.url).content
+    assert b"this page then leads to it" in client.get(sent.url).content
     import_dataset(job.pk)
 
     done = client.get(sent.url, follow=True)
     assert done.redirect_chain[-1][0] == f"/projects/{project.slug}/data/{project.datasets.get().pk}/v1/"
     assert b"1,000 rows" in done.content
     assert DatasetVersion.objects.get().counts == {"train": 1000}
+
+
+def test_a_preview_shows_metadata_of_any_name(
+    project: Project, dataset: Dataset, engineer: User, client_for: ClientFor
+) -> None:
+    """A template reads "metadata.items" as the field of that name."""
+    client = client_for(engineer)
+    sent = client.post(
+        reverse("dataset_upload", args=[project.slug, dataset.pk]),
+        {"file": upload(jsonl(question(1, metadata={"items": 3, "keys": "x"})))},
+    )
+    page = client.get(sent.url)
+    assert page.status_code == 200
+    assert "items: 3, keys: x" in page.content.decode()
 
 
 def test_row_errors_are_shown_with_row_field_and_mending(
