@@ -26,6 +26,8 @@ let ahead = null;
 let draftTimer = null;
 let draftRevision = task.draft_revision;
 let isDirty = false;
+// A draft whose answer never came: sent again as it was, so that it cannot conflict with itself.
+let unanswered = null;
 
 const rubric = new Rubric(part("rubric"), { commandKeys: keys, onChange: changed });
 const outbox = new Outbox(store, { sent: wasSent, refused: wasRefused, waiting: isWaiting });
@@ -109,20 +111,22 @@ function changed() {
 async function saveDraft({ keepalive = false } = {}) {
   clearTimeout(draftTimer);
   draftTimer = null;
-  if (!isDirty || task.revision) return;
-  isDirty = false;
+  if ((!isDirty && !unanswered) || task.revision) return;
   const of = task;
-  const body = { answers: answers(), seconds_active: clock.seconds, revision: draftRevision };
+  const isRepeat = Boolean(unanswered) && !keepalive;
+  const body = isRepeat ? unanswered : { answers: answers(), seconds_active: clock.seconds, revision: draftRevision };
+  if (!isRepeat) isDirty = false;
   const answer = await send(`${of.url}draft/`, { method: "POST", body, keepalive });
   if (of !== task) return;
+  unanswered = answer.away || answer.signedOut ? body : null;
   if (answer.ok) {
     draftRevision = answer.body.draft_revision;
-    say(`Draft saved ${clockTime(answer.body.saved_at)}`);
+    if (isRepeat && isDirty) draftTimer ??= setTimeout(saveDraft, 0);
+    else say(`Draft saved ${clockTime(answer.body.saved_at)}`);
     if (!answer.body.is_held) say("Draft saved; your time on this item has run out", true);
   } else if (answer.status === 412) draftConflict(answer.body);
   else if (answer.status === 409) say("This one was submitted in another tab or went to somebody else; your text is kept in this browser", true);
-  else if (answer.away || answer.signedOut) {
-    isDirty = true;
+  else if (unanswered) {
     say(answer.signedOut ? "You are signed out; your draft is kept in this browser" : "Offline: your draft is kept in this browser", true);
     draftTimer ??= setTimeout(saveDraft, 5_000);
   } else say(answer.message ?? "The draft could not be saved; this browser keeps it", true);
@@ -146,6 +150,7 @@ function show(next) {
   task = next;
   draftRevision = next.draft_revision;
   isDirty = false;
+  unanswered = null;
   part("source").innerHTML = next.source_html;
   part("source").scrollTop = 0;
   part("answer").innerHTML = next.answer_html;

@@ -159,6 +159,29 @@ def test_an_answer_lost_on_the_way_back_is_not_stored_twice(desk):
     assert Review.objects.count() == 1
 
 
+def test_a_draft_whose_answer_was_lost_does_not_conflict_with_itself(desk):
+    page, _campaign = desk
+    lost = []
+
+    def lose_the_first(route):
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.fetch().status)
+            route.abort()
+
+    page.route("**/draft/", lose_the_first)
+    press(page, "c")
+    page.keyboard.type("Half")
+    say(page, "Offline")
+    page.keyboard.type(" a thought")
+    # It is sent again after five seconds.
+    expect(page.locator("[data-state]")).to_contain_text("Draft saved", timeout=20_000)
+    assert lost == [200]
+    assert page.locator(".notice").count() == 0
+    assert Draft.objects.get().body["comment"] == "Half a thought"
+
+
 def test_a_draft_is_back_after_a_reload_and_on_the_server_within_two_seconds(desk):
     page, _campaign = desk
     press(page, "5", "1", "c")
