@@ -2,7 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.conftest import browser_context_args, browser_type_launch_args
 from tests.installations import Running, temporary_installation
+
+__all__ = ["browser_context_args", "browser_type_launch_args"]
 
 
 @pytest.fixture
