@@ -34,6 +34,7 @@ verify: setup-test
 	@$(VENV)/python -m pytest -m "verification or vllm" --ignore tests/faults
 
 # Reviewers under load while every process is killed at random, for half an hour.
+#   CHAOS_SECONDS=480  a shorter run        CHAOS_SEED=…  the same kills again (the seed is printed)
 chaos: setup-test
 	@$(VENV)/python -m pytest tests/faults -m verification
 

@@ -24,7 +24,7 @@ from tests.installations import Running
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "1800"))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 _BETWEEN_KILLS = (2.0, 9.0)
-_REVIEWS_PER_SECOND = 12
+_REVIEWS_PER_SECOND = 8
 _THINK_SECONDS = 0.3
 _TELL_EVERY = 30.0
 
