@@ -5,6 +5,7 @@ FileProblemError (the file as a whole is not usable), and never holds more than 
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple, NoReturn
@@ -164,7 +165,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        # Counted in one pass: to count each name anew would keep a worker busy for hours with one line.
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         raise _RowError(
             _printable(twice), "This field is there twice in the same object.", "Keep the right one."
         )

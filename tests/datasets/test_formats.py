@@ -1,4 +1,5 @@
 import json
+import time
 from typing import Any
 
 import pytest
@@ -192,6 +193,14 @@ def test_a_bad_line_is_told_with_field_and_mending_and_its_neighbours_are_read(
     assert bad.problems[0].field.startswith(field)
     assert problem in bad.problems[0].problem
     assert mend in bad.problems[0].mend
+
+
+def test_a_repeated_field_among_very_many_is_found_at_once() -> None:
+    fields = ",".join(f'"f{number}":0' for number in range(60_000))
+    started = time.perf_counter()
+    (bad,) = read(f'{{"prompt":"Q",{fields},"last":1,"last":2}}\n'.encode())
+    assert [problem.field for problem in bad.problems] == ["last"]
+    assert time.perf_counter() - started < 5
 
 
 def test_every_problem_of_a_row_is_told_at_once() -> None:

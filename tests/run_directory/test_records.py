@@ -1,10 +1,11 @@
 import dataclasses
 import json
+import time
 
 import pytest
 
 from inference.spec import Candidate, GenerationRow, GenerationSpec, SamplingParameters
-from run_directory.records import RecordError
+from run_directory.records import RecordError, parse_json
 from training.spec import LoraParameters, TrainingRow, TrainingSpec
 
 TRAINING = {"base_folder": "/models/base", "rows": 3}
@@ -91,3 +92,11 @@ def test_rows_name_the_turn_that_is_wrong() -> None:
         )
     with pytest.raises(RecordError, match="must end with a user turn"):
         GenerationRow.from_json('{"example": "a", "messages": []}')
+
+
+def test_a_repeated_field_among_very_many_is_found_at_once() -> None:
+    fields = ",".join(f'"f{number}":0' for number in range(60_000))
+    started = time.perf_counter()
+    with pytest.raises(RecordError, match="'last' stands twice"):
+        parse_json(f'{{{fields},"last":1,"last":2}}', where="spec.json")
+    assert time.perf_counter() - started < 5
