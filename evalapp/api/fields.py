@@ -1,10 +1,11 @@
 """Fields that take a value as it is or refuse it: no text that reads like a number, no "yes" for true."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import empty
 
 from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE
 
@@ -67,9 +68,13 @@ class Fields(serializers.DictField):
 class Body(serializers.Serializer[Any]):
     """What a request may hold; a field that is not declared is refused, never ignored."""
 
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if not isinstance(data, Mapping):
+    def run_validation(self, data: Any = empty) -> dict[str, Any]:
+        # Before the framework's own look at it, which calls null "no data".
+        if data is not empty and not isinstance(data, Mapping):
             raise ValidationError({"non_field_errors": ["This must be a JSON object."]})
+        return cast(dict[str, Any], super().run_validation(data))
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
         if unknown := [str(name) for name in data if name not in self.fields]:
             known = ", ".join(self.fields) or "none"
             raise ValidationError(

@@ -92,6 +92,7 @@ class ApiView(APIView):
 
     required_permission: ClassVar[Permission | None] = None
     post_permission: ClassVar[Permission | None] = None
+    http_method_names = ["get", "head", "post", "put", "delete"]
     content_negotiation_class = JSONAlways
     pagination_class: ClassVar[type[KeysetPagination]] = KeysetPagination
     order: tuple[str, ...] = ("-id",)

@@ -5,6 +5,7 @@ generated from it before anybody has a token.
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
@@ -15,9 +16,12 @@ from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from evalapp.api.operations import JSONAlways
-from evalapp.core.errors import MissingError
+from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import problem_response
 
 PREFIX = "/api/v1/"
@@ -43,6 +47,20 @@ class SchemaView(SpectacularAPIView):
     renderer_classes = [OpenApiJsonRenderer]
     content_negotiation_class = JSONAlways
     http_method_names = ["get", "head"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # The library's own parameters (version, lang) would end up in a header as they are.
+        if request.GET:
+            message = "The schema takes no parameters."
+            raise InvalidError(message, fields={name[:80]: [message] for name in request.GET})
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        if finished.status_code >= HTTPStatus.BAD_REQUEST:
+            finished.accepted_renderer = JSONRenderer()
+            finished.accepted_media_type = JSONRenderer.media_type
+        return finished
 
 
 def only_this_version(endpoints: list[Route]) -> list[Route]:

@@ -7,7 +7,7 @@ from django.shortcuts import render
 
 from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
-from evalapp.core.http import problem_response
+from evalapp.core.http import problem_response, wants_json
 from evalapp.core.middleware import unavailable
 
 
@@ -64,11 +64,20 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     )
 
 
+class BrokenError(ProblemError):
+    """A fault of ours (500); the log has it."""
+
+    status = 500
+    code = "broken"
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     # What was raised outside a view: in a middleware, or by the page of another error.
     raised = sys.exception()
     if isinstance(raised, AWAY):
         return unavailable(request, raised)
+    if wants_json(request):
+        return problem_response(request, BrokenError("Something broke on our side; the log has it."))
     return render(
         request, "unavailable.html", {"message": "Something broke on our side; the log has it."}, status=500
     )

@@ -120,9 +120,14 @@ class ExportFile(ExportView):
         export = self.export(export_id)
         if export.state != ExportState.DONE or name not in {entry["name"] for entry in export.files}:
             raise MissingError("This export has no such file.")
-        path = export_folder(export) / name
+        try:
+            file = (export_folder(export) / name).open("rb")
+        except FileNotFoundError as error:
+            raise MissingError(
+                "The file is not on this server's disk any more. Restore it from a backup, or export again."
+            ) from error
         response = FileResponse(
-            path.open("rb"),
+            file,
             as_attachment=True,
             filename=f"export-{export.pk}-{name}",
             content_type="application/octet-stream",

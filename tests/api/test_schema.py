@@ -1,0 +1,89 @@
+"""The OpenAPI schema: valid, complete, and without a warning of the library that writes it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+
+from evalapp.api.urls import urlpatterns
+from tests.api.conftest import problem_in
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    GENERATOR_STATS.reset()
+    return dict(SchemaGenerator().get_schema(request=None, public=True))
+
+
+def test_it_is_written_without_warnings_and_is_valid(schema: dict[str, Any]) -> None:
+    assert not GENERATOR_STATS, "\n".join([*GENERATOR_STATS._warn_cache, *GENERATOR_STATS._error_cache])
+    assert schema["openapi"].startswith("3.1")
+    validate_schema(schema)
+
+
+def _address(pattern: URLPattern) -> str:
+    return "/api/v1/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern))
+
+
+def test_every_route_is_in_it_with_the_methods_that_it_takes(schema: dict[str, Any]) -> None:
+    own = [pattern for pattern in urlpatterns if pattern.name not in ("api_schema", "api_missing")]
+    offered = {
+        _address(pattern): {
+            method for method in ("get", "post", "put", "delete") if hasattr(pattern.callback.cls, method)
+        }
+        for pattern in own
+    }
+    described = {path: set(methods) - {"parameters"} for path, methods in schema["paths"].items()}
+    assert described == offered
+
+
+def _operations(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method} {path}", described)
+        for path, methods in schema["paths"].items()
+        for method, described in methods.items()
+    ]
+
+
+def test_every_operation_has_words_a_token_and_the_shape_of_its_errors(schema: dict[str, Any]) -> None:
+    assert schema["components"]["securitySchemes"].keys() == {"token"}
+    for name, described in _operations(schema):
+        assert described["summary"] and described["description"], name
+        assert described["security"] == [{"token": []}], name
+        error = described["responses"]["default"]["content"]["application/json"]["schema"]
+        assert error == {"$ref": "#/components/schemas/Problem"}, name
+        good = [status for status in described["responses"] if status.startswith("2")]
+        assert good, name
+    identifiers = [described["operationId"] for _, described in _operations(schema)]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+def test_every_list_has_the_parameters_of_paging(schema: dict[str, Any]) -> None:
+    lists = 0
+    for name, described in _operations(schema):
+        good = described["responses"].get("200", {}).get("content", {}).get("application/json", {})
+        reference = good.get("schema", {}).get("$ref", "")
+        if "Paginated" in reference:
+            lists += 1
+            names = {parameter["name"] for parameter in described["parameters"]}
+            assert {"after", "limit"} <= names, name
+    assert lists >= 20
+
+
+def test_anybody_may_read_it(db: None) -> None:
+    answer = Client().get("/api/v1/schema/")
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("application/vnd.oai.openapi+json")
+    assert answer.json()["info"]["title"] == "evalapp"
+
+
+@pytest.mark.parametrize("query", ["version=2", "lang=xx", "format=yaml", "version=a%0d%0aX-Own:%201"])
+def test_it_takes_no_parameters(query: str, db: None) -> None:
+    answer = Client().get(f"/api/v1/schema/?{query}")
+    assert problem_in(answer, 400)["message"] == "The schema takes no parameters."
+    assert "X-Own" not in answer.headers
