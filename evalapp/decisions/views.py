@@ -60,6 +60,7 @@ def project_home(request: MemberRequest) -> HttpResponse:
             "cycles": cycles,
             "criteria": cycles[0].comparison.criteria if cycles else [],
             "story": next((cycle for cycle in cycles if cycle.contradiction), None),
+            "corrections": next((c.export for c in cycles if c.export and c.export.dataset_version), None),
             "progress": progress_of(cycles),
             "inbox": inbox_of(request.project),
             "jobs": active_jobs(request.project),

@@ -11,7 +11,9 @@ from markdown_it import MarkdownIt
 register = template.Library()
 
 # No raw HTML, and no images: an image's address would tell an outside server who reads what, when.
-_MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
+# Prompts and answers mean the ends of their lines.
+_OPTIONS = {"html": False, "linkify": False, "breaks": True}
+_MARKDOWN = MarkdownIt("commonmark", _OPTIONS).enable("table").disable("image")
 _TAGS = {
     *("p", "br", "hr", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a"),
     *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
