@@ -49,7 +49,6 @@ def write_export(work: Work) -> dict[str, Any]:
     work.progress(2, 4, "Making the dataset version")
     parent = DatasetVersion.objects.get(pk=params["parent_version"])
     with transaction.atomic():
-        work.fence()
         version = create_version(
             dataset=parent.dataset,
             rows=_version_rows(parent, sft, export, keeps_training_rows=params["keeps_training_rows"]),
@@ -72,6 +71,7 @@ def write_export(work: Work) -> dict[str, Any]:
             project=export.project,
             data={"dataset_version": version.pk, "sft": len(sft), "preference": len(pairs)},
         )
+        work.fence()
     work.progress(4, 4, "Done")
     return {"dataset_version": version.pk, "sft_rows": len(sft), "preference_rows": len(pairs)}
 
