@@ -90,3 +90,4 @@ def test_three_people_go_round_the_loop(running, browser, browser_context_args, 
         deciding.choose_what_to_train_on(engineer)
         beginning.train(engineer, beginning.SECOND, rows=3, steps=2)
         deciding.walk_the_lineage(engineer, ratings[4])
+        deciding.read_audit(manager)

@@ -203,6 +203,23 @@ def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     assert "#review-" in engineer.page.url
 
 
+def read_audit(manager: Person) -> None:
+    """Every write of the round stands in the audit, by whom."""
+    manager.station("Audit")
+    for action, name in (
+        ("project.created", "Manager"),
+        ("invitation.accepted", "Reviewer"),
+        ("run.started", "Engineer"),
+        ("campaign.opened", "Manager"),
+        ("review.amended", "Reviewer"),
+        ("export.done", "Engineer"),
+        ("decision.made", "Manager"),
+    ):
+        manager.follow(action.partition(".")[0])
+        events = manager.page.locator("main tbody tr").filter(has_text=action)
+        expect(events.first).to_contain_text(name)
+
+
 def _rated_clients() -> list[str]:
     return [CLIENTS[number - 1] for number in RATED]
 

@@ -133,5 +133,6 @@ def amend_the_first(person: Person, rating: Rating, *, tone: int) -> None:
     rating.tone, rating.is_amended = tone, True
     person.page.goto("/reviews/submitted/")
     expect(person.row(rating.comment)).to_contain_text(re.compile(rf"Tone\s*{tone}"))
+    expect(person.row(rating.comment)).to_contain_text(re.compile(r"Material factual error\s*no"))
     expect(person.row(rating.comment)).to_contain_text("changed")
     expect(person.page.locator("main tbody tr")).to_have_count(REVIEWS)
