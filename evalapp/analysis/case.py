@@ -39,6 +39,7 @@ class CaseMetric(NamedTuple):
     reason: str
     spans: list[str]
     is_rule: bool
+    is_count: bool = False
 
 
 class CaseOutput(NamedTuple):
@@ -115,7 +116,9 @@ def _case_review(review: Review, name: str) -> CaseReview:
 def _case_metrics(results: Iterable[MetricResult], rules: Iterable[RuleCheck]) -> list[CaseMetric]:
     stored = {result.metric: result for result in results}
     shown = [
-        CaseMetric(metric.label, stored[metric.name].value, stored[metric.name].reason, [], False)
+        CaseMetric(
+            metric.label, stored[metric.name].value, stored[metric.name].reason, [], False, metric.is_count
+        )
         for metric in SEGMENT_METRICS
         if metric.name in stored
     ]

@@ -14,7 +14,7 @@ class MetricDescription:
 
     ``better``: which way is better, or "none" where neither is (a length).
     ``largest``: upper end of its scale, None where it has none.
-    ``anchor``: heading in docs/measures.md.
+    ``anchor``: heading in docs/measures.md. ``is_count``: an output's value is a whole number.
     """
 
     name: str
@@ -23,6 +23,7 @@ class MetricDescription:
     largest: float | None
     needs: Needs
     anchor: str
+    is_count: bool = False
 
 
 CATALOGUE: Mapping[str, MetricDescription] = {
@@ -71,7 +72,13 @@ CATALOGUE: Mapping[str, MetricDescription] = {
             anchor="exact-match",
         ),
         MetricDescription(
-            name="words", label="Words", better="none", largest=None, needs="nothing", anchor="length"
+            name="words",
+            label="Words",
+            better="none",
+            largest=None,
+            needs="nothing",
+            anchor="length",
+            is_count=True,
         ),
         MetricDescription(
             name="characters",
@@ -80,6 +87,7 @@ CATALOGUE: Mapping[str, MetricDescription] = {
             largest=None,
             needs="nothing",
             anchor="length",
+            is_count=True,
         ),
         MetricDescription(
             name="compression",
@@ -112,6 +120,7 @@ CATALOGUE: Mapping[str, MetricDescription] = {
             largest=None,
             needs="context",
             anchor="invented-figures",
+            is_count=True,
         ),
     )
 }

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from tests.cast import client_of
-from tests.factories import make_campaign, review_all
+from tests.factories import make_campaign, review_all, run_scoring
 
 PAGES = ["compare/", "compare/{campaign}/", "compare/{campaign}/table.csv", "compare/{campaign}/cases/",
          "compare/{campaign}/cases/{item}/"]  # fmt: skip
@@ -82,3 +82,15 @@ def test_an_odd_choice_in_the_address_falls_back(project: Project, manager: User
     for query in ("criterion=x&metric=y&against=z&people=q", "against=99999999999999999999", "page=abc"):
         assert client_of(manager).get(f"{address}?{query}").status_code == 200
     assert client_of(manager).get(f"{address}cases/?page=abc").status_code == 200
+
+
+def test_counts_are_shown_whole(project: Project, manager: User, reviewer: User) -> None:
+    campaign = make_campaign(project, [reviewer], rows=1, texts={"one": "Three plain words"})
+    run_scoring(campaign)
+    candidate = campaign.candidates.get()
+    address = f"/projects/{project.slug}/compare/{campaign.pk}/cases/"
+    case = client_of(manager).get(f"{address}{campaign.items.get().pk}/").content.decode()
+    cases = client_of(manager).get(f"{address}?candidate={candidate.pk}&metric=words").content.decode()
+
+    assert '<dt>Words</dt>\n                <dd><span class="number">3</span></dd>' in case
+    assert '<td class="right"><span class="number">3</span></td>' in cases
