@@ -11,7 +11,6 @@ whoever holds that row first takes places with SKIP LOCKED only. So two tabs can
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -55,7 +54,7 @@ UPDATE evalapp_place p
 SET state = 'held', reviewer_id = %(user)s,
     lease_expires_at = now() + CASE WHEN p.reviews_done > 0 THEN %(started)s ELSE %(lease)s END
 FROM offered WHERE p.id = offered.id
-RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at
+RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at, p.rank
 """  # noqa: S608 - constants only; every value is a parameter
 
 _RETURN_LAPSED = """
@@ -99,6 +98,7 @@ class HeldPlace(NamedTuple):
     outputs_order: list[int]
     open_slots: list[int]
     lease_expires_at: datetime
+    rank: int
 
 
 class Assignment(NamedTuple):
@@ -271,13 +271,13 @@ def _choose(
     if not candidates:
         return None
     last = latest[:SPACING]
-    # Which of several is drawn from the keys themselves: random to people, the same on a reload.
+    # Then in the seeded order: what is claimed later stands behind, so a reload shows the same.
     return min(
         candidates,
         key=lambda each: (
             # The longer ago, the better; never reviewed is best.
             SPACING - last.index(each.place.item_id) if each.place.item_id in last else 0,
-            blake2b(f"{each.place.key}:{each.slot}".encode(), digest_size=8).digest(),
+            each.place.rank,
         ),
     )
 
