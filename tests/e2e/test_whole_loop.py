@@ -65,7 +65,7 @@ def test_three_people_go_round_the_loop(running, browser, browser_context_args, 
         engineer.station("Runs")
         engineer.follow("Start a training")
         beginning.train(engineer, beginning.FIRST, rows=8, steps=4)
-        beginning.generate(engineer, "Answers")
+        beginning.generate(engineer)
 
         rating.ask_in_own_words(manager)
         rating.launch(manager, (engineer, reviewer))

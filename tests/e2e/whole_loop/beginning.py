@@ -25,7 +25,7 @@ CLIENTS = (
 )
 SPLITS = ("train",) * 8 + ("feedback",) * 3 + ("test",) * 2
 RATED = [number for number, split in enumerate(SPLITS, start=1) if split == "feedback"]
-DATASET, BASE = "Client summaries", "Tiny"
+DATASET, BASE, ANSWERS = "Client summaries", "Tiny", "First answers"
 PROMPTED, FIRST, SECOND = "Prompted", "v1", "v2"
 CANDIDATES = ("Base", PROMPTED, FIRST)
 
@@ -144,10 +144,10 @@ def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     expect(engineer.page.locator(".loss tbody tr")).to_have_count(steps)
 
 
-def generate(engineer: Person, name: str) -> None:
+def generate(engineer: Person) -> None:
     engineer.station("Runs")
     engineer.follow("Start a generation")
-    engineer.fill("Name", name)
+    engineer.fill("Name", ANSWERS)
     engineer.tick("Test (sealed)")
     engineer.tick("Feedback")
     for label in CANDIDATES:
@@ -158,7 +158,7 @@ def generate(engineer: Person, name: str) -> None:
     engineer.page.get_by_text("More settings").click()
     engineer.choose("Engine", "^transformers$")
     engineer.press("Start the generation")
-    engineer.is_at(name)
+    engineer.is_at(ANSWERS)
     engineer.waits_for_job()
     engineer.sees("Samples", "transformers")
     asked = engineer.page.locator(".stat").filter(has_text="Answered").first

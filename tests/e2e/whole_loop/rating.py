@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import expect
 
-from tests.e2e.whole_loop.beginning import CANDIDATES, DATASET, RATED
+from tests.e2e.whole_loop.beginning import ANSWERS, CANDIDATES, DATASET, RATED
 from tests.e2e.whole_loop.people import Person
 
 RUBRIC, QUESTION = "Summary quality", "Would you send it to this client under your name?"
@@ -42,13 +42,15 @@ def ask_in_own_words(manager: Person) -> None:
 
 
 def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
-    manager.station("Campaigns")
-    manager.follow("New campaign")
-    manager.fill("Name", CAMPAIGN)
-    manager.choose("Dataset version", f"^{DATASET} v1")
-    manager.choose("Split", "^Feedback")
+    manager.station("Runs")
+    manager.follow(ANSWERS)
+    manager.follow("Have the answers reviewed")
+    # The run has said already what there is to review.
+    chosen = manager.page.locator("main option:checked")
+    expect(chosen).to_contain_text([f"{DATASET} v1", "Feedback", f"{RUBRIC} v1"])
     for label in CANDIDATES:
-        manager.tick(re.compile(f"{label} · "))
+        expect(manager.page.get_by_role("checkbox", name=re.compile(f"{label} · "))).to_be_checked()
+    manager.fill("Name", CAMPAIGN)
     manager.fill("Instructions", INSTRUCTIONS)
     for person in reviewers:
         manager.tick(person.name)
