@@ -15,6 +15,8 @@ class SignInForm(allauth.LoginForm):  # type: ignore[misc]  # allauth has no typ
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(self, {"login": "E-mail address", "password": "Password"})
+        # The page has no other purpose; whoever comes back after a session ended types at once.
+        self.fields["login"].widget.attrs["autofocus"] = True
 
 
 class ChangePasswordForm(allauth.ChangePasswordForm):  # type: ignore[misc]  # likewise

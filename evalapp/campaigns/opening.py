@@ -77,9 +77,7 @@ def coverage_of(*, dataset_version_id: int, split: str, candidate_ids: list[int]
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     # Correlated on (candidate, example), an index: cheap also while statistics are stale after a load.
     answered = {
-        candidate: Exists(
-            Output.objects.filter(candidate=candidate, sample_index=0, example=OuterRef("pk"))
-        )
+        candidate: Exists(Output.objects.filter(candidate=candidate, sample_index=0, example=OuterRef("pk")))
         for candidate in candidate_ids
     }
     counts = {candidate: examples.filter(exists).count() for candidate, exists in answered.items()}

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.models import User
@@ -53,7 +53,7 @@ def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-@require_GET
+@require_safe
 @signed_in_view
 def review_home(request: HttpRequest) -> HttpResponse:
     """The campaigns in which this person reviews, those with work first."""
@@ -69,7 +69,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
     return render(request, "reviews/home.html", context)
 
 
-@require_GET
+@require_safe
 @signed_in_view
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
@@ -85,7 +85,7 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
     return render(request, "reviews/submitted.html", {"page": page, "rows": rows, "station": "reviews"})
 
 
-@require_GET
+@require_safe
 @signed_in_view
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next output: the page itself, or its content for a script that fetches ahead."""
@@ -310,7 +310,7 @@ def review_keys(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"enabled": enabled}) if is_json(request) else redirect("review_home")
 
 
-@require_GET
+@require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_progress(request: MemberRequest, pk: int) -> HttpResponse:
     """How each reviewer gets on, with honest times."""
