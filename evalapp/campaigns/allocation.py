@@ -31,12 +31,14 @@ STARTED_LEASE = timedelta(hours=24)
 _CAMPAIGN_LOCK = 20_001
 
 # Scalar subqueries and not NOT EXISTS: the planner may turn the latter into a hash join, which reads all
-# finished work before it offers one place; these are two index look-ups for each place on offer.
+# finished work before it offers one place; these are two index look-ups for each place on offer. And
+# "<> 1", not IS NULL, which the planner takes to be rare: it would then sort all free places instead of
+# walking them in order to the first that fits.
 _ELIGIBLE = """
-    (SELECT 1 FROM evalapp_place mine
-     WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s LIMIT 1) IS NULL
-    AND (SELECT 1 FROM evalapp_skip s
-         WHERE s.item_id = p.item_id AND s.reviewer_id = %(user)s LIMIT 1) IS NULL
+    coalesce((SELECT 1 FROM evalapp_place mine
+              WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s LIMIT 1), 0) <> 1
+    AND coalesce((SELECT 1 FROM evalapp_skip s
+                  WHERE s.item_id = p.item_id AND s.reviewer_id = %(user)s LIMIT 1), 0) <> 1
 """
 
 CLAIM = f"""

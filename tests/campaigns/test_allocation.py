@@ -212,7 +212,7 @@ def test_the_claim_walks_the_index_of_free_places_and_no_finished_work():
         (plan,) = cursor.fetchone()
     nodes = list(walk_plan(plan[0]["Plan"]))
     walked = [node for node in nodes if node.get("Index Name") == "place_free"]
-    assert [(node["Actual Rows"], node["Rows Removed by Filter"]) for node in walked] == [(1, 0)]
+    assert [(node["Actual Rows"], node["Rows Removed by Filter"]) for node in walked] == [(1, 0)], plan
     assert not [
         node for node in nodes if node["Node Type"] == "Seq Scan" and "place" in node["Relation Name"]
     ]
