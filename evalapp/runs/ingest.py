@@ -48,7 +48,7 @@ def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[s
         run.device = _device(report.device)
         run.engine_reason = report.engine.reason
         run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
-        transaction.on_commit(lambda: outputs_stored.send(sender=Run, run=run))
+        outputs_stored.send(sender=Run, run=run)
         work.fence()
     return {"outputs": stored}
 

@@ -192,7 +192,7 @@ def import_outputs(
         for answer in answers
     )
     Output.objects.bulk_create(outputs, batch_size=_BATCH)
-    transaction.on_commit(lambda: outputs_stored.send(sender=Run, run=run))
+    outputs_stored.send(sender=Run, run=run)
     return run
 
 

@@ -3,4 +3,6 @@
 from django.dispatch import Signal
 
 outputs_stored = Signal()
-"""Sent once the outputs of a generation or an import are committed, with ``run``."""
+"""Sent with ``run`` in the transaction that stores the outputs of a generation or an import: what a
+listener writes is there with them or not at all.
+"""
