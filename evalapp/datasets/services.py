@@ -89,6 +89,7 @@ def create_version(
     source: str = "",
     is_simulated: bool = False,
     is_recorded: bool = False,
+    may_repeat: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> DatasetVersion:
     """Store the rows, in order, as the dataset's next version; all of them or nothing.
@@ -96,7 +97,7 @@ def create_version(
     ``rows`` is read once and never held in memory. ``parent`` is the version it was made from.
     ``progress`` gets the number of rows stored so far; an exception in it ends everything.
     Raises InvalidError for no rows or a bad row (named), SameContentError where a version of the
-    dataset holds exactly these rows.
+    dataset holds exactly these rows, unless it ``may_repeat`` them because they come from elsewhere.
     """
     return write_version(
         dataset=dataset,
@@ -107,6 +108,7 @@ def create_version(
         source=source,
         is_simulated=is_simulated,
         is_recorded=is_recorded,
+        may_repeat=may_repeat,
         after_batch=progress,
     )
 
@@ -122,6 +124,7 @@ def write_version(
     source: str = "",
     is_simulated: bool = False,
     is_recorded: bool = False,
+    may_repeat: bool = False,
     checked: bool = False,
     after_batch: Callable[[int], None] | None = None,
     skipped: Callable[[], int] = lambda: 0,
@@ -148,7 +151,7 @@ def write_version(
     if not copied.rows:
         raise InvalidError("There is no row to store. A version needs at least one.")
     same = dataset.versions.filter(content_hash=copied.content_hash).first()
-    if same is not None:
+    if same is not None and not may_repeat:
         raise SameContentError(same)
     version.state = VersionState.READY
     version.counts = copied.counts

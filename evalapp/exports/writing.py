@@ -57,6 +57,8 @@ def write_export(work: Work) -> dict[str, Any]:
             note=params.get("note") or f"From the feedback of {export.campaign.name}",
             source=f"export {export.pk}",
             is_simulated=export.is_simulated or parent.is_simulated,
+            # The same texts from other reviews have a lineage of their own.
+            may_repeat=True,
         )
         _link_rows(export, version)
         export.files = [entry._asdict() for entry in written]

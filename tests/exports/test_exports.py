@@ -236,6 +236,18 @@ def test_the_new_version_trains_on_feedback_and_keeps_evaluation_apart(
     assert not beside.examples.filter(split=Split.FEEDBACK).exists()
 
 
+def test_the_same_feedback_exported_again_is_a_version_with_its_own_lineage(
+    campaign: Campaign, manager: User
+) -> None:
+    first, second = _exported(campaign, manager), _exported(campaign, manager)
+
+    assert first.dataset_version is not None and second.dataset_version is not None
+    assert second.dataset_version.number == first.dataset_version.number + 1
+    assert second.dataset_version.content_hash == first.dataset_version.content_hash
+    row = second.dataset_version.examples.filter(split=Split.TRAIN)[0]
+    assert row.provenance["export_row"] in set(second.rows.values_list("pk", flat=True))
+
+
 def test_a_second_finish_is_refused(campaign: Campaign, manager: User) -> None:
     export = make_tray(campaign, manager)
     with pytest.raises(InvalidError, match="No row is accepted"):
