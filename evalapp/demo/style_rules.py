@@ -53,19 +53,22 @@ ONE_NEXT_STEP = "no second next step"
 GOAL_NAMED = "the goal by name"
 FIGURES_GIVEN = "only figures of the client"
 
+_ANNOUNCED = r"next step[^:.\n]{0,30}(?::| is to)"
+
 STYLE_RULES: tuple[dict[str, Any], ...] = (
     {"kind": "must_not_contain", "name": PLAIN_WORDS, "texts": list(FORMAL_WORDS)},
     {
         "kind": "pattern",
         "name": NEXT_STEP,
         # Announced as such, and in three words or more.
-        "pattern": r"next step[^:.\n]{0,30}(?::| is to)\s+(?:\S+\s+){2,}\S+",
+        "pattern": _ANNOUNCED + r"\s+(?:\S+\s+){2,}\S+",
         "ignore_case": True,
     },
     {
         "kind": "pattern",
         "name": ONE_NEXT_STEP,
-        "pattern": r"(?s)next step.*next step",
+        # Two announced: "Next step: call us about the next steps" is one.
+        "pattern": f"(?s){_ANNOUNCED}.*{_ANNOUNCED}",
         "must_match": False,
         "ignore_case": True,
     },

@@ -38,6 +38,7 @@ def test_formal_texts_break_each_rule(rule):
         "All is well.\nYour next step is to raise your saving to EUR 400.",
         "Next step for you: sign the form.",
         "Next step, Ada: bring your cash down to 5%.",
+        "Next step: call us to talk about the next steps.",
     ],
 )
 def test_one_concrete_next_step_is_seen(text):
