@@ -112,9 +112,11 @@ def progress_of(cycles: list[CycleRow]) -> Progress | None:
     """The criterion of the latest contradiction (else the first scale) over the cycles that have it.
 
     None with fewer than two. The figures stand beside each other; campaigns are not subtracted.
+    Recorded cycles and live ones are two stories: only those like the newest are told.
     """
     if not cycles:
         return None
+    cycles = [cycle for cycle in cycles if cycle.campaign.is_recorded == cycles[0].campaign.is_recorded]
     story = next((cycle.contradiction for cycle in cycles if cycle.contradiction), None)
     scales = [criterion for criterion in cycles[0].comparison.criteria if criterion.kind == "scale"]
     criterion = story.cell.criterion if story else (scales[0] if scales else None)

@@ -165,10 +165,10 @@ def plus_minus(value: float | None, low: float | None = None, high: float | None
     digits = digits_for(half)
     if round(below, digits) == round(above, digits):
         return format_html(
-            '<span class="number">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}"
+            '<span class="number together">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}"
         )
     return format_html(
-        '<span class="number">{} ({} to {})</span>',
+        '<span class="number">{} <span class="together">({} to {})</span></span>',
         *(f"{figure:z.{digits}f}" for figure in (value, low, high)),
     )
 

@@ -4,6 +4,7 @@ import pytest
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 
 def render(source: str, **context: object) -> str:
@@ -55,7 +56,8 @@ def test_a_figure_has_the_digits_its_interval_justifies(
     value: float | None, low: float | None, high: float | None, expected: str
 ) -> None:
     html = render("{% plus_minus value low high %}", value=value, low=low, high=high)
-    assert html == f'<span class="number">{expected}</span>'
+    assert strip_tags(html) == expected
+    assert html.startswith('<span class="number')
 
 
 def test_an_interval_is_drawn_on_the_common_axis_without_style_attributes() -> None:
