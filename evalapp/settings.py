@@ -118,10 +118,11 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "evalapp.accounts.views.sign_in.attempted_address"
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 AXES_LOCKOUT_CALLABLE = "evalapp.accounts.views.sign_in.locked_out"
-AXES_IPWARE_PROXY_COUNT = 1 if ENVIRONMENT.trusted_proxy else 0
+AXES_CLIENT_IP_CALLABLE = "evalapp.accounts.views.sign_in.client_address"
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENVIRONMENT.trusted_proxy else 0
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 SESSION_COOKIE_HTTPONLY = True

@@ -63,6 +63,37 @@ def test_after_eight_failures_the_door_is_locked_even_for_the_right_password(per
     assert "_auth_user_id" not in client.session
 
 
+def test_one_persons_failures_lock_nobody_else_out(person: User) -> None:
+    for _ in range(8):
+        last = attempt(Client(), "nobody@cast.example", "wrong")
+    assert last.status_code == 429
+    assert attempt(Client(), person.email, PASSWORD).status_code == 302
+
+
+def test_another_spelling_of_the_address_is_the_same_door(person: User) -> None:
+    for number in range(8):
+        spelling = person.email.upper() if number % 2 else f" {person.email} "
+        attempt(Client(), spelling, "wrong")
+    assert attempt(Client(), person.email, PASSWORD).status_code == 429
+
+
+def test_behind_the_proxy_failures_count_where_they_come_from(person: User, settings) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    away, here = (
+        Client(headers={"X-Forwarded-For": f"10.9.9.9, {place}"}) for place in ("192.0.2.1", "192.0.2.2")
+    )
+    for _ in range(8):
+        last = attempt(away, person.email, "wrong")
+    assert last.status_code == 429
+    assert attempt(here, person.email, PASSWORD).status_code == 302
+
+
+def test_a_direct_client_cannot_say_where_it_comes_from(person: User) -> None:
+    for number in range(8):
+        last = attempt(Client(headers={"X-Forwarded-For": f"192.0.2.{number}"}), person.email, "wrong")
+    assert last.status_code == 429
+
+
 def test_nobody_signs_up(db: None) -> None:
     client = Client()
     data = {"email": "x@cast.example", "password1": PASSWORD, "password2": PASSWORD}
