@@ -20,6 +20,7 @@ LONGEST_COMMENT = 20_000
 LONGEST_CORRECTION = 200_000
 LONGEST_SKIP_REASON = 200
 MOST_SECONDS = 24 * 3600.0
+_BEYOND_ANY_LEVEL = 2**31
 
 Answer = int | str
 
@@ -242,6 +243,9 @@ def read_answers(raw: object) -> ReviewAnswers:
     if not isinstance(scores, dict):
         problems.add("scores", "scores must be an object of criterion and level.")
         scores = {}
+    for key, value in scores.items():
+        if not _is_level(value):
+            problems.add(f"scores.{_shown(key)}", "a score must be a whole number, or “na”.")
     if not isinstance(tags, dict) or not all(_is_texts(each) for each in tags.values()):
         problems.add("tags", "tags must be an object of criterion and a list of reasons.")
         tags = {}
@@ -254,6 +258,13 @@ def read_answers(raw: object) -> ReviewAnswers:
     problems.raise_if_any()
     given = {key: value for key, value in scores.items() if value is not None}
     return ReviewAnswers(given, {key: tuple(each) for key, each in tags.items()}, comment, correction)
+
+
+def _is_level(value: object) -> bool:
+    """Whether a draft can keep it; what the rubric allows is not asked yet. NaN and 1e999 are no levels."""
+    if isinstance(value, int | float):
+        return abs(value) < _BEYOND_ANY_LEVEL
+    return value is None or isinstance(value, str)
 
 
 def _is_texts(value: object) -> bool:

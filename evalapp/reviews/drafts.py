@@ -24,9 +24,9 @@ _SAVE = """
 INSERT INTO evalapp_draft (reviewer_id, item_output_id, body, revision, saved_at, created_at)
 VALUES (%(reviewer)s, %(item_output)s, %(body)s::jsonb, 1, now(), now())
 ON CONFLICT (reviewer_id, item_output_id) DO UPDATE
-SET body = excluded.body, revision = %(revision)s + 1, saved_at = now()
+SET body = excluded.body, revision = least(%(revision)s::bigint + 1, 2147483647), saved_at = now()
 WHERE evalapp_draft.revision = %(revision)s
-   OR (evalapp_draft.revision = %(revision)s + 1 AND evalapp_draft.body = excluded.body)
+   OR (evalapp_draft.revision = %(revision)s::bigint + 1 AND evalapp_draft.body = excluded.body)
 RETURNING revision, saved_at
 """
 

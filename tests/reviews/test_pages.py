@@ -243,6 +243,23 @@ def test_a_draft_holds_what_the_database_could_not(campaign, reviewer, client_fo
     assert Draft.objects.get().body["comment"] == "ab?c"
 
 
+@pytest.mark.parametrize("level", ["1e999", "-1e999", '["\\u0000"]', '{"a": "\\ud800"}', "9" * 4000])
+def test_a_level_that_cannot_be_kept_is_told(campaign, reviewer, client_for, level):
+    client, address = client_for(reviewer), url_of(claim(campaign, reviewer))
+    odd = '{"revision": 0, "answers": {"scores": {"tone": ' + level + "}}}"
+    answer = client.post(address + "draft/", odd, content_type="application/json", headers=JSON)
+    assert answer.status_code == 400
+    assert "scores.tone" in answer.json()["error"]["fields"]
+    assert not Draft.objects.exists()
+
+
+def test_a_draft_of_the_greatest_revision_is_a_conflict(campaign, reviewer, client_for):
+    client, address = client_for(reviewer), url_of(claim(campaign, reviewer))
+    for revision, status in ((0, 200), (2**31 - 1, 412)):
+        draft = {"answers": {"comment": "Mine"}, "revision": revision}
+        assert post(client, address + "draft/", draft).status_code == status
+
+
 def test_submitting_ends_the_draft_and_late_autosaves_cannot_revive_it(campaign, reviewer, client_for):
     client, address = client_for(reviewer), url_of(claim(campaign, reviewer))
     draft = {"answers": {"comment": "x"}, "revision": 0}
