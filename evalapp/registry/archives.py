@@ -1,7 +1,9 @@
 """Takes an adapter out of an uploaded zip without trusting anything the zip says."""
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -14,6 +16,17 @@ MOST_ENTRIES = 200
 MOST_BYTES = 4 * 2**30
 MOST_SMALL_FILE_BYTES = 8 * 2**20
 _BLOCK = 2**20
+# What the library raises for bytes that are no archive; ValueError for names and places that cannot be.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+)
 _WANTED = {WEIGHTS_FILE: MOST_BYTES, CONFIG_FILE: MOST_SMALL_FILE_BYTES, MANIFEST_FILE: MOST_SMALL_FILE_BYTES}
 
 
@@ -27,7 +40,7 @@ def unpack_adapter(upload: IO[bytes], into: Path) -> None:
         with zipfile.ZipFile(upload) as archive:
             for entry in _checked_entries(archive):
                 _extract(archive, entry, into / PurePosixPath(entry.filename).name)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise _refused(
             f"The file is not a whole zip archive ({error}). Pack the adapter's folder again."
         ) from error
@@ -52,6 +65,8 @@ def _checked_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         raise _refused(
             f"The archive holds adapter files in several folders ({names}). Pack one adapter at a time."
         )
+    if len({entry.filename for entry in wanted}) < len(wanted):
+        raise _refused("The archive holds an adapter file twice. Pack the adapter's folder again.")
     return wanted
 
 

@@ -214,7 +214,16 @@ def bad_archives(tmp_path: Path) -> dict[str, tuple[io.BytesIO, str]]:
     linked = io.BytesIO()
     with zipfile.ZipFile(linked, "w") as archive:
         archive.writestr(link, "/etc/passwd")
+    plain, odd = zipped(good).getvalue(), zipped({**good, "é.txt": b"x"}).getvalue()
+    start = zipfile.ZipFile(io.BytesIO(plain)).infolist()[0].filename.encode()
+    first = plain.index(start) + len(start)
+    doubled = zipped(good)
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(doubled, "a") as archive:
+        archive.writestr("adapter_config.json", good["adapter_config.json"])
     return {
+        "damaged": (io.BytesIO(plain[:first] + b"\xff" * 20 + plain[first + 20 :]), "not a whole zip"),
+        "misnamed": (io.BytesIO(odd.replace("é".encode(), b"\xff\xfe")), "not a whole zip"),
+        "doubled": (io.BytesIO(doubled.getvalue()), "file twice"),
         "no zip": (io.BytesIO(b"not a zip"), "not a whole zip"),
         "empty": (io.BytesIO(b""), "not a whole zip"),
         "cut": (io.BytesIO(zipped(good).getvalue()[:-40]), "not a whole zip"),
@@ -234,7 +243,10 @@ def bad_archives(tmp_path: Path) -> dict[str, tuple[io.BytesIO, str]]:
 
 @pytest.mark.parametrize(
     "kind",
-    ["no zip", "empty", "cut", "climbing", "absolute", "drive", "link", "pickle", "two", "none", "many"],
+    [
+        *("no zip", "empty", "cut", "damaged", "misnamed", "doubled"),
+        *("climbing", "absolute", "drive", "link", "pickle", "two", "none", "many"),
+    ],
 )
 def test_a_bad_archive_is_refused_and_nothing_stays(
     base: ModelVersion, project: Project, engineer: User, tmp_path: Path, settings, kind: str
