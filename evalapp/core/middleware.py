@@ -1,3 +1,4 @@
+import codecs
 import logging
 from collections.abc import Callable
 
@@ -70,6 +71,10 @@ class RequestLimitsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return problem_response(request, InvalidError("The address holds a NUL character; remove it."))
+        charset = (request.content_params or {}).get("charset", "utf-8")
+        if not _is_utf8(charset):
+            message = f"The request is in {charset[:40]!r}; only UTF-8 is read. Send it as UTF-8."
+            return problem_response(request, InvalidError(message))
         try:
             length = int(request.META.get("CONTENT_LENGTH") or 0)
         except ValueError:
@@ -80,3 +85,11 @@ class RequestLimitsMiddleware:
             message = f"The request is {length:,} bytes; the limit here is {limit:,}. Send less at once."
             return problem_response(request, TooLargeError(message))
         return self.get_response(request)
+
+
+def _is_utf8(charset: str) -> bool:
+    # Python knows codecs that make half characters of a text, or no text at all.
+    try:
+        return codecs.lookup(charset).name in ("utf-8", "ascii")
+    except (LookupError, ValueError):
+        return False

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from evalapp.accounts.models import Project, User
 from evalapp.api.parsers import DEEPEST_NESTING, read_json
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Dataset
+from evalapp.wsgi import application
 from tests.api.conftest import Program, problem_in
 from tests.factories import make_campaign, make_tray, make_version, review_all
 
@@ -181,6 +182,21 @@ def test_parameters_that_are_not_declared_are_refused(
 ) -> None:
     problem = problem_in(program_for(owner).get(f"projects/{project.slug}/runs/?{query}"), 400)
     assert list(problem["fields"]) == [field]
+
+
+@pytest.mark.parametrize("charset", ["hex", "idna", "unicode_escape", "utf-16", "latin-1", "none such"])
+@pytest.mark.parametrize("path", ["/api/v1/me/", "/api/v1/nothing/", "/accounts/login/"])
+def test_another_charset_than_utf8_is_told(db: None, path: str, charset: str) -> None:
+    # The server's own entrance: Django's test client builds its requests in another way.
+    environ = RequestFactory().get(path, {"next": "\\ud800"}).environ
+    environ["CONTENT_TYPE"] = f"text/plain; charset={charset}"
+    said: dict[str, Any] = {}
+    answer = application(environ, lambda status, headers: said.update(status=status, headers=dict(headers)))
+    assert said["status"] == "400 Bad Request"
+    assert b"only UTF-8" in b"".join(answer)
+    kind = "application/json" if path.startswith("/api/") else "text/html"
+    assert said["headers"]["Content-Type"].startswith(kind)
+    assert "Content-Security-Policy" in said["headers"]
 
 
 def test_a_body_over_the_limit_is_413_before_and_after_it_is_read(
