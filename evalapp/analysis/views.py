@@ -3,7 +3,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -53,7 +53,9 @@ def _people(request: MemberRequest) -> str:
 def _is_reviewing(request: MemberRequest, campaign: Campaign) -> bool:
     """Whether the reader still reviews here blind, and so should not look."""
     seats = campaign.reviewers.filter(user=request.user, left_at=None)
-    return campaign.is_blind and campaign.state != CampaignState.CLOSED and seats.exists()
+    done = campaign.reviewers.aggregate(reviews=Sum("reviews_done"))["reviews"] or 0
+    is_running = campaign.state != CampaignState.CLOSED and done < campaign.reviews_total
+    return campaign.is_blind and is_running and seats.exists()
 
 
 @require_safe

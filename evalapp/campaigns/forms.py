@@ -113,7 +113,7 @@ class CampaignForm(forms.Form):
 
     def cost(self) -> Cost | None:
         """What the design costs as far as it is filled in; None while data or candidates are open."""
-        self.full_clean()
+        self.is_valid()
         given = getattr(self, "cleaned_data", {})
         version, candidates = given.get("dataset_version"), given.get("candidates")
         if version is None or not candidates or not given.get("split"):

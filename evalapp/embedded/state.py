@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
 
-from evalapp.env import Environment
+from evalapp.env import Bind, Environment
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,18 @@ def write(environment: Environment, services: Sequence[ServiceState]) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps([asdict(service) for service in services]), encoding="utf-8")
     temporary.replace(path)
+    _address_path(environment).write_text(json.dumps(environment.bind), encoding="utf-8")
+
+
+def as_running(environment: Environment) -> Environment:
+    """The same with the address at which `manage.py up` serves this home, if it does: other commands
+    need not be told it again.
+    """
+    try:
+        host, port = json.loads(_address_path(environment).read_text(encoding="utf-8"))
+        return replace(environment, bind=Bind(str(host), int(port)))
+    except (OSError, ValueError, TypeError):
+        return environment
 
 
 def read(environment: Environment) -> list[ServiceState]:
@@ -36,10 +48,15 @@ def read(environment: Environment) -> list[ServiceState]:
 
 def forget(environment: Environment) -> None:
     _path(environment).unlink(missing_ok=True)
+    _address_path(environment).unlink(missing_ok=True)
 
 
 def _path(environment: Environment) -> Path:
     return environment.home / "supervisor.json"
+
+
+def _address_path(environment: Environment) -> Path:
+    return environment.home / "address.json"
 
 
 def process_memory(pid: int) -> int:

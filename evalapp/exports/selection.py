@@ -8,7 +8,7 @@ stretched.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evalapp.core.errors import InvalidError
@@ -83,10 +83,16 @@ def select_rows(
     admits_simulated: bool,
 ) -> Iterator[SelectedRow]:
     """Every correction, every rated output and every candidate pair, in or out with its reason."""
-    yield from _correction_rows(corrections, admits_simulated=admits_simulated)
+    written = list(_correction_rows(corrections, admits_simulated=admits_simulated))
+    yield from written
     corrected = {correction.example_id for correction in corrections}
     yield from _output_rows(outputs, corrected, rules, admits_simulated=admits_simulated)
-    yield from _pair_rows(outputs, rules, admits_simulated=admits_simulated)
+    preferred = {(row.rejected_output_id, row.chosen_text) for row in written if row.is_included}
+    for row in _pair_rows(outputs, rules, admits_simulated=admits_simulated):
+        if row.is_included and (row.rejected_output_id, row.chosen_text.strip()) in preferred:
+            yield replace(row, is_included=False, reason="The same pair as a correction's")
+        else:
+            yield row
 
 
 def _correction_rows(

@@ -282,8 +282,8 @@ def _lease_lost() -> LeaseLostError:
 def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: int) -> Review:
     """Replace what a review says; what it said before stays as a revision.
 
-    ``revision`` is the one that the edit is based on. The same edit once more, because its answer was
-    lost on the way, changes nothing. Raises StaleError where another edit has replaced the revision,
+    ``revision`` is the one that the edit is based on. An edit that changes nothing stores nothing, and
+    neither does the same edit once more, because its answer was lost on the way. Raises StaleError where another edit has replaced the revision,
     CampaignClosedError after the end, InvalidError as `check_answers`, MissingError for another's.
     """
     if review.reviewer_id != by.pk:
@@ -299,6 +299,8 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
         .get(pk=review.pk)
     )
     current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=_RUNNING)
+    if current.exists() and _says(stored.pk, checked.answers):
+        return stored
     changed = current.update(revision=F("revision") + 1, revised_at=Now(), comment=checked.answers.comment)
     if not changed:
         if stored.revision == revision + 1 and _says(stored.pk, checked.answers):

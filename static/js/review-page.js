@@ -390,7 +390,7 @@ function start() {
       correction.open = false;
       followCorrection();
       changed();
-      rubric.focusCurrent();
+      rubric.focusFirst();
     });
   }
   const keySwitch = document.querySelector("[data-keys-switch]");
@@ -411,7 +411,7 @@ function start() {
   if (!root.querySelector(".notice-bad")) restore(task.answers ?? task.draft);
   history.replaceState(null, "", task.url);
   root.dataset.ready = "";
-  rubric.focusCurrent();
+  rubric.focusFirst();
   if (store.unsent.length) outbox.flush();
   if (part("submit")) fetchAhead();
 }

@@ -163,6 +163,12 @@ def test_the_first_owner_is_made_on_the_command_line(db: None, monkeypatch: pyte
     assert Project.objects.get().rubrics.count() == 1
 
 
+def test_without_a_terminal_the_address_must_be_given(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match="give it by --email"):
+        run_create_owner(typed="a quiet harbour 9\n", monkeypatch=monkeypatch)
+    assert not User.objects.exists()
+
+
 def test_a_weak_password_is_refused_and_nothing_is_stored(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CommandError, match="too short"):
         run_create_owner("--email", "first@example.org", typed="short\n", monkeypatch=monkeypatch)

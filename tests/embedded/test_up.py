@@ -54,6 +54,15 @@ def test_status_tells_processes_memory_and_queues(running: Running):
     assert all(service["memory"] > 10**6 for service in status["services"])
 
 
+def test_status_finds_the_address_without_being_told(running: Running):
+    del running.installation.variables["EVALAPP_BIND"]
+    try:
+        code, output = running.installation.run("status", "--json")
+    finally:
+        running.installation.variables["EVALAPP_BIND"] = str(running.home.bind)
+    assert (code, json.loads(output)["address"]) == (0, running.home.bind.url)
+
+
 @pytest.mark.parametrize("name", ["web", "worker-models", "valkey", "postgres"])
 def test_what_is_killed_starts_again(running: Running, name: str):
     killed = running.pid(name)

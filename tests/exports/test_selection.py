@@ -111,6 +111,18 @@ def test_a_pair_needs_two_rated_outputs_of_one_prompt() -> None:
     assert rows([output(1, 5.0), output(2, 1.0, simulated=True)], [], kind=RowKind.PREFERENCE) == []
 
 
+def test_a_correction_that_repeats_the_better_answer_is_one_pair() -> None:
+    pairs = rows(
+        [output(10, 1.0), output(11, 5.0, text="The better one.")],
+        [correction("The better one.", corrected="Text 10.")],
+        kind=RowKind.PREFERENCE,
+    )
+    assert [(row.is_included, row.reason) for row in pairs] == [
+        (True, "Correction preferred to its output"),
+        (False, "The same pair as a correction's"),
+    ]
+
+
 def test_a_demonstration_admits_simulated_feedback() -> None:
     found = rows(
         [output(1, 5.0, simulated=True)], [correction("New.", simulated=True)], kind=RowKind.SFT, admits=True

@@ -219,6 +219,13 @@ def test_an_amendment_keeps_what_was_said_before(campaign, reviewer):
     assert AuditEvent.objects.filter(action="review.amended").count() == 1
 
 
+def test_an_amendment_that_changes_nothing_stores_nothing(campaign, reviewer):
+    review = submit(campaign, reviewer).review
+    same = amend_review(review=review, by=reviewer, answers=GOOD, revision=1)
+    assert (same.revision, ReviewRevision.objects.count()) == (1, 0)
+    assert not AuditEvent.objects.filter(action="review.amended").exists()
+
+
 def test_a_stale_amendment_is_refused(campaign, reviewer):
     review = submit(campaign, reviewer).review
     amend_review(review=review, by=reviewer, answers=ReviewAnswers({**GOOD.scores, "tone": 4}), revision=1)

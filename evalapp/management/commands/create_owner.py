@@ -15,6 +15,7 @@ from evalapp.accounts.people import password_path
 from evalapp.audit.services import record
 from evalapp.core.errors import ProblemError
 from evalapp.decisions.services import open_project
+from evalapp.embedded import state
 from evalapp.env import environment
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
     help = "Make an owner: an account, and a project that it owns. Run again for a new password link."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", required=True, help="The address to sign in with.")
+        parser.add_argument("--email", default="", help="The address to sign in with; asked for if missing.")
         parser.add_argument("--name", default="", help="The name that colleagues see.")
         parser.add_argument("--project", default="", help="Also make a project of this name.")
         parser.add_argument(
@@ -33,11 +34,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        email = options["email"].strip().lower()
+        email = (options["email"] or self._ask_email()).strip().lower()
         try:
             validate_email(email)
         except ValidationError as error:
-            raise CommandError(f"--email {email!r} is not an e-mail address.") from error
+            raise CommandError(f"{email!r} is not an e-mail address.") from error
         user = User.objects.filter(email__iexact=email).first()
         password = None
         if not options["link"] and (user is None or not user.has_usable_password()):
@@ -46,11 +47,17 @@ class Command(BaseCommand):
             user = self._store(user, email=email, password=password, options=options)
         except ProblemError as error:
             raise CommandError(error.message) from error
+        address = state.as_running(environment()).bind.url
         if password is None:
-            self.stdout.write(f"Set the password of {email} at {environment().bind.url}{password_path(user)}")
+            self.stdout.write(f"Set the password of {email} at {address}{password_path(user)}")
             self.stdout.write("The link works once, within three days.")
         else:
-            self.stdout.write(f"{email} can sign in at {environment().bind.url}/accounts/login/")
+            self.stdout.write(f"{email} can sign in at {address}/accounts/login/")
+
+    def _ask_email(self) -> str:
+        if not sys.stdin.isatty():
+            raise CommandError("There is no terminal to ask for the e-mail address: give it by --email.")
+        return input("E-mail address: ")
 
     def _ask_password(self, email: str, name: str) -> str:
         """A password typed twice, or the first line of a standard input that is no terminal."""

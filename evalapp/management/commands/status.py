@@ -45,7 +45,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        status = look(environment())
+        status = look(state.as_running(environment()))
         if options["json"]:
             self.stdout.write(json.dumps(asdict(status), indent=1))
         else:
