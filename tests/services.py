@@ -22,6 +22,9 @@ _MARK = "EVALAPP_TEST_SERVICES"
 def _choose_folder() -> Environment | None:
     """Point this process and its children at a fresh home; None where an outer run did so."""
     if _MARK in os.environ:
+        # A database of the broker for each process: clearing the cache in one empties no other's.
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={int(worker) + 1}")
         return None
     # Directly under /tmp: a socket's path must be short.
     home = Path(tempfile.mkdtemp(prefix="evalapp-tests-", dir="/tmp"))
