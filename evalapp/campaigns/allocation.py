@@ -41,6 +41,11 @@ _ELIGIBLE = """
                   WHERE s.item_id = p.item_id AND s.reviewer_id = %(user)s LIMIT 1), 0) <> 1
 """
 
+_HELD = """
+SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at, rank FROM evalapp_place
+WHERE reviewer_id = %s AND campaign_id = %s AND state = 'held' ORDER BY id
+"""
+
 CLAIM = f"""
 WITH offered AS (
     SELECT p.id, p.rank FROM evalapp_place p
@@ -176,10 +181,9 @@ def next_assignment(
 
 def held_places(seat: CampaignReviewer) -> list[HeldPlace]:
     """The reviewer's hand, oldest first."""
-    places = Place.objects.filter(
-        campaign=seat.campaign_id, reviewer=seat.user_id, state=PlaceState.HELD
-    ).order_by("id")
-    return [HeldPlace(*row) for row in places.values_list(*HeldPlace._fields)]
+    with connection.cursor() as database:
+        database.execute(_HELD, [seat.user_id, seat.campaign_id])
+        return [HeldPlace(*row) for row in database.fetchall()]
 
 
 def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
@@ -190,12 +194,17 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     campaign = seat.campaign
     with transaction.atomic():
         # Alone in this statement, so that the next one sees what the other tab has just claimed.
-        cursor = CampaignReviewer.objects.select_for_update().values_list("cursor", flat=True).get(pk=seat.pk)
-        claimed = _claim_after(cursor, seat, campaign)
+        claimed = _claim_after(_locked_cursor(seat), seat, campaign)
         if not claimed:
             return_lapsed_places(campaign=campaign, except_of=seat.user_id)
             claimed = _claim_after(-1, seat, campaign)
     return claimed
+
+
+def _locked_cursor(seat: CampaignReviewer) -> int:
+    with connection.cursor() as database:
+        database.execute("SELECT cursor FROM evalapp_campaignreviewer WHERE id = %s FOR UPDATE", [seat.pk])
+        return int(database.fetchone()[0])
 
 
 def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, Any]:

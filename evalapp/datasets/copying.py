@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from evalapp.datasets.rows import ExampleRow, row_problems, serialise
 BATCH_ROWS = 5_000
 # Sent as they are made, so that the server stores while the next ones are being serialised.
 BLOCK_ROWS = 100
+
+NumberedRow = tuple[int, ExampleRow]
 
 _COPY = """
 COPY evalapp_example (
@@ -35,35 +37,32 @@ class Copied(NamedTuple):
         return sum(self.counts.values())
 
 
-def copy_examples(
-    version_id: int,
-    rows: Iterable[ExampleRow],
-    *,
-    checked: bool = False,
-    after_batch: Callable[[int], None] | None = None,
-) -> Copied:
+def copy_examples(version_id: int, rows: Iterable[ExampleRow], *, from_file: bool = False) -> Copied:
     """Store the rows as examples of the version, numbered from 1; call inside a transaction.
 
-    ``checked``: the rows have passed ``row_problems`` already. ``after_batch`` gets the number of rows
-    stored so far. Raises InvalidError naming the first bad row.
+    ``from_file``: the rows come from a file's reader. They have passed ``row_problems`` then, and are
+    read while the server stores those before them, because reading does not need this connection.
+    Raises InvalidError naming the first bad row.
     """
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
     numbered = enumerate(rows, start=1)
-    # Read before the COPY begins: ``rows`` may itself be a query on this connection.
-    while batch := list(islice(numbered, BATCH_ROWS)):
+    for batch in (numbered,) if from_file else _read_batches(numbered):
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            lines = _lines(version_id, batch, digest, counts, checked=checked)
+            lines = _lines(version_id, batch, digest, counts, checked=from_file)
             while block := "".join(islice(lines, BLOCK_ROWS)):
                 copy.write(block)
-        if after_batch is not None:
-            after_batch(counts.total())
     return Copied(dict(counts), digest.hexdigest())
+
+
+def _read_batches(numbered: Iterator[NumberedRow]) -> Iterator[list[NumberedRow]]:
+    while batch := list(islice(numbered, BATCH_ROWS)):
+        yield batch
 
 
 def _lines(
     version_id: int,
-    batch: Iterable[tuple[int, ExampleRow]],
+    batch: Iterable[NumberedRow],
     digest: "hashlib._Hash",
     counts: Counter[str],
     *,

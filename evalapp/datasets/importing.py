@@ -149,7 +149,7 @@ def _write(
         by=dataset_import.created_by,
         note=options.note,
         source=dataset_import.file_name,
-        checked=True,
+        from_file=True,
         skipped=lambda: check.bad_rows,
         job=work.job,
     )

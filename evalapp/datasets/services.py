@@ -90,12 +90,10 @@ def create_version(
     is_simulated: bool = False,
     is_recorded: bool = False,
     may_repeat: bool = False,
-    progress: Callable[[int], None] | None = None,
 ) -> DatasetVersion:
     """Store the rows, in order, as the dataset's next version; all of them or nothing.
 
     ``rows`` is read once and never held in memory. ``parent`` is the version it was made from.
-    ``progress`` gets the number of rows stored so far; an exception in it ends everything.
     Raises InvalidError for no rows or a bad row (named), SameContentError where a version of the
     dataset holds exactly these rows, unless it ``may_repeat`` them because they come from elsewhere.
     """
@@ -109,7 +107,6 @@ def create_version(
         is_simulated=is_simulated,
         is_recorded=is_recorded,
         may_repeat=may_repeat,
-        after_batch=progress,
     )
 
 
@@ -125,12 +122,11 @@ def write_version(
     is_simulated: bool = False,
     is_recorded: bool = False,
     may_repeat: bool = False,
-    checked: bool = False,
-    after_batch: Callable[[int], None] | None = None,
+    from_file: bool = False,
     skipped: Callable[[], int] = lambda: 0,
     job: Job | None = None,
 ) -> DatasetVersion:
-    """``create_version`` for an import as well: ``checked`` rows, and ``skipped`` asked at the end."""
+    """``create_version`` for an import as well: rows ``from_file``, and ``skipped`` asked at the end."""
     if parent is not None and parent.dataset_id != dataset.pk:
         raise InvalidError("The parent version belongs to another dataset. Choose a version of this one.")
     # One writer per dataset, so that numbers follow one another; readers are not kept waiting.
@@ -147,7 +143,7 @@ def write_version(
         is_recorded=is_recorded,
         created_by=by,
     )
-    copied = copy_examples(version.pk, rows, checked=checked, after_batch=after_batch)
+    copied = copy_examples(version.pk, rows, from_file=from_file)
     if not copied.rows:
         raise InvalidError("There is no row to store. A version needs at least one.")
     same = dataset.versions.filter(content_hash=copied.content_hash).first()

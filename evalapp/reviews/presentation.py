@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from evalapp.campaigns.allocation import NoWork, NoWorkReason
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.drafts import answers_in
+from evalapp.reviews.forms import SkipForm
 from evalapp.reviews.queries import Stand, Task
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
@@ -152,6 +153,12 @@ def _render_rubric(
             }
         )
     return render_to_string("reviews/rubric.html", {"rows": rows})
+
+
+@cache
+def skip_fields_html() -> str:
+    """The fields of the skip dialog, which are the same for everybody."""
+    return render_to_string("reviews/skip_fields.html", {"form": SkipForm()})
 
 
 def shown_answers(task: Task, submitted: ReviewAnswers | None) -> ReviewAnswers | None:

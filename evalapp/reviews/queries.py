@@ -1,35 +1,39 @@
 """Reads of reviews. What a blind reviewer may see is decided here and nowhere else: `task_for`."""
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from django.db.models import Avg, Count, F, FilteredRelation, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db import connection
+from django.db.models import Avg, Count, Max, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
-from evalapp.accounts.models import Membership, User
+from evalapp.accounts.models import Membership, Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, ItemOutput, Place, PlaceState
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState
 from evalapp.core.errors import MissingError
+from evalapp.core.joined import JoinedRows
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review
 from evalapp.rubrics.fields import NOT_APPLICABLE
+from evalapp.rubrics.models import RubricVersion
 
 REVIEWING_ROLES = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
 _NOT_YOURS = "There is no such review work, or it is not yours."
 
 # Of the reviewer's latest 30, so that it follows their pace and costs the same at any size.
-_MEDIAN_SECONDS = RawSQL(
-    """
+_MEDIAN_SQL = """
 (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.seconds_active) FROM (
     SELECT r.seconds_active FROM evalapp_review r
     WHERE r.campaign_id = evalapp_campaignreviewer.campaign_id
       AND r.reviewer_id = evalapp_campaignreviewer.user_id
     ORDER BY r.id DESC LIMIT 30) AS latest)
-""",
-    [],
-)
+"""
+_MEDIAN_SECONDS = RawSQL(_MEDIAN_SQL, [])  # noqa: S611 - a constant without parameters  # noqa: S611 - a constant without parameters
 
 
 def seats_of(user: User) -> QuerySet[CampaignReviewer]:
@@ -56,12 +60,62 @@ def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewe
     return seats.annotate(campaign_done=Coalesce(Subquery(everyone), 0), median_seconds=_MEDIAN_SECONDS)
 
 
+# The rule of `seats_of`, for the two reads that every click makes.
+_SEATS_FROM = """
+FROM evalapp_campaignreviewer
+JOIN evalapp_campaign campaign ON campaign.id = evalapp_campaignreviewer.campaign_id
+JOIN evalapp_project project ON project.id = campaign.project_id
+JOIN evalapp_rubricversion rubric_version ON rubric_version.id = campaign.rubric_version_id
+"""
+_SEATS_WHERE = """
+WHERE evalapp_campaignreviewer.user_id = %(user)s AND evalapp_campaignreviewer.left_at IS NULL
+  AND campaign.state <> 'draft'
+  AND EXISTS (SELECT 1 FROM evalapp_membership m WHERE m.project_id = campaign.project_id
+              AND m.user_id = evalapp_campaignreviewer.user_id AND m.role = ANY(%(roles)s))
+"""
+_EVERYONE = """
+(SELECT sum(everyone.reviews_done) FROM evalapp_campaignreviewer everyone
+ WHERE everyone.campaign_id = campaign.id)
+"""
+
+
+@cache
+def _seat_rows() -> JoinedRows:
+    return JoinedRows(
+        evalapp_campaignreviewer=CampaignReviewer,
+        campaign=Campaign,
+        project=Project,
+        rubric_version=RubricVersion,
+    )
+
+
+@cache
+def _stand_rows() -> JoinedRows:
+    return JoinedRows(place=Place, campaign=Campaign, project=Project, rubric_version=RubricVersion)
+
+
 def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     """The person's seat in the campaign, with progress; MissingError where they have none."""
-    seat = with_progress(seats_of(user)).filter(campaign__key=campaign_key).first()
-    if seat is None:
+    seats = _seat_rows()
+    row = _first(
+        f"SELECT {seats.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_SEATS_FROM} {_SEATS_WHERE}"
+        " AND campaign.key = %(key)s",
+        {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
+    )
+    (seat, campaign, project, rubric_version), (done, median) = seats.models_of(row)
+    campaign.project, campaign.rubric_version = project, rubric_version
+    seat.campaign, seat.user = campaign, user
+    seat.campaign_done, seat.median_seconds = done, median
+    return cast(CampaignReviewer, seat)
+
+
+def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
+    with connection.cursor() as database:
+        database.execute(statement, parameters)
+        row = database.fetchone()
+    if row is None:
         raise MissingError(_NOT_YOURS)
-    return seat
+    return cast(Sequence[Any], row)
 
 
 class Stand(NamedTuple):
@@ -87,18 +141,19 @@ class Stand(NamedTuple):
 
 def stand_at(user: User, place_key: UUID, slot: int) -> Stand:
     """The place and the person's seat in its campaign, in one read; MissingError where either is not."""
-    seats = seats_of(user).filter(campaign=OuterRef("campaign")).order_by()
-    place = (
-        Place.objects.select_related("campaign__project", "campaign__rubric_version")
-        .annotate(seat_id=Subquery(seats.values("pk")[:1]))
-        .filter(key=place_key, seat_id__isnull=False)
-        .first()
+    stands = _stand_rows()
+    row = _first(
+        f"SELECT {stands.columns}, evalapp_campaignreviewer.id {_SEATS_FROM}"
+        f" JOIN evalapp_place place ON place.campaign_id = campaign.id {_SEATS_WHERE} AND place.key = %(key)s",
+        {"user": user.pk, "roles": REVIEWING_ROLES, "key": place_key},
     )
-    if place is None or not 0 <= slot < place.outputs_total:
+    (place, campaign, project, rubric_version), (seat_id,) = stands.models_of(row)
+    if not 0 <= slot < place.outputs_total:
         raise MissingError(_NOT_YOURS)
+    campaign.project, campaign.rubric_version = project, rubric_version
+    place.campaign = campaign
     # A seat of which the place's read knows all that a submission needs.
-    seat = CampaignReviewer(pk=place.seat_id, campaign=place.campaign, user=user)
-    return Stand(place, slot, seat)
+    return Stand(place, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user))
 
 
 def own_review(stand: Stand) -> Review | None:
@@ -128,32 +183,34 @@ class Task(NamedTuple):
     draft_saved_at: datetime | None
 
 
+_TASK = """
+SELECT output.text, example.messages, example.context, example."references", model_version.label,
+       draft.body, draft.revision, draft.saved_at
+FROM evalapp_itemoutput item_output
+JOIN evalapp_output output ON output.id = item_output.output_id
+JOIN evalapp_item item ON item.id = item_output.item_id
+JOIN evalapp_example example ON example.id = item.example_id
+JOIN evalapp_campaigncandidate candidate ON candidate.id = item_output.candidate_id
+JOIN evalapp_modelversion model_version ON model_version.id = candidate.model_version_id
+LEFT JOIN evalapp_draft draft ON draft.item_output_id = item_output.id AND draft.reviewer_id = %(user)s
+WHERE item_output.id = %(item_output)s AND item.campaign_id = %(campaign)s
+"""
+
+
 def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task:
     """One read: the output, its example, and the reviewer's own draft."""
-    outputs = ItemOutput.objects.filter(pk=item_output_id, item__campaign=campaign)
-    outputs = outputs.annotate(own=FilteredRelation("drafts", condition=Q(drafts__reviewer=reviewer)))
-    row = outputs.values(
-        text=F("output__text"),
-        messages=F("item__example__messages"),
-        example_context=F("item__example__context"),
-        references=F("item__example__references"),
-        label=F("candidate__model_version__label"),
-        draft=F("own__body"),
-        draft_revision=F("own__revision"),
-        draft_saved_at=F("own__saved_at"),
-    ).first()
-    if row is None:
-        raise MissingError(_NOT_YOURS)
-    references = row["references"] if campaign.shows_reference else []
+    keys = {"user": reviewer.pk, "item_output": item_output_id, "campaign": campaign.pk}
+    answer, messages, context, references, label, draft, revision, saved_at = _first(_TASK, keys)
+    shown_references = json.loads(references) if campaign.shows_reference else []
     return Task(
-        messages=list(row["messages"]),
-        context=row["example_context"],
-        reference=str(references[0]) if references else "",
-        answer=row["text"],
-        candidate_label="" if campaign.is_blind else row["label"],
-        draft=row["draft"],
-        draft_revision=row["draft_revision"] or 0,
-        draft_saved_at=row["draft_saved_at"],
+        messages=json.loads(messages),
+        context=context,
+        reference=str(shown_references[0]) if shown_references else "",
+        answer=answer,
+        candidate_label="" if campaign.is_blind else label,
+        draft=json.loads(draft) if draft is not None else None,
+        draft_revision=revision or 0,
+        draft_saved_at=saved_at,
     )
 
 

@@ -28,6 +28,7 @@ from evalapp.reviews.presentation import (
     progress_payload,
     rubric_html,
     shown_answers,
+    skip_fields_html,
     task_payload,
     task_url,
 )
@@ -149,7 +150,7 @@ def _render_task(
         "rubric": rubric_html(campaign.rubric_version, answers=answers, errors=errors),
         "errors": errors,
         "problem": problem,
-        "skip_form": SkipForm(),
+        "skip_fields": skip_fields_html(),
         "skip_url": f"{url}skip/",
         "keys": key_rows(seat.user),
         "config": page_config(campaign=campaign, user=seat.user, task=payload, fields=errors),
@@ -168,7 +169,7 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     review = None if stand.is_open else own_review(stand)
     if review is None and not stand.is_open:
         return _not_held(request, stand)
-    seat = with_progress(seats_of(_user(request))).get(pk=stand.seat.pk)
+    seat = seat_for(_user(request), stand.place.campaign.key)
     task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
     return _render_task(request, seat=seat, task=task, url=request.path, review=review)
 
@@ -229,7 +230,7 @@ def _submitted_payload(stand: Stand, review: Review, *, is_replay: bool) -> Http
 def _show_again(
     request: HttpRequest, stand: Stand, submission: Submission, error: ProblemError
 ) -> HttpResponse:
-    seat = with_progress(seats_of(_user(request))).get(pk=stand.seat.pk)
+    seat = seat_for(_user(request), stand.place.campaign.key)
     task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
     review = own_review(stand) if submission.revision else None
     return _render_task(

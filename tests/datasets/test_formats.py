@@ -1,5 +1,7 @@
+import hashlib
 import json
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -366,3 +368,27 @@ class TestCsv:
     def test_a_header_that_cannot_be_used_is_told(self, content: bytes, message: str) -> None:
         with pytest.raises(FileProblemError, match=message):
             read_header(stream(content))
+
+
+def test_what_is_stored_and_hashed_is_canonical_json():
+    """Hashes name content for good: other software must be able to recompute them."""
+    row = ExampleRow(
+        "train",
+        [
+            {"role": "system", "content": 'A "quote" \\ \t'},
+            {"role": "user", "content": "Żółć\u2028 😀 </b>\x7f"},
+        ],
+        ["one", "two\n"],
+        label="l\u0001",
+        context="c",
+        metadata={"b": [1, 2.5, None], "a": {"z": True}},
+        group_key="g",
+    )
+    canonical = partial(json.dumps, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    texts = serialise(row)
+    assert texts.messages == canonical(row.messages)
+    assert texts.references == canonical(row.references)
+    assert texts.metadata == canonical(row.metadata)
+    content = [row.split, row.messages, row.references, row.label, row.context, row.metadata, row.group_key]
+    assert texts.content_hash == hashlib.sha256(canonical(content).encode()).hexdigest()
+    assert texts.prompt_hash == hashlib.sha256(canonical(row.messages).encode()).hexdigest()

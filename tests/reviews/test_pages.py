@@ -10,6 +10,7 @@ from evalapp.campaigns.services import close_campaign, pause_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Draft, Review
+from evalapp.reviews.queries import seats_of
 from tests.campaigns.making import make_open_campaign
 from tests.reviews.conftest import GOOD, body, claim, post, submit, url_of
 
@@ -97,9 +98,23 @@ def test_somebody_who_left_the_project_or_the_campaign_is_out(campaign, reviewer
         ),
         by=None,
     )
-    assert client_for(reviewer).get(address).status_code == 404
+    others_address = url_of(claim(campaign, other_reviewer))
+    assert client_for(other_reviewer).get(others_address).status_code == 200
     campaign.project.memberships.filter(user=other_reviewer).delete()
-    assert client_for(other_reviewer).get(next_url(campaign)).status_code == 404
+    for user, shown in ((reviewer, address), (other_reviewer, others_address)):
+        client = client_for(user)
+        assert client.get(shown).status_code == 404
+        assert client.get(next_url(campaign)).status_code == 404
+        assert post(client, shown, body()).status_code == 404
+    assert not Review.objects.exists()
+
+
+def test_a_draft_campaign_has_no_seats_yet(campaign, reviewer, client_for):
+    place = Place.objects.filter(campaign=campaign).first()
+    Campaign.objects.filter(pk=campaign.pk).update(state="draft")
+    for address in (next_url(campaign), f"/reviews/{place.key}/0/"):
+        assert client_for(reviewer).get(address).status_code == 404
+    assert not seats_of(reviewer).exists()
 
 
 # Reviewing without a script

@@ -59,7 +59,9 @@ def compare(manager: Person, ratings: list[Rating]) -> None:
     manager.station("Compare")
     manager.row(CAMPAIGN, "feedback", "Open", str(2 * REVIEWS))
     manager.follow(CAMPAIGN)
-    manager.sees("3 items × 3 candidates × 2 reviewers", "18 of 18 reviews so far, by 2", "blind", "reference hidden")
+    manager.sees(
+        "3 items × 3 candidates × 2 reviewers", "18 of 18 reviews so far, by 2", "blind", "reference hidden"
+    )
     people = manager.page.locator("section[aria-labelledby=people]")
     expect(people.locator("tbody tr")).to_have_count(len(CANDIDATES))
     for label in CANDIDATES:
