@@ -31,7 +31,7 @@ FIRST_TRAINING: dict[str, Any] = {
     "max_steps": 30,
     "batch_size": 8,
     "accumulation_steps": 1,
-    "max_length": 256,
+    "max_length": 240,
     "validation_share": 0.0,
     "patience": None,
     "checkpoint_steps": 10,

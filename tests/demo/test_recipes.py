@@ -11,7 +11,7 @@ def test_the_training_program_takes_the_recipes_and_they_are_small_enough_for_tw
 
     assert spec.max_steps * spec.accumulation_steps <= 40
     assert spec.batch_size == 8
-    assert spec.max_length <= 256
+    assert spec.max_length <= 240
 
 
 def test_every_candidate_is_sampled_greedily_with_every_parameter_named():
