@@ -63,6 +63,10 @@ class Record:
         """Raise RecordError, opening with `where`, when the fields do not fit one another."""
 
 
+# Python refuses to read longer ones, with words of its own.
+_MOST_DIGITS = 4_000
+
+
 def parse_json(text: str | bytes, *, where: str) -> object:
     """Parsed JSON, refusing NaN, infinities and repeated keys, which Python's reader lets pass.
 
@@ -71,6 +75,11 @@ def parse_json(text: str | bytes, *, where: str) -> object:
 
     def no_constant(name: str) -> NoReturn:
         raise RecordError(f"{where}: {name} is not a JSON number")
+
+    def integer(digits: str) -> int:
+        if len(digits) > _MOST_DIGITS:
+            raise RecordError(f"{where}: a number has {len(digits):,} digits; write it as text, in quotes")
+        return int(digits)
 
     def no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
@@ -84,7 +93,7 @@ def parse_json(text: str | bytes, *, where: str) -> object:
     try:
         # Given bytes, json guesses among UTF-8, 16 and 32; here they are UTF-8 or wrong.
         text = text if isinstance(text, str) else text.decode()
-        return json.loads(text, parse_constant=no_constant, object_pairs_hook=no_repeats)
+        return json.loads(text, parse_constant=no_constant, parse_int=integer, object_pairs_hook=no_repeats)
     except RecordError:
         raise
     except RecursionError as error:

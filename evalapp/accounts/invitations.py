@@ -12,6 +12,7 @@ from evalapp.accounts.secrets import hash_of, new_secret
 from evalapp.accounts.services import add_member
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.core.names import checked_name
 
 VALID_FOR = dt.timedelta(days=7)
 
@@ -75,7 +76,7 @@ def accept_as_new_person(*, invitation: Invitation, name: str, password: str) ->
     """
     if User.objects.filter(email__iexact=invitation.email).exists():
         raise ConflictError("There is an account with this address. Sign in, then open the link again.")
-    user = User.objects.create_user(invitation.email, password, name=name.strip())
+    user = User.objects.create_user(invitation.email, password, name=checked_name(name, of="yourself"))
     _use(invitation, user)
     return user
 

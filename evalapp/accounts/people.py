@@ -10,12 +10,16 @@ from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.queries import may_reset_password_of
 from evalapp.audit.services import record, relabel_person
 from evalapp.core.errors import ConflictError, NotAllowedError
+from evalapp.core.names import checked_name
 
 
 @transaction.atomic
 def update_profile(*, user: User, by: User, name: str, review_keys: dict[str, object]) -> User:
-    """``review_keys`` is ``{"enabled": bool, "map": {action: key}}``, checked by the form."""
-    user.name = " ".join(name.split())
+    """``review_keys`` is ``{"enabled": bool, "map": {action: key}}``, checked by the form.
+
+    Raises InvalidError for a name that cannot be read.
+    """
+    user.name = checked_name(name, of="yourself")
     user.review_keys = review_keys
     user.save(update_fields=["name", "review_keys"])
     record("person.profile_changed", by=by, obj=user)

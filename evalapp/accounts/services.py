@@ -8,6 +8,7 @@ from evalapp.accounts.models import Membership, Project, Role, User
 from evalapp.accounts.permissions import may_grant
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.core.names import checked_name
 
 LONGEST_SLUG = 60
 _SUFFIX = 6
@@ -21,22 +22,13 @@ def create_project(*, name: str, by: User, description: str = "", is_demonstrati
 
     Raises InvalidError where the name is empty or too long.
     """
-    name = _checked_name(name)
+    name = checked_name(name, of="the project")
     project = _insert_with_free_slug(
         Project(name=name, description=description, is_demonstration=is_demonstration, created_by=by)
     )
     Membership.objects.create(project=project, user=by, role=Role.OWNER)
     record("project.created", by=by, obj=project, project=project)
     return project
-
-
-def _checked_name(name: str) -> str:
-    name = " ".join(name.split())
-    longest = Project._meta.get_field("name").max_length or 0
-    if not name or len(name) > longest:
-        message = f"Give the project a name of 1 to {longest} characters."
-        raise InvalidError(message, fields={"name": [message]})
-    return name
 
 
 def _insert_with_free_slug(project: Project) -> Project:
@@ -57,7 +49,7 @@ def _insert_with_free_slug(project: Project) -> Project:
 def update_project(*, project: Project, by: User, name: str, description: str) -> Project:
     """Change name and description; addresses that people have kept go on working."""
     before = {"name": project.name}
-    project.name = _checked_name(name)
+    project.name = checked_name(name, of="the project")
     project.description = description
     project.save(update_fields=["name", "description"])
     record("project.changed", by=by, obj=project, project=project, data={"before": before})

@@ -11,6 +11,7 @@ from evalapp.accounts.queries import person_of_token
 from evalapp.accounts.secrets import hash_of, new_secret
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
 
 PREFIX = "eva_"
 SHOWN_CHARACTERS = 10
@@ -29,15 +30,13 @@ class NewToken(NamedTuple):
 @transaction.atomic
 def create_api_token(*, user: User, name: str, by: User, expires_at: dt.datetime | None = None) -> NewToken:
     """A token of ``user``. Raises InvalidError for an empty name or a 51st live token."""
-    name = name.strip()
-    if not name:
-        raise InvalidError("Name the token after what will use it.", fields={"name": ["Give a name."]})
+    name = checked_name(name, of="the token", longest=80)
     if user.api_tokens.filter(revoked_at=None).count() >= MOST_PER_PERSON:
         raise InvalidError(f"You have {MOST_PER_PERSON} tokens; revoke one that is no longer used.")
     secret = new_secret(PREFIX)
     token = ApiToken.objects.create(
         user=user,
-        name=name[:80],
+        name=name,
         prefix=secret[:SHOWN_CHARACTERS],
         token_hash=hash_of(secret),
         expires_at=expires_at,

@@ -13,7 +13,8 @@ from evalapp.campaigns.queries import (
     usable_datasets,
     usable_rubrics,
 )
-from evalapp.campaigns.services import LEASE_MINUTES, LONGEST_INSTRUCTIONS, LONGEST_NAME, MOST_OVERLAP
+from evalapp.campaigns.services import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_OVERLAP
+from evalapp.core.names import LONGEST_NAME
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion

@@ -23,6 +23,7 @@ from evalapp.campaigns.models import (
 )
 from evalapp.campaigns.opening import coverage_of, make_places
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
@@ -30,7 +31,6 @@ from evalapp.rubrics.services import freeze
 
 MOST_CANDIDATES = 8
 MOST_OVERLAP = 50
-LONGEST_NAME = 120
 LONGEST_INSTRUCTIONS = 20_000
 LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
 _SEED_BITS = 31
@@ -78,11 +78,12 @@ def create_campaign(
     )
     if problems:
         raise InvalidError("The campaign cannot be made like this: see the fields.", fields=problems)
+    name = checked_name(name, of="the campaign")
     try:
         with transaction.atomic():
             campaign = Campaign.objects.create(
                 project=project,
-                name=name.strip(),
+                name=name,
                 rubric_version=rubric_version,
                 dataset_version=dataset_version,
                 split=split,
@@ -100,7 +101,7 @@ def create_campaign(
                 created_by=by,
             )
     except IntegrityError as error:
-        message = f"This project has a campaign named “{name.strip()}” already. Choose another name."
+        message = f"This project has a campaign named “{name}” already. Choose another name."
         raise ConflictError(message, fields={"name": [message]}) from error
     CampaignCandidate.objects.bulk_create(
         CampaignCandidate(campaign=campaign, model_version=candidate, position=position)
@@ -145,8 +146,10 @@ def _design_problems(
     instructions: str,
 ) -> _Problems:
     problems = _Problems()
-    if not name.strip() or len(name.strip()) > LONGEST_NAME:
-        problems.refuse("name", f"Give the campaign a name of at most {LONGEST_NAME} characters.")
+    try:
+        checked_name(name, of="the campaign")
+    except InvalidError as error:
+        problems.refuse("name", error.message)
     if len(instructions) > LONGEST_INSTRUCTIONS:
         problems.refuse(
             "instructions", f"The instructions are longer than {LONGEST_INSTRUCTIONS:,} characters."

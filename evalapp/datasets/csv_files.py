@@ -139,7 +139,31 @@ def _read_cells(
             "A cell that holds the delimiter or a line break must stand in double quotes.",
         )
         return Reading(number, None, [problem])
-    return reading_of(number, lambda: _fields(cells, columns, uses, layout), layout)
+    return reading_of(
+        number,
+        lambda: _fields(cells, columns, uses, layout),
+        layout,
+        file_name_of=lambda name: _column_of(name, cells, columns, uses, layout),
+    )
+
+
+def _column_of(name: str, cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> str:
+    """The column that holds what an object's field ``name`` was filled from, or the name itself."""
+    references = [
+        column
+        for cell, column, use in zip(cells, columns, uses, strict=True)
+        if use is Use.REFERENCE and cell.strip()
+    ]
+    own = {f"references[{number}]": column for number, column in enumerate(references, start=1)}
+    own |= {
+        f"metadata.{column}": column for column, use in zip(columns, uses, strict=True) if use is Use.METADATA
+    }
+    fields = {layout.group_field: Use.GROUP, "messages": Use.PROMPT}
+    if isinstance(layout.split_rule, ByField):
+        fields[layout.split_rule.name] = Use.SPLIT
+    fields |= {use.value: use for use in ONE_COLUMN_ONLY if use.value not in fields}
+    own |= {field: columns[uses.index(use)] for field, use in fields.items() if use in uses}
+    return own.get(name, name)
 
 
 def _fields(cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> dict[str, Any]:

@@ -120,14 +120,61 @@ class _RowProblemsError(Exception):
         self.problems = problems
 
 
-def reading_of(number: int, make_fields: Callable[[], dict[str, Any]], layout: Layout) -> Reading:
-    """One row: parsed, built and checked; every way in which that can fail becomes problems."""
+def reading_of(
+    number: int,
+    make_fields: Callable[[], dict[str, Any]],
+    layout: Layout,
+    *,
+    file_name_of: Callable[[str], str] = str,
+) -> Reading:
+    """One row: parsed, built and checked; every way in which that can fail becomes problems.
+
+    ``file_name_of`` turns the name of a JSON object's field into what the file calls it.
+    """
     try:
         return Reading(number, build_row(make_fields(), layout), [])
     except _RowProblemsError as error:
-        return Reading(number, None, error.problems)
+        # Read once more, because building a row takes its fields apart; bad rows are few.
+        names = _names_in_object(make_fields(), layout)
+        problems = [problem._replace(field=names(problem.field)) for problem in error.problems]
     except (_RowError, SplitProblemError) as error:
-        return Reading(number, None, [error.problem])
+        problems = [error.problem]
+    return Reading(
+        number, None, [problem._replace(field=file_name_of(problem.field)) for problem in problems]
+    )
+
+
+def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], str]:
+    """From the fields of a row to those of the object that it was made from."""
+    own = {"group": layout.group_field}
+    has_system = fields.get("system") not in (None, "")
+    turns = fields.get("messages", fields.get("prompt"))
+    source = "messages" if "messages" in fields else "prompt"
+    count = len(turns) if isinstance(turns, list) else 1
+    if has_system:
+        own["messages[1].content"] = "system"
+    for number in range(1, count + 1):
+        for part in ("content", "role"):
+            own[f"messages[{number + has_system}].{part}"] = (
+                f"{source}[{number}].{part}" if isinstance(turns, list) else source
+            )
+    answers = []
+    if isinstance(turns, list) and turns and turns[-1].get("role") == "assistant":
+        answers.append(f"{source}[{count}].content")
+    if fields.get("completion") not in (None, ""):
+        answers.append("completion")
+    answers += [f"references[{number}]" for number in range(1, len(fields.get("references") or ()) + 1)]
+    own |= {f"references[{number}]": name for number, name in enumerate(answers, start=1)}
+    # What is not known is kept in the metadata, but stood beside it.
+    beside = [name for name in fields if name not in (fields.get("metadata") or {})]
+
+    def name_in_object(name: str) -> str:
+        rest = name.removeprefix("metadata.")
+        if rest != name and any(rest == each or rest.startswith((f"{each}.", f"{each}[")) for each in beside):
+            return rest
+        return own.get(name, name)
+
+    return name_in_object
 
 
 def _read_line(number: int, content: bytes, layout: Layout, *, is_cut: bool) -> Reading:

@@ -14,6 +14,7 @@ from django.db.models import Max
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
 from evalapp.datasets.copying import copy_examples
 from evalapp.datasets.csv_files import Use, read_header, usual_mapping
 from evalapp.datasets.files import (
@@ -63,10 +64,7 @@ class SameContentError(ConflictError):
 
 def create_dataset(*, project: Project, name: str, description: str = "", by: User | None) -> Dataset:
     """Raises InvalidError for an empty name, ConflictError where the project has one of that name."""
-    name = name.strip()
-    if not name or len(name) > 120:
-        message = "Give the dataset a name of 1 to 120 characters."
-        raise InvalidError(message, fields={"name": [message]})
+    name = checked_name(name, of="the dataset")
     try:
         with transaction.atomic():
             dataset = Dataset.objects.create(

@@ -8,6 +8,7 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.core.names import LONGEST_NAME, checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision
 from evalapp.exports.queries import (
@@ -23,7 +24,6 @@ from evalapp.jobs.services import create_job
 
 EXPORTABLE_SPLITS = {Split.TRAIN, Split.FEEDBACK}
 MAX_TEXT = 100_000
-LONGEST_NAME = 120
 
 
 @transaction.atomic
@@ -47,7 +47,7 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
     export = Export.objects.create(
         project=campaign.project,
         campaign=campaign,
-        name=_checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME]),
+        name=checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME], of="the export"),
         settings={"rules": rules.to_json()},
         is_simulated=admits_simulated and any(output.is_simulated for output in outputs),
         created_by=by,
@@ -70,13 +70,6 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
         )
     record("export.opened", by=by, obj=export, project=export.project, data=tray_counts(export)._asdict())
     return export
-
-
-def _checked_name(name: str) -> str:
-    if len(name) > LONGEST_NAME or "\x00" in name:
-        message = f"The name is longer than {LONGEST_NAME} characters, or holds a NUL character."
-        raise InvalidError(message, fields={"name": [message]})
-    return name
 
 
 def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> None:

@@ -14,6 +14,7 @@ from django.db.models import Max
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
 from evalapp.jobs.models import Job
 from evalapp.registry.archives import unpack_adapter
 from evalapp.registry.folders import checked_folder, folder_of
@@ -38,6 +39,7 @@ def register_base(
     Raises InvalidError when the folder is not allowed or cannot be used (no safetensors, tokenizer or
     chat template, damage), ConflictError when the project has a model of this name.
     """
+    name = checked_name(name, of="the model")
     path = checked_folder(folder)
     base = _usable_base(path)
     with transaction.atomic():
@@ -190,10 +192,7 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None) -> None:
 
 
 def _add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
-    label = label.strip()
-    if not label:
-        message = "Give the version a label, so that people can tell it from others."
-        raise InvalidError(message, fields={"label": [message]})
+    label = checked_name(label, of="the version", field="label", longest=80)
     locked = Model.objects.select_for_update().select_related("project").get(pk=model.pk)
     if locked.versions.filter(label=label).exists():
         message = f"“{locked.name}” has a version called “{label}” already. Choose another label."

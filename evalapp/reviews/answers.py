@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from evalapp.core.errors import InvalidError
+from evalapp.core.names import has_visible
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
 
@@ -141,7 +142,7 @@ def check_answers(
         _check_text("correction", correction, LONGEST_CORRECTION, problems)
         if not allows_corrections:
             problems.add("correction", "this campaign takes no corrections.")
-        elif not correction.strip():
+        elif not has_visible(correction):
             problems.add(
                 "correction", "the correction is empty. Write what should have been said, or drop it."
             )

@@ -273,8 +273,8 @@ def _refusal(seat: CampaignReviewer, place: Place, slot: int, answers: ReviewAns
 
 def _lease_lost() -> LeaseLostError:
     return LeaseLostError(
-        "Your time on this item had run out and somebody else has taken it, so this was not counted. "
-        "Your text is kept; go on with the next one."
+        "This item is not in your hands: your time on it ran out, or somebody else has it. So this was "
+        "not counted. Your text is kept; go on with the next one."
     )
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from django.utils.text import slugify
 
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import checked_name
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
 
 MOST_CRITERIA = 30
@@ -166,10 +168,10 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
 
 
 def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
-    if not draft.name.strip():
-        yield "name", "Give the criterion a name."
-    if len(draft.name) > LONGEST_NAME:
-        yield "name", f"The name has {len(draft.name)} characters; the limit is {LONGEST_NAME}."
+    try:
+        checked_name(draft.name, of="the criterion", longest=LONGEST_NAME)
+    except InvalidError as error:
+        yield "name", error.message
     if draft.key and (len(draft.key) > LONGEST_KEY or slugify(draft.key) != draft.key):
         yield "key", f"A key is made of small letters, digits and hyphens, at most {LONGEST_KEY}."
     if len(draft.help_text) > LONGEST_HELP:

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
+from evalapp.core.names import checked_name
 from evalapp.rubrics.drafts import CriterionDraft, DraftProblem, draft_problems, drafts_of, with_keys
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.rubrics.templates import TEMPLATES
@@ -40,7 +41,7 @@ def create_rubric(
 
     Raises InvalidError for an empty name or an unknown template, ConflictError for a taken name.
     """
-    name = _checked_name(name)
+    name = checked_name(name, of="the rubric")
     if template is not None and template not in TEMPLATES:
         raise InvalidError(f"There is no rubric template “{template}”. Use {', '.join(TEMPLATES)}, or none.")
     try:
@@ -68,7 +69,7 @@ def add_default_rubric(*, project: Project, by: User | None) -> Rubric:
 @transaction.atomic
 def rename_rubric(*, rubric: Rubric, name: str, description: str, by: User | None) -> None:
     """Raises InvalidError for an empty name, ConflictError for a taken one."""
-    rubric.name = _checked_name(name)
+    rubric.name = checked_name(name, of="the rubric")
     rubric.description = description.strip()
     try:
         with transaction.atomic():
@@ -186,14 +187,6 @@ def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
         for criterion, draft in zip(criteria, drafts, strict=True)
         for position, tag in enumerate(draft.tags)
     )
-
-
-def _checked_name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > 120 or "\x00" in name:
-        message = "Give the rubric a name of 1 to 120 characters."
-        raise InvalidError(message, fields={"name": [message]})
-    return name
 
 
 def _name_taken(name: str) -> ConflictError:

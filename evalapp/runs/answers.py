@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from evalapp.core.errors import InvalidError
+from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise
+from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
 from run_directory.records import RecordError, parse_json
@@ -58,16 +60,20 @@ class AnswersError(InvalidError):
 
 
 def read_answers(file: BinaryIO, name: str) -> Iterator[ImportedAnswer]:
-    """Answers of a .jsonl or .csv file. Raises AnswersError for a row that cannot be read.
+    """Answers of a .jsonl or .csv file that can be read twice. Raises AnswersError for what cannot be used.
 
     Fields: ``row`` (row number in the dataset version) or ``prompt`` (the whole text of the last user
     turn); ``text``, ``output`` or ``answer``; ``sample`` (from 0) where a row has several answers.
     """
-    if name.lower().endswith((".jsonl", ".ndjson", ".json")):
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    try:
+        file_format = recognise(name, head)
+    except FileProblemError as error:
+        raise AnswersError([str(error)]) from error
+    if file_format == JSONL:
         return _read_jsonl(file)
-    if name.lower().endswith((".csv", ".tsv")):
-        return _read_csv(file, "\t" if name.lower().endswith(".tsv") else ",")
-    raise AnswersError([f"The file {name[:80]!r} is neither .jsonl nor .csv. Save it as one of the two."])
+    return _read_csv(file, "\t" if name.lower().endswith(".tsv") else ",")
 
 
 def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[MatchedAnswer]:

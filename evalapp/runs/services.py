@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
@@ -216,9 +217,8 @@ def _queue(
 
 
 def _create_run(job: Job, *, by: User | None, name: str, **fields: Any) -> Run:
-    if not name.strip():
-        _refuse("name", "Give the run a name, so that people can tell it from others.")
-    run = Run.objects.create(project=job.project, job=job, name=name.strip(), created_by=by, **fields)
+    name = checked_name(name, of="the run")
+    run = Run.objects.create(project=job.project, job=job, name=name, created_by=by, **fields)
     data = {"kind": run.kind, "dataset_version": run.dataset_version_id, "splits": run.splits}
     record("run.started", by=by, obj=run, project=job.project, data=data)
     return run

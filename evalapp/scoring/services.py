@@ -6,6 +6,7 @@ from django.db.models import Max
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
+from evalapp.core.names import checked_name
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.runs.models import Run
@@ -49,9 +50,7 @@ def save_rule_check(
     rule_check: RuleCheck | None = None,
 ) -> RuleCheck:
     """Make or change a rule check. Its definition is checked first; results change at the next scoring."""
-    name = name.strip()
-    if not name:
-        raise InvalidError("Give the rule a name; it heads a column.", fields={"name": ["Missing."]})
+    name = checked_name(name, of="the rule", longest=80)
     read_rule(name, kind, params)
     others = project.rule_checks.filter(name__iexact=name)
     if rule_check is not None:

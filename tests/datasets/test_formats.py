@@ -89,12 +89,12 @@ BAD_LINES = [
     ("latin-1", '{"prompt": "caf\xe9"}'.encode("latin-1"), "row", "0xE9", "UTF-8"),
     ("truncated UTF-8", b'{"prompt": "caf\xc3', "row", "not UTF-8", "UTF-8"),
     ("NUL byte", b'{"prompt": "a\x00b"}', "row", "Not JSON", ""),
-    ("NUL escape", rb'{"prompt": "a\u0000b", "split": "train"}', "messages[1].content", "NUL", "Remove"),
+    ("NUL escape", rb'{"prompt": "a\u0000b", "split": "train"}', "prompt", "NUL", "Remove"),
     ("NUL in key", rb'{"prompt": "Q", "metadata": {"a\u0000": 1}, "split": "train"}', "metadata", "NUL", ""),
     (
         "lone surrogate",
         rb'{"prompt": "a\ud800b", "split": "train"}',
-        "messages[1]",
+        "prompt",
         "surrogate",
         "both halves",
     ),
@@ -106,7 +106,7 @@ BAD_LINES = [
     (
         "nested a little too deep",
         b'{"prompt": "Q", "split": "train", "x": ' + b"[" * 12 + b"]" * 12 + b"}",
-        "metadata.x",
+        "x",
         "deeper than 8",
         "Flatten",
     ),
@@ -116,7 +116,7 @@ BAD_LINES = [
     (
         "huge field",
         b'{"split": "train", "prompt": "' + b"x" * 1_000_001 + b'"}',
-        "messages[1].content",
+        "prompt",
         "1,000,001 characters",
         "Shorten",
     ),
@@ -125,11 +125,11 @@ BAD_LINES = [
     (
         "empty prompt",
         b'{"prompt": " ", "split": "train"}',
-        "messages[1].content",
+        "prompt",
         "empty",
         "leave the row out",
     ),
-    ("prompt is a number", b'{"prompt": 7, "split": "train"}', "messages[1].content", "a number", "quotes"),
+    ("prompt is a number", b'{"prompt": 7, "split": "train"}', "prompt", "a number", "quotes"),
     ("null content", b'{"messages": [{"role": "user", "content": null}]}', "messages[1].content", "null", ""),
     ("a tool", b'{"messages": [{"role": "tool", "content": "x"}]}', "messages[1].role", "“tool”", "leave"),
     (
@@ -209,10 +209,39 @@ def test_every_problem_of_a_row_is_told_at_once() -> None:
     line = jsonl({"prompt": "", "references": [""], "label": "x" * 300, "split": "train"})
 
     assert [problem.field for problem in read(line)[0].problems] == [
-        "messages[1].content",
+        "prompt",
         "label",
         "references[1]",
     ]
+
+
+def test_a_problem_names_the_field_that_the_file_has() -> None:
+    line = jsonl(
+        {
+            "system": "\x00",
+            "prompt": " ",
+            "completion": "\x00",
+            "references": ["fine", " "],
+            "team": "\x00",
+            "metadata": {"year": "\x00"},
+            "client": "c" * 300,
+            "split": "train",
+        }
+    )
+
+    (reading,) = read(line, Layout(group_field="client"))
+
+    assert sorted(problem.field for problem in reading.problems) == sorted(
+        ["system", "prompt", "completion", "references[2]", "team", "metadata.year", "client"]
+    )
+
+
+def test_turns_are_counted_as_the_file_counts_them() -> None:
+    turns = [{"role": "user", "content": " "}, {"role": "assistant", "content": ""}]
+
+    (reading,) = read(jsonl({"system": "Be brief.", "messages": turns, "split": "train"}))
+
+    assert [problem.field for problem in reading.problems] == ["messages[1].content", "messages[2].content"]
 
 
 def test_a_byte_order_mark_and_empty_lines_are_passed_over() -> None:
@@ -330,18 +359,29 @@ class TestCsv:
             Reading(3, ExampleRow("test", [user("Next?")], []), []),
         ]
 
+    def test_problems_name_the_columns(self) -> None:
+        mapping = {"ask": "prompt", "old": "reference", "new": "reference", "kind": "label", "who": "group"}
+        long = "x" * 300
+        cells = f" ,,a\0,{long},{long},\0,train"
+        table = f"ask,old,new,kind,who,note,split\n{cells}\n".encode()
+
+        (reading,) = read_table(table, {**mapping, "note": "metadata", "split": "split"})
+
+        names = [problem.field for problem in reading.problems]
+        assert sorted(names) == ["ask", "kind", "new", "note", "who"]
+
     @pytest.mark.parametrize(
         ("rest", "field", "problem"),
         [
             (b"Q,A\n", "row", "2 cells, the header 3"),
             (b"Q,A,train,extra\n", "row", "4 cells"),
-            (b"caf\xe9,A,train\n", "messages[1].content", "byte 0xE9, which is not UTF-8"),
-            (b"a\x00b,A,train\n", "messages[1].content", "NUL"),
-            (b",A,train\n", "messages[1].content", "empty"),
+            (b"caf\xe9,A,train\n", "prompt", "byte 0xE9, which is not UTF-8"),
+            (b"a\x00b,A,train\n", "prompt", "NUL"),
+            (b",A,train\n", "prompt", "empty"),
             (b'"never closed,A,train\nQ,A,train\n', "row", "opened and never closed"),
             (b'"a"b,A,train\n', "row", "Not CSV"),
             (b"x" * (LARGEST_ROW_BYTES + 10) + b",A,train\n", "row", "larger than 4 MiB"),
-            (b"x" * 1_000_001 + b",A,train\n", "messages[1].content", "1,000,001 characters"),
+            (b"x" * 1_000_001 + b",A,train\n", "prompt", "1,000,001 characters"),
             (b"Q,A,exam\n", "split", "no split"),
         ],
     )

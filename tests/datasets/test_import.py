@@ -65,7 +65,7 @@ def test_a_bad_row_stops_everything_and_all_errors_are_listed(dataset: Dataset, 
     assert (received.rows_read, received.bad_rows, received.errors_found) == (6, 2, 3)
     assert [(error["row"], error["field"]) for error in received.row_errors] == [
         (4, "row"),
-        (6, "messages[1].content"),
+        (6, "prompt"),
         (6, "references[1]"),
     ]
     assert all(error["problem"] and error["mend"] for error in received.row_errors)

@@ -125,7 +125,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
     [
         ([], "criteria.0.name", "at least one criterion"),
         ([a_scale(" ")], "criteria.0.name", "Give the criterion a name"),
-        ([a_scale("x" * 81)], "criteria.0.name", "81 characters"),
+        ([a_scale("x" * 81)], "criteria.0.name", "1 to 80 characters"),
         ([a_scale(), a_scale("accuracy")], "criteria.1.name", "Two criteria are named"),
         ([a_scale(key="k"), a_scale("B", key="k")], "criteria.0.key", "Two criteria have the key"),
         ([a_scale(key="Not A Key")], "criteria.0.key", "small letters"),

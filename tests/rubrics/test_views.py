@@ -145,7 +145,7 @@ def test_criteria_are_added_removed_and_moved_by_plain_posts(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"criteria-0-name": ""}, "Give the criterion a name."),
+        ({"criteria-0-name": ""}, "Give the criterion a name of 1 to 80 characters."),
         ({"criteria-0-name": "Clarity"}, "Two criteria are named “Clarity”. Rename one."),
         ({"criteria-0-minimum": "five"}, "Write a whole number."),
         ({"criteria-0-maximum": "9" * 5000}, "Write a whole number."),

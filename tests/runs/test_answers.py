@@ -94,17 +94,22 @@ not json
 @pytest.mark.parametrize(
     ("content", "name", "said"),
     [
-        (b"", "a.jsonl", "holds no answers"),
+        (b"", "a.jsonl", "is empty"),
         (b"row,text\n", "a.csv", "holds no answers"),
-        (b"x", "a.xlsx", "neither .jsonl nor .csv"),
+        (b"x", "a.xlsx", "ends in .xlsx"),
         ("row,text\n7,é\n".encode("latin-1"), "a.csv", "not UTF-8"),
         (b'row,text\n7,"open', "a.csv", "no whole CSV"),
         (b"row,text\n7,a,b\n", "a.csv", "another number of columns"),
         (b"row,text\n7,a\x00b\n", "a.csv", "NUL"),
         ('{"row": 7, "text": "é"}'.encode("utf-16"), "a.jsonl", "UTF-8"),
         (b'{"row": 7, "text": "' + b"a" * 5_000_000, "a.jsonl", "longer than"),
-        (b"[" * 100_000, "a.jsonl", "nested too deeply"),
-        (b'{"row": 1' + b"0" * 5_000 + b', "text": "x"}', "a.jsonl", "Line 1"),
+        (b'{"row":' + b"[" * 100_000, "a.jsonl", "nested too deeply"),
+        (b"\x1f\x8b\x08rest", "a.jsonl", "compressed \\(gzip\\)"),
+        (
+            b'{"row": 1' + b"0" * 5_000 + b', "text": "x"}',
+            "a.jsonl",
+            "Line 1: the line: a number has 5,001 digits",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(bring, content: bytes, name: str, said: str) -> None:

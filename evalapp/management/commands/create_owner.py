@@ -14,6 +14,7 @@ from evalapp.accounts.models import User
 from evalapp.accounts.people import password_path
 from evalapp.audit.services import record
 from evalapp.core.errors import ProblemError
+from evalapp.core.names import checked_name
 from evalapp.decisions.services import open_project
 from evalapp.embedded import state
 from evalapp.env import environment
@@ -79,7 +80,8 @@ class Command(BaseCommand):
     @transaction.atomic
     def _store(user: User | None, *, email: str, password: str | None, options: dict[str, Any]) -> User:
         if user is None:
-            user = User.objects.create_user(email, password, name=options["name"].strip())
+            name = checked_name(options["name"], of="the person") if options["name"] else ""
+            user = User.objects.create_user(email, password, name=name)
             record("person.created", by=None, obj=user)
         elif password is not None:
             user.set_password(password)
