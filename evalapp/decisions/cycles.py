@@ -94,11 +94,9 @@ def _cycle(
 
 
 def candidate_of_cycle(comparison: Comparison) -> CandidateRow | None:
-    """The newest tuned candidate, else the last in order."""
-    if not comparison.rows:
-        return None
+    """The newest tuned candidate, else the newest of any kind."""
     tuned = [row for row in comparison.rows if row.candidate.model_version.kind == ModelKind.LORA]
-    return max(tuned, key=lambda row: row.candidate.model_version_id) if tuned else comparison.rows[-1]
+    return max(tuned or comparison.rows, key=lambda row: row.candidate.model_version_id, default=None)
 
 
 class Progress(NamedTuple):

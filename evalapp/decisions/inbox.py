@@ -3,18 +3,22 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.urls import reverse
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
-from evalapp.campaigns.models import CampaignState
+from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.reviews.models import Review
 
 STALLED_AFTER = timedelta(days=2)
 RECENT = timedelta(days=7)
 SHOWN = 8
+_LATEST_REVIEW = Subquery(
+    Review.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1]
+)
 
 
 class InboxEntry(NamedTuple):
@@ -25,7 +29,13 @@ class InboxEntry(NamedTuple):
 
 def inbox_of(project: Project) -> list[InboxEntry]:
     """What a manager or engineer should look at next, most pressing first, at most 8."""
-    entries = [*_failed_jobs(project), *_undecided(project), *_trays(project), *_stalled(project)]
+    entries = [
+        *_failed_jobs(project),
+        *_undecided(project),
+        *_complete(project),
+        *_trays(project),
+        *_stalled(project),
+    ]
     return entries[:SHOWN]
 
 
@@ -61,6 +71,29 @@ def _undecided(project: Project) -> list[InboxEntry]:
     ]
 
 
+def _complete(project: Project) -> list[InboxEntry]:
+    complete = (
+        _running(project)
+        .annotate(done=Sum("reviewers__reviews_done"))
+        .filter(done__gte=F("reviews_total"))
+        .order_by("-id")[:3]
+    )
+    return [
+        InboxEntry(
+            "complete",
+            f"{campaign.name} has every review and can be closed",
+            reverse("campaign_detail", args=[project.slug, campaign.pk]),
+        )
+        for campaign in complete
+    ]
+
+
+def _running(project: Project) -> QuerySet[Campaign]:
+    return project.campaigns.filter(
+        state__in=[CampaignState.OPEN, CampaignState.PAUSED], invites_visitors=False
+    )
+
+
 def _trays(project: Project) -> list[InboxEntry]:
     waiting = Q(rows__is_included=True, rows__decision=RowDecision.PENDING)
     trays = (
@@ -82,9 +115,10 @@ def _trays(project: Project) -> list[InboxEntry]:
 def _stalled(project: Project) -> list[InboxEntry]:
     since = timezone.now() - STALLED_AFTER
     stalled = (
-        project.campaigns.filter(state=CampaignState.OPEN, opened_at__lt=since, invites_visitors=False)
-        .annotate(latest=Max("reviews__submitted_at"))
-        .filter(Q(latest__lt=since) | Q(latest=None))
+        _running(project)
+        .filter(state=CampaignState.OPEN, opened_at__lt=since)
+        .annotate(done=Sum("reviewers__reviews_done"), latest=_LATEST_REVIEW)
+        .filter(Q(latest__lt=since) | Q(latest=None), done__lt=F("reviews_total"))
         .order_by("-id")[:3]
     )
     return [

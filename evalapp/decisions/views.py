@@ -4,7 +4,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.forms import ProjectForm
-from evalapp.accounts.models import Role
+from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
@@ -21,7 +21,7 @@ from evalapp.decisions.services import decide, open_project
 def home(request: HttpRequest) -> HttpResponse:
     """Reviewers go to their reviews, members of one project to it, others to the list."""
     memberships = list(person_of(request).memberships.select_related("project").order_by("project__name"))
-    if memberships and all(membership.role == Role.REVIEWER for membership in memberships):
+    if _only_reviews(memberships):
         return redirect("review_home")
     if len(memberships) == 1:
         return redirect("project_home", memberships[0].project.slug)
@@ -31,7 +31,12 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @signed_in_view
 def project_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "decisions/projects.html", {"station": "home"})
+    only_reviews = _only_reviews(list(person_of(request).memberships.all()))
+    return render(request, "decisions/projects.html", {"station": "home", "only_reviews": only_reviews})
+
+
+def _only_reviews(memberships: list[Membership]) -> bool:
+    return bool(memberships) and all(membership.role == Role.REVIEWER for membership in memberships)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -6,7 +6,8 @@ restored. Weights are not kept: a recorded adapter shows its lineage and cannot 
 import gzip
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.demo import recipes
 from evalapp.demo.models import Demonstration
 from evalapp.demo.stage_set import first_data
-from evalapp.jobs.models import Job, JobState
+from evalapp.exports.models import Export
+from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.registry.models import Model, ModelKind, ModelVersion
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
 from evalapp.runs.services import GENERATION_TASK, TRAINING_TASK
@@ -86,9 +89,18 @@ def _without_folders(value: Any) -> Any:
     return value
 
 
+@cache
 def load_recording(path: Path = RECORDING) -> dict[str, Any]:
     recording: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
     return recording
+
+
+def date_recorded(project: Project) -> None:
+    """Give what was restored, and what was made of it, the day of the recording: its mark shows it."""
+    made_at = datetime.fromisoformat(load_recording()["made_at"])
+    for model in (Run, ModelVersion, Campaign, Export):
+        model._default_manager.filter(project=project, is_recorded=True).update(created_at=made_at)
+    DatasetVersion.objects.filter(dataset__project=project, is_recorded=True).update(created_at=made_at)
 
 
 def restore_first_run(project: Project, *, by: User) -> dict[str, int]:
@@ -216,9 +228,17 @@ def _restored_run(
         queue="models",
         state=JobState.SUCCEEDED,
         created_by=by,
-        started_at=made_at,
+        started_at=made_at - timedelta(seconds=kept["seconds"]),
         finished_at=made_at,
         result={"recorded": True, "seconds": kept["seconds"]},
+    )
+    # Set afterwards, because a row's own date is written when it is made.
+    Job.objects.filter(pk=job.pk).update(created_at=job.started_at)
+    JobEvent.objects.create(
+        job=job,
+        attempt=1,
+        text=f"Made by this same pipeline in {kept['seconds']:.0f} s and shipped with the demonstration; "
+        "the log itself was not kept.",
     )
     run = Run.objects.create(
         project=data.dataset.project,

@@ -8,6 +8,10 @@ from evalapp.metrics.rules import Rule, RuleError, rule_from_dict
 
 def read_rule(name: str, kind: str, params: dict[str, Any]) -> Rule:
     """The rule a definition describes. Raises InvalidError naming the field that is wrong."""
+    for field in ("name", "kind"):
+        if field in params:
+            message = f"“{field}” stands beside the params, not among them."
+            raise InvalidError(message, fields={field: [message]})
     try:
         return rule_from_dict({**params, "kind": kind, "name": name})
     except RuleError as error:

@@ -167,6 +167,8 @@ function show(next) {
   skipOpener?.toggleAttribute("hidden", Boolean(next.revision));
   form.hidden = false;
   part("end").hidden = true;
+  // Read once, they would push every further answer down.
+  root.querySelector(".review-instructions")?.removeAttribute("open");
   restore(next.answers ?? next.draft);
   progress(next.progress);
   history.replaceState(null, "", next.url);
@@ -218,6 +220,7 @@ async function goOn() {
     return;
   }
   form.hidden = true;
+  skipOpener?.toggleAttribute("hidden", true);
   if (await outbox.flush()) await lookAgain();
   else cannotGoOn();
 }
