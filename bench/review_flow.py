@@ -24,27 +24,7 @@ from typing import Any
 
 PORT = 18_641
 WARM_UP = 3.0
-WORDS = [
-    "the",
-    "client",
-    "holds",
-    "a",
-    "broad",
-    "fund",
-    "and",
-    "asks",
-    "what",
-    "a",
-    "calmer",
-    "plan",
-    "would",
-    "cost",
-    "in",
-    "fees",
-    "and",
-    "in",
-    "growth",
-]
+SENTENCE = "the client holds a broad fund and asks what a calmer plan would cost in fees and in growth"
 SCORES = {"accuracy": 4, "clarity": 5, "tone": 3, "personalization": 4, "material-factual-error": 0}
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -108,16 +88,10 @@ def prepare(items: int, clients: int) -> tuple[str, list[str]]:
     """A project, reviewers who are signed in, and an open campaign; its key and their cookies."""
     from django.conf import settings
     from django.test import Client
-    from django.utils import timezone
 
     from evalapp.accounts.models import Membership, Project, Role, User
     from evalapp.campaigns.services import create_campaign, open_campaign
-    from evalapp.datasets.rows import ExampleRow
-    from evalapp.datasets.services import create_dataset, create_version
-    from evalapp.jobs.models import Job, JobState
-    from evalapp.registry.services import register_imported
     from evalapp.rubrics.services import create_rubric
-    from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
     project = Project.objects.create(name="Bench", slug="bench")
@@ -125,7 +99,39 @@ def prepare(items: int, clients: int) -> tuple[str, list[str]]:
     Membership.objects.bulk_create(
         Membership(project=project, user=person, role=Role.REVIEWER) for person in people
     )
-    text = " ".join(WORDS * 10)
+    version, candidate = make_answers(project, items)
+    rubric = create_rubric(project=project, name="House", template="summaries", by=None)
+    campaign = create_campaign(
+        project=project,
+        name="Bench",
+        rubric_version=rubric.versions.get(),
+        dataset_version=version,
+        split="test",
+        candidates=[candidate],
+        overlap=3,
+        reviewers=people,
+        by=None,
+    )
+    campaign = open_campaign(campaign=campaign, by=None)
+    cookies = []
+    for person in people:
+        client = Client()
+        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        cookies.append(client.cookies[settings.SESSION_COOKIE_NAME].value)
+    return str(campaign.key), cookies
+
+
+def make_answers(project: Any, items: int) -> tuple[Any, Any]:
+    """A dataset version of so many test rows, and a candidate that has answered each."""
+    from django.utils import timezone
+
+    from evalapp.datasets.rows import ExampleRow
+    from evalapp.datasets.services import create_dataset, create_version
+    from evalapp.jobs.models import Job, JobState
+    from evalapp.registry.services import register_imported
+    from evalapp.runs.models import Output, Run, RunCandidate, RunKind
+
+    text = " ".join([SENTENCE] * 10)
     version = create_version(
         dataset=create_dataset(project=project, name="Rows", by=None),
         rows=(
@@ -149,25 +155,7 @@ def prepare(items: int, clients: int) -> tuple[str, list[str]]:
         ),
         batch_size=2000,
     )
-    rubric = create_rubric(project=project, name="House", template="summaries", by=None)
-    campaign = create_campaign(
-        project=project,
-        name="Bench",
-        rubric_version=rubric.versions.get(),
-        dataset_version=version,
-        split="test",
-        candidates=[candidate],
-        overlap=3,
-        reviewers=people,
-        by=None,
-    )
-    campaign = open_campaign(campaign=campaign, by=None)
-    cookies = []
-    for person in people:
-        client = Client()
-        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
-        cookies.append(client.cookies[settings.SESSION_COOKIE_NAME].value)
-    return str(campaign.key), cookies
+    return version, candidate
 
 
 def wait_until_up() -> None:
