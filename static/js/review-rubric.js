@@ -32,13 +32,15 @@ export class Rubric {
 
   // Where a new answer begins, wherever the focus of the one before it was.
   focusFirst() {
-    this.focus(this.criteria.find((each) => !this.#chosen(each)) ?? this.criteria[0]);
+    const first = this.criteria.find((each) => !this.#chosen(each)) ?? this.criteria[0];
+    // On a phone the rubric stands below the answer, which is to be read before it is scored.
+    this.focus(first, { scroll: first !== this.criteria[0] });
   }
 
-  focus(criterion) {
+  focus(criterion, { scroll = true } = {}) {
     const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio]");
     target?.focus({ preventScroll: true });
-    criterion?.scrollIntoView({ block: "nearest" });
+    if (scroll) criterion?.scrollIntoView({ block: "nearest" });
     this.#mark();
   }
 
