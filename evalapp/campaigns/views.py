@@ -24,7 +24,7 @@ from evalapp.campaigns.queries import (
     usable_rubrics,
 )
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 
 STATION = {"station": "campaigns"}
@@ -50,7 +50,7 @@ def campaign_new(request: MemberRequest) -> HttpResponse:
                 given["candidates"] = sorted(given["candidates"], key=lambda candidate: candidate.pk)
                 campaign = services.create_campaign(project=request.project, by=request.user, **given)
             except ProblemError as error:
-                _show_problem(form, error)
+                show_problem(form, error)
             else:
                 messages.success(
                     request, "The design is saved. Look at what it costs, then open the campaign."
@@ -82,14 +82,6 @@ def _lacking(request: MemberRequest) -> list[str]:
         (possible_candidates(request.project), "answers of at least one candidate"),
     )
     return [words for queryset, words in steps if not queryset.exists()]
-
-
-def _show_problem(form: CampaignForm, error: ProblemError) -> None:
-    for name, texts in error.fields.items():
-        for text in texts:
-            form.add_error(name if name in form.fields else None, text)
-    if not error.fields:
-        form.add_error(None, error.message)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -69,3 +69,12 @@ def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
 def field_errors(form: BaseForm) -> dict[str, list[str]]:
     """A form's errors in the shape that a ProblemError carries."""
     return {name: [str(text) for text in texts] for name, texts in form.errors.items()}
+
+
+def show_problem(form: BaseForm, error: ProblemError) -> None:
+    """Put a service's refusal beside the fields that it names, and what names none above the form."""
+    for name, texts in error.fields.items():
+        for text in texts:
+            form.add_error(name if name in form.fields else None, text)
+    if not error.fields:
+        form.add_error(None, error.message)

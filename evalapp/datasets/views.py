@@ -1,10 +1,8 @@
-import csv
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
-from django.forms import Form
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
@@ -14,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
+from evalapp.core.spreadsheets import csv_line
 from evalapp.datasets import queries, services
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import preview
@@ -23,7 +22,6 @@ from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Spli
 from evalapp.datasets.uploads import RefusingUploadHandler
 
 STATION = "data"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_safe
@@ -41,7 +39,7 @@ def dataset_new(request: MemberRequest) -> HttpResponse:
         try:
             dataset = services.create_dataset(project=request.project, by=request.user, **form.cleaned_data)
         except ProblemError as error:
-            _add_problem(form, error)
+            show_problem(form, error)
         else:
             return redirect("dataset_upload", request.project.slug, dataset.pk)
     status = 400 if form.is_bound else 200
@@ -81,7 +79,7 @@ def _upload(request: MemberRequest, dataset: Dataset, refusing: RefusingUploadHa
                 dataset=dataset, upload=form.cleaned_data["file"], by=request.user
             )
         except ProblemError as error:
-            _add_problem(form, error)
+            show_problem(form, error)
         else:
             return redirect("dataset_import", request.project.slug, dataset.pk, dataset_import.pk)
     context = {"station": STATION, "dataset": dataset, "form": form}
@@ -116,7 +114,7 @@ def _act_on_import(request: MemberRequest, dataset: Dataset, record: DatasetImpo
         try:
             services.start_import(dataset_import=record, options=form.options(), by=request.user)
         except InvalidError as error:
-            _add_problem(form, error)
+            show_problem(form, error)
             return _import_page(request, dataset, record, form, status=400)
         return redirect("dataset_import", request.project.slug, dataset.pk, record.pk)
     return _import_page(request, dataset, record, form)
@@ -143,10 +141,10 @@ def dataset_import_errors(request: MemberRequest, dataset_id: int, import_id: in
     record = get_or_missing(_dataset(request, dataset_id).imports.all(), pk=import_id)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="import-{record.pk}-errors.csv"'
-    writer = csv.writer(response)
-    writer.writerow(["row", "field", "problem", "mend"])
+    columns = ("row", "field", "problem", "mend")
+    response.write(csv_line(columns))
     for error in record.row_errors:
-        writer.writerow([_cell(error[name]) for name in ("row", "field", "problem", "mend")])
+        response.write(csv_line(error[name] for name in columns))
     return response
 
 
@@ -228,25 +226,6 @@ def _dataset(request: MemberRequest, dataset_id: int) -> Dataset:
 
 def _version(request: MemberRequest, dataset_id: int, number: int) -> DatasetVersion:
     return get_or_missing(queries.version_of(request.project), dataset_id=dataset_id, number=number)
-
-
-def _add_problem(form: Form, error: ProblemError) -> None:
-    placed = {name: texts for name, texts in error.fields.items() if name in form.fields}
-    for name, texts in placed.items():
-        for text in texts:
-            form.add_error(name, text)
-    for name, texts in error.fields.items():
-        if name not in placed:
-            for text in texts:
-                form.add_error(None, text)
-    if not error.fields:
-        form.add_error(None, error.message)
-
-
-def _cell(value: Any) -> str:
-    """A spreadsheet must not take a text for a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _shown(value: Any) -> str:

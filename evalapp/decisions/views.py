@@ -9,7 +9,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import get_or_missing, show_problem
 from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
@@ -47,7 +47,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
         try:
             project = open_project(by=person_of(request), **form.cleaned_data)
         except ProblemError as error:
-            form.add_error(None, error.message)
+            show_problem(form, error)
         else:
             return redirect("project_home", project.slug)
     return render(request, "decisions/project_new.html", {"form": form}, status=400 if form.is_bound else 200)
@@ -91,7 +91,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         try:
             decide(campaign=campaign, by=request.user, **form.cleaned_data)
         except ProblemError as error:
-            form.add_error(None, error.message)
+            show_problem(form, error)
         else:
             return redirect("project_home", request.project.slug)
     context = {

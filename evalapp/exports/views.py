@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError, ProblemError
+from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.exports.forms import FinishForm, RowForm, TrayForm
 from evalapp.exports.lineage import model_lineage, review_lineage
@@ -52,7 +53,7 @@ def export_new(request: MemberRequest) -> HttpResponse:
                 rules=form.rules(),
             )
         except ProblemError as error:
-            form.add_error(None, error.message)
+            show_problem(form, error)
         else:
             return redirect("export_detail", request.project.slug, export.pk)
     status = 400 if form.is_bound else 200
@@ -118,7 +119,7 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
                 text=form.cleaned_data["text"],
             )
         except ProblemError as error:
-            form.add_error(None, error.message)
+            show_problem(form, error)
         else:
             following = decidable_rows(export, request.user).filter(pk__gt=row.pk).order_by("pk").first()
             if following is not None:

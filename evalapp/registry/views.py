@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.registry import queries, services
 from evalapp.registry.forms import AdapterForm, AliasForm, BaseModelForm, ImportedForm, PromptForm
@@ -116,13 +116,3 @@ def _answered(
 def _page(request: MemberRequest, template: str, form: forms.Form, **context: Any) -> HttpResponse:
     status = 400 if form.is_bound and form.errors else 200
     return render(request, template, {"station": STATION, "form": form, **context}, status=status)
-
-
-def show_problem(form: forms.Form, error: ProblemError) -> None:
-    """Put a service's refusal beside the fields it names, or above the form."""
-    shown = [name for name in error.fields if name in form.fields]
-    for name in shown[:1]:
-        for text in error.fields[name]:
-            form.add_error(name, text)
-    if not shown:
-        form.add_error(None, error.message)

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -9,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, ProblemError, StaleError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import get_or_missing, show_problem
 from evalapp.rubrics import queries, services
 from evalapp.rubrics.drafts import draft_of, drafts_of, hints, with_keys
 from evalapp.rubrics.forms import BuilderForm, NewRubricForm, RubricForm, form_of, read_form
@@ -39,7 +38,7 @@ def rubric_new(request: MemberRequest) -> HttpResponse:
                 template=form.cleaned_data["template"] or None,
             )
         except ProblemError as error:
-            _add_problem(form, error)
+            show_problem(form, error)
         else:
             return redirect("rubric_edit", request.project.slug, rubric.pk)
     status = 400 if form.is_bound else 200
@@ -125,7 +124,7 @@ def rubric_rename(request: MemberRequest, rubric_id: int) -> HttpResponse:
         try:
             services.rename_rubric(rubric=rubric, by=request.user, **form.cleaned_data)
         except ProblemError as error:
-            _add_problem(form, error)
+            show_problem(form, error)
         else:
             return redirect("rubric_detail", request.project.slug, rubric.pk)
     context = {"station": STATION, "rubric": rubric, "form": form}
@@ -158,11 +157,3 @@ def _builder(
 
 def _rubric(request: MemberRequest, rubric_id: int) -> Rubric:
     return get_or_missing(request.project.rubrics.select_related("project"), pk=rubric_id)
-
-
-def _add_problem(form: Form, error: ProblemError) -> None:
-    for name, texts in error.fields.items():
-        for text in texts:
-            form.add_error(name if name in form.fields else None, text)
-    if not error.fields:
-        form.add_error(None, error.message)

@@ -10,13 +10,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.jobs.queries import latest_events
 from evalapp.registry import queries as registry
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.services import register_imported
-from evalapp.registry.views import show_problem
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
 from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError, ProblemError
+from evalapp.core.http import show_problem
 from evalapp.runs.models import Output, RunKind
 from evalapp.scoring.forms import FORMS, RuleForm
 from evalapp.scoring.models import RuleCheck
@@ -70,22 +71,12 @@ def _edit(request: MemberRequest, kind: str, form: RuleForm, rule: RuleCheck | N
                 rule_check=rule,
             )
         except ProblemError as error:
-            _show_problem(form, error)
+            show_problem(form, error)
         else:
             messages.success(request, "The rule is saved. Score a run again to apply it to what is there.")
             return redirect("rule_list", request.project.slug)
     context = {"station": "compare", "form": form, "rule": rule}
     return render(request, "scoring/rule.html", context, status=400 if form.is_bound else 200)
-
-
-def _show_problem(form: RuleForm, error: ProblemError) -> None:
-    placed = False
-    for field, texts in error.fields.items():
-        if field in form.fields:
-            form.add_error(field, texts)
-            placed = True
-    if not placed:
-        form.add_error(None, error.message)
 
 
 @require_POST

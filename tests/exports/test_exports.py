@@ -118,7 +118,7 @@ def test_nothing_reviewed_is_refused_and_so_is_an_endless_name(
         open_tray(campaign=campaign, by=manager, name="")
     review_all(campaign, reviewer, {})
     for name in ("x" * 121, "a\x00b"):
-        with pytest.raises(InvalidError, match="120 characters|cannot be seen"):
+        with pytest.raises(InvalidError, match=r"120 characters|cannot be seen"):
             open_tray(campaign=campaign, by=manager, name=name)
     assert open_tray(campaign=campaign, by=manager, name="").name == "Feedback of Spring round"
 
