@@ -3,4 +3,5 @@ import "./theme-switch.js";
 import "./dialogs.js";
 import "./copy.js";
 import "./rows.js";
+import "./scrolling-tables.js";
 import "./relative-time.js";
