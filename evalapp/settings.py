@@ -194,7 +194,7 @@ JOB_MAX_LOST_ATTEMPTS = 3
 # A queued job's message is published again after so long: where its queue is idle, and where it is busy.
 JOB_RING_AGAIN_SECONDS = (15, 120)
 # A cancelled program gets this long to save before its process group is killed.
-JOB_STOP_SECONDS = 30
+JOB_STOP_SECONDS = 120
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["evalapp.api.authentication.TokenAuthentication"],

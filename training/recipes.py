@@ -57,7 +57,7 @@ def supervised_fine_tuning(directory: RunDirectory) -> tuple[str, TrainingReport
     trainable, total = (int(count) for count in run.model.get_nb_trainable_parameters())
     directory.events.write(
         "stage",
-        f"Training {run.data.account.train} rows for {run.steps} steps"
+        f"Training on {run.data.account.train} rows for {run.steps} steps"
         + (f", from step {resumed_from}." if resumed_from else "."),
         name="training",
         max_length=run.data.max_length,
@@ -70,10 +70,11 @@ def supervised_fine_tuning(directory: RunDirectory) -> tuple[str, TrainingReport
         _train(directory, run, checkpoint)
     directory.interruption.check()
     report = _published(directory, run, resumed_from, (trainable, total), started)
-    return (
-        f"Trained {run.data.account.train} rows for {report.steps} steps; the adapter is of step {report.kept_step}.",
-        report,
+    said = (
+        f"Trained for {report.steps} steps ({report.epochs:.2g} passes through {run.data.account.train} rows); "
+        f"the adapter is of step {report.kept_step}."
     )
+    return said, report
 
 
 def _prepare(directory: RunDirectory) -> _Prepared:

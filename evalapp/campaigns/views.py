@@ -42,6 +42,7 @@ def campaign_list(request: MemberRequest) -> HttpResponse:
 def campaign_new(request: MemberRequest) -> HttpResponse:
     """The design form; what it costs is shown beside it before anything starts."""
     form = CampaignForm(request.POST or None, project=request.project, initial=_proposal(request))
+    cost = form.cost() if form.is_bound else None
     status = 200
     if request.method == "POST" and "preview" not in request.POST:
         if form.is_valid():
@@ -58,7 +59,7 @@ def campaign_new(request: MemberRequest) -> HttpResponse:
                 return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
         status = 400
     lacking = _lacking(request)
-    context = {"form": form, "lacking": lacking, "cost": form.cost() if form.is_bound else None, **STATION}
+    context = {"form": form, "lacking": lacking, "cost": cost, **STATION}
     return render(request, "campaigns/new.html", context, status=status)
 
 

@@ -135,7 +135,7 @@ def _read_cells(
     if len(cells) != len(columns):
         problem = FieldProblem(
             "row",
-            f"The row has {len(cells):,} cells, the header {len(columns):,}.",
+            f"The row has {len(cells):,} cell{'s' * (len(cells) != 1)}, the header {len(columns):,}.",
             "A cell that holds the delimiter or a line break must stand in double quotes.",
         )
         return Reading(number, None, [problem])

@@ -85,9 +85,10 @@ class _Check:
 
 def _refusal(check: _Check) -> InvalidError:
     first = check.errors[0]
+    where = "" if first["field"] == "row" else f", {first['field']}"
     return InvalidError(
         f"{check.bad_rows:,} of {check.rows_read:,} rows cannot be used, so nothing was imported. "
-        f"The first is row {first['row']:,}, {first['field']}: {first['problem']} {first['mend']} "
+        f"The first is row {first['row']:,}{where}: {first['problem']} {first['mend']} "
         "Mend the file, or import it without these rows.",
         code="invalid_rows",
     )

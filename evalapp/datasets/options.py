@@ -50,12 +50,7 @@ class ImportOptions:
         """Raises InvalidError naming each field that cannot be used."""
         fields: dict[str, list[str]] = {}
         if self.file_format == CSV:
-            if self.delimiter not in DELIMITERS:
-                fields["delimiter"] = ["Choose comma, semicolon, tab or bar."]
-            if problem := mapping_problem(self.mapping):
-                fields["mapping"] = [problem]
-            if self.shares is None and Use.SPLIT not in self.mapping.values():
-                fields["split_by"] = ["Say which column holds the split, or split by shares."]
+            fields |= self._csv_problems()
         elif self.file_format != JSONL:
             fields["file_format"] = ["Use jsonl or csv."]
         for name in ("split_field", "group_field"):
@@ -71,3 +66,19 @@ class ImportOptions:
         if fields:
             first = next(iter(fields.values()))[0]
             raise InvalidError(first, fields=fields)
+
+    def _csv_problems(self) -> dict[str, list[str]]:
+        fields: dict[str, list[str]] = {}
+        if self.delimiter not in DELIMITERS:
+            fields["delimiter"] = ["Choose comma, semicolon, tab or bar."]
+        if problem := mapping_problem(self.mapping):
+            fields["mapping"] = [problem]
+        if self.shares is None and Use.SPLIT not in self.mapping.values():
+            fields["split_by"] = ["Say which column holds the split, or split by shares."]
+        if self.shares is not None and Use.SPLIT in self.mapping.values():
+            message = (
+                "A column holds the split, and the rows are split by shares: choose that each row says "
+                "its split, or another use for the column."
+            )
+            fields["split_by"] = [message]
+        return fields

@@ -100,10 +100,10 @@ def candidate_of_cycle(comparison: Comparison) -> CandidateRow | None:
 
 
 class Progress(NamedTuple):
-    """One criterion over the cycles, oldest first: number and what people say of the cycle's candidate."""
+    """One criterion over the cycles, oldest first: the cycle and what people say of the cycle's candidate."""
 
     name: str
-    steps: list[tuple[int, Measure]]
+    steps: list[tuple["CycleRow", Measure]]
 
 
 def progress_of(cycles: list[CycleRow]) -> Progress | None:
@@ -120,6 +120,6 @@ def progress_of(cycles: list[CycleRow]) -> Progress | None:
     criterion = story.cell.criterion if story else (scales[0] if scales else None)
     if criterion is None:
         return None
-    cells = [(cycle.number, cycle.cell(criterion.key)) for cycle in reversed(cycles)]
-    steps = [(number, cell.mean) for number, cell in cells if cell is not None and cell.mean.defined]
+    cells = [(cycle, cycle.cell(criterion.key)) for cycle in reversed(cycles)]
+    steps = [(cycle, cell.mean) for cycle, cell in cells if cell is not None and cell.mean.defined]
     return Progress(criterion.name, steps) if len(steps) > 1 else None

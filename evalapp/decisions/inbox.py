@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.datasets.services import IMPORT_TASK
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.reviews.models import Review
@@ -48,9 +49,14 @@ def active_jobs(project: Project) -> list[Job]:
 
 
 def _failed_jobs(project: Project) -> list[InboxEntry]:
-    failed = project.jobs.filter(
-        state__in=[JobState.FAILED, JobState.DEAD], finished_at__gte=timezone.now() - RECENT
-    ).order_by("-id")[:3]
+    failed = (
+        project.jobs.filter(
+            state__in=[JobState.FAILED, JobState.DEAD], finished_at__gte=timezone.now() - RECENT
+        )
+        # An import that was started again, or given up, has left this job behind.
+        .exclude(task=IMPORT_TASK, dataset_import=None)
+        .order_by("-id")[:3]
+    )
     return [
         InboxEntry(
             "failed", f"{job.title} failed: {job.error}", reverse("job_detail", args=[project.slug, job.pk])

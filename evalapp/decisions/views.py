@@ -1,3 +1,4 @@
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -89,10 +90,13 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            decide(campaign=campaign, by=request.user, **form.cleaned_data)
+            decision = decide(campaign=campaign, by=request.user, **form.cleaned_data)
         except ProblemError as error:
             show_problem(form, error)
         else:
+            messages.success(
+                request, f"Recorded for {decision.candidate.label}: {decision.get_verdict_display().lower()}."
+            )
             return redirect("project_home", request.project.slug)
     context = {
         "station": "compare",

@@ -15,12 +15,10 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.demo import recipes
 from evalapp.demo.models import Demonstration
 from evalapp.demo.stage_set import first_data
-from evalapp.exports.models import Export
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.registry.models import Model, ModelKind, ModelVersion
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
@@ -95,12 +93,16 @@ def load_recording(path: Path = RECORDING) -> dict[str, Any]:
     return recording
 
 
-def date_recorded(project: Project) -> None:
-    """Give what was restored, and what was made of it, the day of the recording: its mark shows it."""
-    made_at = datetime.fromisoformat(load_recording()["made_at"])
-    for model in (Run, ModelVersion, Campaign, Export):
-        model._default_manager.filter(project=project, is_recorded=True).update(created_at=made_at)
-    DatasetVersion.objects.filter(dataset__project=project, is_recorded=True).update(created_at=made_at)
+def recorded_at() -> datetime:
+    """When the live demonstration that was recorded had ended."""
+    return datetime.fromisoformat(load_recording()["made_at"])
+
+
+def _ended_at(name: str) -> datetime:
+    """When the recorded program had ended: the four ran one after the other, without what lay between."""
+    order = ("first_training", "first_generation", "second_training", "second_generation")
+    later = order[order.index(name) + 1 :]
+    return recorded_at() - timedelta(seconds=sum(load_recording()[each]["seconds"] for each in later))
 
 
 def restore_first_run(project: Project, *, by: User) -> dict[str, int]:
@@ -175,7 +177,7 @@ def _restore_training(
 ) -> Run:  # fmt: skip
     kept = recording[name]
     run = _restored_run(
-        recording, kept, data, by=by, kind=RunKind.TRAINING, name=title, splits=[Split.TRAIN], **fields
+        kept, _ended_at(name), data, by=by, kind=RunKind.TRAINING, name=title, splits=[Split.TRAIN], **fields
     )
     run.base, run.produced = produced.base, produced
     run.save(update_fields=["base", "produced"])
@@ -191,7 +193,14 @@ def _restore_generation(
 ) -> Run:  # fmt: skip
     kept = recording[name]
     run = _restored_run(
-        recording, kept, data, by=by, kind=RunKind.GENERATION, name=title, splits=kept["splits"], **fields
+        kept,
+        _ended_at(name),
+        data,
+        by=by,
+        kind=RunKind.GENERATION,
+        name=title,
+        splits=kept["splits"],
+        **fields,
     )
     examples = dict(data.examples.filter(split__in=kept["splits"]).values_list("row_number", "id"))
     for key, version in candidates.items():
@@ -211,8 +220,8 @@ def _outputs(
 
 
 def _restored_run(
-    recording: dict[str, Any],
     kept: dict[str, Any],
+    ended_at: datetime,
     data: DatasetVersion,
     *,
     by: User,
@@ -220,7 +229,6 @@ def _restored_run(
     name: str,
     **fields: Any,
 ) -> Run:
-    made_at = datetime.fromisoformat(recording["made_at"])
     job = Job.objects.create(
         project=data.dataset.project,
         task=TRAINING_TASK if kind == RunKind.TRAINING else GENERATION_TASK,
@@ -228,8 +236,8 @@ def _restored_run(
         queue="models",
         state=JobState.SUCCEEDED,
         created_by=by,
-        started_at=made_at - timedelta(seconds=kept["seconds"]),
-        finished_at=made_at,
+        started_at=ended_at - timedelta(seconds=kept["seconds"]),
+        finished_at=ended_at,
         result={"recorded": True, "seconds": kept["seconds"]},
     )
     # Set afterwards, because a row's own date is written when it is made.
@@ -237,8 +245,7 @@ def _restored_run(
     JobEvent.objects.create(
         job=job,
         attempt=1,
-        text=f"Made by this same pipeline in {kept['seconds']:.0f} s and shipped with the demonstration; "
-        "the log itself was not kept.",
+        text="Made by this same pipeline and shipped with the demonstration; the log itself was not kept.",
     )
     run = Run.objects.create(
         project=data.dataset.project,
@@ -251,5 +258,6 @@ def _restored_run(
         **{field: kept[field] for field in _TRAINING_FIELDS},
         **fields,
     )
+    Run.objects.filter(pk=run.pk).update(created_at=job.started_at)
     record("run.restored", by=by, obj=run, project=run.project, data={"recorded": True})
     return run

@@ -16,7 +16,7 @@ from evalapp.campaigns.services import close_campaign, create_campaign, open_cam
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.demo import recipes
 from evalapp.demo.models import Demonstration, Track
-from evalapp.demo.recording import date_recorded, restore_first_run, restore_second_run
+from evalapp.demo.recording import restore_first_run, restore_second_run
 from evalapp.demo.stage_set import email_of, first_data, rubric_version, simulated_users
 from evalapp.exports.models import Export
 from evalapp.exports.services import open_tray, start_export
@@ -310,8 +310,6 @@ def _advance_once(demonstration_id: int) -> bool:
         return False
     else:
         demonstration.job = STEPS[demonstration.position].start(demonstration)
-        if demonstration.track == Track.RECORDED:
-            date_recorded(demonstration.project)
         if demonstration.job is None:
             demonstration.position += 1
     demonstration.save(update_fields=["job", "position", "objects_made", "finished_at"])

@@ -61,6 +61,6 @@ class FinishForm(forms.Form):
     keeps_training_rows = forms.BooleanField(
         required=False,
         label="Keep the training rows of the version that was reviewed",
-        help_text="Untick to train on the feedback alone, for instance to continue an adapter.",
+        help_text="Otherwise the new version trains on the feedback alone, for instance to continue an adapter.",
     )
     note = forms.CharField(required=False, max_length=500, label="Note on the new version")

@@ -1,7 +1,9 @@
 from collections.abc import Iterable
 from itertools import islice
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from evalapp.accounts.models import User
@@ -10,7 +12,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import LONGEST_NAME, checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
-from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision
+from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
 from evalapp.exports.queries import (
     decidable_rows,
     given_corrections,
@@ -76,7 +78,8 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
     """Accept, accept with edits, or reject a row of a tray. Not by the author of the correction.
 
     ``text`` is the edited answer; the author's own stays beside it. Deciding again replaces the
-    decision, and "pending" takes it back.
+    decision, and "pending" takes it back. To edit or reject a training answer does so in its preference
+    pairs too.
     """
     decision = _known_decision(decision)
     if row.review is not None and row.review.reviewer_id == by.pk:
@@ -87,12 +90,15 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
     decided_at = None if decision == RowDecision.PENDING else timezone.now()
     with transaction.atomic():
         _lock_open(row.export_id)
-        changed = ExportRow.objects.filter(pk=row.pk, is_included=True).update(
-            decision=decision,
-            edited_text=edited,
-            decided_by=by if decided_at else None,
-            decided_at=decided_at,
-        )
+        decided: dict[str, Any] = {
+            "decision": decision,
+            "edited_text": edited,
+            "decided_by": by if decided_at else None,
+            "decided_at": decided_at,
+        }
+        changed = ExportRow.objects.filter(pk=row.pk, is_included=True).update(**decided)
+        if _changes_the_answer(row, decision):
+            _pairs_of(row).update(**decided)
         if not changed:
             raise ConflictError(f"This row is left out ({row.reason}), so there is nothing to decide.")
         record(
@@ -103,6 +109,24 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
             data={"export": row.export_id},
         )
     row.refresh_from_db()
+
+
+def _changes_the_answer(row: ExportRow, decision: str) -> bool:
+    """An answer that is edited or rejected, or was so before, is that in its preference pairs as well."""
+    changing = (RowDecision.EDITED, RowDecision.REJECTED)
+    return row.kind == RowKind.SFT and (decision in changing or row.decision in changing)
+
+
+def _pairs_of(row: ExportRow) -> QuerySet[ExportRow]:
+    """The included pairs of the tray that hold the same answer as the better one."""
+    return ExportRow.objects.filter(
+        export=row.export_id,
+        kind=RowKind.PREFERENCE,
+        is_included=True,
+        review=row.review_id,
+        example=row.example_id,
+        chosen_text=row.chosen_text,
+    )
 
 
 def _checked_edit(text: str) -> str:

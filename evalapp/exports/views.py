@@ -88,7 +88,9 @@ def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
 def export_accept_all(request: MemberRequest, export_id: int) -> HttpResponse:
     export = _export_or_missing(request, export_id)
     count = decide_all(export=export, decision=RowDecision.ACCEPTED, by=request.user)
-    messages.success(request, f"{count} rows accepted. Rows you wrote yourself wait for somebody else.")
+    waiting = tray_counts(export).pending
+    own = f" {waiting} that you wrote yourself wait for somebody else." if waiting else ""
+    messages.success(request, f"{count} rows accepted.{own}")
     return redirect("export_detail", request.project.slug, export.pk)
 
 

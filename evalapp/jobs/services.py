@@ -56,7 +56,7 @@ def request_cancel(*, job: Job, by: User | None) -> None:
     if waiting.update(state=JobState.CANCELLED, cancel_requested_at=Now(), finished_at=Now()):
         text = "Cancelled before it started."
     elif running.update(state=JobState.CANCELLING, cancel_requested_at=Now()):
-        text = "Asked to stop; it saves its work first."
+        text = "Asked to stop; it saves its work first, if it can within two minutes."
     else:
         job.refresh_from_db()
         if job.state == JobState.CANCELLING:
@@ -82,6 +82,7 @@ def retry_job(*, job: Job, by: User | None) -> None:
         lost_attempts=0,
         error="",
         stage="",
+        progress_done=0,
         eta_seconds=None,
         bell_rung_at=Now(),
     )
@@ -89,7 +90,7 @@ def retry_job(*, job: Job, by: User | None) -> None:
     if not queued:
         message = f"This job is {job.get_state_display().lower()}; only one that failed or was cancelled is tried again."
         raise ConflictError(message)
-    _log(job, "Queued again; it continues from what was saved.")
+    _log(job, "Queued again; it goes on from its last checkpoint, where there is one.")
     record("job.retried", by=by, obj=job, project=job.project)
     ring_on_commit(Bell(job.task, job.pk, job.queue))
 
@@ -128,7 +129,7 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
     ):
         text = f"{why} for the {limit}th time; given up."
     elif mine.update(state=JobState.QUEUED, bell_rung_at=Now(), **{**ended, "finished_at": None}):
-        text = f"{why}; queued again, it continues from what was saved."
+        text = f"{why}; queued again, it goes on from its last checkpoint, where there is one."
         ring_on_commit(Bell(job.task, job.pk, job.queue))
     else:
         return False

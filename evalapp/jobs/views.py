@@ -60,7 +60,7 @@ def job_cancel(request: MemberRequest, job_id: int) -> HttpResponse:
 def job_retry(request: MemberRequest, job_id: int) -> HttpResponse:
     job = _job(request, job_id)
     services.retry_job(job=job, by=request.user)
-    messages.success(request, "Queued again; it continues from what was saved.")
+    messages.success(request, "Queued again; it goes on from its last checkpoint, where there is one.")
     return _back(request, job)
 
 

@@ -15,16 +15,21 @@ def versions_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def bases_of(project: Project) -> QuerySet[ModelVersion]:
-    return versions_of(project).filter(kind=ModelKind.BASE).order_by("model__name")
+    return _with_weights(project).filter(kind=ModelKind.BASE).order_by("model__name")
 
 
 def adapters_of(project: Project) -> QuerySet[ModelVersion]:
-    return versions_of(project).filter(kind=ModelKind.LORA).order_by("-pk")
+    return _with_weights(project).filter(kind=ModelKind.LORA).order_by("-pk")
 
 
 def candidates_of(project: Project) -> QuerySet[ModelVersion]:
     """Versions that a generation can run: all but imported answers."""
-    return versions_of(project).exclude(kind=ModelKind.IMPORTED).order_by("model__name", "number")
+    return _with_weights(project).exclude(kind=ModelKind.IMPORTED).order_by("model__name", "number")
+
+
+def _with_weights(project: Project) -> QuerySet[ModelVersion]:
+    # What was recorded keeps its answers and its lineage; its weights are not shipped.
+    return versions_of(project).filter(is_recorded=False)
 
 
 def champion_of(project: Project) -> ModelVersion | None:

@@ -49,6 +49,19 @@ class Run(BaseModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def passes(self) -> float | None:
+        """How often a training went through its rows: below 1, some were never read. None before its end."""
+        epochs = self.result.get("epochs")
+        return float(epochs) if self.kind == RunKind.TRAINING and epochs is not None else None
+
+    @property
+    def rows_read(self) -> int | None:
+        """Training rows that at least one step has read; None before the end."""
+        if self.passes is None:
+            return None
+        return round(min(1.0, self.passes) * int(self.rows.get("train", 0)))
+
 
 class RunCandidate(BaseModel):
     """A model version taking part in a generation; its key in the run directory is ``key``."""

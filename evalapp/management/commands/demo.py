@@ -1,3 +1,4 @@
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         what.add_argument(
             "--record", action="store_true", help="keep the finished live track as the recorded cycle"
         )
+        parser.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
         parser.add_argument("--to", type=Path, default=RECORDING, help="where --record writes")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,12 +35,21 @@ class Command(BaseCommand):
         elif options["watch"]:
             self._watch()
         else:
+            if options["reset"]:
+                self._confirm(options["yes"])
             if options["reset"] and remove_demonstration():
                 self.stdout.write("The demonstration was deleted.")
             project = start_demonstration()
             self.stdout.write(
                 f"“{project.name}” is there; its log-ins are in demo-logins.txt in EVALAPP_HOME."
             )
+
+    def _confirm(self, is_sure: bool) -> None:
+        if is_sure or not sys.stdin.isatty():
+            return
+        self.stdout.write("This deletes the demonstration with every review that visitors gave in it.")
+        if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise CommandError("Nothing was deleted.")
 
     def _record(self, path: Path) -> None:
         live = Demonstration.objects.filter(track=Track.LIVE).exclude(finished_at=None).first()
