@@ -103,11 +103,20 @@ class Query(serializers.Serializer[Any]):
         return dict(super().to_internal_value(data))
 
 
+class WrittenWhole(serializers.IntegerField):
+    """A whole number in an address, in the ten digits 0 to 9: Python reads those of any script."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not (data.isascii() and data.isdigit()):
+            raise ValidationError("This must be a whole number.")
+        return super().to_internal_value(data)
+
+
 class Paging(Query):
     """The parameters of every list."""
 
     after = serializers.CharField(required=False, default="", allow_blank=True, max_length=2_000)
-    limit = serializers.IntegerField(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
+    limit = WrittenWhole(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
 
 
 class Shown(serializers.ModelSerializer[Any]):

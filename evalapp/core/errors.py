@@ -55,6 +55,13 @@ class StaleError(ProblemError):
     code = "stale"
 
 
+class LengthMissingError(ProblemError):
+    """A body whose length is not said, so that it cannot be refused before it is read (411)."""
+
+    status = 411
+    code = "length_required"
+
+
 class TooLargeError(ProblemError):
     """More than the limit (413)."""
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
 
 from evalapp.core.away import AWAY
-from evalapp.core.errors import InvalidError, TooLargeError
+from evalapp.core.errors import InvalidError, LengthMissingError, TooLargeError
 from evalapp.core.http import problem_response, wants_json
 
 logger = logging.getLogger(__name__)
@@ -75,6 +75,9 @@ class RequestLimitsMiddleware:
         if not _is_utf8(charset):
             message = f"The request is in {charset[:40]!r}; only UTF-8 is read. Send it as UTF-8."
             return problem_response(request, InvalidError(message))
+        if request.META.get("HTTP_TRANSFER_ENCODING"):
+            message = "The body is sent in chunks, without its length. Send it whole, with Content-Length."
+            return problem_response(request, LengthMissingError(message))
         try:
             length = int(request.META.get("CONTENT_LENGTH") or 0)
         except ValueError:

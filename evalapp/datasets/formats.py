@@ -198,7 +198,8 @@ def _parse(content: bytes, *, is_cut: bool) -> dict[str, Any]:
             mend = "The file may have been cut off here: save and upload it again, whole."
         elif "Unterminated" in error.msg or "control character" in error.msg:
             mend = 'A line break inside a text is written \\n, and a quote \\".'
-        raise _RowError("row", f"Not JSON: {error.msg} at column {error.colno:,}.", mend) from error
+        said = error.msg.removesuffix(" at")
+        raise _RowError("row", f"Not JSON: {said} at column {error.colno:,}.", mend) from error
     except RecursionError as error:
         raise _RowError("row", "The row is nested too deeply to be read.", "Flatten it.") from error
     if not isinstance(value, dict):

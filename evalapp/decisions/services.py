@@ -1,12 +1,13 @@
 from django.db import transaction
 
 from evalapp.accounts.models import Project, User
+from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project as create_bare_project
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.decisions.models import Decision, Verdict
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
@@ -15,9 +16,26 @@ from evalapp.rubrics.services import add_default_rubric
 MAX_NOTE = 5_000
 
 
+def check_may_open_project(person: User) -> None:
+    """Raises NotAllowedError where they neither own a project nor administer the site."""
+    if not may_create_project(person):
+        raise NotAllowedError(
+            "Projects are opened by the owners of others and by the site's administrator. Ask one of them."
+        )
+
+
+def open_project(*, name: str, description: str = "", by: User) -> Project:
+    """``found_project`` for a person who asks for it. Raises NotAllowedError where they may not."""
+    check_may_open_project(by)
+    return found_project(name=name, description=description, by=by)
+
+
 @transaction.atomic
-def open_project(*, name: str, description: str = "", by: User, is_demonstration: bool = False) -> Project:
-    """Make a project that can be worked in at once: its owner, and the rubric template."""
+def found_project(*, name: str, description: str = "", by: User, is_demonstration: bool = False) -> Project:
+    """Make a project that can be worked in at once: its owner, and the rubric template.
+
+    For the operator, who founds it in the name of its first owner; a person's wish is ``open_project``.
+    """
     project = create_bare_project(
         name=name, description=description, by=by, is_demonstration=is_demonstration
     )

@@ -7,6 +7,7 @@ from evalapp.accounts.access import MemberRequest, person_of, project_view, sign
 from evalapp.accounts.forms import ProjectForm
 from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
+from evalapp.accounts.queries import may_create_project
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
 from evalapp.core.errors import ProblemError
@@ -14,7 +15,7 @@ from evalapp.core.http import get_or_missing, show_problem
 from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
-from evalapp.decisions.services import decide, open_project
+from evalapp.decisions.services import check_may_open_project, decide, open_project
 
 
 @require_safe
@@ -32,8 +33,8 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @signed_in_view
 def project_list(request: HttpRequest) -> HttpResponse:
-    only_reviews = _only_reviews(list(person_of(request).memberships.all()))
-    return render(request, "decisions/projects.html", {"station": "home", "only_reviews": only_reviews})
+    may_create = may_create_project(person_of(request))
+    return render(request, "decisions/projects.html", {"station": "home", "may_create": may_create})
 
 
 def _only_reviews(memberships: list[Membership]) -> bool:
@@ -43,6 +44,7 @@ def _only_reviews(memberships: list[Membership]) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def project_new(request: HttpRequest) -> HttpResponse:
+    check_may_open_project(person_of(request))
     form = ProjectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

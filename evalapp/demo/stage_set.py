@@ -14,7 +14,7 @@ from evalapp.accounts.services import add_member
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
-from evalapp.decisions.services import open_project
+from evalapp.decisions.services import found_project
 from evalapp.demo.generator import DemoExample, generate_examples
 from evalapp.demo.review_words import REASON_TAGS
 from evalapp.demo.simulated_reviewers import REVIEWERS
@@ -52,7 +52,7 @@ def set_stage() -> Project:
     The log-ins have random passwords, written to EVALAPP_HOME/demo-logins.txt (mode 0600).
     """
     people = {name: _person(name) for name, _ in PEOPLE}
-    project = open_project(
+    project = found_project(
         name=PROJECT_NAME,
         description="Client profile and portfolio facts in, a personal summary out: ROUGE likes the formal "
         "adviser texts, the reviewers want house style.",

@@ -21,6 +21,7 @@ timeout = 60
 graceful_timeout = 10
 keepalive = 5
 accesslog = "-"
+logger_class = "evalapp.embedded.access_log.AccessLog"
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
 forwarded_allow_ips = ",".join(environment().trusted_proxy) or "127.0.0.1,::1"
 control_socket_disable = True

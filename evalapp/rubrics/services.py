@@ -102,7 +102,8 @@ def save_version(
         raise InvalidError(message, fields={"instructions": [message]})
     instructions = instructions.strip()
     Rubric.objects.select_for_update(no_key=True).get(pk=rubric.pk)
-    latest = rubric.versions.select_for_update().order_by("-number").first()
+    # Not through ``rubric.versions``: those may be there already, counted by a query that cannot lock.
+    latest = RubricVersion.objects.filter(rubric=rubric).select_for_update().order_by("-number").first()
     if based_on is not None and based_on != fingerprint(latest):
         raise StaleError(
             "Somebody saved this rubric while you were editing it. Open it in another tab, compare, "

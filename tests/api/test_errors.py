@@ -100,7 +100,7 @@ def test_a_bad_row_is_named_with_its_field(project: Project, engineer: User, pro
     rows = [{"prompt": "Q", "completion": "A", "split": "train"}, {"prompt": "", "split": "exam"}]
     address = f"projects/{project.slug}/datasets/{dataset}/versions/"
     problem = problem_in(program.post(address, {"rows": rows}), 400)
-    assert list(problem["fields"]) == ["rows.1.messages[1].content"]
+    assert list(problem["fields"]) == ["rows.1.prompt"]
     assert program.get(address).json()["results"] == []
 
 
@@ -159,6 +159,14 @@ def test_an_id_larger_than_any_is_not_there(project: Project, owner: User, progr
         problem_in(program_for(owner).get(f"projects/{project.slug}/runs/{number}/"), 404)
 
 
+def test_a_body_without_its_length_is_411_and_not_taken_for_an_empty_one(
+    project: Project, owner: User, program_for: ProgramFor
+) -> None:
+    headers = {"Transfer-Encoding": "chunked"}
+    answer = program_for(owner).ask("POST", f"projects/{project.slug}/datasets/", b"", headers=headers)
+    assert problem_in(answer, 411)["code"] == "length_required"
+
+
 def test_a_nul_in_an_address_is_told_in_json(owner: User, program_for: ProgramFor) -> None:
     for path in ("projects/%00/", "projects/?after=%00"):
         assert "NUL" in problem_in(program_for(owner).get(path), 400)["message"]
@@ -170,6 +178,7 @@ def test_a_nul_in_an_address_is_told_in_json(owner: User, program_for: ProgramFo
         ("limit=0", "limit"),
         ("limit=201", "limit"),
         ("limit=many", "limit"),
+        ("limit=%EF%BC%91", "limit"),
         ("page=2", "page"),
         ("limit=1&limit=2", "limit"),
         ("kind=secret", "kind"),
@@ -246,7 +255,7 @@ def test_a_lost_database_is_503_with_a_time_to_wait(
         raise OperationalError("the connection is lost")
 
     program = program_for(owner)
-    monkeypatch.setattr("evalapp.api.views.accounts.may_create_project", lost)
+    monkeypatch.setattr("evalapp.api.views.accounts.open_project", lost)
     answer = program.post("projects/", {"name": "New"})
     assert problem_in(answer, 503)["code"] == "unavailable"
     assert answer["Retry-After"] == "2"
@@ -259,7 +268,7 @@ def test_a_fault_of_ours_is_json_without_its_trace(
         raise RuntimeError("secret words")
 
     secret = program_for(owner).secret
-    monkeypatch.setattr("evalapp.api.views.accounts.may_create_project", broken)
+    monkeypatch.setattr("evalapp.api.views.accounts.open_project", broken)
     browser = Client(raise_request_exception=False)
     answer = browser.post(
         "/api/v1/projects/",

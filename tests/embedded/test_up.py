@@ -5,7 +5,11 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import psycopg
 import pytest
@@ -34,6 +38,16 @@ def test_the_web_answers_and_everything_runs(running: Running):
         "worker-models",
         "beat",
     ]
+
+
+def test_a_request_cannot_write_a_line_of_its_own_into_the_log(running: Running):
+    forged = "INFO signed in as owner"
+    for control in ("%0a", "%0d", "%1b[2J", "%c2%85"):
+        with suppress(HTTPError):
+            urlopen(f"{running.home.bind.url}/nothing{control}{quote(forged)}/")
+    lines = (running.home.home / "logs" / "web.log").read_text().splitlines()
+    assert sum(quote(forged) in line for line in lines) == 4
+    assert not any(line.startswith(forged) or "\x1b" in line for line in lines)
 
 
 def test_a_second_start_says_that_it_runs_already(running: Running):

@@ -15,7 +15,7 @@ from evalapp.accounts.people import password_path
 from evalapp.audit.services import record
 from evalapp.core.errors import ProblemError
 from evalapp.core.names import checked_name
-from evalapp.decisions.services import open_project
+from evalapp.decisions.services import found_project
 from evalapp.embedded import state
 from evalapp.env import environment
 
@@ -94,5 +94,5 @@ class Command(BaseCommand):
             user.save(update_fields=["is_superuser"])
             record("person.made_site_admin", by=None, obj=user)
         if options["project"]:
-            open_project(name=options["project"], by=user)
+            found_project(name=options["project"], by=user)
         return user
