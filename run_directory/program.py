@@ -257,7 +257,7 @@ def _explained(error: BaseException, interruption: Interruption) -> tuple[Outcom
         why = "on request" if interruption.outcome == "cancelled" else "because its parent ended"
         return (
             interruption.outcome,
-            f"Stopped {why}; the work so far is saved, and the same command continues it.",
+            f"Stopped {why}; the work so far is saved, and the next start goes on from it.",
         )
     traceback.print_exception(error)
     if isinstance(error, Refusal | RecordError | UnusableModelError):

@@ -46,7 +46,7 @@ class ImportForm(forms.Form):
 
     delimiter = forms.ChoiceField(choices=list(DELIMITERS.items()), label="Columns are separated by")
     split_by = forms.ChoiceField(
-        label="Splits",
+        label="Where the split comes from",
         choices=[(BY_FIELD, "Each row says its split"), (BY_SHARES, "By shares, whole groups together")],
         widget=forms.RadioSelect,
     )

@@ -248,7 +248,8 @@ def _invite(demonstration: Demonstration) -> None:
         candidates=[_model(demonstration, candidate) for candidate in ("prompt", "v1", "v2")],
         overlap=len(people),
         reviewers=people,
-        instructions="Rate as many as you like; every review lands in the comparison at once.",
+        instructions="Rate as many as you like; every review lands at once in the comparison, which the owner, "
+        "the manager and the engineer can open.",
         by=person("manager"),
         seed=recipes.REVIEW_SEED,
         invites_visitors=True,

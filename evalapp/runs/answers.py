@@ -190,7 +190,7 @@ def _read_csv(file: BinaryIO, delimiter: str) -> Iterator[ImportedAnswer]:
     reader = csv.DictReader(text, delimiter=delimiter, strict=True)
     try:
         for row in reader:
-            place = f"Row ending in line {reader.line_num}"
+            place = f"Line {reader.line_num}"
             if None in row or None in row.values():
                 problem = "has another number of columns than the header; check its quotes"
                 yield ImportedAnswer(text="", place=place, problem=problem)

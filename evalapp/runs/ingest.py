@@ -15,7 +15,7 @@ from evalapp.runs.directory import folder_for, row_key
 from evalapp.runs.events import GarbageError
 from evalapp.runs.models import Output, Run
 from evalapp.runs.signals import outputs_stored
-from inference.spec import GenerationReport
+from inference.spec import Engine, GenerationReport
 from inference.spec import Output as WrittenOutput
 from run_directory.protocol import ADAPTER_FOLDER, OUTPUTS_FILE, Device
 from run_directory.records import RecordError
@@ -44,9 +44,7 @@ def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[s
             else {},
         }
         run.result = report.to_dict()
-        run.engine = report.engine.name
-        run.device = _device(report.device)
-        run.engine_reason = report.engine.reason
+        name_where_it_runs(run, report.device, report.engine)
         run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
         outputs_stored.send(sender=Run, run=run)
         work.fence()
@@ -82,9 +80,7 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
             "validation": account.validation,
         }
         run.result = _shortened(report)
-        run.engine = "peft"
-        run.device = _device(report.device)
-        run.engine_reason = report.device.reason
+        name_where_it_runs(run, report.device)
         run.save(update_fields=["produced", "rows", "result", "engine", "device", "engine_reason"])
         work.fence()
     return {"model_version": run.produced.pk}
@@ -169,9 +165,12 @@ def _insert(batch: list[Output]) -> None:
     batch.clear()
 
 
-def _device(device: Device) -> str:
+def name_where_it_runs(run: Run, device: Device, engine: Engine | None = None) -> None:
+    """Set what the program said of its device and, for a generation, its engine; a training's is PEFT."""
     detail = f"{device.dtype}, {device.threads} threads" if device.kind == "cpu" else device.dtype
-    return f"{device.name[:50]} ({detail})"[:80]
+    run.device = f"{device.name[:50]} ({detail})"[:80]
+    run.engine = engine.name if engine else "peft"
+    run.engine_reason = engine.reason if engine else device.reason
 
 
 def _shortened(report: TrainingReport) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from django.db import transaction
 
 from evalapp.jobs.work import Work
 from evalapp.runs.directory import folder_for
-from evalapp.runs.events import EventTail
+from evalapp.runs.events import EventTail, GarbageError
+from evalapp.runs.ingest import name_where_it_runs
 from evalapp.runs.models import Run, TrainingPoint
-from run_directory.protocol import EVENTS_FILE, Event
+from inference.spec import Engine
+from run_directory.protocol import EVENTS_FILE, Device, Event
+from run_directory.records import RecordError
 
 _LEVELS = {"warning": "warning"}
 _LOGGED = frozenset({"started", "stage", "warning", "finished"})
@@ -38,6 +41,7 @@ class Relay:
                 self._work.log(event.message[:_SHORTENED], level=level, data=event.fields)
             if event.kind == "stage":
                 self._stage = event.message[:120]
+                self._note_where_it_runs(event)
             if event.kind in ("progress", "metrics"):
                 self._note_point(event)
             if event.kind == "progress":
@@ -45,6 +49,21 @@ class Relay:
         if latest is not None:
             self._say(latest)
         self._write_points()
+
+    def _note_where_it_runs(self, event: Event) -> None:
+        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early.
+        if "device" not in event.fields:
+            return
+        try:
+            device = Device.from_dict(event.fields["device"])
+            engine = Engine.from_dict(event.fields["engine"]) if "engine" in event.fields else None
+        except RecordError as error:
+            message = f"The program names a device or an engine that cannot be read: {error}."
+            raise GarbageError(message) from error
+        with transaction.atomic():
+            name_where_it_runs(self._run, device, engine)
+            self._run.save(update_fields=["engine", "device", "engine_reason"])
+            self._work.fence()
 
     def _say(self, event: Event) -> None:
         eta = event.fields.get("eta_seconds")

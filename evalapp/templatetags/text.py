@@ -5,6 +5,7 @@ from typing import Any
 
 import nh3
 from django import template
+from django.apps import apps
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
@@ -77,3 +78,12 @@ def in_words(value: Any) -> str:
 def spaced(code: str) -> str:
     """``dataset.version_created`` as "dataset version created"."""
     return str(code).replace("_", " ").replace(".", " ")
+
+
+@register.filter
+def object_kind(code: str) -> str:
+    """``datasetversion``, a model's name as the audit keeps it, as "dataset version"."""
+    try:
+        return str(apps.get_model("evalapp", code)._meta.verbose_name)
+    except LookupError:  # a kind that a later version of the product does not have any more
+        return code

@@ -59,9 +59,7 @@ def test_a_bad_row_stops_everything_and_all_errors_are_listed(dataset: Dataset, 
     received, job = carried_out(dataset, engineer, content)
 
     assert job.state == JobState.FAILED
-    assert (
-        "2 of 6 rows cannot be used, so nothing was imported. The first is row 4: Not JSON" in job.error
-    )
+    assert "2 of 6 rows cannot be used, so nothing was imported. The first is row 4: Not JSON" in job.error
     assert (received.rows_read, received.bad_rows, received.errors_found) == (6, 2, 3)
     assert [(error["row"], error["field"]) for error in received.row_errors] == [
         (4, "row"),

@@ -20,6 +20,7 @@ from tests.registry.handmade import make_adapter_folder
 from training.spec import TrainingSpec
 
 DEVICE = {"kind": "cpu", "name": "Abacus", "dtype": "fp32", "threads": 2, "reason": "there is no other"}
+ENGINE = {"name": "transformers", "version": "0", "reason": "it is the only one"}
 
 
 class Stop(Exception):
@@ -79,6 +80,7 @@ def generate(folder: Path, behaviour: dict) -> dict:
     rows = [json.loads(line) for line in (folder / "data.jsonl").open()]
     done = (folder / "outputs.jsonl").read_text().count("\n") if (folder / "outputs.jsonl").exists() else 0
     total = len(rows) * len(spec.candidates)
+    event(folder, "stage", "Generating.", device=DEVICE, engine=ENGINE)
     number = 0
     with (folder / "outputs.jsonl").open("a") as outputs:
         for candidate in spec.candidates:
@@ -100,7 +102,7 @@ def generate(folder: Path, behaviour: dict) -> dict:
         ],
         "sampling": spec.sampling.to_dict(),
         "batch_size": spec.batch_size or 1,
-        "engine": {"name": "transformers", "version": "0", "reason": "it is the only one"},
+        "engine": ENGINE,
         "device": DEVICE,
         "base_fingerprint": "f",
         "chat_template_sha256": "c",
@@ -134,6 +136,7 @@ def train(folder: Path, behaviour: dict) -> dict:
     spec = TrainingSpec.from_json((folder / "spec.json").read_bytes())
     checkpoint = folder / "checkpoint"
     first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    event(folder, "stage", "Loading the base.", device=DEVICE)
     for step in range(first + 1, 5):
         figures = {"loss": 2.0 / step, "learning_rate": 1e-4, "gradient_norm": 1.0, "tokens_per_second": 9.0}
         event(folder, "progress", f"Step {step}.", step=step, total=4, eta_seconds=1.0, epoch=1.0, **figures)
