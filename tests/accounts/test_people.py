@@ -9,6 +9,7 @@ from django.test import Client
 
 from evalapp.accounts.models import ApiToken, Membership, Project, User
 from evalapp.accounts.people import anonymise_person
+from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
 from evalapp.accounts.tokens import PREFIX, use_api_token
 from evalapp.audit.models import AuditEvent
@@ -180,4 +181,8 @@ def test_a_link_is_printed_instead_of_asking(db: None, monkeypatch: pytest.Monke
     path = re.search(r"http://\S+?(/accounts/password/reset/key/\S+)", out)
     assert path
     assert "Choose a password" in Client().get(path.group(1), follow=True).text
-    assert not User.objects.get().has_usable_password()
+    user = User.objects.get()
+    assert not user.has_usable_password()
+    run_create_owner("--email", "first@example.org", "--link", monkeypatch=monkeypatch)
+    assert Project.objects.get().name == "First project"
+    assert may_create_project(user)

@@ -50,11 +50,11 @@ def running() -> Iterator[Running]:
 def test_three_people_go_round_the_loop(running, browser, browser_context_args, tmp_path: Path):
     with three_people(browser, running.home.bind.url, browser_context_args) as (manager, engineer, reviewer):
         code, said = running.installation.run(
-            "create_owner", "--email", manager.email, "--name", manager.name, "--link"
+            *("create_owner", "--email", manager.email, "--name", manager.name, "--link"),
+            *("--project", "Summaries"),
         )
         assert code == 0, said
         beginning.open_the_first_account(manager, re.search(r"http\S+", said)[0])
-        beginning.make_project(manager, "Summaries")
         beginning.invite(manager, engineer, "Engineer")
         beginning.invite(manager, reviewer, "Reviewer")
         reviewer.sees("Nothing to review yet.")

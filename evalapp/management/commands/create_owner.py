@@ -19,6 +19,8 @@ from evalapp.decisions.services import found_project
 from evalapp.embedded import state
 from evalapp.env import environment
 
+FIRST_PROJECT = "First project"
+
 
 class Command(BaseCommand):
     help = "Make an owner: an account, and a project that it owns. Run again for a new password link."
@@ -26,7 +28,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", default="", help="The address to sign in with; asked for if missing.")
         parser.add_argument("--name", default="", help="The name that colleagues see.")
-        parser.add_argument("--project", default="", help="Also make a project of this name.")
+        parser.add_argument(
+            "--project",
+            default="",
+            help=f"The name of their project; for a new account “{FIRST_PROJECT}” if missing.",
+        )
         parser.add_argument(
             "--admin", action="store_true", help="Also site admin (sees no project by that alone)."
         )
@@ -79,6 +85,7 @@ class Command(BaseCommand):
     @staticmethod
     @transaction.atomic
     def _store(user: User | None, *, email: str, password: str | None, options: dict[str, Any]) -> User:
+        is_new = user is None
         if user is None:
             name = checked_name(options["name"], of="the person") if options["name"] else ""
             user = User.objects.create_user(email, password, name=name)
@@ -93,6 +100,7 @@ class Command(BaseCommand):
             user.is_superuser = True
             user.save(update_fields=["is_superuser"])
             record("person.made_site_admin", by=None, obj=user)
-        if options["project"]:
-            found_project(name=options["project"], by=user)
+        # Without one a new account could open nothing: it takes an owner to open another project.
+        if name := options["project"] or (FIRST_PROJECT if is_new else ""):
+            found_project(name=name, by=user)
         return user
