@@ -209,15 +209,15 @@ def read_audit(manager: Person) -> None:
     """Every write of the round stands in the audit, by whom."""
     manager.station("Audit")
     for action, name in (
-        ("project.created", "Manager"),
-        ("invitation.accepted", "Reviewer"),
-        ("run.started", "Engineer"),
-        ("campaign.opened", "Manager"),
-        ("review.amended", "Reviewer"),
-        ("export.done", "Engineer"),
-        ("decision.made", "Manager"),
+        ("Project created", "Manager"),
+        ("Invitation accepted", "Reviewer"),
+        ("Run started", "Engineer"),
+        ("Campaign opened", "Manager"),
+        ("Review amended", "Reviewer"),
+        ("Export done", "Engineer"),
+        ("Decision made", "Manager"),
     ):
-        manager.follow(action.partition(".")[0])
+        manager.follow(action.split()[0].lower())
         events = manager.page.locator("main tbody tr").filter(has_text=action)
         expect(events.first).to_contain_text(name)
 
