@@ -32,6 +32,7 @@ VALKEY_SOCKET_NAME = "valkey.sock"
 # The kernel holds a socket's path in 108 bytes; PostgreSQL adds a ".lock" file beside it.
 LONGEST_SOCKET_PATH = 100
 SECRET_KEY_CHARACTERS = 64
+SHORTEST_SECRET_KEY = 32
 
 # Per process; a web process has four threads, a worker process one.
 POOL_SIZE = 8
@@ -185,9 +186,9 @@ class Environment:
         if mode & 0o007:
             message = f"The secret key in {path} can be read by every user: run `chmod 600 {path}`."
             raise EnvironmentProblem(message)
-        if len(key) < SECRET_KEY_CHARACTERS // 2:
+        if len(key) < SHORTEST_SECRET_KEY:
             message = (
-                f"The secret key in {path} is shorter than {SECRET_KEY_CHARACTERS // 2} characters:"
+                f"The secret key in {path} is shorter than {SHORTEST_SECRET_KEY} characters:"
                 " delete the file and start again; everyone then signs in anew."
             )
             raise EnvironmentProblem(message)

@@ -6,40 +6,47 @@ last `manifest.json` with every member's size and SHA-256. A file without its ma
 
 import hashlib
 import io
-import json
 import os
+import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-FORMAT = 1
-DATABASE_MEMBER = "database.dump"
-MANIFEST_MEMBER = "manifest.json"
-HOME_PREFIX = "home"
+from evalapp.embedded.manifest import (
+    DATABASE_MEMBER,
+    FILES,
+    FOLDERS,
+    HOME_PREFIX,
+    MANIFEST_MEMBER,
+    SECRET_KEY_MEMBER,
+    Manifest,
+    UnusableBackupError,
+    has_a_place,
+    read_manifest,
+)
+from evalapp.embedded.problems import ServiceProblem
+from evalapp.env import SHORTEST_SECRET_KEY
+from run_directory.files import sync_folder
+
 _BLOCK = 2**20
+_MOST_MANIFEST_BYTES = 2**30  # some six million files
+# What the library raises for headers that were never written by one; the last for long chains of them.
+_DAMAGE = (tarfile.TarError, ValueError, EOFError, OverflowError, LookupError, RecursionError)
+_COMPRESSIONS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
 
 
-class UnusableBackupError(Exception):
-    """The file is no backup, is damaged, or was made by a newer release; the text says which."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What the file holds. `migration` is the newest of the product's that the dump contains."""
-
-    format: int
-    made_at: str
-    migration: str
-    members: dict[str, tuple[int, str]]  # name → bytes, SHA-256
-
-
-def write_backup(target: Path, *, dump: Path, home: Path, folders: Sequence[str], migration: str) -> Manifest:
-    """Put the dump and the named files and folders of `home` into `target`, mode 0600.
+def write_backup(target: Path, *, dump: Path, home: Path, secret_key: Path, migration: str) -> Manifest:
+    """Put the dump, the key and what the home keeps into `target`, mode 0600.
 
     A file that vanishes meanwhile is left out: nothing in the dump can need it, since files are
     written before the rows that name them and removed after.
@@ -50,57 +57,164 @@ def write_backup(target: Path, *, dump: Path, home: Path, folders: Sequence[str]
         tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         members[DATABASE_MEMBER] = _add(tar, dump, DATABASE_MEMBER)
-        for path in _files(home, folders):
+        members[SECRET_KEY_MEMBER] = _add(tar, secret_key, SECRET_KEY_MEMBER)
+        for path in _files(home):
             name = str(PurePosixPath(HOME_PREFIX) / path.relative_to(home).as_posix())
+            if name in members:
+                continue
             try:
                 members[name] = _add(tar, path, name)
             except FileNotFoundError:
                 continue
-        manifest = Manifest(FORMAT, datetime.now(UTC).isoformat(timespec="seconds"), migration, members)
-        text = json.dumps(asdict(manifest)).encode()
-        entry = tarfile.TarInfo(MANIFEST_MEMBER)
-        entry.size, entry.mode = len(text), 0o600
-        tar.addfile(entry, io.BytesIO(text))
+        manifest = Manifest(datetime.now(UTC), migration, members)
+        text = manifest.to_json()
+        tar.addfile(_entry(MANIFEST_MEMBER, len(text)), io.BytesIO(text))
     return manifest
 
 
 def unpack_backup(source: Path, folder: Path) -> Manifest:
-    """Unpack into an empty folder and check every byte. Raises UnusableBackupError."""
-    try:
-        with tarfile.open(source, mode="r:") as tar:
-            # The filter refuses absolute names, "..", links that leave the folder, and devices.
-            tar.extractall(folder, filter="data")
-        manifest = _read_manifest(folder / MANIFEST_MEMBER)
-    except FileNotFoundError as error:
-        if not source.exists():
-            raise UnusableBackupError(f"{source} does not exist.") from error
-        raise UnusableBackupError(f"{source} was cut off: it has no manifest. Use another backup.") from error
-    except (tarfile.TarError, OSError, ValueError, TypeError) as error:
-        raise UnusableBackupError(f"{source} is no backup of evalapp, or is damaged: {error}.") from error
-    for name, (size, digest) in manifest.members.items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != size or _digest(path) != digest:
-            raise UnusableBackupError(f"{source} is damaged: {name} differs from what was written.")
+    """Unpack into the empty folder what the manifest names, checked to the last byte.
+
+    Nothing is written before the list of members is right. Raises UnusableBackupError,
+    ServiceProblem where the place is too small, OSError where it cannot be written.
+    """
+    with _opened(source) as file, _reading(file) as tar:
+        entries = _entries(tar)
+        closing = entries.pop(MANIFEST_MEMBER, None)
+        if closing is None or closing.size > _MOST_MANIFEST_BYTES:
+            raise UnusableBackupError(
+                "it was cut off: the manifest, which comes last, is missing. Use another copy."
+            )
+        manifest = read_manifest(_content(tar, closing).read())
+        _check_members(entries, manifest)
+        _check_space(source, folder, sum(size for size, _ in manifest.members.values()))
+        for name, entry in entries.items():
+            if _extract(tar, entry, folder / name) != manifest.members[name][1]:
+                raise UnusableBackupError(
+                    f"it is damaged: {name!r} differs from what was written. Use another copy."
+                )
+    _check_secret_key(folder / SECRET_KEY_MEMBER)
     return manifest
 
 
-def _read_manifest(path: Path) -> Manifest:
-    entry = json.loads(path.read_text(encoding="utf-8"))
-    if entry["format"] > FORMAT:
-        raise ValueError("a newer release wrote it")
-    members = {name: (int(size), str(digest)) for name, (size, digest) in entry["members"].items()}
-    return Manifest(entry["format"], entry["made_at"], entry["migration"], members)
+@contextmanager
+def _opened(source: Path) -> Iterator[IO[bytes]]:
+    try:
+        # Asked before it is opened: opening a pipe waits for a writer.
+        if source.exists() and not source.is_file():
+            raise UnusableBackupError("it is no regular file. Name the file that `manage.py backup` wrote.")
+        file = source.open("rb")
+    except OSError as error:
+        raise UnusableBackupError(f"it cannot be read ({error.strerror}).") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _reading(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    beginning = file.read(max(map(len, _COMPRESSIONS)))
+    file.seek(0)
+    for mark, name in _COMPRESSIONS.items():
+        if beginning.startswith(mark):
+            raise UnusableBackupError(f"it is compressed ({name}). Unpack it first.")
+    try:
+        tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 - closed below, apart from this refusal
+    except _DAMAGE as error:
+        raise UnusableBackupError("it is no backup that `manage.py backup` wrote.") from error
+    try:
+        with tar:
+            yield tar
+    except _DAMAGE as error:
+        raise UnusableBackupError("it is damaged or was cut off. Use another copy.") from error
+
+
+def _entries(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
+    """The members by name, each a whole regular file that has a place."""
+    entries: dict[str, tarfile.TarInfo] = {}
+    for entry in tar:
+        # A size below zero would lead the reader round in circles.
+        if entry.type != tarfile.REGTYPE or entry.issparse() or entry.size < 0:
+            raise UnusableBackupError(
+                f"it holds {entry.name!r}, which is no regular file, as all in a backup are."
+                " Use the file as `manage.py backup` wrote it."
+            )
+        if entry.name in entries:
+            raise UnusableBackupError(f"it holds {entry.name!r} twice. Use another copy.")
+        if entry.name != MANIFEST_MEMBER and not has_a_place(entry.name):
+            raise UnusableBackupError(
+                f"it holds {entry.name!r}, which has no place in an installation."
+                " Use the file as `manage.py backup` wrote it."
+            )
+        entries[entry.name] = entry
+    return entries
+
+
+def _check_members(entries: Mapping[str, tarfile.TarInfo], manifest: Manifest) -> None:
+    for name in entries.keys() - manifest.members.keys():
+        raise UnusableBackupError(f"it holds {name!r}, which its manifest does not name. Use another copy.")
+    for name in (manifest.members.keys() | {DATABASE_MEMBER, SECRET_KEY_MEMBER}) - entries.keys():
+        raise UnusableBackupError(f"it lacks {name!r}. Use another copy.")
+    for name, entry in entries.items():
+        if entry.size != manifest.members[name][0]:
+            raise UnusableBackupError(
+                f"it is damaged: {name!r} differs from what was written. Use another copy."
+            )
+        if folder := next((str(path) for path in PurePosixPath(name).parents if str(path) in entries), None):
+            raise UnusableBackupError(f"it holds {folder!r} as a file and as a folder. Use another copy.")
+
+
+def _check_space(source: Path, folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ServiceProblem(
+            f"{source} needs {needed / 10**6:,.1f} MB to unpack, and the disk of {folder} has"
+            f" {free / 10**6:,.1f} MB: make room and restore again. Nothing was changed."
+        )
+
+
+def _extract(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> str:
+    """Write the member's bytes to a new file; returns their SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _content(tar, entry) as packed, path.open("xb") as file:
+        path.chmod(0o600)
+        digesting = _Digesting(packed)
+        shutil.copyfileobj(digesting, file, _BLOCK)
+    return digesting.hexdigest()
+
+
+def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    content = tar.extractfile(entry)
+    if content is None:
+        raise tarfile.ReadError(entry.name)
+    return content
+
+
+def _check_secret_key(path: Path) -> None:
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        key = ""
+    if len(key) < SHORTEST_SECRET_KEY:
+        raise UnusableBackupError(
+            f"the secret key in it is shorter than {SHORTEST_SECRET_KEY} characters or no text, so nobody"
+            " could sign in safely. Use another copy."
+        )
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> tuple[int, str]:
     with path.open("rb") as file:
-        entry = tar.gettarinfo(arcname=name, fileobj=file)
-        entry.uid = entry.gid = 0
-        entry.uname = entry.gname = ""
+        # Not the library's own look at the file, which makes links of files that share their bytes.
+        entry = _entry(name, os.fstat(file.fileno()).st_size)
         # A file that grows meanwhile (a run's event log) is taken as it was when opened.
         digesting = _Digesting(file)
         tar.addfile(entry, digesting)  # type: ignore[arg-type] # it reads, which is all tarfile asks
         return entry.size, digesting.hexdigest()
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, 0o600
+    return entry
 
 
 class _Digesting:
@@ -119,21 +233,11 @@ class _Digesting:
         return self._digest.hexdigest()
 
 
-def _files(home: Path, names: Sequence[str]) -> Iterator[Path]:
-    for name in names:
-        path = home / name
-        if path.is_dir():
-            for folder, _, files in os.walk(path):
-                yield from (
-                    file for file in (Path(folder) / file for file in sorted(files)) if file.is_file()
-                )
-        elif path.is_file():
-            yield path
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _files(home: Path) -> Iterator[Path]:
+    for name in FOLDERS:
+        for folder, _, files in os.walk(home / name):
+            yield from (path for path in (Path(folder) / file for file in sorted(files)) if path.is_file())
+    yield from (home / name for name in FILES if (home / name).is_file())
 
 
 @contextmanager
@@ -145,5 +249,6 @@ def _appearing_whole(target: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(target)
+        sync_folder(target.parent)
     finally:
         Path(temporary).unlink(missing_ok=True)

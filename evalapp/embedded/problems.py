@@ -1,2 +1,8 @@
 class ServiceProblem(Exception):  # noqa: N818 - it is shown to people, as what it is
     """A service cannot start, stop or be found; the text is one sentence and how to mend it."""
+
+
+def what_failed(error: OSError) -> str:
+    """What the operating system refused and where, for the middle of a sentence."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 import psycopg
 import redis
 
+from evalapp.embedded import restores
 from evalapp.embedded.ownership import Ownership, wait_until
 from evalapp.embedded.postgres import PostgresServer
+from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.valkey import ValkeyServer
 from evalapp.env import Environment, environment
 
 _OTHER_START_SECONDS = 60
+_OTHER_USERS_SECONDS = 3.0
 
 
 @contextlib.contextmanager
@@ -23,10 +26,16 @@ def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
 
     Where `manage.py up` or another command runs them, they are used; else they are started here
     and stopped at the end, after every other command that began to use them has finished. Servers
-    of yours (DATABASE_URL, REDIS_URL) are left alone. Raises ServiceProblem.
+    of yours (DATABASE_URL, REDIS_URL) are left alone. A restore that was cut off is settled first.
+    Raises ServiceProblem.
     """
     wanted = wanted or environment()
     if not (wanted.embedded_postgres or wanted.embedded_valkey):
+        if restores.is_under_way(wanted):
+            raise ServiceProblem(
+                f"A restore of {wanted.home} is going on or was cut off: let it end, or run `manage.py up`"
+                " or `manage.py restore FILE --force`, which finish or undo it."
+            )
         yield
         return
     ownership = Ownership(wanted)
@@ -37,6 +46,7 @@ def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
             return
         try:
             with start_servers(wanted):
+                _settle_restore(wanted)
                 try:
                     yield
                 finally:
@@ -44,6 +54,34 @@ def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
                     newcomers_held_back.enter_context(ownership.without_users(math.inf))
         finally:
             ownership.release()
+
+
+@contextlib.contextmanager
+def ensure_running_alone(wanted: Environment) -> Iterator[None]:
+    """Like `ensure_running`, and no other command of this home uses the servers meanwhile.
+
+    A restore that was cut off is settled first. Raises ServiceProblem where somebody uses them.
+    """
+    ownership = Ownership(wanted)
+    if not ownership.try_to_own(shlex.join(sys.argv[:2])):
+        owner = ownership.current_owner()
+        named = f"`{owner.command}` (process {owner.pid})" if owner else "Another command"
+        raise ServiceProblem(f"{named} uses the database: stop it first.")
+    try:
+        with ownership.without_users(_OTHER_USERS_SECONDS) as alone:
+            if not alone:
+                raise ServiceProblem(
+                    f"Another command uses the servers of {wanted.home}: let it finish first."
+                )
+            with start_servers(wanted):
+                if not database_answers(wanted):
+                    raise ServiceProblem(
+                        "The database in DATABASE_URL does not answer: start it or correct the address."
+                    )
+                _settle_restore(wanted)
+                yield
+    finally:
+        ownership.release()
 
 
 @contextlib.contextmanager
@@ -78,6 +116,11 @@ def broker_answers(wanted: Environment) -> bool:
         return False
     finally:
         client.close()
+
+
+def _settle_restore(wanted: Environment) -> None:
+    if outcome := restores.settle(wanted):
+        print(outcome, file=sys.stderr)
 
 
 def _own_or_wait(ownership: Ownership, wanted: Environment) -> bool:

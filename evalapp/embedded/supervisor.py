@@ -12,6 +12,7 @@ from evalapp.embedded.ownership import Owner, Ownership
 from evalapp.embedded.postgres import PostgresServer
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.processes import Child, Program, stop_together
+from evalapp.embedded.restores import settle
 from evalapp.embedded.services import broker_answers, database_answers
 from evalapp.embedded.valkey import ValkeyServer
 from evalapp.env import Environment
@@ -135,6 +136,8 @@ class Supervisor:
             self._adopt(Service("valkey", self._valkey.spawn), self._valkey.start())
         elif not broker_answers(environment):
             raise ServiceProblem("The server in REDIS_URL does not answer: start it or correct the address.")
+        if outcome := settle(environment):
+            self._report(outcome)
         self._prepare()
         self._interrupts.pause(0)
         self._launch(programs.web())

@@ -4,8 +4,16 @@ import threading
 import psycopg
 import pytest
 
+from evalapp.embedded import services
 from evalapp.embedded.ownership import Ownership
-from evalapp.embedded.services import broker_answers, database_answers, ensure_running
+from evalapp.embedded.problems import ServiceProblem
+from evalapp.embedded.restores import UNDONE
+from evalapp.embedded.services import (
+    broker_answers,
+    database_answers,
+    ensure_running,
+    ensure_running_alone,
+)
 from evalapp.env import Environment, read_environment
 from tests.installations import Installation, eventually
 
@@ -59,6 +67,47 @@ def test_servers_of_yours_are_left_alone(home: Environment):
     with ensure_running(yours):
         assert not home.home.exists()
     assert database_answers(yours)
+
+
+def test_servers_of_yours_are_not_used_while_a_restore_is_under_way(home: Environment):
+    yours = read_environment(
+        {
+            "EVALAPP_HOME": str(home.home),
+            "DATABASE_URL": os.environ["DATABASE_URL"],
+            "REDIS_URL": os.environ["REDIS_URL"],
+        }
+    )
+    (home.home / ".restore").mkdir(parents=True)
+    with pytest.raises(ServiceProblem, match="is going on or was cut off"), ensure_running(yours):
+        pytest.fail("it ran")
+
+
+def test_a_restore_that_was_cut_off_is_settled_before_a_command_runs(installation: Installation):
+    (installation.environment.home / ".restore" / "unpacked").mkdir(parents=True)
+    code, output = installation.run("shell", "--no-imports", "-c", READ_SERVER_VERSION)
+    assert (code, output) == (0, f"{UNDONE}\n18\n")
+    assert not (installation.environment.home / ".restore").exists()
+
+
+def test_alone_means_that_no_other_command_is_there(home: Environment, monkeypatch: pytest.MonkeyPatch):
+    with ensure_running_alone(home):
+        assert database_answers(home)
+    assert not database_answers(home)
+
+    with (
+        ensure_running(home),
+        pytest.raises(ServiceProblem, match=rf"\(process {os.getpid()}\) uses the database: stop it first"),
+        ensure_running_alone(home),
+    ):
+        pytest.fail("it ran")
+
+    monkeypatch.setattr(services, "_OTHER_USERS_SECONDS", 0)
+    with (
+        Ownership(home).as_user(),
+        pytest.raises(ServiceProblem, match="Another command uses the servers of"),
+        ensure_running_alone(home),
+    ):
+        pytest.fail("it ran")
 
 
 def test_a_management_command_brings_them_along(installation: Installation):

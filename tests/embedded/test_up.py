@@ -16,6 +16,7 @@ import pytest
 
 from evalapp.embedded.addresses import health
 from evalapp.embedded.processes import is_alive
+from evalapp.embedded.restores import UNDONE
 from evalapp.embedded.services import database_answers
 from tests.installations import Installation, Running, eventually, temporary_installation
 
@@ -147,6 +148,14 @@ def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(ins
     code, output = installation.run("status")
     assert code == 1
     assert output.startswith("evalapp is down")
+
+
+def test_a_restore_that_was_cut_off_is_settled_before_the_product_starts(installation: Installation):
+    (installation.environment.home / ".restore" / "unpacked").mkdir(parents=True)
+    running = Running(installation)
+    assert not (running.home.home / ".restore").exists()
+    _, output = running.stop()
+    assert f"{UNDONE}\n" in output
 
 
 def test_a_port_in_use_is_said_before_anything_starts(installation: Installation):

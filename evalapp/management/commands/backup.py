@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from evalapp.embedded.backups import back_up
+from evalapp.embedded.backups import back_up, check_target
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.services import ensure_running
 from evalapp.env import environment
@@ -22,10 +22,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         target = options["file"].expanduser().absolute()
-        if target.exists() and not options["force"]:
-            raise CommandError(f"{target} is there already: choose another name, or add --force.")
         wanted = environment()
         try:
+            check_target(wanted, target, replace=options["force"])
             with ensure_running(wanted):
                 manifest = back_up(wanted, target)
         except ServiceProblem as problem:

@@ -6,12 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from evalapp.embedded import backups, preparation
+from evalapp.embedded import preparation, restores
 from evalapp.embedded.addresses import health
-from evalapp.embedded.ownership import Ownership
 from evalapp.embedded.problems import ServiceProblem
-from evalapp.embedded.services import ensure_running
-from evalapp.env import Environment, environment
+from evalapp.embedded.services import ensure_running_alone
+from evalapp.env import environment
 
 
 class Command(BaseCommand):
@@ -25,25 +24,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = environment()
         try:
-            _check_nothing_runs(wanted)
-            with ensure_running(wanted):
-                if not options["force"] and not backups.is_empty(wanted):
+            # Servers of yours may serve an evalapp that another home, or another machine, runs.
+            if not wanted.embedded_postgres and health(wanted) is not None:
+                raise CommandError(f"evalapp answers at {wanted.bind.url}: stop it first.")
+            with ensure_running_alone(wanted):
+                if not options["force"] and not restores.is_empty(wanted):
                     raise CommandError(
                         f"{wanted.home} holds an installation already: back it up and add --force to replace"
                         " it, or set EVALAPP_HOME to an empty folder."
                     )
-                manifest = backups.restore(wanted, options["file"].expanduser().absolute())
+                manifest = restores.restore(wanted, options["file"].expanduser().absolute())
                 preparation.migrate()
         except ServiceProblem as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write(
-            f"Restored the database and {len(manifest.members) - 1} files as of {manifest.made_at}."
+            f"Restored the database and {len(manifest.members) - 1} files as of {manifest.made_at.isoformat()}."
         )
-
-
-def _check_nothing_runs(wanted: Environment) -> None:
-    owner = Ownership(wanted).current_owner()
-    if owner is not None:
-        raise ServiceProblem(f"`{owner.command}` (process {owner.pid}) uses the database: stop it first.")
-    if not wanted.embedded_postgres and health(wanted) is not None:
-        raise ServiceProblem(f"evalapp answers at {wanted.bind.url}: stop it first.")

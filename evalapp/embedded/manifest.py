@@ -1,0 +1,108 @@
+"""What a backup holds and where that belongs: the manifest that closes the file."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+FORMAT = 1
+DATABASE_MEMBER = "database.dump"
+MANIFEST_MEMBER = "manifest.json"
+HOME_PREFIX = "home"
+SECRET_KEY = "secret-key"  # noqa: S105 - the file's name
+SECRET_KEY_MEMBER = f"{HOME_PREFIX}/{SECRET_KEY}"
+
+# Everything of the home that cannot be made again. The small model, logs and collected static
+# files can; so can the databases' own folders, from the dump.
+FOLDERS = ("files", "artifacts", "runs")
+FILES = (SECRET_KEY, "demo-logins.txt")
+KEPT = FOLDERS + FILES
+
+_MIGRATION = re.compile(r"(\d{4}_\w+)?", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class UnusableBackupError(Exception):
+    """The file is no backup, is damaged, or was made by a newer release.
+
+    The text completes "FILE cannot be restored: …" and says how to mend it.
+    """
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the file holds. `migration` is the newest of the product's that the dump contains."""
+
+    made_at: datetime
+    migration: str
+    members: Mapping[str, tuple[int, str]]  # name → bytes, SHA-256
+
+    def to_json(self) -> bytes:
+        fields = {
+            "format": FORMAT,
+            "made_at": self.made_at.isoformat(timespec="seconds"),
+            "migration": self.migration,
+            "members": dict(self.members),
+        }
+        return json.dumps(fields).encode()
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """The manifest in a JSON text, each field of the right kind. Raises UnusableBackupError."""
+    try:
+        fields = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UnusableBackupError("its manifest is not JSON that can be read. Use another copy.") from error
+    wanted: dict[str, Callable[[Any], bool]] = {
+        "format": lambda value: type(value) is int and value > 0,
+        "made_at": _is_time,
+        "migration": lambda value: isinstance(value, str) and _MIGRATION.fullmatch(value) is not None,
+        "members": _are_members,
+    }
+    for name, is_right in wanted.items():
+        if not isinstance(fields, dict) or not is_right(fields.get(name)):
+            raise UnusableBackupError(
+                f"its manifest is damaged: “{name}” is missing or is not what a backup writes there."
+                " Use another copy."
+            )
+        # Asked first: nothing is known of what a later format writes.
+        if fields["format"] > FORMAT:
+            raise UnusableBackupError("a newer release wrote it. Restore it with that release.")
+    members = {name: (size, digest) for name, (size, digest) in fields["members"].items()}
+    return Manifest(datetime.fromisoformat(fields["made_at"]), fields["migration"], members)
+
+
+def has_a_place(name: str) -> bool:
+    """Whether a restore knows where the member goes: the dump, or a file that a home keeps."""
+    if name == DATABASE_MEMBER:
+        return True
+    try:
+        is_path = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    prefix, *parts = name.split("/")
+    if not is_path or prefix != HOME_PREFIX or {"", ".", ".."} & set(parts):
+        return False
+    return (len(parts) > 1 and parts[0] in FOLDERS) or (len(parts) == 1 and parts[0] in FILES)
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _are_members(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_member, value.values()))
+
+
+def _is_member(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    size, digest = value
+    return type(size) is int and size >= 0 and isinstance(digest, str) and bool(_SHA256.fullmatch(digest))

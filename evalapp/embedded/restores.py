@@ -1,0 +1,226 @@
+"""Restore of a whole installation: all of it, or nothing, wherever it is cut off.
+
+Everything is unpacked into a folder of the home and checked. The database is replaced in one
+transaction that also leaves a token there. Only then do the files change places, by renames. So
+one question decides what a restore that was cut off has come to: does the database hold the
+token? Then the renames are finished, else the folder is removed. A restore that nothing
+disturbs ends by the same question.
+"""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import psycopg
+
+from evalapp.embedded.archive import unpack_backup
+from evalapp.embedded.client_programs import run_client_program
+from evalapp.embedded.folders import make_private_folder
+from evalapp.embedded.manifest import (
+    DATABASE_MEMBER,
+    HOME_PREFIX,
+    KEPT,
+    SECRET_KEY,
+    Manifest,
+    UnusableBackupError,
+)
+from evalapp.embedded.ownership import wait_until
+from evalapp.embedded.problems import ServiceProblem, what_failed
+from evalapp.env import REPOSITORY, Environment
+from run_directory.files import sync_folder, write_whole
+
+FINISHED = "A restore that was cut off is now finished: database and files are those of the backup."
+UNDONE = "A restore that was cut off is undone: database and files are what they were before it."
+
+_UNDER_WAY, _DONE = ".restore", ".restore-done"
+# Inside the folder: the backup's members, then its files about to be placed, and the earlier ones.
+_UNPACKED, _COMING, _ASIDE, _TOKEN = "unpacked", "coming", "aside", "token"
+_OTHER_CONNECTIONS_SECONDS = 3
+_LOCK = 7_306_512_094  # any number that nothing else in the database locks
+
+
+def restore(environment: Environment, source: Path) -> Manifest:
+    """Make the database and the files what they were; the servers run, the product does not.
+
+    Raises ServiceProblem, having changed nothing; where it says that the restore is not finished,
+    `settle` finishes or undoes it.
+    """
+    settle(environment)
+    _check_places(environment)
+    _check_nobody_is_connected(environment)
+    try:
+        try:
+            manifest, script = _prepare(environment, source)
+            _replace_database(environment, script)
+        finally:
+            settle(environment)
+    except UnusableBackupError as error:
+        raise ServiceProblem(f"{source} cannot be restored: {error} Nothing was changed.") from error
+    except OSError as error:
+        raise ServiceProblem(
+            f"{source} could not be unpacked in {environment.home} ({what_failed(error)}):"
+            " mend that and restore again. Nothing was changed."
+        ) from error
+    return manifest
+
+
+def settle(environment: Environment) -> str:
+    """Finish or undo a restore that was cut off; returns which, as a sentence, or "".
+
+    The servers run and no other command of the home uses them. Raises ServiceProblem where it can
+    do neither yet; then it can be called again.
+    """
+    home = environment.home
+    shutil.rmtree(home / _DONE, ignore_errors=True)
+    if not is_under_way(environment):
+        return ""
+    folder = home / _UNDER_WAY
+    is_committed = _database_holds(environment, folder / _TOKEN)
+    try:
+        if is_committed:
+            _swap_files(environment, folder)
+        # One rename ends it; what takes long, the removal, may be cut off.
+        folder.rename(home / _DONE)
+        sync_folder(home)
+    except OSError as error:
+        raise ServiceProblem(
+            f"A restore of {home} is not finished ({what_failed(error)}). Nothing is lost: mend that, then"
+            " `manage.py up` or another `manage.py restore` goes on with it."
+        ) from error
+    shutil.rmtree(home / _DONE, ignore_errors=True)
+    return FINISHED if is_committed else UNDONE
+
+
+def is_under_way(environment: Environment) -> bool:
+    """Whether a restore of this home is going on, or was cut off and not yet settled."""
+    return (environment.home / _UNDER_WAY).exists()
+
+
+def is_empty(environment: Environment) -> bool:
+    """Whether there is nothing a restore would overwrite: no tables, no files."""
+    with psycopg.connect(environment.database_url) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    # The secret key is made by the first look at the settings, so it alone is nothing to lose.
+    files = [name for name in KEPT if name != SECRET_KEY and (environment.home / name).exists()]
+    return row == (0,) and not any(_holds_files(environment.home / name) for name in files)
+
+
+def _prepare(environment: Environment, source: Path) -> tuple[Manifest, Path]:
+    """Unpack, check and make durable all that is needed; returns the database as a script, too."""
+    make_private_folder(environment.home)
+    folder = environment.home / _UNDER_WAY
+    unpacked = folder / _UNPACKED
+    unpacked.mkdir(parents=True)
+    folder.chmod(0o700)
+    manifest = unpack_backup(source, unpacked)
+    _check_release(manifest)
+    if not _keeps_its_key(environment):
+        (unpacked / HOME_PREFIX / SECRET_KEY).unlink()
+    script = folder / "database.sql"
+    try:
+        run_client_program("pg_restore", "--no-owner", f"--file={script}", str(unpacked / DATABASE_MEMBER))
+    except ServiceProblem as problem:
+        raise UnusableBackupError(f"its database cannot be read. {problem}") from problem
+    # One call for every file and folder; their renames must not be durable before they are.
+    os.sync()
+    write_whole(folder / _TOKEN, secrets.token_hex().encode())
+    sync_folder(environment.home)
+    return manifest, script
+
+
+def _replace_database(environment: Environment, script: Path) -> None:
+    token = (script.parent / _TOKEN).read_text(encoding="ascii")
+    begin = f"SELECT pg_advisory_xact_lock({_LOCK}); DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+    end = f"COMMENT ON SCHEMA public IS 'evalapp restore {token}';"
+    try:
+        run_client_program(
+            "psql",
+            *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
+            *(f"--command={begin}", f"--file={script}", f"--command={end}", environment.database_url),
+        )
+    except ServiceProblem as problem:
+        raise ServiceProblem(
+            f"The database refused the backup, and is as it was before, as are the files. {problem}"
+        ) from problem
+
+
+def _database_holds(environment: Environment, token: Path) -> bool:
+    """Whether the transaction that brings the token was committed; waits for it to end."""
+    if not token.exists():
+        return False
+    try:
+        with psycopg.connect(environment.database_url, connect_timeout=5) as connection:
+            connection.execute("SET LOCAL lock_timeout = '60s'")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            row = connection.execute(
+                "SELECT obj_description(to_regnamespace('public')::oid, 'pg_namespace')"
+            ).fetchone()
+    except psycopg.OperationalError as error:
+        raise ServiceProblem(
+            f"A restore of {environment.home} was cut off, and the database, which alone knows how far it"
+            " came, does not answer. Nothing is lost: start the database, then `manage.py up` or another"
+            " `manage.py restore` finishes or undoes it."
+        ) from error
+    return row == (f"evalapp restore {token.read_text(encoding='ascii')}",)
+
+
+def _swap_files(environment: Environment, folder: Path) -> None:
+    """Put the backup's files in place of the present ones; goes on where an earlier call was cut off."""
+    home, coming, aside = environment.home, folder / _COMING, folder / _ASIDE
+    if not coming.exists():
+        aside.mkdir(exist_ok=True)
+        for name in _places(environment):
+            if (home / name).exists():
+                (home / name).rename(aside / name)
+        # From here on what stands in the home is the backup's.
+        (folder / _UNPACKED / HOME_PREFIX).rename(coming)
+    for path in sorted(coming.iterdir()):
+        path.rename(home / path.name)
+
+
+def _places(environment: Environment) -> list[str]:
+    return [name for name in KEPT if name != SECRET_KEY or _keeps_its_key(environment)]
+
+
+def _keeps_its_key(environment: Environment) -> bool:
+    """A key that EVALAPP_SECRET_KEY_FILE puts elsewhere is not ours to replace."""
+    return environment.secret_key_file == environment.home / SECRET_KEY
+
+
+def _check_places(environment: Environment) -> None:
+    """Refuse, before anything is touched, what cannot change places by a rename."""
+    for path in (environment.home / name for name in _places(environment)):
+        if path.is_symlink() or path.is_mount():
+            raise ServiceProblem(
+                f"{path} is a {'link' if path.is_symlink() else 'mount point'}, which a restore cannot replace"
+                " whole: take it away, restore, then move the restored folder to where it should be."
+            )
+
+
+def _check_nobody_is_connected(environment: Environment) -> None:
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND usename = current_user AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    with psycopg.connect(environment.database_url, autocommit=True) as connection:
+        # A connection that was closed just now is still listed for a moment.
+        wait_until(
+            lambda: connection.execute(others).fetchone() == (0,),
+            _OTHER_CONNECTIONS_SECONDS,
+            "Other programs are connected to the database: stop evalapp and its workers, on every machine,"
+            " then restore again. Nothing was changed.",
+        )
+
+
+def _check_release(manifest: Manifest) -> None:
+    folder = REPOSITORY / "evalapp" / "migrations"
+    if manifest.migration and not (folder / f"{manifest.migration}.py").exists():
+        raise UnusableBackupError(
+            f"a newer release made it (it holds the migration {manifest.migration})."
+            " Restore it with that release."
+        )
+
+
+def _holds_files(path: Path) -> bool:
+    return path.is_file() or any(entry.is_file() for entry in path.rglob("*"))
