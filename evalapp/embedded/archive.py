@@ -207,7 +207,7 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> tuple[int, str]:
         entry = _entry(name, os.fstat(file.fileno()).st_size)
         # A file that grows meanwhile (a run's event log) is taken as it was when opened.
         digesting = _Digesting(file)
-        tar.addfile(entry, digesting)  # type: ignore[arg-type] # it reads, which is all tarfile asks
+        tar.addfile(entry, digesting)
         return entry.size, digesting.hexdigest()
 
 
@@ -224,7 +224,7 @@ class _Digesting:
         self._file = file
         self._digest = hashlib.sha256()
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         block = self._file.read(size)
         self._digest.update(block)
         return block

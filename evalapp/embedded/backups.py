@@ -8,7 +8,7 @@ import psycopg
 
 from evalapp.embedded.archive import write_backup
 from evalapp.embedded.client_programs import run_client_program
-from evalapp.embedded.manifest import DATABASE_MEMBER, FOLDERS, Manifest
+from evalapp.embedded.manifest import DATABASE_MEMBER, Manifest, is_kept
 from evalapp.embedded.problems import ServiceProblem, what_failed
 from evalapp.env import Environment
 
@@ -25,7 +25,7 @@ def check_target(environment: Environment, target: Path, *, replace: bool) -> No
         raise ServiceProblem(f"{target} is there already: choose another name, or add --force.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ServiceProblem(f"{folder} cannot be written by this user: choose another place.")
-    if any(folder.resolve().is_relative_to((environment.home / name).resolve()) for name in FOLDERS):
+    if is_kept(environment.home, target):
         raise ServiceProblem(
             f"{folder} is itself part of what is backed up: choose a place outside {environment.home}."
         )

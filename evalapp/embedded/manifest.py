@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 FORMAT = 1
@@ -87,6 +88,11 @@ def has_a_place(name: str) -> bool:
     if not is_path or prefix != HOME_PREFIX or {"", ".", ".."} & set(parts):
         return False
     return (len(parts) > 1 and parts[0] in FOLDERS) or (len(parts) == 1 and parts[0] in FILES)
+
+
+def is_kept(home: Path, path: Path) -> bool:
+    """Whether the path lies in a folder that a backup takes along and a restore replaces."""
+    return any(path.resolve().is_relative_to((home / name).resolve()) for name in FOLDERS)
 
 
 def _is_time(value: Any) -> bool:

@@ -24,6 +24,7 @@ from evalapp.embedded.manifest import (
     SECRET_KEY,
     Manifest,
     UnusableBackupError,
+    is_kept,
 )
 from evalapp.embedded.ownership import wait_until
 from evalapp.embedded.problems import ServiceProblem, what_failed
@@ -47,6 +48,10 @@ def restore(environment: Environment, source: Path) -> Manifest:
     `settle` finishes or undoes it.
     """
     settle(environment)
+    if is_kept(environment.home, source):
+        raise ServiceProblem(
+            f"{source} lies in a folder that is about to be replaced: move it out of {environment.home}."
+        )
     _check_places(environment)
     _check_nobody_is_connected(environment)
     try:

@@ -8,6 +8,7 @@ import sys
 import tarfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,10 @@ from evalapp.embedded.problems import ServiceProblem
 from evalapp.env import REPOSITORY, Environment, read_environment
 from tests.installations import eventually
 
+WAITING = (
+    "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+    " WHERE NOT granted AND datname = current_database()"
+)
 OLD, NEW = "before", "in the backup"
 
 
@@ -182,9 +187,12 @@ def test_killed_within_the_transaction_neither_database_nor_files_change(
     environment: Environment, backup: Path
 ):
     before = contents(environment)
-    # Another database's role would do as well: what matters is that the table cannot be dropped yet.
-    with psycopg.connect(environment.database_url) as reader:
-        reader.execute("SELECT word FROM words")
+    with (
+        ThreadPoolExecutor() as pool,
+        psycopg.connect(environment.database_url) as reader,
+        psycopg.connect(environment.database_url, autocommit=True) as watching,
+    ):
+        reader.execute("SELECT word FROM words")  # the table cannot be dropped while this lasts
         child = subprocess.Popen(
             [sys.executable, "-c", WITHOUT_LOOKING_FOR_OTHERS, str(backup)],
             cwd=REPOSITORY,
@@ -194,13 +202,14 @@ def test_killed_within_the_transaction_neither_database_nor_files_change(
                 "DATABASE_URL": environment.database_url,
             },
         )
-        with psycopg.connect(environment.database_url, autocommit=True) as watching:
-            waiting = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE NOT granted"
-            waiting += " AND datname = current_database()"
-            eventually(lambda: watching.execute(waiting).fetchone() == (1,), 30, "the restore waits")
+        eventually(lambda: watching.execute(WAITING).fetchone() == (1,), 30, "the restore waits")
         child.kill()
         child.wait()
-    assert restores.settle(environment) == restores.UNDONE
+        # The server does not know yet, so nobody may decide yet.
+        settling = pool.submit(restores.settle, environment)
+        eventually(lambda: watching.execute(WAITING).fetchone() == (2,), 30, "settling waits for it")
+        reader.rollback()
+        assert settling.result(30) == restores.UNDONE
     assert contents(environment) == before
 
 
@@ -212,6 +221,33 @@ from evalapp.env import read_environment
 restores._check_nobody_is_connected = lambda environment: None
 restores.restore(read_environment(), Path(sys.argv[1]))
 """
+
+
+def test_a_commit_that_is_still_under_way_is_waited_for(environment: Environment, backup: Path):
+    restores._prepare(environment, backup)
+    token = (environment.home / ".restore" / "token").read_text()
+    with (
+        ThreadPoolExecutor() as pool,
+        psycopg.connect(environment.database_url) as connection,
+        psycopg.connect(environment.database_url, autocommit=True) as watching,
+    ):
+        # What the killed restore's transaction had done so far.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [restores._LOCK])
+        connection.execute(f"COMMENT ON SCHEMA public IS 'evalapp restore {token}'")
+        settling = pool.submit(restores.settle, environment)
+        eventually(
+            lambda: settling.done() or watching.execute(WAITING).fetchone() == (1,), 30, "settling waits"
+        )
+        connection.commit()
+        assert settling.result(30) == restores.FINISHED
+
+
+def test_a_backup_among_the_files_it_would_replace_is_refused(environment: Environment, backup: Path):
+    inside = environment.media_folder / "backup.tar"
+    backup.rename(inside)
+    with pytest.raises(ServiceProblem, match=f"{inside} lies in a folder that is about to be replaced"):
+        restores.restore(environment, inside)
+    assert inside.exists()
 
 
 def test_while_the_database_is_away_an_interrupted_restore_stays_as_it_is(
