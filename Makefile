@@ -31,7 +31,7 @@ lint: setup-test
 
 # Long proofs: the whole demonstration, vLLM engines, a clean clone.
 verify: setup-test
-	@$(VENV)/python -m pytest -m "verification or vllm" --ignore tests/faults
+	@$(VENV)/python -m pytest -rP -m "verification or vllm" --ignore tests/faults
 
 # Reviewers under load while every process is killed at random, for half an hour.
 #   CHAOS_SECONDS=480  a shorter run        CHAOS_SEED=…  the same kills again (the seed is printed)
