@@ -40,9 +40,10 @@ class Day(NamedTuple):
     month: int
     day: int | None
 
-    def agrees_with(self, given: "Day") -> bool:
-        """Whether ``given`` states every part that this date states, and states the same."""
-        return all(mine is None or mine == theirs for mine, theirs in zip(self, given, strict=True))
+    def less_exact(self) -> "set[Day]":
+        """All dates of which every part is stated here: itself, without the day, the year, or both."""
+        years, days = {self.year, None}, {self.day, None}
+        return {Day(year, self.month, day) for year in years for day in days}
 
 
 @dataclass(frozen=True, slots=True)

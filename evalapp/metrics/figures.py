@@ -2,7 +2,8 @@
 
 Writing is forgiven, value is not: 1,200 is 1200 and £1.2k, 12 % is 12% and 0.12. A figure with
 decimals, a percent sign or a scale word may round a given one at the precision it shows
-(£1.2m for 1,234,000). Signs and currencies are not compared.
+(£1.2m for 1,234,000). Signs and currencies are not compared. A number too long to be a quantity is an
+identifier: it is compared as it is written.
 """
 
 import re
@@ -22,7 +23,8 @@ _NUMBER = re.compile(
     r"(?P<currency>(?:[£$€¥₹฿]|\b(?:USD|EUR|GBP|CHF|JPY|THB)\b)\s?)?"
     r"(?P<digits>"
     rf"\d{{1,3}}(?P<mark>{_GROUP})\d{{3}}(?:(?P=mark)\d{{3}})*(?!\d)(?:[.,]\d+)?"
-    r"|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)(?:\.\d+)?"
+    # Bounded, so that each number of a long list 12,12,12 is not read on to the list's end.
+    r"|\d{1,2}(?:,\d{2}){1,9},\d{3}(?!\d)(?:\.\d+)?"
     # 1,5 is one and a half; 1,2,3 are three numbers
     r"|(?<!\d,)\d+,\d+(?!,?\d)"
     r"|\d+(?:\.\d+)?"
@@ -50,6 +52,9 @@ _NUMBER_WORDS = {word: Decimal(number) for number, word in enumerate(_COUNTING)}
 }  # fmt: skip
 _WORD = re.compile(r"[a-z]+", re.IGNORECASE)
 _HUNDRED = Decimal(100)
+LONGEST_QUANTITY = 50
+"""Digits and marks of a number that is read as a value; decimals know no limit but their arithmetic does."""
+_LONGEST_KEPT = 20_000
 
 
 class Reading(NamedTuple):
@@ -61,7 +66,10 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number in a text: where, what it may mean, and whether it may be a rounded one."""
+    """A number in a text: where, what it may mean, and whether it may be a rounded one.
+
+    Without ``readings`` it is too long to mean a value.
+    """
 
     span: Span
     readings: tuple[Reading, ...]
@@ -83,6 +91,9 @@ def _figures(text: str, taken: Iterable[tuple[int, int]]) -> Iterator[Figure]:
         if position >= 0 and blocked[position][1] > match.start():
             continue
         span = Span(match.start(), match.end(), match.group())
+        if len(match["digits"]) > LONGEST_QUANTITY:
+            yield Figure(span, (), may_round=False)
+            continue
         readings = tuple(_readings(match))
         marked = any(match[name] for name in ("percent", "basis", "scale"))
         decimals = any(reading.step < 1 for reading in readings)
@@ -130,21 +141,28 @@ class _Given:
 
     def __init__(self, texts: Iterable[str]) -> None:
         values: set[Decimal] = set()
-        self.days: list[Day] = []
+        self.identifiers: set[str] = set()
+        self.days: set[Day] = set()
         for text in texts:
             # Here dates count as numbers too: the year of a given date is a given number.
-            values.update(reading.value for figure in _figures(text, ()) for reading in figure.readings)
+            for figure in _figures(text, ()):
+                values.update(reading.value for reading in figure.readings)
+                if not figure.readings:
+                    self.identifiers.add(figure.span.text)
             values.update(_spaced_parts(text))
             values.update(
                 _NUMBER_WORDS[word] for word in map(str.lower, _WORD.findall(text)) if word in _NUMBER_WORDS
             )
             for date in dates(text):
-                self.days += date.readings
+                for day in date.readings:
+                    self.days.update(day.less_exact())
         values.update(Decimal(day.year) for day in self.days if day.year)
         self.values = sorted(values)
 
     def has(self, figure: Figure) -> bool:
         if any(self._near(reading, may_round=figure.may_round) for reading in figure.readings):
+            return True
+        if figure.span.text in self.identifiers:
             return True
         parts = list(_spaced_parts(figure.span.text))
         return bool(parts) and all(self._near(Reading(part, Decimal(1)), may_round=False) for part in parts)
@@ -155,13 +173,16 @@ class _Given:
         return position < len(self.values) and self.values[position] <= reading.value + reach
 
     def has_date(self, date: WrittenDate) -> bool:
-        return any(reading.agrees_with(day) for reading in date.readings for day in self.days)
+        return not self.days.isdisjoint(date.readings)
 
 
-@lru_cache(maxsize=512)
+# The answers of all candidates for one example share its context, and so do a metric and a rule.
+_kept_given = lru_cache(maxsize=128)(_Given)
+
+
 def _given(texts: tuple[str, ...]) -> _Given:
-    # The answers of all candidates for one example share its context.
-    return _Given(texts)
+    # The numbers of long texts take far more memory than the texts, so those are read again.
+    return _kept_given(texts) if sum(map(len, texts)) <= _LONGEST_KEPT else _Given(texts)
 
 
 _SPACED = re.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?!\d)")

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalapp.metrics.figures import figures, invented_figures
+from tests.metrics.growth import LINEAR_AT_MOST, growth
 
 
 def invented(output: str, *given_texts: str) -> list[str]:
@@ -95,3 +96,56 @@ def test_a_text_invents_nothing_against_itself(text: str) -> None:
 def test_a_long_run_of_digits_ends_soon() -> None:
     hostile = "1" * 20_000 + " 1," * 5_000 + "1 000" * 5_000 + "12/12/" * 5_000
     assert invented_figures(hostile, [hostile]) == []
+
+
+@pytest.mark.parametrize(
+    "part", ["12,", "1,", "1 ", "123 ", "12,34,", "1.1,", "1/1/", "£ ", "12 May ", "May 12 ", "1 per "]
+)
+def test_the_cost_of_a_list_of_numbers_grows_with_its_length(part: str) -> None:
+    ratio = growth(
+        lambda text: invented_figures(text, [text, "also given"]),
+        lambda characters: part * (characters // len(part)),
+        characters=2_000,
+    )
+    assert ratio < LINEAR_AT_MOST
+
+
+def test_many_dates_are_looked_up_in_one_step_each() -> None:
+    days = [
+        f"{day} {month} {year}"
+        for year in range(1900, 1950)
+        for month in ("May", "June")
+        for day in range(1, 29)
+    ]
+    assert invented("; ".join(days), "; ".join(reversed(days))) == []
+    ratio = growth(
+        lambda text: invented_figures(text, [text.replace("19", "20")]),
+        lambda characters: "; ".join(f"1 May {1900 + number % 50}" for number in range(characters // 12)),
+        characters=3_000,
+    )
+    assert ratio < LINEAR_AT_MOST
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "9" * 5_000,
+        "9" * 1_000_000,
+        "9" * 1_000_000 + "k",
+        "9" * 999_999 + " trillion",
+        "0." + "1" * 5_000 + "%",
+        "1," + "000," * 20_000 + "000",
+        "1 basis point in " + "9" * 1_000_001 + " bp",
+    ],
+    ids=lambda number: f"{number[:4]}…{number[-9:]}",
+)
+def test_a_number_too_long_for_a_value_is_compared_as_it_is_written(number: str) -> None:
+    assert invented(f"see {number}", f"known: {number}, 1") == []
+    other = number.replace("9", "8", 1).replace("1", "2", 1).replace("000", "111", 1)
+    assert len(invented(f"see {other}", f"known: {number}")) >= 1
+
+
+def test_a_long_number_is_still_found_by_its_neighbours() -> None:
+    identifier = "7" * 60
+    assert invented(f"No {identifier}: 5%", f"reference {identifier}, 4%") == ["5%"]
+    assert invented("7" * 61, identifier) == ["7" * 61]
