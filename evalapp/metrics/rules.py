@@ -9,18 +9,27 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
+from itertools import islice
 from typing import Any, ClassVar, Literal, Self
 
 import re2
 
 from evalapp.metrics.figures import figures, invented_figures
+from evalapp.metrics.phrases import PhraseFinder
 from evalapp.metrics.rows import Row, Span, well_formed
 from evalapp.metrics.surface import length_characters, words
 
 MOST_SPANS = 100
 LONGEST_PATTERN = 2000
+LONGEST_PHRASE = 2000
 MOST_PHRASES = 500
+MOST_PHRASE_CHARACTERS = 20_000
+LONGEST_FIELD = 200
+LARGEST_LENGTH = 10_000_000
+LONGEST_QUOTE = 80
 PATTERN_MEMORY = 8 * 1024 * 1024
+MOST_STEPS = 10**9
+"""A pattern's instructions times a text's characters, the most a match can cost: some seconds."""
 
 
 class RuleError(ValueError):
@@ -117,32 +126,36 @@ class _Phrases(Rule):
             )
         for text in self.texts:
             _require_text(text, "texts", "every phrase needs a letter, digit or sign")
-            if len(text) > LONGEST_PATTERN:
-                raise RuleError(f"a phrase is longer than {LONGEST_PATTERN} characters", field="texts")
+            if len(text) > LONGEST_PHRASE:
+                raise RuleError(f"a phrase is longer than {LONGEST_PHRASE} characters", field="texts")
+        together = sum(map(len, self.texts))
+        if together > MOST_PHRASE_CHARACTERS:
+            raise RuleError(
+                f"the phrases have {together:,} characters together, more than "
+                f"{MOST_PHRASE_CHARACTERS:,}; split the rule",
+                field="texts",
+            )
         _require_flag(self.ignore_case, "ignore_case")
         _require_flag(self.whole_words, "whole_words")
+        try:
+            self._finder()
+        except ValueError as error:
+            raise RuleError(f"{error}; split the rule", field="texts") from error
+
+    def _finder(self) -> PhraseFinder:
+        return _phrase_finder(self.texts, self.ignore_case, self.whole_words)
 
     def _found(self, output: str) -> tuple[Span, ...]:
-        return _spans(_phrase_finder(self.texts, self.ignore_case, self.whole_words).finditer(output))
+        return tuple(islice(self._finder().spans(output), MOST_SPANS))
 
 
 @lru_cache(maxsize=256)
-def _phrase_finder(texts: tuple[str, ...], ignore_case: bool, whole_words: bool) -> re.Pattern[str]:
-    # Longest first, so that the span shows the longest phrase at its place.
-    ordered = sorted(texts, key=len, reverse=True)
-    phrases = "|".join(r"\s+".join(map(re.escape, text.split())) for text in ordered)
-    pattern = rf"(?<!\w)(?:{phrases})(?!\w)" if whole_words else phrases
-    return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+def _phrase_finder(texts: tuple[str, ...], ignore_case: bool, whole_words: bool) -> PhraseFinder:
+    return PhraseFinder(texts, ignore_case=ignore_case, whole_words=whole_words)
 
 
-def _spans(matches: Iterator[re.Match[str]]) -> tuple[Span, ...]:
-    found: list[Span] = []
-    for match in matches:
-        if match.end() > match.start():
-            found.append(Span(match.start(), match.end(), match.group()))
-        if len(found) == MOST_SPANS:
-            break
-    return tuple(found)
+def _quoted(text: str) -> str:
+    return f"“{text}”" if len(text) <= LONGEST_QUOTE else f"“{text[:LONGEST_QUOTE]}…”"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +179,7 @@ class MustNotContain(_Phrases):
 
     def check(self, row: Row) -> Verdict:
         found = self._found(row.output)
-        reason = f"“{found[0].text}” occurs" if found else ""
+        reason = f"{_quoted(found[0].text)} occurs" if found else ""
         return Verdict(passed=not found, reason=reason, spans=found)
 
 
@@ -177,6 +190,7 @@ class MatchesPattern(Rule):
     The syntax is RE2's: without look-around and back-references, and in return every pattern
     takes time linear in the text, so no pattern can stall a worker and a verdict never depends
     on how busy the machine is. Letters of any script are \p{L}; \w and \b know ASCII.
+    Not judged where a large pattern meets a very long text.
     """
 
     kind: ClassVar[str] = "pattern"
@@ -197,12 +211,20 @@ class MatchesPattern(Rule):
     def check(self, row: Row) -> Verdict:
         pattern = _compiled(self.pattern, self.ignore_case)
         output = well_formed(row.output)
+        if pattern.programsize * len(output) > MOST_STEPS:
+            reason = f"the pattern is too large for {len(output):,} characters; repeat less in it"
+            return Verdict(passed=None, reason=reason)
         if pattern.search(output) is None:
             reason = "the pattern matches nowhere" if self.must_match else ""
             return Verdict(passed=not self.must_match, reason=reason)
         found = _spans(pattern.finditer(output))
-        reason = "" if self.must_match else f"the pattern matches “{found[0].text if found else ''}”"
+        reason = "" if self.must_match else f"the pattern matches {_quoted(found[0].text if found else '')}"
         return Verdict(passed=self.must_match, reason=reason, spans=found)
+
+
+def _spans(matches: Iterator[re.Match[str]]) -> tuple[Span, ...]:
+    shown = (match for match in matches if match.end() > match.start())
+    return tuple(Span(match.start(), match.end(), match.group()) for match in islice(shown, MOST_SPANS))
 
 
 @lru_cache(maxsize=256)
@@ -250,6 +272,8 @@ class LengthRange(Rule):
         for field, value in (("minimum", self.minimum), ("maximum", self.maximum)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
                 raise RuleError(f"the {field} is a whole number of 0 or more, not {value!r}", field=field)
+            if value is not None and value > LARGEST_LENGTH:
+                raise RuleError(f"the {field} is at most {LARGEST_LENGTH:,}", field=field)
         if self.minimum is None and self.maximum is None:
             raise RuleError("give a minimum, a maximum or both", field="minimum")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
@@ -274,7 +298,8 @@ class MentionsField(Rule):
     """Passes when the output names the value of one of the example's fields.
 
     Case and spacing are forgiven; a value that is one figure is found however it is written
-    (£450,000 for 450k). Not judged when the example lacks the field or its value is empty.
+    (£450,000 for 450k). Not judged when the example lacks the field, or its value is empty or longer
+    than a phrase may be.
     """
 
     kind: ClassVar[str] = "mentions_field"
@@ -284,14 +309,24 @@ class MentionsField(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_text(self.field, "field", "name a field of the examples, such as goal")
+        if len(self.field) > LONGEST_FIELD:
+            raise RuleError(
+                f"field: no field's name is longer than {LONGEST_FIELD} characters", field="field"
+            )
 
     def check(self, row: Row) -> Verdict:
         value = row.fields.get(self.field, "")
         if not value.strip():
             return Verdict(passed=None, reason=f"the example has no field “{self.field}”")
-        found = _spans(_phrase_finder((value,), True, _word_like(value)).finditer(row.output))
-        found = found or tuple(_same_figure(row.output, value))
-        return Verdict(passed=bool(found), reason="" if found else f"“{value}” is not mentioned", spans=found)
+        if len(value) > LONGEST_PHRASE:
+            reason = f"the field has {len(value):,} characters; up to {LONGEST_PHRASE:,} are looked for"
+            return Verdict(passed=None, reason=reason)
+        # Not kept: the next example has another value.
+        finder = PhraseFinder((value,), ignore_case=True, whole_words=_word_like(value))
+        found = tuple(islice(finder.spans(row.output), MOST_SPANS))
+        found = found or tuple(islice(_same_figure(row.output, value), MOST_SPANS))
+        reason = "" if found else f"{_quoted(value)} is not mentioned"
+        return Verdict(passed=bool(found), reason=reason, spans=found)
 
 
 def _word_like(value: str) -> bool:
@@ -326,7 +361,8 @@ class NoInventedFigures(Rule):
         found = tuple(invented_figures(row.output, given))
         reason = ""
         if found:
-            reason = f"{', '.join(span.text for span in found[:5])}{' …' if len(found) > 5 else ''} not in the context"
+            named = ", ".join(span.text[:LONGEST_QUOTE] for span in found[:5])
+            reason = f"{named}{' …' if len(found) > 5 else ''} not in the context"
         return Verdict(passed=not found, reason=reason, spans=found[:MOST_SPANS])
 
 

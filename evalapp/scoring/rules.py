@@ -3,6 +3,7 @@
 from typing import Any
 
 from evalapp.core.errors import InvalidError
+from evalapp.core.names import has_visible
 from evalapp.metrics.rules import Rule, RuleError, rule_from_dict
 
 
@@ -12,6 +13,11 @@ def read_rule(name: str, kind: str, params: dict[str, Any]) -> Rule:
         if field in params:
             message = f"“{field}” stands beside the params, not among them."
             raise InvalidError(message, fields={field: [message]})
+    for field, value in params.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not has_visible(text):
+                message = "There is nothing to see in this text; write what is to be looked for."
+                raise InvalidError(message, fields={field: [message]})
     try:
         return rule_from_dict({**params, "kind": kind, "name": name})
     except RuleError as error:

@@ -1,5 +1,6 @@
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -135,6 +136,11 @@ def test_all_rules_of_a_project_by_name() -> None:
         ({"kind": "contains", "name": "x", "texts": ["a" * 2001]}, "texts", "longer than 2000"),
         ({"kind": "contains", "name": "x", "texts": [7]}, "texts", "every phrase"),
         (
+            {"kind": "contains", "name": "x", "texts": ["a" * 1900] * 11},
+            "texts",
+            "20,900 characters together",
+        ),
+        (
             {"kind": "contains", "name": "x", "texts": ["a"], "ignore_case": "no"},
             "ignore_case",
             "true or false",
@@ -153,6 +159,9 @@ def test_all_rules_of_a_project_by_name() -> None:
         ({"kind": "length", "name": "x", "maximum": True}, "maximum", "whole number"),
         ({"kind": "length", "name": "x", "maximum": 5, "unit": "lines"}, "unit", "words or characters"),
         ({"kind": "mentions_field", "name": "x", "field": ""}, "field", "name a field"),
+        ({"kind": "mentions_field", "name": "x", "field": "f" * 10**6}, "field", "longer than 200"),
+        ({"kind": "length", "name": "x", "minimum": 10**17}, "minimum", "at most 10,000,000"),
+        ({"kind": "length", "name": "x", "maximum": 10**5000}, "maximum", "at most 10,000,000"),
     ],
 )
 def test_a_definition_that_cannot_work_says_where_and_how_to_mend_it(
@@ -161,3 +170,41 @@ def test_a_definition_that_cannot_work_says_where_and_how_to_mend_it(
     with pytest.raises(RuleError, match=re.escape(message)) as error:
         rule_from_dict(definition)
     assert error.value.field == field
+
+
+def test_many_phrases_cost_little_more_than_one() -> None:
+    phrases = tuple(f"{'a ' * (20 - number % 15)}{number}" for number in range(450))
+    row = Row(output="a " * 50_000)
+
+    def least_time(texts: tuple[str, ...]) -> float:
+        rule = Contains(name="x", texts=texts, whole_words=True)
+        return min(_time_of(lambda: rule.check(row)) for _ in range(3))
+
+    assert least_time(phrases) < 20 * least_time(phrases[:1])
+
+
+def _time_of(work: Callable[[], object]) -> float:
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
+
+
+def test_a_value_too_long_to_look_for_is_not_judged() -> None:
+    verdict = MentionsField(name="x", field="goal").check(
+        Row(output="a" * 1000, fields={"goal": "a" * 1_000_000})
+    )
+    assert verdict.passed is None
+    assert verdict.reason == "the field has 1,000,000 characters; up to 2,000 are looked for"
+
+
+def test_a_reason_quotes_the_beginning_of_a_long_text() -> None:
+    verdict = MentionsField(name="x", field="goal").check(Row(output="no", fields={"goal": "b" * 2000}))
+    assert verdict.reason == f"“{'b' * 80}…” is not mentioned"
+
+
+def test_a_pattern_too_large_for_a_very_long_text_is_not_judged() -> None:
+    rule = MatchesPattern(name="x", pattern="|".join(f"a[ab]{{{900 - n}}}c" for n in range(100)))
+    assert judge(rule, "ab" * 100) is False
+    verdict = rule.check(Row(output="ab" * 100_000))
+    assert verdict.passed is None
+    assert verdict.reason.startswith("the pattern is too large for 200,000 characters")

@@ -96,6 +96,11 @@ def _copy_of(job: Job) -> Job:
         ("contains", {"texts": []}, "texts"),
         ("pattern", {"pattern": "("}, "pattern"),
         ("length", {"minimum": 9, "maximum": 3, "unit": "words"}, "minimum"),
+        ("length", {"maximum": 10**17, "unit": "words"}, "maximum"),
+        ("contains", {"texts": ["a", "\u200b\u2060"]}, "texts"),
+        ("contains", {"texts": ["a" * 1900] * 11}, "texts"),
+        ("mentions_field", {"field": "\u200b"}, "field"),
+        ("mentions_field", {"field": "f" * 10**6}, "field"),
         ("no_such_rule", {}, ""),
     ],
 )

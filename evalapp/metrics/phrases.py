@@ -1,0 +1,70 @@
+"""Phrases in a text, found in time that grows with the text and never with the phrases' cunning."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+import re2
+
+from evalapp.metrics.rows import Span, well_formed
+
+MEMORY = 8 * 1024 * 1024
+_VISIBLE = re.compile(r"\S+")
+_NO_LETTER = r"[^\p{L}\p{N}_]"
+
+
+class PhraseFinder:
+    """Finds any of several phrases; spaces in a phrase match any run of spaces and line breaks.
+
+    ``whole_words``: neither a letter, a digit nor an underscore may touch the phrase. Raises ValueError
+    when the phrases together are too large to look for.
+    """
+
+    def __init__(self, phrases: Sequence[str], *, ignore_case: bool, whole_words: bool) -> None:
+        self._margin = 1 if whole_words else 0
+        # A phrase comes before those that begin it, so the span shows the longest at its place; and
+        # neighbours share their beginnings, which keeps the automaton small.
+        ordered = sorted({" ".join(phrase.split()) for phrase in phrases}, key=_folded, reverse=True)
+        any_phrase = "|".join(re2.escape(well_formed(phrase)) for phrase in ordered)
+        options = re2.Options()
+        options.case_sensitive = not ignore_case
+        options.max_mem = MEMORY
+        options.log_errors = False
+        try:
+            self._pattern: Any = re2.compile(
+                f"{_NO_LETTER}(?:{any_phrase}){_NO_LETTER}" if whole_words else any_phrase, options
+            )
+        except re2.error as error:
+            raise ValueError("the phrases together are too large to look for") from error
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Where the phrases occur, in order, without overlaps."""
+        squeezed = _Squeezed(well_formed(text))
+        position = 0
+        while match := self._pattern.search(squeezed.text, position):
+            # The margins are no part of the find, and the next find may begin with the last of them.
+            start, end = match.start() + self._margin, match.end() - self._margin
+            first, last = squeezed.origin(start), squeezed.origin(end - 1)
+            yield Span(first, last + 1, text[first : last + 1])
+            position = end
+
+
+def _folded(phrase: str) -> str:
+    return phrase.casefold()
+
+
+class _Squeezed:
+    """A text with one space before, between and after its words, and the way back to its characters."""
+
+    def __init__(self, text: str) -> None:
+        matches = list(_VISIBLE.finditer(text))
+        self.text = f" {' '.join(match.group() for match in matches)} "
+        self._origins = [match.start() for match in matches]
+        self._starts = list(accumulate((match.end() - match.start() + 1 for match in matches), initial=1))
+
+    def origin(self, position: int) -> int:
+        """Where a character of a word stands in the text."""
+        word = bisect_right(self._starts, position) - 1
+        return self._origins[word] + position - self._starts[word]
