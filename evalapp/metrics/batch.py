@@ -1,8 +1,8 @@
 """Many outputs, many metrics, one pass, and the corpus scores with it."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 
 from evalapp.measure import Measure, signature
 from evalapp.metrics.answers import exact_match, token_f1
@@ -19,7 +19,12 @@ from evalapp.metrics.surface import (
 )
 from evalapp.metrics.translation import NAMES, SummedMetric
 
+logger = logging.getLogger(__name__)
+
 ROWS_PER_CHUNK = 512
+CHARACTERS_PER_CHUNK = 1_000_000
+"""A chunk ends with the row that brings it here, so that a cancel waits for few long texts."""
+NOT_COMPUTED = "it could not be computed; the server's log says why"
 
 Progress = Callable[[int], None]
 _PerRow = Callable[[Row], Measure]
@@ -113,19 +118,19 @@ class Scorer:
     ) -> Iterator[dict[str, Measure]]:
         """One mapping of metric name to measure per row, in order.
 
-        Rows are read in chunks, so a generator over millions takes little memory.
+        Rows are read in chunks, so a generator over millions takes little memory. A metric that fails
+        on one text is undefined for that row alone.
         ``on_progress`` gets the number of rows done after each chunk; an exception it raises (a
         cancel) ends the pass. ``tally`` gathers the corpus scores on the way.
         """
         tally = tally or self.tally()
-        source = iter(rows)
-        while chunk := list(islice(source, ROWS_PER_CHUNK)):
+        for chunk in _chunks(rows):
             rouge = self._rouge(chunk)
             for row, scores in zip(chunk, rouge, strict=True):
                 for name in self._summed_names:
-                    scores[name] = tally.summed(name, row)
+                    scores[name] = _or_undefined(name, partial(tally.summed, name), row)
                 for name, compute in self._per_row.items():
-                    scores[name] = compute(row)
+                    scores[name] = _or_undefined(name, compute, row)
                 ordered = {name: scores[name] for name in self.metrics}
                 tally.add(ordered)
                 yield ordered
@@ -144,6 +149,27 @@ class Scorer:
         for _ in self.score(rows, on_progress=on_progress, tally=tally):
             pass
         return tally.measures()
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    characters = 0
+    for row in rows:
+        chunk.append(row)
+        characters += len(row.output) + sum(map(len, row.references))
+        if len(chunk) == ROWS_PER_CHUNK or characters >= CHARACTERS_PER_CHUNK:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _or_undefined(name: str, compute: _PerRow, row: Row) -> Measure:
+    try:
+        return compute(row)
+    except Exception:  # the edge to a text nobody has seen: it must not cost the other outputs their scores
+        logger.exception("%s of an output of %s characters failed", name, len(row.output))
+        return Measure.undefined(NOT_COMPUTED, signature=signature(name))
 
 
 def _per_row(*, remove_articles: bool) -> dict[str, _PerRow]:

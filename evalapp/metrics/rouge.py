@@ -5,7 +5,7 @@ The engine is ``rouge-score-rs``; :func:`check_against_oracle` re-scores a sampl
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -22,6 +22,9 @@ Tokenizer = Literal["english", "unicode", "characters"]
 VARIANTS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 TOKENIZERS: tuple[Tokenizer, ...] = ("english", "unicode", "characters")
 NO_REFERENCE = "the example has no reference"
+LONGEST_CHECKED = 5000
+"""Characters of an output, and of its references together, that rouge-score re-scores at most: its time and
+memory grow with their product."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +168,12 @@ class OracleCheck:
 
     ``checked`` counts outputs; ``differences`` has one sentence per score that is not equal to
     the last bit; ``oracle`` names the implementation, or says why there was nothing to compare.
+    ``too_long`` counts outputs that could not be drawn: they or their references are longer than
+    LONGEST_CHECKED.
     """
 
     checked: int
+    too_long: int
     differences: tuple[str, ...]
     oracle: str
     seed: int
@@ -184,22 +190,31 @@ def check_against_oracle(
     *,
     seed: int,
     sample: int = 50,
+    before_each: Callable[[], None] = lambda: None,
 ) -> OracleCheck:
     """Re-score a seeded sample of outputs with rouge-score and report every difference.
 
-    Outputs without references are not drawn. Only the English tokenizer has an oracle.
+    Outputs without references and those with long texts are not drawn. Only the English tokenizer has
+    an oracle. ``before_each`` is called before each output; an exception it raises (a cancel) ends
+    the check.
     """
     if options.tokenizer != "english":
         missing = f'none: rouge-score has no "{options.tokenizer}" tokenizer'
-        return OracleCheck(checked=0, differences=(), oracle=missing, seed=seed)
+        return OracleCheck(checked=0, too_long=0, differences=(), oracle=missing, seed=seed)
     from rouge_score import rouge_scorer as reference_scorer
 
-    candidates = [row for row, accepted in enumerate(references) if accepted]
+    with_reference = [row for row, accepted in enumerate(references) if accepted]
+    candidates = [
+        row
+        for row in with_reference
+        if max(len(outputs[row]), sum(map(len, references[row]))) <= LONGEST_CHECKED
+    ]
     rows = sorted(random.Random(seed).sample(candidates, min(sample, len(candidates))))  # noqa: S311
     oracle = reference_scorer.RougeScorer(list(options.variants), use_stemmer=options.stemmer)
     ours = rouge_scores([outputs[row] for row in rows], [references[row] for row in rows], options)
     differences: list[str] = []
     for row, scores in zip(rows, ours, strict=True):
+        before_each()
         expected = oracle.score_multi(references[row], outputs[row])
         assert scores is not None  # noqa: S101
         differences += [
@@ -209,6 +224,7 @@ def check_against_oracle(
         ]
     return OracleCheck(
         checked=len(rows),
+        too_long=len(with_reference) - len(candidates),
         differences=tuple(differences),
         oracle=f"rouge-score-{version('rouge-score')}",
         seed=seed,

@@ -1,23 +1,26 @@
 """What the scoring job does: every output of a run, all metrics and rules, in batches of its own."""
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from django.db import transaction
 
+from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import Job
 from evalapp.jobs.work import Work
 from evalapp.measure import Measure
-from evalapp.metrics.batch import Scorer
-from evalapp.metrics.rouge import check_against_oracle
+from evalapp.metrics.batch import NOT_COMPUTED, Scorer
+from evalapp.metrics.rouge import LONGEST_CHECKED, check_against_oracle
 from evalapp.metrics.rows import Row
-from evalapp.metrics.rules import Rule
+from evalapp.metrics.rules import Rule, Verdict
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.scoring.rows import metric_row
 from evalapp.scoring.rules import read_rule
+
+logger = logging.getLogger(__name__)
 
 OUTPUT_METRICS = (
     "rouge1", "rouge2", "rougeL", "bleu", "chrf", "token_f1", "exact_match", "words", "characters",
@@ -26,6 +29,9 @@ OUTPUT_METRICS = (
 # TER takes a third of a second a pair where the texts have little in common, so it is not among them.
 CORPUS_METRICS = ("bleu", "chrf")
 BATCH = 500
+BATCH_CHARACTERS = 20_000_000
+FETCHED_AT_ONCE = 50
+"""Outputs are fetched with their examples, which may have megabytes each."""
 ORACLE_SAMPLE = 50
 SHOWN_SPANS = 20
 
@@ -37,15 +43,12 @@ def score_run(work: Work) -> dict[str, Any]:
     worker goes on after the last stored batch.
     """
     run = Run.objects.select_related("project").get(pk=work.job.params["run"])
-    rules = [
-        (rule, read_rule(rule.name, rule.kind, rule.params))
-        for rule in run.project.rule_checks.filter(is_active=True)
-    ]
+    rules = list(_readable_rules(work, run))
     scorer = Scorer(OUTPUT_METRICS)
     _score_outputs(work, run, scorer, rules)
     work.progress(work.job.result["outputs"], work.job.result["outputs"], "Scoring whole sets")
     corpus = _score_corpora(run, work)
-    checked = _check_sample(run, scorer)
+    checked = _check_sample(work, run, scorer)
     for difference in checked["differences"]:
         work.log(f"ROUGE differs from its reference: {difference}", level="warning")
     return {
@@ -54,6 +57,15 @@ def score_run(work: Work) -> dict[str, Any]:
         "corpus_metrics": corpus,
         "rouge_check": checked,
     }
+
+
+def _readable_rules(work: Work, run: Run) -> Iterator[tuple[RuleCheck, Rule]]:
+    for rule_check in run.project.rule_checks.filter(is_active=True):
+        try:
+            yield rule_check, read_rule(rule_check.name, rule_check.kind, rule_check.params)
+        except InvalidError as error:
+            # Saved under an earlier release's limits; the other rules and all metrics need not wait for it.
+            work.log(f"The rule “{rule_check.name}” was left out: {error.message}", level="warning")
 
 
 def _score_outputs(work: Work, run: Run, scorer: Scorer, rules: Sequence[tuple[RuleCheck, Rule]]) -> None:
@@ -65,7 +77,10 @@ def _score_outputs(work: Work, run: Run, scorer: Scorer, rules: Sequence[tuple[R
     total = run.outputs.count()
     work.progress(so_far["outputs"], total, "Scoring outputs")
     for outputs in _batches(run, after=so_far["last_output"]):
-        results = list(_results(outputs, scorer, rules))
+        results: list[MetricResult] = []
+        for scored, found in enumerate(_results(outputs, scorer, rules), start=1):
+            results += found
+            work.progress(so_far["outputs"] + scored, total)
         so_far = {
             "outputs": so_far["outputs"] + len(outputs),
             "last_output": outputs[-1].pk,
@@ -86,30 +101,46 @@ def _score_outputs(work: Work, run: Run, scorer: Scorer, rules: Sequence[tuple[R
 
 def _batches(run: Run, *, after: int) -> Iterator[list[Output]]:
     outputs = run.outputs.filter(pk__gt=after).select_related("example").order_by("pk")
-    found = outputs.iterator(chunk_size=BATCH)
-    while batch := list(islice(found, BATCH)):
+    batch: list[Output] = []
+    characters = 0
+    for output in outputs.iterator(chunk_size=FETCHED_AT_ONCE):
+        batch.append(output)
+        characters += len(output.text) + len(output.example.context)
+        if len(batch) == BATCH or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
         yield batch
 
 
 def _results(
     outputs: Sequence[Output], scorer: Scorer, rules: Sequence[tuple[RuleCheck, Rule]]
-) -> Iterator[MetricResult]:
+) -> Iterator[list[MetricResult]]:
+    """The results of each output in turn."""
     rows = [metric_row(output) for output in outputs]
     for output, row, measures in zip(outputs, rows, scorer.score(rows), strict=True):
-        for name, measure in measures.items():
-            yield MetricResult(
-                output=output,
-                metric=name,
-                signature=measure.signature[:200],
-                value=measure.value,
-                reason=measure.reason[:120],
-            )
-        for rule_check, rule in rules:
-            yield _rule_result(output, row, rule_check, rule)
+        yield [
+            *(_metric_result(output, name, measure) for name, measure in measures.items()),
+            *(_rule_result(output, row, rule_check, rule) for rule_check, rule in rules),
+        ]
+
+
+def _metric_result(output: Output, name: str, measure: Measure) -> MetricResult:
+    return MetricResult(
+        output=output,
+        metric=name,
+        signature=measure.signature[:200],
+        value=measure.value,
+        reason=measure.reason[:120],
+    )
 
 
 def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) -> MetricResult:
-    verdict = rule.check(row)
+    try:
+        verdict = rule.check(row)
+    except Exception:  # the edge to a text nobody has seen: it must not cost the other outputs their scores
+        logger.exception("The rule %s failed on output %s", rule_check.pk, output.pk)
+        verdict = Verdict(passed=None, reason=NOT_COMPUTED)
     spans = [[span.start, span.end, span.text[:80]] for span in verdict.spans[:SHOWN_SPANS]]
     return MetricResult(
         output=output,
@@ -128,7 +159,8 @@ def _score_corpora(run: Run, work: Work) -> int:
     for candidate_id, split in list(pairs):
         outputs = run.outputs.filter(candidate=candidate_id, example__split=split).select_related("example")
         measures: dict[str, Measure] = scorer.corpus(
-            [metric_row(output) for output in outputs.iterator(2000)]
+            (metric_row(output) for output in outputs.iterator(FETCHED_AT_ONCE)),
+            on_progress=lambda _: work.raise_if_cancelled(),
         )
         with transaction.atomic():
             for name, measure in measures.items():
@@ -149,10 +181,10 @@ def _score_corpora(run: Run, work: Work) -> int:
     return written
 
 
-def _check_sample(run: Run, scorer: Scorer) -> dict[str, Any]:
+def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
     """Score a seeded sample again with rouge-score itself; differences are named one by one."""
     if scorer.rouge_options is None:
-        return {"checked": 0, "differences": []}
+        return {"checked": 0, "too_long": 0, "differences": []}
     ids = list(run.outputs.order_by("pk").values_list("pk", flat=True))
     # Reproducible, and nothing depends on its secrecy.
     drawn = random.Random(run.pk).sample(ids, min(ORACLE_SAMPLE, len(ids)))  # noqa: S311
@@ -164,5 +196,16 @@ def _check_sample(run: Run, scorer: Scorer) -> dict[str, Any]:
         scorer.rouge_options,
         seed=run.pk,
         sample=ORACLE_SAMPLE,
+        before_each=work.raise_if_cancelled,
     )
-    return {"checked": check.checked, "differences": list(check.differences), "oracle": check.oracle}
+    if check.too_long:
+        work.log(
+            f"ROUGE was checked against {check.oracle} on {check.checked} outputs; left out because "
+            f"their texts have more than {LONGEST_CHECKED:,} characters: {check.too_long}."
+        )
+    return {
+        "checked": check.checked,
+        "too_long": check.too_long,
+        "differences": list(check.differences),
+        "oracle": check.oracle,
+    }

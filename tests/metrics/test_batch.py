@@ -1,10 +1,13 @@
 import pytest
 
-from evalapp.metrics.batch import ROWS_PER_CHUNK, Scorer
+from evalapp.metrics import batch
+from evalapp.metrics.batch import NOT_COMPUTED, ROWS_PER_CHUNK, Scorer
 from evalapp.metrics.catalogue import CATALOGUE
 from evalapp.metrics.rouge import RougeOptions, rouge
 from evalapp.metrics.rows import Row
+from evalapp.metrics.surface import length_words
 from evalapp.metrics.translation import corpus_score, sentence_score
+from tests.metrics.growth import LINEAR_AT_MOST, growth
 
 ROWS = [
     Row(
@@ -89,3 +92,37 @@ def test_another_tokenizer_turns_the_stemmer_off() -> None:
     found = next(Scorer(["rouge1"], tokenizer="unicode").score([Row(output="ไทย", references=("ไทย",))]))
     assert found["rouge1"].value == 1.0
     assert "stemmer:no|tokenizer:unicode" in found["rouge1"].signature
+
+
+def test_long_texts_come_in_small_chunks_so_that_a_cancel_is_soon_heard() -> None:
+    done: list[int] = []
+    rows = [Row(output="word " * 30_000, references=("word " * 30_000,)) for _ in range(10)]
+    list(Scorer(["words"]).score(rows, on_progress=done.append))
+    assert done == [4, 8, 10]
+
+
+def test_a_text_a_metric_fails_on_costs_that_one_value_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails_on_two(output: str) -> object:
+        if output == "two":
+            raise OverflowError
+        return length_words(output)
+
+    monkeypatch.setattr(batch, "length_words", fails_on_two)
+    found = list(Scorer(["words", "characters"]).score([Row(output="one"), Row(output="two")]))
+    assert [measures["words"].value for measures in found] == [1, None]
+    assert found[1]["words"].reason == NOT_COMPUTED
+    assert found[1]["characters"].value == 3
+
+
+@pytest.mark.parametrize("part", ["a ", "a", "a.", "a-", "1,", "&lt;", "\n", "a\n", "ไทย ", "<skipped>", "é"])
+@pytest.mark.parametrize(
+    "metric", ["rouge1", "rouge2", "bleu", "chrf", "token_f1", "exact_match", "words", "repetition"]
+)
+def test_the_cost_of_a_metric_grows_with_its_texts(metric: str, part: str) -> None:
+    scorer = Scorer([metric])
+    ratio = growth(
+        lambda text: list(scorer.score([Row(output=text, references=(text + part,))])),
+        lambda characters: part * (characters // len(part)),
+        characters=4_000,
+    )
+    assert ratio < LINEAR_AT_MOST

@@ -149,3 +149,21 @@ def test_a_batch_equals_one_by_one() -> None:
     options = RougeOptions()
     batch = rouge_batch([output for output, _ in pairs], [references for _, references in pairs], options)
     assert batch == [rouge(output, references, options) for output, references in pairs]
+
+
+def test_the_oracle_check_leaves_long_texts_out_and_counts_them() -> None:
+    outputs = ["a short one", "long " * 1001, "short", "short"]
+    references = [["a short"], ["a reference"], ["long " * 1001], ["x" * 2501, "y" * 2500]]
+    check = check_against_oracle(outputs, references, RougeOptions(), seed=1)
+    assert (check.checked, check.too_long, check.differences) == (1, 3, ())
+
+
+def test_the_oracle_check_can_be_stopped_between_outputs() -> None:
+    class Stop(Exception):
+        pass
+
+    def stop() -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        check_against_oracle(["a"], [["a"]], RougeOptions(), seed=1, before_each=stop)

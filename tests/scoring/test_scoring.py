@@ -6,11 +6,14 @@ from rouge_score.rouge_scorer import RougeScorer
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
-from evalapp.jobs.models import Job
+from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.work import Work
 from evalapp.runs.models import Run
 from evalapp.runs.signals import outputs_stored
+from evalapp.scoring import scoring_job
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.scoring.services import SCORE_TASK, save_rule_check, scoring_of, set_rule_active, start_scoring
+from evalapp.scoring.tasks import score_run
 from tests.cast import client_of
 from tests.factories import make_campaign, run_scoring
 
@@ -131,3 +134,74 @@ def test_a_rule_is_made_changed_and_retired_in_the_browser(project: Project, man
     client.post(f"{address}{rule.pk}/use/", {"active": "0"})
     rule.refresh_from_db()
     assert (rule.params["texts"], rule.is_active) == (["goal"], False)
+
+
+def scored_by(job: Job) -> Job:
+    score_run(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def test_a_cancel_is_heard_and_progress_shown_between_two_outputs(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+
+    def report(work: Work, done: int, *rest: object, **also: object) -> None:
+        shown.append(done)
+        if done == 2:
+            work._keeper.cancelled.set()
+
+    monkeypatch.setattr(Work, "report", report)
+    job = scored_by(start_scoring(run=run_of(campaign), by=None))
+    assert (job.state, shown) == (JobState.CANCELLED, [0, 1, 2])
+
+
+def test_long_outputs_are_stored_in_smaller_batches(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[int] = []
+    monkeypatch.setattr(scoring_job, "BATCH_CHARACTERS", 10)
+    monkeypatch.setattr(
+        Work, "fence", lambda work: stored.append(MetricResult.objects.filter(metric="words").count())
+    )
+    run_scoring(campaign)
+    assert stored[:6] == [1, 2, 3, 4, 5, 6]
+
+
+def test_one_hostile_text_costs_no_other_output_its_scores(campaign: Campaign, project: Project) -> None:
+    run = run_of(campaign)
+    invented = add_rule(project, "Facts", "no_invented_figures")
+    hostile = run.outputs.order_by("pk")[0]
+    hostile.text = "9" * 999_999 + "k and 12," + "12," * 10_000
+    hostile.save(update_fields=["text"])
+    assert scored_by(start_scoring(run=run, by=None)).state == JobState.SUCCEEDED
+    assert MetricResult.objects.filter(metric=invented.metric, output__run=run).count() == 6
+    assert MetricResult.objects.get(output=hostile, metric=invented.metric).value == 0
+
+
+def test_a_rule_that_can_no_longer_be_read_is_left_out_and_named(
+    campaign: Campaign, project: Project
+) -> None:
+    rule = add_rule(project, "Old limits", "contains", texts=["goal"])
+    other = add_rule(project, "Short", "length", maximum=3, unit="words")
+    project.rule_checks.filter(pk=rule.pk).update(params={"texts": ["a" * 1900] * 11})
+    job = scored_by(start_scoring(run=run_of(campaign), by=None))
+    assert job.state == JobState.SUCCEEDED
+    warning = job.events.get(level="warning").text
+    assert warning.startswith("The rule “Old limits” was left out: The phrases have 20,900 characters")
+    assert MetricResult.objects.filter(metric=other.metric).count() == 6
+    assert not MetricResult.objects.filter(metric=rule.metric).exists()
+
+
+def test_texts_too_long_for_the_oracle_are_left_out_of_the_check_and_the_log_says_so(
+    campaign: Campaign,
+) -> None:
+    run = run_of(campaign)
+    output = run.outputs.order_by("pk")[0]
+    output.text = "word " * 2000
+    output.save(update_fields=["text"])
+    job = scored_by(start_scoring(run=run, by=None))
+    checked = job.result["rouge_check"]
+    assert (checked["checked"], checked["too_long"], checked["differences"]) == (5, 1, [])
+    assert job.events.filter(text__contains="more than 5,000 characters: 1.").exists()
