@@ -42,7 +42,7 @@ def model_worker() -> Program:
 
 
 def beat(environment: Environment) -> Program:
-    """Rings the periodic tasks, among them the one that finds lost jobs."""
+    """The clock: rings the demonstration, and finds lost jobs and lapsed places itself."""
     return Program(
         name=BEAT,
         command=(

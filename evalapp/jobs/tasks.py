@@ -3,6 +3,6 @@ from celery import shared_task
 from evalapp.jobs import services
 
 
-@shared_task(name="evalapp.jobs.tasks.reap_lost_jobs", ignore_result=True, expires=10)
+@shared_task(name="evalapp.jobs.tasks.reap_lost_jobs")
 def reap_lost_jobs() -> None:
     services.reap_lost_jobs()

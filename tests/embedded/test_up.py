@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import urlopen
 
+import psutil
 import psycopg
 import pytest
 
@@ -78,7 +79,7 @@ def test_status_finds_the_address_without_being_told(running: Running):
     assert (code, json.loads(output)["address"]) == (0, running.home.bind.url)
 
 
-@pytest.mark.parametrize("name", ["web", "worker-models", "valkey", "postgres"])
+@pytest.mark.parametrize("name", ["web", "worker-models", "beat", "valkey", "postgres"])
 def test_what_is_killed_starts_again(running: Running, name: str):
     killed = running.pid(name)
     os.kill(killed, signal.SIGKILL)
@@ -88,6 +89,42 @@ def test_what_is_killed_starts_again(running: Running, name: str):
         f"{name} starts again",
     )
     eventually(running.is_up, 30, "the web answers again")
+
+
+SILENT_JOB = """
+from django.db.models.functions import Now
+from evalapp.accounts.models import Project
+from evalapp.jobs.models import Job
+project = Project.objects.create(name="Duties", slug="duties")
+job = Job.objects.create(
+    project=project, task="silent", title="Silent", state="running", attempt=1, lease_expires_at=Now()
+)
+print(job.pk)
+"""
+
+
+def test_a_lost_job_is_found_while_every_worker_for_jobs_is_stuck(running: Running):
+    stuck = psutil.Process(running.pid("worker-default"))
+    stopped = [stuck, *stuck.children(recursive=True)]
+    for process in stopped:
+        process.suspend()
+    try:
+        code, output = running.installation.run("shell", "--no-imports", "-c", SILENT_JOB)
+        assert code == 0, output
+        eventually(
+            lambda: _job(running, int(output)) == ("queued", 1),
+            30,
+            "the reaper finds the job of a lost worker",
+        )
+    finally:
+        for process in reversed(stopped):
+            process.resume()
+
+
+def _job(running: Running, pk: int) -> tuple[str, int] | None:
+    with psycopg.connect(running.home.database_url) as connection:
+        query = "SELECT state, lost_attempts FROM evalapp_job WHERE id = %s"
+        return connection.execute(query, [pk]).fetchone()
 
 
 def test_commands_use_the_servers_that_run(running: Running):
