@@ -14,9 +14,10 @@ def read_rule(name: str, kind: str, params: dict[str, Any]) -> Rule:
             message = f"“{field}” stands beside the params, not among them."
             raise InvalidError(message, fields={field: [message]})
     for field, value in params.items():
-        for text in value if isinstance(value, list) else [value]:
+        for number, text in enumerate(value if isinstance(value, list) else [value], start=1):
             if isinstance(text, str) and not has_visible(text):
-                message = "There is nothing to see in this text; write what is to be looked for."
+                which = f"Text {number}" if isinstance(value, list) else "The text"
+                message = f"{which} holds nothing that can be seen; write what is to be looked for."
                 raise InvalidError(message, fields={field: [message]})
     try:
         return rule_from_dict({**params, "kind": kind, "name": name})

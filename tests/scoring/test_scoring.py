@@ -116,6 +116,14 @@ def test_an_impossible_rule_is_refused_where_it_is_written(
     assert not project.rule_checks.exists()
 
 
+def test_a_phrase_that_cannot_be_seen_is_named_by_its_place(project: Project) -> None:
+    with pytest.raises(InvalidError) as refused:
+        add_rule(project, "Rule", "must_not_contain", texts=["goal", "\u200b\u2060"])
+    assert refused.value.fields == {
+        "texts": ["Text 2 holds nothing that can be seen; write what is to be looked for."]
+    }
+
+
 def test_a_rule_is_made_changed_and_retired_in_the_browser(project: Project, manager: User) -> None:
     client = client_of(manager)
     address = f"/projects/{project.slug}/rules/"
