@@ -3,7 +3,8 @@
 import datetime as dt
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
@@ -74,9 +75,15 @@ def accept_as_new_person(*, invitation: Invitation, name: str, password: str) ->
     ``password`` has been checked by the form. Raises ConflictError where the link was used in the
     meantime or the address has an account: that person signs in and opens the link again.
     """
-    if User.objects.filter(email__iexact=invitation.email).exists():
-        raise ConflictError("There is an account with this address. Sign in, then open the link again.")
-    user = User.objects.create_user(invitation.email, password, name=checked_name(name, of="yourself"))
+    name = checked_name(name, of="yourself")
+    _hold(invitation)
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(invitation.email, password, name=name)
+    except IntegrityError as error:
+        raise ConflictError(
+            "There is an account with this address. Sign in, then open the link again."
+        ) from error
     _use(invitation, user)
     return user
 
@@ -96,13 +103,30 @@ def accept_as(*, invitation: Invitation, user: User) -> Membership:
     return _use(invitation, user)
 
 
+def _open(invitation: Invitation) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(
+        pk=invitation.pk, accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()
+    )
+
+
+def _hold(invitation: Invitation) -> None:
+    """Wait for whoever is using the same link at this moment, so that the second is told of the first."""
+    if _open(invitation).select_for_update().first() is None:
+        raise _used_meanwhile()
+
+
+def _used_meanwhile() -> ConflictError:
+    return ConflictError(
+        "This invitation has been used or withdrawn in the meantime. If it was you who used it, sign in "
+        "with the password you chose; else ask whoever sent it for a new link."
+    )
+
+
 def _use(invitation: Invitation, user: User) -> Membership:
     now = timezone.now()
-    used = Invitation.objects.filter(
-        pk=invitation.pk, accepted_at=None, revoked_at=None, expires_at__gt=now
-    ).update(accepted_at=now, accepted_by=user)
+    used = _open(invitation).update(accepted_at=now, accepted_by=user)
     if not used:
-        raise ConflictError("This invitation has been used or withdrawn in the meantime.")
+        raise _used_meanwhile()
     membership = add_member(project=invitation.project, user=user, role=invitation.role, by=None)
     record("invitation.accepted", by=user, obj=invitation, project=invitation.project)
     return membership

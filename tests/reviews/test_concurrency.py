@@ -1,9 +1,7 @@
 """Real threads on real connections: what is true one by one must be true all at once."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -18,27 +16,11 @@ from evalapp.core.errors import ConflictError, StaleError
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.services import CampaignClosedError, amend_review
+from tests.at_once import at_once
 from tests.campaigns.making import make_open_campaign, make_team
 from tests.reviews.conftest import GOOD, claim, seat_of, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(count, work):
-    """Run ``work(number)`` in threads that start together; results in order, errors as values."""
-    barrier = Barrier(count)
-
-    def one(number):
-        barrier.wait()
-        try:
-            return work(number)
-        except Exception as error:  # noqa: BLE001 - the test asserts on it
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
 
 
 def test_fifty_parallel_submits_of_one_submission_store_one_review():

@@ -1,0 +1,25 @@
+"""Real threads on real connections: what is true one by one must be true all at once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+from django.db import connection
+
+
+def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Run ``work(number)`` in threads that start together; results in order, errors as values."""
+    barrier = Barrier(count)
+
+    def one(number: int) -> Any:
+        barrier.wait()
+        try:
+            return work(number)
+        except Exception as error:  # noqa: BLE001 - the test asserts on it
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
