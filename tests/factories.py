@@ -194,7 +194,8 @@ def run_scoring(campaign: Campaign) -> Run:
 
 
 def make_tray(campaign: Campaign, by: User) -> Export:
-    return open_tray(campaign=campaign, by=by, name="Corrections")
+    before = campaign.project.exports.count()
+    return open_tray(campaign=campaign, by=by, name=f"Corrections {before + 1}" if before else "Corrections")
 
 
 def make_adapter(

@@ -1,3 +1,6 @@
+import json
+from typing import Any, cast
+
 from django.db import transaction
 
 from evalapp.accounts.models import Project, User
@@ -47,6 +50,7 @@ def found_project(*, name: str, description: str = "", by: User, is_demonstratio
 def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: str, by: User) -> Decision:
     """Record a decision on a candidate with the numbers as they stand. "Ship" makes it the champion.
 
+    The same once more, by the same person on the same numbers, is the decision that stands already.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     if verdict not in Verdict.values:
@@ -65,15 +69,20 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
         )
     if not comparison.design.reviews:
         raise InvalidError(f"{campaign.name} has no review yet; a decision needs evidence.")
+    said = {
+        "candidate": candidate,
+        "verdict": verdict,
+        "note": note.strip(),
+        "evidence": _evidence(comparison, row),
+        "decided_by": by,
+    }
+    # The project's row serialises decisions, so that the newest is what this one is compared with.
+    Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
+    standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
+    if standing is not None and _holds(standing, said):
+        return standing
     decision = Decision.objects.create(
-        project=campaign.project,
-        campaign=campaign,
-        candidate=candidate,
-        verdict=verdict,
-        note=note.strip(),
-        evidence=_evidence(comparison, row),
-        is_simulated=comparison.design.is_simulated,
-        decided_by=by,
+        project=campaign.project, campaign=campaign, is_simulated=comparison.design.is_simulated, **said
     )
     record("decision.made", by=by, obj=decision, project=campaign.project, data={"verdict": verdict})
     if verdict == Verdict.SHIP:
@@ -81,11 +90,20 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
     return decision
 
 
-def _evidence(comparison: Comparison, row: CandidateRow) -> dict[str, object]:
-    return {
+def _holds(standing: Decision, said: dict[str, Any]) -> bool:
+    """Whether this was decided already, and is still in force: another may be the champion since."""
+    is_same = all(getattr(standing, name) == value for name, value in said.items())
+    is_shipped = standing.candidate.alias == ModelAlias.CHAMPION
+    return is_same and (is_shipped or standing.verdict != Verdict.SHIP)
+
+
+def _evidence(comparison: Comparison, row: CandidateRow) -> dict[str, Any]:
+    """What the decision stands on, as the database gives it back."""
+    evidence = {
         "design": comparison.design._asdict(),
         "human": {cell.criterion.key: cell.mean.as_dict() for cell in row.human},
         "total": row.total.as_dict(),
         "metrics": {name: measure.as_dict() for name, measure in row.metrics.items()},
         "rules": {rule.name: row.rules[rule.pk].as_dict() for rule in comparison.rules},
     }
+    return cast(dict[str, Any], json.loads(json.dumps(evidence)))

@@ -37,6 +37,9 @@ class Export(BaseModel):
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="export_name_in_project")]
+
     def __str__(self) -> str:
         return self.name
 

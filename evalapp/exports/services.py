@@ -2,7 +2,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -33,7 +33,8 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
     """Collect a campaign's feedback into a tray: each row in or out with its reason.
 
     Refuses campaigns over a sealed split (test, validation): rows of an evaluation set must never be
-    trained on. Simulated feedback is in only in a demonstration project, and marks the export.
+    trained on. Simulated feedback is in only in a demonstration project, and marks the export. Raises
+    ConflictError where the project has an export of this name.
     """
     if campaign.split not in EXPORTABLE_SPLITS:
         raise InvalidError(
@@ -46,14 +47,22 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
     corrections = given_corrections(campaign)
     if not any(output.reviews for output in outputs):
         raise InvalidError(f"“{campaign.name}” has no submitted review yet; there is nothing to export.")
-    export = Export.objects.create(
-        project=campaign.project,
-        campaign=campaign,
-        name=checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME], of="the export"),
-        settings={"rules": rules.to_json()},
-        is_simulated=admits_simulated and any(output.is_simulated for output in outputs),
-        created_by=by,
-    )
+    name = checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME], of="the export")
+    try:
+        with transaction.atomic():
+            export = Export.objects.create(
+                project=campaign.project,
+                campaign=campaign,
+                name=name,
+                settings={"rules": rules.to_json()},
+                is_simulated=admits_simulated and any(output.is_simulated for output in outputs),
+                created_by=by,
+            )
+    except IntegrityError as error:
+        message = (
+            f"This project has an export named “{name}” already. Go on with that one, or choose another name."
+        )
+        raise ConflictError(message, fields={"name": [message]}) from error
     selected = select_rows(outputs, corrections, rules, admits_simulated=admits_simulated)
     while batch := list(islice(selected, 2000)):
         ExportRow.objects.bulk_create(

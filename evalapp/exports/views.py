@@ -44,6 +44,7 @@ def export_new(request: MemberRequest) -> HttpResponse:
     form = TrayForm(
         request.POST or None, project=request.project, initial={"campaign": request.GET.get("campaign")}
     )
+    status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
         try:
             export = open_tray(
@@ -54,9 +55,9 @@ def export_new(request: MemberRequest) -> HttpResponse:
             )
         except ProblemError as error:
             show_problem(form, error)
+            status = error.status
         else:
             return redirect("export_detail", request.project.slug, export.pk)
-    status = 400 if form.is_bound else 200
     return render(request, "exports/new.html", {"station": "export", "form": form}, status=status)
 
 

@@ -60,6 +60,22 @@ def test_a_decision_keeps_the_numbers_it_was_made_on(campaign: Campaign, manager
     assert AuditEvent.objects.filter(action="decision.made", actor_id=manager.pk).count() == 1
 
 
+def test_the_same_decision_once_more_is_the_one_that_stands(campaign: Campaign, manager: User) -> None:
+    formal, plain = candidate(campaign, "formal"), candidate(campaign, "plain")
+
+    def ship(version: ModelVersion) -> Decision:
+        return decide(campaign=campaign, candidate=version, verdict="ship", note="Tone.", by=manager)
+
+    first = ship(plain)
+    assert ship(plain) == first
+    # Another has become the champion since, so this is no repetition.
+    ship(formal)
+    again = ship(plain)
+    assert again != first and again.candidate.alias == "champion"
+    assert Decision.objects.count() == 3
+    assert AuditEvent.objects.filter(action="decision.made").count() == 3
+
+
 def test_what_does_not_ship_gets_no_alias(campaign: Campaign, manager: User) -> None:
     formal = candidate(campaign, "formal")
     decide(campaign=campaign, candidate=formal, verdict="do_not_ship", note="", by=manager)
