@@ -6,5 +6,7 @@ class EvalappConfig(AppConfig):
     verbose_name = "evalapp"
 
     def ready(self) -> None:
-        from evalapp.core import checks  # noqa: F401 - registers the system checks
-        from evalapp.scoring import receivers  # noqa: F401 - connects the receivers
+        import evalapp.campaigns.receivers
+        import evalapp.core.checks
+        import evalapp.reviews.receivers
+        import evalapp.scoring.receivers  # noqa: F401 - importing them connects and registers them

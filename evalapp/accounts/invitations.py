@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
+from evalapp.accounts.people import lock_person
 from evalapp.accounts.permissions import may_grant
 from evalapp.accounts.secrets import hash_of, new_secret
 from evalapp.accounts.services import add_member
@@ -100,6 +101,7 @@ def accept_as(*, invitation: Invitation, user: User) -> Membership:
             f"This invitation is for {invitation.email}, and you are signed in as {user.email}. "
             "Sign out and open the link again."
         )
+    lock_person(user)
     return _use(invitation, user)
 
 

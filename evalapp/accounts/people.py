@@ -1,13 +1,19 @@
 """Writes to a person's own account, and its end."""
 
 from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.queries import may_reset_password_of
+from evalapp.accounts.services import lock_members
+from evalapp.accounts.signals import person_anonymised, reviewing_ended
 from evalapp.audit.services import record, relabel_person
 from evalapp.core.errors import ConflictError, NotAllowedError
 from evalapp.core.names import checked_name
@@ -17,13 +23,21 @@ from evalapp.core.names import checked_name
 def update_profile(*, user: User, by: User, name: str, review_keys: dict[str, object]) -> User:
     """``review_keys`` is ``{"enabled": bool, "map": {action: key}}``, checked by the form.
 
-    Raises InvalidError for a name that cannot be read.
+    Raises InvalidError for a name that cannot be read, ConflictError after the deletion of their data.
     """
-    user.name = checked_name(name, of="yourself")
-    user.review_keys = review_keys
+    name = checked_name(name, of="yourself")
+    lock_person(user)
+    user.name, user.review_keys = name, review_keys
     user.save(update_fields=["name", "review_keys"])
     record("person.profile_changed", by=by, obj=user)
     return user
+
+
+def lock_person(user: User) -> None:
+    """Hold off the deletion of the person's data until the transaction ends; ConflictError after it."""
+    present = User.objects.filter(pk=user.pk, anonymised_at=None)
+    if present.select_for_update(no_key=True).first() is None:
+        raise ConflictError("This person's data has been deleted in the meantime; nothing was changed.")
 
 
 def password_path(user: User) -> str:
@@ -54,41 +68,60 @@ def create_reset_link(*, membership: Membership, by: Membership) -> str:
 def anonymise_person(*, user: User, by: User) -> User:
     """Delete a person's data; what they rated and wrote stays, as "Former member 12"'s.
 
-    Name, address, password, keys, tokens, memberships and open invitations go, and the audit calls
-    them by the new label. Only the person and the site admin may. Raises NotAllowedError for others,
-    ConflictError where a project would be left without an owner.
+    Name, address, password, keys, tokens, sign-ins, drafts, memberships, seats and open invitations go,
+    and the audit calls them by the new label. Only the person and the site admin may; once more changes
+    nothing. Raises NotAllowedError for others, ConflictError where a project would be left without an
+    owner.
     """
     if user.pk != by.pk and not by.is_superuser:
         raise NotAllowedError("Only the person themselves or the site admin may delete a person's data.")
+    lock_members(user.memberships.values_list("project_id", flat=True))
     _require_no_sole_ownership(user)
-    label = f"Former member {user.pk}"
-    invitations = Invitation.objects.filter(email__iexact=user.email)
+    reviewing_ended.send(sender=User, user=user, project=None, by=by)
+    person = User.objects.select_for_update().get(pk=user.pk)
+    if person.anonymised_at is not None:
+        return person
+    label, former_address = f"Former member {person.pk}", f"former-member-{person.pk}@deleted.invalid"
+    objects = {"user": [person.pk], **_delete_what_names(person, former_address)}
+    person_anonymised.send(sender=User, user=person)
+    person.name, person.email = label, former_address
+    person.review_keys = {}
+    person.is_active = person.is_superuser = False
+    person.anonymised_at = timezone.now()
+    person.set_unusable_password()
+    person.save()
+    relabel_person(user_id=person.pk, label=label, objects=objects)
+    record("person.anonymised", by=person if person.pk == by.pk else by, obj=person)
+    return person
+
+
+def _delete_what_names(person: User, former_address: str) -> dict[str, list[int]]:
+    """Delete the rows that are about this person alone; those of them that the audit speaks of, by type."""
+    invitations = Invitation.objects.filter(email__iexact=person.email)
     invitation_ids = list(invitations.values_list("pk", flat=True))
-    former_address = f"former-member-{user.pk}@deleted.invalid"
     invitations.filter(accepted_at=None, revoked_at=None).update(revoked_at=timezone.now())
     invitations.update(email=former_address)
-    token_ids = list(user.api_tokens.values_list("pk", flat=True))
-    user.api_tokens.all().delete()
-    user.memberships.all().delete()
-    user.name, user.email = label, former_address
-    user.review_keys = {}
-    user.is_active = user.is_superuser = False
-    user.anonymised_at = timezone.now()
-    user.set_unusable_password()
-    user.save()
-    relabel_person(
-        user_id=user.pk,
-        label=label,
-        objects={"user": [user.pk], "invitation": invitation_ids, "apitoken": token_ids},
-    )
-    record("person.anonymised", by=user if user.pk == by.pk else by, obj=user)
-    return user
+    token_ids = list(person.api_tokens.values_list("pk", flat=True))
+    person.api_tokens.all().delete()
+    person.memberships.all().delete()
+    EmailAddress.objects.filter(user=person).delete()
+    Authenticator.objects.filter(user=person).delete()
+    _end_sessions(person)
+    return {"invitation": invitation_ids, "apitoken": token_ids}
+
+
+def _end_sessions(person: User) -> None:
+    """Forget every sign-in, over or not: they hold the address, in a form that only decoding shows."""
+    theirs = [
+        session.pk
+        for session in Session.objects.iterator()
+        if session.get_decoded().get(SESSION_KEY) == str(person.pk)
+    ]
+    Session.objects.filter(pk__in=theirs).delete()
 
 
 def _require_no_sole_ownership(user: User) -> None:
-    owned = Project.objects.filter(memberships__user=user, memberships__role=Role.OWNER)
-    # The rows are the lock: a co-owner may be leaving at the same moment.
-    for project in owned.select_for_update(of=("self",)):
+    for project in Project.objects.filter(memberships__user=user, memberships__role=Role.OWNER):
         others = project.memberships.filter(role=Role.OWNER, user__is_active=True).exclude(user=user)
         if not others.exists():
             raise ConflictError(

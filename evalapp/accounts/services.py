@@ -1,11 +1,17 @@
-"""Writes to projects and their members; people, links and tokens have modules of their own."""
+"""Writes to projects and their members; people, links and tokens have modules of their own.
+
+Locks are taken in one order: the projects, the campaigns that somebody leaves, then the person.
+"""
+
+from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
 from evalapp.accounts.models import Membership, Project, Role, User
-from evalapp.accounts.permissions import may_grant
+from evalapp.accounts.permissions import Permission, allows, may_grant
+from evalapp.accounts.signals import reviewing_ended
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import checked_name
@@ -91,6 +97,8 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
     before = current.role
     current.role = Role(role)
     current.save(update_fields=["role"])
+    if not allows(role, Permission.REVIEW):
+        reviewing_ended.send(sender=Membership, user=current.user, project=current.project, by=by)
     record(
         "member.role_changed",
         by=by,
@@ -103,7 +111,8 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
 
 @transaction.atomic
 def remove_member(*, membership: Membership, by: User) -> None:
-    """End a membership; what the person wrote stays. Anyone may leave by themselves.
+    """End a membership and the person's seats in campaigns: what they held goes to others, what they
+    wrote stays. Anyone may leave by themselves.
 
     Raises ConflictError where the project would be left without an owner.
     """
@@ -112,12 +121,22 @@ def remove_member(*, membership: Membership, by: User) -> None:
         _require_grant(current.project, by, current.role)
     _require_another_owner(current)
     current.delete()
+    reviewing_ended.send(sender=Membership, user=current.user, project=current.project, by=by)
     record("member.removed", by=by, obj=current.user, project=current.project, data={"role": current.role})
 
 
+def lock_members(project_ids: Iterable[int]) -> None:
+    """Hold off other changes of who belongs to these projects until the transaction ends.
+
+    Their rows are the lock: two owners who remove each other at once must not both succeed. Rows that
+    refer to a project may be added meanwhile.
+    """
+    projects = Project.objects.filter(pk__in=list(project_ids)).order_by("pk")
+    list(projects.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
 def _locked(membership: Membership) -> Membership:
-    # The project's row is the lock: two owners who remove each other at once must not both succeed.
-    Project.objects.select_for_update().get(pk=membership.project_id)
+    lock_members([membership.project_id])
     found = Membership.objects.select_related("project", "user").filter(pk=membership.pk).first()
     if found is None:
         raise ConflictError("Somebody else has removed this member in the meantime.")

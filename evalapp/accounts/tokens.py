@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import ApiToken, User
+from evalapp.accounts.people import lock_person
 from evalapp.accounts.queries import person_of_token
 from evalapp.accounts.secrets import hash_of, new_secret
 from evalapp.audit.services import record
@@ -31,6 +32,7 @@ class NewToken(NamedTuple):
 def create_api_token(*, user: User, name: str, by: User, expires_at: dt.datetime | None = None) -> NewToken:
     """A token of ``user``. Raises InvalidError for an empty name or a 51st live token."""
     name = checked_name(name, of="the token", longest=80)
+    lock_person(user)
     if user.api_tokens.filter(revoked_at=None).count() >= MOST_PER_PERSON:
         raise InvalidError(f"You have {MOST_PER_PERSON} tokens; revoke one that is no longer used.")
     secret = new_secret(PREFIX)
@@ -48,6 +50,7 @@ def create_api_token(*, user: User, name: str, by: User, expires_at: dt.datetime
 @transaction.atomic
 def revoke_api_token(*, token: ApiToken, by: User) -> None:
     """The token opens nothing from now on. Raises ConflictError where it was revoked already."""
+    lock_person(token.user)
     if not ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
         raise ConflictError("This token has been revoked already.")
     record("api_token.revoked", by=by, obj=token)

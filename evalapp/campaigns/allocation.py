@@ -5,7 +5,8 @@ one statement with ``FOR UPDATE SKIP LOCKED``, and every change of its state is 
 
 A reviewer holds a small *hand* of places, so that the outputs of one item come interleaved with
 others. Locks are taken in one order: a place before the reviewer's own row (``CampaignReviewer``);
-whoever holds that row first takes places with SKIP LOCKED only. So two tabs cannot deadlock.
+whoever holds that row first takes places with SKIP LOCKED only, or has held off submissions before
+(`hold_submissions`). So two tabs cannot deadlock.
 """
 
 from collections.abc import Sequence
@@ -194,17 +195,25 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     campaign = seat.campaign
     with transaction.atomic():
         # Alone in this statement, so that the next one sees what the other tab has just claimed.
-        claimed = _claim_after(_locked_cursor(seat), seat, campaign)
+        cursor = _locked_cursor(seat)
+        if cursor is None:
+            return []
+        claimed = _claim_after(cursor, seat, campaign)
         if not claimed:
             return_lapsed_places(campaign=campaign, except_of=seat.user_id)
             claimed = _claim_after(-1, seat, campaign)
     return claimed
 
 
-def _locked_cursor(seat: CampaignReviewer) -> int:
+def _locked_cursor(seat: CampaignReviewer) -> int | None:
+    """Where the reviewer's walk stands; None once they have left."""
     with connection.cursor() as database:
-        database.execute("SELECT cursor FROM evalapp_campaignreviewer WHERE id = %s FOR UPDATE", [seat.pk])
-        return int(database.fetchone()[0])
+        database.execute(
+            "SELECT cursor FROM evalapp_campaignreviewer WHERE id = %s AND left_at IS NULL FOR UPDATE",
+            [seat.pk],
+        )
+        row = database.fetchone()
+    return int(row[0]) if row else None
 
 
 def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, Any]:
@@ -321,7 +330,7 @@ def lock_open_campaign(campaign_id: int) -> None:
         database.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
 
 
-def lock_closing(campaign_id: int) -> None:
+def hold_submissions(campaign_id: int) -> None:
     """Wait for the submissions under way; none begins until this transaction ends."""
     with connection.cursor() as database:
         database.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
@@ -349,7 +358,8 @@ def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
 
     Only for a place that was offered to this reviewer; an item they skipped stays skipped.
     """
-    CampaignReviewer.objects.select_for_update().get(pk=seat.pk)
+    if CampaignReviewer.objects.select_for_update().filter(pk=seat.pk, left_at=None).first() is None:
+        return False
     skips = Skip.objects.filter(item=place.item_id, reviewer=seat.user_id)
     if skips.filter(is_lapse=False).exists():
         return False

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import lock_closing, release_place
+from evalapp.campaigns.allocation import hold_submissions, release_place
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
@@ -63,6 +64,7 @@ def create_campaign(
 
     Raises InvalidError naming every field that cannot stay, ConflictError for a taken name.
     """
+    lock_members([project.pk])
     problems = _design_problems(
         project=project,
         name=name,
@@ -284,7 +286,7 @@ def resume_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
 @transaction.atomic
 def close_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     """End it: nothing can be submitted or amended from here on; held places are given back."""
-    lock_closing(campaign.pk)
+    hold_submissions(campaign.pk)
     running = (CampaignState.OPEN, CampaignState.PAUSED)
     closed = _move(campaign, running, CampaignState.CLOSED, "campaign.closed", by, closed_at=Now())
     Place.objects.filter(campaign=campaign, state=PlaceState.HELD).update(
@@ -321,6 +323,7 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
     """
     if campaign.state == CampaignState.CLOSED:
         raise ConflictError(f"“{campaign}” is closed; nobody can be added.")
+    lock_members([campaign.project_id])
     if foreign := _not_reviewing(campaign.project, reviewers):
         message = f"Not a member of this project: {', '.join(map(str, foreign))}. Invite them first."
         raise InvalidError(message, fields={"reviewers": [message]})
@@ -341,10 +344,29 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
 @transaction.atomic
 def remove_reviewer(*, seat: CampaignReviewer, by: User | None) -> None:
     """Let somebody leave: their held places go to others, what they submitted stays."""
-    if not CampaignReviewer.objects.filter(pk=seat.pk, left_at=None).update(left_at=Now()):
+    if not _leave(seat, by):
         raise ConflictError(f"{seat.user} has left this campaign already.")
+
+
+@transaction.atomic
+def leave_campaigns(*, user: User, project: Project | None, by: User | None) -> None:
+    """The same for every campaign that is not over, of the project, or of all (None)."""
+    seats = CampaignReviewer.objects.filter(user=user, left_at=None).exclude(
+        campaign__state=CampaignState.CLOSED
+    )
+    if project is not None:
+        seats = seats.filter(campaign__project=project)
+    for seat in seats.select_related("campaign__project", "user").order_by("campaign_id"):
+        _leave(seat, by)
+
+
+def _leave(seat: CampaignReviewer, by: User | None) -> bool:
+    """End a seat; False where somebody else just has."""
+    hold_submissions(seat.campaign_id)
+    if not CampaignReviewer.objects.filter(pk=seat.pk, left_at=None).update(left_at=Now()):
+        return False
     held = Place.objects.filter(campaign=seat.campaign_id, reviewer=seat.user_id, state=PlaceState.HELD)
-    for place in held.select_for_update():
+    for place in held.order_by("pk").select_for_update(no_key=True):
         give_back(place=place, reviewer=seat.user, reason="Left the campaign", is_lapse=True)
     record(
         "campaign.reviewer_removed",
@@ -353,6 +375,7 @@ def remove_reviewer(*, seat: CampaignReviewer, by: User | None) -> None:
         project=seat.campaign.project,
         data={"reviewer": seat.user_id},
     )
+    return True
 
 
 def give_back(*, place: Place, reviewer: User, reason: str, is_lapse: bool = False) -> bool:

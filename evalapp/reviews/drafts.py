@@ -4,11 +4,10 @@ import json
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import CampaignReviewer, Place
-from evalapp.core.errors import InvalidError, StaleError
+from evalapp.core.errors import InvalidError, MissingError, StaleError
 from evalapp.reviews.answers import (
     LONGEST_COMMENT,
     LONGEST_CORRECTION,
@@ -20,15 +19,21 @@ from evalapp.reviews.answers import (
 )
 from evalapp.reviews.models import Draft
 
-_SAVE = """
+# Nothing is kept of somebody whose data is deleted: a deletion under way is waited for.
+_KEEP = """
 INSERT INTO evalapp_draft (reviewer_id, item_output_id, body, revision, saved_at, created_at)
-VALUES (%(reviewer)s, %(item_output)s, %(body)s::jsonb, 1, now(), now())
-ON CONFLICT (reviewer_id, item_output_id) DO UPDATE
-SET body = excluded.body, revision = least(%(revision)s::bigint + 1, 2147483647), saved_at = now()
+SELECT id, %(item_output)s::bigint, %(body)s::jsonb, 1, now(), now() FROM evalapp_user
+WHERE id = %(reviewer)s AND anonymised_at IS NULL FOR KEY SHARE
+ON CONFLICT (reviewer_id, item_output_id) DO UPDATE SET body = excluded.body, saved_at = now()
+"""
+_SAVE = (
+    _KEEP
+    + """, revision = least(%(revision)s::bigint + 1, 2147483647)
 WHERE evalapp_draft.revision = %(revision)s
    OR (evalapp_draft.revision = %(revision)s::bigint + 1 AND evalapp_draft.body = excluded.body)
 RETURNING revision, saved_at
 """
+)
 
 
 class SavedDraft(NamedTuple):
@@ -69,28 +74,31 @@ def save_draft(
             f"This draft is too long to be kept on the server (comment {LONGEST_COMMENT:,}, correction "
             f"{LONGEST_CORRECTION:,} characters). Your browser keeps it; shorten it before you submit."
         )
-    body = json.dumps(draft_body(answers, seconds_active), ensure_ascii=False)
-    parameters: dict[str, int | str] = {
-        "reviewer": reviewer.pk,
-        "item_output": item_output_id,
-        "body": body,
-        "revision": revision,
-    }
+    parameters = _parameters(reviewer, item_output_id, draft_body(answers, seconds_active))
     with connection.cursor() as cursor:
-        cursor.execute(_SAVE, parameters)
+        cursor.execute(_SAVE, {**parameters, "revision": revision})
         row = cursor.fetchone()
-    if row is None:
-        raise DraftConflictError(Draft.objects.get(reviewer=reviewer, item_output=item_output_id))
-    return SavedDraft(*row)
+    if row is not None:
+        return SavedDraft(*row)
+    newer = Draft.objects.filter(reviewer=reviewer, item_output=item_output_id).first()
+    if newer is None:
+        raise MissingError("Your data has been deleted, so nothing of yours is kept any more.")
+    raise DraftConflictError(newer)
 
 
 def keep_text(*, seat: CampaignReviewer, place: Place, slot: int, answers: ReviewAnswers) -> None:
     """Keep a refused submission as the reviewer's draft, whatever draft there was."""
-    Draft.objects.update_or_create(
-        reviewer=seat.user,
-        item_output_id=place.outputs_order[slot],
-        defaults={"body": draft_body(_storable(answers), 0.0), "saved_at": timezone.now()},
-    )
+    body = draft_body(_storable(answers), 0.0)
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, _parameters(seat.user, place.outputs_order[slot], body))
+
+
+def _parameters(reviewer: User, item_output_id: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "reviewer": reviewer.pk,
+        "item_output": item_output_id,
+        "body": json.dumps(body, ensure_ascii=False),
+    }
 
 
 def _storable(answers: ReviewAnswers) -> ReviewAnswers:

@@ -1,13 +1,19 @@
 """Links, accounts and memberships that several requests are after at the same moment."""
 
+from threading import Event
+
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 
 from evalapp.accounts.invitations import invite
 from evalapp.accounts.models import Invitation, Membership, User
+from evalapp.accounts.people import anonymise_person
 from evalapp.audit.models import AuditEvent
+from evalapp.audit.services import record
 from tests.at_once import at_once
 from tests.cast import client_of, make_project, make_user
+from tests.traces import traces_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,3 +52,35 @@ def test_two_links_for_one_address_at_once_make_one_account_and_keep_the_other_l
         client_of(person).post(link)
     assert person.memberships.count() == 2
     assert not Invitation.objects.filter(accepted_at=None).exists()
+
+
+def test_an_event_under_way_when_a_persons_data_is_deleted_does_not_keep_their_name() -> None:
+    person = make_user("somebody unlike")
+    is_written = Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                record("run.started", by=person)
+                is_written.set()
+                until_somebody_waits()
+        else:
+            is_written.wait(20)
+            anonymise_person(user=person, by=person)
+
+    assert [result for result in at_once(2, work) if isinstance(result, Exception)] == []
+
+    assert traces_of("Somebody Unlike") + traces_of("somebody.unlike") == []
+
+
+def until_somebody_waits() -> None:
+    """Return when another connection waits for a lock that this one holds."""
+    with connection.cursor() as database:
+        for _ in range(1000):
+            database.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            if database.fetchone()[0]:
+                return
+            Event().wait(0.02)
+    raise AssertionError("Nobody waited.")

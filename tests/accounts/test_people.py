@@ -3,18 +3,22 @@ from collections.abc import Callable
 from io import StringIO
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
-from django.db import InternalError, connection, transaction
+from django.db import IntegrityError, InternalError, connection, transaction
 from django.test import Client
 
 from evalapp.accounts.models import ApiToken, Membership, Project, User
-from evalapp.accounts.people import anonymise_person
+from evalapp.accounts.people import anonymise_person, update_profile
 from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
 from evalapp.accounts.tokens import PREFIX, use_api_token
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, NotAllowedError
+from evalapp.reviews.models import Draft
+from tests.access_objects import make_world
+from tests.traces import traces_of
 
 ClientFor = Callable[[User | None], Client]
 KEYS = {key.action: key.default for key in REVIEW_KEYS}
@@ -118,6 +122,49 @@ def test_a_deleted_person_is_nowhere_by_name_and_the_audit_stays(
     whole_audit = str(list(AuditEvent.objects.values()))
     assert "Reviewer" not in whole_audit and "reviewer@cast" not in whole_audit
     assert AuditEvent.objects.filter(actor_id=reviewer.pk).count() == 2
+
+
+def test_sign_ins_tokens_and_drafts_go_with_a_persons_data(
+    client_for: ClientFor, reviewer: User, other_reviewer: User, project: Project
+) -> None:
+    world = make_world(project, reviewer=reviewer)
+    Draft.objects.create(reviewer=other_reviewer, item_output=world.item_output, body={})
+    EmailAddress.objects.create(user=reviewer, email=reviewer.email)
+    reviewer.name, reviewer.email = "Somebody Unlike", "somebody.unlike@cast.example"
+    reviewer.set_password("a quiet harbour 9")
+    reviewer.save()
+    laptop, phone, elses = Client(), Client(), client_for(other_reviewer)
+    for browser in (laptop, phone):
+        signed_in = {"login": reviewer.email, "password": "a quiet harbour 9"}
+        assert browser.post("/accounts/login/", signed_in).status_code == 302
+    assert "decoded sessions" in traces_of(reviewer.email)
+
+    laptop.post("/profile/delete/", {"typed_email": reviewer.email})
+
+    assert traces_of(reviewer.email) + traces_of(reviewer.name) == []
+    assert phone.get("/profile/").status_code == 302
+    assert elses.get("/profile/").status_code == 200
+    assert not reviewer.api_tokens.exists()
+    assert [draft.reviewer for draft in Draft.objects.all()] == [other_reviewer]
+    assert reviewer.reviews.exists()
+
+
+def test_a_page_that_was_open_does_not_bring_a_name_back(reviewer: User, project: Project) -> None:
+    as_it_was = User.objects.get(pk=reviewer.pk)
+    anonymise_person(user=reviewer, by=reviewer)
+    with pytest.raises(ConflictError, match="has been deleted"):
+        update_profile(user=as_it_was, by=as_it_was, name="Reviewer", review_keys={})
+    with pytest.raises(IntegrityError), transaction.atomic():
+        as_it_was.save()
+    record("review.amended", by=as_it_was, obj=as_it_was)
+    assert str(User.objects.get(pk=reviewer.pk)) == f"Former member {reviewer.pk}"
+    assert "Reviewer" not in str(list(AuditEvent.objects.values()))
+
+
+def test_to_delete_a_persons_data_once_more_changes_nothing(reviewer: User, project: Project) -> None:
+    for _ in range(2):
+        anonymise_person(user=reviewer, by=reviewer)
+    assert AuditEvent.objects.filter(action="person.anonymised").count() == 1
 
 
 def test_the_last_owner_cannot_vanish(client_for: ClientFor, owner: User, project: Project) -> None:

@@ -9,16 +9,23 @@ from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
+from evalapp.accounts.models import ApiToken, Membership, User
+from evalapp.accounts.people import anonymise_person, update_profile
+from evalapp.accounts.services import remove_member
+from evalapp.accounts.tokens import create_api_token
+from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
 from evalapp.campaigns.models import CampaignReviewer, ItemOutput, Place, PlaceState
 from evalapp.campaigns.services import close_campaign
-from evalapp.core.errors import ConflictError, StaleError
+from evalapp.core.errors import ConflictError, MissingError, StaleError
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.models import Review, Score
+from evalapp.reviews.drafts import save_draft
+from evalapp.reviews.models import Draft, Review, Score
 from evalapp.reviews.services import CampaignClosedError, amend_review
 from tests.at_once import at_once
 from tests.campaigns.making import make_open_campaign, make_team
 from tests.reviews.conftest import GOOD, claim, seat_of, submit
+from tests.traces import traces_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -142,3 +149,75 @@ def test_closing_waits_for_submissions_under_way_and_lets_none_in_after():
         isinstance(result, CampaignClosedError) for result in submitted if isinstance(result, Exception)
     )
     assert Review.objects.count() == len(stored) == at_close
+
+
+def test_a_reviewer_who_is_removed_while_they_work_holds_nothing_and_loses_nothing():
+    project, people = make_team(6)
+    campaign = make_open_campaign(project, people, rows=20, candidates=2, overlap=3)
+    held = [claim(campaign, person) for person in people]
+
+    def work(number):
+        if number < 6:
+            remove_member(
+                membership=Membership.objects.get(project=project, user=people[number]), by=project.created_by
+            )
+            return None
+        if number < 12:
+            return submit(campaign, people[number - 6], held[number - 6])
+        return next_assignment(seat=seat_of(campaign, people[number - 12]))
+
+    results = at_once(18, work)
+
+    # Whoever came second finds their seat gone or their place free.
+    faults = [
+        result
+        for result in results
+        if isinstance(result, Exception) and not isinstance(result, ConflictError | MissingError)
+    ]
+    assert faults == []
+    assert not Place.objects.filter(state=PlaceState.HELD).exists()
+    assert not CampaignReviewer.objects.filter(left_at=None).exists()
+    stored = [result for result in results[6:12] if not isinstance(result, Exception)]
+    assert Review.objects.count() == len(stored)
+
+
+def test_a_deletion_of_a_persons_data_leaves_nothing_of_what_they_do_meanwhile():
+    project, people = make_team(4)
+    campaign = make_open_campaign(project, people, rows=20, candidates=2, overlap=3)
+    held = [claim(campaign, person) for person in people]
+
+    def work(number):
+        person = people[number % 4]
+        if number < 8:
+            # Each twice, as by a button pressed twice.
+            return anonymise_person(user=User.objects.get(pk=person.pk), by=person)
+        if number < 12:
+            return submit(campaign, person, held[number % 4])
+        if number < 16:
+            return save_draft(
+                reviewer=person,
+                item_output_id=held[number % 4].item_output_id,
+                answers=GOOD,
+                seconds_active=1,
+                revision=0,
+            )
+        if number < 20:
+            return create_api_token(user=person, name="import", by=person)
+        return update_profile(user=person, by=person, name=person.name, review_keys={})
+
+    results = at_once(24, work)
+
+    faults = [
+        result
+        for result in results
+        if isinstance(result, Exception) and not isinstance(result, ConflictError | MissingError)
+    ]
+    assert faults == []
+    stored = [result for result in results[8:12] if not isinstance(result, Exception)]
+    assert Review.objects.count() == len(stored)
+    for person in people:
+        assert AuditEvent.objects.filter(action="person.anonymised", object_id=person.pk).count() == 1
+        assert traces_of(person.name) + traces_of(person.email) == []
+        assert str(User.objects.get(pk=person.pk)) == f"Former member {person.pk}"
+    assert not Draft.objects.exists() and not ApiToken.objects.exists()
+    assert not Place.objects.filter(state=PlaceState.HELD).exists()
