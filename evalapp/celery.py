@@ -13,6 +13,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.scoring",
     "evalapp.campaigns",
     "evalapp.exports",
+    "evalapp.decisions",
     "evalapp.demo",
 ]
 
@@ -30,5 +31,6 @@ app.conf.beat_schedule = {
         "options": {"expires": 10},
     },
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
+    "remove-left-files": {"task": "evalapp.decisions.tasks.remove_left_files", "schedule": 3600.0},
     "return-lapsed-places": {"task": "evalapp.campaigns.tasks.return_lapsed_places", "schedule": 60.0},
 }

@@ -35,7 +35,6 @@ urlpatterns = [
     path("profile/tokens/", profile.token_list, name="token_list"),
     path("profile/tokens/<int:pk>/revoke/", profile.token_revoke, name="token_revoke"),
     path("projects/<slug:slug>/settings/", project.project_settings, name="project_settings"),
-    path("projects/<slug:slug>/delete/", project.project_delete, name="project_delete"),
     path("projects/<slug:slug>/members/", members.member_list, name="member_list"),
     path("projects/<slug:slug>/members/<int:pk>/role/", members.member_role, name="member_role"),
     path("projects/<slug:slug>/members/<int:pk>/remove/", members.member_remove, name="member_remove"),

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError, TooLargeError
+from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import ServiceAwayError, problem_body
 from evalapp.core.middleware import AWAY_MESSAGE
 
@@ -56,6 +57,8 @@ def as_problem(exception: Exception) -> ProblemError | None:
         return invalid(dict(_flat(exception.detail)))
     if isinstance(exception, exceptions.APIException):
         return _from_framework(exception)
+    if is_gone(exception):
+        return GoneError()
     for kinds, problem, message in _TRANSLATED:
         if isinstance(exception, kinds):
             return problem(message)

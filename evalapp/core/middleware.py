@@ -8,6 +8,7 @@ from django.template.loader import get_template
 
 from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, LengthMissingError, TooLargeError
+from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import problem_response, wants_json
 
 logger = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ AWAY_MESSAGE = (
 
 
 class ServiceUnavailableMiddleware:
-    """A lost database or cache answers 503 with Retry-After, never 500.
+    """A lost database or cache answers 503 with Retry-After, what was deleted meanwhile 409; never 500.
 
     Outermost, and free of anything that needs a session or the database.
     """
@@ -30,6 +31,9 @@ class ServiceUnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if is_gone(exception):
+            logger.warning("%s %s answered 409: %s", request.method, request.path, exception)
+            return problem_response(request, GoneError())
         if not isinstance(exception, AWAY):
             return None
         return unavailable(request, exception)

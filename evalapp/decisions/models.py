@@ -38,3 +38,15 @@ class Decision(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.candidate.label}: {self.get_verdict_display().lower()}"
+
+
+class LeftFiles(BaseModel):
+    """The files of a deleted project, until they are removed; nothing else knows of them any more.
+
+    ``files`` lists paths by the root that they lie under (see `evalapp.decisions.left_files`).
+    """
+
+    files = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"files {self.pk}"

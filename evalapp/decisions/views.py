@@ -1,18 +1,19 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
-from evalapp.accounts.forms import ProjectForm
+from evalapp.accounts.forms import DeleteProjectForm, ProjectForm
 from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import may_create_project
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
-from evalapp.core.errors import ProblemError
+from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of
+from evalapp.decisions.deletion import JobsRunningError, delete_project
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
 from evalapp.decisions.services import check_may_open_project, decide, open_project
@@ -75,6 +76,30 @@ def project_home(request: MemberRequest) -> HttpResponse:
             "invitations": request.project.campaigns.filter(invites_visitors=True, state="open"),
         },
     )
+
+
+@require_POST
+@project_view(Permission.DELETE_PROJECT)
+def project_delete(request: MemberRequest) -> HttpResponse:
+    project = request.project
+    form = DeleteProjectForm(request.POST)
+    status, waits_for_jobs = 400, False
+    if form.is_valid():
+        try:
+            delete_project(project=project, typed_name=form.cleaned_data["typed_name"], by=request.user)
+        except (InvalidError, ConflictError) as error:
+            show_problem(form, error)
+            status, waits_for_jobs = error.status, isinstance(error, JobsRunningError)
+        else:
+            messages.success(request, f"“{project.name}” and everything in it is deleted.")
+            return redirect("/")
+    context = {
+        "form": ProjectForm(initial={"name": project.name, "description": project.description}),
+        "station": "settings",
+        "delete_form": form,
+        "waits_for_jobs": waits_for_jobs,
+    }
+    return render(request, "accounts/project_settings.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

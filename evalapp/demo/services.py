@@ -1,7 +1,7 @@
 from django.db import transaction
 
-from evalapp.accounts.deletion import delete_project
 from evalapp.accounts.models import Project, User
+from evalapp.decisions.deletion import delete_project
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import RECORDING
 from evalapp.demo.stage_set import demonstration_project, email_of, set_stage
@@ -24,7 +24,10 @@ def start_demonstration() -> Project:
 
 
 def remove_demonstration() -> bool:
-    """Delete the demonstration project with all it made; False where there is none."""
+    """Delete the demonstration project with all it made; False where there is none.
+
+    Its jobs are asked to stop. Raises JobsRunningError while one of them still does.
+    """
     project = demonstration_project()
     if project is None:
         return False

@@ -1,15 +1,23 @@
 """A button pressed twice, or by eight at once, decides once and opens one tray."""
 
-import pytest
+from typing import Any
 
-from evalapp.accounts.models import User
+import pytest
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
+from evalapp.decisions.deletion import delete_project, paths_to_project
 from evalapp.decisions.models import Decision
 from evalapp.exports.models import Export, ExportRow
+from evalapp.jobs.lease import claim as claim_job
+from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.services import create_job
 from tests.at_once import at_once
 from tests.cast import client_of, make_project, make_user
 from tests.factories import make_campaign, review_all
+from tests.reviews.conftest import GOOD, body, claim, post, url_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,3 +57,40 @@ def test_eight_posts_of_one_tray_open_it_once_and_the_others_are_told() -> None:
     export = Export.objects.get()
     assert ExportRow.objects.exclude(export=export).count() == 0 and export.rows.exists()
     assert AuditEvent.objects.filter(action="export.opened").count() == 1
+
+
+def test_a_project_deleted_while_people_and_jobs_work_in_it_goes_once_and_whole() -> None:
+    owner = make_user("owner")
+    people = [make_user(f"reviewer {number}") for number in range(4)]
+    members = {f"reviewer{number}": person for number, person in enumerate(people)}
+    project = make_project("Summaries", owner=owner, **members)
+    campaign = make_campaign(project, people, rows=20)
+    held = [claim(campaign, person) for person in people]
+    waiting = create_job(project=project, task="evalapp.tests.none", title="Training", by=owner)
+
+    def work(number: int) -> Any:
+        if number < 3:
+            browser = client_of(owner)
+            return browser.post(f"/projects/{project.slug}/delete/", {"typed_name": project.name})
+        if number < 7:
+            return post(client_of(people[number - 3]), url_of(held[number - 3]), body())
+        if number < 11:
+            draft = {"answers": GOOD.as_dict(), "seconds_active": 1, "revision": 0}
+            return post(client_of(people[number - 7]), f"{url_of(held[number - 7])}draft/", draft)
+        if number == 11:
+            return claim_job(waiting.pk, task=waiting.task)
+        return create_job(project=project, task="evalapp.tests.none", title="Another", by=owner)
+
+    results = at_once(13, work)
+
+    answers = results[:11]
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+    assert {answer.status_code for answer in answers} <= {200, 201, 302, 404, 409, 503}
+    if results[11] is not None:
+        # The worker was first, so the deletion was refused until its job is over.
+        assert {answer.status_code for answer in results[:3]} == {409}
+        Job.objects.update(state=JobState.CANCELLED, finished_at=timezone.now(), lease_expires_at=None)
+    if Project.objects.exists():
+        delete_project(project=project, typed_name=project.name, by=owner)
+    assert AuditEvent.objects.filter(action="project.deleted").count() == 1
+    assert {model.__name__ for model in paths_to_project() if model._base_manager.exists()} == set()

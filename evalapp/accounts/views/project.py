@@ -1,17 +1,13 @@
-"""A project's settings and its end. Its creation is in `evalapp.decisions`, beside the start page."""
+"""A project's settings. Its creation and its end are in `evalapp.decisions`, which knows all that is in it."""
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
-from evalapp.accounts.deletion import delete_project
 from evalapp.accounts.forms import DeleteProjectForm, ProjectForm
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.services import update_project
-from evalapp.core.errors import InvalidError
-from evalapp.core.http import field_errors
 
 
 @project_view(Permission.MANAGE_MEMBERS)
@@ -25,17 +21,10 @@ def project_settings(request: MemberRequest) -> HttpResponse:
         messages.success(request, "Saved.")
         return redirect("project_settings", project.slug)
     status = 400 if form.errors else 200
-    context = {"form": form, "station": "settings", "delete_form": DeleteProjectForm()}
+    context = {
+        "form": form,
+        "station": "settings",
+        "delete_form": DeleteProjectForm(),
+        "waits_for_jobs": False,
+    }
     return render(request, "accounts/project_settings.html", context, status=status)
-
-
-@require_POST
-@project_view(Permission.DELETE_PROJECT)
-def project_delete(request: MemberRequest) -> HttpResponse:
-    form = DeleteProjectForm(request.POST)
-    if not form.is_valid():
-        raise InvalidError("Type the project's name to delete it.", fields=field_errors(form))
-    name = request.project.name
-    delete_project(project=request.project, typed_name=form.cleaned_data["typed_name"], by=request.user)
-    messages.success(request, f"“{name}” and everything in it is deleted.")
-    return redirect("/")

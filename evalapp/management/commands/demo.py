@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from evalapp.core.errors import ProblemError
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import RECORDING, save_recording
 from evalapp.demo.services import remove_demonstration, start_demonstration
@@ -37,12 +38,20 @@ class Command(BaseCommand):
         else:
             if options["reset"]:
                 self._confirm(options["yes"])
-            if options["reset"] and remove_demonstration():
-                self.stdout.write("The demonstration was deleted.")
+            if options["reset"]:
+                self._remove()
             project = start_demonstration()
             self.stdout.write(
                 f"“{project.name}” is there; its log-ins are in demo-logins.txt in EVALAPP_HOME."
             )
+
+    def _remove(self) -> None:
+        try:
+            is_removed = remove_demonstration()
+        except ProblemError as error:
+            raise CommandError(error.message) from error
+        if is_removed:
+            self.stdout.write("The demonstration was deleted.")
 
     def _confirm(self, is_sure: bool) -> None:
         if is_sure or not sys.stdin.isatty():

@@ -1,0 +1,124 @@
+"""Deletion of a project with everything in it, set by set, and of its files once that is certain.
+
+The rows protect each other against deletion one by one (a run protects the dataset version it used),
+and there may be millions; so whole tables go by one statement each, those that refer before those
+referred to. Foreign keys are checked at the end of the transaction: were anything outside the
+project to refer into it, nothing at all would be deleted.
+
+Locks are taken from the top: the project, its jobs, the submissions to its campaigns, then the rows.
+Somebody else's write may still go through them the other way; then the whole is tried again.
+"""
+
+from functools import partial
+
+import psycopg.errors
+from django.apps import apps
+from django.db import IntegrityError, OperationalError, models, transaction
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.campaigns.allocation import hold_submissions
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.decisions.left_files import files_of, remove_files
+from evalapp.decisions.models import LeftFiles
+from evalapp.jobs.models import ACTIVE_STATES, Job
+
+PathsToProject = dict[type[models.Model], str]
+
+MOST_TRIES = 5
+_SHOWN_JOBS = 3
+_IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.ForeignKeyViolation)
+
+
+class JobsRunningError(ConflictError):
+    """Jobs of the project are at work (409)."""
+
+    code = "jobs_running"
+
+
+def delete_project(*, project: Project, typed_name: str, by: User) -> None:
+    """Delete the project, all its rows, and then its files; the audit stays. Jobs that wait go with it.
+
+    Permission is the view's to check. Raises InvalidError where ``typed_name`` is not the project's
+    name, JobsRunningError while a job of it is at work, MissingError where it has been deleted already,
+    ConflictError where others write in it all the time; in each case nothing is deleted.
+    """
+    if typed_name.strip() != project.name:
+        message = f"Type the project's name, {project.name}, to delete it."
+        raise InvalidError(message, fields={"typed_name": [message]})
+    for _ in range(MOST_TRIES):
+        try:
+            return _delete(project, by)
+        except (OperationalError, IntegrityError) as error:
+            if not isinstance(error.__cause__, _IN_THE_WAY):
+                raise
+    raise ConflictError(
+        f"Others are at work in “{project}”, so nothing was deleted. Try again in a moment, or ask them to pause."
+    )
+
+
+@transaction.atomic
+def _delete(project: Project, by: User) -> None:
+    if Project.objects.select_for_update().filter(pk=project.pk).first() is None:
+        raise MissingError(f"“{project}” has been deleted already, with everything in it.")
+    _require_no_job_at_work(project)
+    for campaign_id in project.campaigns.order_by("pk").values_list("pk", flat=True):
+        hold_submissions(campaign_id)
+    left = LeftFiles.objects.create(files=files_of(project))
+    record("project.deleted", by=by, obj=project, project=project)
+    paths = paths_to_project()
+    for model in _referring_first(paths):
+        rows = model._base_manager.filter(**{paths[model]: project.pk})
+        rows._raw_delete(rows.db)
+    Project.objects.filter(pk=project.pk)._raw_delete("default")
+    transaction.on_commit(partial(remove_files, left.pk), robust=True)
+
+
+def _require_no_job_at_work(project: Project) -> None:
+    """Hold the project's jobs, so that no worker takes one; refuse where one has begun."""
+    jobs = list(Job.objects.select_for_update().filter(project=project).order_by("pk"))
+    at_work = [job for job in jobs if job.state in ACTIVE_STATES]
+    if not at_work:
+        return
+    shown = ", ".join(f"“{job}” ({job.get_state_display().lower()})" for job in at_work[:_SHOWN_JOBS])
+    more = f" and {len(at_work) - _SHOWN_JOBS} more" if len(at_work) > _SHOWN_JOBS else ""
+    raise JobsRunningError(
+        f"Jobs of this project are at work: {shown}{more}. Nothing was deleted. Cancel them, wait until they "
+        "have stopped (two minutes at most), then delete the project."
+    )
+
+
+def paths_to_project() -> PathsToProject:
+    """Every model whose rows belong to a project, with the lookup that leads there.
+
+    A row belongs where a required foreign key says so, by the shortest way.
+    """
+    paths: PathsToProject = {}
+    frontier: dict[type[models.Model], str] = {Project: ""}
+    while frontier:
+        found: PathsToProject = {}
+        for model in apps.get_models(include_auto_created=True):
+            if model in paths or model is Project or model in found:
+                continue
+            for key in _required_keys(model):
+                target = key.related_model
+                if target in frontier:
+                    rest = frontier[target]
+                    found[model] = f"{key.name}__{rest}" if rest else key.name
+                    break
+        paths.update(found)
+        frontier = dict(found)
+    return paths
+
+
+def _required_keys(model: type[models.Model]) -> list[models.ForeignKey[models.Model, models.Model]]:
+    return [
+        field
+        for field in model._meta.get_fields()
+        if isinstance(field, models.ForeignKey) and not field.null and field.related_model is not model
+    ]
+
+
+def _referring_first(paths: PathsToProject) -> list[type[models.Model]]:
+    """Models in an order in which each comes before those its path leads through."""
+    return sorted(paths, key=lambda model: paths[model].count("__"), reverse=True)

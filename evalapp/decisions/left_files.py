@@ -1,0 +1,72 @@
+"""The files of deleted projects: named in the transaction that deletes the rows, removed after it.
+
+What a crash, a full disk or a missing right leaves behind stays named, and is removed by a later sweep.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from evalapp.accounts.models import Project
+from evalapp.datasets.files import upload_folder
+from evalapp.datasets.models import DatasetImport
+from evalapp.decisions.models import LeftFiles
+from evalapp.exports.writing import export_folder
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.runs.directory import folder_for
+
+logger = logging.getLogger(__name__)
+
+_ROOTS: dict[str, Callable[[], Path]] = {
+    "uploads": upload_folder,
+    "runs": lambda: Path(settings.RUNS_FOLDER),
+    "artifacts": lambda: Path(settings.ARTIFACTS_FOLDER),
+}
+
+
+def files_of(project: Project) -> dict[str, list[str]]:
+    """Uploads, run directories, exports and adapters, by root and relative to it."""
+    uploads = DatasetImport.objects.filter(dataset__project=project).values_list("stored_name", flat=True)
+    adapters = ModelVersion.objects.filter(project=project, kind=ModelKind.LORA).exclude(path="")
+    exports = [
+        str(export_folder(export).relative_to(_ROOTS["artifacts"]())) for export in project.exports.all()
+    ]
+    return {
+        "uploads": list(uploads),
+        "runs": [folder_for(run).name for run in project.runs.all()],
+        "artifacts": exports + list(adapters.values_list("path", flat=True)),
+    }
+
+
+def remove_left_files() -> None:
+    """Remove what is still named. Safe to run anywhere, any number of times at once."""
+    for left_id in LeftFiles.objects.order_by("pk").values_list("pk", flat=True):
+        try:
+            remove_files(left_id)
+        except OSError as error:
+            logger.warning("Files of a deleted project cannot be removed yet: %s", error)
+
+
+@transaction.atomic
+def remove_files(left_id: int) -> None:
+    """Remove the files that one deletion named, and forget them. Raises OSError for one that stays."""
+    left = LeftFiles.objects.select_for_update(skip_locked=True).filter(pk=left_id).first()
+    if left is None:
+        return
+    for root, names in left.files.items():
+        for name in names:
+            # Adapters are kept once for all projects that have the same.
+            if not ModelVersion.objects.filter(kind=ModelKind.LORA, path=name).exists():
+                _remove(_ROOTS[root]() / name)
+    left.delete()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
