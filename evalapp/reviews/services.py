@@ -5,6 +5,8 @@ tags and correction, the audit event, and the end of its draft. A replay finds t
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -32,9 +34,9 @@ from evalapp.reviews.answers import (
     criteria_of,
     unstorable,
 )
-from evalapp.reviews.drafts import keep_text
+from evalapp.reviews.drafts import keep_text, save_draft
 from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score
-from evalapp.reviews.queries import answers_of, last_submitted
+from evalapp.reviews.queries import Stand, answers_of, last_submitted
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -71,6 +73,14 @@ class CampaignClosedError(ConflictError):
     """The campaign takes no reviews any more (409)."""
 
     code = "campaign_closed"
+
+    def __init__(self, campaign: Campaign, consequence: str) -> None:
+        when = f" on {campaign.closed_at:%-d %B %Y at %H:%M} UTC" if campaign.closed_at else ""
+        super().__init__(f"This campaign was closed{when}{consequence}")
+
+
+NOT_COUNTED = ", so this is not counted. Your text is kept."
+NOT_CHANGED = ", so its reviews cannot be changed any more."
 
 
 def submit_review(
@@ -263,11 +273,9 @@ def _replay_or_refuse(
 
 def _refusal(seat: CampaignReviewer, place: Place, slot: int, answers: ReviewAnswers) -> ConflictError:
     keep_text(seat=seat, place=place, slot=slot, answers=answers)
-    state = Campaign.objects.values_list("state", flat=True).get(pk=place.campaign_id)
-    if state not in _RUNNING:
-        return CampaignClosedError(
-            "The campaign was closed before this arrived, so it was not counted. Your text is kept."
-        )
+    campaign = Campaign.objects.only("state", "closed_at").get(pk=place.campaign_id)
+    if campaign.state not in _RUNNING:
+        return CampaignClosedError(campaign, NOT_COUNTED)
     return _lease_lost()
 
 
@@ -305,8 +313,9 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     if not changed:
         if stored.revision == revision + 1 and _says(stored.pk, checked.answers):
             return stored
-        if not Campaign.objects.filter(pk=campaign.pk, state__in=_RUNNING).exists():
-            raise CampaignClosedError("The campaign is closed, so reviews cannot be changed any more.")
+        campaign.refresh_from_db(fields=["state", "closed_at"])
+        if campaign.state not in _RUNNING:
+            raise CampaignClosedError(campaign, NOT_CHANGED)
         raise StaleError(
             "This review was changed in another tab or window since you opened it. Your text is kept on "
             "this page: open the review again, compare, and send it once more."
@@ -344,7 +353,7 @@ def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
     if review is None:
         raise MissingError("You have not submitted anything here yet.")
     if campaign.state not in _RUNNING:
-        raise CampaignClosedError("The campaign is closed, so reviews cannot be changed any more.")
+        raise CampaignClosedError(campaign, NOT_CHANGED)
     return review
 
 
@@ -360,6 +369,8 @@ def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
         message = f"Say why, in at most {LONGEST_SKIP_REASON} characters."
         raise InvalidError(message, fields={"reason": [message]})
     if not give_back(place=place, reviewer=reviewer, reason=reason):
+        if place.campaign.state == CampaignState.CLOSED:
+            raise CampaignClosedError(place.campaign, ", so nothing of it is waited for any more.")
         raise LeaseLostError("You do not hold this item any more; go on with the next one.")
     Draft.objects.filter(reviewer=reviewer, item_output__in=place.outputs_order).delete()
     record(
@@ -369,6 +380,36 @@ def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
         project=place.campaign.project,
         data={"campaign": place.campaign_id, "item": place.item_id, "reason": reason},
     )
+
+
+class KeptDraft(NamedTuple):
+    """``is_held``: the place is still the reviewer's."""
+
+    revision: int
+    saved_at: datetime
+    is_held: bool
+
+
+def keep_draft(*, stand: Stand, answers: ReviewAnswers, seconds_active: float, revision: int) -> KeptDraft:
+    """`save_draft` for what the reviewer has in hand, which keeps the place theirs.
+
+    Raises CampaignClosedError after the end, with the draft kept; ConflictError, with nothing kept, for
+    one that is submitted or went to somebody else.
+    """
+    campaign = stand.place.campaign
+    is_closed = campaign.state == CampaignState.CLOSED
+    if not stand.is_open and not is_closed:
+        raise ConflictError("This one is submitted, or went to somebody else.", code="not_held")
+    saved = save_draft(
+        reviewer=stand.seat.user,
+        item_output_id=stand.item_output_id,
+        answers=answers,
+        seconds_active=seconds_active,
+        revision=revision,
+    )
+    if is_closed:
+        raise CampaignClosedError(campaign, NOT_COUNTED)
+    return KeptDraft(*saved, is_held=touch(place=stand.place, reviewer=stand.seat.user))
 
 
 def touch(*, place: Place, reviewer: User) -> bool:

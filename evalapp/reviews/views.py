@@ -17,7 +17,7 @@ from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
-from evalapp.reviews.drafts import DraftConflictError, save_draft
+from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.forms import SkipForm, Submission, is_json, json_body, read_revision, read_submission
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import (
@@ -45,7 +45,7 @@ from evalapp.reviews.queries import (
     task_for,
     with_progress,
 )
-from evalapp.reviews.services import amend_review, skip_item, submit_at, touch, undo_last
+from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at, undo_last
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -175,11 +175,10 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 
 
 def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
-    """Not theirs any more: their own text if there is any, else as if it did not exist."""
-    task = task_for(
-        item_output_id=stand.item_output_id, campaign=stand.place.campaign, reviewer=stand.seat.user
-    )
-    if task.draft is None:
+    """Not theirs any more: their own text, and that the campaign is closed; else as if it did not exist."""
+    campaign = stand.place.campaign
+    task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
+    if task.draft is None and campaign.state != CampaignState.CLOSED:
         raise MissingError("There is no such review work, or it is not yours.")
     context = {"seat": stand.seat, "answers": shown_answers(task, None), "station": "reviews"}
     return render(request, "reviews/kept.html", context, status=409)
@@ -249,14 +248,10 @@ def _show_again(
 def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Keep what is typed, and the lease alive."""
     stand = stand_at(_user(request), key, slot)
-    if not stand.is_open:
-        # Submitted in another tab, or gone to somebody else: the browser keeps its own copy.
-        return JsonResponse({"is_held": False}, status=409)
     body = json_body(request)
     try:
-        saved = save_draft(
-            reviewer=_user(request),
-            item_output_id=stand.item_output_id,
+        kept = keep_draft(
+            stand=stand,
             answers=read_answers(body.get("answers")),
             seconds_active=read_seconds(body.get("seconds_active", 0)),
             revision=read_revision(body.get("revision", 0)),
@@ -264,9 +259,8 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     except DraftConflictError as error:
         conflict = {"draft": error.draft.body, "draft_revision": error.draft.revision}
         return JsonResponse({**problem_body(error), **conflict}, status=error.status)
-    is_held = touch(place=stand.place, reviewer=_user(request))
     return JsonResponse(
-        {"draft_revision": saved.revision, "saved_at": saved.saved_at.isoformat(), "is_held": is_held}
+        {"draft_revision": kept.revision, "saved_at": kept.saved_at.isoformat(), "is_held": kept.is_held}
     )
 
 

@@ -125,6 +125,7 @@ async function saveDraft({ keepalive = false } = {}) {
     else say(`Draft saved ${clockTime(answer.body.saved_at)}`);
     if (!answer.body.is_held) say("Draft saved; your time on this item has run out", true);
   } else if (answer.status === 412) draftConflict(answer.body);
+  else if (answer.body.error?.code === "campaign_closed") say(answer.message, true);
   else if (answer.status === 409) say("This one was submitted in another tab or went to somebody else; your text is kept in this browser", true);
   else if (unanswered) {
     say(answer.signedOut ? "You are signed out; your draft is kept in this browser" : "Offline: your draft is kept in this browser", true);
@@ -285,7 +286,7 @@ function wasRefused(submission, answer) {
     form.hidden = false;
     return;
   }
-  const isLost = answer.body.error?.code === "lease_lost" || answer.status === 404;
+  const isLost = ["lease_lost", "campaign_closed"].includes(answer.body.error?.code) || answer.status === 404;
   notice(answer.message ?? "The server refused the last one.", {
     actions: isLost ? [["See my text", submission.url]] : [["Open it again", submission.url]],
   });

@@ -156,6 +156,20 @@ def test_an_amendment_names_the_revision_it_changes(program: Program, campaign: 
     assert problem_in(closed, 409)["code"] == "campaign_closed"
 
 
+def test_after_the_end_a_program_is_told_that_the_campaign_is_closed(
+    program: Program, campaign: Campaign
+) -> None:
+    address = address_of(next_task(program, campaign))
+    close_campaign(campaign=campaign, by=None)
+    draft = program.put(address + "draft/", {"answers": GOOD, "seconds_active": 1, "revision": 0})
+    for answer in (draft, program.get(address)):
+        problem = problem_in(answer, 409)
+        assert problem["code"] == "campaign_closed"
+        assert problem["message"].startswith("This campaign was closed on ")
+        assert problem["message"].endswith("Your text is kept.")
+    assert Draft.objects.get().body["comment"] == GOOD["comment"]
+
+
 def test_two_programs_do_not_write_over_each_others_drafts(program: Program, campaign: Campaign) -> None:
     task = address_of(next_task(program, campaign))
     address = f"{task}draft/"

@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -283,6 +284,34 @@ def test_submitting_ends_the_draft_and_late_autosaves_cannot_revive_it(campaign,
     assert not Draft.objects.exists()
     assert post(client, address + "draft/", draft).status_code == 409
     assert not Draft.objects.exists()
+
+
+def test_after_the_end_an_open_page_is_told_that_the_campaign_is_closed_and_when(
+    campaign, reviewer, client_for, owner
+):
+    client, address = client_for(reviewer), url_of(claim(campaign, reviewer))
+    close_campaign(campaign=campaign, by=owner)
+    Campaign.objects.update(closed_at=datetime(2026, 3, 5, 14, 7, tzinfo=UTC))
+    when = "closed on 5 March 2026 at 14:07 UTC"
+
+    nothing_typed = client.get(address)
+    assert nothing_typed.status_code == 409
+    assert "This campaign is closed" in nothing_typed.text and when in nothing_typed.text
+    assert "somebody else" not in nothing_typed.text and "is kept" not in nothing_typed.text
+
+    saved = post(client, address + "draft/", {"answers": {"comment": "Half a thought"}, "revision": 0})
+    problem = saved.json()["error"]
+    assert (saved.status_code, problem["code"]) == (409, "campaign_closed")
+    assert when in problem["message"] and "Your text is kept" in problem["message"]
+    assert Draft.objects.get().body["comment"] == "Half a thought"
+
+    typed = client.get(address)
+    assert when in typed.text and "Half a thought" in typed.text
+    refused = [post(client, address, body()), post(client, address + "skip/", {"reason": "Not for me"})]
+    assert [(each.status_code, each.json()["error"]["code"]) for each in refused] == [
+        (409, "campaign_closed")
+    ] * 2
+    assert all(when in each.json()["error"]["message"] for each in refused)
 
 
 def test_my_submitted_lists_mine_and_opens_them(campaign, reviewer, other_reviewer, client_for, owner):

@@ -18,10 +18,10 @@ from evalapp.api.serializers.reviews import (
     TaskSerializer,
 )
 from evalapp.campaigns.allocation import Assignment, NoWork, next_assignment
-from evalapp.campaigns.models import CampaignReviewer
+from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_client_id, read_seconds
-from evalapp.reviews.drafts import answers_in, save_draft
+from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
 from evalapp.reviews.queries import (
@@ -36,7 +36,14 @@ from evalapp.reviews.queries import (
     task_for,
     with_progress,
 )
-from evalapp.reviews.services import amend_review, skip_item, submit_at, touch
+from evalapp.reviews.services import (
+    NOT_COUNTED,
+    CampaignClosedError,
+    amend_review,
+    keep_draft,
+    skip_item,
+    submit_at,
+)
 from evalapp.rubrics.drafts import draft_of
 
 
@@ -115,13 +122,17 @@ def _task(place: UUID, slot: int, task: Task, review: Review | None = None) -> d
 class TaskDetail(ReviewView):
     @operation("Read an output that I review", result=TaskSerializer)
     def get(self, key: UUID, slot: int) -> object:
-        """One that I hold, or have reviewed. 409 for one that went to somebody else, while my draft is kept."""
+        """One that I hold, or have reviewed. 409 where the campaign is closed (``campaign_closed``), and for
+        one that went to somebody else, while my draft is kept (``lease_lost``).
+        """
         stand = self.stand(key, slot)
         review = None if stand.is_open else own_review(stand)
         task = task_for(
             item_output_id=stand.item_output_id, campaign=stand.place.campaign, reviewer=self.person
         )
         if review is None and not stand.is_open:
+            if stand.place.campaign.state == CampaignState.CLOSED:
+                raise CampaignClosedError(stand.place.campaign, NOT_COUNTED if task.draft else ".")
             if task.draft is None:
                 raise MissingError("There is no such review work, or it is not yours.")
             raise ConflictError(
@@ -222,21 +233,16 @@ class DraftDetail(ReviewView):
     @operation("Save a draft", body=DraftBody, result=SavedDraftSerializer)
     def put(self, key: UUID, slot: int) -> object:
         """What is typed so far, however incomplete; it keeps the place as well. 409 where it is not mine
-        any more, 412 where another client saved a newer draft.
+        any more, or the campaign is closed (it is saved then), 412 where another client saved a newer one.
         """
         stand = self.stand(key, slot)
         values = self.body()
-        if not stand.is_open:
-            raise ConflictError("This one is submitted, or went to somebody else.", code="not_held")
-        saved = save_draft(
-            reviewer=self.person,
-            item_output_id=stand.item_output_id,
+        return keep_draft(
+            stand=stand,
             answers=read_answers(values["answers"]),
             seconds_active=read_seconds(values["seconds_active"]),
             revision=values["revision"],
         )
-        is_held = touch(place=stand.place, reviewer=self.person)
-        return {"revision": saved.revision, "saved_at": saved.saved_at, "is_held": is_held}
 
 
 class SkipTask(ReviewView):
