@@ -37,7 +37,7 @@ def files_of(project: Project) -> dict[str, list[str]]:
     ]
     return {
         "uploads": list(uploads),
-        "runs": [folder_for(run).name for run in project.runs.all()],
+        "runs": [folder_for(run).name for run in project.runs.only("job")],
         "artifacts": exports + list(adapters.values_list("path", flat=True)),
     }
 
@@ -60,7 +60,9 @@ def remove_files(left_id: int) -> None:
     for root, names in left.files.items():
         for name in names:
             # Adapters are kept once for all projects that have the same.
-            if not ModelVersion.objects.filter(kind=ModelKind.LORA, path=name).exists():
+            is_shared = ModelVersion.objects.filter(kind=ModelKind.LORA, path=name).exists()
+            # A row without a name must not take the whole root with it.
+            if name and not is_shared:
                 _remove(_ROOTS[root]() / name)
     left.delete()
 

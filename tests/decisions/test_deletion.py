@@ -177,6 +177,14 @@ def test_files_that_a_crash_left_are_removed_by_the_sweep(
     assert not LeftFiles.objects.exists()
 
 
+def test_a_row_without_a_name_takes_no_other_file_with_it(
+    files: list[Path], owner: User, project: Project
+) -> None:
+    LeftFiles.objects.create(files={"uploads": [""], "runs": [""], "artifacts": [""]})
+    remove_left_files()
+    assert all(path.exists() for path in files)
+
+
 def test_an_adapter_that_another_project_has_too_is_kept(
     files: list[Path], owner: User, project: Project, other_project: Project
 ) -> None:
