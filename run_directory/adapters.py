@@ -5,49 +5,36 @@ adapter is admitted only when everything in it is known to be plain LoRA.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Literal
 
 from run_directory.bases import Base
 from run_directory.files import sha256_of
+from run_directory.model_files import (
+    UnusableModelError,
+    pickles_in,
+    read_bytes,
+    read_object,
+    reading,
+    shown,
+)
 from run_directory.protocol import MANIFEST_FILE, Manifest
-from run_directory.records import RecordError
-from run_directory.weights import Tensor, UnusableModelError, pickles_in, read_header, read_object
+from run_directory.records import Record, RecordError, require
+from run_directory.weights import Tensor, read_header
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 HIGHEST_RANK = 512
+MOST_CONFIG_BYTES = 8 * 2**20
+"""The longest adapter_config.json that is read; one which names each of 50,000 layers has a third of it."""
+
+_HIGHEST_ALPHA = 1_000_000
+_LONGEST_VERSION = 100
+_WEIGHT_TYPES = ("F32", "F16", "BF16")
 
 _PLAIN_STARTS = (None, True, False, "gaussian", "orthogonal", "eva")
 """Values of init_lora_weights that leave the base's weights as they are."""
-
-_NEUTRAL_FIELDS = frozenset(
-    {
-        "task_type",
-        "peft_type",
-        "auto_mapping",
-        "peft_version",
-        "base_model_name_or_path",
-        "revision",
-        "inference_mode",
-        "r",
-        "target_modules",
-        "exclude_modules",
-        "lora_alpha",
-        "lora_dropout",
-        "fan_in_fan_out",
-        "use_rslora",
-        "layers_to_transform",
-        "layers_pattern",
-        "megatron_core",
-        "qalora_group_size",
-        "runtime_config",
-        "ensure_weight_tying",
-        "init_lora_weights",
-        "bias",
-    }
-)
-"""Fields of adapter_config.json that a plain LoRA may set; any other must be empty."""
 
 _WHY = {
     "use_dora": "is a DoRA adapter",
@@ -60,6 +47,63 @@ _WHY = {
 _TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlainLora(Record):
+    """The fields of adapter_config.json that a plain LoRA may set; any other must be empty."""
+
+    peft_type: Literal["LORA"]
+    r: int
+    lora_alpha: int | float
+    target_modules: str | tuple[str, ...]
+    """Names of layers, or one pattern of them."""
+    task_type: Literal["CAUSAL_LM"] | None = None
+    auto_mapping: dict[str, Any] | None = None
+    peft_version: str | None = None
+    base_model_name_or_path: str | None = None
+    """Where the adapter's maker had the base; nothing here opens it."""
+    revision: str | None = None
+    inference_mode: bool = True
+    exclude_modules: str | tuple[str, ...] | None = None
+    lora_dropout: int | float = 0.0
+    fan_in_fan_out: bool = False
+    use_rslora: bool = False
+    layers_to_transform: int | tuple[int, ...] | None = None
+    layers_pattern: str | tuple[str, ...] | None = None
+    megatron_core: str | None = None
+    qalora_group_size: int | None = None
+    runtime_config: dict[str, Any] | None = None
+    ensure_weight_tying: bool = False
+    init_lora_weights: bool | str | None = True
+    bias: Literal["none"] = "none"
+
+    def check(self, where: str) -> None:
+        require(
+            1 <= self.r <= HIGHEST_RANK,
+            where,
+            f"the rank r is {shown(self.r)}, not a whole number from 1 to {HIGHEST_RANK}",
+        )
+        require(
+            0 < self.lora_alpha <= _HIGHEST_ALPHA,
+            where,
+            f"lora_alpha is {shown(self.lora_alpha)}, not a number above 0 and up to {_HIGHEST_ALPHA:,}",
+        )
+        require(
+            0 <= self.lora_dropout <= 1,
+            where,
+            f"lora_dropout is {shown(self.lora_dropout)}, not a number from 0 to 1",
+        )
+        modules = self.target_modules
+        require(modules and all(modules), where, "target_modules is empty or names a layer without a name")
+        # Both are kept with the adapter, where no NUL can be.
+        require("\0" not in "".join(modules), where, "target_modules holds a NUL character")
+        version = self.peft_version or ""
+        require(
+            len(version) <= _LONGEST_VERSION and "\0" not in version,
+            where,
+            f"peft_version is {shown(version)}, no version",
+        )
+
+
 @dataclass(frozen=True)
 class Adapter:
     """An adapter that fits its base."""
@@ -67,16 +111,13 @@ class Adapter:
     folder: Path
     sha256: str
     """Of adapter_model.safetensors: the adapter's identity."""
-    rank: int
+    lora: PlainLora
     manifest: Manifest | None
     """There when the training program made the adapter."""
 
-
-@dataclass(frozen=True)
-class _Form:
-    rank: int
-    transposed: bool
-    """Whether the base stores its matrices as (inputs, outputs)."""
+    @property
+    def rank(self) -> int:
+        return self.lora.r
 
 
 def check_adapter(folder: Path | str, base: Base) -> Adapter:
@@ -86,106 +127,120 @@ def check_adapter(folder: Path | str, base: Base) -> Adapter:
     or with another chat template.
     """
     folder = Path(folder)
+    with reading(folder):
+        return _checked(folder, base)
+
+
+def check_fit(folder: Path, tensors: dict[str, Tensor], base: Base) -> PlainLora:
+    """The settings in a folder, known to be plain LoRA of this base's shapes with these weights.
+
+    The weights need not be there yet. Raises UnusableModelError.
+    """
+    lora = _checked_config(folder)
+    _check_shapes(tensors, lora, base, folder)
+    return lora
+
+
+def _checked(folder: Path, base: Base) -> Adapter:
     if not folder.is_dir():
         raise UnusableModelError(f"the adapter folder {folder} does not exist")
-    if not (folder / CONFIG_FILE).is_file():
+    if not (folder / CONFIG_FILE).exists():
         raise UnusableModelError(f"{folder} has no {CONFIG_FILE}; an adapter saved by peft is needed")
-    form = _checked_config(folder)
-    if not (folder / WEIGHTS_FILE).is_file():
+    if not (folder / WEIGHTS_FILE).exists():
         if pickles := pickles_in(folder):
             raise UnusableModelError(
-                f"{folder} has its weights as a pickle ({pickles[0]}), which can run any code when it is opened, "
-                "so it was not; save the adapter as safetensors where you trust it"
+                f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it is "
+                "opened, so it was not; save the adapter as safetensors where you trust it"
             )
-        raise UnusableModelError(f"{folder} has no {WEIGHTS_FILE}")
-    _check_shapes(read_header(folder / WEIGHTS_FILE), form, base, folder)
+        raise UnusableModelError(f"{folder} has no {WEIGHTS_FILE}; save the adapter again")
+    lora = check_fit(folder, read_header(folder / WEIGHTS_FILE), base)
     sha256 = sha256_of(folder / WEIGHTS_FILE)
-    return Adapter(
-        folder=folder, sha256=sha256, rank=form.rank, manifest=_checked_manifest(folder, sha256, base)
-    )
+    return Adapter(folder=folder, sha256=sha256, lora=lora, manifest=_checked_manifest(folder, sha256, base))
 
 
-def _checked_config(folder: Path) -> _Form:
-    config = read_object(folder / CONFIG_FILE)
+def _checked_config(folder: Path) -> PlainLora:
+    config = read_object(folder / CONFIG_FILE, most=MOST_CONFIG_BYTES)
     where = f"{folder / CONFIG_FILE}"
     if config.get("peft_type") != "LORA":
         raise UnusableModelError(
-            f"{where}: the adapter is of type {config.get('peft_type')!r}; only LORA is served"
+            f"{where}: the adapter is of type {shown(config.get('peft_type'))}; only LORA is served"
         )
+    plain = {field.name for field in fields(PlainLora)}
     for name, value in config.items():
-        if name not in _NEUTRAL_FIELDS and value:
-            why = _WHY.get(name, f"sets {name}")
+        if name not in plain and value:
+            why = _WHY.get(name, f"sets {shown(name)}")
             raise UnusableModelError(
                 f"{where}: the adapter {why}; only plain LoRA is served. Train it without"
             )
     if config.get("bias", "none") != "none":
         raise UnusableModelError(
-            f"{where}: the adapter trains biases (bias={config['bias']!r}); train it without"
+            f"{where}: the adapter trains biases (bias={shown(config['bias'])}); train it without"
         )
     if config.get("init_lora_weights", True) not in _PLAIN_STARTS:
         raise UnusableModelError(
-            f"{where}: init_lora_weights={config['init_lora_weights']!r} changes the base's own weights; convert it "
-            "to a plain LoRA with peft's path_initial_model_for_weight_conversion"
+            f"{where}: init_lora_weights={shown(config['init_lora_weights'])} changes the base's own weights; "
+            "convert it to a plain LoRA with peft's path_initial_model_for_weight_conversion"
         )
-    rank = config.get("r")
-    if type(rank) is not int or not 1 <= rank <= HIGHEST_RANK:
-        raise UnusableModelError(
-            f"{where}: the rank r is {rank!r}, not a whole number from 1 to {HIGHEST_RANK}"
+    try:
+        return PlainLora.from_dict(
+            {name: value for name, value in config.items() if name in plain}, where=where
         )
-    alpha = config.get("lora_alpha")
-    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or alpha <= 0:
-        raise UnusableModelError(f"{where}: lora_alpha is {alpha!r}, not a positive number")
-    return _Form(rank=rank, transposed=config.get("fan_in_fan_out") is True)
+    except RecordError as error:
+        raise UnusableModelError(f"{error!s:.500}; save the adapter again with peft") from error
 
 
-def _check_shapes(tensors: dict[str, Tensor], form: _Form, base: Base, folder: Path) -> None:
+def _check_shapes(tensors: dict[str, Tensor], lora: PlainLora, base: Base, folder: Path) -> None:
     where = f"{folder / WEIGHTS_FILE}"
     sides: dict[str, set[str]] = {}
     for name, tensor in tensors.items():
         found = _TENSOR_NAME.fullmatch(name)
         if found is None:
-            raise UnusableModelError(f"{where}: holds {name}, which is no part of a plain LoRA")
+            raise UnusableModelError(f"{where}: holds {shown(name)}, which is no part of a plain LoRA")
         module, side = found["module"], found["side"]
         if module.rpartition(".")[2] in ("lm_head", "embed_tokens"):
             raise UnusableModelError(
-                f"{where}: adapts {module}, which engines do not serve; train it without"
+                f"{where}: adapts {shown(module)}, which engines do not serve; train it without"
             )
         base_tensor = base.tensors.get(f"{module}.weight")
         if base_tensor is None:
             raise UnusableModelError(
-                f"{where}: adapts the layer {module}, which the base {base.folder} does not have; "
+                f"{where}: adapts the layer {shown(module)}, which the base {base.folder} does not have; "
                 "it was trained on another base"
             )
-        _check_tensor(tensor, base_tensor, form, side, f"{where}: {module}.lora_{side}")
+        _check_tensor(tensor, base_tensor, lora, side, f"{where}: {shown(module)}, side {side}")
         sides.setdefault(module, set()).add(side)
     if not sides:
         raise UnusableModelError(f"{where}: holds no LoRA weights")
     if halves := [module for module, both in sides.items() if len(both) < 2]:
         raise UnusableModelError(
-            f"{where}: has one half of the LoRA pair of {halves[0]}; save the adapter again"
+            f"{where}: has one half of the LoRA pair of {shown(halves[0])}; save the adapter again"
         )
 
 
-def _check_tensor(tensor: Tensor, base_tensor: Tensor, form: _Form, side: str, where: str) -> None:
+def _check_tensor(tensor: Tensor, base_tensor: Tensor, lora: PlainLora, side: str, where: str) -> None:
+    if tensor.dtype not in _WEIGHT_TYPES:
+        raise UnusableModelError(
+            f"{where} is of type {tensor.dtype}; save the adapter as {', '.join(_WEIGHT_TYPES)}"
+        )
     if len(tensor.shape) != 2 or len(base_tensor.shape) != 2:
         raise UnusableModelError(f"{where} is no plain matrix; only linear layers can be adapted")
-    outputs, inputs = reversed(base_tensor.shape) if form.transposed else base_tensor.shape
-    expected = (form.rank, inputs) if side == "A" else (outputs, form.rank)
+    outputs, inputs = reversed(base_tensor.shape) if lora.fan_in_fan_out else base_tensor.shape
+    expected = (lora.r, inputs) if side == "A" else (outputs, lora.r)
     if tensor.shape != expected:
         raise UnusableModelError(
-            f"{where} has the shape {list(tensor.shape)} where this base and rank {form.rank} need "
+            f"{where} has the shape {list(tensor.shape)} where this base and rank {lora.r} need "
             f"{list(expected)}; it was trained on another base"
         )
 
 
 def _checked_manifest(folder: Path, sha256: str, base: Base) -> Manifest | None:
     path = folder / MANIFEST_FILE
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
-        manifest = Manifest.from_json(path.read_bytes(), where=MANIFEST_FILE)
+        manifest = Manifest.from_json(read_bytes(path, most=MOST_CONFIG_BYTES), where=MANIFEST_FILE)
     except RecordError as error:
-        raise UnusableModelError(f"{folder}: {error}") from error
+        raise UnusableModelError(f"{folder}: {error!s:.500}") from error
     if manifest.adapter_sha256 != sha256:
         raise UnusableModelError(f"{folder}: {WEIGHTS_FILE} is not the file that {MANIFEST_FILE} speaks of")
     if manifest.base_fingerprint != base.fingerprint:

@@ -2,12 +2,34 @@
 
 import hashlib
 import json
+import math
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from run_directory.weights import Tensor, UnusableModelError, pickles_in, read_header, read_object
+from run_directory.model_files import (
+    UnusableModelError,
+    object_in,
+    opened,
+    pickles_in,
+    read_bytes,
+    read_object,
+    read_text,
+    reading,
+    shown,
+)
+from run_directory.weights import Tensor, read_header
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_MOST_TOKENIZER_BYTES = 256 * 2**20
+_MOST_INDEX_BYTES = 32 * 2**20
+_MOST_TEMPLATE_BYTES = 2**20
+_MOST_TENSORS = 500_000
+_LONGEST_CONTEXT = 2**31 - 1
+_LINE_END = re.compile(r"\r\n?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MODEL_TYPE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _SAMPLES = 64
 _SAMPLE_BYTES = 65536
 
@@ -19,6 +41,8 @@ class Base:
     folder: Path
     model_type: str
     """transformers' name of the architecture, for example `llama`."""
+    config_sha256: str
+    """Of config.json as it was read."""
     tensors: dict[str, Tensor]
     context: int
     """The most tokens of prompt and answer together."""
@@ -31,7 +55,7 @@ class Base:
     @property
     def parameters(self) -> int:
         """Weights in the files; tied ones count once."""
-        return sum(_product(tensor.shape) for tensor in self.tensors.values())
+        return sum(math.prod(tensor.shape) for tensor in self.tensors.values())
 
 
 def check_base(folder: Path | str) -> Base:
@@ -41,27 +65,32 @@ def check_base(folder: Path | str) -> Base:
     safetensors, and a tokenizer and a chat template must be there.
     """
     folder = Path(folder)
+    with reading(folder):
+        return _checked(folder)
+
+
+def _checked(folder: Path) -> Base:
     if not folder.is_dir():
         raise UnusableModelError(f"the base folder {folder} does not exist")
-    if not (folder / "config.json").is_file():
+    if not (folder / "config.json").exists():
         raise UnusableModelError(
             f"{folder} has no config.json; a model folder in transformers' layout is needed"
         )
-    config = read_object(folder / "config.json")
-    files = _weights_files(folder)
-    tensors: dict[str, Tensor] = {}
-    for file in files:
-        tensors |= read_header(file)
-    if not tensors:
-        raise UnusableModelError(f"{folder}: the weights files hold no tensors")
-    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+    if (folder / "adapter_config.json").exists():
+        # transformers would load the base that this file names in place of the one that was checked.
         raise UnusableModelError(
-            f"{folder} has no tokenizer ({', '.join(_TOKENIZER_FILES)}); copy it from the model's source"
+            f"{folder} holds an adapter (adapter_config.json) beside the base; move the adapter to a folder of its own"
         )
+    config_text = read_bytes(folder / "config.json")
+    config = object_in(config_text, where="config.json")
+    files = _weights_files(folder)
+    tensors = _tensors(folder, files)
+    _check_tokenizer(folder)
     template = _chat_template(folder)
     return Base(
         folder=folder,
-        model_type=str(config.get("model_type", "")),
+        model_type=_model_type(config),
+        config_sha256=hashlib.sha256(config_text).hexdigest(),
         tensors=tensors,
         context=_context(config),
         chat_template=template,
@@ -71,45 +100,104 @@ def check_base(folder: Path | str) -> Base:
 
 
 def _weights_files(folder: Path) -> list[Path]:
+    single = folder / "model.safetensors"
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = read_object(index).get("weight_map")
-        if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
-            raise UnusableModelError(f"{index.name} has no weight_map; copy it again")
-        names = sorted(set(shards.values()))
-        if outside := [name for name in names if Path(name).name != name]:
-            raise UnusableModelError(f"{index.name} names the file {outside[0]!r} outside the folder")
-        if missing := [name for name in names if not (folder / name).is_file()]:
-            raise UnusableModelError(f"{folder} lacks the weights file {missing[0]} that {index.name} names")
-        return [folder / name for name in names]
-    if (folder / "model.safetensors").is_file():
-        return [folder / "model.safetensors"]
+    if index.exists():
+        return _shards(folder, index, single)
+    if single.exists():
+        return [single]
     if pickles := pickles_in(folder):
         raise UnusableModelError(
-            f"{folder} has its weights as a pickle ({pickles[0]}), which can run any code when it is opened, so "
-            "it was not; convert it to safetensors where you trust it"
+            f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it is opened, "
+            "so it was not; convert it to safetensors where you trust it"
         )
     raise UnusableModelError(
         f"{folder} has no model.safetensors; save the model with transformers' save_pretrained"
     )
 
 
+def _shards(folder: Path, index: Path, single: Path) -> list[Path]:
+    shards = read_object(index, most=_MOST_INDEX_BYTES).get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+        raise UnusableModelError(f"{index.name} has no weight_map; copy it again")
+    names = sorted(set(shards.values()))
+    if outside := [name for name in names if Path(name).name != name]:
+        raise UnusableModelError(f"{index.name} names the file {shown(outside[0])} outside the folder")
+    if foreign := [name for name in names if Path(name).suffix != ".safetensors"]:
+        raise UnusableModelError(
+            f"{index.name} names the file {shown(foreign[0])}, no safetensors, so it was not opened; "
+            "convert the model to safetensors where you trust it"
+        )
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        raise UnusableModelError(
+            f"{folder} lacks the weights file {shown(missing[0])} that {index.name} names"
+        )
+    if names != [single.name] and single.exists():
+        # transformers would open the one, vLLM the others.
+        raise UnusableModelError(
+            f"{folder} has {single.name}, and {index.name} names other files; leave only those that belong to the model"
+        )
+    return [folder / name for name in names]
+
+
+def _tensors(folder: Path, files: list[Path]) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        tensors |= read_header(file)
+        if len(tensors) > _MOST_TENSORS:
+            raise UnusableModelError(
+                f"{folder} has more than {_MOST_TENSORS:,} tensors, which no model here has"
+            )
+    if not tensors:
+        raise UnusableModelError(f"{folder}: the weights files hold no tensors")
+    return tensors
+
+
+def _check_tokenizer(folder: Path) -> None:
+    found = [folder / name for name in _TOKENIZER_FILES if (folder / name).exists()]
+    if not found:
+        raise UnusableModelError(
+            f"{folder} has no tokenizer ({', '.join(_TOKENIZER_FILES)}); copy it from the model's source"
+        )
+    for path in found:
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_size > _MOST_TOKENIZER_BYTES:
+                raise UnusableModelError(
+                    f"{path.name} has more than {_MOST_TOKENIZER_BYTES:,} bytes, which no tokenizer needs; copy it again"
+                )
+
+
 def _chat_template(folder: Path) -> str:
     """The template that transformers would use: its own file first, then the tokenizer's settings."""
     file = folder / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
+    if file.exists():
+        # Line ends as transformers reads them.
+        return _LINE_END.sub("\n", read_text(file, most=_MOST_TEMPLATE_BYTES))
     settings = folder / "tokenizer_config.json"
-    found = read_object(settings).get("chat_template") if settings.is_file() else None
+    found = read_object(settings).get("chat_template") if settings.exists() else None
     if isinstance(found, list):
-        named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
-        found = named.get("default")
-    if isinstance(found, str) and found:
-        return found
-    raise UnusableModelError(
-        f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json), so "
-        "conversations cannot be put into the model's form; add the template that the model was tuned with"
-    )
+        named = [entry for entry in found if isinstance(entry, dict) and entry.get("name") == "default"]
+        found = named[-1].get("template") if named else None
+    if not isinstance(found, str) or not found:
+        raise UnusableModelError(
+            f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json), so "
+            "conversations cannot be put into the model's form; add the template that the model was tuned with"
+        )
+    if _SURROGATE.search(found):
+        raise UnusableModelError(
+            f"chat_template in {settings.name} holds half of a surrogate pair, which is no character; remove it"
+        )
+    return found
+
+
+def _model_type(config: dict[str, object]) -> str:
+    found = config.get("model_type")
+    if not isinstance(found, str) or not _MODEL_TYPE.fullmatch(found):
+        raise UnusableModelError(
+            f"config.json: model_type is {shown(found)}, no name of an architecture, for example “llama”; "
+            "copy it from the model's source"
+        )
+    return found
 
 
 def _context(config: dict[str, object]) -> int:
@@ -117,8 +205,14 @@ def _context(config: dict[str, object]) -> int:
     for settings in (config, text if isinstance(text, dict) else {}):
         for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
             found = settings.get(name)
-            if isinstance(found, int) and found > 0:
-                return found
+            if found is None:
+                continue
+            if type(found) is not int or not 1 <= found <= _LONGEST_CONTEXT:
+                raise UnusableModelError(
+                    f"config.json: {name} is {shown(found)}, not a whole number from 1 to {_LONGEST_CONTEXT:,}; "
+                    "copy it from the model's source"
+                )
+            return found
     raise UnusableModelError("config.json does not give the model's context (max_position_embeddings)")
 
 
@@ -128,15 +222,8 @@ def _fingerprint(files: list[Path], tensors: dict[str, Tensor]) -> str:
     for path in files:
         size = path.stat().st_size
         digest.update(str(size).encode())
-        with path.open("rb") as file:
+        with opened(path) as file:
             for number in range(_SAMPLES):
                 file.seek(max(0, size - _SAMPLE_BYTES) * number // (_SAMPLES - 1))
                 digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    total = 1
-    for length in shape:
-        total *= length
-    return total

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from run_directory.files import drop_torn_line, write_whole
+from run_directory.model_files import UnusableModelError
 from run_directory.protocol import (
     EVENTS_FILE,
     LOCK_FILE,
@@ -31,7 +32,6 @@ from run_directory.protocol import (
     Outcome,
 )
 from run_directory.records import Record, RecordError, parse_json
-from run_directory.weights import UnusableModelError
 
 GRACE_SECONDS = 30
 """How long a program may take to save its work after its parent has gone."""

@@ -1,19 +1,28 @@
-"""Reads safetensors headers without a model library; opens nothing that could be a pickle."""
+"""Reads safetensors headers without a model library."""
 
+import math
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from run_directory.model_files import UnusableModelError, opened, reading, shown
 from run_directory.records import RecordError, parse_json
 
-PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
-"""Endings of files that may run code when they are opened as weights."""
+_LONGEST_HEADER = 32 * 2**20
+"""A hundred thousand tensors need a third of it."""
+_MOST_DIMENSIONS = 64
+_LONGEST_DIMENSION = 2**63 - 1
 
-_LONGEST_HEADER = 100_000_000
-
-
-class UnusableModelError(ValueError):
-    """A model folder that cannot be used; the message says which file, why, and how to mend it."""
+_BITS = (
+    dict.fromkeys(("F4",), 4)
+    | dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6)
+    | dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E5M2FNUZ", "F8_E4M3FNUZ"), 8)
+    | dict.fromkeys(("U16", "I16", "F16", "BF16"), 16)
+    | dict.fromkeys(("U32", "I32", "F32"), 32)
+    | dict.fromkeys(("U64", "I64", "F64", "C64"), 64)
+)
 
 
 @dataclass(frozen=True)
@@ -23,45 +32,68 @@ class Tensor:
     shape: tuple[int, ...]
 
 
-def pickles_in(folder: Path) -> list[str]:
-    """Names of the files directly in the folder that may be pickles, sorted."""
-    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLE_SUFFIXES)
-
-
 def read_header(path: Path) -> dict[str, Tensor]:
     """Tensors by name. Raises UnusableModelError for a file that is cut short or is no safetensors."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
-            raise UnusableModelError(f"{path.name} is not a safetensors file, or is cut short; copy it again")
-        header = file.read(length)
-    try:
-        found = parse_json(header, where=path.name)
-        tensors = {
-            name: Tensor(entry["dtype"], tuple(int(n) for n in entry["shape"]))
-            for name, entry in found.items()  # type: ignore[attr-defined]  # the except below is the check
-            if name != "__metadata__"
-        }
-        ends = [int(entry["data_offsets"][1]) for name, entry in found.items() if name != "__metadata__"]  # type: ignore[attr-defined]  # as above
-    except (RecordError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise UnusableModelError(f"{path.name} has a damaged header; copy it again") from error
-    if size != 8 + length + max(ends, default=0):
+    with reading(path), opened(path) as file:
+        return tensors_in(file, size=os.fstat(file.fileno()).st_size, name=path.name)
+
+
+def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
+    """The same for a stream at its beginning that is to have ``size`` bytes; reads only the header.
+
+    What it accepts the safetensors library accepts too: the tensors fill the file without a hole and
+    without sharing a byte, so that ``size`` is what their shapes need.
+    """
+    start = file.read(8)
+    length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+    if not 2 <= length <= size - 8:
+        raise UnusableModelError(f"{name} is not a safetensors file, or is cut short; copy it again")
+    if length > _LONGEST_HEADER:
         raise UnusableModelError(
-            f"{path.name} has {size} bytes, its header speaks of {8 + length + max(ends, default=0)}; copy it again"
+            f"{name} has a header of {length:,} bytes; more than {_LONGEST_HEADER:,} are not read. "
+            "Save the model in several files"
         )
-    return tensors
-
-
-def read_object(path: Path) -> dict[str, object]:
-    """A JSON file that holds an object. Raises UnusableModelError."""
     try:
-        found = parse_json(path.read_bytes(), where=path.name)
-    except OSError as error:
-        raise UnusableModelError(f"{path.name} cannot be read: {error.strerror}") from error
+        found = parse_json(file.read(length), where=name)
     except RecordError as error:
-        raise UnusableModelError(str(error)) from error
+        raise UnusableModelError(f"{name} has a damaged header; copy it again") from error
     if not isinstance(found, dict):
-        raise UnusableModelError(f"{path.name} does not hold a JSON object")
-    return found
+        raise UnusableModelError(f"{name} has a damaged header; copy it again")
+    found.pop("__metadata__", None)
+    placed = {
+        key: _placed(entry, f"{name} has a damaged header at {shown(key)}") for key, entry in found.items()
+    }
+    end = 0
+    for key, (_, first, last) in sorted(placed.items(), key=lambda one: one[1][1:]):
+        if first != end:
+            raise UnusableModelError(
+                f"{name} has a damaged header: {shown(key)} begins at byte {first:,}, where {end:,} is due; "
+                "copy it again"
+            )
+        end = last
+    if size != 8 + length + end:
+        raise UnusableModelError(
+            f"{name} has {size:,} bytes, its header speaks of {8 + length + end:,}; copy it again"
+        )
+    return {key: tensor for key, (tensor, _, _) in placed.items()}
+
+
+def _placed(entry: object, where: str) -> tuple[Tensor, int, int]:
+    """A tensor with its first byte and the one after its last."""
+    match entry:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [first, last]}:
+            pass
+        case _:
+            raise UnusableModelError(f"{where}: no type, shape and place; copy it again")
+    if dtype not in _BITS:
+        raise UnusableModelError(f"{where}: the type {shown(dtype)} is not known; convert the model")
+    lengths = [*shape, first, last]
+    if len(shape) > _MOST_DIMENSIONS or not all(
+        type(one) is int and 0 <= one <= _LONGEST_DIMENSION for one in lengths
+    ):
+        raise UnusableModelError(f"{where}: the shape {shown(shape)} is none; copy it again")
+    if (last - first) * 8 != math.prod(shape) * _BITS[dtype]:
+        raise UnusableModelError(
+            f"{where}: {last - first:,} bytes do not hold the shape {shown(shape)} of {dtype}; copy it again"
+        )
+    return Tensor(dtype, tuple(shape)), first, last

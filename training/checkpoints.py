@@ -9,8 +9,8 @@ from typing import Any
 
 from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE
 from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
+from run_directory.model_files import read_object
 from run_directory.protocol import ADAPTER_FOLDER, CHECKPOINTS_FOLDER, MANIFEST_FILE, Manifest
-from run_directory.weights import read_object
 from training.spec import StepLoss
 
 BEST_FOLDER = "best"
@@ -85,7 +85,8 @@ class History:
 
 def history_in(checkpoint: Path) -> History:
     """The log that a checkpoint carries."""
-    entries = read_object(checkpoint / "trainer_state.json")["log_history"]
+    # It grows with the steps, and is our own.
+    entries = read_object(checkpoint / "trainer_state.json", most=2**30)["log_history"]
     assert isinstance(entries, list)  # noqa: S101  # Trainer's own file, marked complete
     return History(entries)
 

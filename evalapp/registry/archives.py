@@ -9,8 +9,8 @@ from typing import IO
 
 from evalapp.core.errors import InvalidError
 from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE
+from run_directory.model_files import PICKLE_SUFFIXES
 from run_directory.protocol import MANIFEST_FILE
-from run_directory.weights import PICKLE_SUFFIXES
 
 MOST_ENTRIES = 200
 MOST_BYTES = 4 * 2**30

@@ -23,9 +23,9 @@ from inference.spec import Candidate
 from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE, Adapter, check_adapter
 from run_directory.bases import Base, check_base
 from run_directory.files import sha256_of, sync_folder, sync_tree
+from run_directory.model_files import UnusableModelError
 from run_directory.protocol import MANIFEST_FILE
 from run_directory.records import RecordError
-from run_directory.weights import UnusableModelError
 
 IMPORTED_MODEL_NAME = "Imported answers"
 _ADAPTER_FILES = (WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from inference.bundled_model import convert, main
-from run_directory.weights import UnusableModelError
+from run_directory.model_files import UnusableModelError
 
 
 def test_a_sound_model_that_is_there_is_left_alone(base: Path) -> None:

@@ -6,9 +6,9 @@ import pytest
 from inference.engines import chosen_engine, row_seed
 from inference.spec import Candidate, GenerationReport, SamplingParameters
 from run_directory.files import sha256_of
+from run_directory.model_files import UnusableModelError
 from run_directory.program import Refusal
 from run_directory.protocol import Device
-from run_directory.weights import UnusableModelError
 from tests.inference.runs import CANDIDATES, ROWS, TOTAL, generate, make_spec, outputs_of, rows, texts_of
 from tests.run_directory.tiny import events_of, make_adapter
 

@@ -32,7 +32,14 @@ def make_adapter_folder(
     folder: Path, *, width: int = 8, rank: int = 2, fill: int = 1, **config: object
 ) -> Path:
     folder.mkdir(parents=True)
-    settings = {"peft_type": "LORA", "r": rank, "lora_alpha": 4, "lora_dropout": 0.0, **config}
+    settings = {
+        "peft_type": "LORA",
+        "r": rank,
+        "lora_alpha": 4,
+        "lora_dropout": 0.0,
+        "target_modules": ["q_proj"],
+        **config,
+    }
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     shapes = {
         f"base_model.model.{LAYER}.lora_A.weight": (rank, width),

@@ -1,0 +1,104 @@
+"""Reads the settings of a model folder that somebody brought: regular files only, none without a bound."""
+
+import errno
+import os
+import reprlib
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from run_directory.records import RecordError, parse_json
+
+PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
+"""Endings of files that may run code when they are opened as weights."""
+
+MOST_SETTINGS_BYTES = 16 * 2**20
+"""More than any published model's config.json or tokenizer_config.json has, by a factor of ten."""
+
+_WHY = {
+    errno.EACCES: "may not be read by the product's account; give that account the right to read it",
+    errno.EISDIR: "is a folder where a file is needed; copy the model again",
+    errno.ELOOP: "is a link that leads in a circle; put the file itself in its place",
+    errno.ENAMETOOLONG: "has a longer name than this system takes; give it a shorter one",
+    errno.ENOENT: "went away while it was read; try again when nothing is being copied there",
+}
+_WHY |= {errno.EPERM: _WHY[errno.EACCES]}
+_WHY |= dict.fromkeys((errno.ENOTDIR, errno.ESTALE), _WHY[errno.ENOENT])
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
+
+
+class UnusableModelError(ValueError):
+    """A model folder that cannot be used; the message says which file, why, and how to mend it."""
+
+
+def shown(value: object) -> str:
+    """What a file holds, for a message: of bounded length, and with nothing in it that no page can show."""
+    return _SHORT.repr(value).encode(errors="backslashreplace").decode()
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Turn an operating system's error in the block into an UnusableModelError that says how to mend it."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename if isinstance(error.filename, str) else folder
+        unknown = f"cannot be read ({error.strerror}); see whether its disk is sound"
+        why = _WHY.get(error.errno or 0, unknown)
+        raise UnusableModelError(f"{os.fspath(where):.300} {why}") from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, open for reading. Raises OSError, and UnusableModelError for a pipe or a device."""
+    # Without O_NONBLOCK the opening of a pipe waits for a writer, who may never come.
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  # the caller's to close
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UnusableModelError(f"{path.name} is a pipe or a device, no file; copy the model again")
+    return file
+
+
+def read_bytes(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> bytes:
+    """A whole file. Raises UnusableModelError when it cannot be read, or has more than ``most`` bytes."""
+    with reading(path), opened(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise UnusableModelError(
+            f"{path.name} has more than {most:,} bytes, which no such file needs; copy it again"
+        )
+    return content
+
+
+def read_text(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> str:
+    """The same for a file in UTF-8."""
+    try:
+        return read_bytes(path, most=most).decode()
+    except UnicodeDecodeError as error:
+        raise UnusableModelError(
+            f"{path.name} is not UTF-8 (byte {error.start:,}); save it as UTF-8"
+        ) from error
+
+
+def read_object(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> dict[str, object]:
+    """The same for a JSON file that holds an object."""
+    return object_in(read_bytes(path, most=most), where=path.name)
+
+
+def object_in(content: bytes, *, where: str) -> dict[str, object]:
+    """The JSON object in a file's bytes. Raises UnusableModelError."""
+    try:
+        found = parse_json(content, where=where)
+    except RecordError as error:
+        raise UnusableModelError(f"{error!s:.500}") from error
+    if not isinstance(found, dict):
+        raise UnusableModelError(f"{where} does not hold a JSON object; copy it again")
+    return found
+
+
+def pickles_in(folder: Path) -> list[str]:
+    """Names of the files directly in the folder that may be pickles, sorted."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLE_SUFFIXES)
