@@ -25,6 +25,8 @@ from run_directory.weights import Tensor, read_header
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
+ADAPTER_FILES = (WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE)
+"""All that is ever read of an adapter."""
 HIGHEST_RANK = 512
 MOST_CONFIG_BYTES = 8 * 2**20
 """The longest adapter_config.json that is read; one which names each of 50,000 layers has a third of it."""
@@ -127,8 +129,12 @@ def check_adapter(folder: Path | str, base: Base) -> Adapter:
     or with another chat template.
     """
     folder = Path(folder)
+    check_files(folder)
     with reading(folder):
-        return _checked(folder, base)
+        lora = check_fit(folder, read_header(folder / WEIGHTS_FILE), base)
+        sha256 = sha256_of(folder / WEIGHTS_FILE)
+        manifest = _checked_manifest(folder, sha256, base)
+    return Adapter(folder=folder, sha256=sha256, lora=lora, manifest=manifest)
 
 
 def check_fit(folder: Path, tensors: dict[str, Tensor], base: Base) -> PlainLora:
@@ -141,21 +147,21 @@ def check_fit(folder: Path, tensors: dict[str, Tensor], base: Base) -> PlainLora
     return lora
 
 
-def _checked(folder: Path, base: Base) -> Adapter:
-    if not folder.is_dir():
-        raise UnusableModelError(f"the adapter folder {folder} does not exist")
-    if not (folder / CONFIG_FILE).exists():
-        raise UnusableModelError(f"{folder} has no {CONFIG_FILE}; an adapter saved by peft is needed")
-    if not (folder / WEIGHTS_FILE).exists():
+def check_files(folder: Path) -> None:
+    """Raise UnusableModelError when the folder lacks a file of an adapter, or has a pickle in its place."""
+    with reading(folder):
+        if not folder.is_dir():
+            raise UnusableModelError(f"the adapter folder {folder} does not exist")
+        if not (folder / CONFIG_FILE).exists():
+            raise UnusableModelError(f"{folder} has no {CONFIG_FILE}; an adapter saved by peft is needed")
+        if (folder / WEIGHTS_FILE).exists():
+            return
         if pickles := pickles_in(folder):
             raise UnusableModelError(
                 f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it is "
                 "opened, so it was not; save the adapter as safetensors where you trust it"
             )
-        raise UnusableModelError(f"{folder} has no {WEIGHTS_FILE}; save the adapter again")
-    lora = check_fit(folder, read_header(folder / WEIGHTS_FILE), base)
-    sha256 = sha256_of(folder / WEIGHTS_FILE)
-    return Adapter(folder=folder, sha256=sha256, lora=lora, manifest=_checked_manifest(folder, sha256, base))
+    raise UnusableModelError(f"{folder} has no {WEIGHTS_FILE}; save the adapter again")
 
 
 def _checked_config(folder: Path) -> PlainLora:

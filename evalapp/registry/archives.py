@@ -1,104 +1,173 @@
-"""Takes an adapter out of an uploaded zip without trusting anything the zip says."""
+"""Reads an adapter out of an uploaded zip without trusting anything the zip says."""
 
-import lzma
 import stat
+import struct
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import IO, Self
 
 from evalapp.core.errors import InvalidError
-from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE
-from run_directory.model_files import PICKLE_SUFFIXES
-from run_directory.protocol import MANIFEST_FILE
+from run_directory.adapters import ADAPTER_FILES, CONFIG_FILE, WEIGHTS_FILE
+from run_directory.model_files import PICKLE_SUFFIXES, UnusableModelError, shown
+from run_directory.weights import Tensor, tensors_in
 
 MOST_ENTRIES = 200
-MOST_BYTES = 4 * 2**30
-MOST_SMALL_FILE_BYTES = 8 * 2**20
+MOST_DIRECTORY_BYTES = 2**20
 _BLOCK = 2**20
-# What the library raises for bytes that are no archive; ValueError for names and places that cannot be.
+# What a reader meets in bytes that are no archive, or are one made to harm it.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
+    struct.error,
     ValueError,
+    OverflowError,
     EOFError,
     OSError,
     NotImplementedError,
     RuntimeError,
 )
-_WANTED = {WEIGHTS_FILE: MOST_BYTES, CONFIG_FILE: MOST_SMALL_FILE_BYTES, MANIFEST_FILE: MOST_SMALL_FILE_BYTES}
+# Others can grow to gigabytes within one read.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def unpack_adapter(upload: IO[bytes], into: Path) -> None:
-    """Write the adapter's known files, and nothing else, into the folder ``into``.
+class AdapterArchive:
+    """An adapter's known files in a zip; they may lie in one folder inside it. Nothing else is read.
 
-    They may lie in one folder inside the archive. Raises InvalidError, which says how to mend it, for
-    what is no zip, is damaged or locked, points outside, grows too large, or holds a pickle.
+    Opening and reading raise InvalidError, which says how to mend it, for what is no zip, is damaged or
+    locked, points outside, or holds a pickle.
     """
-    try:
-        with zipfile.ZipFile(upload) as archive:
-            for entry in _checked_entries(archive):
-                _extract(archive, entry, into / PurePosixPath(entry.filename).name)
-    except _DAMAGE as error:
-        raise _refused(
-            f"The file is not a whole zip archive ({error}). Pack the adapter's folder again."
-        ) from error
+
+    def __init__(self, upload: IO[bytes]) -> None:
+        with _damage_told():
+            with zipfile.ZipFile(_DirectoryReader(upload)) as listing:
+                self._entries = _checked_entries(listing.infolist())
+            self._archive = zipfile.ZipFile(upload)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+
+    def holds(self, name: str) -> bool:
+        return name in self._entries
+
+    def tensors(self) -> tuple[dict[str, Tensor], int]:
+        """The weights' tensors and how many bytes they are to have, from the first bytes that come out."""
+        entry = self._entries[WEIGHTS_FILE]
+        with _damage_told(), self._archive.open(entry) as file:
+            return tensors_in(file, size=entry.file_size, name=WEIGHTS_FILE), entry.file_size
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """A file's bytes; never more than the size that the archive declares for it."""
+        with _damage_told(), self._archive.open(self._entries[name]) as file:
+            while block := file.read(_BLOCK):
+                yield block
 
 
-def _checked_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+class _DirectoryReader:
+    """An upload whose list of files may be read, unless it is longer than any adapter's.
+
+    The list is read at once, and nothing but the size of the upload would bound it.
+    """
+
+    def __init__(self, upload: IO[bytes]) -> None:
+        self._upload = upload
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._upload.read(
+            MOST_DIRECTORY_BYTES + 1 if size < 0 else min(size, MOST_DIRECTORY_BYTES + 1)
+        )
+        if len(content) > MOST_DIRECTORY_BYTES:
+            raise _refused(
+                f"The archive's list of files is longer than {MOST_DIRECTORY_BYTES:,} bytes; an adapter has a "
+                "handful of files. Pack only its folder."
+            )
+        return content
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        return self._upload.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._upload.tell()
+
+    def seekable(self) -> bool:
+        return self._upload.seekable()
+
+
+def _checked_entries(listed: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    entries = [entry for entry in listed if not entry.is_dir()]
     if len(entries) > MOST_ENTRIES:
         raise _refused(
             f"The archive holds {len(entries)} files; an adapter has a handful. Pack only its folder."
         )
     for entry in entries:
         _check_entry(entry)
-    wanted = [entry for entry in entries if PurePosixPath(entry.filename).name in _WANTED]
-    folders = {PurePosixPath(entry.filename).parent for entry in wanted}
-    if not any(PurePosixPath(entry.filename).name == CONFIG_FILE for entry in wanted):
+    _check_places(entries)
+    wanted = [entry for entry in entries if _path_of(entry).name in ADAPTER_FILES]
+    if not any(_path_of(entry).name == CONFIG_FILE for entry in wanted):
         raise _refused(
             f"The archive has no {CONFIG_FILE}. Pack the folder that peft's save_pretrained wrote."
         )
+    folders = sorted({str(_path_of(entry).parent) for entry in wanted})
     if len(folders) > 1:
-        names = ", ".join(sorted(str(folder) for folder in folders))
         raise _refused(
-            f"The archive holds adapter files in several folders ({names}). Pack one adapter at a time."
+            f"The archive holds adapter files in several folders ({shown(folders)}). Pack one adapter at a time."
         )
-    if len({entry.filename for entry in wanted}) < len(wanted):
+    found = {_path_of(entry).name: entry for entry in wanted}
+    if len(found) < len(wanted):
         raise _refused("The archive holds an adapter file twice. Pack the adapter's folder again.")
-    return wanted
+    return found
+
+
+def _path_of(entry: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(entry.filename.replace("\\", "/"))
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:
-    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    path, name = _path_of(entry), shown(entry.filename)
     if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
-        raise _refused(
-            f"The archive names the file {entry.filename!r} outside its own folder. Pack it again."
-        )
+        raise _refused(f"The archive names the file {name} outside its own folder. Pack it again.")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise _refused(f"The archive holds a link ({entry.filename}). Pack the files themselves.")
+        raise _refused(f"The archive holds a link ({name}). Pack the files themselves.")
     if entry.flag_bits & 0x1:
         raise _refused("The archive is locked with a password. Pack it without.")
+    if entry.compress_type not in _METHODS:
+        raise _refused(
+            f"The archive packs {name} by a rare method. Pack it again with the usual one, deflate."
+        )
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise _refused(
-            f"The archive holds {entry.filename}, a pickle, which can run any code when it is opened, so it was "
+            f"The archive holds {name}, a pickle, which can run any code when it is opened, so it was "
             "not. Save the adapter as safetensors where you trust it, and leave the pickle out."
         )
 
 
-def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    # The size an archive declares may lie, so what really comes out is counted.
-    limit = _WANTED[target.name]
-    written = 0
-    with archive.open(entry) as packed, target.open("xb") as file:
-        while block := packed.read(_BLOCK):
-            written += len(block)
-            if written > limit:
-                raise _refused(
-                    f"{entry.filename} unpacks to more than {limit:,} bytes, which no adapter needs."
-                )
-            file.write(block)
+def _check_places(entries: list[zipfile.ZipInfo]) -> None:
+    # Files that share their bytes make a small archive unpack to a large one.
+    for one, following in pairwise(sorted(entries, key=lambda entry: entry.header_offset)):
+        if following.header_offset < one.header_offset + one.compress_size:
+            raise _refused(
+                f"The files {shown(one.filename)} and {shown(following.filename)} overlap in the archive. "
+                "Pack the adapter's folder again."
+            )
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except UnusableModelError:
+        raise
+    except _DAMAGE as error:
+        why = f" ({error!s:.200})" if isinstance(error, zipfile.BadZipFile) else ""
+        raise _refused(
+            f"The file is not a whole zip archive{why}. Pack the adapter's folder again."
+        ) from error
 
 
 def _refused(message: str) -> InvalidError:

@@ -1,6 +1,9 @@
 """Where model files may lie: bases in the folders that the administrator allows, adapters in ours."""
 
+import os
+import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,9 +11,13 @@ from django.conf import settings
 
 from evalapp.core.errors import InvalidError
 from evalapp.registry.models import ModelKind, ModelVersion
+from run_directory.model_files import shown
 
 _DEEPEST = 3
 _MOST_FOLDERS = 500
+_MOST_VISITED = 10_000
+_MOST_ENTRIES = 10_000
+_LONGEST_PATH = 500
 ADAPTER_CONFIG = "adapter_config.json"
 BASE_CONFIG = "config.json"
 
@@ -24,19 +31,34 @@ class ModelFolder(NamedTuple):
 
 def allowed_folders() -> list[Path]:
     """The administrator's folders (EVALAPP_MODEL_FOLDERS), and the bundled model's."""
-    return [Path(folder).resolve() for folder in (*settings.MODEL_FOLDERS, settings.BUNDLED_MODEL_FOLDER)]
+    return [_real(folder) for folder in (*settings.MODEL_FOLDERS, settings.BUNDLED_MODEL_FOLDER)]
 
 
 def checked_folder(folder: Path | str) -> Path:
-    """The folder with every link followed. Raises InvalidError when it lies outside the allowed ones."""
-    resolved = Path(folder).resolve()
-    if not any(resolved.is_relative_to(allowed) for allowed in allowed_folders()):
+    """The folder with every link followed.
+
+    Raises InvalidError when it lies outside the allowed ones, when a link in it leads out of them, and
+    when it holds what is neither file nor folder: such a thing could keep its reader waiting for ever.
+    """
+    resolved = _real(folder)
+    allowed = allowed_folders()
+    if not _is_within(resolved, allowed):
         names = ", ".join(str(each) for each in settings.MODEL_FOLDERS)
-        message = (
+        raise _refused(
             f"The folder {folder} is not in a folder that models are taken from ({names}). "
             "Copy the model there, or ask the administrator to name its folder in EVALAPP_MODEL_FOLDERS."
         )
-        raise InvalidError(message, fields={"folder": [message]})
+    if not _can_be_kept(resolved):
+        raise _refused(
+            f"The path of the folder {shown(str(resolved))} is not UTF-8, or has more than {_LONGEST_PATH} "
+            "characters. Rename the folder."
+        )
+    for count, path in enumerate(_entries(resolved), start=1):
+        if count > _MOST_ENTRIES:
+            raise _refused(
+                f"The folder {resolved} holds more than {_MOST_ENTRIES:,} files. Choose the folder of one model."
+            )
+        _check_entry(path, allowed)
     return resolved
 
 
@@ -65,24 +87,79 @@ def folder_of(version: ModelVersion) -> Path:
 
 def _folders_with(name: str) -> list[ModelFolder]:
     bundled = Path(settings.BUNDLED_MODEL_FOLDER)
+    allowed = allowed_folders()
     found: dict[Path, ModelFolder] = {}
-    if (bundled / name).is_file():
-        found[bundled.resolve()] = ModelFolder(bundled, f"{bundled.name} (comes with the product)")
+    if _has(bundled, name):
+        found[_real(bundled)] = ModelFolder(bundled, f"{bundled.name} (comes with the product)")
     for root in settings.MODEL_FOLDERS:
-        for folder in _walk(Path(root), 0):
-            if (folder / name).is_file() and len(found) < _MOST_FOLDERS:
+        for folder in islice(_walk(Path(root), 0, allowed), _MOST_VISITED):
+            if _has(folder, name) and len(found) < _MOST_FOLDERS:
                 label = str(folder.relative_to(root)) if folder != Path(root) else folder.name
-                found.setdefault(folder.resolve(), ModelFolder(folder, label))
+                found.setdefault(_real(folder), ModelFolder(folder, label))
     return list(found.values())
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
+def _walk(folder: Path, depth: int, allowed: list[Path]) -> Iterator[Path]:
+    """The folder and those below it that a model could be taken from."""
+    if not (_can_be_kept(folder) and _is_within(_real(folder), allowed)):
+        return
     yield folder
     if depth >= _DEEPEST:
         return
     try:
-        children = sorted(child for child in folder.iterdir() if child.is_dir() and child.name[0] != ".")
+        children = sorted(child for child in folder.iterdir() if child.name[0] != "." and child.is_dir())
     except OSError:
         return
     for child in children:
-        yield from _walk(child, depth + 1)
+        yield from _walk(child, depth + 1, allowed)
+
+
+def _has(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).is_file()
+    except OSError:
+        return False
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
+
+
+def _check_entry(path: Path, allowed: list[Path]) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # A link to nothing, or a file that has gone: who needs it says so.
+        return
+    if path.is_symlink() and not _is_within(_real(path), allowed):
+        raise _refused(
+            f"{shown(str(path))} is a link to {shown(str(_real(path)))}, which is in no folder that models are "
+            "taken from. Copy the file itself, or ask the administrator to name the folder that holds both in "
+            "EVALAPP_MODEL_FOLDERS."
+        )
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise _refused(
+            f"{shown(str(path))} is neither a file nor a folder. Take it out of the model's folder."
+        )
+
+
+def _real(path: Path | str) -> Path:
+    """With links followed as far as they lead, also where they lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _is_within(resolved: Path, allowed: list[Path]) -> bool:
+    return any(resolved.is_relative_to(folder) for folder in allowed)
+
+
+def _can_be_kept(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return len(str(path)) <= _LONGEST_PATH
+
+
+def _refused(message: str) -> InvalidError:
+    return InvalidError(message, fields={"folder": [message]})

@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
@@ -16,19 +15,16 @@ from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.jobs.models import Job
-from evalapp.registry.archives import unpack_adapter
+from evalapp.registry.adapters import AdapterFolder, KeptAdapter, keep_adapter
+from evalapp.registry.archives import AdapterArchive
 from evalapp.registry.folders import checked_folder, folder_of
 from evalapp.registry.models import Model, ModelAlias, ModelKind, ModelVersion
 from inference.spec import Candidate
-from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE, Adapter, check_adapter
-from run_directory.bases import Base, check_base
-from run_directory.files import sha256_of, sync_folder, sync_tree
-from run_directory.model_files import UnusableModelError
-from run_directory.protocol import MANIFEST_FILE
+from run_directory.bases import check_base
+from run_directory.model_files import UnusableModelError, reading
 from run_directory.records import RecordError
 
 IMPORTED_MODEL_NAME = "Imported answers"
-_ADAPTER_FILES = (WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE)
 
 
 def register_base(
@@ -41,7 +37,9 @@ def register_base(
     """
     name = checked_name(name, of="the model")
     path = checked_folder(folder)
-    base = _usable_base(path)
+    with _refusals("folder"), reading(path):
+        base = check_base(path)
+        size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     with transaction.atomic():
         model, created = Model.objects.get_or_create(project=project, name=name, defaults={"created_by": by})
         if not created:
@@ -54,13 +52,13 @@ def register_base(
             kind=ModelKind.BASE,
             path=str(path),
             content_hash=base.fingerprint,
-            size_bytes=sum(file.stat().st_size for file in path.iterdir() if file.is_file()),
+            size_bytes=size,
             config={
                 "model_type": base.model_type,
                 "parameters": base.parameters,
                 "context": base.context,
                 "chat_template_sha256": base.chat_template_sha256,
-                "config_sha256": sha256_of(path / "config.json"),
+                "config_sha256": base.config_sha256,
             },
         )
 
@@ -123,40 +121,21 @@ def register_adapter(
     adapter cannot be used with this base.
     """
     _require_base(project, base)
-    adapter = _usable_adapter(Path(folder), base)
-    path = _keep_adapter(adapter)
-    settings_of = json.loads((Path(settings.ARTIFACTS_FOLDER) / path / CONFIG_FILE).read_text())
-    with transaction.atomic():
-        return _add_version(
-            base.model,
-            by=by,
-            label=label,
-            kind=ModelKind.LORA,
-            base=base,
-            parent=parent,
-            path=path,
-            content_hash=adapter.sha256,
-            size_bytes=(Path(settings.ARTIFACTS_FOLDER) / path / WEIGHTS_FILE).stat().st_size,
-            config={
-                "rank": adapter.rank,
-                "alpha": settings_of.get("lora_alpha"),
-                "dropout": settings_of.get("lora_dropout"),
-                "target_modules": settings_of.get("target_modules"),
-                "peft_version": settings_of.get("peft_version"),
-                "trained_here": adapter.manifest is not None and job is not None,
-            },
-            is_simulated=is_simulated or base.is_simulated or bool(parent and parent.is_simulated),
-            job=job,
-        )
+    with _refusals("folder"):
+        kept = keep_adapter(AdapterFolder(Path(folder)), check_base(folder_of(base)))
+    return _add_adapter(
+        kept, base=base, label=label, by=by, parent=parent, is_simulated=is_simulated, job=job
+    )
 
 
 def register_adapter_upload(
     *, project: Project, base: ModelVersion, label: str, upload: IO[bytes], by: User | None
 ) -> ModelVersion:
-    """The same for a zip that somebody sent; see ``unpack_adapter`` for what is refused."""
-    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="adapter-") as folder:
-        unpack_adapter(upload, Path(folder))
-        return register_adapter(project=project, base=base, label=label, folder=folder, by=by)
+    """The same for a zip that somebody sent; see ``AdapterArchive`` for what is refused."""
+    _require_base(project, base)
+    with _refusals("archive"), AdapterArchive(upload) as archive:
+        kept = keep_adapter(archive, check_base(folder_of(base)))
+    return _add_adapter(kept, base=base, label=label, by=by)
 
 
 def register_adapter_folder(
@@ -206,49 +185,56 @@ def _add_version(model: Model, *, by: User | None, label: str, kind: str, **fiel
     return version
 
 
+def _add_adapter(
+    kept: KeptAdapter,
+    *,
+    base: ModelVersion,
+    label: str,
+    by: User | None,
+    parent: ModelVersion | None = None,
+    is_simulated: bool = False,
+    job: Job | None = None,
+) -> ModelVersion:
+    lora = kept.adapter.lora
+    modules = lora.target_modules
+    with transaction.atomic():
+        return _add_version(
+            base.model,
+            by=by,
+            label=label,
+            kind=ModelKind.LORA,
+            base=base,
+            parent=parent,
+            path=kept.path,
+            content_hash=kept.adapter.sha256,
+            size_bytes=kept.size_bytes,
+            config={
+                "rank": lora.r,
+                "alpha": lora.lora_alpha,
+                "dropout": lora.lora_dropout,
+                "target_modules": modules if isinstance(modules, str) else list(modules),
+                "peft_version": lora.peft_version,
+                "trained_here": kept.adapter.manifest is not None and job is not None,
+            },
+            is_simulated=is_simulated or base.is_simulated or bool(parent and parent.is_simulated),
+            job=job,
+        )
+
+
 def _require_base(project: Project, base: ModelVersion) -> None:
     if base.project_id != project.pk or base.kind != ModelKind.BASE:
         message = "Choose a base model of this project."
         raise InvalidError(message, fields={"base": [message]})
 
 
-def _usable_base(folder: Path) -> Base:
+@contextmanager
+def _refusals(field: str) -> Iterator[None]:
+    """Tell what cannot be used in the block beside the form's field."""
     try:
-        return check_base(folder)
-    except (UnusableModelError, OSError) as error:
+        yield
+    except UnusableModelError as error:
         message = _sentence(str(error))
-        raise InvalidError(message, fields={"folder": [message]}) from error
-
-
-def _usable_adapter(folder: Path, base: ModelVersion) -> Adapter:
-    try:
-        return check_adapter(folder, check_base(folder_of(base)))
-    except (UnusableModelError, OSError) as error:
-        # The folder of an upload is ours and means nothing to the person who sent it.
-        text = str(error).replace(f"{folder}/", "").replace(str(folder), "the adapter's folder")
-        message = _sentence(text)
-        raise InvalidError(message, fields={"folder": [message], "archive": [message]}) from error
-
-
-def _keep_adapter(adapter: Adapter) -> str:
-    """Copy into artifacts/adapters/<hash of the files>; returns that path."""
-    files = [name for name in _ADAPTER_FILES if (adapter.folder / name).is_file()]
-    hashes = {name: sha256_of(adapter.folder / name) for name in files}
-    digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
-    root = Path(settings.ARTIFACTS_FOLDER) / "adapters"
-    target = root / digest
-    if not target.is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix=".adapter-") as work:
-            whole = Path(work) / "adapter"
-            whole.mkdir(mode=0o755)
-            for name in files:
-                shutil.copyfile(adapter.folder / name, whole / name)
-            sync_tree(whole)
-            if not target.is_dir():
-                whole.rename(target)
-        sync_folder(root)
-    return str(target.relative_to(settings.ARTIFACTS_FOLDER))
+        raise InvalidError(message, fields={field: [message]}) from error
 
 
 def _sentence(text: str) -> str:

@@ -1,0 +1,71 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.errors import InvalidError
+from evalapp.registry.adapters import AdapterFolder
+from evalapp.registry.folders import folder_of
+from evalapp.registry.models import ModelVersion
+from evalapp.registry.services import register_adapter, register_adapter_folder
+from run_directory.adapters import check_adapter
+from run_directory.bases import check_base
+from tests.registry.handmade import make_adapter_folder, write_safetensors
+
+
+def test_a_file_that_is_replaced_after_its_check_is_not_kept(
+    base: ModelVersion, project: Project, engineer: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_adapter_folder(tmp_path / "adapter")
+    tensors = AdapterFolder.tensors
+
+    def replaced(self: AdapterFolder) -> object:
+        found = tensors(self)
+        write_safetensors(source / "adapter_model.safetensors", {"other": (3, 3)})
+        return found
+
+    monkeypatch.setattr(AdapterFolder, "tensors", replaced)
+    with pytest.raises(InvalidError, match="no part of a plain LoRA"):
+        register_adapter(project=project, base=base, label="v1", folder=source, by=engineer)
+    assert not list((tmp_path / "artifacts" / "adapters").iterdir())
+
+
+def test_a_file_that_grows_while_it_is_copied_is_refused(
+    base: ModelVersion, project: Project, engineer: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_adapter_folder(tmp_path / "adapter")
+    tensors = AdapterFolder.tensors
+
+    def grown(self: AdapterFolder) -> object:
+        found = tensors(self)
+        os.truncate(source / "adapter_model.safetensors", 2**40)
+        return found
+
+    monkeypatch.setattr(AdapterFolder, "tensors", grown)
+    with pytest.raises(InvalidError, match="which no adapter needs"):
+        register_adapter(project=project, base=base, label="v1", folder=source, by=engineer)
+    assert not list((tmp_path / "artifacts" / "adapters").iterdir())
+
+
+def test_what_is_kept_is_what_was_checked(
+    base: ModelVersion, project: Project, engineer: User, model_folders: Path
+) -> None:
+    source = make_adapter_folder(model_folders / "adapter")
+    (source / "optimizer.pt").write_bytes(b"never opened")
+    version = register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
+    kept = folder_of(version)
+    assert sorted(path.name for path in kept.iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    assert check_adapter(kept, check_base(base.path)).sha256 == version.content_hash
+
+
+def test_a_pickle_in_a_folder_is_refused_by_its_name(
+    base: ModelVersion, project: Project, engineer: User, model_folders: Path
+) -> None:
+    source = make_adapter_folder(model_folders / "adapter")
+    (source / "adapter_model.safetensors").rename(source / "ADAPTER_MODEL.PT")
+    with pytest.raises(InvalidError, match=r"a pickle \('ADAPTER_MODEL.PT'\)"):
+        register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
