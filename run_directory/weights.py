@@ -10,8 +10,8 @@ from typing import IO
 from run_directory.model_files import UnusableModelError, opened, reading, shown
 from run_directory.records import RecordError, parse_json
 
-_LONGEST_HEADER = 32 * 2**20
-"""A hundred thousand tensors need a third of it."""
+_LONGEST_HEADER = 16 * 2**20
+"""A hundred thousand tensors need two thirds of it."""
 _MOST_DIMENSIONS = 64
 _LONGEST_DIMENSION = 2**63 - 1
 
@@ -60,16 +60,11 @@ def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
     if not isinstance(found, dict):
         raise UnusableModelError(f"{name} has a damaged header; copy it again")
     found.pop("__metadata__", None)
-    placed = {
-        key: _placed(entry, f"{name} has a damaged header at {shown(key)}") for key, entry in found.items()
-    }
+    placed = {key: _placed(entry, name, key) for key, entry in found.items()}
     end = 0
     for key, (_, first, last) in sorted(placed.items(), key=lambda one: one[1][1:]):
         if first != end:
-            raise UnusableModelError(
-                f"{name} has a damaged header: {shown(key)} begins at byte {first:,}, where {end:,} is due; "
-                "copy it again"
-            )
+            raise _damaged(name, key, f"it begins at byte {first:,}, where {end:,} is due")
         end = last
     if size != 8 + length + end:
         raise UnusableModelError(
@@ -78,22 +73,24 @@ def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
     return {key: tensor for key, (tensor, _, _) in placed.items()}
 
 
-def _placed(entry: object, where: str) -> tuple[Tensor, int, int]:
+def _placed(entry: object, name: str, key: str) -> tuple[Tensor, int, int]:
     """A tensor with its first byte and the one after its last."""
     match entry:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [first, last]}:
             pass
         case _:
-            raise UnusableModelError(f"{where}: no type, shape and place; copy it again")
+            raise _damaged(name, key, "no type, shape and place")
     if dtype not in _BITS:
-        raise UnusableModelError(f"{where}: the type {shown(dtype)} is not known; convert the model")
+        raise _damaged(name, key, f"the type {shown(dtype)} is not known")
     lengths = [*shape, first, last]
     if len(shape) > _MOST_DIMENSIONS or not all(
         type(one) is int and 0 <= one <= _LONGEST_DIMENSION for one in lengths
     ):
-        raise UnusableModelError(f"{where}: the shape {shown(shape)} is none; copy it again")
+        raise _damaged(name, key, f"{shown(shape)} at {shown([first, last])} is no shape and place")
     if (last - first) * 8 != math.prod(shape) * _BITS[dtype]:
-        raise UnusableModelError(
-            f"{where}: {last - first:,} bytes do not hold the shape {shown(shape)} of {dtype}; copy it again"
-        )
+        raise _damaged(name, key, f"{last - first:,} bytes do not hold the shape {shown(shape)} of {dtype}")
     return Tensor(dtype, tuple(shape)), first, last
+
+
+def _damaged(name: str, key: str, why: str) -> UnusableModelError:
+    return UnusableModelError(f"{name} has a damaged header at {shown(key)}: {why}; copy it again")

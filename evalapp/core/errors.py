@@ -67,3 +67,10 @@ class TooLargeError(ProblemError):
 
     status = 413
     code = "too_large"
+
+
+class NoRoomError(ProblemError):
+    """The server has no room for what was sent (507)."""
+
+    status = 507
+    code = "no_room"

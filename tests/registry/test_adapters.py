@@ -1,10 +1,12 @@
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import InvalidError, NoRoomError
+from evalapp.registry import adapters
 from evalapp.registry.adapters import AdapterFolder
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
@@ -69,3 +71,23 @@ def test_a_pickle_in_a_folder_is_refused_by_its_name(
     (source / "adapter_model.safetensors").rename(source / "ADAPTER_MODEL.PT")
     with pytest.raises(InvalidError, match=r"a pickle \('ADAPTER_MODEL.PT'\)"):
         register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
+
+
+def test_a_full_disk_is_told_to_the_person_and_keeps_nothing(
+    base: ModelVersion,
+    project: Project,
+    engineer: User,
+    model_folders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = make_adapter_folder(model_folders / "adapter")
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(adapters, "sync_tree", full)
+    with pytest.raises(NoRoomError, match="make room in EVALAPP_HOME"):
+        register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
+    assert not list((tmp_path / "artifacts" / "adapters").iterdir())
+    assert not ModelVersion.objects.filter(label="v1").exists()
