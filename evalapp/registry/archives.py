@@ -100,7 +100,8 @@ class _DirectoryReader:
 
 
 def _checked_entries(listed: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    entries = [entry for entry in listed if not entry.is_dir()]
+    # ZipInfo.is_dir fails at a name of no characters.
+    entries = [entry for entry in listed if not entry.filename.endswith("/")]
     if len(entries) > MOST_ENTRIES:
         raise _refused(
             f"The archive holds {len(entries)} files; an adapter has a handful. Pack only its folder."

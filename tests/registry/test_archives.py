@@ -163,6 +163,18 @@ def test_backslashes_part_folders_as_some_programs_write_them(
     assert ModelVersion.objects.filter(label="Sent").exists()
 
 
+def test_a_file_without_a_name_is_passed_over(good: dict[str, bytes], upload: Register) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in {"nameless": b"", **good}.items():
+            archive.writestr(name, content)
+        archive.infolist()[0].filename = ""
+    assert zipfile.ZipFile(packed).infolist()[0].filename == ""
+
+    upload(packed)
+    assert ModelVersion.objects.filter(label="Sent").exists()
+
+
 def test_capitals_make_another_name(good: dict[str, bytes], upload: Register) -> None:
     capitals = {name.upper(): content for name, content in good.items()}
     assert "has no adapter_config.json" in refusal(upload, zipped(capitals))
