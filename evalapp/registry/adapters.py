@@ -93,8 +93,12 @@ def keep_adapter(source: AdapterSource, base: Base) -> KeptAdapter:
         target = root / hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
         size = (whole / WEIGHTS_FILE).stat().st_size
         sync_tree(whole)
-        if not target.is_dir():
+        try:
             whole.rename(target)
+        except OSError:
+            # It has been kept already, perhaps by another request this very moment.
+            if not target.is_dir():
+                raise
     sync_folder(root)
     return KeptAdapter(adapter, str(target.relative_to(settings.ARTIFACTS_FOLDER)), size)
 

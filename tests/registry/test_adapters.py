@@ -91,3 +91,20 @@ def test_a_full_disk_is_told_to_the_person_and_keeps_nothing(
         register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
     assert not list((tmp_path / "artifacts" / "adapters").iterdir())
     assert not ModelVersion.objects.filter(label="v1").exists()
+
+
+def test_two_who_register_one_adapter_at_once_share_one_copy(
+    base: ModelVersion, project: Project, engineer: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_adapter_folder(tmp_path / "adapter")
+    sync_tree = adapters.sync_tree
+
+    def overtaken(folder: Path) -> None:
+        monkeypatch.setattr(adapters, "sync_tree", sync_tree)
+        register_adapter(project=project, base=base, label="first", folder=source, by=engineer)
+        sync_tree(folder)
+
+    monkeypatch.setattr(adapters, "sync_tree", overtaken)
+    second = register_adapter(project=project, base=base, label="second", folder=source, by=engineer)
+    assert second.path == ModelVersion.objects.get(label="first").path
+    assert [path.name for path in (tmp_path / "artifacts" / "adapters").iterdir()] == [Path(second.path).name]

@@ -252,9 +252,8 @@ def bad_archives(tmp_path: Path) -> dict[str, tuple[io.BytesIO, str]]:
     ],
 )
 def test_a_bad_archive_is_refused_and_nothing_stays(
-    base: ModelVersion, project: Project, engineer: User, tmp_path: Path, settings, kind: str
+    base: ModelVersion, project: Project, engineer: User, tmp_path: Path, kind: str
 ) -> None:
-    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     upload, said = bad_archives(tmp_path)[kind]
     before = files_below(tmp_path)
 
