@@ -97,14 +97,14 @@ def test_two_who_register_one_adapter_at_once_share_one_copy(
     base: ModelVersion, project: Project, engineer: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = make_adapter_folder(tmp_path / "adapter")
-    sync_tree = adapters.sync_tree
+    rename = Path.rename
 
-    def overtaken(folder: Path) -> None:
-        monkeypatch.setattr(adapters, "sync_tree", sync_tree)
+    def overtaken(path: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "rename", rename)
         register_adapter(project=project, base=base, label="first", folder=source, by=engineer)
-        sync_tree(folder)
+        return rename(path, target)
 
-    monkeypatch.setattr(adapters, "sync_tree", overtaken)
+    monkeypatch.setattr(Path, "rename", overtaken)
     second = register_adapter(project=project, base=base, label="second", folder=source, by=engineer)
     assert second.path == ModelVersion.objects.get(label="first").path
     assert [path.name for path in (tmp_path / "artifacts" / "adapters").iterdir()] == [Path(second.path).name]
