@@ -14,6 +14,7 @@ from functools import partial
 import psycopg.errors
 from django.apps import apps
 from django.db import IntegrityError, OperationalError, models, transaction
+from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
@@ -21,7 +22,7 @@ from evalapp.campaigns.allocation import hold_submissions
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.decisions.left_files import files_of, remove_files
 from evalapp.decisions.models import LeftFiles
-from evalapp.jobs.models import ACTIVE_STATES, Job
+from evalapp.jobs.models import Job
 
 PathsToProject = dict[type[models.Model], str]
 
@@ -75,9 +76,13 @@ def _delete(project: Project, by: User) -> None:
 
 
 def _require_no_job_at_work(project: Project) -> None:
-    """Hold the project's jobs, so that no worker takes one; refuse where one has begun."""
+    """Hold the project's jobs, so that no worker takes one; refuse where a worker has one.
+
+    A job whose lease has expired has lost its worker, and its next attempt is held off.
+    """
     jobs = list(Job.objects.select_for_update().filter(project=project).order_by("pk"))
-    at_work = [job for job in jobs if job.state in ACTIVE_STATES]
+    now = timezone.now()
+    at_work = [job for job in jobs if job.lease_expires_at is not None and job.lease_expires_at > now]
     if not at_work:
         return
     shown = ", ".join(f"“{job}” ({job.get_state_display().lower()})" for job in at_work[:_SHOWN_JOBS])

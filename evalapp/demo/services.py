@@ -1,6 +1,9 @@
+from contextlib import suppress
+
 from django.db import transaction
 
 from evalapp.accounts.models import Project, User
+from evalapp.core.errors import ConflictError
 from evalapp.decisions.deletion import delete_project
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import RECORDING
@@ -33,6 +36,7 @@ def remove_demonstration() -> bool:
         return False
     owner = User.objects.get(email=email_of("owner"))
     for job in project.jobs.exclude(state__in=FINAL_STATES):
-        request_cancel(job=job, by=owner)
+        with suppress(ConflictError):  # it has ended meanwhile
+            request_cancel(job=job, by=owner)
     delete_project(project=project, typed_name=project.name, by=owner)
     return True

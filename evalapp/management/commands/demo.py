@@ -3,9 +3,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from evalapp.core.errors import ProblemError
+from evalapp.decisions.deletion import JobsRunningError
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import RECORDING, save_recording
 from evalapp.demo.services import remove_demonstration, start_demonstration
@@ -38,7 +40,6 @@ class Command(BaseCommand):
         else:
             if options["reset"]:
                 self._confirm(options["yes"])
-            if options["reset"]:
                 self._remove()
             project = start_demonstration()
             self.stdout.write(
@@ -46,10 +47,21 @@ class Command(BaseCommand):
             )
 
     def _remove(self) -> None:
-        try:
-            is_removed = remove_demonstration()
-        except ProblemError as error:
-            raise CommandError(error.message) from error
+        """Waits for a job at work to stop, as long as it may take to save or to be taken for lost."""
+        until = time.monotonic() + settings.JOB_STOP_SECONDS + settings.JOB_LEASE_SECONDS
+        is_told = False
+        while True:
+            try:
+                is_removed = remove_demonstration()
+            except ProblemError as error:
+                if not isinstance(error, JobsRunningError) or time.monotonic() > until:
+                    raise CommandError(error.message) from error
+            else:
+                break
+            if not is_told:
+                self.stdout.write("Waiting until its running job has stopped, two minutes at most …")
+                is_told = True
+            time.sleep(LOOK_EVERY_SECONDS)
         if is_removed:
             self.stdout.write("The demonstration was deleted.")
 
