@@ -24,8 +24,9 @@ class Job(BaseModel):
     """Any long work. The row is the job; a Celery message only rings the bell.
 
     ``task`` is the registered Celery task that carries it out; ``attempt`` fences every write of a
-    worker that lost its lease. ``lost_attempts`` counts attempts that ended without a verdict: leases
-    that expired, programs that were killed. ``bell_rung_at`` is when the last message was published.
+    worker that lost its lease. ``lost_attempts`` counts the attempts in a row that ended without a verdict
+    (leases that expired, programs that were killed) and came no farther than those before them.
+    ``bell_rung_at`` is when the last message was published.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")

@@ -100,6 +100,13 @@ class Work:
             }
         )
 
+    def note_gain(self) -> None:
+        """Say that the work has come farther than any earlier attempt: losses before that count no more.
+
+        So a job is given up that fails at the same place every time, not one whose machine is stopped often.
+        """
+        self._keeper.say(progress={"lost_attempts": 0})
+
     def enter(self, stage: str) -> None:
         """Say what is being done now, and leave the counts as they are."""
         self._stage = stage

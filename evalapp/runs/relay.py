@@ -28,6 +28,7 @@ class Relay:
         self._stage = "Starting the program"
         self._points: dict[int, dict[str, Any]] = {}
         self._changed: set[int] = set()
+        self._farthest = 0
         work.log(f"Run directory: {folder_for(run)}")
 
     def tick(self) -> None:
@@ -46,6 +47,7 @@ class Relay:
                 self._note_point(event)
             if event.kind == "progress":
                 latest = event
+                self._note_gain(event, is_replayed=is_replayed)
         if latest is not None:
             self._say(latest)
         self._write_points()
@@ -64,6 +66,13 @@ class Relay:
             name_where_it_runs(self._run, device, engine)
             self._run.save(update_fields=["engine", "device", "engine_reason"])
             self._work.fence()
+
+    def _note_gain(self, event: Event, *, is_replayed: bool) -> None:
+        step = event.step or 0
+        if step > self._farthest:
+            self._farthest = step
+            if not is_replayed:
+                self._work.note_gain()
 
     def _say(self, event: Event) -> None:
         eta = event.fields.get("eta_seconds")

@@ -143,7 +143,7 @@ def test_a_killed_program_is_started_again_and_continues(generation: Run, behave
     carry_out_generation(generation.job_id)
 
     run = reload(generation)
-    assert run.job.state == JobState.SUCCEEDED
+    assert (run.job.state, run.job.lost_attempts) == (JobState.SUCCEEDED, 0)
     assert run.result["resumed_from"] == 2
     assert run.outputs.count() == 3
     assert logged(run).count("program has started") == 2
