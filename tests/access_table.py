@@ -18,6 +18,7 @@ class Access(NamedTuple):
 
 PUBLIC = "public"  # anyone
 SIGNED_IN = "signed in"  # any signed-in person, and only what is theirs
+OWNS_ONE = "owns one"  # a signed-in person who owns a project, whichever, or the site admin
 LINK = "link"  # whoever holds the secret in the address
 ALLAUTH = (
     "allauth"  # the sign-in library's own page, held by its own tests and tests/accounts/test_sign_in.py
@@ -141,7 +142,7 @@ ACCESS: dict[str, Access] = {
     # decisions
     "home": both(SIGNED_IN),
     "project_list": both(SIGNED_IN),
-    "project_new": both(SIGNED_IN),
+    "project_new": both(OWNS_ONE),
     "project_home": both(P.VIEW_HOME),
     "decision_new": Access(P.VIEW_ANALYSIS, P.DECIDE),
     # api

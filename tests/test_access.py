@@ -17,7 +17,7 @@ from evalapp.accounts.models import ApiToken, Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.secrets import hash_of
 from tests.access_objects import kwargs_of, make_world
-from tests.access_table import ACCESS, ALLAUTH, LINK, PUBLIC, SIGNED_IN
+from tests.access_table import ACCESS, ALLAUTH, LINK, OWNS_ONE, PUBLIC, SIGNED_IN
 from tests.cast import client_of, make_user
 
 OWNER, MANAGER, ENGINEER, REVIEWER = "owner", "manager", "engineer", "reviewer"
@@ -92,7 +92,8 @@ def test_every_address_has_a_row_and_every_row_an_address() -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=_identity)
 def test_the_view_needs_what_the_table_says(route: Route) -> None:
     expected = ACCESS[route.name]
-    words = {None: SIGNED_IN, "link": LINK, "none": expected.read}
+    signed_in = OWNS_ONE if expected.read == OWNS_ONE else SIGNED_IN
+    words = {None: signed_in, "link": LINK, "none": expected.read}
     if route.read == "none":
         assert expected.read in (PUBLIC, ALLAUTH), "decorate the view with @project_view or @signed_in_view"
     assert words.get(route.read, route.read) == expected.read
@@ -186,7 +187,9 @@ def test_ids_of_another_project_are_not_there(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
-    "route", [route for route in ROUTES if ACCESS.get(route.name, (None,))[0] == SIGNED_IN], ids=_identity
+    "route",
+    [route for route in ROUTES if ACCESS.get(route.name, (None,))[0] in (SIGNED_IN, OWNS_ONE)],
+    ids=_identity,
 )
 def test_a_personal_page_opens_for_its_person_alone(route: Route, method: str, stage: Stage) -> None:
     kwargs = kwargs_of(route.name, list(route.kwargs), stage.world)
@@ -197,7 +200,10 @@ def test_a_personal_page_opens_for_its_person_alone(route: Route, method: str, s
     if _id_names(route):
         assert _ask(route, method, stage.people["stranger"], kwargs) == 404
         assert _ask(route, method, stage.people[OWNER], kwargs) == 404
-    own = _ask(route, method, stage.people[REVIEWER], kwargs)
+    needs_ownership = ACCESS[route.name].read == OWNS_ONE
+    if needs_ownership:
+        assert _ask(route, method, stage.people[REVIEWER], kwargs) == 403
+    own = _ask(route, method, stage.people[OWNER if needs_ownership else REVIEWER], kwargs)
     assert own not in (401, 403, 404) and own < 500
 
 

@@ -124,13 +124,13 @@ async function saveDraft({ keepalive = false } = {}) {
     if (isRepeat && isDirty) draftTimer ??= setTimeout(saveDraft, 0);
     else say(`Draft saved ${clockTime(answer.body.saved_at)}`);
     if (!answer.body.is_held) say("Draft saved; your time on this item has run out", true);
+  } else if (unanswered) {
+    say(answer.signedOut ? "You are signed out; your draft is kept in this browser" : "Offline: your draft is kept in this browser", true);
+    draftTimer ??= setTimeout(saveDraft, 5_000);
   } else if (answer.status === 412) draftConflict(answer.body);
   else if (answer.body.error?.code === "campaign_closed") say(answer.message, true);
   else if (answer.status === 409) say("This one was submitted in another tab or went to somebody else; your text is kept in this browser", true);
-  else if (unanswered) {
-    say(answer.signedOut ? "You are signed out; your draft is kept in this browser" : "Offline: your draft is kept in this browser", true);
-    draftTimer ??= setTimeout(saveDraft, 5_000);
-  } else say(answer.message ?? "The draft could not be saved; this browser keeps it", true);
+  else say(answer.message ?? "The draft could not be saved; this browser keeps it", true);
 }
 
 function draftConflict(body) {

@@ -54,7 +54,7 @@ def test_a_cancel_saves_and_a_new_start_continues(base: Path, tmp_path: Path) ->
         process.communicate(timeout=60)
     assert process.returncode == ExitCode.CANCELLED
     assert result_of(folder)["outcome"] == "cancelled"
-    assert "continues it" in result_of(folder)["message"]
+    assert "goes on from it" in result_of(folder)["message"]
     assert latest_checkpoint(folder) is not None
     assert not (folder / "adapter").exists()
 
