@@ -151,7 +151,7 @@ def test_the_files_of_a_project_go_after_its_rows(
     kept = tmp_path / "runs" / "another" / "file"
     kept.parent.mkdir()
     kept.write_text("content")
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         delete_project(project=project, typed_name=project.name, by=owner)
         assert all(path.exists() for path in files)
     assert not any(path.exists() for path in files)

@@ -243,7 +243,7 @@ def test_a_key_that_could_not_be_used_is_refused(tmp_path: Path, out: Path, key:
 
 def test_a_member_of_another_size_is_refused_before_anything_is_written(tmp_path: Path, out: Path):
     forged = Forged()
-    forged.manifest = {**forged.manifest, "members": {"home/files/a": [2, "0" * 64]}}  # type: ignore[dict-item]
+    forged.manifest = {**forged.manifest, "members": {"home/files/a": [2, "0" * 64]}}
     assert_refused(forged.write(tmp_path / "forged.tar"), out, "damaged: 'home/files/a' differs")
 
 
@@ -264,7 +264,7 @@ def test_a_broken_manifest_is_told(tmp_path: Path, out: Path):
 @pytest.mark.parametrize(("mark", "name"), [("gz", "gzip"), ("bz2", "bzip2"), ("xz", "xz")])
 def test_a_compressed_file_is_told(tmp_path: Path, out: Path, mark: str, name: str):
     source = tmp_path / f"backup.tar.{mark}"
-    with tarfile.open(source, f"w:{mark}") as tar:  # type: ignore[call-overload]
+    with tarfile.open(source, f"w:{mark}") as tar:
         add(tar, tarfile.TarInfo("database.dump"), b"x")
     assert_refused(source, out, rf"it is compressed \({name}\)\. Unpack it first\.")
 
