@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from evalapp.campaigns.models import CampaignReviewer
+from evalapp.campaigns.services import close_campaign
 from evalapp.reviews.models import Correction, Draft, Review, Score
 from evalapp.reviews.queries import answers_of
 from tests.campaigns.making import make_open_campaign, make_team
@@ -180,6 +181,19 @@ def test_a_draft_whose_answer_was_lost_does_not_conflict_with_itself(desk):
     assert lost == [200]
     assert page.locator(".notice").count() == 0
     assert Draft.objects.get().body["comment"] == "Half a thought"
+
+
+def test_an_open_page_is_told_that_the_campaign_was_closed_and_keeps_the_text(desk):
+    page, campaign = desk
+    place = page.url
+    close_campaign(campaign=campaign, by=campaign.created_by)
+    press(page, "c")
+    page.keyboard.type("Too late")
+    say(page, "was closed on")
+    assert Draft.objects.get().body["comment"] == "Too late"
+    page.goto(place)
+    expect(page.locator("main")).to_contain_text("was closed on")
+    expect(page.locator("main")).to_contain_text("Too late")
 
 
 def test_a_draft_is_back_after_a_reload_and_on_the_server_within_two_seconds(desk):
