@@ -44,11 +44,11 @@ class PhraseFinder:
         squeezed = _Squeezed(well_formed(text))
         position = 0
         while match := self._pattern.search(squeezed.text, position):
-            # The margins are no part of the find, and the next find may begin with the last of them.
+            # The margins are no part of the find, and its own last character may be the next one's margin.
             start, end = match.start() + self._margin, match.end() - self._margin
             first, last = squeezed.origin(start), squeezed.origin(end - 1)
             yield Span(first, last + 1, text[first : last + 1])
-            position = end
+            position = end - self._margin
 
 
 def _folded(phrase: str) -> str:

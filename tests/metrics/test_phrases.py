@@ -26,6 +26,7 @@ LETTERS = st.text(alphabet="abBé_1 .\n\u00a0", min_size=1, max_size=30)
     st.booleans(),
 )
 @example("a a", ["a"], True, True)
+@example("..", ["."], True, False)
 @example(" ..a. ", [".", "..a"], True, False)
 def test_the_finds_are_those_of_the_plain_definition(
     text: str, phrases: list[str], whole_words: bool, ignore_case: bool
