@@ -111,6 +111,7 @@ def make_campaign(
     texts: Mapping[str, str] | None = None,
     split: str = "feedback",
     name: str = "Spring round",
+    rubric_version: RubricVersion | None = None,
     **options: Any,
 ) -> Campaign:
     """An open campaign; every reviewer rates every item. ``texts``: label → answer of each candidate."""
@@ -121,7 +122,7 @@ def make_campaign(
     campaign = create_campaign(
         project=project,
         name=name,
-        rubric_version=make_rubric(project, f"Rubric of {name}"),
+        rubric_version=rubric_version or make_rubric(project, f"Rubric of {name}"),
         dataset_version=version,
         split=split,
         candidates=list(candidates),

@@ -189,8 +189,7 @@ def _ranks(
     criterion = wanted.criterion or (scores.scales[0] if scores.scales else None)
     if criterion is None:
         return {}
-    # "Yes" is what a yes/no criterion looks for (a material error).
-    sign = -1 if criterion.kind == CriterionKind.YES_NO else 1
+    sign = -1 if criterion.kind == CriterionKind.YES_NO and criterion.undesired != 0 else 1
     return {item_output_id: sign * mean for item_output_id, mean in means[criterion.pk].items()}
 
 

@@ -2,7 +2,8 @@ from collections import defaultdict
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from django.db.models import Avg, Count, Q, QuerySet
+from django.db.models import Avg, Count, F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import stretched
@@ -103,14 +104,7 @@ def accepted_rows(export: Export, kind: RowKind) -> QuerySet[ExportRow]:
 def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
     """Each output under review with its weighted mean over scale criteria, stretched to 1–5."""
     means = _weighted_means(campaign)
-    flagged = set(
-        Score.objects.filter(
-            review__campaign=campaign,
-            criterion__kind=CriterionKind.YES_NO,
-            criterion__is_critical=True,
-            value=1,
-        ).values_list("review__item_output_id", flat=True)
-    )
+    failed = _failed_on(campaign)
     outputs = (
         ItemOutput.objects.filter(item__campaign=campaign)
         .select_related("output", "item")
@@ -127,11 +121,29 @@ def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
             text=entry.output.text,
             mean=means.get(entry.pk),
             reviews=entry.reviews_given,
-            has_material_error=entry.pk in flagged,
+            failed_on=failed.get(entry.pk, ""),
             is_simulated=entry.simulated_given > 0,
         )
         for entry in outputs.iterator(chunk_size=2000)
     ]
+
+
+def _failed_on(campaign: Campaign) -> dict[int, str]:
+    """By item output: the first critical criterion that a reviewer failed it on, in the rubric's order.
+
+    Failed is the undesired answer to a question, and on a scale a level that reasons are asked at.
+    """
+    is_question = Q(criterion__kind=CriterionKind.YES_NO)
+    failing = (is_question & Q(value=F("criterion__undesired"))) | (
+        ~is_question & Q(value__lte=Coalesce("criterion__low_threshold", "criterion__minimum"))
+    )
+    scores = Score.objects.filter(failing, review__campaign=campaign, criterion__is_critical=True)
+    failed: dict[int, str] = {}
+    for item_output_id, name in scores.order_by("criterion__position").values_list(
+        "review__item_output_id", "criterion__name"
+    ):
+        failed.setdefault(item_output_id, name)
+    return failed
 
 
 def _weighted_means(campaign: Campaign) -> dict[int, float]:

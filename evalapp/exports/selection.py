@@ -39,14 +39,17 @@ class SelectionRules:
 
 @dataclass(frozen=True)
 class ReviewedOutput:
-    """``mean`` is the weighted mean over scale criteria, on 1–5; None without any rating."""
+    """``mean`` is the weighted mean over scale criteria, on 1–5; None without any rating.
+
+    ``failed_on`` names a critical criterion that a reviewer failed it on; empty where there is none.
+    """
 
     output_id: int
     example_id: int
     text: str
     mean: float | None
     reviews: int
-    has_material_error: bool
+    failed_on: str
     is_simulated: bool
 
 
@@ -143,14 +146,15 @@ def _output_rows(
             reason = "Not rated"
         elif output.is_simulated and not admits_simulated:
             reason = SIMULATED_OUT
-        elif output.has_material_error:
-            reason = "A reviewer marked a material error"
+        elif output.failed_on:
+            reason = f"A reviewer failed it on “{output.failed_on}”, which is critical"
         elif output.mean < rules.sft_floor:
             reason = f"Mean {output.mean:.1f} is under {rules.sft_floor:g}"
         elif output.example_id in corrected:
             reason = "The prompt has a correction, which goes first"
         else:
-            included, reason = True, f"Mean {output.mean:.1f} of {output.reviews} reviews"
+            plural = "" if output.reviews == 1 else "s"
+            included, reason = True, f"Mean {output.mean:.1f} of {output.reviews} review{plural}"
         yield SelectedRow(
             kind=RowKind.SFT,
             example_id=output.example_id,
@@ -179,8 +183,8 @@ def _pair_rows(
             included, reason = False, f"The means differ by {gap:.1f}, under {rules.pair_gap:g}"
         elif (best.mean or 0) < rules.pair_floor:
             included, reason = False, f"The better mean {best.mean:.1f} is under {rules.pair_floor:g}"
-        elif best.has_material_error:
-            included, reason = False, "The better output has a material error"
+        elif best.failed_on:
+            included, reason = False, f"A reviewer failed the better output on “{best.failed_on}”"
         elif best.text.strip() == worst.text.strip():
             included, reason = False, "Both outputs are the same text"
         yield SelectedRow(

@@ -22,7 +22,10 @@ from evalapp.exports.services import decide_all, decide_row, open_tray, start_ex
 from evalapp.exports.tasks import write_export
 from evalapp.exports.writing import export_folder
 from evalapp.jobs.models import Job, JobState
+from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.services import create_rubric, save_version
 from tests.factories import answers, corrected, make_adapter, make_campaign, make_tray, review_all
 
 BETTER = "You own portfolio {n}, 60% shares. Next step: call us on Monday."
@@ -159,6 +162,52 @@ def test_simulated_feedback_leaves_a_demonstration_only(
     outside = make_tray(Campaign.objects.get(pk=campaign.pk), manager)
     assert not outside.rows.filter(is_included=True).exists()
     assert not outside.is_simulated
+
+
+def test_a_critical_criterion_keeps_out_what_it_was_failed_on_whichever_answer_fails_it(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    rubric = create_rubric(project=project, name="Own rubric", by=manager)
+    version = save_version(
+        rubric=rubric,
+        criteria=[
+            CriterionDraft(name="Tone"),
+            CriterionDraft(name="Safe", is_critical=True, low_threshold=3),
+            CriterionDraft(
+                name="Facts right",
+                kind="yes_no",
+                minimum=0,
+                maximum=1,
+                low_threshold=None,
+                undesired=0,
+                is_critical=True,
+            ),
+        ],
+        by=manager,
+    )
+    campaign = make_campaign(project, [reviewer], rows=4, rubric_version=version, texts={"formal": "Fine."})
+
+    def said(safe: int, facts_right: int) -> ReviewAnswers:
+        return ReviewAnswers(scores={"tone": 5, "safe": safe, "facts-right": facts_right})
+
+    review_all(
+        campaign,
+        reviewer,
+        {
+            ("formal", 1): said(5, 1),
+            ("formal", 2): said(5, 0),
+            ("formal", 3): said(4, 1),
+            ("formal", 4): said(3, 1),
+        },
+    )
+    rows = make_tray(campaign, manager).rows.order_by("example__row_number")
+
+    assert [(row.is_included, row.reason) for row in rows] == [
+        (True, "Mean 5.0 of 1 review"),
+        (False, "A reviewer failed it on “Facts right”, which is critical"),
+        (True, "Mean 4.5 of 1 review"),
+        (False, "A reviewer failed it on “Safe”, which is critical"),
+    ]
 
 
 def test_the_author_of_a_correction_does_not_decide_on_it(campaign: Campaign, engineer: User) -> None:

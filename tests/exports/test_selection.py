@@ -20,10 +20,10 @@ def output(
     *,
     example: int = 1,
     text: str = "",
-    error: bool = False,
+    failed_on: str = "",
     simulated: bool = False,
 ) -> ReviewedOutput:
-    return ReviewedOutput(output_id, example, text or f"Text {output_id}.", mean, 2, error, simulated)
+    return ReviewedOutput(output_id, example, text or f"Text {output_id}.", mean, 2, failed_on, simulated)
 
 
 def correction(
@@ -68,7 +68,7 @@ def test_the_same_text_by_two_reviewers_is_taken_once() -> None:
         (output(1, 4.49), False, "Mean 4.5 is under 4.5"),
         (output(1, 4.0), False, "Mean 4.0 is under 4.5"),
         (output(1, 4.5), True, "Mean 4.5 of 2 reviews"),
-        (output(1, 5.0, error=True), False, "A reviewer marked a material error"),
+        (output(1, 5.0, failed_on="Facts"), False, "A reviewer failed it on “Facts”, which is critical"),
         (output(1, 5.0, simulated=True), False, SIMULATED_OUT),
     ],
 )
@@ -91,7 +91,11 @@ def test_a_correction_goes_before_a_well_rated_output() -> None:
         ([output(1, 5.0), output(2, 3.0), output(3, 4.5)], True, "Means 5.0 and 3.0"),
         ([output(1, 4.5), output(2, 4.0)], False, "The means differ by 0.5, under 1"),
         ([output(1, 3.9), output(2, 1.0)], False, "The better mean 3.9 is under 4"),
-        ([output(1, 5.0, error=True), output(2, 1.0)], False, "The better output has a material error"),
+        (
+            [output(1, 5.0, failed_on="Facts"), output(2, 1.0)],
+            False,
+            "A reviewer failed the better output on “Facts”",
+        ),
         (
             [output(1, 5.0, text="Same."), output(2, 1.0, text="Same.")],
             False,
