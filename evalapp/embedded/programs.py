@@ -10,8 +10,10 @@ from evalapp.env import REPOSITORY, Environment
 WEB, DEFAULT_WORKER, MODEL_WORKER, BEAT = "web", "worker-default", "worker-models", "beat"
 QUEUES = ("default", "models")
 
-# A task in hand may finish; after that its lease runs out and the next start takes it up again.
+# Jobs save what they have at SIGTERM, and a model program first ends its step (`executor.SAVING_SECONDS`).
+# What takes longer is ended; its lease runs out and the next start takes it up again.
 _STOP_WORKER = (StopStep(signal.SIGTERM, 10), StopStep(signal.SIGQUIT, 5))
+_STOP_MODEL_WORKER = (StopStep(signal.SIGTERM, 40), StopStep(signal.SIGQUIT, 5))
 _CELERY = (sys.executable, "-m", "celery", "--app", "evalapp.celery")
 # Numerical libraries would start a thread per core in every process for sums of a few numbers.
 # Not for the workers: the model programs they start need every core.
@@ -33,12 +35,12 @@ def web() -> Program:
 
 def default_worker() -> Program:
     """Imports, scoring, exports: short jobs, two at a time."""
-    return _worker(DEFAULT_WORKER, queue="default", concurrency=2, niceness=5)
+    return _worker(DEFAULT_WORKER, queue="default", concurrency=2, niceness=5, stop=_STOP_WORKER)
 
 
 def model_worker() -> Program:
     """Training and generation: one at a time, and never ahead of the pages."""
-    return _worker(MODEL_WORKER, queue="models", concurrency=1, niceness=10)
+    return _worker(MODEL_WORKER, queue="models", concurrency=1, niceness=10, stop=_STOP_MODEL_WORKER)
 
 
 def beat(environment: Environment) -> Program:
@@ -80,7 +82,7 @@ def bundled_model(environment: Environment) -> Program:
     )
 
 
-def _worker(name: str, *, queue: str, concurrency: int, niceness: int) -> Program:
+def _worker(name: str, *, queue: str, concurrency: int, niceness: int, stop: tuple[StopStep, ...]) -> Program:
     return Program(
         name=name,
         command=(
@@ -88,7 +90,7 @@ def _worker(name: str, *, queue: str, concurrency: int, niceness: int) -> Progra
             *("--concurrency", str(concurrency), "--prefetch-multiplier", "1"),
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),
-        stop=_STOP_WORKER,
+        stop=stop,
         # Workers wait for their task at SIGTERM; without a supervisor and a database that is vain.
         orphan_signal=signal.SIGQUIT,
         niceness=niceness,

@@ -17,9 +17,12 @@ from django.conf import settings
 
 from evalapp.jobs.lease import worker_name
 from evalapp.jobs.processes import kill_group, process_state
-from evalapp.jobs.work import AttemptLost, JobCancelled, LeaseLost, Work
+from evalapp.jobs.stopping import worker_is_stopping
+from evalapp.jobs.work import AttemptLost, JobCancelled, LeaseLost, Work, WorkerStopping
 
 POLL_SECONDS = 0.5
+SAVING_SECONDS = 30.0
+"""How long a program may take to save its work when the product is stopped: a step, and writing it."""
 ENDING_SECONDS = 15.0
 """How long killed processes may take to leave; a group in an uninterruptible wait can take some."""
 
@@ -54,7 +57,8 @@ def run_program(
 
     Standard input is the leash; both output streams are appended to ``console``. ``on_tick`` is called
     about twice a second and once after the end; when it raises, the program is killed and the error goes
-    on. Raises JobCancelled after a stop that was asked for, LeaseLost when another attempt took over.
+    on. Raises JobCancelled after a stop that was asked for, WorkerStopping when the worker is told to
+    stop, LeaseLost when another attempt took over.
     """
     end_previous_program(work)
     with console.open("ab") as output:
@@ -79,6 +83,8 @@ def run_program(
         raise LeaseLost
     if work.is_cancelled and status != 0:
         raise JobCancelled
+    if worker_is_stopping() and status != 0:
+        raise WorkerStopping
     return status
 
 
@@ -122,10 +128,11 @@ def _watch(work: Work, process: subprocess.Popen[bytes], on_tick: Callable[[], N
             return process.wait(POLL_SECONDS)
         if work.is_lost:
             return -signal.SIGKILL
-        if work.is_cancelled and kill_at is None:
+        if (work.is_cancelled or worker_is_stopping()) and kill_at is None:
             work.log("Asked the program to save its work and stop.")
             process.terminate()
-            kill_at = time.monotonic() + settings.JOB_STOP_SECONDS
+            allowed = SAVING_SECONDS if worker_is_stopping() else settings.JOB_STOP_SECONDS
+            kill_at = time.monotonic() + allowed
         if kill_at is not None and time.monotonic() > kill_at:
             work.log("The program did not stop in time and was killed.", level="warning")
             return -signal.SIGKILL

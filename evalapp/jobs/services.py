@@ -137,6 +137,19 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
     return True
 
 
+def queue_again(job: Job) -> None:
+    """Let the next start go on with an attempt that its worker ended well, because it was told to stop.
+
+    It counts as no loss. Call it in a transaction, with the lease in hand.
+    """
+    mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=ACTIVE_STATES)
+    ended: dict[str, Any] = {"lease_expires_at": None, "process_id": None, "process_started": None}
+    if mine.filter(state=JobState.CANCELLING).update(state=JobState.CANCELLED, finished_at=Now(), **ended):
+        _log(job, "The product was stopped; the job had been asked to stop, so it is cancelled.")
+    elif mine.update(state=JobState.QUEUED, bell_rung_at=None, **ended):
+        _log(job, "The product was stopped; what was done is saved, and the next start goes on from it.")
+
+
 def _ring_again() -> None:
     """Publish anew for jobs that waited too long: soon where the queue is idle, seldom where it is busy."""
     busy = set(Job.objects.filter(state__in=ACTIVE_STATES).values_list("queue", flat=True))

@@ -22,9 +22,10 @@ from evalapp.core.away import AWAY
 from evalapp.core.errors import ProblemError
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
-from evalapp.jobs.services import end_lost_attempt
+from evalapp.jobs.services import end_lost_attempt, queue_again
+from evalapp.jobs.stopping import WorkerStopping, worker_is_stopping
 
-__all__ = ["AttemptLost", "JobCancelled", "LeaseLost", "Work", "carry_out"]
+__all__ = ["AttemptLost", "JobCancelled", "LeaseLost", "Work", "WorkerStopping", "carry_out"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Work:
         *,
         eta_seconds: float | None = None,
     ) -> None:
-        """``report``, then raise JobCancelled or LeaseLost if the work should stop, so a loop needs no more."""
+        """``report``, then ``raise_if_cancelled``, so a loop needs no more."""
         self.report(done, total, stage, eta_seconds=eta_seconds)
         self.raise_if_cancelled()
 
@@ -125,9 +126,13 @@ class Work:
         self._keeper.say(event=event)
 
     def raise_if_cancelled(self) -> None:
-        """Raise JobCancelled or LeaseLost when the work should stop; never touches the database."""
+        """Raise JobCancelled, LeaseLost or WorkerStopping when the work should stop; never touches the
+        database.
+        """
         if self.is_lost:
             raise LeaseLost
+        if worker_is_stopping():
+            raise WorkerStopping
         if self.is_cancelled:
             raise JobCancelled
 
@@ -179,6 +184,8 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         return _nothing
     except JobCancelled:
         return _ended(JobState.CANCELLED)
+    except WorkerStopping:
+        return _put_back
     except AttemptLost as error:
         return _lost(str(error))
     except AWAY as error:
@@ -216,6 +223,12 @@ def _lost(why: str) -> Ending:
         end_lost_attempt(job, why=why)
 
     return write
+
+
+def _put_back(job: Job, report: Report) -> None:
+    if not write_report(job, report):
+        raise LeaseLost
+    queue_again(job)
 
 
 def _nothing(job: Job, report: Report) -> None:

@@ -32,6 +32,10 @@ carry_out_training(int(sys.argv[1]))
 
 def start_worker(job_id: int, home: Path, python: Path) -> "subprocess.Popen[bytes]":
     """A real process that does the job, on the test's own database."""
+    return start(["-c", WORKER, str(job_id)], home, python)
+
+
+def start(arguments: list[str], home: Path, python: Path) -> "subprocess.Popen[bytes]":
     address = urlsplit(os.environ["DATABASE_URL"])
     name = django_settings.DATABASES["default"]["NAME"]
     variables = {
@@ -41,7 +45,7 @@ def start_worker(job_id: int, home: Path, python: Path) -> "subprocess.Popen[byt
         "EVALAPP_HOME": str(home),
         "EVALAPP_MODEL_PYTHON": str(python),
     }
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(job_id)], env=variables)
+    return subprocess.Popen([sys.executable, *arguments], env=variables)
 
 
 def wait_until(condition, seconds: float = 30) -> None:
@@ -79,3 +83,38 @@ def test_a_killed_worker_costs_time_only(training: Run, behave: Behave, tmp_path
     losses = list(run.points.order_by("step").values_list("step", "values__loss"))
     assert losses == [(1, 2.0), (2, 1.0), (3, 2.0 / 3), (4, 0.5)]
     assert run.produced is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_of_the_product_loses_no_step_and_is_no_loss(
+    training: Run, behave: Behave, tmp_path: Path, settings
+) -> None:
+    behave("succeed", hang_at=2)
+    queue = f"models-{tmp_path.name}"
+    worker = start(
+        [
+            *("-m", "celery", "--app", "evalapp.celery", "worker", "--queues", queue, "--concurrency", "1"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+        tmp_path,
+        settings.MODEL_PYTHON,
+    )
+    carry_out_training.apply_async([training.job_id], queue=queue)
+    folder = folder_for(training)
+    wait_until((folder / "hangs").exists)
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(30) == 0
+    job = Job.objects.get(pk=training.job_id)
+    assert (job.state, job.attempt, job.lost_attempts, job.process_id) == (JobState.QUEUED, 1, 0, None)
+    said = [event.text for event in job.events.order_by("pk")]
+    assert said[-1].startswith("The product was stopped; what was done is saved")
+    assert '"outcome": "cancelled"' in (folder / "result.json").read_text(), (
+        "the program saved and ended itself"
+    )
+
+    carry_out_training(job.pk)
+
+    run = Run.objects.select_related("job").get(pk=training.pk)
+    assert (run.job.state, run.job.attempt, run.result["resumed_from"]) == (JobState.SUCCEEDED, 2, 2)
