@@ -99,6 +99,18 @@ def candidate_of_cycle(comparison: Comparison) -> CandidateRow | None:
     return max(tuned or comparison.rows, key=lambda row: row.candidate.model_version_id, default=None)
 
 
+def told_cycles(cycles: list[CycleRow]) -> list[CycleRow]:
+    """The cycles that the headline and the progress speak of.
+
+    Recorded cycles and live ones are two stories. The live one is told once as many of its campaigns are
+    closed as were recorded; half of it would say that no tuned candidate was preferred yet.
+    """
+    recorded = [cycle for cycle in cycles if cycle.campaign.is_recorded]
+    live = [cycle for cycle in cycles if not cycle.campaign.is_recorded]
+    closed = [cycle for cycle in live if cycle.campaign.state == CampaignState.CLOSED]
+    return recorded if recorded and len(closed) < len(recorded) else live
+
+
 class Progress(NamedTuple):
     """One criterion over the cycles, oldest first: the cycle and what people say of the cycle's candidate."""
 
@@ -110,11 +122,9 @@ def progress_of(cycles: list[CycleRow]) -> Progress | None:
     """The criterion of the latest contradiction (else the first scale) over the cycles that have it.
 
     None with fewer than two. The figures stand beside each other; campaigns are not subtracted.
-    Recorded cycles and live ones are two stories: only those like the newest are told.
     """
     if not cycles:
         return None
-    cycles = [cycle for cycle in cycles if cycle.campaign.is_recorded == cycles[0].campaign.is_recorded]
     story = next((cycle.contradiction for cycle in cycles if cycle.contradiction), None)
     scales = [criterion for criterion in cycles[0].comparison.criteria if criterion.kind == "scale"]
     criterion = story.cell.criterion if story else (scales[0] if scales else None)

@@ -12,7 +12,7 @@ from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
-from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of
+from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of, told_cycles
 from evalapp.decisions.deletion import JobsRunningError, delete_project
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
@@ -61,6 +61,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
 @project_view(Permission.VIEW_HOME)
 def project_home(request: MemberRequest) -> HttpResponse:
     cycles = cycles_of(request.project)
+    told = told_cycles(cycles)
     return render(
         request,
         "decisions/home.html",
@@ -68,9 +69,9 @@ def project_home(request: MemberRequest) -> HttpResponse:
             "station": "home",
             "cycles": cycles,
             "criteria": cycles[0].comparison.criteria if cycles else [],
-            "story": next((cycle for cycle in cycles if cycle.contradiction), None),
-            "corrections": next((c.export for c in cycles if c.export and c.export.dataset_version), None),
-            "progress": progress_of(cycles),
+            "story": next((cycle for cycle in told if cycle.contradiction), None),
+            "corrections": next((c.export for c in told if c.export and c.export.dataset_version), None),
+            "progress": progress_of(told),
             "inbox": inbox_of(request.project),
             "jobs": active_jobs(request.project),
             "invitations": request.project.campaigns.filter(invites_visitors=True, state="open"),

@@ -10,7 +10,7 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, create_campaign, open_campaign
 from evalapp.core.errors import InvalidError
-from evalapp.decisions.cycles import cycles_of, progress_of
+from evalapp.decisions.cycles import cycles_of, progress_of, told_cycles
 from evalapp.decisions.inbox import inbox_of
 from evalapp.decisions.models import Decision
 from evalapp.decisions.services import decide
@@ -162,6 +162,25 @@ def make_campaign_of(
 def test_progress_needs_two_cycles(campaign: Campaign) -> None:
     assert progress_of([]) is None
     assert progress_of(cycles_of(campaign.project)) is None
+
+
+def test_the_recorded_story_is_told_until_the_live_one_is_whole(
+    campaign: Campaign, project: Project, reviewer: User, manager: User
+) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(is_recorded=True)
+    live = make_campaign_of(
+        project,
+        reviewer,
+        campaign,
+        [make_adapter(project, "v1", dataset_version=campaign.dataset_version), candidate(campaign, "plain")],
+    )
+
+    page = client_of(manager).get(f"/projects/{project.slug}/").content.decode()
+    assert "ROUGE-L ranks" in page
+    assert [cycle.campaign for cycle in told_cycles(cycles_of(project))] == [campaign]
+
+    close_campaign(campaign=live, by=manager)
+    assert [cycle.campaign for cycle in told_cycles(cycles_of(project))] == [live]
 
 
 def test_the_inbox_names_what_waits(campaign: Campaign, manager: User) -> None:

@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
 from evalapp.rubrics.drafts import CriterionDraft
@@ -245,3 +246,13 @@ def test_the_list_costs_the_same_however_long(
 
     assert cost() == one
     assert RubricVersion.objects.count() == 3
+
+
+def test_the_page_of_a_rubric_names_its_reasons_and_when_they_are_asked(
+    project: Project, rubric: Rubric, client_for: ClientFor, manager: User
+) -> None:
+    page = client_for(manager).get(reverse("rubric_detail", args=[project.slug, rubric.pk]))
+
+    words = " ".join(strip_tags(page.content.decode()).split())
+    assert "too formal, too casual, pushy, cold, patronising (at 2 or less)" in words
+    assert "invented fact, wrong advice (after yes)" in words
