@@ -41,7 +41,8 @@ class Relay:
                 level = _LEVELS.get(event.kind, "info")
                 self._work.log(event.message[:_SHORTENED], level=level, data=event.fields)
             if event.kind == "stage":
-                self._stage = event.message[:120]
+                self._stage = event.message.rstrip(".")[:120]
+                self._work.enter(self._stage)
                 self._note_where_it_runs(event)
             if event.kind in ("progress", "metrics"):
                 self._note_point(event)

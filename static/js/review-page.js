@@ -92,7 +92,16 @@ function fill(given) {
   }
 }
 
+// The way to the correction says beforehand when it is not open yet.
+function followScores() {
+  if (!correction) return;
+  const isEarly = !correction.open && rubric.missing().length > 0;
+  part("score-first").hidden = !isEarly;
+  correction.querySelector("summary").setAttribute("aria-disabled", String(isEarly));
+}
+
 function followCorrection() {
+  followScores();
   const isLocked = correction.open && correctionText.value.trim() !== task.answer_text.trim();
   rubric.lock(isLocked);
   part("locked").hidden = !isLocked;
@@ -103,6 +112,7 @@ function followCorrection() {
 
 function changed() {
   isDirty = true;
+  followScores();
   store.saveDraft(task.url, { answers: answers(), seconds: clock.seconds });
   if (task.revision) return;
   draftTimer ??= setTimeout(saveDraft, DRAFT_WAIT);
@@ -414,6 +424,7 @@ function start() {
   showKeys(document, keys);
   if (!root.querySelector(".notice-bad")) restore(task.answers ?? task.draft);
   history.replaceState(null, "", task.url);
+  followScores();
   root.dataset.ready = "";
   rubric.focusFirst();
   if (store.unsent.length) outbox.flush();

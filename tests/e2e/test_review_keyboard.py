@@ -40,11 +40,14 @@ def say(page, words):
 def test_a_reviewer_rates_corrects_and_submits_by_keyboard_alone(desk):
     page, _campaign = desk
     first = page.url
+    hint = page.get_by_text("You can correct it once every required criterion is scored")
+    expect(hint).to_be_visible()
     press(page, "4", "5", "2")
     # The reasons of the low score have letters of their own, while the next criterion waits.
     press(page, "a")
     press(page, "3", "0", "c")
     page.keyboard.type("Too stiff.")
+    expect(hint).to_be_hidden()
     press(page, "Escape", "e", "End")
     page.keyboard.type(" Call me.")
     assert page.locator(".diff ins").inner_text().strip()

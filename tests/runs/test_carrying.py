@@ -215,6 +215,7 @@ def test_a_cancel_saves_and_stops_or_kills_after_the_grace(
     run = reload(training)
     assert run.job.state == JobState.CANCELLED
     assert ("was killed" in logged(run)) is (do == "ignore the stop")
+    assert run.job.stage == ("Loading the base" if do == "succeed" else "Deaf"), "also before the first step"
     if do == "succeed":  # where it ran is told while it runs, not by its report
         assert (run.engine, run.device) == ("peft", "Abacus (fp32, 2 threads)")
     assert process_state(starts(run)[0]) is None

@@ -14,6 +14,7 @@ from evalapp.demo.services import remove_demonstration, start_demonstration
 from evalapp.demo.story import STEPS
 from evalapp.jobs.models import Job, JobState
 from evalapp.runs.model_programs import why_not_runnable
+from evalapp.templatetags.durations import about
 
 LOOK_EVERY_SECONDS = 2.0
 
@@ -110,6 +111,6 @@ def _line(live: Demonstration) -> str:
 
 def _progress(job: Job) -> str:
     if not job.progress_total:
-        return f" · {job.get_state_display().lower()}"
-    eta = f", about {max(1, round(job.eta_seconds))} s left" if job.eta_seconds else ""
+        return f" · {job.stage or job.get_state_display().lower()}"
+    eta = f", about {about(job.eta_seconds)} left" if job.eta_seconds else ""
     return f" · {job.progress_done:,} of {job.progress_total:,}{eta}"
