@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from evalapp.datasets.formats import FileProblemError, Layout, Reading, reading_of
@@ -102,6 +103,18 @@ def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
                 f"The name of column {position} is not readable text. Save the file as UTF-8."
             )
     return Header(columns, chosen)
+
+
+def first_cells(stream: BinaryIO, delimiter: str, *, rows: int) -> list[list[str]]:
+    """The cells of the first rows under the header, for people; fewer where the rest is not CSV."""
+    found: list[list[str]] = []
+    reader = csv.reader(_lines(stream, None), delimiter=delimiter, strict=True)
+    try:
+        next(reader, None)
+        found.extend(cells for cells in islice(reader, rows) if cells)
+    except (csv.Error, _LineTooLongError):
+        pass
+    return [[cell.encode("utf-8", "replace").decode() for cell in cells] for cells in found]
 
 
 def read_csv(

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -115,6 +116,11 @@ class ImportForm(forms.Form):
     @property
     def column_fields(self) -> list[forms.BoundField]:
         return [self[f"column_{number}"] for number in range(len(self.start.mapping))]
+
+    def show_samples(self, samples: Mapping[str, str]) -> None:
+        """Put the first values of each column under the choice of its use."""
+        for number, column in enumerate(self.start.mapping):
+            self.fields[f"column_{number}"].help_text = samples.get(column, "nothing in the first rows")
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

@@ -5,9 +5,10 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from django.db import transaction
+from django.utils.text import Truncator
 
 from evalapp.core.errors import InvalidError
-from evalapp.datasets.csv_files import read_csv
+from evalapp.datasets.csv_files import first_cells, mapping_problem, read_csv
 from evalapp.datasets.files import CSV, open_stored, stored_path
 from evalapp.datasets.formats import FileProblemError, Reading, read_jsonl
 from evalapp.datasets.models import DatasetImport, DatasetVersion
@@ -20,6 +21,8 @@ from evalapp.jobs.work import Work
 MOST_STORED_ERRORS = 1_000
 ROWS_BETWEEN_REPORTS = 2_000
 PREVIEW_ROWS = 8
+SAMPLE_ROWS = 3
+SAMPLE_LENGTH = 60
 
 
 def readings(
@@ -31,8 +34,26 @@ def readings(
     return read_jsonl(stream, options.layout, read=read)
 
 
+def column_samples(dataset_import: DatasetImport, options: ImportOptions) -> dict[str, str]:
+    """The first values of each column of a CSV file, in one short line; nothing for other files."""
+    if options.file_format != CSV:
+        return {}
+    with open_stored(dataset_import.stored_name) as stream:
+        rows = first_cells(stream, options.delimiter, rows=SAMPLE_ROWS)
+    values: dict[str, list[str]] = {}
+    for cells in rows:
+        for column, cell in zip(options.mapping, cells, strict=False):
+            if cell.strip():
+                values.setdefault(column, []).append(Truncator(" ".join(cell.split())).chars(SAMPLE_LENGTH))
+    return {column: " · ".join(given) for column, given in values.items()}
+
+
 def preview(dataset_import: DatasetImport, options: ImportOptions) -> list[Reading]:
-    """The file's first rows as they would be imported. Raises InvalidError for an unusable file."""
+    """The file's first rows as they would be imported. Raises InvalidError for an unusable file, and for
+    columns whose use is not settled yet.
+    """
+    if options.file_format == CSV and (problem := mapping_problem(options.mapping)):
+        raise InvalidError(problem)
     try:
         with open_stored(dataset_import.stored_name) as stream:
             return list(islice(readings(stream, options), PREVIEW_ROWS))

@@ -17,7 +17,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.core.spreadsheets import csv_line
 from evalapp.datasets import queries, services
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
-from evalapp.datasets.importing import preview
+from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
 from evalapp.datasets.uploads import RefusingUploadHandler
 
@@ -128,6 +128,7 @@ def _import_page(
         context["form"] = form
         options = form.options() if form.is_bound and form.is_valid() else form.start
         try:
+            form.show_samples(column_samples(record, options))
             context["readings"] = preview(record, options)
         except InvalidError as error:
             context["preview_problem"] = error.message

@@ -44,7 +44,8 @@ document.addEventListener("submit", (event) => {
   if (form && window.htmx && action && action !== "save") {
     event.preventDefault();
     event.stopPropagation();
-    send(form, action);
+    // Asked for by hand, the form is brought up to date too: its headings and the fields of its levels.
+    send(form, action === "preview" ? "refresh" : action);
   }
 }, true);
 

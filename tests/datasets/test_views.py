@@ -132,6 +132,26 @@ def test_a_preview_shows_metadata_of_any_name(
     assert "items: 3, keys: x" in page.content.decode()
 
 
+def test_columns_are_mapped_by_what_they_hold(
+    project: Project, dataset: Dataset, engineer: User, client_for: ClientFor
+) -> None:
+    client = client_for(engineer)
+    content = "Kundenfrage,Antwort\nWas ist fällig?,Das Formular\n<b>Wann?</b>,Freitag\n".encode()
+    sent = client.post(
+        reverse("dataset_upload", args=[project.slug, dataset.pk]), {"file": upload(content, "fragen.csv")}
+    )
+
+    page = client.get(sent.url).content.decode()
+    assert "Was ist fällig? · &lt;b&gt;Wann?&lt;/b&gt;" in page
+    assert "Say which column holds the prompt." in page
+    assert "The text is empty" not in page
+
+    mapped = {"action": "preview", "delimiter": ",", "split_by": "shares", "share_train": "1"}
+    page = client.post(sent.url, {**mapped, "column_0": "prompt", "column_1": "reference"}).content.decode()
+    assert "Say which column holds the prompt." not in page
+    assert "<td>Das Formular</td>" in page
+
+
 def test_row_errors_are_shown_with_row_field_and_mending(
     project: Project, dataset: Dataset, engineer: User, client_for: ClientFor
 ) -> None:
