@@ -25,6 +25,10 @@ from training.spec import TrainingResult
 CONSOLE_FILE = "console.log"
 """What a program says before it has opened its own log: a missing library, a wrong interpreter."""
 _LAST_WORDS = 600
+WHY_ALLOWED = (
+    "The training goes on: no prompt is repeated, and passages that many texts share are no proof of memory. "
+    "Look at these rows if they should have nothing in common."
+)
 
 Result = TypeVar("Result", TrainingResult, GenerationResult)
 
@@ -34,7 +38,7 @@ def train(work: Work) -> dict[str, Any]:
     run = _run(work)
     work.enter("Comparing training rows with the evaluation")
     for sentence in refuse_contamination(run.dataset_version).sentences():
-        work.log(sentence, level="warning")
+        work.log(f"{sentence} {WHY_ALLOWED}", level="warning")
     work.enter("Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_training(run).to_dict())
