@@ -217,6 +217,8 @@ def _run_locked(program: Program, folder: Path, interruption: Interruption, cons
         message, report = _work(program, folder, spec, events, interruption)
     except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a sentence
         outcome, message = _explained(error, interruption)
+    # A library's words may hold what neither a file nor a database takes.
+    message = message.replace("\x00", "�").encode(errors="replace").decode()
     code = _EXIT_CODES[outcome]
     result = program.result_type(
         outcome=outcome, exit_code=int(code), message=message, spec_sha256=spec_sha256, report=report

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
 
-from run_directory.records import Record
+from run_directory.records import Record, require, require_storable
 
 SPEC_FILE = "spec.json"
 """Written by the caller before the start; never changed afterwards."""
@@ -78,6 +78,12 @@ class Event(Record):
     step: int | None = None
     total: int | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+
+    def check(self, where: str) -> None:
+        for name, count in (("step", self.step), ("total", self.total)):
+            require(count is None or 0 <= count < 2**31, where, f"{name} is not between 0 and 2147483647")
+        require_storable(self.message, f"{where}: message")
+        require_storable(self.fields, f"{where}: fields")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,6 +110,27 @@ def require(condition: object, where: str, message: str) -> None:
         raise RecordError(f"{where}: {message}")
 
 
+def require_storable(value: object, where: str) -> None:
+    """Raise RecordError for what no database takes: NUL, half characters, numbers out of range.
+
+    `Any` lets all of them through, and a text may hold NUL: what is stored as it is must be asked here.
+    """
+    if isinstance(value, str):
+        require("\x00" not in value, where, "holds a NUL character, which no database can store")
+        require(_is_unicode(value), where, "holds half of a surrogate pair, which no file can store")
+    elif isinstance(value, float):
+        require(math.isfinite(value), where, "the number is out of range")
+    elif isinstance(value, int):
+        require(-(2**63) <= value < 2**63, where, "the number is out of range")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            require_storable(key, f"{where}: a field's name")
+            require_storable(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            require_storable(item, f"{where}[{number}]")
+
+
 def _has_default(field: dataclasses.Field[Any]) -> bool:
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 

@@ -118,6 +118,10 @@ class LeaseKeeper(threading.Thread):
             logger.warning("Job %s: heartbeat failed, trying again: %s", self.job.pk, error)
             self._give_back(report)
             connection.close()
+        except Exception as error:  # whatever it is: a job without its keeper could not even be cancelled
+            logger.exception("Job %s: what its work said cannot be stored and is left out", self.job.pk)
+            connection.close()
+            self.say(event=not_stored(self.job, error))
 
     def _beat(self, report: Report) -> None:
         with transaction.atomic():
@@ -144,6 +148,15 @@ class LeaseKeeper(threading.Thread):
             self._report = Report(
                 {**report.progress, **self._report.progress}, [*report.events, *self._report.events]
             )
+
+
+def not_stored(job: Job, error: Exception) -> JobEvent:
+    """The log line in place of a report that the database refused."""
+    text = (
+        f"Part of this log and of the progress could not be stored ({type(error).__name__}) and is left out; "
+        "the server's log has the details."
+    )
+    return JobEvent(job=job, attempt=job.attempt, level="warning", text=text)
 
 
 def write_report(job: Job, report: Report, **final: Any) -> bool:

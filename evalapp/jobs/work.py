@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 
 from evalapp.core.away import AWAY
 from evalapp.core.errors import ProblemError
-from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, write_report
+from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
 from evalapp.jobs.services import end_lost_attempt, queue_again
 from evalapp.jobs.stopping import WorkerStopping, worker_is_stopping
@@ -175,6 +175,13 @@ def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None]
 Ending = Callable[[Job, Report], None]
 
 
+def _unexpected(error: Exception) -> str:
+    return (
+        f"Something unexpected happened ({type(error).__name__}); the server's log has the details. "
+        "Nothing half-done was kept: try again, and tell your administrator if it happens again."
+    )
+
+
 def _attempt(  # noqa: PLR0911 - one return for each way to end
     work: Work, attempt_work: Callable[[Work], dict[str, Any] | None]
 ) -> Ending:
@@ -196,10 +203,7 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         return _ended(JobState.FAILED, error=error.message)
     except Exception as error:  # the edge of the task: every end gets its sentence
         logger.exception("Job %s (%s) failed", work.job.pk, work.job.task)
-        message = (
-            f"Something unexpected happened ({type(error).__name__}); the server's log has the details. "
-            "Nothing half-done was kept: try again, and tell your administrator if it happens again."
-        )
+        message = _unexpected(error)
         work.log(message, level="error")
         return _ended(JobState.FAILED, error=message)
     return _ended(JobState.SUCCEEDED, result=result or {})
@@ -236,6 +240,28 @@ def _nothing(job: Job, report: Report) -> None:
 
 
 def _write_ending(job: Job, report: Report, ending: Ending) -> None:
+    """Write how the attempt ended: without its last report where the database refuses that, else as a failure.
+
+    An attempt without an ending would be repeated, and its silence blamed on its worker.
+    """
+    if refused := _refusal_of(job, report, ending):
+        refused = _refusal_of(job, Report(events=[not_stored(job, refused)]), ending)
+    if refused:
+        _refusal_of(job, Report(), _ended(JobState.FAILED, error=_unexpected(refused)))
+
+
+def _refusal_of(job: Job, report: Report, ending: Ending) -> Exception | None:
+    try:
+        _write_once_back(job, report, ending)
+    except LeaseLost:
+        raise
+    except Exception as error:  # whatever the driver or PostgreSQL makes of a value
+        logger.exception("Job %s: its ending cannot be stored so", job.pk)
+        return error
+    return None
+
+
+def _write_once_back(job: Job, report: Report, ending: Ending) -> None:
     for pause in _pauses():
         try:
             with transaction.atomic():

@@ -19,7 +19,7 @@ from evalapp.runs.models import Run
 from evalapp.runs.relay import Relay
 from inference.spec import GenerationResult
 from run_directory.protocol import RESULT_FILE, SPEC_FILE, ExitCode
-from run_directory.records import RecordError
+from run_directory.records import RecordError, require_storable
 from training.spec import TrainingResult
 
 CONSOLE_FILE = "console.log"
@@ -118,6 +118,7 @@ def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result
         return None
     try:
         result = result_type.from_json(text, where=RESULT_FILE)
+        require_storable(result.to_dict(), RESULT_FILE)
     except RecordError as error:
         message = (
             f"The program wrote a result that cannot be read: {error}. Nothing was taken in; start it again."
@@ -156,7 +157,7 @@ def _last_words(console: Path, start: int) -> str:
     try:
         with console.open("rb") as file:
             file.seek(start)
-            text = file.read().decode(errors="replace").strip()
+            text = file.read().decode(errors="replace").replace("\x00", "�").strip()
     except OSError:
         return ""
     return text.splitlines()[-1][-_LAST_WORDS:] if text else ""

@@ -1,6 +1,7 @@
 """What becomes of a job's row, whatever its work does."""
 
 import threading
+import time
 from datetime import timedelta
 
 import psycopg
@@ -128,6 +129,54 @@ def test_an_attempt_without_a_verdict_is_repeated_and_given_up_after_three(
 
     assert states == [JobState.QUEUED, JobState.QUEUED, JobState.DEAD]
     assert "3 times" in job.error
+    assert job.finished_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_report_that_cannot_be_stored_neither_stops_the_work_nor_holds_up_its_cancel(
+    job: Job, engineer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "TICK_SECONDS", 0.02)
+
+    def work(work: Work) -> None:
+        work.log("A line.", data={"name": "x\x00y"})
+        work.report(10**30, 3)
+        deadline = time.monotonic() + 20
+        while not job.events.filter(text__contains="could not be stored (DataError)").exists():
+            assert time.monotonic() < deadline, "the keeper says nothing more"
+            time.sleep(0.02)
+        work.report(2, 3)
+        request_cancel(job=job, by=engineer)
+        while time.monotonic() < deadline:
+            work.raise_if_cancelled()
+            time.sleep(0.02)
+
+    carry_out(job.pk, work, task=TASK)
+
+    job.refresh_from_db()
+    assert (job.state, job.error, job.progress_done) == (JobState.CANCELLED, "", 2)
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "error"),
+    [
+        ({"counted": 3}, JobState.SUCCEEDED, ""),
+        ({"counted": "x\x00y"}, JobState.FAILED, "Something unexpected happened (DataError)"),
+    ],
+)
+def test_an_ending_is_written_whatever_the_last_words_were(
+    job: Job, result: dict[str, object], state: str, error: str
+) -> None:
+    def work(work: Work) -> dict[str, object]:
+        work.log("A line.", data={"name": "x\ud800y"})
+        work.report(10**30, 3)
+        return result
+
+    carry_out(job.pk, work, task=TASK)
+
+    job.refresh_from_db()
+    assert job.state == state
+    assert job.error.startswith(error)
     assert job.finished_at is not None
 
 

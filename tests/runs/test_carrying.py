@@ -123,6 +123,44 @@ def test_garbage_fails_the_run_with_a_sentence_and_stores_nothing(
     assert run.rows == {}
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        ("warning", '"message": "x", "fields": {"name": "x\\u0000y"}', "line 2: fields.name: holds a NUL"),
+        (
+            "warning",
+            '"message": "x", "fields": {"a": [{"b\\ud800": 1}]}',
+            "line 2: fields.a[0]: a field's name",
+        ),
+        ("stage", '"message": "x\\u0000y"', "line 2: message: holds a NUL"),
+        (
+            "progress",
+            '"message": "x", "step": 1, "fields": {"loss": 1e999}',
+            "line 2: fields.loss: the number",
+        ),
+        (
+            "progress",
+            '"message": "x", "step": 1000000000000000000000, "total": 3',
+            "line 2: step is not between",
+        ),
+        ("progress", '"message": "x", "step": 1, "total": -3', "line 2: total is not between"),
+    ],
+)
+def test_an_event_that_no_database_takes_fails_the_run_and_names_the_line(
+    training: Run, behave: Behave, kind: str, changes: str, said: str
+) -> None:
+    line = f'{{"kind": "{kind}", "time": "2026-01-01T00:00:00.000Z", {changes}}}'
+    behave("broken events", line=line)
+
+    carry_out_training(training.job_id)
+
+    run = reload(training)
+    assert run.job.state == JobState.FAILED
+    assert said in run.job.error
+    assert process_state(starts(run)[0]) is None
+
+
 def test_an_adapter_that_is_not_the_reported_one_is_not_registered(training: Run, behave: Behave) -> None:
     behave("another adapter")
 
