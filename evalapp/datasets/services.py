@@ -13,7 +13,7 @@ from django.db.models import Max
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
-from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
 from evalapp.datasets.copying import copy_examples
 from evalapp.datasets.csv_files import Use, read_header, usual_mapping
@@ -204,12 +204,11 @@ def start_import(*, dataset_import: DatasetImport, options: ImportOptions, by: U
     """Queue the job that turns the file into the dataset's next version.
 
     An import whose job ended without a version can be started again with other options. Raises
-    InvalidError for unusable options, ConflictError while it is running or when it is done.
+    InvalidError for unusable options, ConflictError while it is running or when it is done, MissingError
+    where it was discarded meanwhile.
     """
     options.check()
-    current = (
-        DatasetImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=dataset_import.pk)
-    )
+    current = _held(dataset_import)
     if current.version_id is not None:
         raise ConflictError("This file has been imported already. Upload a file for another version.")
     if current.job is not None and current.job.state not in FINAL_STATES:
@@ -235,10 +234,11 @@ def start_import(*, dataset_import: DatasetImport, options: ImportOptions, by: U
 
 @transaction.atomic
 def discard_import(*, dataset_import: DatasetImport, by: User | None) -> None:
-    """Delete the uploaded file and forget the import. Raises ConflictError while it runs or when it is done."""
-    current = (
-        DatasetImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=dataset_import.pk)
-    )
+    """Delete the uploaded file and forget the import.
+
+    Raises ConflictError while it runs or when it is done, MissingError where it was discarded meanwhile.
+    """
+    current = _held(dataset_import)
     if current.version_id is not None:
         raise ConflictError("This file has become a version, which is kept. There is nothing to discard.")
     if current.job is not None and current.job.state not in FINAL_STATES:
@@ -246,6 +246,16 @@ def discard_import(*, dataset_import: DatasetImport, by: User | None) -> None:
     record("dataset.import_discarded", by=by, obj=current, project=dataset_import.dataset.project)
     current.delete()
     transaction.on_commit(lambda: stored_path(current.stored_name).unlink(missing_ok=True))
+
+
+def _held(dataset_import: DatasetImport) -> DatasetImport:
+    """The import as it is now, held until the transaction ends. Raises MissingError where it is gone."""
+    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    current = DatasetImport.objects.select_for_update().filter(pk=dataset_import.pk).first()
+    if current is None:
+        message = f"“{dataset_import.file_name}” has been discarded already. Upload it again to import it."
+        raise MissingError(message)
+    return current
 
 
 def _keep(upload: "UploadedFile[Any]", stored_name: str) -> None:
