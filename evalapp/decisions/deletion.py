@@ -5,7 +5,8 @@ and there may be millions; so whole tables go by one statement each, those that 
 referred to. Foreign keys are checked at the end of the transaction: were anything outside the
 project to refer into it, nothing at all would be deleted.
 
-Locks are taken from the top: the project, its jobs, the submissions to its campaigns, then the rows.
+Locks are taken from the top: the project, its jobs, the submissions to its campaigns, its datasets (an
+upload names its file under one), then the rows.
 Somebody else's write may still go through them the other way; then the whole is tried again.
 """
 
@@ -20,6 +21,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.datasets.models import Dataset
 from evalapp.decisions.left_files import files_of, remove_files
 from evalapp.decisions.models import LeftFiles
 from evalapp.jobs.models import Job
@@ -65,6 +67,8 @@ def _delete(project: Project, by: User) -> None:
     _require_no_job_at_work(project)
     for campaign_id in project.campaigns.order_by("pk").values_list("pk", flat=True):
         hold_submissions(campaign_id)
+    # An upload refers to its dataset, not to the project: one that is under way is waited for, or refused.
+    list(Dataset.objects.select_for_update().filter(project=project).order_by("pk").values_list("pk"))
     left = LeftFiles.objects.create(files=files_of(project))
     record("project.deleted", by=by, obj=project, project=project)
     paths = paths_to_project()

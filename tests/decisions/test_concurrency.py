@@ -1,5 +1,8 @@
 """A button pressed twice, or by eight at once, decides once and opens one tray."""
 
+import time
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -8,7 +11,10 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
+from evalapp.datasets.services import create_dataset
+from evalapp.decisions import deletion
 from evalapp.decisions.deletion import delete_project, paths_to_project
+from evalapp.decisions.left_files import files_of
 from evalapp.decisions.models import Decision
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.lease import claim as claim_job
@@ -16,8 +22,12 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from tests.at_once import at_once
 from tests.cast import client_of, make_project, make_user
+from tests.datasets.conftest import uploads
+from tests.datasets.files import questions, upload
 from tests.factories import make_campaign, review_all
 from tests.reviews.conftest import GOOD, body, claim, post, url_of
+
+__all__ = ["uploads"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,6 +67,37 @@ def test_eight_posts_of_one_tray_open_it_once_and_the_others_are_told() -> None:
     export = Export.objects.get()
     assert ExportRow.objects.exclude(export=export).count() == 0 and export.rows.exists()
     assert AuditEvent.objects.filter(action="export.opened").count() == 1
+
+
+@pytest.mark.usefixtures("uploads")
+def test_no_uploaded_file_outlives_a_project_that_is_deleted_meanwhile(
+    uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = make_user("owner")
+    project = make_project("Summaries", owner=owner)
+    dataset = create_dataset(project=project, name="Questions", by=owner)
+    address = f"/projects/{project.slug}/data/{dataset.pk}/upload/"
+    uploaded = Event()
+
+    def files_named_before_an_upload(of: Project) -> dict[str, list[str]]:
+        files = files_of(of)
+        uploaded.wait(2)
+        return files
+
+    def work(number: int) -> Any:
+        if number:
+            time.sleep(0.3)
+            answer = client_of(owner).post(address, {"file": upload(questions(range(3)))})
+            uploaded.set()
+            return answer
+        return delete_project(project=project, typed_name=project.name, by=owner)
+
+    monkeypatch.setattr(deletion, "files_of", files_named_before_an_upload)
+    refused, answer = at_once(2, work)
+
+    assert refused is None
+    assert answer.status_code in (404, 409)
+    assert list(uploads.iterdir()) == []
 
 
 def test_a_project_deleted_while_people_and_jobs_work_in_it_goes_once_and_whole() -> None:
