@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ __all__ = [
 
 IMPORT_TASK = "evalapp.datasets.tasks.import_dataset"
 DAYS_UPLOADS_ARE_KEPT = 7
+DAYS_NAMELESS_FILES_ARE_KEPT = 1
+"""Files that no row names: an upload that is still arriving, or what a crash left of one."""
 
 
 class SameContentError(ConflictError):
@@ -292,7 +295,16 @@ def _first_options(name: str, stored_name: str) -> ImportOptions:
 
 
 def _forget_old_uploads() -> None:
-    oldest = time.time() - DAYS_UPLOADS_ARE_KEPT * 86_400
-    for path in upload_folder().glob("import-*"):
-        if path.stat().st_mtime < oldest:
+    """Any number of uploads do this at once, so each file may have gone a moment ago."""
+    now = time.time()
+    ages: dict[Path, float] = {}
+    for pattern in ("import-*", "tmp*.upload*"):
+        for path in upload_folder().glob(pattern):
+            with suppress(FileNotFoundError):
+                ages[path] = (now - path.stat().st_mtime) / 86_400
+    old = {path for path, age in ages.items() if age > DAYS_NAMELESS_FILES_ARE_KEPT}
+    names = [path.name for path in old]
+    named = set(DatasetImport.objects.filter(stored_name__in=names).values_list("stored_name", flat=True))
+    for path in old:
+        if path.name not in named or ages[path] > DAYS_UPLOADS_ARE_KEPT:
             path.unlink(missing_ok=True)
