@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
@@ -43,6 +44,12 @@ def member_rows(project: Project, *, viewer: Membership) -> list[MemberRow]:
         )
         for each in memberships
     ]
+
+
+def simulated_among(user_ids: Iterable[int | None]) -> set[int]:
+    """Which of these people are simulated reviewers."""
+    known = {each for each in user_ids if each is not None}
+    return set(User.objects.filter(pk__in=known, is_simulated=True).values_list("pk", flat=True))
 
 
 def may_reset_password_of(user: User, *, viewer: Membership) -> bool:

@@ -9,6 +9,7 @@ from evalapp.analysis.disagreements import find_disagreements, low_threshold
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
+from evalapp.core.marks import marked
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
 from evalapp.scoring.models import RuleCheck
@@ -43,7 +44,7 @@ class CaseFilter:
     def describe(self) -> str:
         """In words, for the page's head."""
         parts = [
-            self.candidate.model_version.label if self.candidate else "",
+            self._of_candidate(),
             self._of_criterion(),
             f"reason “{self.tag.label}”" if self.tag else "",
             f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
@@ -51,6 +52,10 @@ class CaseFilter:
             f"reviewed by reviewer {self.reviewer}" if self.reviewer else "",
         ]
         return " · ".join(part for part in parts if part) or "all outputs"
+
+    def _of_candidate(self) -> str:
+        version = self.candidate.model_version if self.candidate else None
+        return marked(version.label, version) if version else ""
 
     def _of_criterion(self) -> str:
         criterion = self.criterion

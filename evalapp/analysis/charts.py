@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from django.urls import reverse
 
 from evalapp.analysis.scores import CampaignScores
+from evalapp.core.marks import marked
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
 
@@ -42,7 +43,7 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
 
 def _labels(scores: CampaignScores) -> dict[int, str]:
     """Labels by candidate; two models may carry the same one, so then the number follows."""
-    names = [candidate.model_version.label for candidate in scores.candidates]
+    names = [marked(str(each.model_version), each.model_version) for each in scores.candidates]
     return {
         candidate.pk: name if names.count(name) == 1 else f"{name} ({candidate.position + 1})"
         for candidate, name in zip(scores.candidates, names, strict=True)

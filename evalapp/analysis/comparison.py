@@ -102,6 +102,11 @@ class Comparison:
     corpus_metrics: list[str]
     rules: list[RuleCheck]
 
+    @property
+    def trained_on_simulated(self) -> list[CandidateRow]:
+        """The candidates that simulated reviews were used for, whoever rated them here."""
+        return [row for row in self.rows if row.candidate.model_version.is_simulated]
+
 
 def compare(scores: CampaignScores) -> Comparison:
     """The whole table; every cell a Measure, defined or with the reason why not."""

@@ -55,6 +55,11 @@ class Contradiction:
     cell: HumanCell
     best: HumanCell
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether simulated reviews were used for one of the two candidates."""
+        return any(row.candidate.model_version.is_simulated for row in (self.metric_first, self.people_first))
+
 
 def compare_pairs(
     scores: CampaignScores, comparison: Comparison, reference: CandidateRow

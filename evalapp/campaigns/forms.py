@@ -14,6 +14,7 @@ from evalapp.campaigns.queries import (
     usable_rubrics,
 )
 from evalapp.campaigns.services import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_OVERLAP
+from evalapp.core.marks import marked
 from evalapp.core.names import LONGEST_NAME
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry.models import ModelVersion
@@ -25,12 +26,17 @@ class _Versions(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generi
         if not isinstance(obj, DatasetVersion):
             return str(obj)
         counts = ", ".join(f"{split} {count:,}" for split, count in obj.counts.items() if count)
-        return f"{obj} ({counts})"
+        return marked(f"{obj} ({counts})", obj)
 
 
-class _Candidates(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not generic at run time
+class _Candidates(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.label} · {obj.get_kind_display()}"
+        return marked(f"{obj.label} · {obj.get_kind_display()}", obj)
+
+
+class _Reviewers(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(str(obj), obj)
 
 
 class CampaignForm(forms.Form):
@@ -57,7 +63,7 @@ class CampaignForm(forms.Form):
     leaves_out_incomplete = forms.BooleanField(
         required=False, label="Leave out examples that a candidate has not answered"
     )
-    reviewers = forms.ModelMultipleChoiceField(User.objects.none(), widget=forms.CheckboxSelectMultiple)
+    reviewers = _Reviewers(User.objects.none(), widget=forms.CheckboxSelectMultiple)
     overlap = forms.IntegerField(
         min_value=1,
         max_value=MOST_OVERLAP,
@@ -134,9 +140,7 @@ class CampaignForm(forms.Form):
 
 
 class AddReviewersForm(forms.Form):
-    reviewers = forms.ModelMultipleChoiceField(
-        User.objects.none(), widget=forms.CheckboxSelectMultiple, label="Add reviewers"
-    )
+    reviewers = _Reviewers(User.objects.none(), widget=forms.CheckboxSelectMultiple, label="Add reviewers")
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

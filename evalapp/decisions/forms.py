@@ -3,13 +3,19 @@ from typing import Any
 from django import forms
 
 from evalapp.campaigns.models import Campaign
+from evalapp.core.marks import marked
 from evalapp.decisions.models import Verdict
 from evalapp.decisions.services import MAX_NOTE
 from evalapp.registry.models import ModelVersion
 
 
+class CandidateField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(str(obj), obj)
+
+
 class DecisionForm(forms.Form):
-    candidate = forms.ModelChoiceField(ModelVersion.objects.none())
+    candidate = CandidateField(ModelVersion.objects.none())
     verdict = forms.ChoiceField(choices=Verdict.choices, widget=forms.RadioSelect)
     note = forms.CharField(
         required=False,

@@ -4,15 +4,21 @@ from django import forms
 
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.core.marks import marked
 from evalapp.exports.models import RowDecision
 from evalapp.exports.selection import SelectionRules
 from evalapp.exports.services import EXPORTABLE_SPLITS
 
 
+class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(str(obj), obj)
+
+
 class TrayForm(forms.Form):
     """Which campaign's feedback, and by which rules it is in."""
 
-    campaign = forms.ModelChoiceField(
+    campaign = CampaignField(
         Campaign.objects.none(),
         help_text="Campaigns over the feedback or training split. A test split is sealed and never exported.",
     )

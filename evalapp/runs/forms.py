@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from evalapp.accounts.models import Project
+from evalapp.core.marks import marked
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry import queries as registry
 from evalapp.registry.models import ModelKind, ModelVersion
@@ -39,17 +40,17 @@ class VersionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not gen
 
     def label_from_instance(self, obj: Any) -> str:
         counts = ", ".join(f"{count:,} {label.lower()}" for label, count in queries.split_counts(obj))
-        return f"{obj} ({counts})"
+        return marked(f"{obj} ({counts})", obj)
 
 
 class ModelVersionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.model.name}: {obj.label}"
+        return marked(f"{obj.model.name}: {obj.label}", obj)
 
 
 class CandidatesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.label} ({obj.get_kind_display()}, {obj.model.name})"
+        return marked(f"{obj.label} ({obj.get_kind_display()}, {obj.model.name})", obj)
 
 
 class TrainingForm(forms.Form):

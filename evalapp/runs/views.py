@@ -11,6 +11,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.marks import marked
 from evalapp.core.paging import keyset_page
 from evalapp.jobs.queries import latest_events
 from evalapp.registry import queries as registry
@@ -82,7 +83,8 @@ def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
     )
     filters = [{"label": "All candidates", "href": "?", "on": chosen is None}]
     filters += [
-        {"label": each.label, "href": f"?candidate={each.pk}", "on": each == chosen} for each in candidates
+        {"label": marked(each.label, each), "href": f"?candidate={each.pk}", "on": each == chosen}
+        for each in candidates
     ]
     context = {"station": STATION, "run": run, "page": page, "filters": filters}
     return render(request, "runs/run_outputs.html", context)

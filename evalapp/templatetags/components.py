@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from evalapp.core.figures import as_number, digits_for
+from evalapp.core.marks import marked as in_marked_words
 
 register = template.Library()
 
@@ -206,9 +207,29 @@ def interval(  # noqa: PLR0917 - a template names them
 
 
 @register.inclusion_tag("components/candidate.html")
-def candidate(position: int, label: str = "", href: str = "") -> dict[str, Any]:
-    """A candidate's marker: colour and shape by its position in the campaign (from 0), and its label."""
-    return {"number": int(position) % CANDIDATE_SHAPES + 1, "label": label, "href": href}
+def candidate(position: int, label: Any = "", href: str = "") -> dict[str, Any]:
+    """A candidate's marker: colour and shape by its position in the campaign (from 0), and its label.
+
+    ``label`` is the model version, whose own mark is then shown, or words.
+    """
+    return {
+        "number": int(position) % CANDIDATE_SHAPES + 1,
+        "label": label,
+        "href": href,
+        "is_simulated": getattr(label, "is_simulated", False),
+    }
+
+
+@register.inclusion_tag("components/marked.html")
+def marked(thing: Any, href: str = "") -> dict[str, Any]:
+    """A model or dataset version, a job or a person by name, with the mark of simulated reviews if it has it."""
+    return {"thing": thing, "href": href}
+
+
+@register.filter
+def marked_words(thing: Any, words: str = "") -> str:
+    """The same for an option or a sentence, in words: "v2 (simulated)"."""
+    return in_marked_words(words or str(thing), thing)
 
 
 class _Segment(NamedTuple):

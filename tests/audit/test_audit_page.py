@@ -91,5 +91,5 @@ def test_the_page_costs_the_same_for_one_row_and_three(
     for _ in range(count):
         record("run.started", by=owner, project=project)
     browser = client_for(owner)
-    with django_assert_num_queries(6):  # type: ignore[attr-defined]
+    with django_assert_num_queries(7):  # type: ignore[attr-defined]
         browser.get(path(project))
