@@ -26,6 +26,11 @@ def as_text(value: float | None, *, half_width: float | None = None, digits: int
     return f"{value:z,.{places}f}"
 
 
+def as_percent(share: float | None) -> str:
+    """A share as whole percent; a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.0f}%"
+
+
 def as_number(
     value: float | None, *, half_width: float | None = None, digits: int | None = None
 ) -> SafeString:

@@ -12,7 +12,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from evalapp.core.figures import as_number, digits_for
+from evalapp.core.figures import as_number, as_percent, digits_for
 from evalapp.core.marks import marked as in_marked_words
 
 register = template.Library()
@@ -174,6 +174,19 @@ def plus_minus(value: float | None, low: float | None = None, high: float | None
     )
 
 
+@register.simple_tag
+def share(value: float | None, low: float | None = None, high: float | None = None) -> SafeString:
+    """A share with its interval, in percent: "15% (5%–36%)"."""
+    if value is None or low is None or high is None:
+        return format_html('<span class="number">{}</span>', as_percent(value))
+    return format_html(
+        '<span class="number">{} <span class="soft together">({}–{})</span></span>',
+        as_percent(value),
+        as_percent(low),
+        as_percent(high),
+    )
+
+
 @register.inclusion_tag("components/interval.html")
 def interval(  # noqa: PLR0917 - a template names them
     value: float | None,
@@ -183,10 +196,11 @@ def interval(  # noqa: PLR0917 - a template names them
     maximum: float,
     gate: float | None = None,
     quiet: bool = False,
+    is_share: bool = False,
 ) -> dict[str, Any]:
     """A thin line with a dot on the axis [minimum, maximum], and the figures as text beside it.
 
-    ``quiet`` draws it grey: a difference without significance.
+    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent.
     """
     span = (maximum - minimum) or 1.0
 
@@ -203,6 +217,7 @@ def interval(  # noqa: PLR0917 - a template names them
         "x_high": None if high is None else place(high),
         "x_gate": None if gate is None else place(gate),
         "quiet": quiet,
+        "is_share": is_share,
     }
 
 

@@ -1,7 +1,7 @@
 """Figures of the analysis pages."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
 
+from evalapp.core.figures import as_percent
 from evalapp.measure import Measure
-from evalapp.rubrics.models import CriterionKind
+from evalapp.rubrics.models import Criterion, CriterionKind
 
 register = template.Library()
 
@@ -22,8 +23,7 @@ CORPUS_LABELS = {"bleu": "BLEU, whole set", "chrf": "chrF++, whole set", "ter": 
 
 @register.simple_tag
 def percent(share: float | None) -> str:
-    """A share as whole percent; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.0f}%"
+    return as_percent(share)
 
 
 @register.simple_tag
@@ -48,6 +48,12 @@ def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
 def item(mapping: Mapping[Any, Any], key: Any) -> Any:
     """The mapping's value for a key, or None."""
     return mapping.get(key)
+
+
+@register.filter
+def beside(criteria: Sequence[Criterion], means: Sequence[float | None]) -> Iterator[tuple[Criterion, Any]]:
+    """Each criterion with the mean of a row that follows the criteria's order."""
+    return zip(criteria, means, strict=True)
 
 
 @register.filter
@@ -81,6 +87,7 @@ def human_mean(cell: Any, href: str = "") -> dict[str, Any]:
         "measure": measure,
         "minimum": cell.criterion.minimum if is_scale else 0,
         "maximum": cell.criterion.maximum if is_scale else 1,
+        "is_share": not is_scale,
         "href": href,
     }
 

@@ -192,3 +192,21 @@ def test_an_amended_review_shows_what_it_says_now(project: Project, manager: Use
 
     assert _rows(client_of(manager), campaign, "criterion=tone&low=1") == [("formal", 1)]
     assert not list(walk(campaign, reviewer))
+
+
+def test_shares_are_shown_in_percent_wherever_they_stand(
+    project: Project, manager: User, campaign: Campaign
+) -> None:
+    client, address = client_of(manager), f"/projects/{project.slug}/compare/{campaign.pk}/"
+
+    def words(path: str) -> str:
+        return " ".join(re.sub("<[^>]+>", " ", client.get(address + path).content.decode()).split())
+
+    comparison, cases = words(""), words(f"cases/?criterion={YES_NO}")
+    # One of four formal outputs was called wrong by half of its reviewers; none keeps the rule.
+    assert "25% (5%–70%)" in comparison
+    assert "0% (0%–49%)" in comparison and "100% (51%–100%)" in comparison
+    assert "0–1" not in comparison
+    assert re.search(r"Reviewer 1 8( [\d.]+){4} 12%", comparison)
+    assert re.search(r"formal( [\d.]+){4} 50%", cases)
+    assert "share yes, 0–1" not in words("decide/")

@@ -70,6 +70,21 @@ def test_an_interval_is_drawn_on_the_common_axis_without_style_attributes() -> N
     assert "style=" not in html
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "expected"),
+    [(0.15, 0.05, 0.36, "15% (5%–36%)"), (0.0, 0.0, 0.16, "0% (0%–16%)"), (0.3, None, None, "30%"),
+     (None, None, None, "–")],
+)  # fmt: skip
+def test_a_share_is_said_in_percent(
+    value: float | None, low: float | None, high: float | None, expected: str
+) -> None:
+    assert strip_tags(render("{% share value low high %}", value=value, low=low, high=high)) == expected
+    drawn = strip_tags(
+        render("{% interval value low high 0 1 is_share=True %}", value=value, low=low, high=high)
+    )
+    assert drawn.strip() == expected
+
+
 def test_an_undefined_interval_is_a_dash() -> None:
     assert "–" in render("{% interval None None None 1 5 %}")
 
