@@ -1,7 +1,7 @@
 """The case page: one prompt, and all that was said about its outputs."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from evalapp.analysis.cases import level_name
@@ -60,8 +60,12 @@ class Case(NamedTuple):
         return any(given.review.is_simulated for output in self.outputs for given in output.reviews)
 
 
-def load_case(campaign: Campaign, item_id: int, *, reader_id: int) -> Case:
-    """All that was said about one item. Reviewers are pseudonyms, numbered as in the comparison."""
+def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequence[int] | None = None) -> Case:
+    """All that was said about one item. Reviewers are pseudonyms, numbered as in the comparison.
+
+    Its neighbours are those in ``walk``, the items of a list in its order; without it, all of the
+    campaign's. An item that is not in the list has none.
+    """
     item = campaign.items.select_related("example__version__dataset").filter(pk=item_id).first()
     if item is None:
         raise MissingError("There is no such case in this campaign.")
@@ -94,8 +98,20 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int) -> Case:
         )
         for entry in entries
     ]
-    ids = campaign.items.order_by("pk").values_list("pk", flat=True)
-    return Case(item, outputs, ids.filter(pk__lt=item.pk).last(), ids.filter(pk__gt=item.pk).first())
+    return Case(item, outputs, *_neighbours(item, walk))
+
+
+def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int | None]:
+    if walk is None:
+        ids = item.campaign.items.order_by("pk").values_list("pk", flat=True)
+        return ids.filter(pk__lt=item.pk).last(), ids.filter(pk__gt=item.pk).first()
+    if item.pk not in walk:
+        return None, None
+    position = walk.index(item.pk)
+    return (
+        walk[position - 1] if position else None,
+        walk[position + 1] if position + 1 < len(walk) else None,
+    )
 
 
 def _case_review(review: Review, name: str) -> CaseReview:

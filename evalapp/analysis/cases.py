@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from django.utils.text import Truncator
+
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.disagreements import find_disagreements, low_threshold
 from evalapp.analysis.scores import Answer, CampaignScores
@@ -17,6 +19,11 @@ from evalapp.scoring.models import RuleCheck
 Choice = TypeVar("Choice")
 
 LONGEST_NUMBER = 18
+LONGEST_EXCERPT = 160
+FILTER_PARTS = (
+    "candidate", "criterion", "level", "low", "na", "tag", "rule", "broken", "metric", "disagreement", "reviewer"
+)  # fmt: skip
+"""What `filter_from` reads of an address."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +182,19 @@ def with_excerpts(scores: CampaignScores, rows: list[CaseRow]) -> list[CaseRow]:
             item__in={row.item_id for row in rows}
         ).values_list("item_id", "candidate_id", "output__text")
     }
-    return [
-        row._replace(excerpt=" ".join(texts[row.item_id, row.candidate.pk].split())[:160]) for row in rows
-    ]
+    return [row._replace(excerpt=_beginning(texts[row.item_id, row.candidate.pk])) for row in rows]
+
+
+def _beginning(text: str) -> str:
+    return Truncator(" ".join(text.split())).chars(LONGEST_EXCERPT)
+
+
+def items_in_order(rows: Iterable[CaseRow]) -> dict[int, CaseRow]:
+    """The items of a list in its order, each with the first of its outputs there."""
+    found: dict[int, CaseRow] = {}
+    for row in rows:
+        found.setdefault(row.item_id, row)
+    return found
 
 
 def _ranks(

@@ -29,7 +29,8 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
             "candidate": labels[output.candidate_id],
             "href": reverse(
                 "case_detail", args=[scores.campaign.project.slug, scores.campaign.pk, output.item_id]
-            ),
+            )
+            + f"#candidate-{output.candidate_id}",
         }
         for output in scores.outputs
         if metric.name in output.metrics and output.item_output_id in means

@@ -1,5 +1,6 @@
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -12,7 +13,15 @@ from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
-from evalapp.analysis.cases import column_metric, filter_from, find_cases, with_excerpts
+from evalapp.analysis.cases import (
+    FILTER_PARTS,
+    CaseRow,
+    column_metric,
+    filter_from,
+    find_cases,
+    items_in_order,
+    with_excerpts,
+)
 from evalapp.analysis.charts import human_against_metric
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
@@ -175,6 +184,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "campaign": campaign,
             "wanted": wanted,
             "metric": column_metric(wanted),
+            "list_query": _list_query(request),
             "page": page,
             "rows": with_excerpts(scores, list(page.object_list)),
             "criteria": scores.criteria,
@@ -189,13 +199,31 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
+    query = _list_query(request)
+    listed = _listed_items(request, campaign) if query else None
+    case = load_case(
+        campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
+    )
     context = {
         "station": "compare",
         "campaign": campaign,
-        "case": load_case(campaign, item_id, reader_id=request.user.pk),
+        "case": case,
+        "list_query": query,
+        "listed": listed or {},
         "is_reviewing": _is_reviewing(request, campaign),
     }
     return render(request, "analysis/case.html", context)
+
+
+def _list_query(request: MemberRequest) -> str:
+    """The part of an address that says which list of cases is walked: "?candidate=3&low=1", or nothing."""
+    kept = {name: request.GET[name] for name in (*FILTER_PARTS, "people") if request.GET.get(name)}
+    return f"?{urlencode(kept)}" if kept else ""
+
+
+def _listed_items(request: MemberRequest, campaign: Campaign) -> dict[int, CaseRow]:
+    scores = load_scores(campaign, people=_people(request))
+    return items_in_order(find_cases(scores, filter_from(scores, request.GET.dict())))
 
 
 @require_safe

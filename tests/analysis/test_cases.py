@@ -210,3 +210,48 @@ def test_shares_are_shown_in_percent_wherever_they_stand(
     assert re.search(r"Reviewer 1 8( [\d.]+){4} 12%", comparison)
     assert re.search(r"formal( [\d.]+){4} 50%", cases)
     assert "share yes, 0–1" not in words("decide/")
+
+
+def _case_links(client: Client, address: str) -> dict[str, str]:
+    """The addresses of Previous and Next by their relation; those above and below the case are alike."""
+    page = client.get(address).content.decode()
+    links = re.findall(r'<a class="button" href="([^"]+)" rel="(prev|next)">', page)
+    assert links[: len(links) // 2] == links[len(links) // 2 :]
+    return {relation: unescape(link) for link, relation in links}
+
+
+def test_a_row_opens_its_candidate_and_the_neighbours_are_those_of_the_list(
+    project: Project, manager: User, campaign: Campaign
+) -> None:
+    client, base = client_of(manager), f"/projects/{project.slug}/compare/{campaign.pk}/cases/"
+    formal, plain = campaign.candidates.order_by("position")
+    items = dict(campaign.items.values_list("example__row_number", "pk"))
+    query = f"?candidate={formal.pk}&criterion=tone"
+    page = client.get(base + query).content.decode()
+    rows = [unescape(link) for link in re.findall(r'class="excerpt"><a href="([^"]+)"', page)]
+    # Lowest mean first, as the list's own test says.
+    assert rows == [f"{base}{items[n]}/{query}#candidate-{formal.pk}" for n in (1, 2, 4, 3)]
+    case = client.get(rows[0].partition("#")[0]).content.decode()
+    assert f'id="candidate-{formal.pk}"' in case
+    assert f'href="{base}{query.replace("&", "&amp;")}">Cases</a>' in case
+
+    assert _case_links(client, rows[0]) == {"next": rows[1]}
+    assert _case_links(client, rows[2]) == {"prev": rows[1], "next": rows[3]}
+    assert _case_links(client, rows[3]) == {"prev": rows[2]}
+    # In a list of both candidates an item comes once, and a case outside of the list has no neighbours.
+    assert _case_links(client, f"{base}{items[1]}/{query}&level=5") == {}
+    both = _case_links(client, f"{base}{items[2]}/?criterion=tone")
+    assert both["next"] == f"{base}{items[3]}/?criterion=tone#candidate-{plain.pk}"
+    assert _case_links(client, f"{base}{items[2]}/") == {
+        "prev": f"{base}{items[1]}/", "next": f"{base}{items[3]}/"
+    }  # fmt: skip
+    assert client.get(f"{base}{items[1]}/?candidate=99999").status_code == 404
+    assert client.get(f"{base}{items[1]}/?level=x").status_code == 404
+
+
+def test_a_cut_output_ends_in_an_ellipsis(project: Project, manager: User, reviewer: User) -> None:
+    campaign = make_campaign(project, [reviewer], rows=1, texts={"long": "word " * 60, "short": "A  {n}."})
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/")
+    long, short = (row.excerpt for row in page.context["rows"])
+    assert long == ("word " * 60)[:159] + "…"
+    assert short == "A 1."
