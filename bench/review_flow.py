@@ -90,6 +90,7 @@ def prepare(items: int, clients: int) -> tuple[str, list[str]]:
     from django.test import Client
 
     from evalapp.accounts.models import Membership, Project, Role, User
+    from evalapp.campaigns.design import CampaignDesign
     from evalapp.campaigns.services import create_campaign, open_campaign
     from evalapp.rubrics.services import create_rubric
 
@@ -103,13 +104,15 @@ def prepare(items: int, clients: int) -> tuple[str, list[str]]:
     rubric = create_rubric(project=project, name="House", template="summaries", by=None)
     campaign = create_campaign(
         project=project,
-        name="Bench",
-        rubric_version=rubric.versions.get(),
-        dataset_version=version,
-        split="test",
-        candidates=[candidate],
-        overlap=3,
-        reviewers=people,
+        design=CampaignDesign(
+            name="Bench",
+            rubric_version=rubric.versions.get(),
+            dataset_version=version,
+            split="test",
+            candidates=[candidate],
+            overlap=3,
+            reviewers=people,
+        ),
         by=None,
     )
     campaign = open_campaign(campaign=campaign, by=None)

@@ -268,7 +268,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
-            *("detail", "items", "progress", "open", "pause", "resume", "close"),
+            *("detail", "edit", "discard", "items", "progress", "open", "pause", "resume", "close"),
             *("reviewers_add", "reviewer_remove"),
         )
     },

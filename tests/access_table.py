@@ -105,6 +105,8 @@ ACCESS: dict[str, Access] = {
     "campaign_new": both(P.EDIT_CAMPAIGNS),
     "campaign_cost": both(P.EDIT_CAMPAIGNS),
     "campaign_detail": both(P.VIEW_CAMPAIGNS),
+    "campaign_edit": both(P.EDIT_CAMPAIGNS),
+    "campaign_discard": both(P.EDIT_CAMPAIGNS),
     "campaign_items": both(P.VIEW_CAMPAIGNS),
     "campaign_reviewers_add": both(P.EDIT_CAMPAIGNS),
     "campaign_reviewer_remove": both(P.EDIT_CAMPAIGNS),

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
 from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.datasets.models import DatasetVersion
@@ -121,15 +122,17 @@ def make_campaign(
     make_outputs(version, candidates, split=split)
     campaign = create_campaign(
         project=project,
-        name=name,
-        rubric_version=rubric_version or make_rubric(project, f"Rubric of {name}"),
-        dataset_version=version,
-        split=split,
-        candidates=list(candidates),
-        overlap=len(reviewers),
-        reviewers=reviewers,
+        design=CampaignDesign(
+            name=name,
+            rubric_version=rubric_version or make_rubric(project, f"Rubric of {name}"),
+            dataset_version=version,
+            split=split,
+            candidates=list(candidates),
+            overlap=len(reviewers),
+            reviewers=reviewers,
+            **options,
+        ),
         by=project.created_by,
-        **options,
     )
     return open_campaign(campaign=campaign, by=project.created_by)
 

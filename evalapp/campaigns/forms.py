@@ -4,6 +4,7 @@ from django import forms
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
+from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_OVERLAP, CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.opening import coverage_of
 from evalapp.campaigns.queries import (
@@ -13,7 +14,6 @@ from evalapp.campaigns.queries import (
     usable_datasets,
     usable_rubrics,
 )
-from evalapp.campaigns.services import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_OVERLAP
 from evalapp.core.marks import marked
 from evalapp.core.names import LONGEST_NAME
 from evalapp.datasets.models import DatasetVersion, Split
@@ -40,7 +40,7 @@ class _Reviewers(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # l
 
 
 class CampaignForm(forms.Form):
-    """The design of a campaign; `create_campaign` checks what spans several fields."""
+    """The design of a campaign; the services check what spans several fields."""
 
     name = forms.CharField(max_length=LONGEST_NAME)
     rubric_version = forms.ModelChoiceField(
@@ -117,6 +117,12 @@ class CampaignForm(forms.Form):
         if deadline is not None and deadline <= timezone.now():
             raise forms.ValidationError("The deadline is in the past. Choose a later one, or none.")
         return deadline
+
+    def design(self) -> CampaignDesign:
+        """The valid form's design; candidates in the order of their making."""
+        given = dict(self.cleaned_data)
+        given["candidates"] = sorted(given["candidates"], key=lambda candidate: candidate.pk)
+        return CampaignDesign(**given)
 
     def cost(self) -> Cost | None:
         """What the design costs as far as it is filled in; None while data or candidates are open."""

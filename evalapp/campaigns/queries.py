@@ -1,9 +1,10 @@
 """Reads of campaigns, for those who run them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
+from django.forms import model_to_dict
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
@@ -39,6 +40,17 @@ def in_state_order(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
     """Adds ``state_order``: running ones first, closed ones last."""
     cases = [When(state=state, then=Value(position)) for position, state in enumerate(_ORDER)]
     return campaigns.annotate(state_order=Case(*cases, output_field=IntegerField()))
+
+
+def design_of(campaign: Campaign) -> dict[str, Any]:
+    """The campaign's design as the design form's initial values."""
+    own = ("name", "rubric_version", "dataset_version", "split", "overlap", "instructions", "lease_minutes")
+    choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
+    return {
+        **model_to_dict(campaign, fields=own + choices),
+        "candidates": list(campaign.candidates.values_list("model_version", flat=True)),
+        "reviewers": list(campaign.reviewers.filter(left_at=None).values_list("user", flat=True)),
+    }
 
 
 class PlaceCounts(NamedTuple):

@@ -1,18 +1,17 @@
 """Writes of campaigns: keyword-only, atomic, audited; a change of state is one conditional UPDATE."""
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions, release_place
+from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
@@ -24,16 +23,8 @@ from evalapp.campaigns.models import (
 )
 from evalapp.campaigns.opening import coverage_of, make_places
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.core.names import checked_name
-from evalapp.datasets.models import DatasetVersion, Split, VersionState
-from evalapp.registry.models import ModelVersion
-from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import freeze
 
-MOST_CANDIDATES = 8
-MOST_OVERLAP = 50
-LONGEST_INSTRUCTIONS = 20_000
-LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
 _SEED_BITS = 31
 
 
@@ -41,180 +32,79 @@ _SEED_BITS = 31
 def create_campaign(
     *,
     project: Project,
-    name: str,
-    rubric_version: RubricVersion,
-    dataset_version: DatasetVersion,
-    split: str,
-    candidates: Sequence[ModelVersion],
-    overlap: int,
-    reviewers: Collection[User],
+    design: CampaignDesign,
     by: User | None,
-    instructions: str = "",
-    lease_minutes: int = 30,
-    shows_reference: bool = False,
-    allows_corrections: bool = True,
-    is_blind: bool = True,
-    leaves_out_incomplete: bool = False,
-    seed: int | None = None,
-    deadline: datetime | None = None,
     invites_visitors: bool = False,
     is_recorded: bool = False,
 ) -> Campaign:
-    """A campaign in draft; `open_campaign` launches it. ``candidates`` keep the order given.
+    """A campaign in draft; `open_campaign` launches it.
 
     Raises InvalidError naming every field that cannot stay, ConflictError for a taken name.
     """
     lock_members([project.pk])
-    problems = _design_problems(
-        project=project,
-        name=name,
-        rubric_version=rubric_version,
-        dataset_version=dataset_version,
-        split=split,
-        candidates=candidates,
-        overlap=overlap,
-        reviewers=reviewers,
-        lease_minutes=lease_minutes,
-        deadline=deadline,
-        instructions=instructions,
-    )
-    if problems:
-        raise InvalidError("The campaign cannot be made like this: see the fields.", fields=problems)
-    name = checked_name(name, of="the campaign")
-    try:
-        with transaction.atomic():
-            campaign = Campaign.objects.create(
-                project=project,
-                name=name,
-                rubric_version=rubric_version,
-                dataset_version=dataset_version,
-                split=split,
-                overlap=overlap,
-                instructions=instructions.strip(),
-                lease_minutes=lease_minutes,
-                shows_reference=shows_reference,
-                allows_corrections=allows_corrections,
-                is_blind=is_blind,
-                leaves_out_incomplete=leaves_out_incomplete,
-                seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
-                deadline=deadline,
-                invites_visitors=invites_visitors,
-                is_recorded=is_recorded,
-                created_by=by,
-            )
-    except IntegrityError as error:
-        message = f"This project has a campaign named “{name}” already. Choose another name."
-        raise ConflictError(message, fields={"name": [message]}) from error
-    CampaignCandidate.objects.bulk_create(
-        CampaignCandidate(campaign=campaign, model_version=candidate, position=position)
-        for position, candidate in enumerate(candidates)
-    )
-    _seat(campaign, reviewers)
-    record(
-        "campaign.created",
-        by=by,
-        obj=campaign,
-        project=project,
-        data={
-            "candidates": [candidate.pk for candidate in candidates],
-            "overlap": overlap,
-            "split": split,
-            "reviewers": sorted(reviewer.pk for reviewer in reviewers),
-            "is_blind": is_blind,
-        },
-    )
+    require_sound(design, project)
+    seed = secrets.randbits(_SEED_BITS) if design.seed is None else design.seed
+    with _name_is_free(design):
+        campaign = Campaign.objects.create(
+            **{**design.columns(), "seed": seed},
+            project=project,
+            invites_visitors=invites_visitors,
+            is_recorded=is_recorded,
+            created_by=by,
+        )
+    _take_part(campaign, design)
+    record("campaign.created", by=by, obj=campaign, project=project, data=design.in_audit())
     return campaign
 
 
-class _Problems(dict[str, list[str]]):
-    """What cannot stay, by field."""
+@transaction.atomic
+def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None) -> Campaign:
+    """Give a draft another design; without a seed it keeps its own.
 
-    def refuse(self, field: str, message: str) -> None:
-        self.setdefault(field, []).append(message)
+    Raises InvalidError and ConflictError as `create_campaign`, and ConflictError where it is no draft.
+    """
+    lock_members([campaign.project_id])
+    require_sound(design, campaign.project)
+    draft = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
+    with _name_is_free(design):
+        changed = draft.update(**design.columns())
+    if not changed:
+        raise ConflictError(f"“{campaign}” is not a draft any more, so its design stays. Reload the page.")
+    campaign.refresh_from_db()
+    campaign.candidates.all().delete()
+    campaign.reviewers.all().delete()
+    _take_part(campaign, design)
+    record("campaign.edited", by=by, obj=campaign, project=campaign.project, data=design.in_audit())
+    return campaign
 
 
-def _design_problems(
-    *,
-    project: Project,
-    name: str,
-    rubric_version: RubricVersion,
-    dataset_version: DatasetVersion,
-    split: str,
-    candidates: Sequence[ModelVersion],
-    overlap: int,
-    reviewers: Collection[User],
-    lease_minutes: int,
-    deadline: datetime | None,
-    instructions: str,
-) -> _Problems:
-    problems = _Problems()
+@transaction.atomic
+def discard_campaign(*, campaign: Campaign, by: User | None) -> None:
+    """Delete a draft. Raises ConflictError where it is none: what people rated stays."""
+    lock_members([campaign.project_id])
+    draft = Campaign.objects.select_for_update().filter(pk=campaign.pk, state=CampaignState.DRAFT).first()
+    if draft is None:
+        raise ConflictError(f"“{campaign}” is not a draft any more, so it stays. Reload the page.")
+    record("campaign.discarded", by=by, obj=draft, project=campaign.project)
+    draft.delete()
+
+
+@contextmanager
+def _name_is_free(design: CampaignDesign) -> Iterator[None]:
     try:
-        checked_name(name, of="the campaign")
-    except InvalidError as error:
-        problems.refuse("name", error.message)
-    if len(instructions) > LONGEST_INSTRUCTIONS:
-        problems.refuse(
-            "instructions", f"The instructions are longer than {LONGEST_INSTRUCTIONS:,} characters."
-        )
-    if lease_minutes not in LEASE_MINUTES:
-        problems.refuse("lease_minutes", "A place can be held between 5 minutes and 7 days (10,080 minutes).")
-    if deadline is not None and deadline <= timezone.now():
-        problems.refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
-    _check_material(problems, project, rubric_version, dataset_version, split)
-    _check_candidates(problems, project, candidates)
-    _check_people(problems, project, reviewers, overlap)
-    return problems
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        message = f"This project has a campaign named “{' '.join(design.name.split())}” already. Choose another name."
+        raise ConflictError(message, fields={"name": [message]}) from error
 
 
-def _check_material(
-    problems: _Problems, project: Project, rubric: RubricVersion, data: DatasetVersion, split: str
-) -> None:
-    if rubric.rubric.project_id != project.pk:
-        problems.refuse("rubric_version", "This rubric belongs to another project.")
-    elif not rubric.criteria.exists():
-        problems.refuse("rubric_version", "This rubric version has no criteria. Add one first.")
-    if data.dataset.project_id != project.pk:
-        problems.refuse("dataset_version", "This dataset belongs to another project.")
-    elif data.state != VersionState.READY:
-        problems.refuse("dataset_version", "This version is not ready: its import has not ended well.")
-    elif split not in Split.values:
-        problems.refuse("split", f"There is no split “{split}”. Use {', '.join(Split.values)}.")
-    elif not data.examples.filter(split=split).exists():
-        problems.refuse("split", f"{data} has no {split} examples, so there would be nothing to review.")
-
-
-def _check_candidates(problems: _Problems, project: Project, candidates: Sequence[ModelVersion]) -> None:
-    if not candidates:
-        problems.refuse("candidates", "Choose at least one candidate.")
-    if len(candidates) > MOST_CANDIDATES:
-        problems.refuse(
-            "candidates", f"At most {MOST_CANDIDATES} candidates can be compared in one campaign."
-        )
-    if len({candidate.pk for candidate in candidates}) != len(candidates):
-        problems.refuse("candidates", "A candidate is named twice.")
-    if any(candidate.project_id != project.pk for candidate in candidates):
-        problems.refuse("candidates", "A candidate belongs to another project.")
-
-
-def _check_people(problems: _Problems, project: Project, reviewers: Collection[User], overlap: int) -> None:
-    if not 1 <= overlap <= MOST_OVERLAP:
-        problems.refuse("overlap", f"Each item needs between 1 and {MOST_OVERLAP} reviewers.")
-    if not reviewers:
-        problems.refuse("reviewers", "Choose at least one reviewer.")
-    elif overlap > (people := len(set(reviewers))):
-        problems.refuse(
-            "overlap",
-            f"{overlap} reviewers an item need at least {overlap} people; {people} chosen. "
-            "Choose more people or fewer reviewers an item.",
-        )
-    if foreign := _not_reviewing(project, reviewers):
-        problems.refuse("reviewers", f"Not a member of this project: {', '.join(map(str, foreign))}.")
-
-
-def _not_reviewing(project: Project, people: Iterable[User]) -> list[User]:
-    roles = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
-    members = set(project.memberships.filter(role__in=roles).values_list("user_id", flat=True))
-    return [person for person in people if person.pk not in members]
+def _take_part(campaign: Campaign, design: CampaignDesign) -> None:
+    CampaignCandidate.objects.bulk_create(
+        CampaignCandidate(campaign=campaign, model_version=candidate, position=position)
+        for position, candidate in enumerate(design.candidates)
+    )
+    _seat(campaign, design.reviewers)
 
 
 def _seat(campaign: Campaign, people: Iterable[User]) -> int:
@@ -233,6 +123,8 @@ def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     opened = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
     if not opened.update(state=CampaignState.OPEN, opened_at=Now()):
         raise ConflictError(f"“{campaign}” is not a draft any more; it can be launched once.")
+    # The caller's copy may be older than an edit that came first.
+    campaign.refresh_from_db()
     _require_outputs(campaign)
     freeze(rubric_version=campaign.rubric_version)
     items, reviews = make_places(campaign=campaign)
@@ -324,7 +216,7 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
     if campaign.state == CampaignState.CLOSED:
         raise ConflictError(f"“{campaign}” is closed; nobody can be added.")
     lock_members([campaign.project_id])
-    if foreign := _not_reviewing(campaign.project, reviewers):
+    if foreign := not_reviewing(campaign.project, reviewers):
         message = f"Not a member of this project: {', '.join(map(str, foreign))}. Invite them first."
         raise InvalidError(message, fields={"reviewers": [message]})
     present = set(campaign.reviewers.filter(left_at=None).values_list("user_id", flat=True))

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from evalapp.campaigns.opening import coverage_of
 from evalapp.campaigns.queries import (
     Cost,
     campaigns_of,
+    design_of,
     in_state_order,
     items_with_progress,
     place_counts,
@@ -42,25 +44,55 @@ def campaign_list(request: MemberRequest) -> HttpResponse:
 def campaign_new(request: MemberRequest) -> HttpResponse:
     """The design form; what it costs is shown beside it before anything starts."""
     form = CampaignForm(request.POST or None, project=request.project, initial=_proposal(request))
+    save = partial(services.create_campaign, project=request.project)
+    return _designed(request, form, save, {"lacking": _lacking(request)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_edit(request: MemberRequest, pk: int) -> HttpResponse:
+    """The same form for a draft; of a campaign that has been opened, the design stays."""
+    campaign = _campaign(request, pk)
+    if campaign.state != CampaignState.DRAFT and request.method != "POST":
+        return redirect("campaign_detail", slug=request.project.slug, pk=pk)
+    form = CampaignForm(request.POST or None, project=request.project, initial=design_of(campaign))
+    save = partial(services.edit_campaign, campaign=campaign)
+    return _designed(request, form, save, {"campaign": campaign})
+
+
+def _designed(
+    request: MemberRequest, form: CampaignForm, save: Callable[..., Campaign], context: dict[str, Any]
+) -> HttpResponse:
+    """The form, or once it is saved the campaign's page."""
     cost = form.cost() if form.is_bound else None
     status = 200
     if request.method == "POST" and "preview" not in request.POST:
+        status = 400
         if form.is_valid():
             try:
-                given = dict(form.cleaned_data)
-                given["candidates"] = sorted(given["candidates"], key=lambda candidate: candidate.pk)
-                campaign = services.create_campaign(project=request.project, by=request.user, **given)
+                campaign = save(design=form.design(), by=request.user)
             except ProblemError as error:
                 show_problem(form, error)
+                status = error.status
             else:
                 messages.success(
                     request, "The design is saved. Look at what it costs, then open the campaign."
                 )
                 return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
-        status = 400
-    lacking = _lacking(request)
-    context = {"form": form, "lacking": lacking, "cost": cost, **STATION}
+    context |= {"form": form, "cost": cost, **STATION}
     return render(request, "campaigns/new.html", context, status=status)
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_discard(request: MemberRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(request, pk)
+    try:
+        services.discard_campaign(campaign=campaign, by=request.user)
+    except ProblemError as error:
+        return _render_detail(request, _campaign(request, pk), problem=error)
+    messages.success(request, f"The draft “{campaign}” is discarded.")
+    return redirect("campaign_list", slug=request.project.slug)
 
 
 def _proposal(request: MemberRequest) -> dict[str, Any]:

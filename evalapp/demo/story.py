@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import User
+from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, create_campaign, open_campaign
 from evalapp.datasets.models import DatasetVersion, Split
@@ -134,15 +135,17 @@ def _open_review(
     project = demonstration.project
     campaign = create_campaign(
         project=project,
-        name=label(demonstration, title),
-        rubric_version=rubric_version(project),
-        dataset_version=first_data(project),
-        split=split,
-        candidates=[_model(demonstration, candidate) for candidate in candidates],
-        overlap=len(simulated_users()),
-        reviewers=list(simulated_users().values()),
+        design=CampaignDesign(
+            name=label(demonstration, title),
+            rubric_version=rubric_version(project),
+            dataset_version=first_data(project),
+            split=split,
+            candidates=[_model(demonstration, candidate) for candidate in candidates],
+            overlap=len(simulated_users()),
+            reviewers=list(simulated_users().values()),
+            seed=recipes.REVIEW_SEED,
+        ),
         by=person("manager"),
-        seed=recipes.REVIEW_SEED,
         is_recorded=demonstration.track == Track.RECORDED,
     )
     open_campaign(campaign=campaign, by=person("manager"))
@@ -241,17 +244,19 @@ def _invite(demonstration: Demonstration) -> None:
     people = [person(name) for name in ("owner", "manager", "engineer", "reviewer")]
     campaign = create_campaign(
         project=project,
-        name="Rate 5 yourself",
-        rubric_version=rubric_version(project),
-        dataset_version=first_data(project),
-        split=Split.TEST,
-        candidates=[_model(demonstration, candidate) for candidate in ("prompt", "v1", "v2")],
-        overlap=len(people),
-        reviewers=people,
-        instructions="Rate as many as you like; every review lands at once in the comparison, which the owner, "
-        "the manager and the engineer can open.",
+        design=CampaignDesign(
+            name="Rate 5 yourself",
+            rubric_version=rubric_version(project),
+            dataset_version=first_data(project),
+            split=Split.TEST,
+            candidates=[_model(demonstration, candidate) for candidate in ("prompt", "v1", "v2")],
+            overlap=len(people),
+            reviewers=people,
+            instructions="Rate as many as you like; every review lands at once in the comparison, which the owner, "
+            "the manager and the engineer can open.",
+            seed=recipes.REVIEW_SEED,
+        ),
         by=person("manager"),
-        seed=recipes.REVIEW_SEED,
         invites_visitors=True,
         is_recorded=True,
     )

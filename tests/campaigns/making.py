@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalapp.accounts.models import Project, User
+from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.datasets.models import DatasetVersion
@@ -95,14 +96,16 @@ def make_campaign(
     options.setdefault("overlap", min(2, len(reviewers)))
     return create_campaign(
         project=project,
-        name=name,
-        rubric_version=make_rubric(project, options.pop("rubric", "House rubric")),
-        dataset_version=version,
-        split="test",
-        candidates=models,
-        reviewers=reviewers,
+        design=CampaignDesign(
+            name=name,
+            rubric_version=make_rubric(project, options.pop("rubric", "House rubric")),
+            dataset_version=version,
+            split="test",
+            candidates=models,
+            reviewers=reviewers,
+            **options,
+        ),
         by=project.created_by,
-        **options,
     )
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, create_campaign, open_campaign
 from evalapp.core.errors import InvalidError
@@ -147,13 +148,15 @@ def make_campaign_of(
     make_outputs(like.dataset_version, {versions[0]: "Adapter's answer {n}."})
     second = create_campaign(
         project=project,
-        name="Second round",
-        rubric_version=like.rubric_version,
-        dataset_version=like.dataset_version,
-        split=like.split,
-        candidates=versions,
-        overlap=1,
-        reviewers=[reviewer],
+        design=CampaignDesign(
+            name="Second round",
+            rubric_version=like.rubric_version,
+            dataset_version=like.dataset_version,
+            split=like.split,
+            candidates=versions,
+            overlap=1,
+            reviewers=[reviewer],
+        ),
         by=project.created_by,
     )
     return open_campaign(campaign=second, by=project.created_by)

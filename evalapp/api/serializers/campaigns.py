@@ -4,8 +4,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Flag, Id, Shown, Text, Whole
+from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_CANDIDATES, MOST_OVERLAP
 from evalapp.campaigns.models import Campaign, CampaignCandidate
-from evalapp.campaigns.services import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_CANDIDATES, MOST_OVERLAP
 from evalapp.datasets.models import Split
 
 

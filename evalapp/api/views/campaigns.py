@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from django.db.models import Prefetch, QuerySet
+from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
@@ -13,6 +14,7 @@ from evalapp.api.serializers.campaigns import (
     ReviewersBody,
 )
 from evalapp.campaigns import services
+from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.campaigns.queries import campaigns_of, place_counts, possible_reviewers, usable_datasets
 from evalapp.core.http import get_or_missing
@@ -32,15 +34,8 @@ class CampaignView(ProjectView):
     def campaign(self, campaign_id: int) -> Campaign:
         return get_or_missing(self.campaigns(), pk=campaign_id)
 
-
-class CampaignList(CampaignView):
-    @operation("List campaigns", result=CampaignSerializer, paged=True)
-    def get(self) -> object:
-        return self.page(self.campaigns())
-
-    @operation("Design a campaign", body=CampaignBody, result=CampaignSerializer, status=201)
-    def post(self) -> object:
-        """A draft; nothing is handed out until it is opened."""
+    def design(self) -> CampaignDesign:
+        """The body's design, its ids looked up in this project."""
         values = self.body()
         rubrics = RubricVersion.objects.filter(rubric__project=self.project).select_related("rubric")
         values["rubric_version"] = chosen(
@@ -58,7 +53,18 @@ class CampaignList(CampaignView):
         values["reviewers"] = chosen_all(
             possible_reviewers(self.project), values["reviewers"], "reviewers", "reviewer with id"
         )
-        made = services.create_campaign(project=self.project, by=self.person, **values)
+        return CampaignDesign(**values)
+
+
+class CampaignList(CampaignView):
+    @operation("List campaigns", result=CampaignSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(self.campaigns())
+
+    @operation("Design a campaign", body=CampaignBody, result=CampaignSerializer, status=201)
+    def post(self) -> object:
+        """A draft; nothing is handed out until it is opened."""
+        made = services.create_campaign(project=self.project, design=self.design(), by=self.person)
         return self.campaign(made.pk)
 
 
@@ -66,6 +72,19 @@ class CampaignDetail(CampaignView):
     @operation("Read a campaign", result=CampaignSerializer)
     def get(self, campaign_id: int) -> object:
         return self.campaign(campaign_id)
+
+    @operation("Edit a draft", body=CampaignBody, result=CampaignSerializer)
+    def put(self, campaign_id: int) -> object:
+        """The whole design anew; without a `seed` it keeps its own. 409 once it has been opened."""
+        campaign = self.campaign(campaign_id)
+        services.edit_campaign(campaign=campaign, design=self.design(), by=self.person)
+        return self.campaign(campaign_id)
+
+    @operation("Discard a draft", status=204)
+    def delete(self, campaign_id: int) -> object:
+        """409 once it has been opened: what people rated stays."""
+        services.discard_campaign(campaign=self.campaign(campaign_id), by=self.person)
+        return Response(status=204)
 
 
 class CampaignMove(CampaignView):

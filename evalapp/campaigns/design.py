@@ -1,0 +1,155 @@
+"""The design of a campaign, and what of it cannot stay."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.campaigns.opening import coverage_of
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import checked_name
+from evalapp.datasets.models import DatasetVersion, Split, VersionState
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.models import RubricVersion
+
+MOST_CANDIDATES = 8
+MOST_OVERLAP = 50
+LONGEST_INSTRUCTIONS = 20_000
+LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignDesign:
+    """What a campaign is while it is a draft. ``candidates`` keep the order given."""
+
+    name: str
+    rubric_version: RubricVersion
+    dataset_version: DatasetVersion
+    split: str
+    candidates: Sequence[ModelVersion]
+    overlap: int
+    reviewers: Collection[User]
+    instructions: str = ""
+    lease_minutes: int = 30
+    shows_reference: bool = False
+    allows_corrections: bool = True
+    is_blind: bool = True
+    leaves_out_incomplete: bool = False
+    seed: int | None = None
+    deadline: datetime | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """The fields that are the campaign's own; a seed only where one is given."""
+        own = {name: value for name, value in vars(self).items() if name not in ("candidates", "reviewers")}
+        own |= {"name": checked_name(self.name, of="the campaign"), "instructions": self.instructions.strip()}
+        return own if self.seed is not None else {n: v for n, v in own.items() if n != "seed"}
+
+    def in_audit(self) -> dict[str, Any]:
+        return {
+            "candidates": [candidate.pk for candidate in self.candidates],
+            "overlap": self.overlap,
+            "split": self.split,
+            "reviewers": sorted(reviewer.pk for reviewer in self.reviewers),
+            "is_blind": self.is_blind,
+        }
+
+
+class _Problems(dict[str, list[str]]):
+    """What cannot stay, by field."""
+
+    def refuse(self, field: str, message: str) -> None:
+        self.setdefault(field, []).append(message)
+
+
+def require_sound(design: CampaignDesign, project: Project) -> None:
+    """Raise InvalidError naming every field of the design that cannot stay in this project."""
+    problems = _Problems()
+    try:
+        checked_name(design.name, of="the campaign")
+    except InvalidError as error:
+        problems.refuse("name", error.message)
+    if len(design.instructions) > LONGEST_INSTRUCTIONS:
+        problems.refuse(
+            "instructions", f"The instructions are longer than {LONGEST_INSTRUCTIONS:,} characters."
+        )
+    if design.lease_minutes not in LEASE_MINUTES:
+        problems.refuse("lease_minutes", "A place can be held between 5 minutes and 7 days (10,080 minutes).")
+    if design.deadline is not None and design.deadline <= timezone.now():
+        problems.refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
+    _check_material(problems, project, design.rubric_version, design.dataset_version, design.split)
+    _check_candidates(problems, project, design.candidates)
+    _check_people(problems, project, design.reviewers, design.overlap)
+    if not problems.keys() & {"dataset_version", "split", "candidates"}:
+        _check_answers(problems, design)
+    if problems:
+        raise InvalidError("The campaign cannot be made like this: see the fields.", fields=problems)
+
+
+def _check_material(
+    problems: _Problems, project: Project, rubric: RubricVersion, data: DatasetVersion, split: str
+) -> None:
+    if rubric.rubric.project_id != project.pk:
+        problems.refuse("rubric_version", "This rubric belongs to another project.")
+    elif not rubric.criteria.exists():
+        problems.refuse("rubric_version", "This rubric version has no criteria. Add one first.")
+    if data.dataset.project_id != project.pk:
+        problems.refuse("dataset_version", "This dataset belongs to another project.")
+    elif data.state != VersionState.READY:
+        problems.refuse("dataset_version", "This version is not ready: its import has not ended well.")
+    elif split not in Split.values:
+        problems.refuse("split", f"There is no split “{split}”. Use {', '.join(Split.values)}.")
+    elif not data.examples.filter(split=split).exists():
+        problems.refuse("split", f"{data} has no {split} examples, so there would be nothing to review.")
+
+
+def _check_candidates(problems: _Problems, project: Project, candidates: Sequence[ModelVersion]) -> None:
+    if not candidates:
+        problems.refuse("candidates", "Choose at least one candidate.")
+    if len(candidates) > MOST_CANDIDATES:
+        problems.refuse(
+            "candidates", f"At most {MOST_CANDIDATES} candidates can be compared in one campaign."
+        )
+    if len({candidate.pk for candidate in candidates}) != len(candidates):
+        problems.refuse("candidates", "A candidate is named twice.")
+    if any(candidate.project_id != project.pk for candidate in candidates):
+        problems.refuse("candidates", "A candidate belongs to another project.")
+
+
+def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
+    coverage = coverage_of(
+        dataset_version_id=design.dataset_version.pk,
+        split=design.split,
+        candidate_ids=[candidate.pk for candidate in design.candidates],
+    )
+    if not coverage.complete:
+        problems.refuse(
+            "candidates",
+            f"No {design.split} example of {design.dataset_version} has an answer of every chosen candidate, so "
+            "there would be nothing to review. Generate or import the answers first, or choose another split.",
+        )
+
+
+def _check_people(problems: _Problems, project: Project, reviewers: Collection[User], overlap: int) -> None:
+    if not 1 <= overlap <= MOST_OVERLAP:
+        problems.refuse("overlap", f"Each item needs between 1 and {MOST_OVERLAP} reviewers.")
+    if not reviewers:
+        problems.refuse("reviewers", "Choose at least one reviewer.")
+    elif overlap > (people := len(set(reviewers))):
+        problems.refuse(
+            "overlap",
+            f"{overlap} reviewers an item need at least {overlap} people; {people} chosen. "
+            "Choose more people or fewer reviewers an item.",
+        )
+    if foreign := not_reviewing(project, reviewers):
+        problems.refuse("reviewers", f"Not a member of this project: {', '.join(map(str, foreign))}.")
+
+
+def not_reviewing(project: Project, people: Iterable[User]) -> list[User]:
+    """Those of the people whose role in the project does not let them review."""
+    roles = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
+    members = set(project.memberships.filter(role__in=roles).values_list("user_id", flat=True))
+    return [person for person in people if person.pk not in members]
