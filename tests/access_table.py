@@ -19,6 +19,7 @@ class Access(NamedTuple):
 PUBLIC = "public"  # anyone
 SIGNED_IN = "signed in"  # any signed-in person, and only what is theirs
 OWNS_ONE = "owns one"  # a signed-in person who owns a project, whichever, or the site admin
+SITE_ADMIN = "site admin"  # the site admin, a member of a project or not
 LINK = "link"  # whoever holds the secret in the address
 ALLAUTH = (
     "allauth"  # the sign-in library's own page, held by its own tests and tests/accounts/test_sign_in.py
@@ -55,6 +56,7 @@ ACCESS: dict[str, Access] = {
     "member_reset_link": both(P.MANAGE_MEMBERS),
     "invitation_revoke": both(P.MANAGE_MEMBERS),
     "audit_list": both(P.VIEW_AUDIT),
+    "installation_audit": both(SITE_ADMIN),
     # jobs
     "job_list": both(P.VIEW_RUNS),
     "job_detail": both(P.VIEW_RUNS),

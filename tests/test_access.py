@@ -17,7 +17,7 @@ from evalapp.accounts.models import ApiToken, Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.secrets import hash_of
 from tests.access_objects import kwargs_of, make_world
-from tests.access_table import ACCESS, ALLAUTH, LINK, OWNS_ONE, PUBLIC, SIGNED_IN
+from tests.access_table import ACCESS, ALLAUTH, LINK, OWNS_ONE, PUBLIC, SIGNED_IN, SITE_ADMIN
 from tests.cast import client_of, make_user
 
 OWNER, MANAGER, ENGINEER, REVIEWER = "owner", "manager", "engineer", "reviewer"
@@ -205,6 +205,18 @@ def test_a_personal_page_opens_for_its_person_alone(route: Route, method: str, s
         assert _ask(route, method, stage.people[REVIEWER], kwargs) == 403
     own = _ask(route, method, stage.people[OWNER if needs_ownership else REVIEWER], kwargs)
     assert own not in (401, 403, 404) and own < 500
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if ACCESS.get(route.name, (None,))[0] == SITE_ADMIN], ids=_identity
+)
+def test_a_page_of_the_installation_opens_for_the_site_admin_alone(route: Route, stage: Stage) -> None:
+    assert _ask(route, "GET", None, {}) == 302
+    assert {_ask(route, "GET", person, {}) for person in stage.people.values()} == {403}
+    stranger = stage.people["stranger"]
+    stranger.is_superuser = True
+    stranger.save(update_fields=["is_superuser"])
+    assert _ask(route, "GET", stranger, {}) == 200
 
 
 @pytest.mark.parametrize(

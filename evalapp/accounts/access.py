@@ -78,6 +78,20 @@ def signed_in_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
     return opened
 
 
+def site_admin_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a view of the whole installation, which the site admin alone may open; others get 403."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not person_of(request).is_superuser:
+            raise NotAllowedError("This page is about the whole installation; only the site admin sees it.")
+        return view(request, *args, **kwargs)
+
+    opened = login_required(answers_problems(wrapped))
+    opened.required_permission = "site admin"  # type: ignore[attr-defined]
+    return opened
+
+
 def person_of(request: HttpRequest) -> User:
     """The signed-in person of a `signed_in_view`, typed."""
     return cast(User, request.user)

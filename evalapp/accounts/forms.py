@@ -164,6 +164,7 @@ class DeletePersonForm(forms.Form):
 class AuditFilterForm(forms.Form):
     """The audit's filters as they stand in the address; anything unreadable is left out."""
 
+    project = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
     actor = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
     object_type = forms.CharField(required=False, max_length=40)
     object_id = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)

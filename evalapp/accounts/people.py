@@ -81,6 +81,7 @@ def anonymise_person(*, user: User, by: User) -> User:
     person = User.objects.select_for_update().get(pk=user.pk)
     if person.anonymised_at is not None:
         return person
+    left = list(person.memberships.select_related("project").order_by("project_id"))
     label, former_address = f"Former member {person.pk}", f"former-member-{person.pk}@deleted.invalid"
     objects = {"user": [person.pk], **_delete_what_names(person, former_address)}
     person_anonymised.send(sender=User, user=person)
@@ -91,7 +92,10 @@ def anonymise_person(*, user: User, by: User) -> User:
     person.set_unusable_password()
     person.save()
     relabel_person(user_id=person.pk, label=label, objects=objects)
-    record("person.anonymised", by=person if person.pk == by.pk else by, obj=person)
+    actor = person if person.pk == by.pk else by
+    for each in left:
+        record("member.left", by=actor, obj=person, project=each.project, data={"role": each.role})
+    record("person.anonymised", by=actor, obj=person)
     return person
 
 

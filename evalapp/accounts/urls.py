@@ -48,5 +48,6 @@ urlpatterns = [
         members.invitation_revoke,
         name="invitation_revoke",
     ),
+    path("audit/", audit.installation_audit, name="installation_audit"),
     path("projects/<slug:slug>/audit/", audit.audit_list, name="audit_list"),
 ]

@@ -4,15 +4,19 @@ from evalapp.audit.models import AuditEvent
 
 
 def events_of(
-    project_id: int,
+    project_id: int | None = None,
     *,
     actor_id: int | None = None,
     object_type: str = "",
     object_id: int | None = None,
     action: str = "",
 ) -> QuerySet[AuditEvent]:
-    """A project's events, narrowed by actor, object and action ("member." takes all of its kind)."""
-    events = AuditEvent.objects.filter(project_id=project_id)
+    """A project's events, or the whole installation's (None), narrowed by actor, object and action
+    ("member." takes all of its kind).
+    """
+    events = AuditEvent.objects.all()
+    if project_id is not None:
+        events = events.filter(project_id=project_id)
     if actor_id is not None:
         events = events.filter(actor_id=actor_id)
     if object_type:
@@ -26,7 +30,7 @@ def events_of(
     return events
 
 
-def kinds_of_action(project_id: int) -> list[str]:
-    """The subjects that the project's actions speak of ("member", "run", …), in order."""
-    actions = AuditEvent.objects.filter(project_id=project_id).values_list("action", flat=True).distinct()
+def kinds_of_action(project_id: int | None = None) -> list[str]:
+    """The subjects that the actions of a project, or of all, speak of ("member", "run", …), in order."""
+    actions = events_of(project_id).values_list("action", flat=True).distinct()
     return sorted({action.partition(".")[0] for action in actions})

@@ -121,7 +121,7 @@ def test_a_deleted_person_is_nowhere_by_name_and_the_audit_stays(
     assert browser.get("/profile/").status_code == 302
     whole_audit = str(list(AuditEvent.objects.values()))
     assert "Reviewer" not in whole_audit and "reviewer@cast" not in whole_audit
-    assert AuditEvent.objects.filter(actor_id=reviewer.pk).count() == 2
+    assert AuditEvent.objects.filter(actor_id=reviewer.pk).count() == 3
 
 
 def test_sign_ins_tokens_and_drafts_go_with_a_persons_data(

@@ -4,7 +4,9 @@ import pytest
 from django.test import Client
 
 from evalapp.accounts.models import Project, User
+from evalapp.accounts.people import anonymise_person
 from evalapp.audit.services import record
+from evalapp.decisions.deletion import delete_project
 
 ClientFor = Callable[[User | None], Client]
 
@@ -93,3 +95,38 @@ def test_the_page_costs_the_same_for_one_row_and_three(
     browser = client_for(owner)
     with django_assert_num_queries(7):  # type: ignore[attr-defined]
         browser.get(path(project))
+
+
+def test_who_deletes_their_data_is_seen_to_leave_each_of_their_projects(
+    client_for: ClientFor, owner: User, reviewer: User, project: Project
+) -> None:
+    anonymise_person(user=reviewer, by=reviewer)
+    text = client_for(owner).get(path(project, "?action=member.")).text
+    assert "Member left" in text and f"Former member {reviewer.pk}" in text and "Reviewer" not in text
+
+
+def test_the_site_admin_reads_of_deleted_projects_and_of_accounts(
+    client_for: ClientFor,
+    owner: User,
+    engineer: User,
+    stranger: User,
+    project: Project,
+    other_project: Project,
+) -> None:
+    record("run.started", by=owner, project=other_project)
+    anonymise_person(user=engineer, by=engineer)
+    deleted = project.pk
+    delete_project(project=project, typed_name=project.name, by=owner)
+    stranger.is_superuser = True
+    stranger.save(update_fields=["is_superuser"])
+    browser = client_for(stranger)
+
+    assert 'href="/audit/"' in browser.get("/profile/").text
+    assert 'href="/audit/"' not in client_for(owner).get("/profile/").text
+    whole = browser.get("/audit/").text
+    for words in ("Project deleted", project.name, "Person anonymised", other_project.name, "Run started"):
+        assert words in whole
+    narrowed = browser.get(f"/audit/?project={deleted}")
+    assert "Project deleted" in narrowed.text and "Run started" not in narrowed.text
+    assert "of one project" in narrowed.text
+    assert "Person anonymised" in browser.get("/audit/?action=person.").text

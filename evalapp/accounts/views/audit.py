@@ -1,11 +1,11 @@
-"""The audit page. The audit itself lies below accounts, so its page is here, where members are known."""
+"""The audit's pages. The audit itself lies below accounts, so they are here, where members are known."""
 
 from collections.abc import Iterable, Iterator
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.access import MemberRequest, project_view, site_admin_view
 from evalapp.accounts.forms import AuditFilterForm
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import simulated_among
@@ -24,16 +24,27 @@ def _people_in(events: Iterable[AuditEvent]) -> Iterator[int | None]:
 
 @project_view(Permission.VIEW_AUDIT)
 def audit_list(request: MemberRequest) -> HttpResponse:
+    return _audit(request, request.project.pk)
+
+
+@site_admin_view
+def installation_audit(request: HttpRequest) -> HttpResponse:
+    """All projects' events, also of deleted ones, and those of accounts, which are in no project."""
+    return _audit(request, None)
+
+
+def _audit(request: HttpRequest, project_id: int | None) -> HttpResponse:
     form = AuditFilterForm(request.GET)
     form.is_valid()
     chosen = {
+        "project": form.cleaned_data.get("project") if project_id is None else None,
         "actor": form.cleaned_data.get("actor"),
         "object_type": form.cleaned_data.get("object_type", ""),
         "object_id": form.cleaned_data.get("object_id"),
         "action": form.cleaned_data.get("action", ""),
     }
     events = events_of(
-        request.project.pk,
+        project_id or chosen["project"],
         actor_id=chosen["actor"],
         object_type=chosen["object_type"],
         object_id=chosen["object_id"],
@@ -44,7 +55,8 @@ def audit_list(request: MemberRequest) -> HttpResponse:
         "station": "audit",
         "page": page,
         "simulated_people": simulated_among(_people_in(page.rows)),
-        "kinds": kinds_of_action(request.project.pk),
+        "kinds": kinds_of_action(project_id),
         "chosen": chosen,
+        "is_whole": project_id is None,
     }
     return render(request, "audit/list.html", context)

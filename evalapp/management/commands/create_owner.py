@@ -34,7 +34,9 @@ class Command(BaseCommand):
             help=f"The name of their project; for a new account “{FIRST_PROJECT}” if missing.",
         )
         parser.add_argument(
-            "--admin", action="store_true", help="Also site admin (sees no project by that alone)."
+            "--admin",
+            action="store_true",
+            help="Also site admin (sees no project by that alone, but reads the audit of all).",
         )
         parser.add_argument(
             "--link", action="store_true", help="Print a link that sets the password, and ask for none."
