@@ -7,6 +7,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.people import anonymise_person
 from evalapp.audit.services import record
 from evalapp.decisions.deletion import delete_project
+from tests.factories import make_campaign
 
 ClientFor = Callable[[User | None], Client]
 
@@ -130,3 +131,38 @@ def test_the_site_admin_reads_of_deleted_projects_and_of_accounts(
     assert "Project deleted" in narrowed.text and "Run started" not in narrowed.text
     assert "of one project" in narrowed.text
     assert "Person anonymised" in browser.get("/audit/?action=person.").text
+
+
+def test_details_name_what_they_speak_of(
+    client_for: ClientFor, owner: User, reviewer: User, project: Project
+) -> None:
+    campaign = make_campaign(project, [owner, reviewer])
+    version = campaign.candidates.select_related("model_version").get(position=0).model_version
+    record("dataset.version_created", by=owner, project=project, data={"content_hash": "ab" * 32})
+    text = client_for(owner).get(path(project)).text
+
+    assert f"</span> {version}, plain" in text
+    assert f"</span> {owner}, {reviewer}" in text
+    assert "</span> abababababab<" in text
+
+    record("job.created", by=owner, project=project, data={"task": "evalapp.runs.tasks.carry_out_training"})
+    record("export_row.accepted", by=owner, project=project, data={"export": 987_654})
+    text = client_for(owner).get(path(project)).text
+    assert "</span> carry out training" in text and "evalapp.runs" not in text
+    assert "</span> 987654" in text  # what is nowhere named keeps its number
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_names_in_details_cost_the_same_for_one_row_and_three(
+    count: int,
+    client_for: ClientFor,
+    owner: User,
+    project: Project,
+    django_assert_num_queries: Callable[[int], object],
+) -> None:
+    for number in range(count):
+        data = {"reviewers": [owner.pk], "candidates": [number + 1], "job": number + 1}
+        record("campaign.created", by=owner, project=project, data=data)
+    browser = client_for(owner)
+    with django_assert_num_queries(8):  # type: ignore[attr-defined]
+        browser.get(path(project))

@@ -7,8 +7,10 @@ from django.shortcuts import render
 
 from evalapp.accounts.access import MemberRequest, project_view, site_admin_view
 from evalapp.accounts.forms import AuditFilterForm
+from evalapp.accounts.models import User
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import simulated_among
+from evalapp.audit.details import details_of, ids_in, latest_labels
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of, kinds_of_action
 from evalapp.core.paging import keyset_page
@@ -51,12 +53,22 @@ def _audit(request: HttpRequest, project_id: int | None) -> HttpResponse:
         action=chosen["action"],
     )
     page = keyset_page(events, request)
+    labels = _labels_for(page.rows)
     context = {
         "station": "audit",
         "page": page,
+        "events": [(event, details_of(event, labels)) for event in page.rows],
         "simulated_people": simulated_among(_people_in(page.rows)),
         "kinds": kinds_of_action(project_id),
         "chosen": chosen,
         "is_whole": project_id is None,
     }
     return render(request, "audit/list.html", context)
+
+
+def _labels_for(events: list[AuditEvent]) -> dict[tuple[str, int], str]:
+    """Names for the ids in the events' details: people's of today, else what the audit last said."""
+    ids = ids_in(events)
+    people = ids.pop("user", set())
+    names = {("user", user.pk): str(user) for user in User.objects.filter(pk__in=people)} if people else {}
+    return {**latest_labels(ids), **names}
