@@ -252,8 +252,8 @@ def _invite(demonstration: Demonstration) -> None:
             candidates=[_model(demonstration, candidate) for candidate in ("prompt", "v1", "v2")],
             overlap=len(people),
             reviewers=people,
-            instructions="Rate as many as you like; every review lands at once in the comparison, which the owner, "
-            "the manager and the engineer can open.",
+            instructions="Five are the goal; go on as long as you like. Every review lands at once in the "
+            "comparison, which the owner, the manager and the engineer can open.",
             seed=recipes.REVIEW_SEED,
         ),
         by=person("manager"),

@@ -36,10 +36,15 @@ NO_WORK_WORDS = {
     ),
     NoWorkReason.NOTHING_LEFT_FOR_YOU: (
         "Your part is done",
-        "You have reviewed or skipped everything that is left. Others still have work to do.",
+        "You have reviewed or skipped everything that you could. Others still have work to do.",
     ),
     NoWorkReason.LAST_ON_SCREEN: ("Last one", "This is the last item for you at the moment."),
 }
+
+
+_OVER = (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU, NoWorkReason.CLOSED)
+# What the demonstration's campaign for visitors asks of each; whoever likes goes on.
+VISITORS_GOAL = 5
 
 
 def no_work_payload(no_work: NoWork) -> dict[str, Any]:
@@ -83,13 +88,27 @@ def task_payload(
     }
 
 
-def progress_payload(seat: CampaignReviewer) -> dict[str, Any]:
-    """Mine, everyone's, and my median; ``seat`` comes from `with_progress`."""
+def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> dict[str, Any]:
+    """Mine and of how many, everyone's, and my median; ``seat`` comes from `with_progress`.
+
+    ``mine_total`` is the most that one person can review: nobody gets an item twice. ``no_work`` says
+    that nothing came.
+    """
+    campaign = seat.campaign
     median = getattr(seat, "median_seconds", None)
+    most = campaign.reviews_total // campaign.overlap
+    mine_total, words = most, f"of up to {most:,}"
+    if no_work is not None and no_work.reason in _OVER:
+        mine_total, words = seat.reviews_done, "nothing left for you"
+    elif campaign.invites_visitors:
+        mine_total = min(most, VISITORS_GOAL)
+        words = f"of {mine_total}, or more if you like"
     return {
         "mine": seat.reviews_done,
+        "mine_total": mine_total,
+        "mine_words": words,
         "done": getattr(seat, "campaign_done", 0),
-        "total": seat.campaign.reviews_total,
+        "total": campaign.reviews_total,
         "median_seconds": round(float(median), 1) if median is not None else None,
     }
 

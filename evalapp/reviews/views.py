@@ -66,7 +66,8 @@ def review_home(request: HttpRequest) -> HttpResponse:
     running = [seat for seat in seats if seat.campaign.state in _RUNNING]
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
     running.sort(key=lambda seat: seat.campaign.state != CampaignState.OPEN)
-    context = {"running": running, "ended": ended, "station": "reviews"}
+    shown = [(seat, progress_payload(seat)) for seat in running]
+    context = {"running": shown, "ended": ended, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
 
@@ -94,13 +95,14 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     found = next_assignment(seat=seat, showing=_showing(request))
     if not isinstance(found, Assignment):
         if is_json(request):
-            return JsonResponse({**no_work_payload(found), "progress": progress_payload(seat)})
+            return JsonResponse({**no_work_payload(found), "progress": progress_payload(seat, found)})
         title, text = NO_WORK_WORDS[found.reason]
         context = {
             "seat": seat,
             "no_work": found,
             "title": title,
             "text": text,
+            "progress": progress_payload(seat, found),
             "out_of": f"of {seat.campaign.reviews_total:,}",
             "station": "reviews",
         }

@@ -202,11 +202,12 @@ function restore(given) {
   }
 }
 
-function progress({ mine, done, total, median_seconds: median }) {
+function progress({ mine, mine_total: most, mine_words: words, done, median_seconds: median }) {
   figure("mine").textContent = mine;
+  figure("words").textContent = words;
   figure("done").textContent = done;
-  figure("bar").value = done;
-  figure("bar").max = total;
+  figure("bar").max = most;
+  figure("bar").value = mine;
   root.querySelector(".review-median").hidden = median === null;
   if (median !== null)
     figure("median").textContent =

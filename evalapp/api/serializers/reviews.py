@@ -14,6 +14,9 @@ from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS
 
 class ReviewProgressSerializer(serializers.Serializer[Any]):
     mine = serializers.IntegerField()
+    mine_total = serializers.IntegerField(
+        help_text="The most that I can review: nobody gets an item twice. Where nothing is left: mine."
+    )
     done = serializers.IntegerField(help_text="Reviews of everyone.")
     total = serializers.IntegerField()
     median_seconds = serializers.FloatField(allow_null=True, help_text="Of my latest 30.")

@@ -85,9 +85,9 @@ class NextTask(ReviewView):
         seat = self.seat(key)
         self.body()
         found = next_assignment(seat=seat)
-        progress = progress_payload(seat)
         if not isinstance(found, Assignment):
-            return {"task": None, "no_work": _no_work(found), "progress": progress}
+            return {"task": None, "no_work": _no_work(found), "progress": progress_payload(seat, found)}
+        progress = progress_payload(seat)
         task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
         return {"task": _task(found.place.key, found.slot, task), "no_work": None, "progress": progress}
 
