@@ -13,7 +13,7 @@ from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError, TooLargeError
 from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import ServiceAwayError, problem_body
-from evalapp.core.middleware import AWAY_MESSAGE
+from evalapp.core.middleware import away_message
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
         return None
     if problem.status == ServiceAwayError.status:
         logger.warning("%s answered 503: %s", context["request"].path, exception)
+    elif isinstance(problem, GoneError):
+        # With its trace: a fault of ours could look the same.
+        logger.warning("%s answered 409: %s", context["request"].path, exception, exc_info=exception)
     response = Response(problem_body(problem), status=problem.status)
     if header := getattr(exception, "auth_header", None):
         response["WWW-Authenticate"] = header
@@ -40,8 +43,7 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
 
 
 # In order: the first that fits. Each is one of Django's own exceptions.
-_TRANSLATED: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[ProblemError], str], ...] = (
-    (AWAY, ServiceAwayError, AWAY_MESSAGE),
+_TRANSLATED: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
     (Http404, MissingError, "There is nothing at this address, or it is not yours to see."),
     (PermissionDenied, NotAllowedError, "Your role in this project does not allow this."),
     (RequestDataTooBig, TooLargeError, "The request is larger than the limit. Send less at once."),
@@ -59,10 +61,9 @@ def as_problem(exception: Exception) -> ProblemError | None:
         return _from_framework(exception)
     if is_gone(exception):
         return GoneError()
-    for kinds, problem, message in _TRANSLATED:
-        if isinstance(exception, kinds):
-            return problem(message)
-    return None
+    if isinstance(exception, AWAY):
+        return ServiceAwayError(away_message(exception))
+    return next((problem(words) for kind, problem, words in _TRANSLATED if isinstance(exception, kind)), None)
 
 
 def invalid(fields: Mapping[str, Sequence[str]]) -> InvalidError:

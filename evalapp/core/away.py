@@ -1,6 +1,7 @@
 """When the database or the broker is away: what raises, and what it means."""
 
 import psycopg
+import psycopg.errors
 import redis.exceptions
 from django.db import InterfaceError, OperationalError
 
@@ -13,3 +14,9 @@ DATABASE_AWAY = (
 )
 AWAY = (*DATABASE_AWAY, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 """Nobody's fault and soon over: the same request or attempt may be made again."""
+
+
+def is_deadlock(exception: BaseException) -> bool:
+    """Whether two transactions waited for each other, and this one was ended so that the other goes on."""
+    deadlock = psycopg.errors.DeadlockDetected
+    return isinstance(exception, deadlock) or isinstance(exception.__cause__, deadlock)

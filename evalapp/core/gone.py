@@ -1,7 +1,8 @@
 """When somebody deleted, a moment ago, what a write belongs to."""
 
 import psycopg.errors
-from django.db import IntegrityError
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, IntegrityError
 
 from evalapp.core.errors import ConflictError
 
@@ -16,7 +17,14 @@ class GoneError(ConflictError):
 
 
 def is_gone(exception: Exception) -> bool:
-    """Whether the database refused a write because the row that it refers to is not there any more."""
-    return isinstance(exception, IntegrityError) and isinstance(
-        exception.__cause__, psycopg.errors.ForeignKeyViolation
-    )
+    """Whether a row that a request found at first is not there any more.
+
+    A write may not refer to it, nothing is found where it is locked or read again, or saving it changes
+    nothing. What a request asks for and never was there is Http404 or MissingError, and none of these.
+    """
+    if isinstance(exception, ObjectDoesNotExist):
+        return True
+    if isinstance(exception, IntegrityError):
+        return isinstance(exception.__cause__, psycopg.errors.ForeignKeyViolation)
+    # Django has no class of its own for this one.
+    return type(exception) is DatabaseError and "did not affect any rows" in str(exception)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
 
-from evalapp.core.away import AWAY
+from evalapp.core.away import AWAY, is_deadlock
 from evalapp.core.errors import InvalidError, LengthMissingError, TooLargeError
 from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import problem_response, wants_json
@@ -15,6 +15,10 @@ logger = logging.getLogger(__name__)
 
 AWAY_MESSAGE = (
     "The database is away for a moment. Nothing you sent was stored or lost: send it again in a few seconds."
+)
+CROSSED_MESSAGE = (
+    "Somebody else was changing the same things at this moment, and one of you had to give way. "
+    "Nothing you sent was stored: send it again in a few seconds."
 )
 
 
@@ -32,24 +36,31 @@ class ServiceUnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_gone(exception):
-            logger.warning("%s %s answered 409: %s", request.method, request.path, exception)
+            # With its trace: a fault of ours could look the same.
+            logger.warning(
+                "%s %s answered 409: %s", request.method, request.path, exception, exc_info=exception
+            )
             return problem_response(request, GoneError())
         if not isinstance(exception, AWAY):
             return None
         return unavailable(request, exception)
 
 
-def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
+def away_message(exception: BaseException) -> str:
+    """What to tell whoever met one of `evalapp.core.away.AWAY`."""
+    return CROSSED_MESSAGE if is_deadlock(exception) else AWAY_MESSAGE
+
+
+def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
     logger.warning("%s %s answered 503: %s", request.method, request.path, exception)
+    message = away_message(exception)
     response: HttpResponse
     if wants_json(request):
-        body = {"error": {"code": "unavailable", "message": AWAY_MESSAGE, "fields": {}}}
+        body = {"error": {"code": "unavailable", "message": message, "fields": {}}}
         response = JsonResponse(body, status=503)
     else:
         # Rendered without the request: context processors would ask the database again.
-        response = HttpResponse(
-            get_template("unavailable.html").render({"message": AWAY_MESSAGE}), status=503
-        )
+        response = HttpResponse(get_template("unavailable.html").render({"message": message}), status=503)
     response["Retry-After"] = "2"
     return response
 
