@@ -21,7 +21,8 @@ Choice = TypeVar("Choice")
 LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
-    "candidate", "criterion", "level", "low", "na", "tag", "rule", "broken", "metric", "disagreement", "reviewer"
+    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "broken", "metric", "disagreement",
+    "reviewer",
 )  # fmt: skip
 """What `filter_from` reads of an address."""
 
@@ -31,8 +32,8 @@ class CaseFilter:
     """Which outputs: every part given must hold. Built from an address, which can be shared.
 
     ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
-    ``low``: a low one, ``not_applicable``: N/A, ``disagreement``: where the metric is high and people
-    low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
+    ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
+    farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
     broke it. ``reviewer`` (a pseudonym's number): what they reviewed.
     """
 
@@ -41,6 +42,7 @@ class CaseFilter:
     level: int | None = None
     low: bool = False
     not_applicable: bool = False
+    differ: bool = False
     tag: ReasonTag | None = None
     rule: RuleCheck | None = None
     broken: bool = False
@@ -72,6 +74,8 @@ class CaseFilter:
             return f"{self.disagreement.label} in its best quarter, {criterion.name.lower()} low"
         if self.level is not None:
             return f"{criterion.name} {level_name(criterion, self.level)} from at least one reviewer"
+        if self.differ:
+            return f"{criterion.name} on which reviewers differ, most first"
         if self.low:
             return f"{criterion.name} {low_threshold(criterion)} or less from at least one reviewer"
         return f"{criterion.name} {'N/A' if self.not_applicable else 'scored'}"
@@ -105,6 +109,7 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         level=_number(query, "level"),
         low=query.get("low") == "1",
         not_applicable=query.get("na") == "1",
+        differ=query.get("differ") == "1",
         tag=_named(_tags_of(scores) if tag is not None else [], "reason", tag, lambda each: each.pk),
         rule=_named(scores.rules, "rule", rule, lambda each: each.pk),
         broken=query.get("broken") == "1",
@@ -112,8 +117,8 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         disagreement=_named(METRICS.values(), "metric", disagreement or None, lambda each: each.name),
         reviewer=_named(scores.numbers.values(), "reviewer", reviewer, lambda each: each),
     )
-    of_criterion = wanted.level is not None or wanted.low or wanted.not_applicable or wanted.disagreement
-    if of_criterion and wanted.criterion is None:
+    of_answers = wanted.low or wanted.not_applicable or wanted.differ or wanted.disagreement
+    if (wanted.level is not None or of_answers) and wanted.criterion is None:
         raise MissingError("The filter names no criterion. Open the list again from the comparison.")
     if (wanted.low or wanted.disagreement) and wanted.criterion not in scores.scales:
         raise MissingError("Only a scale has low scores. Open the list again from the comparison.")
@@ -211,6 +216,10 @@ def _ranks(
     criterion = wanted.criterion or (scores.scales[0] if scores.scales else None)
     if criterion is None:
         return {}
+    if wanted.differ:
+        return {
+            item_output_id: -spread for item_output_id, spread in scores.output_spreads(criterion).items()
+        }
     sign = -1 if criterion.kind == CriterionKind.YES_NO and criterion.undesired != 0 else 1
     return {item_output_id: sign * mean for item_output_id, mean in means[criterion.pk].items()}
 
@@ -224,6 +233,8 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
     if wanted.criterion is not None:
         holds = _answer_test(wanted, wanted.criterion)
         chosen &= {a.item_output_id for a in scores.answers_to(wanted.criterion) if holds(a)}
+        if wanted.differ:
+            chosen &= {pk for pk, spread in scores.output_spreads(wanted.criterion).items() if spread > 0}
         if wanted.disagreement is not None:
             chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
     if wanted.tag is not None:

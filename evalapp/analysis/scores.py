@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import stdev
 from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, F, QuerySet
@@ -122,6 +123,14 @@ class CampaignScores:
             if answer.value is not None:
                 values[answer.item_output_id].append(answer.value)
         return {item_output_id: sum(given) / len(given) for item_output_id, given in values.items()}
+
+    def output_spreads(self, criterion: Criterion) -> dict[int, float]:
+        """Standard deviation of the answers per item output that at least two reviewers answered, N/A excluded."""
+        values: dict[int, list[int]] = defaultdict(list)
+        for answer in self.answers_to(criterion):
+            if answer.value is not None:
+                values[answer.item_output_id].append(answer.value)
+        return {item_output_id: stdev(given) for item_output_id, given in values.items() if len(given) > 1}
 
     def outputs_of(self, candidate: CampaignCandidate) -> list[ReviewedOutput]:
         return [output for output in self.outputs if output.candidate_id == candidate.pk]

@@ -52,6 +52,8 @@ def test_filters_pick_exactly_their_outputs(project: Project, manager: User, cam
     assert _rows(client, campaign, of_formal + "tone&level=5") == [("formal", 3)]
     assert _rows(client, campaign, of_formal + "clarity&na=1") == [("formal", 2)]
     assert _rows(client, campaign, of_formal + f"{YES_NO}&level=1") == [("formal", 3)]
+    # Reviewers gave 2 and 4 to row 2, neighbours to rows 1 and 3, the same to row 4.
+    assert _rows(client, campaign, of_formal + "tone&differ=1") == [("formal", n) for n in (2, 1, 3)]
     # Lowest mean first: row 1 has 1.5, row 2 has 3, row 4 has 4, row 3 has 4.5.
     assert _rows(client, campaign, of_formal + "tone") == [("formal", n) for n in (1, 2, 4, 3)]
     assert sorted(_rows(client, campaign, f"rule={rule.pk}&broken=1")) == [("formal", n) for n in range(1, 5)]
@@ -89,7 +91,7 @@ def test_every_link_of_the_comparison_opens(project: Project, manager: User, cam
     "query",
     [
         "candidate=abc", "candidate=0", "candidate=999999", "candidate=99999999999999999999", "criterion=nothing",
-        "criterion=tone&level=99999999999999999999", "criterion=tone&level=-1", "level=1", "low=1", "na=1",
+        "criterion=tone&level=99999999999999999999", "criterion=tone&level=-1", "level=1", "low=1", "na=1", "differ=1",
         "disagreement=rougeL", "disagreement=nothing&criterion=tone", f"criterion={YES_NO}&low=1", "rule=1e3",
         "tag=999999", "reviewer=99", "metric=nothing",
     ],

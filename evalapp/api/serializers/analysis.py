@@ -152,6 +152,9 @@ class CaseQuery(Paging, PeopleQuery):
     level = serializers.IntegerField(required=False, min_value=0, help_text="A reviewer gave it.")
     low = serializers.BooleanField(required=False, default=False, help_text="A reviewer gave a low level.")
     na = serializers.BooleanField(required=False, default=False, help_text="A reviewer said N/A.")
+    differ = serializers.BooleanField(
+        required=False, default=False, help_text="Reviewers gave different answers; the farthest apart first."
+    )
     tag = serializers.IntegerField(required=False, min_value=1)
     rule = serializers.IntegerField(required=False, min_value=1)
     broken = serializers.BooleanField(required=False, default=False, help_text="The rule is broken.")

@@ -25,7 +25,7 @@ from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.rubrics.models import Criterion
 
-_FLAGS = ("low", "na", "broken")
+_FLAGS = ("low", "na", "differ", "broken")
 
 
 class AnalysisView(ProjectView):
