@@ -14,6 +14,7 @@ from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, Pro
 from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import ServiceAwayError, problem_body
 from evalapp.core.middleware import away_message
+from evalapp.core.storage import storage_problem
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ WHOLE_BODY = "body"
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response | None:
     """The answer to an exception, or None for one that is a fault of ours (500, logged by Django)."""
-    problem = as_problem(exception)
+    problem = as_problem(exception) or storage_problem(exception)
     if problem is None:
         return None
     if problem.status == ServiceAwayError.status:

@@ -10,6 +10,7 @@ from evalapp.core.away import AWAY, is_deadlock
 from evalapp.core.errors import InvalidError, LengthMissingError, TooLargeError
 from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import problem_response, wants_json
+from evalapp.core.storage import storage_problem
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ CROSSED_MESSAGE = (
 
 
 class ServiceUnavailableMiddleware:
-    """A lost database or cache answers 503 with Retry-After, what was deleted meanwhile 409; never 500.
+    """A lost database or cache answers 503 with Retry-After, what was deleted meanwhile 409, a full disk 507.
 
     Outermost, and free of anything that needs a session or the database.
     """
@@ -42,7 +43,8 @@ class ServiceUnavailableMiddleware:
             )
             return problem_response(request, GoneError())
         if not isinstance(exception, AWAY):
-            return None
+            problem = storage_problem(exception)
+            return problem_response(request, problem) if problem else None
         return unavailable(request, exception)
 
 

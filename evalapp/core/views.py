@@ -9,6 +9,7 @@ from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
 from evalapp.core.http import problem_response, wants_json
 from evalapp.core.middleware import unavailable
+from evalapp.core.storage import storage_problem
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -76,6 +77,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     raised = sys.exception()
     if isinstance(raised, AWAY):
         return unavailable(request, raised)
+    # An upload arrives while a middleware looks for the form's token.
+    if isinstance(raised, Exception) and (problem := storage_problem(raised)):
+        return problem_response(request, problem)
     if wants_json(request):
         return problem_response(request, BrokenError("Something broke on our side; the log has it."))
     return render(

@@ -195,7 +195,8 @@ def receive_upload(*, dataset: Dataset, upload: "UploadedFile[Any]", by: User | 
             record("dataset.file_uploaded", by=by, obj=dataset_import, project=dataset.project)
     except BaseException as error:
         if stored_name:
-            stored_path(stored_name).unlink(missing_ok=True)
+            for path in upload_folder().glob(f"{Path(stored_name).stem}.*"):
+                path.unlink(missing_ok=True)
         if isinstance(error, FileProblemError):
             raise InvalidError(str(error), fields={"file": [str(error)]}) from error
         raise

@@ -1,6 +1,5 @@
 """Writes to the registry. Model files are checked unopened by run_directory before anything is stored."""
 
-import errno
 import hashlib
 import json
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from django.db.models import Max
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
-from evalapp.core.errors import ConflictError, InvalidError, NoRoomError
+from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.jobs.models import Job
 from evalapp.registry.adapters import AdapterFolder, KeptAdapter, keep_adapter
@@ -134,7 +133,7 @@ def register_adapter_upload(
 ) -> ModelVersion:
     """The same for a zip that somebody sent; see ``AdapterArchive`` for what is refused."""
     _require_base(project, base)
-    with _refusals("archive"), _want_of_room(), AdapterArchive(upload) as archive:
+    with _refusals("archive"), AdapterArchive(upload) as archive:
         kept = keep_adapter(archive, check_base(folder_of(base)))
     return _add_adapter(kept, base=base, label=label, by=by)
 
@@ -144,8 +143,7 @@ def register_adapter_folder(
 ) -> ModelVersion:
     """The same for a folder on the server, which must be an allowed one."""
     folder = checked_folder(folder)
-    with _want_of_room():
-        return register_adapter(project=project, base=base, label=label, folder=folder, by=by)
+    return register_adapter(project=project, base=base, label=label, folder=folder, by=by)
 
 
 @transaction.atomic
@@ -238,21 +236,6 @@ def _refusals(field: str) -> Iterator[None]:
     except UnusableModelError as error:
         message = _sentence(str(error))
         raise InvalidError(message, fields={field: [message]}) from error
-
-
-@contextmanager
-def _want_of_room() -> Iterator[None]:
-    """For a person who waits; a job that meets a full disk is tried again."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        message = (
-            "The server's disk is full, so the adapter was not kept. Ask the administrator to make room in "
-            "EVALAPP_HOME, then register it again."
-        )
-        raise NoRoomError(message) from error
 
 
 def _sentence(text: str) -> str:

@@ -1,11 +1,13 @@
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from evalapp.accounts.models import Project, User
-from evalapp.core.errors import InvalidError, NoRoomError
+from evalapp.core.errors import InvalidError
 from evalapp.registry import adapters
 from evalapp.registry.adapters import AdapterFolder
 from evalapp.registry.folders import folder_of
@@ -77,6 +79,7 @@ def test_a_full_disk_is_told_to_the_person_and_keeps_nothing(
     base: ModelVersion,
     project: Project,
     engineer: User,
+    client_for: Callable[[User | None], Client],
     model_folders: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,8 +90,10 @@ def test_a_full_disk_is_told_to_the_person_and_keeps_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(adapters, "sync_tree", full)
-    with pytest.raises(NoRoomError, match="make room in EVALAPP_HOME"):
-        register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
+    form = {"base": base.pk, "label": "v1", "folder": str(source)}
+    answer = client_for(engineer).post(f"/projects/{project.slug}/models/new/adapter/", form)
+    assert answer.status_code == 507
+    assert "make room in EVALAPP_HOME" in answer.text
     assert not list((tmp_path / "artifacts" / "adapters").iterdir())
     assert not ModelVersion.objects.filter(label="v1").exists()
 

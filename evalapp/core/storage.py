@@ -1,0 +1,50 @@
+"""When the server cannot write its own files: what raises, and what a person is told."""
+
+import errno
+import logging
+import os
+from pathlib import Path
+
+from django.conf import settings
+
+from evalapp.core.errors import NoRoomError, ProblemError
+
+logger = logging.getLogger(__name__)
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EIO})
+
+
+class FolderUnusableError(ProblemError):
+    """A folder of the server's own cannot be written (507)."""
+
+    status = 507
+    code = "folder_unusable"
+
+
+def storage_problem(exception: Exception) -> ProblemError | None:
+    """What somebody can do about a file that could not be written, logged; None for any other error."""
+    if not isinstance(exception, OSError):
+        return None
+    problem: ProblemError | None = None
+    if exception.errno in NO_ROOM:
+        problem = NoRoomError(
+            "The server has no room for this, so nothing was stored. Ask the administrator to make room in "
+            "EVALAPP_HOME, then send it again."
+        )
+    elif (folder := _own_folder(exception)) and (exception.errno in UNUSABLE or not folder.is_dir()):
+        problem = FolderUnusableError(
+            f"The server cannot write to its folder {folder} ({exception.strerror}), so nothing was stored. Ask "
+            "the administrator to make it a folder that evalapp may write to, then send it again."
+        )
+    if problem is not None:
+        logger.error("A file could not be written: %s", exception, exc_info=exception)
+    return problem
+
+
+def _own_folder(error: OSError) -> Path | None:
+    if not isinstance(error.filename, str | os.PathLike):
+        return None
+    path = Path(error.filename)
+    folders = (settings.FILE_UPLOAD_TEMP_DIR, settings.RUNS_FOLDER, settings.ARTIFACTS_FOLDER)
+    return next((Path(folder) for folder in folders if path.is_relative_to(folder)), None)
