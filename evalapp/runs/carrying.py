@@ -12,13 +12,13 @@ from evalapp.jobs.executor import end_previous_program, run_program
 from evalapp.jobs.work import AttemptLost, JobCancelled, Work
 from evalapp.runs.contamination_guard import refuse_contamination
 from evalapp.runs.directory import folder_for, prepare_generation, prepare_training
-from evalapp.runs.events import GarbageError
+from evalapp.runs.events import GarbageError, set_aside_garbage
 from evalapp.runs.ingest import take_in_generation, take_in_training
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Run
 from evalapp.runs.relay import Relay
 from inference.spec import GenerationResult
-from run_directory.protocol import RESULT_FILE, SPEC_FILE, ExitCode
+from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
 from training.spec import TrainingResult
 
@@ -82,6 +82,11 @@ def _save_spec(run: Run, spec: dict[str, Any]) -> None:
 def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) -> Result:
     """The program's result when it succeeded; otherwise the exception that says how the attempt ended."""
     folder = folder_for(run)
+    if aside := set_aside_garbage(folder / EVENTS_FILE):
+        work.log(
+            f"{EVENTS_FILE} of an earlier attempt cannot be read, so it is set aside as {aside.name}.",
+            level="warning",
+        )
     console = folder / CONSOLE_FILE
     said_before = console.stat().st_size if console.exists() else 0
     status = run_program(

@@ -1,6 +1,7 @@
 """Follows events.jsonl while a program writes it."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,3 +59,18 @@ class EventTail:
             "The run was stopped and nothing of it was taken in; start it again, and look into program.log in "
             f"{self._path.parent} if it happens again."
         )
+
+
+def set_aside_garbage(path: Path) -> Path | None:
+    """Rename the file where a line of an earlier attempt holds no event, so that the next one can work.
+
+    Call it while no program writes. Returns the new name, None where every line can be read.
+    """
+    try:
+        for _ in EventTail(path).new_events():
+            pass
+    except GarbageError:
+        names = (path.with_stem(f"{path.stem}-unreadable-{number}") for number in count(1))
+        aside = next(name for name in names if not name.exists())
+        return path.rename(aside)
+    return None

@@ -42,8 +42,10 @@ class Relay:
                 self._work.log(event.message[:_SHORTENED], level=level, data=event.fields)
             if event.kind == "stage":
                 self._stage = event.message.rstrip(".")[:120]
-                self._work.enter(self._stage)
-                self._note_where_it_runs(event)
+                # Each attempt says it anew, and may not fail for what an earlier one wrote.
+                if not is_replayed:
+                    self._work.enter(self._stage)
+                    self._note_where_it_runs(event)
             if event.kind in ("progress", "metrics"):
                 self._note_point(event)
             if event.kind == "progress":

@@ -123,6 +123,30 @@ def test_garbage_fails_the_run_with_a_sentence_and_stores_nothing(
     assert run.rows == {}
 
 
+@pytest.mark.parametrize(
+    "line", ["{", '{"kind": "stage", "time": "t", "message": "m", "fields": {"device": 7}}']
+)
+def test_a_run_that_failed_for_garbage_can_be_tried_again(
+    training: Run, behave: Behave, engineer: User, line: str
+) -> None:
+    for again in (False, True):
+        behave("broken events", line=line)
+        if again:
+            retry_job(job=training.job, by=engineer)
+        carry_out_training(training.job_id)
+        assert reload(training).job.state == JobState.FAILED
+    behave("succeed")
+    retry_job(job=training.job, by=engineer)
+
+    carry_out_training(training.job_id)
+
+    run = reload(training)
+    assert (run.job.error, run.job.state) == ("", JobState.SUCCEEDED)
+    if line == "{":
+        assert "set aside as events-unreadable-2.jsonl" in logged(run)
+        assert (folder_for(run) / "events-unreadable-1.jsonl").read_text().endswith("{\n")
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("kind", "changes", "said"),
