@@ -127,7 +127,7 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
     elif mine.filter(lost_attempts__gte=limit - 1).update(
         state=JobState.DEAD, error=f"{why}, {limit} times in a row. Its log says how far it came.", **ended
     ):
-        text = f"{why} for the {limit}th time; given up."
+        text = f"{why}, {limit} times in a row; given up."
     elif mine.update(state=JobState.QUEUED, bell_rung_at=Now(), **{**ended, "finished_at": None}):
         text = f"{why}; queued again, it goes on from its last checkpoint, where there is one."
         ring_on_commit(Bell(job.task, job.pk, job.queue))

@@ -129,6 +129,8 @@ def test_an_attempt_without_a_verdict_is_repeated_and_given_up_after_three(
 
     assert states == [JobState.QUEUED, JobState.QUEUED, JobState.DEAD]
     assert "3 times" in job.error
+    last = job.events.last()
+    assert last is not None and last.text.endswith(", 3 times in a row; given up.")
     assert job.finished_at is not None
 
 
