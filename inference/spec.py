@@ -143,6 +143,11 @@ class Output(Record):
     batch: int
     """Number of the batch in the run's fixed plan; a batch is in the file whole once the program ends."""
 
+    def check(self, where: str) -> None:
+        require(0 <= self.sample < 2**15, where, "sample is not between 0 and 32767")
+        for name, count in (("prompt", self.prompt_tokens), ("completion", self.completion_tokens)):
+            require(0 <= count < 2**31, where, f"{name}_tokens is not between 0 and 2147483647")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Engine(Record):

@@ -110,7 +110,7 @@ def generate(folder: Path, behaviour: dict) -> dict:
         "completion_tokens": 3,
         "tokens_per_second": 30.0,
         "resumed_from": done,
-        "packages": {"python": "3"},
+        "packages": {"python": "3\x00" if behaviour["do"] == "unstorable result" else "3"},
         "environment": {},
         "seconds": 0.1,
         "peak_memory_bytes": 1024,
@@ -126,7 +126,7 @@ def answer(key: str, row: dict, behaviour: dict, number: int) -> dict:
         "text": f"{key} answers {row['messages'][-1]['content']}",
         "finish_reason": "stop",
         "prompt_tokens": 5,
-        "completion_tokens": 3,
+        "completion_tokens": 2**40 if behaviour["do"] == "too many tokens" and number == 2 else 3,
         "seconds": 0.01,
         "batch": number,
     }

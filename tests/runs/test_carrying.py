@@ -105,6 +105,8 @@ def test_only_training_rows_are_trained_on(training: Run) -> None:
         ("broken events", "events.jsonl in a form that cannot be read"),
         ("unknown example", "row-999"),
         ("torn result", "a result that cannot be read"),
+        ("unstorable result", "result.json.report.packages.python: holds a NUL character"),
+        ("too many tokens", "line 2: completion_tokens is not between 0 and 2147483647"),
         ("say and leave", "No module named torch"),
     ],
 )
