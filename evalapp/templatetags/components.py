@@ -222,14 +222,14 @@ def interval(  # noqa: PLR0917 - a template names them
 
 
 @register.inclusion_tag("components/candidate.html")
-def candidate(position: int, label: Any = "", href: str = "") -> dict[str, Any]:
+def candidate(position: int, label: Any = "", href: str = "", words: str = "") -> dict[str, Any]:
     """A candidate's marker: colour and shape by its position in the campaign (from 0), and its label.
 
-    ``label`` is the model version, whose own mark is then shown, or words.
+    ``label`` is the model version, whose own mark is then shown, or words; ``words`` replace its label.
     """
     return {
         "number": int(position) % CANDIDATE_SHAPES + 1,
-        "label": label,
+        "label": words or label,
         "href": href,
         "is_simulated": getattr(label, "is_simulated", False),
     }

@@ -1,0 +1,50 @@
+"""What a phone shows: no column out of sight, and choices beside their words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from evalapp.accounts.models import Project, User
+from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+CELLS_OUT_OF_SIGHT = """[...document.querySelectorAll('.table-cards tbody :is(th, td)')]
+    .filter(cell => cell.getBoundingClientRect().right > window.innerWidth)
+    .map(cell => cell.textContent.trim())"""
+LABELS = "[...new Set([...document.querySelectorAll('.table-cards td[data-label]')].map(cell => cell.dataset.label))]"
+
+
+@pytest.fixture
+def phone(page: Page) -> Page:
+    page.set_viewport_size({"width": 390, "height": 844})
+    return page
+
+
+def test_every_column_is_in_sight(
+    phone: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2)
+    run_scoring(campaign)
+    review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
+    tray = make_tray(campaign, manager)
+    sign_in(manager)
+    criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
+    expected = {
+        "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
+        "members/": {"Address", "Role", "Since"},
+        "audit/": {"When", "Who", "What", "On", "Details"},
+        f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
+    }
+    for path, labels in expected.items():
+        phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
+        assert set(phone.evaluate(LABELS)) == labels, path
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
