@@ -48,3 +48,18 @@ def test_every_column_is_in_sight(
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
         assert set(phone.evaluate(LABELS)) == labels, path
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+
+
+def test_a_checkbox_stands_beside_its_words(
+    phone: Page, project: Project, manager: User, live_server: Any, sign_in: Callable[[User], object]
+) -> None:
+    sign_in(manager)
+    phone.goto(f"{live_server.url}/projects/{project.slug}/campaigns/new/")
+    beside = phone.evaluate(
+        """[...document.querySelectorAll('.field-switch')].map(field => {
+            const box = field.querySelector('input').getBoundingClientRect();
+            const words = field.querySelector('label').getBoundingClientRect();
+            return box.right <= words.left && box.top >= words.top && box.bottom <= words.bottom;
+        })"""
+    )
+    assert beside == [True] * 4
