@@ -258,7 +258,6 @@ def _invite(demonstration: Demonstration) -> None:
         ),
         by=person("manager"),
         invites_visitors=True,
-        is_recorded=True,
     )
     open_campaign(campaign=campaign, by=person("manager"))
     _remember(demonstration, visitors_campaign=campaign.pk)

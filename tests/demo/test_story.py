@@ -12,7 +12,7 @@ from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.celery import app
 from evalapp.demo.models import Demonstration, Track
-from evalapp.demo.recording import RECORDING, load_recording
+from evalapp.demo.recording import RECORDING, load_recording, recorded_at
 from evalapp.demo.services import remove_demonstration, start_demonstration
 from evalapp.demo.stage_set import demonstration_project
 from evalapp.demo.story import STEPS, advance, person
@@ -123,7 +123,27 @@ def test_the_first_screen_says_it(recorded: Demonstration, project: Project):
     page = client_of(person("manager")).get(f"/projects/{project.slug}/").content.decode()
     assert "ROUGE-L ranks" in page
     assert "Rate 5 yourself" in page
-    assert "Simulated" in page and "Recorded" in page
+    assert "Simulated" in page and "From recorded answers" in page
+
+
+def test_what_was_recorded_and_what_was_made_from_it_here_are_told_apart(
+    recorded: Demonstration, project: Project
+):
+    client, day = client_of(person("owner")), f"{recorded_at():%-d %b %Y}"
+    for place in ("runs/", "models/"):
+        assert f">Recorded {day}</span>" in client.get(f"/projects/{project.slug}/{place}").text, place
+    for place in ("", "campaigns/", "compare/", "export/"):
+        page = client.get(f"/projects/{project.slug}/{place}").text
+        assert ">From recorded answers</span>" in page and ">Recorded" not in page, place
+
+    steps = client.get(f"/projects/{project.slug}/demonstration/").text
+    assert f"were made earlier by this same pipeline, on {day}" in steps
+    assert "were made from them on this machine" in steps
+    assert "All of it is really executed" not in steps
+
+    visitors = campaign_of(recorded, "visitors_campaign")
+    assert "chip-recorded" not in client.get(f"/projects/{project.slug}/campaigns/{visitors.pk}/").text
+    assert not visitors.is_recorded
 
 
 def test_v2_comes_from_the_accepted_corrections_alone(recorded: Demonstration):
