@@ -7,7 +7,7 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.marks import marked
 from evalapp.exports.models import RowDecision
 from evalapp.exports.selection import SelectionRules
-from evalapp.exports.services import EXPORTABLE_SPLITS
+from evalapp.exports.services import EMPTY_ANSWER, EXPORTABLE_SPLITS
 
 
 class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
@@ -59,8 +59,16 @@ class TrayForm(forms.Form):
 class RowForm(forms.Form):
     decision = forms.ChoiceField(choices=list(RowDecision.choices))
     text = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 10}), label="Answer", strip=False
+        widget=forms.Textarea(attrs={"rows": 10}),
+        label="Answer",
+        strip=False,
+        error_messages={"required": EMPTY_ANSWER},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Whoever rejects may have cleared the text first.
+        self.fields["text"].required = not self.is_bound or self.data.get("decision") == RowDecision.EDITED
 
 
 class FinishForm(forms.Form):

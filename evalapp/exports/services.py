@@ -26,6 +26,7 @@ from evalapp.jobs.services import create_job
 
 EXPORTABLE_SPLITS = {Split.TRAIN, Split.FEEDBACK}
 MAX_TEXT = 100_000
+EMPTY_ANSWER = "Write the answer, or reject the row."
 
 
 @transaction.atomic
@@ -107,7 +108,7 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
         }
         changed = ExportRow.objects.filter(pk=row.pk, is_included=True).update(**decided)
         if _changes_the_answer(row, decision):
-            _pairs_of(row).update(**decided)
+            pairs_of(row).update(**decided)
         if not changed:
             raise ConflictError(f"This row is left out ({row.reason}), so there is nothing to decide.")
         record(
@@ -126,7 +127,7 @@ def _changes_the_answer(row: ExportRow, decision: str) -> bool:
     return row.kind == RowKind.SFT and (decision in changing or row.decision in changing)
 
 
-def _pairs_of(row: ExportRow) -> QuerySet[ExportRow]:
+def pairs_of(row: ExportRow) -> QuerySet[ExportRow]:
     """The included pairs of the tray that hold the same answer as the better one."""
     return ExportRow.objects.filter(
         export=row.export_id,
@@ -141,7 +142,9 @@ def _pairs_of(row: ExportRow) -> QuerySet[ExportRow]:
 def _checked_edit(text: str) -> str:
     edited = text.strip()
     if not edited:
-        raise InvalidError("The edited answer is empty; reject the row instead.", fields={"text": ["Empty."]})
+        raise InvalidError(
+            "The edited answer is empty; reject the row instead.", fields={"text": [EMPTY_ANSWER]}
+        )
     if len(edited) > MAX_TEXT or "\x00" in edited:
         raise InvalidError(
             "The edited answer is too long or holds a NUL character.",

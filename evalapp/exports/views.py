@@ -12,7 +12,7 @@ from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.exports.forms import FinishForm, RowForm, TrayForm
 from evalapp.exports.lineage import model_lineage, review_lineage
-from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision
+from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
 from evalapp.exports.queries import (
     decidable_rows,
     exports_of,
@@ -20,7 +20,7 @@ from evalapp.exports.queries import (
     tray_counts,
     tray_rows,
 )
-from evalapp.exports.services import decide_all, decide_row, open_tray, start_export
+from evalapp.exports.services import decide_all, decide_row, open_tray, pairs_of, start_export
 from evalapp.exports.writing import export_folder
 
 
@@ -137,6 +137,7 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
             "row": row,
             "form": form,
             "is_open": is_open(export),
+            "pairs": pairs_of(row).count() if row.kind == RowKind.SFT else 0,
             "is_own": row.review is not None and row.review.reviewer_id == request.user.pk,
         },
         status=400 if form.is_bound else 200,

@@ -26,6 +26,7 @@ from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.services import create_rubric, save_version
+from tests.cast import client_of
 from tests.factories import answers, corrected, make_adapter, make_campaign, make_tray, review_all
 
 BETTER = "You own portfolio {n}, 60% shares. Next step: call us on Monday."
@@ -251,6 +252,28 @@ def test_decisions_keep_both_texts_and_are_audited(campaign: Campaign, manager: 
     left_out = row.export.rows.filter(is_included=False)[0]
     with pytest.raises(ConflictError, match="left out"):
         decide_row(row=left_out, decision="accepted", by=manager)
+
+
+def test_the_row_says_that_an_answer_is_needed_and_that_its_pair_goes_with_it(
+    campaign: Campaign, manager: User
+) -> None:
+    export = make_tray(campaign, manager)
+    row = export.rows.filter(review__isnull=False, kind=RowKind.SFT)[0]
+    pair = export.rows.get(review=row.review_id, kind=RowKind.PREFERENCE)
+    browser = client_of(manager)
+    address = f"/projects/{campaign.project.slug}/export/{export.pk}/rows/{row.pk}/"
+
+    page = browser.get(address).text
+    assert "Answer</label>" in page and "(optional)" not in page
+    assert "1 preference pair of this tray holds this as the better answer" in page
+    assert "of this tray hold" not in browser.get(address.replace(f"/{row.pk}/", f"/{pair.pk}/")).text
+    for text in ("", "  "):
+        refused = browser.post(address, {"decision": "edited", "text": text})
+        assert refused.status_code == 400 and "Write the answer, or reject the row." in refused.text
+
+    assert browser.post(address, {"decision": "rejected", "text": ""}).status_code == 302
+    pair.refresh_from_db()
+    assert pair.decision == RowDecision.REJECTED
 
 
 def test_files_are_whole_counted_and_hashed(campaign: Campaign, manager: User, reviewer: User) -> None:
