@@ -146,8 +146,10 @@ def test_the_list_costs_the_same_for_any_number(
 
 
 def test_an_empty_list_leads_to_the_first_base(
-    project: Project, engineer: User, client_for: ClientFor
+    project: Project, engineer: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whether the machine that runs the tests has the model libraries or not.
+    monkeypatch.setattr("evalapp.runs.model_programs.why_not_runnable", lambda: "")
     page = client_for(engineer).get(reverse("model_list", args=[project.slug])).content.decode()
     assert "Register a base first" in page
     assert reverse("base_new", args=[project.slug]) in page
@@ -160,3 +162,16 @@ def test_an_alias_is_set_from_the_version_page(
     client_for(engineer).post(address, {"alias": "champion"})
     assert ModelVersion.objects.get(pk=base.pk).alias == "champion"
     assert client_for(engineer).post(address, {"alias": "emperor"}).status_code == 400
+
+
+def test_without_the_model_programs_the_way_in_is_answers_made_elsewhere(
+    project: Project, engineer: User, client_for: ClientFor, settings: object, tmp_path: Path
+) -> None:
+    settings.MODEL_PYTHON = str(tmp_path / "none")  # type: ignore[attr-defined]
+    browser = client_for(engineer)
+    first = browser.get(reverse("project_home", args=[project.slug])).text
+    models = browser.get(reverse("model_list", args=[project.slug])).text
+    assert "then add answers made elsewhere and review them" in first
+    assert "Begin with answers made elsewhere" in models and "Register a base first" not in models
+    assert models.index("Add answers made elsewhere") < models.index("Register a base model")
+    assert "EVALAPP_MODEL_PYTHON" in models
