@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from evalapp.accounts.addresses import checked_email
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.people import lock_person
 from evalapp.accounts.permissions import may_grant
@@ -31,11 +32,11 @@ def invite(*, project: Project, email: str, role: str, by: User) -> NewInvitatio
     """An invitation for one address; an older open one for the same address is withdrawn.
 
     Raises NotAllowedError where ``by`` may not give the role, ConflictError where the address belongs
-    to a member.
+    to a member, InvalidError for an address that `checked_email` refuses.
     """
     if role not in Role.values:
         raise InvalidError("Choose one of the roles: " + ", ".join(Role.values) + ".")
-    email = email.strip().lower()
+    email = checked_email(email)
     membership = Membership.objects.filter(project=project, user=by).first()
     if membership is None or not may_grant(membership.role, role):
         raise NotAllowedError(f"Your role here may not invite anyone as {role}. Ask an owner of the project.")

@@ -4,12 +4,14 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models.functions import Lower
 
+from evalapp.accounts.addresses import checked_email
 from evalapp.core.models import BaseModel
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=email.strip().lower(), **fields)
+        """Raises InvalidError for an address that `checked_email` refuses."""
+        user = self.model(email=checked_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user

@@ -9,7 +9,9 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
+from evalapp.accounts.addresses import FORMER_DOMAIN
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.queries import may_reset_password_of
 from evalapp.accounts.services import lock_members
@@ -82,7 +84,9 @@ def anonymise_person(*, user: User, by: User) -> User:
     if person.anonymised_at is not None:
         return person
     left = list(person.memberships.select_related("project").order_by("project_id"))
-    label, former_address = f"Former member {person.pk}", f"former-member-{person.pk}@deleted.invalid"
+    label = f"Former member {person.pk}"
+    # Partly by chance: nobody can take an address beforehand that they cannot know.
+    former_address = f"former-member-{person.pk}-{get_random_string(12).lower()}@{FORMER_DOMAIN}"
     objects = {"user": [person.pk], **_delete_what_names(person, former_address)}
     person_anonymised.send(sender=User, user=person)
     person.name, person.email = label, former_address

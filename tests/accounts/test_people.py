@@ -15,7 +15,7 @@ from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
 from evalapp.accounts.tokens import PREFIX, use_api_token
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.services import record
-from evalapp.core.errors import ConflictError, NotAllowedError
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.reviews.models import Draft
 from tests.access_objects import make_world
 from tests.traces import traces_of
@@ -165,6 +165,25 @@ def test_to_delete_a_persons_data_once_more_changes_nothing(reviewer: User, proj
     for _ in range(2):
         anonymise_person(user=reviewer, by=reviewer)
     assert AuditEvent.objects.filter(action="person.anonymised").count() == 1
+
+
+def test_no_account_can_stand_in_the_way_of_a_deletion(
+    client_for: ClientFor, manager: User, reviewer: User, project: Project
+) -> None:
+    taken = f"former-member-{reviewer.pk}@deleted.invalid"
+    form = {"email": taken.upper(), "role": "reviewer"}
+    refused = client_for(manager).post(f"/projects/{project.slug}/members/", form)
+    assert refused.status_code == 400
+    assert "stand for former members" in refused.text
+    with pytest.raises(InvalidError, match="own address"):
+        User.objects.create_user(taken)
+    # One that was made before they were refused.
+    User.objects.create(email=taken)
+
+    response = client_for(reviewer).post("/profile/delete/", {"typed_email": reviewer.email})
+
+    assert "Your data is deleted" in response.text
+    assert User.objects.get(pk=reviewer.pk).anonymised_at is not None
 
 
 def test_the_last_owner_cannot_vanish(client_for: ClientFor, owner: User, project: Project) -> None:

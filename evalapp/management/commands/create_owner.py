@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
 
+from evalapp.accounts.addresses import checked_email
 from evalapp.accounts.models import User
 from evalapp.accounts.people import password_path
 from evalapp.audit.services import record
@@ -43,9 +44,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        email = (options["email"] or self._ask_email()).strip().lower()
+        email = options["email"] or self._ask_email()
         try:
+            email = checked_email(email)
             validate_email(email)
+        except ProblemError as error:
+            raise CommandError(error.message) from error
         except ValidationError as error:
             raise CommandError(f"{email!r} is not an e-mail address.") from error
         user = User.objects.filter(email__iexact=email).first()
