@@ -1,5 +1,9 @@
 from allauth.account.adapter import DefaultAccountAdapter
+from django.db import transaction
 from django.http import HttpRequest
+
+from evalapp.accounts.models import User
+from evalapp.accounts.people import lock_person
 
 
 class ClosedSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -7,3 +11,10 @@ class ClosedSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    @transaction.atomic
+    def set_password(self, user: User, password: str) -> None:
+        """Store the password and nothing else of the account. ConflictError once its data is deleted."""
+        lock_person(user)
+        user.set_password(password)
+        user.save(update_fields=["password"])

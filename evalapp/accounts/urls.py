@@ -9,6 +9,7 @@ from django.urls import path, re_path
 
 from evalapp.accounts.views import audit, invitation, members, profile, project
 from evalapp.accounts.views.sign_in import forgotten_password, sign_in, sign_up_closed
+from evalapp.core.http import answers_problems
 
 urlpatterns = [
     path("accounts/login/", sign_in, name="account_login"),
@@ -16,8 +17,10 @@ urlpatterns = [
     path("accounts/signup/", sign_up_closed, name="account_signup"),
     path("accounts/inactive/", allauth.account_inactive, name="account_inactive"),
     path("accounts/reauthenticate/", allauth.reauthenticate, name="account_reauthenticate"),
-    path("accounts/password/change/", allauth.password_change, name="account_change_password"),
-    path("accounts/password/set/", allauth.password_set, name="account_set_password"),
+    path(
+        "accounts/password/change/", answers_problems(allauth.password_change), name="account_change_password"
+    ),
+    path("accounts/password/set/", answers_problems(allauth.password_set), name="account_set_password"),
     path("accounts/password/reset/", forgotten_password, name="account_reset_password"),
     path(
         "accounts/password/reset/key/done/",
@@ -26,7 +29,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        allauth.password_reset_from_key,
+        answers_problems(allauth.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path("invitations/<str:token>/", invitation.invitation_accept, name="invitation_accept"),

@@ -5,7 +5,9 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from evalapp.accounts.adapter import ClosedSignUpAdapter
 from evalapp.accounts.models import User
+from evalapp.accounts.people import anonymise_person, password_path
 
 PASSWORD = "a quiet harbour 9"
 
@@ -140,3 +142,25 @@ def test_the_password_is_changed_with_the_old_one(
     assert browser.post("/accounts/password/change/", data).status_code == 302
     person.refresh_from_db()
     assert person.check_password("another calm bay 7")
+
+
+@pytest.mark.parametrize("door", ["change", "link"])
+def test_a_password_set_while_the_persons_data_is_deleted_is_refused_in_words(
+    door: str, person: User, client_for: Callable[[User | None], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_meanwhile(self: ClosedSignUpAdapter, password: str, user: User | None = None) -> str:
+        anonymise_person(user=person, by=person)
+        return password
+
+    browser = client_for(person) if door == "change" else Client()
+    path = "/accounts/password/change/"
+    if door == "link":
+        path = browser.get(password_path(person), follow=True).redirect_chain[-1][0]
+    monkeypatch.setattr(ClosedSignUpAdapter, "clean_password", delete_meanwhile)
+    data = {"oldpassword": PASSWORD, "password1": "another calm bay 7", "password2": "another calm bay 7"}
+
+    answer = browser.post(path, data)
+
+    assert answer.status_code == 409
+    assert "data has been deleted in the meantime" in answer.text
+    assert not User.objects.get(pk=person.pk).has_usable_password()
