@@ -12,7 +12,7 @@ from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.people import lock_person
 from evalapp.accounts.permissions import may_grant
 from evalapp.accounts.secrets import hash_of, new_secret
-from evalapp.accounts.services import add_member
+from evalapp.accounts.services import add_member, lock_members
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import checked_name
@@ -37,6 +37,8 @@ def invite(*, project: Project, email: str, role: str, by: User) -> NewInvitatio
     if role not in Role.values:
         raise InvalidError("Choose one of the roles: " + ", ".join(Role.values) + ".")
     email = checked_email(email)
+    # So that a link made while its maker is removed is either refused here or withdrawn there.
+    lock_members([project.pk])
     membership = Membership.objects.filter(project=project, user=by).first()
     if membership is None or not may_grant(membership.role, role):
         raise NotAllowedError(f"Your role here may not invite anyone as {role}. Ask an owner of the project.")

@@ -14,7 +14,7 @@ from django.utils.crypto import get_random_string
 from evalapp.accounts.addresses import FORMER_DOMAIN
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.queries import may_reset_password_of
-from evalapp.accounts.services import lock_members
+from evalapp.accounts.services import lock_members, withdraw_invitations
 from evalapp.accounts.signals import person_anonymised, reviewing_ended
 from evalapp.audit.services import record, relabel_person
 from evalapp.core.errors import ConflictError, NotAllowedError
@@ -70,8 +70,8 @@ def create_reset_link(*, membership: Membership, by: Membership) -> str:
 def anonymise_person(*, user: User, by: User) -> User:
     """Delete a person's data; what they rated and wrote stays, as "Former member 12"'s.
 
-    Name, address, password, keys, tokens, sign-ins, drafts, memberships, seats and open invitations go,
-    and the audit calls them by the new label. Only the person and the site admin may; once more changes
+    Name, address, password, keys, tokens, sign-ins, drafts, memberships, seats and open invitations (to
+    them and by them) go, and the audit calls them by the new label. Only the person and the site admin may; once more changes
     nothing. Raises NotAllowedError for others, ConflictError where a project would be left without an
     owner.
     """
@@ -79,6 +79,8 @@ def anonymise_person(*, user: User, by: User) -> User:
         raise NotAllowedError("Only the person themselves or the site admin may delete a person's data.")
     lock_members(user.memberships.values_list("project_id", flat=True))
     _require_no_sole_ownership(user)
+    for membership in user.memberships.select_related("project"):
+        withdraw_invitations(project=membership.project, of=user, by=by)
     reviewing_ended.send(sender=User, user=user, project=None, by=by)
     person = User.objects.select_for_update().get(pk=user.pk)
     if person.anonymised_at is not None:

@@ -6,10 +6,11 @@ Locks are taken in one order: the projects, the campaigns that somebody leaves, 
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
-from evalapp.accounts.models import Membership, Project, Role, User
+from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.permissions import Permission, allows, may_grant
 from evalapp.accounts.signals import reviewing_ended
 from evalapp.audit.services import record
@@ -81,7 +82,7 @@ def add_member(*, project: Project, user: User, role: str, by: User | None) -> M
 
 @transaction.atomic
 def change_role(*, membership: Membership, role: str, by: User) -> Membership:
-    """Give a member another role.
+    """Give a member another role; their open invitations to what they may not give any more are withdrawn.
 
     Raises NotAllowedError where ``by`` may give neither the old role nor the new one, and
     ConflictError where the project would be left without an owner.
@@ -97,6 +98,7 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
     before = current.role
     current.role = Role(role)
     current.save(update_fields=["role"])
+    withdraw_invitations(project=current.project, of=current.user, by=by, role=role)
     if not allows(role, Permission.REVIEW):
         reviewing_ended.send(sender=Membership, user=current.user, project=current.project, by=by)
     record(
@@ -112,7 +114,7 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
 @transaction.atomic
 def remove_member(*, membership: Membership, by: User) -> None:
     """End a membership and the person's seats in campaigns: what they held goes to others, what they
-    wrote stays. Anyone may leave by themselves.
+    wrote stays. Their open invitations are withdrawn. Anyone may leave by themselves.
 
     Raises ConflictError where the project would be left without an owner.
     """
@@ -121,8 +123,22 @@ def remove_member(*, membership: Membership, by: User) -> None:
         _require_grant(current.project, by, current.role)
     _require_another_owner(current)
     current.delete()
+    withdraw_invitations(project=current.project, of=current.user, by=by)
     reviewing_ended.send(sender=Membership, user=current.user, project=current.project, by=by)
     record("member.removed", by=by, obj=current.user, project=current.project, data={"role": current.role})
+
+
+def withdraw_invitations(*, project: Project, of: User, by: User | None, role: str = "") -> None:
+    """Void the open links by which somebody who now has ``role`` here ("" for none) could not let people in.
+
+    Call it under `lock_members`: who is no manager any more must not come back by a link of their own.
+    """
+    for invitation in project.invitations.filter(created_by=of, accepted_at=None, revoked_at=None):
+        if may_grant(role, invitation.role):
+            continue
+        open_one = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
+        if open_one.update(revoked_at=timezone.now()):
+            record("invitation.revoked", by=by, obj=invitation, project=project)
 
 
 def lock_members(project_ids: Iterable[int]) -> None:

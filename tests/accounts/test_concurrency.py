@@ -6,11 +6,13 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from evalapp.accounts.invitations import invite
+from evalapp.accounts.invitations import NewInvitation, invite
 from evalapp.accounts.models import Invitation, Membership, User
 from evalapp.accounts.people import anonymise_person
+from evalapp.accounts.services import remove_member
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.services import record
+from evalapp.core.errors import NotAllowedError
 from tests.at_once import at_once
 from tests.cast import client_of, make_project, make_user
 from tests.traces import traces_of
@@ -52,6 +54,22 @@ def test_two_links_for_one_address_at_once_make_one_account_and_keep_the_other_l
         client_of(person).post(link)
     assert person.memberships.count() == 2
     assert not Invitation.objects.filter(accepted_at=None).exists()
+
+
+def test_a_link_made_while_its_maker_is_removed_lets_nobody_in() -> None:
+    owner, manager = make_user("owner"), make_user("manager")
+    project = make_project("Claims", owner=owner, manager=manager)
+
+    def work(number: int) -> None:
+        if number:
+            invite(project=project, email=f"new{number}@example.org", role="manager", by=manager)
+        else:
+            remove_member(membership=project.memberships.get(user=manager), by=owner)
+
+    results = at_once(5, work)
+
+    assert {type(result) for result in results} <= {type(None), NewInvitation, NotAllowedError}
+    assert not Invitation.objects.filter(revoked_at=None).exists()
 
 
 def test_an_event_under_way_when_a_persons_data_is_deleted_does_not_keep_their_name() -> None:

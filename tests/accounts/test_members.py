@@ -6,6 +6,7 @@ from django.test import Client
 
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.audit.models import AuditEvent
+from tests.cast import make_user
 
 ClientFor = Callable[[User | None], Client]
 
@@ -157,6 +158,46 @@ def test_a_void_link_opens_nothing(how: str, client_for: ClientFor, manager: Use
     else:
         Invitation.objects.update(expires_at=invitation.created_at)
     assert Client().get(path).status_code == 404
+
+
+@pytest.mark.parametrize("how", ["removed", "engineer", "deleted"])
+def test_who_is_no_manager_any_more_does_not_come_back_by_a_link_of_their_own(
+    how: str, client_for: ClientFor, owner: User, manager: User, project: Project
+) -> None:
+    path = invitation_path(
+        client_for(manager).post(address(project), {"email": "second@example.org", "role": "manager"})
+    )
+    kept = invitation_path(
+        client_for(owner).post(address(project), {"email": "third@example.org", "role": "manager"})
+    )
+    pk = membership(project, manager).pk
+    if how == "removed":
+        client_for(owner).post(address(project, f"{pk}/remove/"))
+    elif how == "engineer":
+        client_for(owner).post(address(project, f"{pk}/role/"), {"role": how})
+    else:
+        client_for(manager).post("/profile/delete/", {"typed_email": manager.email})
+
+    assert Client().get(path).status_code == 404
+    assert Client().get(kept).status_code == 200
+    page = client_for(owner).get(address(project)).text
+    assert "third@example.org" in page and "second@example.org" not in page
+    assert AuditEvent.objects.filter(action="invitation.revoked").count() == 1
+
+
+def test_an_owner_who_becomes_a_manager_keeps_the_links_that_a_manager_may_make(
+    client_for: ClientFor, owner: User, manager: User, project: Project
+) -> None:
+    browser = client_for(owner)
+    of_owner, of_reviewer = (
+        invitation_path(browser.post(address(project), {"email": f"{role}@example.org", "role": role}))
+        for role in ("owner", "reviewer")
+    )
+    Membership.objects.create(project=project, user=(other := make_user("second owner")), role=Role.OWNER)
+    pk = membership(project, owner).pk
+    assert client_for(other).post(address(project, f"{pk}/role/"), {"role": "manager"}).status_code == 302
+    assert Client().get(of_owner).status_code == 404
+    assert Client().get(of_reviewer).status_code == 200
 
 
 def test_a_manager_cannot_invite_an_owner(client_for: ClientFor, manager: User, project: Project) -> None:
