@@ -1,0 +1,64 @@
+"""What opens something to whoever reads it is in no log."""
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from types import SimpleNamespace
+
+import pytest
+from django.test import Client
+from gunicorn.config import Config
+
+from evalapp.embedded import web_server
+from evalapp.embedded.access_log import AccessLog
+
+TOKEN = "Zk3-_x9Q" * 5
+SECRET_PATHS = [
+    f"/invitations/{TOKEN}/",
+    f"/invitations/{TOKEN}/nothing-here/",
+    f"/accounts/password/reset/key/1a-{TOKEN}/",
+]
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What the product's own handler writes."""
+    root = logging.getLogger()
+    ours = next(handler for handler in root.handlers if handler.get_name() == "stderr")
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(ours.formatter)
+    root.addHandler(handler)
+    yield stream
+    root.removeHandler(handler)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", SECRET_PATHS)
+def test_a_refused_request_leaves_no_secret_in_the_log(path: str, log: StringIO) -> None:
+    Client().get(path)
+    Client(enforce_csrf_checks=True).post(path)
+    assert "***" in log.getvalue()
+    assert TOKEN not in log.getvalue()
+
+
+@pytest.mark.parametrize("path", SECRET_PATHS)
+def test_a_request_leaves_no_secret_in_the_access_log(path: str) -> None:
+    settings = Config()
+    settings.set("access_log_format", web_server.access_log_format)
+    response = SimpleNamespace(status="200 OK", sent=10, headers=[])
+    environ = {"REQUEST_METHOD": "GET", "RAW_URI": path, "SERVER_PROTOCOL": "HTTP/1.1", "PATH_INFO": path}
+    access_log = AccessLog(settings)
+
+    values = access_log.atoms(response, SimpleNamespace(headers=[]), environ, timedelta(milliseconds=3))
+
+    line = web_server.access_log_format % access_log.atoms_wrapper_class(values)
+    assert '"GET /' in line and "***" in line
+    assert TOKEN not in line
+
+
+def test_other_addresses_are_logged_as_they_are(log: StringIO) -> None:
+    paths = "/projects/invitations/members/ /projects/a/invitations/12/revoke/"
+    logging.getLogger("evalapp").warning("%s", paths)
+    assert paths in log.getvalue()
