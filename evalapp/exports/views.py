@@ -12,7 +12,7 @@ from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.exports.forms import FinishForm, RowForm, TrayForm
 from evalapp.exports.lineage import model_lineage, review_lineage
-from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
+from evalapp.exports.models import Export, ExportRow, RowDecision, RowKind
 from evalapp.exports.queries import (
     decidable_rows,
     exports_of,
@@ -21,7 +21,7 @@ from evalapp.exports.queries import (
     tray_rows,
 )
 from evalapp.exports.services import decide_all, decide_row, open_tray, pairs_of, start_export
-from evalapp.exports.writing import export_folder
+from evalapp.exports.writing import open_file
 
 
 def _export_or_missing(request: MemberRequest, export_id: int) -> Export:
@@ -161,14 +161,7 @@ def _row_or_missing(export: Export, row_id: int) -> ExportRow:
 @project_view(Permission.VIEW_EXPORTS)
 def export_file(request: MemberRequest, export_id: int, name: str) -> HttpResponse:
     export = _export_or_missing(request, export_id)
-    if export.state != ExportState.DONE or name not in {entry["name"] for entry in export.files}:
-        raise MissingError("This export has no such file.")
-    try:
-        file = (export_folder(export) / name).open("rb")
-    except FileNotFoundError as error:
-        raise MissingError(
-            "The file is not on this server's disk any more. Restore it from a backup, or export again."
-        ) from error
+    file = open_file(export, name)
     response = FileResponse(file, as_attachment=True, filename=f"export-{export.pk}-{name}")
     return cast(HttpResponse, response)  # a stream; the decorators only ask for a response
 

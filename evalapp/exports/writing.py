@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.utils import timezone
 from evalapp.analysis.scores import pseudonym_numbers
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import MissingError
 from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
@@ -31,6 +32,18 @@ from evalapp.jobs.work import Work
 
 def export_folder(export: Export) -> Path:
     return Path(settings.ARTIFACTS_FOLDER) / "exports" / str(export.pk)
+
+
+def open_file(export: Export, name: str) -> IO[bytes]:
+    """One of the files of a finished export. Raises MissingError where there is none to read."""
+    if export.state != ExportState.DONE or name not in {entry["name"] for entry in export.files}:
+        raise MissingError("This export has no such file.")
+    try:
+        return (export_folder(export) / name).open("rb")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise MissingError(
+            "The file is not on this server's disk any more. Restore it from a backup, or export again."
+        ) from error
 
 
 def write_export(work: Work) -> dict[str, Any]:

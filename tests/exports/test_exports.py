@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from evalapp.accounts.models import Project, User
+from evalapp.accounts.tokens import create_api_token
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
@@ -439,3 +440,30 @@ def test_lineage_survives_a_later_export_that_keeps_the_rows(
     assert [run.produced for run in review_lineage(project, row.review_id).runs] == [adapter]
     assert model_lineage(project, adapter.pk).steps[0].exports == [first, second]
     assert ExportRow.objects.filter(training_example__version=second.dataset_version).count() == 4
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a folder", "a file for its folder"])
+def test_a_file_that_is_no_more_is_told_with_the_way_out(
+    instead: str, campaign: Campaign, manager: User
+) -> None:
+    export = _exported(campaign, manager)
+    folder = export_folder(export)
+    (folder / "sft.jsonl").unlink()
+    if instead == "a folder":
+        (folder / "sft.jsonl").mkdir()
+    elif instead == "a file for its folder":
+        folder.rename(folder.with_name("elsewhere"))
+        folder.write_text("")
+    secret = create_api_token(user=manager, name="Test", by=manager).secret
+    slug = export.project.slug
+    browser = client_of(manager)
+
+    page = browser.get(f"/projects/{slug}/export/{export.pk}/files/sft.jsonl")
+    told = browser.get(
+        f"/api/v1/projects/{slug}/exports/{export.pk}/files/sft.jsonl/",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+
+    assert (page.status_code, told.status_code) == (404, 404)
+    for answer in (page, told):
+        assert "Restore it from a backup, or export again." in answer.text

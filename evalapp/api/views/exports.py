@@ -13,14 +13,13 @@ from evalapp.api.serializers.exports import (
     ManyDecisionsBody,
     RowDecisionBody,
 )
-from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.queries import version_of
-from evalapp.exports.models import Export, ExportState
+from evalapp.exports.models import Export
 from evalapp.exports.queries import exports_of, tray_counts, tray_rows
 from evalapp.exports.selection import SelectionRules
 from evalapp.exports.services import decide_all, decide_row, open_tray, start_export
-from evalapp.exports.writing import export_folder
+from evalapp.exports.writing import open_file
 
 
 class ExportView(ProjectView):
@@ -118,16 +117,8 @@ class ExportFile(ExportView):
     def get(self, export_id: int, name: str) -> object:
         """One of ``files`` of a finished export."""
         export = self.export(export_id)
-        if export.state != ExportState.DONE or name not in {entry["name"] for entry in export.files}:
-            raise MissingError("This export has no such file.")
-        try:
-            file = (export_folder(export) / name).open("rb")
-        except FileNotFoundError as error:
-            raise MissingError(
-                "The file is not on this server's disk any more. Restore it from a backup, or export again."
-            ) from error
         response = FileResponse(
-            file,
+            open_file(export, name),
             as_attachment=True,
             filename=f"export-{export.pk}-{name}",
             content_type="application/octet-stream",
