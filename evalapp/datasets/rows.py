@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
+from evalapp.core.names import has_visible
 from evalapp.datasets.models import Split
 
 # A field or a row beyond these is a mistake of the file, not a text a person could judge.
@@ -180,7 +181,7 @@ def _is_fine(text: Any, longest: int) -> bool:
 def _text_problems(
     name: str, text: Any, longest: int, *, needs_words: bool = False
 ) -> Sequence[FieldProblem]:
-    if _is_fine(text, longest) and (not needs_words or text.strip()):
+    if _is_fine(text, longest) and (not needs_words or has_visible(text)):
         return ()
     return list(_text_problems_in_detail(name, text, longest, needs_words=needs_words))
 
@@ -200,7 +201,7 @@ def _text_problems_in_detail(
             f"The text has {len(text):,} characters; the limit is {longest:,}.",
             "Shorten it, or look for a missing closing quote.",
         )
-    if needs_words and not text.strip():
+    if needs_words and _is_fine(text, longest) and not has_visible(text):
         yield FieldProblem(name, "The text is empty.", "Write it, or leave the row out.")
     if "\x00" in text:
         yield _nul(name)

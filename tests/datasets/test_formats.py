@@ -129,6 +129,13 @@ BAD_LINES = [
         "empty",
         "leave the row out",
     ),
+    (
+        "prompt of a character that cannot be seen",
+        rb'{"prompt": "\u200b", "split": "train"}',
+        "prompt",
+        "empty",
+        "leave the row out",
+    ),
     ("prompt is a number", b'{"prompt": 7, "split": "train"}', "prompt", "a number", "quotes"),
     ("null content", b'{"messages": [{"role": "user", "content": null}]}', "messages[1].content", "null", ""),
     ("a tool", b'{"messages": [{"role": "tool", "content": "x"}]}', "messages[1].role", "“tool”", "leave"),
