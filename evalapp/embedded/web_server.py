@@ -24,6 +24,8 @@ accesslog = "-"
 logger_class = "evalapp.embedded.access_log.AccessLog"
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
 forwarded_allow_ips = ",".join(environment().trusted_proxy) or "127.0.0.1,::1"
+# The product is at the root of its host: a header that moves it could only break an address.
+forwarder_headers = ""
 control_socket_disable = True
 # A heartbeat file on a slow disk can stall a worker long enough to be taken for dead.
 if _SHARED_MEMORY.is_dir():

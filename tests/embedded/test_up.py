@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import psutil
 import psycopg
@@ -57,6 +57,13 @@ def test_a_request_cannot_write_a_line_of_its_own_into_the_log(running: Running)
         "four requests in the log, each in a line of its own",
     )
     assert not any(line.startswith(forged) or "\x1b" in line for line in lines())
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME", "PATH_INFO"])
+def test_no_header_moves_the_product_to_another_address(running: Running, header: str):
+    request = Request(f"{running.home.bind.url}/healthz", headers={header: "/elsewhere"})
+    with urlopen(request) as answer:
+        assert json.load(answer)["healthy"]
 
 
 def test_a_second_start_says_that_it_runs_already(running: Running):
