@@ -76,6 +76,8 @@ ACCESS: dict[str, Access] = {
     # rubrics
     "rubric_list": both(P.VIEW_RUBRICS),
     "rubric_new": both(P.EDIT_RUBRICS),
+    "rubric_bring": both(P.EDIT_RUBRICS),
+    "rubric_file": both(P.VIEW_RUBRICS),
     "rubric_detail": both(P.VIEW_RUBRICS),
     "rubric_version": both(P.VIEW_RUBRICS),
     "rubric_edit": both(P.EDIT_RUBRICS),

@@ -25,7 +25,7 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.services import submit_review
 from evalapp.rubrics.models import CriterionKind, RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
-from evalapp.rubrics.templates import SUMMARIES
+from evalapp.rubrics.templates.summaries import SUMMARIES
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.scoring.services import start_scoring
 from evalapp.scoring.tasks import score_run

@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from evalapp.analysis.cases import level_name
 from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import RULE_CHANGED, pseudonym_numbers
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
@@ -121,7 +120,7 @@ def _case_review(review: Review, name: str) -> CaseReview:
         review,
         name,
         [
-            (score.criterion, "N/A" if score.value is None else level_name(score.criterion, score.value))
+            (score.criterion, "N/A" if score.value is None else score.criterion.level_words(score.value))
             for score in scores
         ],
         [given.tag.label for given in review.tags.all()],

@@ -73,7 +73,7 @@ class CaseFilter:
         if self.disagreement:
             return f"{self.disagreement.label} in its best quarter, {criterion.name.lower()} low"
         if self.level is not None:
-            return f"{criterion.name} {level_name(criterion, self.level)} from at least one reviewer"
+            return f"{criterion.name} {criterion.level_words(self.level)} from at least one reviewer"
         if self.differ:
             return f"{criterion.name} on which reviewers differ, most first"
         if self.low:
@@ -90,12 +90,6 @@ class CaseRow(NamedTuple):
     means: list[float | None]
     metric: float | None
     reviews: int
-
-
-def level_name(criterion: Criterion, level: int) -> str:
-    if criterion.kind == CriterionKind.YES_NO:
-        return "yes" if level else "no"
-    return str(level)
 
 
 def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
@@ -220,7 +214,8 @@ def _ranks(
         return {
             item_output_id: -spread for item_output_id, spread in scores.output_spreads(criterion).items()
         }
-    sign = -1 if criterion.kind == CriterionKind.YES_NO and criterion.undesired != 0 else 1
+    is_share = criterion.kind != CriterionKind.SCALE and criterion.undesired != 0
+    sign = -1 if is_share else 1
     return {item_output_id: sign * mean for item_output_id, mean in means[criterion.pk].items()}
 
 

@@ -29,8 +29,8 @@ OVER_ITEMS = "interval over items"
 class HumanCell:
     """One criterion of one candidate: mean with crossed interval, low share, counts per level.
 
-    For yes/no, ``mean`` is the share of items at least half of whose reviewers said yes, with
-    Wilson's interval. ``outputs_with`` counts the outputs that at least one reviewer gave a level.
+    For yes/no, ``mean`` is the share of items at least half of whose reviewers said yes (for a category:
+    chose an undesired option), with Wilson's interval. ``outputs_with`` counts the outputs that at least one reviewer gave a level.
     """
 
     criterion: Criterion
@@ -43,6 +43,16 @@ class HumanCell:
     @property
     def is_scale(self) -> bool:
         return self.criterion.kind == CriterionKind.SCALE
+
+    @property
+    def is_category(self) -> bool:
+        return self.criterion.kind == CriterionKind.CATEGORY
+
+    @property
+    def options_given(self) -> list[tuple[int, str, int]]:
+        """A category's options that were chosen: level, label, and the outputs with it."""
+        given = ((level, self.outputs_with.get(level, 0)) for level in self.criterion.levels)
+        return [(level, self.criterion.level_words(level), count) for level, count in given if count]
 
     @property
     def any_yes(self) -> int:
@@ -157,7 +167,7 @@ def human_cell(scores: CampaignScores, criterion: Criterion, candidate: Campaign
     mean = (
         candidate_score(ratings, bounds=(criterion.minimum, criterion.maximum))
         if is_scale
-        else majority_share(ratings)
+        else _share_counted(scores, criterion, candidate)
     )
     low = (
         share_of_low_scores(ratings, at_most=criterion.low_threshold)
@@ -177,8 +187,14 @@ def human_cell(scores: CampaignScores, criterion: Criterion, candidate: Campaign
     )
 
 
+def _share_counted(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Measure:
+    if not criterion.counted_levels:
+        return Measure.undefined("no option is marked as undesired", signature=signature("majority-share"))
+    return majority_share(scores.marks(criterion, candidate))
+
+
 def majority_share(ratings: Ratings) -> Measure:
-    """Share of items at least half of whose reviewers said yes, with Wilson's interval over items."""
+    """Share of items at least half of whose reviewers said yes (1), with Wilson's interval over items."""
     if not len(ratings):
         return Measure.undefined("no answers", signature=signature("majority-share"))
     means = ratings.item_means()
@@ -261,6 +277,9 @@ def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
         means = []
         for criterion in scores.criteria:
             values = [a.value for a in mine if a.criterion_id == criterion.pk and a.value is not None]
+            if criterion.kind != CriterionKind.SCALE:
+                counted = criterion.counted_levels
+                values = [int(value in counted) for value in values] if counted else []
             means.append(float(np.mean(values)) if values else None)
         rows.append(
             ReviewerRow(

@@ -1,7 +1,7 @@
 """A campaign's answers as plain columns: what every table and chart of the analysis starts from."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import stdev
@@ -94,14 +94,27 @@ class CampaignScores:
         chosen = [candidate] if candidate is not None else self.candidates
         return [answer for each in chosen for answer in self._by_cell.get((criterion.pk, each.pk), ())]
 
-    def ratings(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> Ratings:
-        """One criterion's answers, of one candidate (items are items) or of all (items are outputs)."""
+    def ratings(
+        self,
+        criterion: Criterion,
+        candidate: CampaignCandidate | None = None,
+        *,
+        counted: Container[int] | None = None,
+    ) -> Ratings:
+        """One criterion's answers, of one candidate (items are items) or of all (items are outputs).
+
+        With ``counted`` levels an answer is 1 if it is one of them, else 0.
+        """
         chosen = self.answers_to(criterion, candidate)
         return Ratings.from_columns(
             [answer.item_output_id if candidate is None else answer.item_id for answer in chosen],
             [answer.reviewer_id for answer in chosen],
-            [answer.value for answer in chosen],
+            [_counted(answer.value, counted) for answer in chosen],
         )
+
+    def marks(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> Ratings:
+        """`ratings` of a criterion without a mean: 1 where the answer is one of its counted levels, else 0."""
+        return self.ratings(criterion, candidate, counted=criterion.counted_levels)
 
     def totals(self, candidate: CampaignCandidate) -> Ratings:
         """Each review's weighted mean over scale criteria, stretched to 1–5; N/A answers are left out."""
@@ -117,20 +130,37 @@ class CampaignScores:
         )
 
     def output_means(self, criterion: Criterion) -> dict[int, float]:
-        """Mean answer per item output, N/A excluded."""
-        values: dict[int, list[int]] = defaultdict(list)
-        for answer in self.answers_to(criterion):
-            if answer.value is not None:
-                values[answer.item_output_id].append(answer.value)
-        return {item_output_id: sum(given) / len(given) for item_output_id, given in values.items()}
+        """Mean answer per item output, N/A excluded; without a scale the share of the counted levels, where
+        there are any.
+        """
+        counted = None if criterion.kind == CriterionKind.SCALE else criterion.counted_levels
+        if counted is not None and not counted:
+            return {}
+        values = self._by_output(criterion)
+        return {
+            item_output_id: sum(_counted(value, counted) or 0 for value in given) / len(given)
+            for item_output_id, given in values.items()
+        }
 
     def output_spreads(self, criterion: Criterion) -> dict[int, float]:
-        """Standard deviation of the answers per item output that at least two reviewers answered, N/A excluded."""
+        """How far apart the answers are, per item output that at least two reviewers answered: standard
+        deviation, for a category the share that is not the most frequent answer. N/A is left out.
+        """
+        is_category = criterion.kind == CriterionKind.CATEGORY
+        return {
+            item_output_id: 1 - Counter(given).most_common(1)[0][1] / len(given)
+            if is_category
+            else stdev(given)
+            for item_output_id, given in self._by_output(criterion).items()
+            if len(given) > 1
+        }
+
+    def _by_output(self, criterion: Criterion) -> dict[int, list[int]]:
         values: dict[int, list[int]] = defaultdict(list)
         for answer in self.answers_to(criterion):
             if answer.value is not None:
                 values[answer.item_output_id].append(answer.value)
-        return {item_output_id: stdev(given) for item_output_id, given in values.items() if len(given) > 1}
+        return values
 
     def outputs_of(self, candidate: CampaignCandidate) -> list[ReviewedOutput]:
         return [output for output in self.outputs if output.candidate_id == candidate.pk]
@@ -140,6 +170,10 @@ class CampaignScores:
         """Those whose answers are here, by the number of their pseudonym."""
         present = {answer.reviewer_id for answer in self.answers}
         return sorted(present, key=lambda reviewer_id: self.numbers[reviewer_id])
+
+
+def _counted(value: int | None, counted: Container[int] | None) -> int | None:
+    return value if counted is None or value is None else int(value in counted)
 
 
 def stretched(value: float | None, criterion: Criterion) -> float | None:

@@ -22,7 +22,7 @@ from evalapp.demo.style_rules import FACT_RULE, STYLE_RULES
 from evalapp.rubrics.drafts import TagDraft
 from evalapp.rubrics.models import Rubric, RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
-from evalapp.rubrics.templates import SUMMARIES
+from evalapp.rubrics.templates.summaries import SUMMARIES
 from evalapp.scoring.services import save_rule_check
 
 PROJECT_NAME = "Demonstration: investment summaries"

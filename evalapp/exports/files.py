@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Review, Score
+from evalapp.rubrics.models import CriterionKind
 
 
 class WrittenFile(NamedTuple):
@@ -100,7 +101,7 @@ def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Itera
                     pseudonym,
                     int(review.is_simulated),
                     score.criterion.key,
-                    "" if score.value is None else score.value,
+                    _value(score),
                     int(score.is_not_applicable),
                     "; ".join(tags.get(score.criterion_id, [])),
                     review.comment,
@@ -109,6 +110,13 @@ def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Itera
                     review.submitted_at.isoformat(),
                 ]
             )
+
+
+def _value(score: Score) -> int | str:
+    """A number, but a category's option in words: its number means nothing outside its rubric version."""
+    if score.value is None:
+        return ""
+    return score.words if score.criterion.kind == CriterionKind.CATEGORY else score.value
 
 
 def answer_text(row: ExportRow) -> str:

@@ -2,8 +2,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from django.db.models import Avg, Count, F, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Avg, Count, Q, QuerySet
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import stretched
@@ -129,20 +128,14 @@ def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
 
 
 def _failed_on(campaign: Campaign) -> dict[int, str]:
-    """By item output: the first critical criterion that a reviewer failed it on, in the rubric's order.
-
-    Failed is the undesired answer to a question, and on a scale a level that reasons are asked at.
-    """
-    is_question = Q(criterion__kind=CriterionKind.YES_NO)
-    failing = (is_question & Q(value=F("criterion__undesired"))) | (
-        ~is_question & Q(value__lte=Coalesce("criterion__low_threshold", "criterion__minimum"))
-    )
-    scores = Score.objects.filter(failing, review__campaign=campaign, criterion__is_critical=True)
+    """By item output: the first critical criterion that a reviewer failed it on, in the rubric's order."""
     failed: dict[int, str] = {}
-    for item_output_id, name in scores.order_by("criterion__position").values_list(
-        "review__item_output_id", "criterion__name"
-    ):
-        failed.setdefault(item_output_id, name)
+    for criterion in Criterion.objects.filter(version=campaign.rubric_version, is_critical=True):
+        scores = Score.objects.filter(
+            review__campaign=campaign, criterion=criterion, value__in=criterion.failing_levels
+        )
+        for item_output_id in scores.values_list("review__item_output_id", flat=True):
+            failed.setdefault(item_output_id, criterion.name)
     return failed
 
 

@@ -132,8 +132,14 @@ def check_answers(
     for key in answers.scores:
         if key not in known:
             problems.add(f"scores.{_shown(key)}", f"this rubric has no criterion “{_shown(key)}”.")
+    asked = asked_keys(criteria, answers.scores)
+    for key in (*answers.scores, *answers.tags):
+        if key in known and key not in asked:
+            problems.add(f"scores.{key}", f"{known[key].criterion.name} is not asked here. Leave it out.")
     scores = [
-        score for each in criteria if (score := _checked_score(each.criterion, answers, problems)) is not None
+        score
+        for each in criteria
+        if each.key in asked and (score := _checked_score(each.criterion, answers, problems)) is not None
     ]
     tag_ids = _checked_tags(answers, known, problems)
     _check_text("comment", answers.comment, LONGEST_COMMENT, problems)
@@ -151,6 +157,18 @@ def check_answers(
     problems.raise_if_any()
     kept = ReviewAnswers(answers.scores, answers.tags, answers.comment.strip(), correction)
     return CheckedAnswers(kept, scores, tag_ids)
+
+
+def asked_keys(criteria: Sequence[RubricCriterion], scores: Mapping[str, Answer]) -> set[str]:
+    """The criteria that these answers call for: those without a condition, and those whose holds."""
+    asked: set[str] = set()
+    for each in criteria:
+        condition = each.criterion.visible_if
+        if condition is None or (
+            condition["criterion"] in asked and scores.get(condition["criterion"]) in condition["values"]
+        ):
+            asked.add(each.key)
+    return asked
 
 
 def _plain(text: str) -> str:

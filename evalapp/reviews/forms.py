@@ -14,6 +14,7 @@ from evalapp.reviews.answers import (
     Answer,
     ReviewAnswers,
     RubricCriterion,
+    asked_keys,
     read_answers,
     read_client_id,
     read_seconds,
@@ -96,6 +97,10 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
         elif kind == "tag" and key in known:
             tags[key] = form.getlist(name)
     correction = form.get("correction")
+    # Without scripts a radio button cannot be cleared again: what is not asked any more is no answer.
+    asked = asked_keys(criteria, scores)
+    scores = {key: score for key, score in scores.items() if key in asked or key not in known}
+    tags = {key: given for key, given in tags.items() if key in asked}
     return ReviewAnswers(scores, tags, form.get("comment", ""), correction or None)
 
 

@@ -74,6 +74,11 @@ class Score(models.Model):
     def __str__(self) -> str:
         return "N/A" if self.is_not_applicable else str(self.value)
 
+    @property
+    def words(self) -> str:
+        """The answer as people read it: a level, yes or no, an option, N/A. Reads the criterion."""
+        return "N/A" if self.value is None else self.criterion.level_words(self.value)
+
 
 class ReviewTag(models.Model):
     id = models.BigAutoField(primary_key=True)

@@ -171,7 +171,8 @@ def _render_rubric(
                 "errors": [*errors.get(f"scores.{each.key}", ()), *errors.get(f"tags.{each.key}", ())],
             }
         )
-    return render_to_string("reviews/rubric.html", {"rows": rows})
+    criteria = [row["criterion"] for row in rows]
+    return render_to_string("reviews/rubric.html", {"rows": rows, "criteria": criteria})
 
 
 @cache

@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evalapp.rubrics.drafts import CriterionDraft, anchor_key
+from evalapp.rubrics.drafts import CriterionDraft
 
 NOT_APPLICABLE = "na"
 
 
 class LevelField(NamedTuple):
-    """One answer: ``value`` is what the form sends, ``label`` what stands on it, ``text`` its anchor."""
+    """One answer: ``value`` is what the form sends, ``label`` what stands on it, ``text`` its anchor,
+    ``example`` an answer that deserves it.
+    """
 
     value: str
     label: str
     text: str
     is_checked: bool
     is_low: bool
+    example: str = ""
 
 
 class TagField(NamedTuple):
@@ -25,7 +28,11 @@ class TagField(NamedTuple):
 
 
 class CriterionFields(NamedTuple):
-    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``."""
+    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``.
+
+    ``depends_on`` and ``depends_values`` (spaces between): asked only where that criterion has one of
+    these values.
+    """
 
     key: str
     title: str
@@ -34,10 +41,16 @@ class CriterionFields(NamedTuple):
     tag_name: str
     levels: list[LevelField]
     tags: list[TagField]
-    is_yes_no: bool
+    kind: str
     is_required: bool
     is_critical: bool
+    depends_on: str
+    depends_values: str
     errors: list[str]
+
+    @property
+    def has_examples(self) -> bool:
+        return any(level.example for level in self.levels)
 
 
 def fields_of(
@@ -59,10 +72,11 @@ def fields_of(
     levels = [
         LevelField(
             value=str(level),
-            label=anchor_key(level, is_yes_no=draft.is_yes_no).capitalize(),
+            label=draft.level_label(level),
             text=draft.anchor(level),
             is_checked=str(level) == chosen,
             is_low=draft.is_low(level),
+            example=draft.example(level),
         )
         for level in draft.levels
     ]
@@ -78,8 +92,10 @@ def fields_of(
         tag_name=f"{prefix}tag-{draft.key}",
         levels=levels,
         tags=[TagField(tag.key, tag.label, tag.key in tags) for tag in draft.tags],
-        is_yes_no=draft.is_yes_no,
+        kind=draft.kind,
         is_required=draft.is_required,
         is_critical=draft.is_critical,
+        depends_on=draft.visible_if.criterion if draft.visible_if else "",
+        depends_values=" ".join(map(str, draft.visible_if.values)) if draft.visible_if else "",
         errors=list(errors),
     )

@@ -15,15 +15,20 @@ from django.http import QueryDict
 from evalapp.core.errors import InvalidError
 from evalapp.rubrics.drafts import (
     HIGHEST_LEVEL,
+    LONGEST_DESCRIPTION,
     LOWEST_LEVEL,
     MOST_CRITERIA,
     MOST_LEVELS,
+    MOST_OPTIONS,
     NO,
     YES,
+    Condition,
     CriterionDraft,
     DraftProblem,
+    OptionDraft,
     TagDraft,
-    anchor_key,
+    range_of,
+    with_keys,
 )
 from evalapp.rubrics.models import CriterionKind
 from evalapp.rubrics.templates import TEMPLATES
@@ -31,7 +36,9 @@ from evalapp.rubrics.templates import TEMPLATES
 
 class RubricForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="What it judges, for instance “Summary quality”.")
-    description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 2}))
+    description = forms.CharField(
+        required=False, max_length=LONGEST_DESCRIPTION, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class NewRubricForm(RubricForm):
@@ -47,10 +54,34 @@ class NewRubricForm(RubricForm):
     )
 
 
+class BringRubricForm(forms.Form):
+    file = forms.FileField(
+        label="Rubric file",
+        help_text="YAML, as the page of any rubric gives it.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".yaml,.yml"}),
+    )
+    name = forms.CharField(
+        max_length=120, required=False, help_text="Left empty, the rubric is named as the file says."
+    )
+
+
 class AnchorField(NamedTuple):
+    """A level's text and its example, each with the name of its field."""
+
     name: str
     label: str
     text: str
+    example_name: str
+    example: str
+
+
+class ConditionField(NamedTuple):
+    """A criterion that another could depend on: its position and, where it is chosen, its answers."""
+
+    position: int
+    name: str
+    is_chosen: bool
+    answers: list[tuple[int, str, bool]]
 
 
 @dataclass
@@ -61,6 +92,11 @@ class CriterionForm:
     draft: CriterionDraft
     errors: dict[str, list[str]] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
+    earlier: list[ConditionField] = field(default_factory=list)
+
+    @property
+    def condition_answers(self) -> list[tuple[int, str, bool]]:
+        return next((each.answers for each in self.earlier if each.is_chosen), [])
 
     @property
     def prefix(self) -> str:
@@ -69,16 +105,29 @@ class CriterionForm:
     @property
     def anchors(self) -> list[AnchorField]:
         levels = self.draft.levels
-        if not self.draft.is_yes_no and not 0 < len(levels) <= MOST_LEVELS:
+        if not 0 < len(levels) <= max(MOST_LEVELS, MOST_OPTIONS):
             return []
         return [
             AnchorField(
                 f"{self.prefix}-anchor-{level}",
-                anchor_key(level, is_yes_no=self.draft.is_yes_no).capitalize(),
+                self.draft.level_label(level),
                 self.draft.anchor(level),
+                f"{self.prefix}-example-{level}",
+                self.draft.example(level),
             )
             for level in levels
         ]
+
+    @property
+    def has_examples(self) -> bool:
+        return any(text.strip() for text in self.draft.examples.values())
+
+    @property
+    def options_text(self) -> str:
+        """One option a line, the undesired ones after a "!"."""
+        return "\n".join(
+            f"{'! ' if option.is_undesired else ''}{option.label}" for option in self.draft.options
+        )
 
     @property
     def tags_text(self) -> str:
@@ -106,6 +155,28 @@ class BuilderForm:
     @property
     def drafts(self) -> list[CriterionDraft]:
         return [criterion.draft for criterion in self.criteria]
+
+    def show_conditions(self) -> None:
+        """Say of each criterion which earlier ones it could depend on."""
+        keyed = with_keys(self.drafts)
+        for criterion, draft in zip(self.criteria, keyed, strict=True):
+            condition = draft.visible_if
+            criterion.earlier = [
+                ConditionField(
+                    position,
+                    before.name,
+                    condition is not None and condition.criterion == before.key,
+                    [
+                        (level, before.level_label(level), level in (condition.values if condition else ()))
+                        for level in before.levels
+                    ],
+                )
+                for position, before in enumerate(keyed[: criterion.position])
+                if before.name
+            ]
+            if condition is not None and not any(each.is_chosen for each in criterion.earlier):
+                message = "What this depended on is not above it any more, so it would always be asked."
+                criterion.errors.setdefault("visible_if", []).append(message)
 
     def show(self, problems: list[DraftProblem], hints: list[DraftProblem]) -> None:
         """Put problems and hints beside the criteria they belong to."""
@@ -165,7 +236,22 @@ def read_form(data: QueryDict) -> BuilderForm:
         draft, problems = _read_criterion(data, position)
         form.criteria.append(CriterionForm(position, draft))
         form.show(problems, [])
+    _read_conditions(data, form)
     return form
+
+
+def _read_conditions(data: QueryDict, form: BuilderForm) -> None:
+    """Conditions name an earlier criterion by its place; its key may not be there before it is saved."""
+    keyed = with_keys(form.drafts)
+    for criterion in form.criteria:
+        place = _integer(data.get(f"{criterion.prefix}-depends_on", ""))
+        if place is None or not 0 <= place < len(keyed):
+            continue
+        levels = map(_integer, data.getlist(f"{criterion.prefix}-depends_value"))
+        known = set(keyed[place].levels)
+        values = tuple(sorted({level for level in levels if level is not None and level in known}))
+        condition = Condition(keyed[place].key, values)
+        criterion.draft = replace(criterion.draft, visible_if=condition)
 
 
 def _new_draft(kind: str) -> CriterionDraft:
@@ -173,6 +259,8 @@ def _new_draft(kind: str) -> CriterionDraft:
         return CriterionDraft(
             name="", kind=CriterionKind.YES_NO, minimum=NO, maximum=YES, low_threshold=None, undesired=YES
         )
+    if kind == "category":
+        return CriterionDraft(name="", kind=CriterionKind.CATEGORY, minimum=1, maximum=0, low_threshold=None)
     return CriterionDraft(name="")
 
 
@@ -191,37 +279,44 @@ def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, lis
         return value
 
     is_yes_no = text("kind") == CriterionKind.YES_NO
+    is_scale = text("kind") not in (CriterionKind.YES_NO, CriterionKind.CATEGORY)
+    options = _read_options(text("options")) if text("kind") == CriterionKind.CATEGORY else ()
+    ranged = range_of(text("kind"), options)
     draft = CriterionDraft(
         name=text("name").strip(),
         kind=text("kind") or CriterionKind.SCALE,
         key=text("key"),
         help_text=text("help_text").strip(),
-        minimum=NO if is_yes_no else number("minimum", 1),
-        maximum=YES if is_yes_no else number("maximum", 5),
+        minimum=number("minimum", 1) if is_scale else ranged["minimum"] or 0,
+        maximum=number("maximum", 5) if is_scale else ranged["maximum"] or 0,
         is_required=bool(text("is_required")),
         allows_not_applicable=bool(text("allows_not_applicable")),
         is_critical=bool(text("is_critical")),
-        low_threshold=None if is_yes_no or not text("low_threshold").strip() else number("low_threshold", 1),
+        low_threshold=number("low_threshold", 1) if is_scale and text("low_threshold").strip() else None,
         undesired={"yes": YES, "no": NO}.get(text("undesired")) if is_yes_no else None,
         tags=_read_tags(text("tags"), text("tag_keys")),
+        options=options,
     )
     try:
         weight = Decimal(text("weight").strip() or "1")
     except InvalidOperation:
         weight = Decimal(1)
         problems.append(DraftProblem(position, "weight", "Write a number, for instance 1 or 0.5."))
-    return replace(draft, weight=weight, anchors=_read_anchors(data, prefix, draft)), problems
+    anchors, examples = (_read_texts(data, f"{prefix}-{name}", draft) for name in ("anchor", "example"))
+    return replace(draft, weight=weight, anchors=anchors, examples=examples), problems
 
 
-def _read_anchors(data: Mapping[str, Any], prefix: str, draft: CriterionDraft) -> dict[str, str]:
-    """The texts of the levels that the scale has now; those of levels it lost go."""
+def _read_texts(data: Mapping[str, Any], prefix: str, draft: CriterionDraft) -> dict[str, str]:
+    """The texts of the levels that the criterion has now; those of levels it lost go."""
     if not draft.is_yes_no and not 0 < draft.maximum - draft.minimum < HIGHEST_LEVEL - LOWEST_LEVEL:
         return {}
-    anchors = {}
-    for level in draft.levels:
-        if text := str(data.get(f"{prefix}-anchor-{level}", "")).strip():
-            anchors[anchor_key(level, is_yes_no=draft.is_yes_no)] = text
-    return anchors
+    given = {level: str(data.get(f"{prefix}-{level}", "")).strip() for level in draft.levels}
+    return {draft.level_key(level): text.replace("\r\n", "\n") for level, text in given.items() if text}
+
+
+def _read_options(text: str) -> tuple[OptionDraft, ...]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return tuple(OptionDraft(line.removeprefix("!").strip(), line.startswith("!")) for line in lines)
 
 
 def _read_tags(labels: str, keys: str) -> tuple[TagDraft, ...]:

@@ -36,6 +36,7 @@ class RubricVersion(BaseModel):
 class CriterionKind(models.TextChoices):
     SCALE = "scale", "Scale"
     YES_NO = "yes_no", "Yes / no"
+    CATEGORY = "category", "Category"
 
 
 class Criterion(BaseModel):
@@ -43,7 +44,10 @@ class Criterion(BaseModel):
 
     ``anchors`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as 1/0.
     Reason tags are offered when a scale's value is at or under ``low_threshold`` (for yes/no: when the
-    answer is the undesired one, ``undesired``).
+    answer is the undesired one, ``undesired``). ``options`` are a category's answers, stored as 1, 2, …:
+    {"label", "is_undesired"}. ``examples`` maps levels, as ``anchors``, to an answer that deserves it.
+    ``visible_if``: {"criterion": key, "values": levels}, asked only where that earlier criterion was
+    answered so; null: always.
     """
 
     version = models.ForeignKey(RubricVersion, on_delete=models.CASCADE, related_name="criteria")
@@ -55,6 +59,9 @@ class Criterion(BaseModel):
     minimum = models.SmallIntegerField(default=1)
     maximum = models.SmallIntegerField(default=5)
     anchors = models.JSONField(default=dict)
+    options = models.JSONField(default=list, blank=True)
+    examples = models.JSONField(default=dict, blank=True)
+    visible_if = models.JSONField(null=True, blank=True)
     weight = models.DecimalField(max_digits=6, decimal_places=3, default=1)
     is_required = models.BooleanField(default=True)
     allows_not_applicable = models.BooleanField(default=False)
@@ -85,6 +92,40 @@ class Criterion(BaseModel):
     @property
     def levels(self) -> list[int]:
         return list(range(self.minimum, self.maximum + 1))
+
+    @property
+    def counted_levels(self) -> frozenset[int]:
+        """The answers whose share stands for a criterion that has no mean: yes, or the undesired options."""
+        if self.kind == CriterionKind.YES_NO:
+            return frozenset({1})
+        return frozenset(
+            level for level, option in enumerate(self.options, start=1) if option["is_undesired"]
+        )
+
+    @property
+    def failing_levels(self) -> frozenset[int]:
+        """The answers that fail an output on a critical criterion: undesired ones, on a scale the low ones."""
+        if self.kind == CriterionKind.CATEGORY:
+            return self.counted_levels
+        if self.kind == CriterionKind.YES_NO:
+            return frozenset() if self.undesired is None else frozenset({self.undesired})
+        threshold = self.minimum if self.low_threshold is None else self.low_threshold
+        return frozenset(range(self.minimum, threshold + 1))
+
+    @property
+    def axis_label(self) -> str:
+        """What a figure of this criterion is: its range, or whose share."""
+        if self.kind == CriterionKind.SCALE:
+            return f"{self.minimum}–{self.maximum}"
+        return "share yes" if self.kind == CriterionKind.YES_NO else "share not wanted"
+
+    def level_words(self, level: int) -> str:
+        """An answer as people read it: the level, yes or no, the option."""
+        if self.kind == CriterionKind.YES_NO:
+            return "yes" if level else "no"
+        if self.kind == CriterionKind.CATEGORY and 0 < level <= len(self.options):
+            return str(self.options[level - 1]["label"])
+        return str(level)
 
 
 class ReasonTag(BaseModel):

@@ -1,11 +1,12 @@
 """Reads of rubrics."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from django.db.models import Count, Prefetch, QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.rubrics.drafts import CriterionDraft, anchor_key
+from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.models import Criterion, Rubric, RubricVersion
 
 
@@ -42,13 +43,13 @@ def changes(before: list[CriterionDraft], after: list[CriterionDraft]) -> list[C
         if key not in old:
             found.append(Change(draft.name, "not there", "added"))
             continue
-        earlier = _described(old[key])
+        earlier, later = _described(old[key], old), _described(draft, new)
         found.extend(
             Change(f"{draft.name}: {name}", earlier.get(name, "none"), text)
-            for name, text in _described(draft).items()
+            for name, text in later.items()
             if earlier.get(name, "none") != text
         )
-        gone = set(earlier) - set(_described(draft))
+        gone = set(earlier) - set(later)
         found.extend(Change(f"{draft.name}: {name}", earlier[name], "none") for name in sorted(gone))
     if [key for key in old if key in new] != [key for key in new if key in old]:
         order = [", ".join(draft.name for draft in drafts) for drafts in (before, after)]
@@ -56,25 +57,50 @@ def changes(before: list[CriterionDraft], after: list[CriterionDraft]) -> list[C
     return found
 
 
-def _described(draft: CriterionDraft) -> dict[str, str]:
+def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) -> dict[str, str]:
     described = {
         "name": draft.name,
         "help": draft.help_text or "none",
-        "kind": "yes/no" if draft.is_yes_no else f"scale {draft.minimum} to {draft.maximum}",
+        "kind": kind_words(draft),
         "weight": f"{draft.weight.normalize():f}",
         "required": _yes(draft.is_required),
         "N/A allowed": _yes(draft.allows_not_applicable),
         "critical": _yes(draft.is_critical),
-        "reasons asked at": ", ".join(
-            anchor_key(level, is_yes_no=draft.is_yes_no) for level in draft.levels if draft.is_low(level)
-        )
-        or "never",
+        "reasons asked at": low_words(draft) or "never",
+        "asked": condition_words(draft, all_drafts),
         "reasons": ", ".join(tag.label for tag in draft.tags) or "none",
     }
     for level in draft.levels:
+        name = draft.level_label(level).lower()
         if text := draft.anchor(level):
-            described[f"level {anchor_key(level, is_yes_no=draft.is_yes_no)}"] = text
+            described[f"level {name}"] = text
+        if text := draft.example(level):
+            described[f"example of {name}"] = text
     return described
+
+
+def low_words(draft: CriterionDraft) -> str:
+    """The answers that reasons are asked at: "1, 2", "yes"; empty where there is none."""
+    return ", ".join(draft.level_label(level).lower() for level in draft.levels if draft.is_low(level))
+
+
+def kind_words(draft: CriterionDraft) -> str:
+    """The kind with its range or options, for people."""
+    if draft.is_yes_no:
+        return "yes/no"
+    if draft.is_category:
+        return f"one of {', '.join(option.label for option in draft.options)}"
+    return f"scale {draft.minimum} to {draft.maximum}"
+
+
+def condition_words(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) -> str:
+    """When the criterion is asked, in words: "always", or "where Tone is 1 or 2"."""
+    if draft.visible_if is None:
+        return "always"
+    of = all_drafts.get(draft.visible_if.criterion)
+    values = draft.visible_if.values
+    answers = " or ".join(of.level_label(value).lower() if of else str(value) for value in values)
+    return f"where {of.name if of else draft.visible_if.criterion} is {answers}"
 
 
 def _yes(value: bool) -> str:

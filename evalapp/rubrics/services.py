@@ -13,8 +13,16 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
 from evalapp.core.names import checked_name
-from evalapp.rubrics.drafts import CriterionDraft, DraftProblem, draft_problems, drafts_of, with_keys
+from evalapp.rubrics.drafts import (
+    LONGEST_DESCRIPTION,
+    CriterionDraft,
+    DraftProblem,
+    drafts_of,
+    with_keys,
+)
+from evalapp.rubrics.interchange import read_yaml
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
+from evalapp.rubrics.problems import draft_problems
 from evalapp.rubrics.templates import TEMPLATES
 
 LONGEST_INSTRUCTIONS = 20_000
@@ -55,6 +63,23 @@ def create_rubric(
     if template is not None:
         chosen = TEMPLATES[template]
         save_version(rubric=rubric, criteria=chosen.criteria, instructions=chosen.instructions, by=by)
+    return rubric
+
+
+@transaction.atomic
+def bring_rubric(*, project: Project, content: bytes, by: User | None, name: str = "") -> Rubric:
+    """A rubric with version 1 as the YAML file says (``rubrics.interchange``); ``name`` instead of its own.
+
+    Raises InvalidError naming every place in the file that is wrong, ConflictError for a taken name.
+    """
+    brought = read_yaml(content)
+    if len(brought.description) > LONGEST_DESCRIPTION or "\x00" in brought.description:
+        message = f"A description has at most {LONGEST_DESCRIPTION:,} characters, none of them NUL."
+        raise InvalidError(message, fields={"description": [message]})
+    rubric = create_rubric(
+        project=project, name=name.strip() or brought.name, description=brought.description, by=by
+    )
+    save_version(rubric=rubric, criteria=brought.criteria, instructions=brought.instructions, by=by)
     return rubric
 
 
@@ -156,7 +181,8 @@ def fingerprint_of(drafts: Sequence[CriterionDraft], instructions: str) -> str:
     for draft in drafts:
         fields = asdict(draft)
         fields["weight"] = f"{draft.weight:.3f}"
-        fields["anchors"] = {level: text for level, text in draft.anchors.items() if text.strip()}
+        for name in ("anchors", "examples"):
+            fields[name] = {level: text for level, text in fields[name].items() if text.strip()}
         described.append(fields)
     text = json.dumps([described, instructions], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -180,6 +206,9 @@ def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
             is_critical=draft.is_critical,
             low_threshold=draft.low_threshold,
             undesired=draft.undesired,
+            options=[{"label": o.label.strip(), "is_undesired": o.is_undesired} for o in draft.options],
+            examples={level: text.strip() for level, text in draft.examples.items() if text.strip()},
+            visible_if=asdict(draft.visible_if) if draft.visible_if else None,
         )
         for position, draft in enumerate(drafts)
     )

@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
@@ -10,9 +11,11 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, ProblemError, StaleError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.rubrics import queries, services
-from evalapp.rubrics.drafts import draft_of, drafts_of, hints, with_keys
-from evalapp.rubrics.forms import BuilderForm, NewRubricForm, RubricForm, form_of, read_form
+from evalapp.rubrics.drafts import RubricDraft, draft_of, drafts_of, with_keys
+from evalapp.rubrics.forms import BringRubricForm, BuilderForm, NewRubricForm, RubricForm, form_of, read_form
+from evalapp.rubrics.interchange import LARGEST_FILE, write_yaml
 from evalapp.rubrics.models import Rubric
+from evalapp.rubrics.problems import hints
 
 STATION = "rubrics"
 
@@ -43,6 +46,45 @@ def rubric_new(request: MemberRequest) -> HttpResponse:
             return redirect("rubric_edit", request.project.slug, rubric.pk)
     status = 400 if form.is_bound else 200
     return render(request, "rubrics/rubric_new.html", {"station": STATION, "form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_RUBRICS)
+def rubric_bring(request: MemberRequest) -> HttpResponse:
+    """A rubric from a YAML file, at once with its version 1."""
+    form = BringRubricForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            rubric = services.bring_rubric(
+                project=request.project,
+                content=form.cleaned_data["file"].read(LARGEST_FILE + 1),
+                name=form.cleaned_data["name"],
+                by=request.user,
+            )
+        except ProblemError as error:
+            for place, texts in (error.fields or {"": [error.message]}).items():
+                at = "name" if place == "name" and form.cleaned_data["name"] else "file"
+                for text in texts:
+                    form.add_error(at, f"{place}: {text}" if "." in place else text)
+        else:
+            return redirect("rubric_detail", request.project.slug, rubric.pk)
+    status = 400 if form.is_bound else 200
+    return render(request, "rubrics/rubric_bring.html", {"station": STATION, "form": form}, status=status)
+
+
+@require_safe
+@project_view(Permission.VIEW_RUBRICS)
+def rubric_file(request: MemberRequest, rubric_id: int, number: int) -> HttpResponse:
+    """A version as a YAML file."""
+    rubric = _rubric(request, rubric_id)
+    version = get_or_missing(rubric.versions.all(), number=number)
+    written = write_yaml(
+        RubricDraft(rubric.name, rubric.description, version.instructions, tuple(drafts_of(version)))
+    )
+    name = f"{slugify(rubric.name) or 'rubric'}-v{number}.yaml"
+    response = HttpResponse(written, content_type="application/yaml; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @require_safe
@@ -141,6 +183,7 @@ def _builder(
     focus: int | None = None,
 ) -> HttpResponse:
     form.show([], hints(form.drafts))
+    form.show_conditions()
     latest = rubric.versions.order_by("-number").first()
     context: dict[str, Any] = {
         "station": STATION,

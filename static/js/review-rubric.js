@@ -14,9 +14,16 @@ export class Rubric {
     element.addEventListener("click", (event) => this.#refuseLocked(event), true);
     element.addEventListener("keydown", (event) => this.#refuseLocked(event), true);
     element.addEventListener("focusin", () => this.#mark());
+    for (const words of element.querySelectorAll("[data-condition]")) words.hidden = true;
+    this.#ask();
   }
 
+  // Those that are asked now.
   get criteria() {
+    return this.#all.filter((each) => !each.hidden);
+  }
+
+  get #all() {
     return [...this.element.querySelectorAll("[data-criterion]")];
   }
 
@@ -64,7 +71,7 @@ export class Rubric {
   }
 
   missing() {
-    return this.criteria.filter((each) => each.querySelector("input[required]") && !this.#chosen(each));
+    return this.criteria.filter((each) => each.querySelector("input[data-required]") && !this.#chosen(each));
   }
 
   lock(locked) {
@@ -87,7 +94,7 @@ export class Rubric {
   }
 
   write({ scores = {}, tags = {} } = {}) {
-    for (const criterion of this.criteria) {
+    for (const criterion of this.#all) {
       const key = criterion.dataset.criterion;
       const value = scores[key] === undefined ? null : String(scores[key]);
       for (const input of criterion.querySelectorAll(".levels input")) input.checked = input.value === value;
@@ -97,6 +104,7 @@ export class Rubric {
       for (const old of criterion.querySelectorAll(".field-error")) old.remove();
     }
     this.#offerReasons(null);
+    this.#ask();
   }
 
   showErrors(fields) {
@@ -121,6 +129,7 @@ export class Rubric {
     for (const old of criterion.querySelectorAll(".field-error")) old.remove();
     if (event.target.type === "radio") {
       this.#offerReasons(event.target.closest(".level-low") ? criterion : null);
+      this.#ask();
     }
     this.onChange();
   }
@@ -128,6 +137,20 @@ export class Rubric {
   #refuseLocked(event) {
     const changes = event.type === "click" ? event.target.closest("label, input") : event.key.startsWith("Arrow");
     if (this.locked && changes) event.preventDefault();
+  }
+
+  // Ask what the answers so far call for. In the rubric's order, since a question that is not asked has
+  // no answer that another could depend on; what was chosen there stays for when it is asked again.
+  #ask() {
+    for (const criterion of this.#all) {
+      const { dependsOn, dependsValues } = criterion.dataset;
+      if (!dependsOn) continue;
+      const before = this.#all.find((each) => each.dataset.criterion === dependsOn);
+      const given = before.hidden ? null : this.#chosen(before)?.value;
+      criterion.hidden = !dependsValues.split(" ").includes(given);
+      criterion.disabled = criterion.hidden;
+    }
+    this.#mark();
   }
 
   #mark() {

@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
-from evalapp.rubrics.drafts import CriterionDraft, TagDraft, drafts_of
+from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft, TagDraft, drafts_of
 from evalapp.rubrics.models import Criterion, Rubric, RubricVersion
 from evalapp.rubrics.services import (
     RubricProblemError,
@@ -31,6 +31,16 @@ def a_scale(name: str = "Accuracy", **fields: object) -> CriterionDraft:
 def a_question(name: str = "Any error", **fields: object) -> CriterionDraft:
     given = {"kind": "yes_no", "minimum": 0, "maximum": 1, "low_threshold": None, "undesired": 1, **fields}
     return CriterionDraft(**{"name": name, **given})
+
+
+def a_category(name: str = "Kind", *labels: str, **fields: object) -> CriterionDraft:
+    options = tuple(OptionDraft(label.removeprefix("!"), label.startswith("!")) for label in labels)
+    given = {"kind": "category", "minimum": 1, "maximum": len(labels), "low_threshold": None, **fields}
+    return CriterionDraft(**{"name": name, "options": options, **given})
+
+
+def depending(on: str, *values: int, name: str = "Which") -> CriterionDraft:
+    return a_scale(name, visible_if=Condition(on, values))
 
 
 def test_every_new_project_can_rate_at_once(project: Project, manager: User) -> None:
@@ -138,13 +148,36 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         ([a_scale(weight=Decimal(-1))], "criteria.0.weight", "from 0 to 100"),
         ([a_scale(weight=Decimal("NaN"))], "criteria.0.weight", "from 0 to 100"),
         ([a_scale(weight=Decimal(0))], "criteria.0.weight", "above 0"),
-        ([a_scale(kind="stars")], "criteria.0.kind", "scale or a yes/no"),
+        ([a_scale(kind="stars")], "criteria.0.kind", "one of scale, yes_no"),
         ([a_question(maximum=5)], "criteria.0.maximum", "levels 0 and 1"),
         ([a_question(is_critical=True, undesired=None)], "criteria.0.undesired", "undesired"),
         ([a_question(anchors={"1": "x"})], "criteria.0.anchors", "yes and no only"),
         ([a_scale(tags=(TagDraft("a"), TagDraft("A")))], "criteria.0.tags", "twice"),
         ([a_scale(tags=(TagDraft(" "),))], "criteria.0.tags", "1 to 60"),
         ([a_scale("a\x00b")], "criteria.0.name", "NUL"),
+        ([a_scale(examples={"6": "x"})], "criteria.0.examples", "no level 6"),
+        ([a_scale(examples={"1": "x" * 4_001})], "criteria.0.examples", "at most 4,000"),
+        ([a_scale(options=(OptionDraft("x"),))], "criteria.0.options", "Only a category"),
+        ([a_category("Kind", "one")], "criteria.0.options", "2 to 20 options"),
+        ([a_category("Kind", "one", "One")], "criteria.0.options", "twice"),
+        ([a_category("Kind", "one", " ")], "criteria.0.options", "1 to 60"),
+        ([a_category("Kind", "!one", "!two")], "criteria.0.options", "Every option is undesired"),
+        (
+            [a_category("Kind", "one", "two", is_critical=True)],
+            "criteria.0.options",
+            "which options are undesired",
+        ),
+        ([a_category("Kind", "one", "two", maximum=3)], "criteria.0.maximum", "levels 1 to 2"),
+        ([a_scale(), depending("nothing", 1)], "criteria.1.visible_if", "no criterion with the key"),
+        ([depending("which", 1)], "criteria.0.visible_if", "cannot depend on itself"),
+        ([depending("tone", 1), a_scale("Tone")], "criteria.0.visible_if", "comes later"),
+        (
+            [depending("b", 1, name="A"), depending("a", 1, name="B")],
+            "criteria.0.visible_if",
+            "comes later",
+        ),
+        ([a_scale("Tone"), depending("tone")], "criteria.1.visible_if", "at least one answer"),
+        ([a_scale("Tone"), depending("tone", 7)], "criteria.1.visible_if", "has no answer 7"),
         ([a_scale(str(n)) for n in range(31)], "criteria.30.name", "at most 30"),
     ],
 )

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
-from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.drafts import Condition, CriterionDraft, drafts_of
 from evalapp.rubrics.models import Rubric, RubricVersion
 from evalapp.rubrics.services import add_default_rubric, create_rubric, fingerprint, freeze, save_version
 
@@ -155,7 +155,7 @@ def test_criteria_are_added_removed_and_moved_by_plain_posts(
         ({"criteria-0-weight": "NaN"}, "A weight is a number from 0 to 100."),
         ({"criteria-0-low_threshold": "5"}, "Reasons can be asked at 1 to 4"),
         ({"criteria-4-undesired": ""}, "must say which answer is the undesired one"),
-        ({"criteria-0-kind": "stars"}, "A criterion is a scale or a yes/no question."),
+        ({"criteria-0-kind": "stars"}, "A criterion is one of scale, yes_no, category."),
         ({"criteria-0-tags": "same\r\nSame"}, "is there twice"),
         ({"criteria-count": "0"}, "at least one criterion"),
         ({"based_on": "stale"}, "Somebody saved this rubric while you were editing it."),
@@ -256,3 +256,55 @@ def test_the_page_of_a_rubric_names_its_reasons_and_when_they_are_asked(
     words = " ".join(strip_tags(page.content.decode()).split())
     assert "too formal, too casual, pushy, cold, patronising (at 2 or less)" in words
     assert "invented fact, wrong advice (after yes)" in words
+
+
+def test_a_category_and_a_condition_are_built_without_scripts(
+    project: Project, manager: User, client_for: ClientFor
+) -> None:
+    rubric = create_rubric(project=project, name="Built", by=manager)
+    client = client_for(manager)
+    address = reverse("rubric_edit", args=[project.slug, rubric.pk])
+    data = posted(client.get(address), **{"criteria-0-name": "Tone", "action": "add-category"})
+    page = client.post(address, data)
+    typed = {"criteria-1-name": "Error", "criteria-1-options": "none\r\n! rude\r\n!cold", "action": "refresh"}
+    page = client.post(address, posted(page, **typed, **{"criteria-1-depends_on": "0"}))
+    assert [each[1] for each in page.context["form"].criteria[1].condition_answers] == [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+    ]
+
+    chosen = {"criteria-1-options": "none\n! rude\n!cold", "criteria-1-depends_on": "0", "action": "save"}
+    answer = client.post(
+        address,
+        {
+            **posted(
+                page, **chosen, **{"criteria-1-anchor-2": "An insult.", "criteria-0-example-1": "Hey you"}
+            ),
+            "criteria-1-depends_value": ["1", "2"],
+        },
+    )
+
+    assert answer.status_code == 302, answer.content.decode()
+    tone, error = drafts_of(rubric.versions.get())
+    assert (tone.examples, error.anchors) == ({"1": "Hey you"}, {"2": "An insult."})
+    assert [(option.label, option.is_undesired) for option in error.options] == [
+        ("none", False),
+        ("rude", True),
+        ("cold", True),
+    ]
+    assert error.visible_if == Condition("tone", (1, 2))
+    words = " ".join(strip_tags(client.get(answer.url).content.decode()).split())
+    assert "one of none, rude, cold" in words
+    assert "asked where Tone is 1 or 2" in words
+    # An edit of something else keeps it all.
+    page = client.get(address)
+    kept = posted(
+        page,
+        instructions="Now with instructions.",
+        **{"criteria-1-options": page.context["form"].criteria[1].options_text, "criteria-1-depends_on": "0"},
+    )
+    client.post(address, {**kept, "criteria-1-depends_value": ["1", "2"], "criteria-0-example-1": "Hey you"})
+    assert drafts_of(rubric.versions.get()) == [tone, error]

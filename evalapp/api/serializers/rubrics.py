@@ -9,16 +9,21 @@ from evalapp.api.serializers.common import CreatedByField
 from evalapp.rubrics.drafts import (
     HIGHEST_LEVEL,
     LONGEST_ANCHOR,
+    LONGEST_EXAMPLE,
     LONGEST_HELP,
     LONGEST_KEY,
     LONGEST_NAME,
     LONGEST_TAG,
     LOWEST_LEVEL,
     MOST_CRITERIA,
+    MOST_OPTIONS,
     MOST_TAGS,
+    Condition,
     CriterionDraft,
+    OptionDraft,
     TagDraft,
     draft_of,
+    range_of,
 )
 from evalapp.rubrics.models import CriterionKind, Rubric, RubricVersion
 from evalapp.rubrics.services import LONGEST_INSTRUCTIONS, fingerprint
@@ -30,8 +35,21 @@ class TagSerializer(serializers.Serializer[Any]):
     label = serializers.CharField()
 
 
+class OptionSerializer(serializers.Serializer[Any]):
+    label = serializers.CharField()
+    is_undesired = serializers.BooleanField()
+
+
+class ConditionSerializer(serializers.Serializer[Any]):
+    criterion = serializers.CharField()
+    values = serializers.ListField(child=serializers.IntegerField())
+
+
 class CriterionSerializer(serializers.Serializer[Any]):
-    """One question. ``anchors`` says what each level means ("1" … "5", or "yes" and "no")."""
+    """One question. ``anchors`` says what each level means ("1" … "5", or "yes" and "no"), ``examples``
+    gives an answer that deserves it. A category's levels are its ``options``, counted from 1.
+    ``visible_if``: asked only where that earlier criterion was answered with one of these levels.
+    """
 
     key = serializers.CharField(allow_blank=True)
     name = serializers.CharField()
@@ -47,6 +65,9 @@ class CriterionSerializer(serializers.Serializer[Any]):
     low_threshold = serializers.IntegerField(allow_null=True)
     undesired = serializers.IntegerField(allow_null=True)
     tags = TagSerializer(many=True)
+    options = OptionSerializer(many=True)
+    examples = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    visible_if = ConditionSerializer(allow_null=True)
 
 
 class RubricTemplateSerializer(serializers.Serializer[Any]):
@@ -105,6 +126,18 @@ class TagBody(Body):
     key = Text(max_length=LONGEST_KEY, allow_blank=True, default="")
 
 
+class OptionBody(Body):
+    label = Text(max_length=LONGEST_TAG)
+    is_undesired = Flag(default=False)
+
+
+class ConditionBody(Body):
+    criterion = Text(max_length=LONGEST_KEY)
+    values = serializers.ListField(
+        child=Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL), max_length=MOST_OPTIONS
+    )
+
+
 class CriterionBody(Body):
     name = Text(max_length=LONGEST_NAME)
     kind = serializers.ChoiceField(choices=CriterionKind.choices, default=CriterionKind.SCALE)
@@ -120,15 +153,19 @@ class CriterionBody(Body):
     low_threshold = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, allow_null=True, required=False)
     undesired = Whole(max_value=1, allow_null=True, required=False)
     tags = serializers.ListField(child=TagBody(), max_length=MOST_TAGS, required=False)
+    options = serializers.ListField(child=OptionBody(), max_length=MOST_OPTIONS, required=False)
+    examples = serializers.DictField(child=Text(max_length=LONGEST_EXAMPLE, allow_blank=True), required=False)
+    visible_if = ConditionBody(required=False, allow_null=True)
 
     @staticmethod
     def draft_of(values: dict[str, Any]) -> CriterionDraft:
-        """The criterion that checked values describe; a yes/no question has the levels 0 and 1."""
+        """The criterion that checked values describe; the kind settles the levels of all but scales."""
         fields = {**values, "weight": Decimal(str(values["weight"]))}
         fields["tags"] = tuple(TagDraft(**tag) for tag in values.get("tags", ()))
-        if values["kind"] == CriterionKind.YES_NO:
-            fields = {"minimum": 0, "maximum": 1, "low_threshold": None, **fields}
-        return CriterionDraft(**fields)
+        fields["options"] = tuple(OptionDraft(**option) for option in values.get("options", ()))
+        if condition := values.get("visible_if"):
+            fields["visible_if"] = Condition(condition["criterion"], tuple(condition["values"]))
+        return CriterionDraft(**{**range_of(values["kind"], fields["options"]), **fields})
 
 
 class RubricVersionBody(Body):

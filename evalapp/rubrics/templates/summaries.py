@@ -1,31 +1,7 @@
-"""Rubrics to start from."""
+from evalapp.rubrics.drafts import RubricDraft
+from evalapp.rubrics.templates.criteria import fault, scale
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-
-from evalapp.rubrics.drafts import NO, YES, CriterionDraft, TagDraft
-from evalapp.rubrics.models import CriterionKind
-
-
-@dataclass(frozen=True, slots=True)
-class RubricTemplate:
-    name: str
-    description: str
-    instructions: str
-    criteria: tuple[CriterionDraft, ...]
-
-
-def _scale(name: str, help_text: str, anchors: tuple[str, ...], tags: tuple[str, ...]) -> CriterionDraft:
-    return CriterionDraft(
-        name=name,
-        help_text=help_text,
-        anchors={str(level): text for level, text in enumerate(anchors, start=1)},
-        tags=tuple(TagDraft(tag) for tag in tags),
-    )
-
-
-SUMMARIES = RubricTemplate(
+SUMMARIES = RubricDraft(
     name="Summary quality",
     description="Accuracy, clarity, tone and personalization of a text written for one person.",
     instructions=(
@@ -34,7 +10,7 @@ SUMMARIES = RubricTemplate(
         "Compare it with the facts beside it, not with what you would have liked to know."
     ),
     criteria=(
-        _scale(
+        scale(
             "Accuracy",
             "Do the statements and figures agree with the facts that were given?",
             (
@@ -46,7 +22,7 @@ SUMMARIES = RubricTemplate(
             ),
             ("wrong figure", "invented fact", "fact left out", "contradicts the facts", "misleading"),
         ),
-        _scale(
+        scale(
             "Clarity",
             "Will the reader understand it at the first reading?",
             (
@@ -58,7 +34,7 @@ SUMMARIES = RubricTemplate(
             ),
             ("jargon", "too long", "no clear order", "vague", "repeats itself"),
         ),
-        _scale(
+        scale(
             "Tone",
             "Does it sound as we want to sound to this reader?",
             (
@@ -70,7 +46,7 @@ SUMMARIES = RubricTemplate(
             ),
             ("too formal", "too casual", "pushy", "cold", "patronising"),
         ),
-        _scale(
+        scale(
             "Personalization",
             "Is it about this person: their goal, their situation, what they can do next?",
             (
@@ -82,29 +58,18 @@ SUMMARIES = RubricTemplate(
             ),
             ("goal not named", "no next step", "next step not concrete", "generic", "situation ignored"),
         ),
-        CriterionDraft(
-            name="Material factual error",
-            kind=CriterionKind.YES_NO,
-            minimum=NO,
-            maximum=YES,
-            help_text="Is there an error that could lead the reader to a wrong decision?",
-            anchors={
-                "yes": "At least one error that matters for a decision.",
-                "no": "No error, or none that matters for a decision.",
-            },
-            weight=Decimal(1),
-            is_critical=True,
-            low_threshold=None,
-            undesired=YES,
+        fault(
+            "Material factual error",
+            "Is there an error that could lead the reader to a wrong decision?",
+            yes="At least one error that matters for a decision.",
+            no="No error, or none that matters for a decision.",
             tags=(
-                TagDraft("wrong amount"),
-                TagDraft("wrong date or period"),
-                TagDraft("wrong person or product"),
-                TagDraft("invented fact"),
-                TagDraft("wrong advice"),
+                "wrong amount",
+                "wrong date or period",
+                "wrong person or product",
+                "invented fact",
+                "wrong advice",
             ),
         ),
     ),
 )
-
-TEMPLATES: Mapping[str, RubricTemplate] = {"summaries": SUMMARIES}

@@ -1,0 +1,339 @@
+"""A rubric as a YAML file that people read, keep beside their code and take to another project.
+
+The names are those of ``CriterionDraft`` and of the API. A file is read whole, or refused with all that is
+wrong in it; nothing in it is executed, and it cannot refer to itself.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from evalapp.core.errors import InvalidError
+from evalapp.rubrics.drafts import (
+    NO,
+    YES,
+    Condition,
+    CriterionDraft,
+    OptionDraft,
+    RubricDraft,
+    TagDraft,
+    range_of,
+)
+
+FORMAT = 1
+LARGEST_FILE = 512 * 1024
+MOST_PROBLEMS = 50
+_DEEPEST = 12
+_HEAD = ("evalapp_rubric", "name", "description", "instructions", "criteria")
+
+
+def write_yaml(rubric: RubricDraft) -> str:
+    """The file that `read_yaml` reads back as it was; what is as usual in a criterion is left out."""
+    document = {
+        "evalapp_rubric": FORMAT,
+        "name": rubric.name,
+        "description": rubric.description,
+        "instructions": rubric.instructions,
+        "criteria": [_described(draft) for draft in rubric.criteria],
+    }
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def read_yaml(content: bytes) -> RubricDraft:
+    """What the file says; ``save_version`` checks its criteria against each other.
+
+    Raises InvalidError that names every place in the file with what is wrong there (at most 50).
+    """
+    document = _document(content)
+    reader = _Reader()
+    if not isinstance(document, dict) or document.get("evalapp_rubric") != FORMAT:
+        raise InvalidError(
+            f"This is not a rubric file: it has no line “evalapp_rubric: {FORMAT}” at its beginning. "
+            "Download a rubric from its page to see how one looks."
+        )
+    reader.refuse_unknown(document, _HEAD, "")
+    read = RubricDraft(
+        name=reader.text(document.get("name", ""), "name"),
+        description=reader.text(document.get("description") or "", "description"),
+        instructions=reader.text(document.get("instructions") or "", "instructions"),
+        criteria=tuple(
+            reader.criterion(each, f"criteria.{position}")
+            for position, each in enumerate(reader.sequence(document.get("criteria"), "criteria"))
+        ),
+    )
+    if reader.problems:
+        count = sum(len(texts) for texts in reader.problems.values())
+        place, texts = next(iter(reader.problems.items()))
+        more = f" ({count - 1} more)" if count > 1 else ""
+        raise InvalidError(f"{place}: {texts[0]}{more}", fields=reader.problems)
+    return read
+
+
+class _Dumper(yaml.SafeDumper):
+    """Long texts as blocks of lines, as a person would write them."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text_node)
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases, by which a file of a few lines could grow without end, and without tags or double keys.
+
+    Words mean what they say, as in YAML 1.2: yes, no, on, off and dates are texts.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        line = f"Line {event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidError(f"{line}: a rubric file has no aliases (*name). Write it out.")
+        if event.tag is not None:
+            raise InvalidError(f"{line}: a rubric file has no tags (!name). Remove it.")
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise InvalidError(f"{line}: nothing in a rubric file lies that deep. Unfold it.")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            if key_node.value in seen:
+                line = key_node.start_mark.line + 1
+                raise InvalidError(f"Line {line}: “{key_node.value}” is there twice. Remove one.")
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _beginnings in (
+    ("bool", r"true|True|false|False", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+", "-+0123456789"),
+    ("null", r"~|null|", ["~", "n", ""]),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_beginnings)
+    )
+
+
+def _document(content: bytes) -> object:
+    if len(content) > LARGEST_FILE:
+        raise InvalidError(f"A rubric file has at most {LARGEST_FILE // 1024} kB; this one is larger.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidError(
+            f"Byte {error.start} is not UTF-8. Save the file as UTF-8 and bring it again."
+        ) from error
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"Line {mark.line + 1}, column {mark.column + 1}" if mark else "Somewhere"
+        raise InvalidError(f"{place}: not YAML: {error.problem or error.context}.") from error
+    except yaml.YAMLError as error:
+        raise InvalidError(f"The file is not YAML: {' '.join(str(error).split())}.") from error
+    except ValueError as error:  # more digits than Python reads
+        raise InvalidError("A number in the file has too many digits. Shorten it.") from error
+
+
+class _Reader:
+    """Reads values of a document by what they must be; collects what is wrong under its place."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, list[str]] = {}
+
+    def refuse(self, place: str, message: str) -> None:
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.setdefault(place, []).append(message)
+
+    def refuse_unknown(self, values: Mapping[Any, Any], known: Sequence[str], place: str) -> None:
+        for name in values:
+            if name not in known:
+                where = f"{place}.{name}" if place else str(name)
+                self.refuse(where, f"There is no such entry. Known: {', '.join(known)}.")
+
+    def text(self, value: object, place: str) -> str:
+        if isinstance(value, str):
+            return value
+        self.refuse(place, f"Write a text in quotes; this was read as {_kind(value)}.")
+        return ""
+
+    def whole(self, value: object, place: str) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1_000_000:
+            return value
+        self.refuse(place, f"Write a whole number; this was read as {_kind(value)}.")
+        return 0
+
+    def optional_whole(self, value: object, place: str) -> int | None:
+        return None if value is None else self.whole(value, place)
+
+    def flag(self, value: object, place: str) -> bool:
+        if isinstance(value, bool):
+            return value
+        self.refuse(place, f"Write true or false; this was read as {_kind(value)}.")
+        return False
+
+    def weight(self, value: object, place: str) -> Decimal:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return Decimal(str(value))
+        self.refuse(place, f"Write a number; this was read as {_kind(value)}.")
+        return Decimal(1)
+
+    def sequence(self, value: object, place: str) -> Sequence[object]:
+        if isinstance(value, list):
+            return value
+        self.refuse(place, f"Write a list, each entry after a hyphen; this was read as {_kind(value)}.")
+        return []
+
+    def mapping(self, value: object, place: str) -> Mapping[Any, Any]:
+        if isinstance(value, dict):
+            return value
+        self.refuse(place, f"Write entries of the form “name: value”; this was read as {_kind(value)}.")
+        return {}
+
+    def criterion(self, value: object, place: str) -> CriterionDraft:
+        values = self.mapping(value, place)
+        self.refuse_unknown(values, list(_DEFAULTS), place)
+        read: dict[str, Any] = {}
+        if "name" not in values:
+            self.refuse(f"{place}.name", "A criterion needs a name.")
+        for name, entry in values.items():
+            if name in _READERS:
+                read[name] = _READERS[name](self, entry, f"{place}.{name}")
+        ranged = range_of(read.get("kind", ""), read.get("options", ()))
+        return CriterionDraft(**{"name": "", **ranged, **read})
+
+    def anchors(self, value: object, place: str) -> dict[str, str]:
+        return {
+            str(level): self.text(text, f"{place}.{level}")
+            for level, text in self.mapping(value, place).items()
+        }
+
+    def undesired(self, value: object, place: str) -> int | None:
+        answers = {"yes": YES, "no": NO, None: None}
+        if isinstance(value, str | None) and value in answers:
+            return answers[value]
+        self.refuse(place, "The undesired answer is yes, no, or null for neither.")
+        return None
+
+    def options(self, value: object, place: str) -> tuple[OptionDraft, ...]:
+        """Each a text, or ``{label: …, is_undesired: true}``."""
+        read = []
+        for position, entry in enumerate(self.sequence(value, place)):
+            where = f"{place}.{position}"
+            if isinstance(entry, dict):
+                self.refuse_unknown(entry, ("label", "is_undesired"), where)
+                label = self.text(entry.get("label"), f"{where}.label")
+                is_undesired = self.flag(entry.get("is_undesired", False), f"{where}.is_undesired")
+                read.append(OptionDraft(label, is_undesired))
+            else:
+                read.append(OptionDraft(self.text(entry, where)))
+        return tuple(read)
+
+    def condition(self, value: object, place: str) -> Condition | None:
+        if value is None:
+            return None
+        entry = self.mapping(value, place)
+        self.refuse_unknown(entry, ("criterion", "values"), place)
+        values = self.sequence(entry.get("values"), f"{place}.values")
+        return Condition(
+            self.text(entry.get("criterion"), f"{place}.criterion"),
+            tuple(self.whole(each, f"{place}.values.{number}") for number, each in enumerate(values)),
+        )
+
+    def tags(self, value: object, place: str) -> tuple[TagDraft, ...]:
+        """Each a text, or ``{label: …, key: …}``."""
+        read = []
+        for position, entry in enumerate(self.sequence(value, place)):
+            where = f"{place}.{position}"
+            if isinstance(entry, dict):
+                self.refuse_unknown(entry, ("label", "key"), where)
+                label = self.text(entry.get("label"), f"{where}.label")
+                read.append(TagDraft(label, self.text(entry.get("key", ""), f"{where}.key")))
+            else:
+                read.append(TagDraft(self.text(entry, where)))
+        return tuple(read)
+
+
+_READERS: Mapping[str, Callable[[_Reader, object, str], object]] = {
+    "name": _Reader.text,
+    "kind": _Reader.text,
+    "key": _Reader.text,
+    "help_text": _Reader.text,
+    "minimum": _Reader.whole,
+    "maximum": _Reader.whole,
+    "anchors": _Reader.anchors,
+    "weight": _Reader.weight,
+    "is_required": _Reader.flag,
+    "allows_not_applicable": _Reader.flag,
+    "is_critical": _Reader.flag,
+    "low_threshold": _Reader.optional_whole,
+    "undesired": _Reader.undesired,
+    "tags": _Reader.tags,
+    "options": _Reader.options,
+    "examples": _Reader.anchors,
+    "visible_if": _Reader.condition,
+}
+_DEFAULTS: Mapping[str, Any] = {
+    each.name: each.default if each.default is not MISSING else None for each in fields(CriterionDraft)
+}
+
+
+def _described(draft: CriterionDraft) -> dict[str, Any]:
+    usual = {**_DEFAULTS, **range_of(draft.kind, draft.options)}
+    described: dict[str, Any] = {"name": draft.name, "key": draft.key, "kind": str(draft.kind)}
+    for name in ("help_text", "minimum", "maximum"):
+        if getattr(draft, name) != usual[name]:
+            described[name] = getattr(draft, name)
+    if draft.options:
+        described["options"] = [
+            {"label": option.label, "is_undesired": True} if option.is_undesired else option.label
+            for option in draft.options
+        ]
+    for name in ("anchors", "examples"):
+        if texts := getattr(draft, name):
+            described[name] = {
+                level if draft.is_yes_no else int(level): text for level, text in texts.items()
+            }
+    if draft.weight != usual["weight"]:
+        described["weight"] = float(draft.weight)
+    for name in ("is_required", "allows_not_applicable", "is_critical", "low_threshold"):
+        if getattr(draft, name) != usual[name]:
+            described[name] = getattr(draft, name)
+    if draft.undesired is not None:
+        described["undesired"] = "yes" if draft.undesired == YES else "no"
+    if draft.visible_if:
+        described["visible_if"] = {
+            "criterion": draft.visible_if.criterion,
+            "values": list(draft.visible_if.values),
+        }
+    if draft.tags:
+        described["tags"] = [{"label": tag.label, "key": tag.key} for tag in draft.tags]
+    return described
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false"
+    names = {int: "a number", float: "a number", str: "a text", list: "a list", dict: "entries"}
+    return names[type(value)]

@@ -1,0 +1,216 @@
+"""All that can be wrong with a rubric's criteria, and what makes ratings worse though it can be saved. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from django.utils.text import slugify
+
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import checked_name
+from evalapp.rubrics.drafts import (
+    HIGHEST_LEVEL,
+    HIGHEST_WEIGHT,
+    LONGEST_ANCHOR,
+    LONGEST_EXAMPLE,
+    LONGEST_HELP,
+    LONGEST_KEY,
+    LONGEST_NAME,
+    LONGEST_TAG,
+    LOWEST_LEVEL,
+    MOST_CRITERIA,
+    MOST_LEVELS,
+    MOST_OPTIONS,
+    MOST_TAGS,
+    NO,
+    YES,
+    CriterionDraft,
+    DraftProblem,
+)
+from evalapp.rubrics.models import CriterionKind
+
+_TWO_QUESTIONS = re.compile(r"\s(?:and|or|und|oder)\s|\s?[&/+]\s?", re.IGNORECASE)
+
+
+def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
+    """All that keeps these criteria from being saved; empty when there is nothing."""
+    if not drafts:
+        return [DraftProblem(0, "name", "A rubric needs at least one criterion. Add one.")]
+    if len(drafts) > MOST_CRITERIA:
+        message = f"A rubric holds at most {MOST_CRITERIA} criteria; people cannot judge more at once."
+        return [DraftProblem(MOST_CRITERIA, "name", message)]
+    problems: list[DraftProblem] = []
+    names = Counter(draft.name.strip().casefold() for draft in drafts)
+    keys = Counter(draft.key for draft in drafts if draft.key)
+    for position, draft in enumerate(drafts):
+        found = [*_own_problems(draft)]
+        if draft.name.strip() and names[draft.name.strip().casefold()] > 1:
+            found.append(("name", f"Two criteria are named “{draft.name.strip()}”. Rename one."))
+        if keys[draft.key] > 1:
+            found.append(("key", f"Two criteria have the key “{draft.key}”. Remove one and add it anew."))
+        found.extend(_condition_problems(draft, drafts, position))
+        problems.extend(DraftProblem(position, field_name, message) for field_name, message in found)
+    if not any(draft.weight.is_finite() and draft.weight > 0 for draft in drafts):
+        problems.append(DraftProblem(0, "weight", "At least one criterion needs a weight above 0."))
+    return problems
+
+
+def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    try:
+        checked_name(draft.name, of="the criterion", longest=LONGEST_NAME)
+    except InvalidError as error:
+        yield "name", error.message
+    if draft.key and (len(draft.key) > LONGEST_KEY or slugify(draft.key) != draft.key):
+        yield "key", f"A key is made of small letters, digits and hyphens, at most {LONGEST_KEY}."
+    if len(draft.help_text) > LONGEST_HELP:
+        yield (
+            "help_text",
+            f"The help is longer than {LONGEST_HELP:,} characters. Put it into the instructions.",
+        )
+    if draft.kind not in CriterionKind.values:
+        yield "kind", f"A criterion is one of {', '.join(CriterionKind.values)}."
+        return
+    if not draft.weight.is_finite() or not 0 <= draft.weight <= HIGHEST_WEIGHT:
+        yield "weight", f"A weight is a number from 0 to {HIGHEST_WEIGHT}."
+    checks = {CriterionKind.YES_NO: _yes_no_problems, CriterionKind.CATEGORY: _category_problems}
+    yield from checks.get(CriterionKind(draft.kind), _scale_problems)(draft)
+    if draft.options and not draft.is_category:
+        yield "options", "Only a category has options. Remove them."
+    yield from _level_text_problems(draft)
+    yield from _tag_problems(draft)
+    texts = (draft.name, draft.help_text, *draft.anchors.values(), *draft.examples.values())
+    if any("\x00" in text for text in (*texts, *(option.label for option in draft.options))):
+        yield "name", "A text of this criterion holds a NUL character (U+0000). Remove it."
+
+
+def _level_text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    known = {draft.level_key(level) for level in draft.levels} if draft.minimum < draft.maximum else set()
+    for name, texts, longest in (
+        ("anchors", draft.anchors, LONGEST_ANCHOR),
+        ("examples", draft.examples, LONGEST_EXAMPLE),
+    ):
+        if unknown := sorted(set(texts) - known):
+            what = "yes and no only" if draft.is_yes_no else f"levels {', '.join(sorted(known))}"
+            yield name, f"There is no level {unknown[0]} here: there are texts for {what}. Remove its text."
+        if any(len(text) > longest for text in texts.values()):
+            yield name, f"A level's text has at most {longest:,} characters here."
+
+
+def _scale_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if not draft.minimum < draft.maximum:
+        yield "maximum", "The highest level must be above the lowest."
+        return
+    if draft.minimum < LOWEST_LEVEL or draft.maximum > HIGHEST_LEVEL:
+        yield "maximum", f"Levels lie between {LOWEST_LEVEL} and {HIGHEST_LEVEL}."
+    if draft.maximum - draft.minimum + 1 > MOST_LEVELS:
+        yield "maximum", f"A scale has at most {MOST_LEVELS} levels; people cannot tell more apart."
+        return
+    if draft.low_threshold is not None and not draft.minimum <= draft.low_threshold < draft.maximum:
+        yield (
+            "low_threshold",
+            f"Reasons can be asked at {draft.minimum} to {draft.maximum - 1} and under; leave it empty for never.",
+        )
+
+
+def _yes_no_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if (draft.minimum, draft.maximum) != (NO, YES):
+        yield "maximum", "A yes/no question has the levels 0 and 1."
+    if draft.undesired not in (None, YES, NO):
+        yield "undesired", "The undesired answer is yes, no, or neither."
+    if draft.is_critical and draft.undesired is None:
+        yield "undesired", "A critical question must say which answer is the undesired one."
+
+
+def _category_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if not 2 <= len(draft.options) <= MOST_OPTIONS:
+        yield "options", f"A category has 2 to {MOST_OPTIONS} options; write one a line."
+        return
+    if (draft.minimum, draft.maximum) != (1, len(draft.options)):
+        yield "maximum", f"These options are the levels 1 to {len(draft.options)}."
+    if any(not option.label.strip() or len(option.label) > LONGEST_TAG for option in draft.options):
+        yield "options", f"Each option has 1 to {LONGEST_TAG} characters."
+    labels = Counter(option.label.strip().casefold() for option in draft.options)
+    if repeated := [label for label, count in labels.items() if count > 1]:
+        yield "options", f"The option “{repeated[0]}” is there twice. Remove one."
+    if draft.is_critical and not any(option.is_undesired for option in draft.options):
+        yield "options", "A critical category must say which options are undesired (a ! before them)."
+    if all(option.is_undesired for option in draft.options):
+        yield "options", "Every option is undesired, so no answer could be right. Mark fewer."
+
+
+def _condition_problems(
+    draft: CriterionDraft, drafts: Sequence[CriterionDraft], position: int
+) -> Iterator[tuple[str, str]]:
+    """Looking back only: so conditions can form no cycle."""
+    condition = draft.visible_if
+    if condition is None:
+        return
+    places = {each.key: place for place, each in enumerate(drafts) if each.key}
+    place = places.get(condition.criterion)
+    if place is None:
+        yield "visible_if", f"There is no criterion with the key “{condition.criterion}” to depend on."
+    elif place == position:
+        yield "visible_if", "A criterion cannot depend on itself."
+    elif place > position:
+        yield (
+            "visible_if",
+            f"“{drafts[place].name}” comes later; its answer is not known yet. Depend on an earlier one.",
+        )
+    elif not condition.values:
+        yield "visible_if", f"Choose at least one answer to “{drafts[place].name}”."
+    elif unknown := sorted(set(condition.values) - set(drafts[place].levels)):
+        yield "visible_if", f"“{drafts[place].name}” has no answer {unknown[0]}."
+
+
+def _tag_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if len(draft.tags) > MOST_TAGS:
+        yield "tags", f"A criterion has at most {MOST_TAGS} reasons."
+    labels = Counter(tag.label.strip().casefold() for tag in draft.tags)
+    for tag in draft.tags:
+        if not tag.label.strip() or len(tag.label) > LONGEST_TAG or "\x00" in tag.label:
+            yield "tags", f"Each reason has 1 to {LONGEST_TAG} characters; write one a line."
+            return
+    repeated = [label for label, count in labels.items() if count > 1]
+    if repeated:
+        yield "tags", f"The reason “{repeated[0]}” is there twice. Remove one."
+
+
+def hints(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
+    """What can be saved and yet makes ratings worse; each with its reason."""
+    found = [
+        DraftProblem(position, field_name, message)
+        for position, draft in enumerate(drafts)
+        for field_name, message in _own_hints(draft)
+    ]
+    total = sum((draft.weight for draft in drafts if draft.weight.is_finite()), Decimal(0))
+    if any(draft.weight != draft.weight.to_integral_value() for draft in drafts) and total not in (1, 100):
+        shown = f"{total.normalize():f}"
+        message = (
+            f"The weights are shares and add up to {shown}: they are taken by proportion, not as written."
+        )
+        found.append(DraftProblem(len(drafts) - 1, "weight", message))
+    return found
+
+
+def _own_hints(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if joined := _TWO_QUESTIONS.search(draft.name):
+        word = joined.group().strip()
+        yield (
+            "name",
+            f"“{word}” in the name asks two things at once: who finds them unequal cannot answer. Make two.",
+        )
+    missing = [level for level in draft.levels if not draft.anchor(level).strip()]
+    if missing and draft.is_scale:
+        shown = ", ".join(str(level) for level in missing)
+        yield (
+            "anchors",
+            f"Level {shown} has no text: reviewers agree more when each level says what it means.",
+        )
+    if draft.is_scale and len(draft.levels) % 2 == 0 and not draft.help_text.strip():
+        yield (
+            "maximum",
+            "An even number of levels has no middle: reviewers must take a side. Say in the help why.",
+        )
+    if any(draft.is_low(level) for level in draft.levels) and not draft.tags:
+        yield "tags", "Without reasons a low score says that, not why. Add a few to pick from."

@@ -1,0 +1,20 @@
+"""Rubrics to start from, by the name that the API knows them by. The first is every new project's."""
+
+from collections.abc import Mapping
+
+from evalapp.rubrics.drafts import RubricDraft
+from evalapp.rubrics.templates.brand_and_safety import BRAND_AND_SAFETY
+from evalapp.rubrics.templates.clinical import CLINICAL
+from evalapp.rubrics.templates.legal import LEGAL
+from evalapp.rubrics.templates.questions import QUESTIONS
+from evalapp.rubrics.templates.summaries import SUMMARIES
+from evalapp.rubrics.templates.support import SUPPORT
+
+TEMPLATES: Mapping[str, RubricDraft] = {
+    "summaries": SUMMARIES,
+    "questions": QUESTIONS,
+    "support": SUPPORT,
+    "clinical": CLINICAL,
+    "legal": LEGAL,
+    "brand-and-safety": BRAND_AND_SAFETY,
+}

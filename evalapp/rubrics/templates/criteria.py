@@ -1,0 +1,43 @@
+"""Criteria as templates write them."""
+
+from decimal import Decimal
+
+from evalapp.rubrics.drafts import NO, YES, CriterionDraft, TagDraft
+from evalapp.rubrics.models import CriterionKind
+
+
+def scale(
+    name: str,
+    help_text: str,
+    anchors: tuple[str, ...],
+    tags: tuple[str, ...],
+    *,
+    weight: int = 1,
+    allows_not_applicable: bool = False,
+) -> CriterionDraft:
+    """A scale from 1, with a text for each level; reasons are asked at 1 and 2."""
+    return CriterionDraft(
+        name=name,
+        help_text=help_text,
+        maximum=len(anchors),
+        anchors={str(level): text for level, text in enumerate(anchors, start=1)},
+        tags=tuple(TagDraft(tag) for tag in tags),
+        weight=Decimal(weight),
+        allows_not_applicable=allows_not_applicable,
+    )
+
+
+def fault(name: str, help_text: str, *, yes: str, no: str, tags: tuple[str, ...]) -> CriterionDraft:
+    """A critical question: yes fails the whole answer."""
+    return CriterionDraft(
+        name=name,
+        kind=CriterionKind.YES_NO,
+        minimum=NO,
+        maximum=YES,
+        help_text=help_text,
+        anchors={"yes": yes, "no": no},
+        is_critical=True,
+        low_threshold=None,
+        undesired=YES,
+        tags=tuple(TagDraft(tag) for tag in tags),
+    )

@@ -1,0 +1,229 @@
+"""Rubrics as files."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.errors import InvalidError
+from evalapp.rubrics.drafts import (
+    Condition,
+    CriterionDraft,
+    OptionDraft,
+    RubricDraft,
+    TagDraft,
+    drafts_of,
+    with_keys,
+)
+from evalapp.rubrics.interchange import LARGEST_FILE, read_yaml, write_yaml
+from evalapp.rubrics.models import Rubric
+from evalapp.rubrics.problems import draft_problems, hints
+from evalapp.rubrics.services import bring_rubric, fingerprint
+from evalapp.rubrics.templates import TEMPLATES
+
+HEAD = b"evalapp_rubric: 1\nname: Answers\n"
+
+
+def refused(content: bytes) -> dict[str, list[str]]:
+    with pytest.raises(InvalidError) as caught:
+        read_yaml(content)
+    return caught.value.fields or {"": [caught.value.message]}
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=list(TEMPLATES))
+def test_a_template_is_ready_to_use_and_survives_its_file(template: RubricDraft) -> None:
+    keyed = replace(template, criteria=tuple(with_keys(template.criteria)))
+
+    assert (draft_problems(keyed.criteria), hints(keyed.criteria)) == ([], [])
+    assert read_yaml(write_yaml(keyed).encode()) == keyed
+
+
+def test_every_setting_survives_the_file() -> None:
+    rubric = RubricDraft(
+        "Übung: „no“",
+        "# not a comment",
+        "One\n\n  two: - three\n",
+        (
+            CriterionDraft(
+                name="no",
+                key="no",
+                help_text="yes: or\nno",
+                minimum=-2,
+                maximum=2,
+                anchors={"-2": "null", "2": "1.5"},
+                weight=Decimal("0.25"),
+                is_required=False,
+                allows_not_applicable=True,
+                low_threshold=None,
+                tags=(TagDraft("on", "on"), TagDraft("&anchor *alias", "k")),
+            ),
+            CriterionDraft(
+                name="Any error",
+                key="error",
+                kind="yes_no",
+                minimum=0,
+                maximum=1,
+                anchors={"yes": "so", "no": "not so"},
+                is_critical=True,
+                low_threshold=None,
+                undesired=0,
+                examples={"no": "Ja:\nnein"},
+            ),
+            CriterionDraft(
+                name="Kind of error",
+                key="kind",
+                kind="category",
+                minimum=1,
+                maximum=3,
+                low_threshold=None,
+                options=(OptionDraft("none"), OptionDraft("yes", True), OptionDraft("1")),
+                anchors={"1": "All right."},
+                visible_if=Condition("error", (1,)),
+            ),
+        ),
+    )
+
+    assert read_yaml(write_yaml(rubric).encode()) == rubric
+
+
+def test_what_a_person_writes_is_read() -> None:
+    read = read_yaml(
+        HEAD
+        + b"""
+criteria:
+- name: Tone
+  anchors: {1: off, 5: right}
+  tags: [cold, too formal]
+- name: Wrong
+  kind: yes_no
+  anchors:
+    yes: an error
+    no: none
+  undesired: yes
+"""
+    )
+
+    tone, wrong = read.criteria
+    assert (tone.minimum, tone.maximum, tone.low_threshold, [tag.label for tag in tone.tags]) == (
+        1,
+        5,
+        2,
+        ["cold", "too formal"],
+    )
+    assert (wrong.minimum, wrong.maximum, wrong.undesired, dict(wrong.anchors)) == (
+        0,
+        1,
+        1,
+        {"yes": "an error", "no": "none"},
+    )
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    problems = refused(
+        b"""
+evalapp_rubric: 1
+name: 12
+colour: red
+criteria:
+- kind: scale
+  minimum: one
+  is_required: maybe
+  wieght: 2
+- name: Tone
+  anchors: [bad, good]
+  tags: [{label: 3}]
+- just a text
+"""
+    )
+
+    assert set(problems) == {
+        "name",
+        "colour",
+        "criteria.0.name",
+        "criteria.0.minimum",
+        "criteria.0.is_required",
+        "criteria.0.wieght",
+        "criteria.1.anchors",
+        "criteria.1.tags.0.label",
+        "criteria.2",
+        "criteria.2.name",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not a rubric file"),
+        (b"- a\n- b\n", "not a rubric file"),
+        (b"evalapp_rubric: 2\n", "not a rubric file"),
+        (HEAD + b"criteria: [\n", "Line 4, column 1: not YAML"),
+        (HEAD + b"\tname: x\n", "Line 3, column 1: not YAML"),
+        (HEAD + b"description: a\x00b\n", "not YAML"),
+        (HEAD + b"description: \xff\n", "not UTF-8"),
+        (HEAD + b"name: again\n", "Line 3: “name” is there twice"),
+        (HEAD + b"a: &a [x]\nb: [*a, *a]\n", "no aliases"),
+        (HEAD + b"criteria: &a [*a]\n", "no aliases"),
+        (HEAD + b"description: !!python/object/apply:os.system [id]\n", "no tags"),
+        (HEAD + b"criteria: " + b"[" * 5_000 + b"]" * 5_000, "that deep"),
+        (HEAD + b"criteria: " + b"{a: " * 5_000, "that deep"),
+        (HEAD + b"description: " + b"1" * 5_000, "too many digits"),
+        (HEAD + b"criteria: !!binary aGVsbG8=\n", "no tags"),
+        (HEAD + b"? [a]\n: b\n", "not YAML"),
+        (HEAD + b"#" * LARGEST_FILE, "at most 512 kB"),
+        (b"--- a\n--- b\n", "not YAML"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_with_a_sentence(content: bytes, said: str) -> None:
+    ((message, *_),) = refused(content).values()
+
+    assert said in message
+
+
+def test_a_file_becomes_a_rubric_and_its_copy_says_the_same(
+    project: Project,
+    manager: User,
+    client_for,
+) -> None:
+    template = TEMPLATES["clinical"]
+    first = bring_rubric(project=project, content=write_yaml(template).encode(), by=manager)
+    version = first.versions.get()
+    client: Client = client_for(manager)
+
+    answer = client.get(reverse("rubric_file", args=[project.slug, first.pk, 1]))
+    content = answer.content
+    second = bring_rubric(project=project, content=content, name="A copy", by=manager)
+
+    assert answer["Content-Disposition"] == 'attachment; filename="discharge-summaries-v1.yaml"'
+    assert [draft.name for draft in drafts_of(version)] == [draft.name for draft in template.criteria]
+    assert fingerprint(second.versions.get()) == fingerprint(version)
+
+
+def test_the_page_says_what_is_wrong_where_and_makes_nothing(
+    project: Project, manager: User, client_for
+) -> None:
+    content = HEAD + b"criteria:\n- name: Tone\n  maximum: 1\n- name: tone\n  wieght: 2\n"
+    client: Client = client_for(manager)
+
+    def send(content: bytes):
+        file = SimpleUploadedFile("rubric.yaml", content)
+        return client.post(reverse("rubric_bring", args=[project.slug]), {"file": file})
+
+    page = send(content)
+    assert page.status_code == 400
+    assert "criteria.1.wieght: There is no such entry." in page.content.decode()
+    page = send(content.replace(b"  wieght: 2\n", b""))
+    assert page.status_code == 400
+    assert "criteria.0.maximum: The highest level must be above the lowest." in page.content.decode()
+    assert not Rubric.objects.filter(project=project, name="Answers").exists()
+    assert (
+        send(
+            content.replace(b"  wieght: 2\n", b"")
+            .replace(b"maximum: 1", b"maximum: 3")
+            .replace(b"tone", b"Facts")
+        ).status_code
+        == 302
+    )
