@@ -243,7 +243,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "evalapp.core.log_lines.LineFormatter",
+            "()": "evalapp.embedded.log_lines.LineFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
         }

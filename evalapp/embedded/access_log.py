@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from gunicorn.glogging import Logger
 
-from evalapp.core.log_lines import without_secrets
+from evalapp.embedded.log_lines import without_secrets
 
 
 class AccessLog(Logger):
