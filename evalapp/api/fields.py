@@ -70,7 +70,8 @@ class Body(serializers.Serializer[Any]):
 
     def run_validation(self, data: Any = empty) -> dict[str, Any]:
         # Before the framework's own look at it, which calls null "no data".
-        if data is not empty and not isinstance(data, Mapping):
+        is_nothing = data is empty or (data is None and self.allow_null)
+        if not is_nothing and not isinstance(data, Mapping):
             raise ValidationError({"non_field_errors": ["This must be a JSON object."]})
         return cast(dict[str, Any], super().run_validation(data))
 
