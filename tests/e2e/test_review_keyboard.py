@@ -270,3 +270,18 @@ def test_missing_scores_are_named_and_focused(desk):
     say(page, "4 still to score")
     assert page.evaluate("document.activeElement.name") == "criterion-clarity"
     assert not Review.objects.exists()
+
+
+def test_the_ring_around_a_level_is_seen_whole(desk):
+    page, _campaign = desk
+    page.locator(".criterion .level input").nth(1).focus()
+    press(page, "ArrowUp")
+    ring = page.locator(".criterion .level:has(input:focus-visible)").evaluate(
+        """level => {
+            const style = getComputedStyle(level);
+            const reach = parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth);
+            const next = level.nextElementSibling.getBoundingClientRect();
+            return [style.outlineStyle, level.getBoundingClientRect().bottom + reach <= next.top];
+        }"""
+    )
+    assert ring == ["solid", True]
