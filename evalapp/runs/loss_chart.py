@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 28
 MOST_POINTS = 400
-TICKS = 4
+MOST_STEPS = 6
+_ROUNDING = 1e-9
 
 
 class Tick(NamedTuple):
+    """``anchor`` is the end of the label that stands at the position."""
+
     position: str
     label: str
+    anchor: str = "middle"
 
 
 class Dot(NamedTuple):
@@ -48,7 +52,10 @@ def loss_chart(points: Sequence[tuple[int, Mapping[str, Any]]]) -> LossChart | N
         return None
     everything = [*training, *validation]
     last_step = max(1, *(step for step, _ in everything))
-    top = _nice(max(loss for _, loss in everything))
+    highest = max(loss for _, loss in everything) or 1.0
+    loss_step = _round_step(highest)
+    step_step = max(1, round(_round_step(last_step)))
+    top = loss_step * math.ceil(highest / loss_step - _ROUNDING)
 
     def x(step: int) -> str:
         return f"{LEFT + (WIDTH - LEFT - RIGHT) * step / last_step:.1f}"
@@ -64,10 +71,13 @@ def loss_chart(points: Sequence[tuple[int, Mapping[str, Any]]]) -> LossChart | N
         validation=line(validation),
         dots=[Dot(x(step), y(loss), f"step {step}: {loss:.3f}") for step, loss in _thinned(validation)],
         x_ticks=[
-            Tick(x(round(last_step * part / TICKS)), f"{round(last_step * part / TICKS):,}")
-            for part in range(TICKS + 1)
+            # A label in the middle of the right edge would be cut off.
+            Tick(x(step), f"{step:,}", "end" if step == last_step else "middle")
+            for step in range(0, last_step + 1, step_step)
         ],
-        y_ticks=[Tick(y(top * part / TICKS), f"{top * part / TICKS:.3g}") for part in range(TICKS + 1)],
+        y_ticks=[
+            Tick(y(part * loss_step), f"{part * loss_step:.3g}") for part in range(round(top / loss_step) + 1)
+        ],
     )
 
 
@@ -83,9 +93,7 @@ def _thinned(pairs: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return kept if not pairs or kept[-1] == pairs[-1] else [*kept, pairs[-1]]
 
 
-def _nice(value: float) -> float:
-    """The next of 1, 2, 4, 5 or 8 times a power of ten, so that quarters have short labels."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= value)
+def _round_step(span: float) -> float:
+    """The smallest of 1, 2 or 5 times a power of ten that divides the span into at most MOST_STEPS."""
+    power = 10.0 ** math.floor(math.log10(span / MOST_STEPS))
+    return next(size * power for size in (1, 2, 5, 10) if span / (size * power) <= MOST_STEPS + _ROUNDING)

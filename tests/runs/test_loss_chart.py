@@ -1,3 +1,5 @@
+import pytest
+
 from evalapp.runs.loss_chart import MOST_POINTS, loss_chart
 
 
@@ -23,3 +25,22 @@ def test_a_long_training_is_thinned_and_keeps_its_end() -> None:
     pairs = chart.training.split()
     assert len(pairs) <= MOST_POINTS + 1
     assert pairs[-1].startswith(f"{chart.right:.1f},")
+
+
+@pytest.mark.parametrize(
+    ("steps", "highest", "x_labels", "y_labels"),
+    [
+        (30, 4.7, ["0", "5", "10", "15", "20", "25", "30"], ["0", "1", "2", "3", "4", "5"]),
+        (33, 0.9, ["0", "10", "20", "30"], ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        (12_000, 12.5, ["0", "2,000", "4,000", "6,000", "8,000", "10,000", "12,000"], ["0", "5", "10", "15"]),
+        (2, 0.0, ["0", "1", "2"], ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+    ],
+)
+def test_ticks_are_round(steps: int, highest: float, x_labels: list[str], y_labels: list[str]) -> None:
+    chart = loss_chart([(1, {"loss": highest}), (steps, {"loss": highest / 2})])
+    assert chart is not None
+    assert [tick.label for tick in chart.x_ticks] == x_labels
+    assert [tick.label for tick in chart.y_ticks] == y_labels
+    heights = [float(pair.split(",")[1]) for pair in chart.training.split()]
+    assert all(10 <= height <= chart.bottom for height in heights)
+    assert chart.x_ticks[-1].anchor == ("end" if steps != 33 else "middle")
