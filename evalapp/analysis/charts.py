@@ -24,7 +24,7 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
     labels = _labels(scores)
     points = [
         {
-            "metric": round(output.metrics[metric.name], 4),
+            "metric": _figure(output.metrics[metric.name], metric),
             "people": round(means[output.item_output_id], 3),
             "candidate": labels[output.candidate_id],
             "href": reverse(
@@ -40,6 +40,10 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
         ["Candidate", metric.label, criterion.name],
         [[point["candidate"], point["metric"], point["people"]] for point in points],
     )
+
+
+def _figure(value: float, metric: MetricDescription) -> float:
+    return round(value) if metric.is_count else round(value, 4)
 
 
 def _labels(scores: CampaignScores) -> dict[int, str]:
@@ -74,7 +78,7 @@ def _scatter(
             href="href:N",
             tooltip=[
                 alt.Tooltip("candidate:N", title="Candidate"),
-                alt.Tooltip("metric:Q", title=metric.label, format=".3f"),
+                alt.Tooltip("metric:Q", title=metric.label, format=".0f" if metric.is_count else ".3f"),
                 alt.Tooltip("people:Q", title=criterion.name, format=".2f"),
             ],
         )

@@ -157,13 +157,19 @@ def number(value: float | None, half_width: float | None = None, digits: int | N
 
 
 @register.simple_tag
-def plus_minus(value: float | None, low: float | None = None, high: float | None = None) -> SafeString:
-    """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not."""
+def plus_minus(
+    value: float | None, low: float | None = None, high: float | None = None, is_count: bool = False
+) -> SafeString:
+    """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not.
+
+    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some.
+    """
+    fallback = 0 if is_count else 2
     if value is None or low is None or high is None:
-        return as_number(value)
+        return as_number(value, digits=fallback)
     below, above = value - low, high - value
     half = (high - low) / 2
-    digits = digits_for(half)
+    digits = digits_for(half, fallback)
     if round(below, digits) == round(above, digits):
         return format_html(
             '<span class="number together">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}"

@@ -1,5 +1,7 @@
 """Who may open the comparison and its cases, and what it costs."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -92,5 +94,8 @@ def test_counts_are_shown_whole(project: Project, manager: User, reviewer: User)
     case = client_of(manager).get(f"{address}{campaign.items.get().pk}/").content.decode()
     cases = client_of(manager).get(f"{address}?candidate={candidate.pk}&metric=words").content.decode()
 
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/?metric=words").text
+
+    assert re.search(r'metric=words" title="[^"]*"><span class="number">3</span></a>', page)
     assert '<dt>Words</dt>\n                <dd><span class="number">3</span></dd>' in case
     assert '<td class="right"><span class="number">3</span></td>' in cases

@@ -64,6 +64,12 @@ def test_a_figure_has_the_digits_its_interval_justifies(
     assert html.startswith('<span class="number')
 
 
+def test_a_mean_of_counts_has_decimals_only_from_its_interval() -> None:
+    assert strip_tags(render("{% plus_minus 12.0 None None is_count=True %}")) == "12"
+    assert strip_tags(render("{% plus_minus 0.0 0.0 0.0 is_count=True %}")) == "0 ± 0"
+    assert strip_tags(render("{% plus_minus 0.12 0.04 0.2 is_count=True %}")) == "0.12 ± 0.08"
+
+
 def test_an_interval_is_drawn_on_the_common_axis_without_style_attributes() -> None:
     html = render("{% interval 3 2 4 1 5 gate=4.5 %}")
     assert 'cx="60.0"' in html and 'x1="32.0" x2="88.0"' in html and 'x1="102.0"' in html
