@@ -49,6 +49,9 @@ class TrayForm(forms.Form):
             .exclude(state=CampaignState.DRAFT)
             .order_by("-id")
         )
+        offered = list(field.queryset[:2])
+        if len(offered) == 1 and not self.initial.get("campaign"):
+            self.initial["campaign"] = offered[0].pk
 
     def rules(self) -> SelectionRules:
         return SelectionRules(

@@ -467,3 +467,12 @@ def test_a_file_that_is_no_more_is_told_with_the_way_out(
     assert (page.status_code, told.status_code) == (404, 404)
     for answer in (page, told):
         assert "Restore it from a backup, or export again." in answer.text
+
+
+def test_the_only_campaign_is_chosen_already(campaign: Campaign, manager: User, reviewer: User) -> None:
+    address = f"/projects/{campaign.project.slug}/export/new/"
+    chosen = f'<option value="{campaign.pk}" selected>'
+    assert chosen in client_of(manager).get(address).text
+    make_campaign(campaign.project, [reviewer], name="Second round", texts={"other": "A {n}."})
+    assert chosen not in client_of(manager).get(address).text
+    assert chosen in client_of(manager).get(f"{address}?campaign={campaign.pk}").text
