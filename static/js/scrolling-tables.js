@@ -1,7 +1,10 @@
-// A table wider than its place is scrolled by keyboard too: it takes the focus while it is too wide.
+// A table wider than its place is scrolled by keyboard too: it takes the focus while it is too wide. One that
+// fits lets its header follow the page.
 const watch = new ResizeObserver((entries) => {
   for (const { target } of entries) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    const isTooWide = target.scrollWidth > target.clientWidth;
+    target.classList.toggle("table-fits", !isTooWide);
+    if (isTooWide) target.tabIndex = 0;
     else target.removeAttribute("tabindex");
   }
 });

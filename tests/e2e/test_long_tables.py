@@ -1,0 +1,40 @@
+"""A long table is scrolled with the page, not in a box of its own, and its header stays in sight."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Page, expect
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.static_build import build_browser_bundle
+from tests.factories import make_version
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+def test_no_row_is_cut_and_the_header_follows(
+    page: Page, project: Project, manager: User, live_server: Any, sign_in: Callable[[User], object]
+) -> None:
+    build_browser_bundle(settings.HOME / "build")
+    version = make_version(project, rows=50)
+    sign_in(manager)
+    page.goto(f"{live_server.url}/projects/{project.slug}/data/{version.dataset_id}/v{version.number}/")
+    box = page.locator(".table-wrap")
+    expect(box).to_have_class("table-wrap table-fits")
+    assert box.evaluate("each => each.scrollHeight === each.clientHeight")
+    page.locator("tbody tr").nth(40).scroll_into_view_if_needed()
+    header = page.locator(".table-wrap thead th").first
+    bar = page.locator(".top").bounding_box()
+    place = header.bounding_box()
+    assert bar is not None and place is not None
+    assert abs(place["y"] - (bar["y"] + bar["height"])) <= 1
+
+    # A table that is too wide is scrolled sideways, by keyboard too, and still not cut.
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(box).to_have_attribute("tabindex", "0")
+    assert box.evaluate(
+        "each => each.scrollWidth > each.clientWidth && each.scrollHeight === each.clientHeight"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
