@@ -14,6 +14,7 @@ from evalapp.accounts.models import User
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
 from evalapp.campaigns.allocation import NoWork, NoWorkReason
 from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.core.marks import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.forms import SkipForm
@@ -79,7 +80,7 @@ def task_payload(
         "source_html": source_html(task),
         "answer_html": render_markdown(task.answer),
         "answer_text": task.answer,
-        "candidate": task.candidate_label,
+        "candidate": marked(task.candidate_label, task),
         "answers": answers.as_dict() if answers else None,
         "draft": task.draft,
         "draft_revision": task.draft_revision,

@@ -170,7 +170,8 @@ def own_review(stand: Stand) -> Review | None:
 
 class Task(NamedTuple):
     """All that a reviewer sees of an output. Nothing here names the candidate, unless the campaign is
-    not blind; ids, run, tokens, timing and peers' answers have no field.
+    not blind; ids, run, tokens, timing and peers' answers have no field. ``is_simulated``: it is named, and
+    was trained on simulated reviews.
     """
 
     messages: list[dict[str, str]]
@@ -178,6 +179,7 @@ class Task(NamedTuple):
     reference: str
     answer: str
     candidate_label: str
+    is_simulated: bool
     draft: dict[str, Any] | None
     draft_revision: int
     draft_saved_at: datetime | None
@@ -185,6 +187,7 @@ class Task(NamedTuple):
 
 _TASK = """
 SELECT output.text, example.messages, example.context, example."references", model_version.label,
+       model_version.is_simulated,
        draft.body, draft.revision, draft.saved_at
 FROM evalapp_itemoutput item_output
 JOIN evalapp_output output ON output.id = item_output.output_id
@@ -200,7 +203,9 @@ WHERE item_output.id = %(item_output)s AND item.campaign_id = %(campaign)s
 def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task:
     """One read: the output, its example, and the reviewer's own draft."""
     keys = {"user": reviewer.pk, "item_output": item_output_id, "campaign": campaign.pk}
-    answer, messages, context, references, label, draft, revision, saved_at = _first(_TASK, keys)
+    answer, messages, context, references, label, is_simulated, draft, revision, saved_at = _first(
+        _TASK, keys
+    )
     shown_references = json.loads(references) if campaign.shows_reference else []
     return Task(
         messages=json.loads(messages),
@@ -208,6 +213,7 @@ def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task
         reference=str(shown_references[0]) if shown_references else "",
         answer=answer,
         candidate_label="" if campaign.is_blind else label,
+        is_simulated=is_simulated and not campaign.is_blind,
         draft=json.loads(draft) if draft is not None else None,
         draft_revision=revision or 0,
         draft_saved_at=saved_at,
