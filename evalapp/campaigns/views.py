@@ -55,16 +55,19 @@ def campaign_edit(request: MemberRequest, pk: int) -> HttpResponse:
     campaign = _campaign(request, pk)
     if campaign.state != CampaignState.DRAFT and request.method != "POST":
         return redirect("campaign_detail", slug=request.project.slug, pk=pk)
-    form = CampaignForm(request.POST or None, project=request.project, initial=design_of(campaign))
+    saved = design_of(campaign)
+    form = CampaignForm(request.POST or None, project=request.project, initial=saved)
+    cost = CampaignForm(saved, project=request.project).cost()
     save = partial(services.edit_campaign, campaign=campaign)
-    return _designed(request, form, save, {"campaign": campaign})
+    return _designed(request, form, save, {"campaign": campaign, "cost": cost})
 
 
 def _designed(
     request: MemberRequest, form: CampaignForm, save: Callable[..., Campaign], context: dict[str, Any]
 ) -> HttpResponse:
     """The form, or once it is saved the campaign's page."""
-    cost = form.cost() if form.is_bound else None
+    if form.is_bound:
+        context["cost"] = form.cost()
     status = 200
     if request.method == "POST" and "preview" not in request.POST:
         status = 400
@@ -79,7 +82,7 @@ def _designed(
                     request, "The design is saved. Look at what it costs, then open the campaign."
                 )
                 return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
-    context |= {"form": form, "cost": cost, **STATION}
+    context |= {"form": form, **STATION}
     return render(request, "campaigns/new.html", context, status=status)
 
 

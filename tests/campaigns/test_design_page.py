@@ -91,6 +91,7 @@ def test_a_draft_is_edited_in_the_form_that_made_it(
     assert page_of(draft, "edit/") in browser.get(page_of(draft)).text
     form = browser.get(page_of(draft, "edit/")).text
     assert 'value="Srping"' in form and form.count("checked") >= 3
+    assert '<strong class="number">3</strong> items' in form
 
     people = [reviewer.pk, other_reviewer.pk]
     saved = browser.post(
