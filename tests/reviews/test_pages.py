@@ -345,32 +345,6 @@ def test_why_there_is_no_work_is_shown(campaign, reviewer, owner, client_for):
     assert (answer["no_work"]["reason"], answer["progress"]["mine"]) == ("paused", 0)
 
 
-def test_a_reviewer_sees_their_own_progress_first_and_the_campaigns_beside_it(campaign, reviewer, client_for):
-    client = client_for(reviewer)
-    submit(campaign, reviewer)
-    page = client.get(next_url(campaign)).content.decode()
-    # 4 items of 2 answers each; two people rate each, 16 in all.
-    assert '<progress data-progress="bar" max="8" value="1" aria-label="Your reviews">' in page
-    assert ">1</strong> by you" in page and ">of up to 8</span>" in page
-    assert '<span data-progress="done">1</span> of 16' in page
-    home = client.get("/reviews/").content.decode()
-    assert '<progress max="8" value="1" aria-label="Your reviews">' in home and "1 of 16" in home
-
-    for _ in range(7):
-        submit(campaign, reviewer)
-    end = client.get(next_url(campaign), headers=JSON).json()
-    assert end["no_work"]["title"] == "Your part is done"
-    own = [end["progress"][name] for name in ("mine", "mine_total", "mine_words", "done", "total")]
-    assert own == [8, 8, "nothing left for you", 8, 16]
-    assert "nothing left for you" in client.get(next_url(campaign)).content.decode()
-
-
-def test_a_campaign_for_visitors_has_a_goal_of_five(campaign, reviewer, client_for):
-    Campaign.objects.filter(pk=campaign.pk).update(invites_visitors=True)
-    page = client_for(reviewer).get(next_url(campaign)).content.decode()
-    assert 'max="5" value="0"' in page and ">of 5, or more if you like</span>" in page
-
-
 # Figures
 
 
