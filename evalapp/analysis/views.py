@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Count, Sum
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -30,6 +30,7 @@ from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.tables import comparison_lines
 from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.catalogue import MetricDescription
@@ -57,14 +58,6 @@ def _people(request: MemberRequest) -> str:
     """Whose reviews count; a choice only where simulated ones are read at all."""
     chosen = request.GET.get("people", "all")
     return chosen if chosen in PEOPLE and request.project.is_demonstration else "all"
-
-
-def _is_reviewing(request: MemberRequest, campaign: Campaign) -> bool:
-    """Whether the reader still reviews here blind, and so should not look."""
-    seats = campaign.reviewers.filter(user=request.user, left_at=None)
-    done = campaign.reviewers.aggregate(reviews=Sum("reviews_done"))["reviews"] or 0
-    is_running = campaign.state != CampaignState.CLOSED and done < campaign.reviews_total
-    return campaign.is_blind and is_running and seats.exists()
 
 
 @require_safe
@@ -100,7 +93,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "pairs": compare_pairs(scores, comparison, reference) if reference else [],
         "agreement": agreement_rows(scores),
         "reviewers": reviewer_rows(scores, request.user.pk),
-        "is_reviewing": _is_reviewing(request, campaign),
+        "is_reviewing": is_reviewing_blind(campaign, request.user),
         "people": people,
         "people_choices": _people_choices(campaign, people),
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
@@ -191,6 +184,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "has_simulated": any(answer.is_simulated for answer in scores.answers),
             "people": people,
             "people_label": PEOPLE[people],
+            "is_reviewing": is_reviewing_blind(campaign, request.user),
         },
     )
 
@@ -210,7 +204,7 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
         "case": case,
         "list_query": query,
         "listed": listed or {},
-        "is_reviewing": _is_reviewing(request, campaign),
+        "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
     return render(request, "analysis/case.html", context)
 

@@ -10,6 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import may_create_project
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of, told_cycles
@@ -130,6 +131,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "station": "compare",
         "campaign": campaign,
         "comparison": comparison,
+        "is_reviewing": is_reviewing_blind(campaign, request.user),
         "form": form,
         "decisions": campaign.decisions.select_related("candidate", "decided_by").order_by("-id"),
     }

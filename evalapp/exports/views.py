@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
@@ -74,6 +75,7 @@ def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
             "station": "export",
             "export": export,
             "counts": tray_counts(export),
+            "is_reviewing": is_reviewing_blind(export.campaign, request.user),
             "page": keyset_page(tray_rows(export, kind=kind, show=show), request, order=("id",)),
             "kind": kind,
             "show": show,
@@ -135,6 +137,7 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
             "station": "export",
             "export": export,
             "row": row,
+            "is_reviewing": is_reviewing_blind(export.campaign, request.user),
             "form": form,
             "is_open": is_open(export),
             "pairs": pairs_of(row).count() if row.kind == RowKind.SFT else 0,

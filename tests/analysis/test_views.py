@@ -7,8 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
+from evalapp.accounts.tokens import create_api_token
+from evalapp.campaigns.services import close_campaign
 from tests.cast import client_of
-from tests.factories import make_campaign, review_all, run_scoring
+from tests.factories import make_campaign, make_tray, review_all, run_scoring
 
 PAGES = ["compare/", "compare/{campaign}/", "compare/{campaign}/table.csv", "compare/{campaign}/cases/",
          "compare/{campaign}/cases/{item}/"]  # fmt: skip
@@ -99,3 +101,32 @@ def test_counts_are_shown_whole(project: Project, manager: User, reviewer: User)
     assert re.search(r'metric=words" title="[^"]*"><span class="number">3</span></a>', page)
     assert '<dt>Words</dt>\n                <dd><span class="number">3</span></dd>' in case
     assert '<td class="right"><span class="number">3</span></td>' in cases
+
+
+def test_who_still_reviews_blind_is_warned_on_every_page_of_results(
+    project: Project, manager: User, reviewer: User, owner: User
+) -> None:
+    campaign = make_campaign(project, [manager, reviewer], rows=1)
+    review_all(campaign, reviewer, {})
+    export = make_tray(campaign, owner)
+    results = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    tray = f"/projects/{project.slug}/export/{export.pk}/"
+    case = f"{results}cases/{campaign.items.get().pk}/"
+    row = f"{tray}rows/{export.rows.latest('pk').pk}/"
+    pages = [results, f"{results}cases/", case, f"{results}decide/", tray, row]
+    comparison = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/comparison/"
+
+    def warned(person: User) -> list[str]:
+        found = {page: client_of(person).get(page) for page in pages}
+        assert {answer.status_code for answer in found.values()} == {200}
+        return [page for page, answer in found.items() if "You review this campaign blind" in answer.text]
+
+    def is_said(person: User) -> bool:
+        secret = create_api_token(user=person, name="Test", by=person).secret
+        told = client_of(None).get(comparison, headers={"Authorization": f"Bearer {secret}"})
+        return bool(told.json()["is_reviewing"])
+
+    assert (warned(manager), is_said(manager)) == (pages, True)
+    assert (warned(owner), is_said(owner)) == ([], False)
+    close_campaign(campaign=campaign, by=owner)
+    assert (warned(manager), is_said(manager)) == ([], False)

@@ -86,6 +86,9 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
     campaign = serializers.IntegerField()
     people = serializers.ChoiceField(choices=PEOPLE)
+    is_reviewing = serializers.BooleanField(
+        help_text="You still review this campaign blind; its results and cases show what you should not know."
+    )
     design = DesignSerializer()
     candidates = CandidateRowSerializer(many=True)
     contradiction = ContradictionSerializer(allow_null=True)

@@ -21,6 +21,7 @@ from evalapp.api.serializers.analysis import (
     PeopleQuery,
 )
 from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.rubrics.models import Criterion
@@ -53,6 +54,7 @@ class ComparisonDetail(AnalysisView):
         return {
             "campaign": campaign_id,
             "people": self.people(),
+            "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
             "design": comparison.design,
             "candidates": comparison.rows,
             "contradiction": find_contradiction(scores, comparison),
