@@ -42,7 +42,7 @@ def invite(*, project: Project, email: str, role: str, by: User) -> NewInvitatio
     membership = Membership.objects.filter(project=project, user=by).first()
     if membership is None or not may_grant(membership.role, role):
         raise NotAllowedError(f"Your role here may not invite anyone as {role}. Ask an owner of the project.")
-    if Membership.objects.filter(project=project, user__email__iexact=email).exists():
+    if Membership.objects.filter(project=project, user__in=User.objects.with_email(email)).exists():
         message = f"{email} is already a member of this project; change the role in the list instead."
         raise ConflictError(message, fields={"email": [message]})
     project.invitations.filter(email=email, accepted_at=None, revoked_at=None).update(

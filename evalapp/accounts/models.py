@@ -2,6 +2,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Lower
 
 from evalapp.accounts.addresses import checked_email
@@ -20,7 +21,12 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.with_email(username or "").get()
+
+    def with_email(self, email: str) -> models.QuerySet["User"]:
+        """The account of an address in any case, as `user_email_any_case` compares it, or none."""
+        # ``iexact`` compares in upper case, where letters meet that are two in lower case (ı and i).
+        return self.alias(lower_email=Lower("email")).filter(lower_email=Lower(Value(email)))
 
 
 class User(AbstractBaseUser, PermissionsMixin, BaseModel):

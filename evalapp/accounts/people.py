@@ -107,7 +107,7 @@ def anonymise_person(*, user: User, by: User) -> User:
 
 def _delete_what_names(person: User, former_address: str) -> dict[str, list[int]]:
     """Delete the rows that are about this person alone; those of them that the audit speaks of, by type."""
-    invitations = Invitation.objects.filter(email__iexact=person.email)
+    invitations = Invitation.objects.filter(email=person.email.lower())
     invitation_ids = list(invitations.values_list("pk", flat=True))
     invitations.filter(accepted_at=None, revoked_at=None).update(revoked_at=timezone.now())
     invitations.update(email=former_address)

@@ -6,6 +6,7 @@ from django.test import Client
 
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.audit.models import AuditEvent
+from evalapp.core.errors import InvalidError
 from tests.cast import make_user
 
 ClientFor = Callable[[User | None], Client]
@@ -254,3 +255,28 @@ def test_the_list_costs_the_same_however_many_members(
     browser = client_for(owner)
     with django_assert_num_queries(8):  # type: ignore[attr-defined]
         browser.get(address(project))
+
+
+@pytest.mark.parametrize("odd", ["person@ｅxample.com", "ıvan@example.com", "person@exаmple.com"])
+def test_an_address_that_looks_like_another_is_refused_with_the_character(
+    odd: str, client_for: ClientFor, manager: User, project: Project
+) -> None:
+    answer = client_for(manager).post(address(project), {"email": odd, "role": "reviewer"})
+    assert answer.status_code == 400
+    character = next(each for each in odd if not each.isascii())
+    assert f"“{character}” (U+{ord(character):04X}), which can pass for another" in answer.text
+    assert not Invitation.objects.exists()
+    with pytest.raises(InvalidError, match="can pass for another"):
+        User.objects.create_user(odd)
+
+
+def test_an_old_account_with_a_look_alike_address_does_not_stand_in_the_way(
+    client_for: ClientFor, manager: User, project: Project
+) -> None:
+    old = User.objects.create(email="ıvan@example.com")
+    Membership.objects.create(project=project, user=old, role=Role.REVIEWER)
+    made = client_for(manager).post(address(project), {"email": "Ivan@example.com", "role": "reviewer"})
+    assert made.status_code == 201
+    details = {"name": "Ivan", "password1": "a quiet harbour 9", "password2": "a quiet harbour 9"}
+    assert Client().post(invitation_path(made), details).status_code == 302
+    assert membership(project, User.objects.get(email="ivan@example.com")).role == Role.REVIEWER

@@ -21,7 +21,7 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
     invitation = invitation_for(token)
     if request.user.is_authenticated:
         return _join(request, invitation)
-    if User.objects.filter(email__iexact=invitation.email).exists():
+    if User.objects.with_email(invitation.email).exists():
         return redirect(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
     form = NewPersonForm(request.POST or None, email=invitation.email)
     if request.method == "POST" and form.is_valid():

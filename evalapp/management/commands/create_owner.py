@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
         except ValidationError as error:
             raise CommandError(f"{email!r} is not an e-mail address.") from error
-        user = User.objects.filter(email__iexact=email).first()
+        user = User.objects.with_email(email).first()
         password = None
         if not options["link"] and (user is None or not user.has_usable_password()):
             password = self._ask_password(email, options["name"])
