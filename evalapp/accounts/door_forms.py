@@ -3,6 +3,9 @@
 from typing import Any
 
 from allauth.account import forms as allauth
+from django.db import transaction
+
+from evalapp.accounts.tokens import revoke_all_api_tokens
 
 
 def _reword(form: Any, labels: dict[str, str]) -> None:
@@ -34,3 +37,9 @@ class ChoosePasswordForm(allauth.ResetPasswordKeyForm):  # type: ignore[misc]  #
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(self, {"password1": "New password", "password2": "The same password again"})
+
+    @transaction.atomic
+    def save(self) -> None:
+        """Set the password, and end what was made with the old one: somebody else may have known it."""
+        super().save()
+        revoke_all_api_tokens(user=self.user, by=self.user)

@@ -56,6 +56,16 @@ def revoke_api_token(*, token: ApiToken, by: User) -> None:
     record("api_token.revoked", by=by, obj=token)
 
 
+@transaction.atomic
+def revoke_all_api_tokens(*, user: User, by: User) -> None:
+    """None of the person's tokens opens anything from now on: whoever made one in their name is out."""
+    lock_person(user)
+    for token in user.api_tokens.filter(revoked_at=None).select_for_update():
+        token.revoked_at = timezone.now()
+        token.save(update_fields=["revoked_at"])
+        record("api_token.revoked", by=by, obj=token)
+
+
 def use_api_token(secret: str) -> ApiToken | None:
     """The live token that this secret is (with its ``user``), noting its use; None for any other."""
     token = person_of_token(secret)

@@ -8,6 +8,8 @@ from django.test import Client
 from evalapp.accounts.adapter import ClosedSignUpAdapter
 from evalapp.accounts.models import User
 from evalapp.accounts.people import anonymise_person, password_path
+from evalapp.accounts.tokens import create_api_token, use_api_token
+from evalapp.audit.models import AuditEvent
 
 PASSWORD = "a quiet harbour 9"
 
@@ -164,3 +166,31 @@ def test_a_password_set_while_the_persons_data_is_deleted_is_refused_in_words(
     assert answer.status_code == 409
     assert "data has been deleted in the meantime" in answer.text
     assert not User.objects.get(pk=person.pk).has_usable_password()
+
+
+def test_a_password_set_by_a_link_ends_sign_ins_and_tokens_of_the_old_one(
+    person: User, client_for: Callable[[User | None], Client]
+) -> None:
+    old_sign_in = client_for(person)
+    secrets = [create_api_token(user=person, name=name, by=person).secret for name in ("one", "two")]
+    browser = Client()
+    page = browser.get(password_path(person), follow=True)
+    assert "every API token of yours" in page.text
+
+    data = {"password1": "another calm bay 7", "password2": "another calm bay 7"}
+    done = browser.post(page.redirect_chain[-1][0], data, follow=True)
+
+    assert "Earlier sign-ins and API tokens open nothing any more." in done.text
+    assert [use_api_token(secret) for secret in secrets] == [None, None]
+    assert old_sign_in.get("/profile/").status_code == 302
+    assert AuditEvent.objects.filter(action="api_token.revoked", actor_id=person.pk).count() == 2
+    assert attempt(Client(), person.email, "another calm bay 7").status_code == 302
+
+
+def test_a_password_changed_by_the_old_one_leaves_the_tokens(
+    person: User, client_for: Callable[[User | None], Client]
+) -> None:
+    secret = create_api_token(user=person, name="one", by=person).secret
+    data = {"oldpassword": PASSWORD, "password1": "another calm bay 7", "password2": "another calm bay 7"}
+    assert client_for(person).post("/accounts/password/change/", data).status_code == 302
+    assert use_api_token(secret) is not None
