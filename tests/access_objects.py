@@ -28,7 +28,7 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score
+from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -198,6 +198,7 @@ def _reviews(world: SimpleNamespace) -> None:
     )
     Score.objects.create(review=world.review, criterion=world.criterion, value=2, minimum=1, maximum=5)
     ReviewTag.objects.create(review=world.review, tag=world.reason_tag)
+    TextAnswer.objects.create(review=world.review, criterion=world.criterion, text="In words.")
     ReviewRevision.objects.create(review=world.review, revision=1, body={})
     Correction.objects.create(review=world.review, text="What should have been said.")
 

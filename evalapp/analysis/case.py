@@ -71,7 +71,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     reviews = (
         Review.objects.filter(item_output__item=item)
         .select_related("correction", "item_output__output")
-        .prefetch_related("scores__criterion", "tags__tag")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
         .order_by("pk")
     )
     if not campaign.project.is_demonstration:
@@ -115,14 +115,14 @@ def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int
 
 def _case_review(review: Review, name: str) -> CaseReview:
     correction = getattr(review, "correction", None)
-    scores = sorted(review.scores.all(), key=lambda score: score.criterion.position)
+    answers = [
+        *((score.criterion, score.words) for score in review.scores.all()),
+        *((given.criterion, given.text) for given in review.texts.all()),
+    ]
     return CaseReview(
         review,
         name,
-        [
-            (score.criterion, "N/A" if score.value is None else score.criterion.level_words(score.value))
-            for score in scores
-        ],
+        sorted(answers, key=lambda answer: answer[0].position),
         [given.tag.label for given in review.tags.all()],
         word_changes(review.item_output.output.text, correction.text) if correction else [],
     )

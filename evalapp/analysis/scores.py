@@ -62,7 +62,7 @@ class ReviewedOutput(NamedTuple):
 class CampaignScores:
     """Everything said about a campaign's outputs, by people and by metrics.
 
-    ``candidates`` and ``criteria`` are in their order on every page; ``rules`` are the project's rules
+    ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the project's rules
     in use. ``corpus`` holds whole-set metrics by candidate; ``places`` counts places by state.
     ``numbers`` gives each reviewer the number of their pseudonym, the same on every page and file.
     """
@@ -219,7 +219,9 @@ def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int
         (criterion.version_id, criterion)
         for criterion in Criterion.objects.filter(
             version__in={campaign.rubric_version_id for campaign in campaigns}
-        ).order_by("version_id", "position")
+        )
+        .exclude(kind=CriterionKind.TEXT)
+        .order_by("version_id", "position")
     )
     answers, tags = _answers(ids, people), _tags(ids, people)
     outputs = _outputs(ids, rules)

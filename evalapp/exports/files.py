@@ -81,7 +81,7 @@ RATING_COLUMNS = [
 
 
 def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Iterator[str]:
-    """One CSV line a score, with the header first. Reviewers appear under the pseudonyms of the pages,
+    """One CSV line an answer to a criterion, with the header first. Reviewers appear under the pseudonyms of the pages,
     whose ``numbers`` are given.
     """
     yield csv_line(RATING_COLUMNS)
@@ -92,7 +92,11 @@ def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Itera
         tags: dict[int, list[str]] = {}
         for given in review.tags.all():
             tags.setdefault(given.tag.criterion_id, []).append(given.tag.label)
-        for score in review.scores.all():
+        answers = [
+            *((score.criterion, _value(score), score.is_not_applicable) for score in review.scores.all()),
+            *((given.criterion, given.text, False) for given in review.texts.all()),
+        ]
+        for criterion, value, is_not_applicable in answers:
             yield csv_line(
                 [
                     example.row_number,
@@ -100,10 +104,10 @@ def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Itera
                     review.item_output.candidate.model_version.label,
                     pseudonym,
                     int(review.is_simulated),
-                    score.criterion.key,
-                    _value(score),
-                    int(score.is_not_applicable),
-                    "; ".join(tags.get(score.criterion_id, [])),
+                    criterion.key,
+                    value,
+                    int(is_not_applicable),
+                    "; ".join(tags.get(criterion.pk, [])),
                     review.comment,
                     correction.text if correction else "",
                     round(review.seconds_active, 1),

@@ -186,6 +186,6 @@ def ratings_of(campaign: Campaign) -> QuerySet[Review]:
         reviews.select_related(
             "item_output__item__example", "item_output__candidate__model_version", "correction"
         )
-        .prefetch_related("scores__criterion", "tags__tag")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
         .order_by("id")
     )

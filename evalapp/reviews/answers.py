@@ -30,19 +30,26 @@ Answer = int | str
 class ReviewAnswers:
     """``scores``: criterion key → level (yes/no: 1/0) or "na"; left out where not answered.
     ``tags``: criterion key → keys of its reasons. ``correction``: the whole answer as it should have
-    been, or None. Keys are those of the rubric version.
+    been, or None. ``texts``: key of a text criterion → what was written. Keys are those of the rubric
+    version.
     """
 
     scores: Mapping[str, Answer] = field(default_factory=dict)
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     comment: str = ""
     correction: str | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON, the same for the same answers."""
         body = asdict(self)
         body["scores"] = dict(sorted(body["scores"].items()))
         body["tags"] = {key: sorted(tags) for key, tags in sorted(body["tags"].items()) if tags}
+        body["texts"] = {key: text for key, text in sorted(body["texts"].items()) if text}
+        if not body[
+            "texts"
+        ]:  # as it was before rubrics asked for texts: the same answers, the same fingerprint
+            del body["texts"]
         return body
 
     def fingerprint(self) -> str:
@@ -74,6 +81,7 @@ class CheckedAnswers(NamedTuple):
     answers: ReviewAnswers
     scores: list[CheckedScore]
     tag_ids: list[int]
+    texts: dict[int, str]
 
 
 def criteria_of(version: RubricVersion) -> list[RubricCriterion]:
@@ -133,15 +141,18 @@ def check_answers(
         if key not in known:
             problems.add(f"scores.{_shown(key)}", f"this rubric has no criterion “{_shown(key)}”.")
     asked = asked_keys(criteria, answers.scores)
-    for key in (*answers.scores, *answers.tags):
+    for key in (*answers.scores, *answers.tags, *answers.texts):
         if key in known and key not in asked:
             problems.add(f"scores.{key}", f"{known[key].criterion.name} is not asked here. Leave it out.")
     scores = [
         score
         for each in criteria
-        if each.key in asked and (score := _checked_score(each.criterion, answers, problems)) is not None
+        if each.key in asked
+        and each.criterion.is_rated
+        and (score := _checked_score(each.criterion, answers, problems)) is not None
     ]
     tag_ids = _checked_tags(answers, known, problems)
+    texts = _checked_texts(answers, known, asked, problems)
     _check_text("comment", answers.comment, LONGEST_COMMENT, problems)
     correction = answers.correction
     if correction is not None:
@@ -155,8 +166,9 @@ def check_answers(
         elif output_text is not None and _plain(correction) == _plain(output_text):
             correction = None
     problems.raise_if_any()
-    kept = ReviewAnswers(answers.scores, answers.tags, answers.comment.strip(), correction)
-    return CheckedAnswers(kept, scores, tag_ids)
+    words = {key: text.strip() for key, text in answers.texts.items() if text.strip()}
+    kept = ReviewAnswers(answers.scores, answers.tags, answers.comment.strip(), correction, words)
+    return CheckedAnswers(kept, scores, tag_ids, texts)
 
 
 def asked_keys(criteria: Sequence[RubricCriterion], scores: Mapping[str, Answer]) -> set[str]:
@@ -217,6 +229,28 @@ def _checked_tags(
     return ids
 
 
+def _checked_texts(
+    answers: ReviewAnswers, known: Mapping[str, RubricCriterion], asked: set[str], problems: _Problems
+) -> dict[int, str]:
+    """By criterion id: what was written. Only text criteria take words, and they take nothing else."""
+    for key, text in answers.texts.items():
+        if key not in known or known[key].criterion.is_rated:
+            problems.add(f"texts.{_shown(key)}", f"“{_shown(key)}” is no text criterion of this rubric.")
+        _check_text(f"texts.{_shown(key)}", text, LONGEST_COMMENT, problems)
+    texts = {}
+    for key, each in known.items():
+        if each.criterion.is_rated:
+            continue
+        if key in answers.scores:
+            problems.add(f"scores.{key}", f"{each.criterion.name} is answered in words: send it in texts.")
+        text = answers.texts.get(key, "").strip()
+        if has_visible(text):
+            texts[each.criterion.pk] = text
+        elif each.criterion.is_required and key in asked:
+            problems.add(f"texts.{key}", f"{each.criterion.name} is required. Write a few words.")
+    return texts
+
+
 def _check_text(name: str, text: str, longest: int, problems: _Problems) -> None:
     if len(text) > longest:
         problems.add(name, f"the {name} has {len(text):,} characters; the limit is {longest:,}. Shorten it.")
@@ -244,8 +278,8 @@ def _shown(value: object) -> str:
 def read_answers(raw: object) -> ReviewAnswers:
     """Answers from decoded JSON of any shape; InvalidError where the shape is wrong.
 
-    ``{"scores": {key: level | "na"}, "tags": {key: [tag]}, "comment": str, "correction": str | null}``;
-    unknown fields are refused.
+    ``{"scores": {key: level | "na"}, "tags": {key: [tag]}, "texts": {key: str}, "comment": str,
+    "correction": str | null}``; unknown fields are refused.
     """
     problems = _Problems()
     if not isinstance(raw, dict):
@@ -253,7 +287,7 @@ def read_answers(raw: object) -> ReviewAnswers:
             "The review was not stored: answers must be an object.", fields={"answers": ["Not an object."]}
         )
     for name in raw:
-        if name not in ("scores", "tags", "comment", "correction"):
+        if name not in ("scores", "tags", "texts", "comment", "correction"):
             problems.add(f"answers.{_shown(name)}", f"there is no field “{_shown(name)}”.")
     scores = raw.get("scores", {})
     tags = raw.get("tags", {})
@@ -268,6 +302,10 @@ def read_answers(raw: object) -> ReviewAnswers:
     if not isinstance(tags, dict) or not all(_is_texts(each) for each in tags.values()):
         problems.add("tags", "tags must be an object of criterion and a list of reasons.")
         tags = {}
+    texts = raw.get("texts", {})
+    if not isinstance(texts, dict) or not all(isinstance(each, str) for each in texts.values()):
+        problems.add("texts", "texts must be an object of criterion and text.")
+        texts = {}
     if not isinstance(comment, str):
         problems.add("comment", "the comment must be text.")
         comment = ""
@@ -276,7 +314,8 @@ def read_answers(raw: object) -> ReviewAnswers:
         correction = None
     problems.raise_if_any()
     given = {key: value for key, value in scores.items() if value is not None}
-    return ReviewAnswers(given, {key: tuple(each) for key, each in tags.items()}, comment, correction)
+    reasons = {key: tuple(each) for key, each in tags.items()}
+    return ReviewAnswers(given, reasons, comment, correction, dict(texts))
 
 
 def _is_level(value: object) -> bool:

@@ -86,9 +86,12 @@ def read_submission(request: HttpRequest, criteria: list[RubricCriterion]) -> Su
 
 
 def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> ReviewAnswers:
-    """Radio groups ``criterion-<key>`` and check boxes ``tag-<key>``, as the rubric's form names them."""
+    """Radio groups ``criterion-<key>``, check boxes ``tag-<key>`` and text areas ``text-<key>``, as the
+    rubric's form names them.
+    """
     scores: dict[str, Answer] = {}
     tags: dict[str, list[str]] = {}
+    texts: dict[str, str] = {}
     known = {each.key for each in criteria}
     for name in form:
         kind, _, key = name.partition("-")
@@ -96,12 +99,15 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
             scores[key] = _whole(str(form[name]))
         elif kind == "tag" and key in known:
             tags[key] = form.getlist(name)
+        elif kind == "text" and str(form[name]).strip():
+            texts[key] = str(form[name]).replace("\r\n", "\n")
     correction = form.get("correction")
     # Without scripts a radio button cannot be cleared again: what is not asked any more is no answer.
     asked = asked_keys(criteria, scores)
     scores = {key: score for key, score in scores.items() if key in asked or key not in known}
     tags = {key: given for key, given in tags.items() if key in asked}
-    return ReviewAnswers(scores, tags, form.get("comment", ""), correction or None)
+    texts = {key: text for key, text in texts.items() if key in asked or key not in known}
+    return ReviewAnswers(scores, tags, form.get("comment", ""), correction or None, texts)
 
 
 def _whole(text: str) -> Answer:

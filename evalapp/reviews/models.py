@@ -80,6 +80,23 @@ class Score(models.Model):
         return "N/A" if self.value is None else self.criterion.level_words(self.value)
 
 
+class TextAnswer(models.Model):
+    """A text criterion's answer, in the reviewer's words."""
+
+    id = models.BigAutoField(primary_key=True)
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="texts")
+    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["review", "criterion"], name="text_once_per_criterion")
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
 class ReviewTag(models.Model):
     id = models.BigAutoField(primary_key=True)
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="tags")

@@ -168,8 +168,16 @@ def _render_rubric(
         rows.append(
             {
                 "criterion": each.criterion,
-                "answer": {"value": value, "tags": answers.tags.get(each.key, ())},
-                "errors": [*errors.get(f"scores.{each.key}", ()), *errors.get(f"tags.{each.key}", ())],
+                "answer": {
+                    "value": value,
+                    "tags": answers.tags.get(each.key, ()),
+                    "text": answers.texts.get(each.key, ""),
+                },
+                "errors": [
+                    text
+                    for part in ("scores", "tags", "texts")
+                    for text in errors.get(f"{part}.{each.key}", ())
+                ],
             }
         )
     criteria = [row["criterion"] for row in rows]

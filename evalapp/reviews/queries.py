@@ -22,6 +22,8 @@ from evalapp.reviews.models import Review
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
 
+ANSWERS = ("scores__criterion", "tags__tag__criterion", "texts__criterion")
+"""What to prefetch of reviews whose answers are read."""
 REVIEWING_ROLES = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
 _NOT_YOURS = "There is no such review work, or it is not yours."
 
@@ -33,7 +35,7 @@ _MEDIAN_SQL = """
       AND r.reviewer_id = evalapp_campaignreviewer.user_id
     ORDER BY r.id DESC LIMIT 30) AS latest)
 """
-_MEDIAN_SECONDS = RawSQL(_MEDIAN_SQL, [])  # noqa: S611 - a constant without parameters  # noqa: S611 - a constant without parameters
+_MEDIAN_SECONDS = RawSQL(_MEDIAN_SQL, [])  # noqa: S611 - a constant without parameters
 
 
 def seats_of(user: User) -> QuerySet[CampaignReviewer]:
@@ -163,7 +165,7 @@ def own_review(stand: Stand) -> Review | None:
             place=stand.place, item_output=stand.item_output_id, reviewer=stand.seat.user_id
         )
         .select_related("correction")
-        .prefetch_related("scores__criterion", "tags__tag__criterion")
+        .prefetch_related(*ANSWERS)
         .first()
     )
 
@@ -221,7 +223,7 @@ def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task
 
 
 def answers_of(review: Review) -> ReviewAnswers:
-    """What the review says now. Prefetch ``scores__criterion``, ``tags__tag__criterion``, ``correction``."""
+    """What the review says now. Prefetch `ANSWERS` and select ``correction``."""
     tags: dict[str, list[str]] = {}
     for each in review.tags.all():
         tags.setdefault(each.tag.criterion.key, []).append(each.tag.key)
@@ -230,7 +232,8 @@ def answers_of(review: Review) -> ReviewAnswers:
         for score in review.scores.all()
     }
     correction = getattr(review, "correction", None)
-    return ReviewAnswers(scores, tags, review.comment, correction.text if correction else None)
+    texts = {each.criterion.key: each.text for each in review.texts.all()}
+    return ReviewAnswers(scores, tags, review.comment, correction.text if correction else None, texts)
 
 
 def submitted_by(user: User) -> QuerySet[Review]:

@@ -35,8 +35,8 @@ from evalapp.reviews.answers import (
     unstorable,
 )
 from evalapp.reviews.drafts import keep_text, save_draft
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score
-from evalapp.reviews.queries import Stand, answers_of, last_submitted
+from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.queries import ANSWERS, Stand, answers_of, last_submitted
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -47,6 +47,9 @@ WITH scores AS (
         %(not_applicable)s::boolean[], %(minima)s::smallint[], %(maxima)s::smallint[])
 ), tags AS (
     INSERT INTO evalapp_reviewtag (review_id, tag_id) SELECT %(review)s, unnest(%(tags)s::bigint[])
+), texts AS (
+    INSERT INTO evalapp_textanswer (review_id, criterion_id, text)
+    SELECT %(review)s, * FROM unnest(%(text_criteria)s::bigint[], %(texts)s::text[])
 ), correction AS (
     INSERT INTO evalapp_correction (review_id, text, created_at)
     SELECT %(review)s, %(correction)s::text, now() WHERE %(correction)s::text IS NOT NULL
@@ -217,7 +220,7 @@ def _store(
 
 
 def _write_answers(review: Review, checked: CheckedAnswers) -> None:
-    """Scores, tags and correction by one statement, and the end of the draft they came from."""
+    """Scores, tags, texts and correction by one statement, and the end of the draft they came from."""
     with connection.cursor() as cursor:
         cursor.execute(
             _ANSWERS,
@@ -229,6 +232,8 @@ def _write_answers(review: Review, checked: CheckedAnswers) -> None:
                 "minima": [score.minimum for score in checked.scores],
                 "maxima": [score.maximum for score in checked.scores],
                 "tags": checked.tag_ids,
+                "text_criteria": list(checked.texts),
+                "texts": list(checked.texts.values()),
                 "correction": checked.answers.correction,
                 "reviewer": review.reviewer_id,
                 "item_output": review.item_output_id,
@@ -303,7 +308,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     stored = (
         Review.objects.select_for_update(of=("self",))
         .select_related("correction")
-        .prefetch_related("scores__criterion", "tags__tag__criterion")
+        .prefetch_related(*ANSWERS)
         .get(pk=review.pk)
     )
     current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=_RUNNING)
@@ -325,6 +330,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     )
     Score.objects.filter(review=review).delete()
     ReviewTag.objects.filter(review=review).delete()
+    TextAnswer.objects.filter(review=review).delete()
     Correction.objects.filter(review=review).delete()
     _write_answers(review, checked)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
@@ -334,11 +340,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
 
 def _says(review_id: int, answers: ReviewAnswers) -> bool:
     """Whether this is what the review says now; read anew, after its row was locked."""
-    review = (
-        Review.objects.select_related("correction")
-        .prefetch_related("scores__criterion", "tags__tag__criterion")
-        .get(pk=review_id)
-    )
+    review = Review.objects.select_related("correction").prefetch_related(*ANSWERS).get(pk=review_id)
     return answers_of(review).fingerprint() == answers.fingerprint()
 
 

@@ -86,12 +86,18 @@ class CriterionDraft:
         return self.kind == CriterionKind.CATEGORY
 
     @property
+    def is_text(self) -> bool:
+        return self.kind == CriterionKind.TEXT
+
+    @property
     def is_scale(self) -> bool:
         return self.kind == CriterionKind.SCALE
 
     @property
     def levels(self) -> list[int]:
         """Values in the order they are offered: a scale from its lowest, yes before no."""
+        if self.is_text:
+            return []
         return [YES, NO] if self.is_yes_no else list(range(self.minimum, self.maximum + 1))
 
     def level_key(self, level: int) -> str:
@@ -150,6 +156,8 @@ def range_of(kind: str, options: Sequence[OptionDraft]) -> dict[str, int | None]
         return {"minimum": NO, "maximum": YES, "low_threshold": None}
     if kind == CriterionKind.CATEGORY:
         return {"minimum": 1, "maximum": len(options), "low_threshold": None}
+    if kind == CriterionKind.TEXT:
+        return {"minimum": 0, "maximum": 1, "low_threshold": None}
     return {}
 
 

@@ -28,7 +28,7 @@ class TagField(NamedTuple):
 
 
 class CriterionFields(NamedTuple):
-    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``.
+    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``, or the text area ``text_name``.
 
     ``depends_on`` and ``depends_values`` (spaces between): asked only where that criterion has one of
     these values.
@@ -39,6 +39,8 @@ class CriterionFields(NamedTuple):
     help_text: str
     name: str
     tag_name: str
+    text_name: str
+    text: str
     levels: list[LevelField]
     tags: list[TagField]
     kind: str
@@ -62,7 +64,7 @@ def fields_of(
 ) -> CriterionFields:
     """The fieldset of a criterion.
 
-    ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons given}. ``prefix`` is put
+    ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons given, "text": words}. ``prefix`` is put
     before the names, for pages that show a criterion more than once.
     """
     given = answer or {}
@@ -90,6 +92,8 @@ def fields_of(
         help_text=draft.help_text,
         name=f"{prefix}criterion-{draft.key}",
         tag_name=f"{prefix}tag-{draft.key}",
+        text_name=f"{prefix}text-{draft.key}",
+        text=str(given.get("text") or ""),
         levels=levels,
         tags=[TagField(tag.key, tag.label, tag.key in tags) for tag in draft.tags],
         kind=draft.kind,

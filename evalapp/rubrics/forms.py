@@ -172,7 +172,7 @@ class BuilderForm:
                     ],
                 )
                 for position, before in enumerate(keyed[: criterion.position])
-                if before.name
+                if before.name and not before.is_text
             ]
             if condition is not None and not any(each.is_chosen for each in criterion.earlier):
                 message = "What this depended on is not above it any more, so it would always be asked."
@@ -259,6 +259,10 @@ def _new_draft(kind: str) -> CriterionDraft:
         return CriterionDraft(
             name="", kind=CriterionKind.YES_NO, minimum=NO, maximum=YES, low_threshold=None, undesired=YES
         )
+    if kind == "text":
+        return CriterionDraft(
+            name="", kind=CriterionKind.TEXT, minimum=0, maximum=1, low_threshold=None, is_required=False
+        )
     if kind == "category":
         return CriterionDraft(name="", kind=CriterionKind.CATEGORY, minimum=1, maximum=0, low_threshold=None)
     return CriterionDraft(name="")
@@ -279,7 +283,7 @@ def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, lis
         return value
 
     is_yes_no = text("kind") == CriterionKind.YES_NO
-    is_scale = text("kind") not in (CriterionKind.YES_NO, CriterionKind.CATEGORY)
+    is_scale = text("kind") not in (CriterionKind.YES_NO, CriterionKind.CATEGORY, CriterionKind.TEXT)
     options = _read_options(text("options")) if text("kind") == CriterionKind.CATEGORY else ()
     ranged = range_of(text("kind"), options)
     draft = CriterionDraft(

@@ -37,6 +37,7 @@ class CriterionKind(models.TextChoices):
     SCALE = "scale", "Scale"
     YES_NO = "yes_no", "Yes / no"
     CATEGORY = "category", "Category"
+    TEXT = "text", "Text"
 
 
 class Criterion(BaseModel):
@@ -44,7 +45,7 @@ class Criterion(BaseModel):
 
     ``anchors`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as 1/0.
     Reason tags are offered when a scale's value is at or under ``low_threshold`` (for yes/no: when the
-    answer is the undesired one, ``undesired``). ``options`` are a category's answers, stored as 1, 2, …:
+    answer is the undesired one, ``undesired``). A text is answered in words and has no levels. ``options`` are a category's answers, stored as 1, 2, …:
     {"label", "is_undesired"}. ``examples`` maps levels, as ``anchors``, to an answer that deserves it.
     ``visible_if``: {"criterion": key, "values": levels}, asked only where that earlier criterion was
     answered so; null: always.
@@ -90,8 +91,13 @@ class Criterion(BaseModel):
         return self.name
 
     @property
+    def is_rated(self) -> bool:
+        """Whether its answers are levels, which can be counted; a text's are words."""
+        return self.kind != CriterionKind.TEXT
+
+    @property
     def levels(self) -> list[int]:
-        return list(range(self.minimum, self.maximum + 1))
+        return list(range(self.minimum, self.maximum + 1)) if self.is_rated else []
 
     @property
     def counted_levels(self) -> frozenset[int]:
@@ -109,6 +115,8 @@ class Criterion(BaseModel):
             return self.counted_levels
         if self.kind == CriterionKind.YES_NO:
             return frozenset() if self.undesired is None else frozenset({self.undesired})
+        if self.kind == CriterionKind.TEXT:
+            return frozenset()
         threshold = self.minimum if self.low_threshold is None else self.low_threshold
         return frozenset(range(self.minimum, threshold + 1))
 

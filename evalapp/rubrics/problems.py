@@ -51,7 +51,10 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
             found.append(("key", f"Two criteria have the key “{draft.key}”. Remove one and add it anew."))
         found.extend(_condition_problems(draft, drafts, position))
         problems.extend(DraftProblem(position, field_name, message) for field_name, message in found)
-    if not any(draft.weight.is_finite() and draft.weight > 0 for draft in drafts):
+    if all(draft.is_text for draft in drafts):
+        message = "Words alone cannot be compared. Add a criterion that is rated or chosen."
+        problems.append(DraftProblem(0, "kind", message))
+    elif not any(draft.weight.is_finite() and draft.weight > 0 for draft in drafts):
         problems.append(DraftProblem(0, "weight", "At least one criterion needs a weight above 0."))
     return problems
 
@@ -73,7 +76,11 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         return
     if not draft.weight.is_finite() or not 0 <= draft.weight <= HIGHEST_WEIGHT:
         yield "weight", f"A weight is a number from 0 to {HIGHEST_WEIGHT}."
-    checks = {CriterionKind.YES_NO: _yes_no_problems, CriterionKind.CATEGORY: _category_problems}
+    checks = {
+        CriterionKind.YES_NO: _yes_no_problems,
+        CriterionKind.CATEGORY: _category_problems,
+        CriterionKind.TEXT: _text_problems,
+    }
     yield from checks.get(CriterionKind(draft.kind), _scale_problems)(draft)
     if draft.options and not draft.is_category:
         yield "options", "Only a category has options. Remove them."
@@ -91,7 +98,7 @@ def _level_text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         ("examples", draft.examples, LONGEST_EXAMPLE),
     ):
         if unknown := sorted(set(texts) - known):
-            what = "yes and no only" if draft.is_yes_no else f"levels {', '.join(sorted(known))}"
+            what = "yes and no only" if draft.is_yes_no else f"levels {', '.join(sorted(known)) or 'of none'}"
             yield name, f"There is no level {unknown[0]} here: there are texts for {what}. Remove its text."
         if any(len(text) > longest for text in texts.values()):
             yield name, f"A level's text has at most {longest:,} characters here."
@@ -139,6 +146,17 @@ def _category_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         yield "options", "Every option is undesired, so no answer could be right. Mark fewer."
 
 
+def _text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if draft.is_critical:
+        yield "is_critical", "A text cannot fail an answer by itself. Ask a yes/no question beside it."
+    if draft.allows_not_applicable:
+        yield "allows_not_applicable", "A text that need not be written is optional: leave Required off."
+    if draft.tags:
+        yield "tags", "A text has no low answer to give reasons for. Remove them."
+    if draft.low_threshold is not None:
+        yield "low_threshold", "A text has no levels that reasons could be asked at. Leave it empty."
+
+
 def _condition_problems(
     draft: CriterionDraft, drafts: Sequence[CriterionDraft], position: int
 ) -> Iterator[tuple[str, str]]:
@@ -157,6 +175,8 @@ def _condition_problems(
             "visible_if",
             f"“{drafts[place].name}” comes later; its answer is not known yet. Depend on an earlier one.",
         )
+    elif drafts[place].is_text:
+        yield "visible_if", f"“{drafts[place].name}” is answered in words; depend on an answer to choose."
     elif not condition.values:
         yield "visible_if", f"Choose at least one answer to “{drafts[place].name}”."
     elif unknown := sorted(set(condition.values) - set(drafts[place].levels)):

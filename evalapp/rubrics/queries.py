@@ -88,6 +88,8 @@ def kind_words(draft: CriterionDraft) -> str:
     """The kind with its range or options, for people."""
     if draft.is_yes_no:
         return "yes/no"
+    if draft.is_text:
+        return "text"
     if draft.is_category:
         return f"one of {', '.join(option.label for option in draft.options)}"
     return f"scale {draft.minimum} to {draft.maximum}"

@@ -262,7 +262,8 @@ function submit() {
   if (form.hidden || !part("submit")) return;
   const missing = rubric.missing();
   if (missing.length) {
-    rubric.showErrors(Object.fromEntries(missing.map((each) => [`scores.${each.dataset.criterion}`, ["Give it a score."]])));
+    const words = (each) => (each.querySelector("textarea") ? "Write a few words." : "Give it a score.");
+    rubric.showErrors(Object.fromEntries(missing.map((each) => [`scores.${each.dataset.criterion}`, [words(each)]])));
     rubric.focus(missing[0]);
     say(`${missing.length} still to score`, true);
     return;

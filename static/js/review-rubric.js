@@ -2,6 +2,8 @@
 
 const REASON_KEYS = "adfgjklopqwxyzbim";
 
+const isRated = (criterion) => criterion.querySelector("input[type=radio]") !== null;
+
 export class Rubric {
   constructor(element, { commandKeys, onChange }) {
     this.element = element;
@@ -10,6 +12,8 @@ export class Rubric {
     this.locked = false;
     this.reasonsOf = null;
     element.addEventListener("change", (event) => this.#changed(event));
+    // Words are kept while they are written, as the comment is.
+    element.addEventListener("input", (event) => event.target.matches("textarea") && this.#changed(event));
     // A locked group stays focusable and readable; only a change is refused.
     element.addEventListener("click", (event) => this.#refuseLocked(event), true);
     element.addEventListener("keydown", (event) => this.#refuseLocked(event), true);
@@ -27,25 +31,32 @@ export class Rubric {
     return [...this.element.querySelectorAll("[data-criterion]")];
   }
 
+  // What a figure would score: the focused one, else the first without a score.
   get current() {
     const focused = document.activeElement?.closest?.("[data-criterion]");
     if (focused && this.element.contains(focused)) return focused;
-    return this.criteria.find((each) => !this.#chosen(each)) ?? this.criteria.at(-1);
+    const rated = this.criteria.filter(isRated);
+    return rated.find((each) => !this.#chosen(each)) ?? rated.at(-1);
   }
 
+  // Back to scoring from wherever somebody wrote; from a text of the rubric on to what follows it.
   focusCurrent() {
-    this.focus(this.current);
+    const text = document.activeElement?.closest?.("[data-criterion] textarea");
+    if (!text) return this.focus(this.current);
+    text.blur();
+    this.focus(this.#following(text.closest("[data-criterion]")) ?? this.current);
   }
 
   // Where a new answer begins, wherever the focus of the one before it was.
   focusFirst() {
-    const first = this.criteria.find((each) => !this.#chosen(each)) ?? this.criteria[0];
+    const rated = this.criteria.filter(isRated);
+    const first = rated.find((each) => !this.#chosen(each)) ?? rated[0];
     // On a phone the rubric stands below the answer, which is to be read before it is scored.
     this.focus(first, { scroll: first !== this.criteria[0] });
   }
 
   focus(criterion, { scroll = true } = {}) {
-    const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio]");
+    const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio], textarea");
     target?.focus({ preventScroll: true });
     if (scroll) criterion?.scrollIntoView({ block: "nearest" });
     this.#mark();
@@ -58,8 +69,7 @@ export class Rubric {
     if (!input || this.locked || this.element.closest("[hidden]")) return false;
     input.checked = true;
     input.dispatchEvent(new Event("change", { bubbles: true }));
-    const following = this.criteria[this.criteria.indexOf(criterion) + 1];
-    this.focus(following ?? criterion);
+    this.focus(this.#following(criterion) ?? criterion);
     return true;
   }
 
@@ -71,7 +81,7 @@ export class Rubric {
   }
 
   missing() {
-    return this.criteria.filter((each) => each.querySelector("input[data-required]") && !this.#chosen(each));
+    return this.criteria.filter((each) => each.querySelector("[data-required]") && !this.#isAnswered(each));
   }
 
   lock(locked) {
@@ -82,22 +92,27 @@ export class Rubric {
   read() {
     const scores = {};
     const tags = {};
+    const texts = {};
     for (const criterion of this.criteria) {
       const key = criterion.dataset.criterion;
       const chosen = this.#chosen(criterion);
       if (chosen) scores[key] = chosen.value === "na" ? "na" : Number(chosen.value);
+      const words = criterion.querySelector("textarea")?.value;
+      if (words?.trim()) texts[key] = words;
       const given = [...criterion.querySelectorAll(".reason input:checked")].map((each) => each.value);
       // Reasons belong to a low score; raising it takes them back.
       if (given.length && chosen?.closest(".level-low")) tags[key] = given;
     }
-    return { scores, tags };
+    return { scores, tags, texts };
   }
 
-  write({ scores = {}, tags = {} } = {}) {
+  write({ scores = {}, tags = {}, texts = {} } = {}) {
     for (const criterion of this.#all) {
       const key = criterion.dataset.criterion;
       const value = scores[key] === undefined ? null : String(scores[key]);
       for (const input of criterion.querySelectorAll(".levels input")) input.checked = input.value === value;
+      const words = criterion.querySelector("textarea");
+      if (words) words.value = texts[key] ?? "";
       const given = new Set(tags[key] ?? []);
       for (const input of criterion.querySelectorAll(".reason input")) input.checked = given.has(input.value);
       criterion.classList.remove("field-bad");
@@ -109,7 +124,8 @@ export class Rubric {
 
   showErrors(fields) {
     for (const criterion of this.criteria) {
-      const texts = fields[`scores.${criterion.dataset.criterion}`] ?? fields[`tags.${criterion.dataset.criterion}`];
+      const key = criterion.dataset.criterion;
+      const texts = fields[`scores.${key}`] ?? fields[`tags.${key}`] ?? fields[`texts.${key}`];
       if (!texts) continue;
       criterion.classList.add("field-bad");
       const line = document.createElement("p");
@@ -117,6 +133,16 @@ export class Rubric {
       line.textContent = texts.join(" ");
       criterion.append(line);
     }
+  }
+
+  // What to answer after it; a text that need not be written does not stand in the way of figures.
+  #following(criterion) {
+    const after = this.criteria.slice(this.criteria.indexOf(criterion) + 1);
+    return after.find((each) => isRated(each) || each.querySelector("textarea[data-required]"));
+  }
+
+  #isAnswered(criterion) {
+    return Boolean(this.#chosen(criterion) || criterion?.querySelector("textarea")?.value.trim());
   }
 
   #chosen(criterion) {
@@ -135,7 +161,8 @@ export class Rubric {
   }
 
   #refuseLocked(event) {
-    const changes = event.type === "click" ? event.target.closest("label, input") : event.key.startsWith("Arrow");
+    const isRadio = event.target.type === "radio";
+    const changes = event.type === "click" ? event.target.closest("label, input") : isRadio && event.key.startsWith("Arrow");
     if (this.locked && changes) event.preventDefault();
   }
 

@@ -25,6 +25,7 @@ GOOD: dict[str, Any] = {
     "tags": {"tone": ["too-formal"]},
     "comment": "Reads well.",
     "correction": None,
+    "texts": {},
 }
 
 

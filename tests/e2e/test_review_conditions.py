@@ -30,7 +30,18 @@ def desk(page, live_server, sign_in):
                 options=(OptionDraft("too formal"), OptionDraft("rude", True)),
                 visible_if=Condition("tone", (1, 2)),
             ),
+            CriterionDraft(
+                name="In words", kind="text", minimum=0, maximum=1, low_threshold=None, is_required=False
+            ),
             CriterionDraft(name="Clarity"),
+            CriterionDraft(
+                name="Why",
+                kind="text",
+                minimum=0,
+                maximum=1,
+                low_threshold=None,
+                visible_if=Condition("clarity", (1, 2)),
+            ),
         ],
         by=project.created_by,
     )
@@ -62,8 +73,36 @@ def test_a_question_opens_with_the_answer_that_calls_for_it(desk):
 
 def test_an_answer_to_a_question_that_closed_again_is_not_sent(desk):
     page = desk
-    press(page, "1", "1", "4", "Shift+Tab", "Shift+Tab", "5")
+    press(page, "1", "1", "4", "Shift+Tab", "Shift+Tab", "Shift+Tab", "5")
     expect(page.get_by_role("group", name="Error")).to_be_hidden()
     press(page, "Control+Enter")
     expect(page.locator("[data-state]")).to_contain_text("Saved")
     assert answers_of(Review.objects.get()).scores == {"tone": 5, "clarity": 4}
+
+
+def test_words_are_written_and_kept_without_the_mouse(desk):
+    page = desk
+    # A text that need not be written does not stand in the way of figures; one that must is come to.
+    press(page, "4", "2")
+    page.keyboard.type("12 words, 3 too many.")
+    press(page, "Shift+Tab", "Shift+Tab")
+    page.keyboard.type("By the way.")
+    page.reload()
+    page.wait_for_selector("[data-review][data-ready]")
+    expect(page.get_by_label("Why", exact=True)).to_have_value("12 words, 3 too many.")
+    press(page, "Control+Enter")
+    expect(page.locator("[data-state]")).to_contain_text("Saved")
+    said = answers_of(Review.objects.get())
+    assert said.scores == {"tone": 4, "clarity": 2}
+    assert said.texts == {"why": "12 words, 3 too many.", "in-words": "By the way."}
+    expect(page.get_by_label("In words", exact=True)).to_have_value("")
+
+
+def test_a_text_that_must_be_written_is_asked_for(desk):
+    page = desk
+    press(page, "4", "2", "Control+Enter")
+    expect(page.get_by_text("Write a few words.")).to_be_visible()
+    assert page.evaluate("document.activeElement.name") == "text-why"
+    page.keyboard.type("Muddled.")
+    press(page, "Escape", "Control+Enter")
+    expect(page.locator("[data-state]")).to_contain_text("Saved")

@@ -84,6 +84,15 @@ def test_every_setting_survives_the_file() -> None:
                 anchors={"1": "All right."},
                 visible_if=Condition("error", (1,)),
             ),
+            CriterionDraft(
+                name="In words",
+                key="words",
+                kind="text",
+                minimum=0,
+                maximum=1,
+                low_threshold=None,
+                is_required=False,
+            ),
         ),
     )
 

@@ -39,6 +39,11 @@ def a_category(name: str = "Kind", *labels: str, **fields: object) -> CriterionD
     return CriterionDraft(**{"name": name, "options": options, **given})
 
 
+def a_text(name: str = "Words", **fields: object) -> CriterionDraft:
+    given = {"kind": "text", "minimum": 0, "maximum": 1, "low_threshold": None, **fields}
+    return CriterionDraft(**{"name": name, **given})
+
+
 def depending(on: str, *values: int, name: str = "Which") -> CriterionDraft:
     return a_scale(name, visible_if=Condition(on, values))
 
@@ -168,6 +173,12 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
             "which options are undesired",
         ),
         ([a_category("Kind", "one", "two", maximum=3)], "criteria.0.maximum", "levels 1 to 2"),
+        ([a_text()], "criteria.0.kind", "Words alone"),
+        ([a_scale(), a_text(is_critical=True)], "criteria.1.is_critical", "cannot fail"),
+        ([a_scale(), a_text(tags=(TagDraft("x"),))], "criteria.1.tags", "no low answer"),
+        ([a_scale(), a_text(allows_not_applicable=True)], "criteria.1.allows_not_applicable", "optional"),
+        ([a_scale(), a_text(anchors={"1": "x"})], "criteria.1.anchors", "no level 1"),
+        ([a_scale(), a_text(), depending("words", 1)], "criteria.2.visible_if", "answered in words"),
         ([a_scale(), depending("nothing", 1)], "criteria.1.visible_if", "no criterion with the key"),
         ([depending("which", 1)], "criteria.0.visible_if", "cannot depend on itself"),
         ([depending("tone", 1), a_scale("Tone")], "criteria.0.visible_if", "comes later"),

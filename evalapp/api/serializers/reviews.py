@@ -43,9 +43,12 @@ class SeatDetailSerializer(SeatSerializer):
 
 
 class AnswersSerializer(serializers.Serializer[Any]):
-    """``scores``: criterion → level (yes/no: 1/0) or "na". ``tags``: criterion → its reasons."""
+    """``scores``: criterion → level (yes/no: 1/0; of a category the option's place, from 1) or "na".
+    ``tags``: criterion → its reasons. ``texts``: text criterion → what was written.
+    """
 
     scores = serializers.DictField()
+    texts = serializers.DictField(child=serializers.CharField(), default=dict)
     tags = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     comment = serializers.CharField(allow_blank=True)
     correction = serializers.CharField(allow_null=True)
@@ -109,7 +112,7 @@ class SavedDraftSerializer(serializers.Serializer[Any]):
 
 
 ANSWERS_HELP = (
-    '{"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "comment": text, '
+    '{"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion: text}, "comment": text, '
     '"correction": text or null}'
 )
 

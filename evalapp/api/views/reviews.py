@@ -25,6 +25,7 @@ from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
 from evalapp.reviews.queries import (
+    ANSWERS,
     Stand,
     Task,
     answers_of,
@@ -186,11 +187,7 @@ class TaskDetail(ReviewView):
 
 def _review(campaign: UUID, place: UUID, slot: int, review: Review) -> dict[str, Any]:
     """My own review; read anew, because a service leaves what it replaced in the row's caches."""
-    stored = (
-        Review.objects.select_related("correction")
-        .prefetch_related("scores__criterion", "tags__tag__criterion")
-        .get(pk=review.pk)
-    )
+    stored = Review.objects.select_related("correction").prefetch_related(*ANSWERS).get(pk=review.pk)
     return _shown(campaign, place, slot, stored, answers_of(stored))
 
 
@@ -212,7 +209,7 @@ class SubmittedList(ReviewView):
     @operation("List what I submitted", result=ReviewSerializer, paged=True)
     def get(self) -> object:
         """Latest first."""
-        reviews = submitted_by(self.person).prefetch_related("tags__tag__criterion")
+        reviews = submitted_by(self.person).prefetch_related(*ANSWERS)
         return self.page(reviews, dress=_shown_rows)
 
 
