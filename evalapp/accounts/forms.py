@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 
 from evalapp.accounts.models import Role, User
 from evalapp.accounts.permissions import GRANTABLE
-from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
+from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
 
 ROLE_WORDS = {
     Role.OWNER: "Owner: everything, and deleting the project",
@@ -102,9 +102,9 @@ class ProfileForm(forms.Form):
     def __init__(self, data: Any = None, *, user: User) -> None:
         keys = keys_of(user)
         initial = {"name": user.name, "keys_enabled": bool(keys)}
-        stored = (user.review_keys or {}).get("map", {})
+        letters = letters_of(user)
         for key in REVIEW_KEYS:
-            initial[f"key_{key.action}"] = stored.get(key.action, key.default)
+            initial[f"key_{key.action}"] = letters.get(key.action, "")
         super().__init__(data, initial=initial)
         for key in REVIEW_KEYS:
             self.fields[f"key_{key.action}"] = forms.CharField(

@@ -21,14 +21,21 @@ REVIEW_KEYS = (
     ReviewKey("skip", "Skip with a reason", "s"),
     ReviewKey("undo", "Undo the last submission", "u"),
     ReviewKey("raw", "Show the raw text", "r"),
+    ReviewKey("facts", "Mark what the facts say", "m"),
     ReviewKey("help", "Show the keys", "?"),
 )
 
 
 def keys_of(user: User) -> dict[str, str]:
     """Action → key for this person; empty where they switched the single keys off."""
-    chosen = user.review_keys or {}
-    if not chosen.get("enabled", True):
-        return {}
-    own = chosen.get("map", {})
-    return {key.action: own.get(key.action, key.default) for key in REVIEW_KEYS}
+    return letters_of(user) if (user.review_keys or {}).get("enabled", True) else {}
+
+
+def letters_of(user: User) -> dict[str, str]:
+    """Action → letter, also while they are switched off. A letter that somebody chose for one action is no
+    longer another's default: such an action has none.
+    """
+    own: dict[str, str] = (user.review_keys or {}).get("map", {})
+    taken = set(own.values())
+    usual = {key.action: key.default for key in REVIEW_KEYS if key.default not in taken}
+    return {**usual, **own}

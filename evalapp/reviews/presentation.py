@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from evalapp.accounts.models import User
-from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of
+from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
 from evalapp.campaigns.allocation import NoWork, NoWorkReason
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.marks import marked
@@ -133,11 +133,11 @@ def page_config(
 
 def key_rows(user: User) -> list[dict[str, str]]:
     """The single-letter keys and what they do, for the list of keys."""
-    own = keys_of(user)
+    letters = letters_of(user)
     return [
-        {"action": key.action, "label": key.label, "key": own.get(key.action, key.default)}
+        {"action": key.action, "label": key.label, "key": letters[key.action]}
         for key in REVIEW_KEYS
-        if key.action != "highlight"
+        if key.action in letters
     ]
 
 

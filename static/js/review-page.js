@@ -2,6 +2,7 @@
 
 import { Clock } from "./review-clock.js";
 import { showDiff } from "./review-diff.js";
+import { Facts } from "./review-facts.js";
 import { listenForKeys, showKeys } from "./review-keys.js";
 import { Outbox } from "./review-outbox.js";
 import { Rubric } from "./review-rubric.js";
@@ -30,6 +31,13 @@ let isDirty = false;
 let unanswered = null;
 
 const rubric = new Rubric(part("rubric"), { commandKeys: keys, onChange: changed });
+const facts = new Facts({
+  answer: part("answer"),
+  raw: part("answer-raw"),
+  source: part("source"),
+  legend: part("facts-legend"),
+  button: part("facts"),
+});
 const outbox = new Outbox(store, { sent: wasSent, refused: wasRefused, waiting: isWaiting });
 
 // State, in words
@@ -171,6 +179,7 @@ function show(next) {
   part("candidate").textContent = next.candidate;
   part("candidate").hidden = !next.candidate;
   part("notices").replaceChildren();
+  facts.refresh();
   form.action = next.url;
   form.elements.client_id.value = next.client_id;
   form.elements.revision.value = next.revision;
@@ -321,6 +330,7 @@ function toggleRaw() {
   part("answer-raw").hidden = !isRaw;
   part("answer").hidden = isRaw;
   part("raw").setAttribute("aria-pressed", String(isRaw));
+  facts.refresh();
 }
 
 function correct() {
@@ -361,6 +371,7 @@ const actions = {
   submit,
   undo,
   raw: toggleRaw,
+  facts: () => facts.toggle(),
   correct,
   not_applicable: () => rubric.score("na") || say("This criterion has no “not applicable”", true),
   comment: () => part("comment").focus(),

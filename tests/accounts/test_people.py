@@ -43,6 +43,14 @@ def test_a_person_remaps_a_key(client_for: ClientFor, reviewer: User) -> None:
     assert keys_of(reviewer) == {**KEYS, "skip": "k"}
 
 
+def test_a_letter_of_ones_own_is_not_another_actions_default(reviewer: User) -> None:
+    """As after an upgrade that adds an action whose letter somebody has given to another."""
+    mine = {action: letter for action, letter in KEYS.items() if action != "facts"}
+    reviewer.review_keys = {"enabled": True, "map": {**mine, "comment": KEYS["facts"]}}
+
+    assert keys_of(reviewer) == {**mine, "comment": KEYS["facts"]}
+
+
 def test_the_keys_can_be_switched_off_and_keep_their_letters(client_for: ClientFor, reviewer: User) -> None:
     form = profile_form(key_skip="k")
     del form["keys_enabled"]
