@@ -1,5 +1,6 @@
 """What `manage.py up` runs beside the servers: the web, two workers, and the clock."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from evalapp.env import REPOSITORY, Environment
 
 WEB, DEFAULT_WORKER, MODEL_WORKER, BEAT = "web", "worker-default", "worker-models", "beat"
 QUEUES = ("default", "models")
+SUPERVISOR_VARIABLE = "EVALAPP_SUPERVISOR"
+"""Tells a worker the process that it must not outlive."""
 
 # Jobs save what they have at SIGTERM, and a model program first ends its step (`executor.SAVING_SECONDS`).
 # What takes longer is ended; its lease runs out and the next start takes it up again.
@@ -91,6 +94,7 @@ def _worker(name: str, *, queue: str, concurrency: int, niceness: int, stop: tup
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),
         stop=stop,
+        variables={SUPERVISOR_VARIABLE: str(os.getpid())},
         # Workers wait for their task at SIGTERM; without a supervisor and a database that is vain.
         orphan_signal=signal.SIGQUIT,
         niceness=niceness,

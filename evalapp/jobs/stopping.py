@@ -1,9 +1,18 @@
 """Whether this worker was told to stop: known to its main process, and through it to those that do jobs."""
 
+import os
+import signal
+import threading
+import time
 from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
+
+from evalapp.embedded.programs import SUPERVISOR_VARIABLE
+
+ORPHAN_SECONDS = 10.0
+"""How long a worker may take to end by itself after its supervisor is gone."""
 
 # Memory that the processes of the pool inherit, and without a lock: one killed while it read would
 # keep it for ever.
@@ -21,3 +30,18 @@ def worker_is_stopping() -> bool:
 @worker_shutting_down.connect
 def _tell_the_pool(**_: Any) -> None:
     _is_stopping.value = 1
+
+
+@worker_init.connect
+def _outlive_no_supervisor(**_: Any) -> None:
+    # Celery's end can wait for ever for a broker that went with the supervisor, and nobody is left to kill it.
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE, "")
+    if supervisor.isdecimal() and os.getpgrp() == os.getpid():
+        threading.Thread(target=_end_with, args=(int(supervisor),), daemon=True).start()
+
+
+def _end_with(supervisor: int) -> None:
+    while os.getppid() == supervisor:
+        time.sleep(1)
+    time.sleep(ORPHAN_SECONDS)
+    os.killpg(os.getpid(), signal.SIGKILL)

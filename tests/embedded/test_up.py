@@ -203,6 +203,17 @@ def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(ins
     assert output.startswith("evalapp is down")
 
 
+def test_a_worker_does_not_outlive_its_supervisor_though_the_broker_went_first(installation: Installation):
+    killed = Running(installation)
+    worker, broker = killed.pid("worker-default"), killed.pid("valkey")
+    os.kill(worker, signal.SIGSTOP)
+    killed.process.kill()
+    killed.process.communicate(timeout=10)
+    eventually(lambda: not is_alive(broker), 60, "the broker ends")
+    os.kill(worker, signal.SIGCONT)
+    eventually(lambda: not is_alive(worker), 120, "the worker ends")
+
+
 def test_a_restore_that_was_cut_off_is_settled_before_the_product_starts(installation: Installation):
     (installation.environment.home / ".restore" / "unpacked").mkdir(parents=True)
     running = Running(installation)
