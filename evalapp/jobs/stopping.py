@@ -41,7 +41,8 @@ def _outlive_no_supervisor(**_: Any) -> None:
 
 
 def _end_with(supervisor: int) -> None:
+    # Looked at once a second: the one signal of a parent's death is taken, by Celery's own way to end.
     while os.getppid() == supervisor:
         time.sleep(1)
-    time.sleep(ORPHAN_SECONDS)
+    time.sleep(ORPHAN_SECONDS)  # that way's time; a daemon thread ends with it
     os.killpg(os.getpid(), signal.SIGKILL)
