@@ -1,6 +1,5 @@
 """A button pressed twice, or by eight at once, decides once and opens one tray."""
 
-import time
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -77,16 +76,17 @@ def test_no_uploaded_file_outlives_a_project_that_is_deleted_meanwhile(
     project = make_project("Summaries", owner=owner)
     dataset = create_dataset(project=project, name="Questions", by=owner)
     address = f"/projects/{project.slug}/data/{dataset.pk}/upload/"
-    uploaded = Event()
+    naming, uploaded = Event(), Event()
 
     def files_named_before_an_upload(of: Project) -> dict[str, list[str]]:
         files = files_of(of)
+        naming.set()
         uploaded.wait(2)
         return files
 
     def work(number: int) -> Any:
         if number:
-            time.sleep(0.3)  # only to meet the deletion midway more often; it holds in any order
+            assert naming.wait(20), "the deletion never came to its files"
             answer = client_of(owner).post(address, {"file": upload(questions(range(3)))})
             uploaded.set()
             return answer
