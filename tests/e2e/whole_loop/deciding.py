@@ -30,6 +30,7 @@ def read_cases(engineer: Person, ratings: list[Rating]) -> None:
     _open_first_case(engineer)
     for position in range(len(RATED)):
         prompt = engineer.page.locator(".case-prompt .prose").first.inner_text()
+        engineer.page.wait_for_load_state()
         for output in engineer.page.locator(".case-output").all():
             _read_output(output, prompt, ratings)
         if position < len(RATED) - 1:
@@ -183,10 +184,11 @@ def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     _open_first_case(engineer)
     prompt = engineer.page.locator(".case-prompt .prose").first
     for _ in RATED[1:]:
-        if prompt.inner_text() == rating.prompt:
+        here = prompt.inner_text()
+        if here == rating.prompt:
             break
         engineer.follow("Next")
-        engineer.page.wait_for_load_state()
+        expect(prompt).not_to_have_text(here)
     row = RATED[0] + [f"for a client who {each}." in rating.prompt for each in _rated_clients()].index(True)
     engineer.is_at(f"Row {row} of {DATASET} v1")
     output = engineer.page.locator(".case-output").filter(has_text=rating.answer)

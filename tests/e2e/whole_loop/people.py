@@ -63,13 +63,12 @@ class Person:
     def fill(self, label: str, text: str) -> None:
         self.page.locator("main").get_by_label(label).first.fill(text)
 
-    def choose(self, label: str, option: str | re.Pattern[str]) -> None:
-        """Choose an entry of a list by its words, or by a part of them."""
+    def choose(self, label: str, option: str) -> None:
+        """Choose the one entry of a list whose words fit a pattern."""
         field = self.page.locator("main").get_by_label(label).first
-        texts = field.locator("option").all_inner_texts()
-        fitting = [text for text in texts if re.search(option, text)]
-        assert len(fitting) == 1, f"{option!r} fits {fitting} of {texts}"
-        field.select_option(label=fitting[0])
+        fitting = field.locator("option").filter(has_text=re.compile(option))
+        expect(fitting).to_have_count(1)
+        field.select_option(label=fitting.inner_text())
 
     def tick(self, label: str | re.Pattern[str], is_on: bool = True) -> None:
         box = self.page.locator("main").get_by_role("checkbox", name=label, exact=isinstance(label, str))
