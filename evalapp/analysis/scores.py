@@ -12,7 +12,8 @@ from django.db.models import Count, F, QuerySet
 from evalapp.analysis.columns import METRICS
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place
 from evalapp.measure import Measure
-from evalapp.reviews.models import Review, ReviewTag, Score
+from evalapp.reviews.models import ReviewTag, Score
+from evalapp.reviews.pseudonyms import pseudonym_numbers
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.stats.ratings import Ratings
@@ -181,15 +182,6 @@ def stretched(value: float | None, criterion: Criterion) -> float | None:
     if value is None:
         return None
     return 1 + 4 * (value - criterion.minimum) / (criterion.maximum - criterion.minimum)
-
-
-def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
-    """By campaign: each reviewer's number, in order of their first review there."""
-    numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
-    firsts = Review.objects.filter(campaign__in=numbers).order_by("pk")
-    for campaign_id, reviewer_id in firsts.values_list("campaign_id", "reviewer_id").iterator(CHUNK):
-        numbers[campaign_id].setdefault(reviewer_id, len(numbers[campaign_id]) + 1)
-    return numbers
 
 
 def load_scores(campaign: Campaign, *, people: str = "all") -> CampaignScores:
