@@ -84,7 +84,7 @@ RATING_COLUMNS = [
 def rating_lines(
     reviews: Iterable[Review],
     numbers: Mapping[int, int],
-    decided: Mapping[tuple[int, int], Adjudication],
+    decided: Mapping[tuple[int, int], Adjudication] | None = None,
 ) -> Iterator[str]:
     """One CSV line an answer to a criterion, with the header first. Reviewers appear under the pseudonyms of the pages,
     whose ``numbers`` are given. ``decided``: by output and criterion, what was adjudicated; it stands beside each
@@ -118,7 +118,7 @@ def rating_lines(
                     correction.text if correction else "",
                     round(review.seconds_active, 1),
                     review.submitted_at.isoformat(),
-                    _adjudicated(decided.get((review.item_output_id, criterion.pk))),
+                    _adjudicated((decided or {}).get((review.item_output_id, criterion.pk))),
                 ]
             )
 
