@@ -130,6 +130,7 @@ ACCESS: dict[str, Access] = {
     "campaign_progress": both(P.VIEW_CAMPAIGNS),
     # analysis
     "measure_notes": both(SIGNED_IN),
+    "rubric_link": both(P.VIEW_ANALYSIS),
     "comparison_list": both(P.VIEW_ANALYSIS),
     "comparison_detail": both(P.VIEW_ANALYSIS),
     "comparison_csv": both(P.VIEW_ANALYSIS),

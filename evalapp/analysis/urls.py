@@ -4,6 +4,11 @@ from evalapp.analysis import views
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
+    path(
+        "projects/<slug:slug>/rubrics/<int:rubric_id>/links/",
+        views.rubric_link,
+        name="rubric_link",
+    ),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"

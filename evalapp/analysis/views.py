@@ -29,9 +29,11 @@ from evalapp.analysis.differences import Contradiction, compare_pairs, find_cont
 from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.tables import comparison_lines
+from evalapp.analysis.version_link import MARGIN, link_versions
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
+from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.registry.models import ModelAlias
@@ -218,6 +220,23 @@ def _list_query(request: MemberRequest) -> str:
 def _listed_items(request: MemberRequest, campaign: Campaign) -> dict[int, CaseRow]:
     scores = load_scores(campaign, people=_people(request))
     return items_in_order(find_cases(scores, filter_from(scores, request.GET.dict())))
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def rubric_link(request: MemberRequest, rubric_id: int) -> HttpResponse:
+    """Two versions of a rubric on the outputs that the same people scored under both; the latest two first."""
+    rubric = get_or_missing(request.project.rubrics.all(), pk=rubric_id)
+    versions = list(rubric.versions.filter(frozen_at__isnull=False).order_by("number"))
+    by_number = {str(version.number): version for version in versions}
+    after = by_number.get(request.GET.get("to", ""), versions[-1] if versions else None)
+    earlier = [version for version in versions if after is not None and version.number < after.number]
+    before = by_number.get(request.GET.get("from", ""), earlier[-1] if earlier else None)
+    link = None
+    if before is not None and after is not None and before.number < after.number:
+        link = link_versions(before, after)
+    context = {"station": "rubrics", "rubric": rubric, "versions": versions, "link": link, "margin": MARGIN}
+    return render(request, "analysis/rubric_link.html", context)
 
 
 @require_safe
