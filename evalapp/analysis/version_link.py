@@ -108,7 +108,8 @@ def link_versions(before: RubricVersion, after: RubricVersion) -> VersionLink:
         for version in (before, after)
     ]
     shared = [key for key in scales[0] if key in scales[1]]
-    links, anchors = [], set[Cell]()
+    links: list[CriterionLink] = []
+    anchors: set[Cell] = set()
     for key in shared:
         cells = [_answers(side, key) for side in sides]
         both = cells[0].keys() & cells[1].keys()
@@ -117,7 +118,8 @@ def link_versions(before: RubricVersion, after: RubricVersion) -> VersionLink:
     return VersionLink(
         before,
         after,
-        *([each.campaign for each in side] for side in sides),
+        [each.campaign for each in sides[0]],
+        [each.campaign for each in sides[1]],
         links,
         [each.name for each in before.criteria.all() if each.key not in shared],
         [each.name for each in after.criteria.all() if each.key not in shared],
