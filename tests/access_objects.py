@@ -150,6 +150,7 @@ def _campaign(world: SimpleNamespace) -> None:
         opened_at=timezone.now(),
         overlap=1,
         items_total=1,
+        places_total=1,
         reviews_total=2,
     )
     candidate = CampaignCandidate.objects.create(
@@ -230,6 +231,7 @@ KWARGS: dict[str, Kwarg] = {
     "import_id": lambda world: world.dataset_import.pk,
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,
+    "person_id": lambda world: world.user.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
     "export_id": lambda world: world.export.pk,
@@ -270,7 +272,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
             *("detail", "edit", "discard", "items", "progress", "open", "pause", "resume", "close"),
-            *("reviewers_add", "reviewer_remove"),
+            *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
         )
     },
 }

@@ -25,7 +25,9 @@ RULE_CHANGED = "the rule changed after scoring; score the run again"
 
 
 class Answer(NamedTuple):
-    """One reviewer's answer to one criterion about one output; ``value`` None is N/A."""
+    """One reviewer's answer to one criterion about one output; ``value`` None is N/A. ``is_added``: asked
+    for later, because the others differed.
+    """
 
     item_id: int
     item_output_id: int
@@ -34,6 +36,7 @@ class Answer(NamedTuple):
     criterion_id: int
     value: int | None
     is_simulated: bool
+    is_added: bool = False
 
 
 class GivenTag(NamedTuple):
@@ -100,12 +103,16 @@ class CampaignScores:
         candidate: CampaignCandidate | None = None,
         *,
         counted: Container[int] | None = None,
+        as_designed: bool = False,
     ) -> Ratings:
         """One criterion's answers, of one candidate (items are items) or of all (items are outputs).
 
-        With ``counted`` levels an answer is 1 if it is one of them, else 0.
+        With ``counted`` levels an answer is 1 if it is one of them, else 0. ``as_designed`` leaves out those
+        that were asked for because others differed, which would bend what is said of agreement.
         """
         chosen = self.answers_to(criterion, candidate)
+        if as_designed:
+            chosen = [answer for answer in chosen if not answer.is_added]
         return Ratings.from_columns(
             [answer.item_output_id if candidate is None else answer.item_id for answer in chosen],
             [answer.reviewer_id for answer in chosen],
@@ -261,6 +268,7 @@ def _answers(ids: list[int], people: str) -> dict[int, list[Answer]]:
         "criterion_id",
         "value",
         "review__is_simulated",
+        "review__place__is_added",
     )
     return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
 

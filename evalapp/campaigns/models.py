@@ -2,6 +2,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
@@ -18,6 +19,17 @@ class CampaignState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+class ItemChoice(models.TextChoices):
+    ALL = "all", "All of them"
+    RANDOM = "random", "Some, at random"
+    STRATIFIED = "stratified", "Some, in proportion by a field of the data"
+
+
+class AssignmentMode(models.TextChoices):
+    PULL = "pull", "Open pull: everybody takes the next free item"
+    ASSIGNED = "assigned", "Assigned: each item belongs to named people from the start"
+
+
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version.
 
@@ -27,6 +39,11 @@ class Campaign(BaseModel):
     left out instead of stopping the launch. ``items_total`` and ``reviews_total`` are what the launch
     made. ``invites_visitors``: an open campaign of the demonstration, which never finishes the
     automatic part. ``is_simulated``: at least one of its reviews is by a simulated reviewer.
+
+    ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``strata_field``, a
+    key of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
+    ``quota``: the most items that one person is handed, unless their seat says otherwise. ``places_total``
+    are the places behind ``reviews_total``; every place asks for the same number of reviews.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -38,13 +55,28 @@ class Campaign(BaseModel):
     split = models.CharField(max_length=10, choices=Split.choices)
     instructions = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    item_choice = models.CharField(
+        max_length=10, choices=ItemChoice.choices, default=ItemChoice.ALL, db_default=ItemChoice.ALL
+    )
+    items_wanted = models.PositiveIntegerField(null=True, blank=True)
+    strata_field = models.CharField(max_length=100, blank=True, default="", db_default="")
     overlap = models.PositiveSmallIntegerField(default=3)
+    overlap_share = models.PositiveSmallIntegerField(default=0, db_default=0)
+    overlap_more = models.PositiveSmallIntegerField(null=True, blank=True)
+    assignment = models.CharField(
+        max_length=8,
+        choices=AssignmentMode.choices,
+        default=AssignmentMode.PULL,
+        db_default=AssignmentMode.PULL,
+    )
+    quota = models.PositiveIntegerField(null=True, blank=True)
     lease_minutes = models.PositiveIntegerField(default=30)
     shows_reference = models.BooleanField(default=False)
     allows_corrections = models.BooleanField(default=True)
     is_blind = models.BooleanField(default=True)
     leaves_out_incomplete = models.BooleanField(default=False)
     items_total = models.PositiveIntegerField(default=0)
+    places_total = models.PositiveIntegerField(default=0, db_default=0)
     reviews_total = models.PositiveIntegerField(default=0)
     seed = models.BigIntegerField(default=42)
     deadline = models.DateTimeField(null=True, blank=True)
@@ -60,6 +92,23 @@ class Campaign(BaseModel):
             models.UniqueConstraint(fields=["project", "name"], name="campaign_name_in_project"),
             models.CheckConstraint(condition=models.Q(overlap__gte=1), name="campaign_overlap"),
             models.CheckConstraint(
+                condition=models.Q(overlap_share=0, overlap_more__isnull=True)
+                | models.Q(overlap_share__range=(1, 99), overlap_more__gt=models.F("overlap")),
+                name="campaign_overlap_share",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(item_choice=ItemChoice.ALL, items_wanted__isnull=True, strata_field="")
+                | models.Q(item_choice=ItemChoice.RANDOM, items_wanted__gte=1, strata_field="")
+                | (
+                    models.Q(item_choice=ItemChoice.STRATIFIED, items_wanted__gte=1)
+                    & ~models.Q(strata_field="")
+                ),
+                name="campaign_item_choice_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quota__isnull=True) | models.Q(quota__gte=1), name="campaign_quota"
+            ),
+            models.CheckConstraint(
                 condition=models.Q(state=CampaignState.DRAFT) | models.Q(opened_at__isnull=False),
                 name="campaign_open_has_date",
             ),
@@ -72,6 +121,17 @@ class Campaign(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_overdue(self) -> bool:
+        """It runs and its deadline has passed, so nothing more is handed out."""
+        is_running = self.state in (CampaignState.OPEN, CampaignState.PAUSED)
+        return is_running and self.deadline is not None and self.deadline <= timezone.now()
+
+    @property
+    def reviews_a_place(self) -> int:
+        """How many reviews each place asks for; 1 before the launch."""
+        return self.reviews_total // self.places_total if self.places_total else 1
 
 
 class CampaignCandidate(BaseModel):
@@ -95,7 +155,8 @@ class CampaignReviewer(BaseModel):
 
     ``reviews_done`` and ``seconds_active`` are kept by the submitting transaction, so that progress is
     a sum over people and not a count over reviews; ``recent_items`` are the items of the latest two,
-    latest first. Who has left keeps their row and their reviews.
+    latest first. Who has left keeps their row and their reviews. ``quota``: the most items they are
+    handed here; without it the campaign's counts.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
@@ -105,9 +166,16 @@ class CampaignReviewer(BaseModel):
     seconds_active = models.FloatField(default=0)
     recent_items = ArrayField(models.BigIntegerField(), default=list, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
+    quota = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "user"], name="campaign_reviewer_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "user"], name="campaign_reviewer_once"),
+            models.CheckConstraint(
+                condition=models.Q(quota__isnull=True) | models.Q(quota__gte=1),
+                name="campaign_reviewer_quota",
+            ),
+        ]
         indexes = [models.Index(fields=["user", "campaign"], name="campaign_reviewer_mine")]
 
     def __str__(self) -> str:
@@ -115,10 +183,11 @@ class CampaignReviewer(BaseModel):
 
 
 class Item(BaseModel):
-    """An example with its candidates' outputs."""
+    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it, its places."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
     example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="items")
+    overlap = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["campaign", "example"], name="item_example_once")]
@@ -154,7 +223,9 @@ class Place(BaseModel):
     ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which places
     are handed out. ``outputs_order`` holds the item's ItemOutput ids in this place's seeded order: an
     address names a position in it (a *slot*, from 0), so it tells nothing about the candidate.
-    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others.
+    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. Free, it goes to
+    ``assigned_to`` only, or to anybody where that is empty. ``is_added``: made later because the ratings
+    of its item differed, so that agreement, which speaks of the items as designed, leaves it out.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -164,6 +235,8 @@ class Place(BaseModel):
     rank = models.IntegerField()
     state = models.CharField(max_length=8, choices=PlaceState.choices, default=PlaceState.FREE)
     reviewer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    assigned_to = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    is_added = models.BooleanField(default=False, db_default=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     outputs_order = ArrayField(models.BigIntegerField())
     open_slots = ArrayField(models.SmallIntegerField())
@@ -177,6 +250,11 @@ class Place(BaseModel):
                 fields=["item", "reviewer"],
                 condition=models.Q(reviewer__isnull=False),
                 name="place_one_per_reviewer_and_item",
+            ),
+            models.UniqueConstraint(
+                fields=["item", "assigned_to"],
+                condition=models.Q(assigned_to__isnull=False),
+                name="place_one_assigned_per_item",
             ),
             models.CheckConstraint(
                 condition=models.Q(
@@ -204,7 +282,14 @@ class Place(BaseModel):
         ]
         indexes = [
             models.Index(
-                fields=["campaign", "rank"], name="place_free", condition=models.Q(state=PlaceState.FREE)
+                fields=["campaign", "rank"],
+                name="place_free",
+                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=True),
+            ),
+            models.Index(
+                fields=["campaign", "assigned_to", "rank"],
+                name="place_assigned",
+                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=False),
             ),
             models.Index(
                 fields=["campaign", "lease_expires_at"],

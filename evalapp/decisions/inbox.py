@@ -35,6 +35,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
         *_undecided(project),
         *_complete(project),
         *_trays(project),
+        *_overdue(project),
         *_stalled(project),
     ]
     return entries[:SHOWN]
@@ -94,6 +95,23 @@ def _complete(project: Project) -> list[InboxEntry]:
     ]
 
 
+def _overdue(project: Project) -> list[InboxEntry]:
+    overdue = (
+        _running(project)
+        .annotate(done=Sum("reviewers__reviews_done"))
+        .filter(deadline__lte=timezone.now(), done__lt=F("reviews_total"))
+        .order_by("deadline")[:3]
+    )
+    return [
+        InboxEntry(
+            "overdue",
+            f"{campaign.name} is past its deadline with reviews missing",
+            reverse("campaign_detail", args=[project.slug, campaign.pk]),
+        )
+        for campaign in overdue
+    ]
+
+
 def _running(project: Project) -> QuerySet[Campaign]:
     return project.campaigns.filter(
         state__in=[CampaignState.OPEN, CampaignState.PAUSED], invites_visitors=False
@@ -123,6 +141,7 @@ def _stalled(project: Project) -> list[InboxEntry]:
     stalled = (
         _running(project)
         .filter(state=CampaignState.OPEN, opened_at__lt=since)
+        .exclude(deadline__lte=timezone.now())
         .annotate(done=Sum("reviewers__reviews_done"), latest=_LATEST_REVIEW)
         .filter(Q(latest__lt=since) | Q(latest=None), done__lt=F("reviews_total"))
         .order_by("-id")[:3]

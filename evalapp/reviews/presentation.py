@@ -12,7 +12,7 @@ from django.utils.crypto import salted_hmac
 
 from evalapp.accounts.models import User
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
-from evalapp.campaigns.allocation import NoWork, NoWorkReason
+from evalapp.campaigns.allocation import NoWork, NoWorkReason, quota_of
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.marks import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
@@ -30,6 +30,18 @@ NO_WORK_WORDS = {
         "The manager has paused this campaign. What you have submitted and drafted is kept.",
     ),
     NoWorkReason.CLOSED: ("Closed", "This campaign is closed. Thank you: everything you submitted is kept."),
+    NoWorkReason.DEADLINE_PASSED: (
+        "The deadline has passed",
+        "Nothing new is handed out. What you have submitted and drafted is kept; the manager can move the deadline.",
+    ),
+    NoWorkReason.QUOTA_REACHED: (
+        "Your share is done",
+        "You have reviewed as many items as the manager has set for one person. Thank you. Others do the rest.",
+    ),
+    NoWorkReason.ASSIGNED_TO_OTHERS: (
+        "Your part is done",
+        "What is left is assigned to other reviewers. If the manager gives you some of it, it comes to you.",
+    ),
     NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
     NoWorkReason.ALL_TAKEN: (
         "Nothing free right now",
@@ -43,7 +55,13 @@ NO_WORK_WORDS = {
 }
 
 
-_OVER = (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU, NoWorkReason.CLOSED)
+_OVER = (
+    NoWorkReason.ALL_DONE,
+    NoWorkReason.NOTHING_LEFT_FOR_YOU,
+    NoWorkReason.ASSIGNED_TO_OTHERS,
+    NoWorkReason.QUOTA_REACHED,
+    NoWorkReason.CLOSED,
+)
 # What the demonstration's campaign for visitors asks of each; whoever likes goes on.
 VISITORS_GOAL = 5
 
@@ -97,7 +115,9 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
     """
     campaign = seat.campaign
     median = getattr(seat, "median_seconds", None)
-    most = campaign.reviews_total // campaign.overlap
+    most = campaign.items_total * campaign.reviews_a_place
+    if (quota := quota_of(seat)) is not None:
+        most = min(most, quota * campaign.reviews_a_place)
     mine_total, words = most, f"of up to {most:,}"
     if no_work is not None and no_work.reason in _OVER:
         mine_total, words = seat.reviews_done, "nothing left for you"

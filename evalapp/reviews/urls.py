@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.reviews import views
+from evalapp.reviews import addition_views, views
 
 urlpatterns = [
     path("reviews/", views.review_home, name="review_home"),
@@ -11,6 +11,11 @@ urlpatterns = [
     path("reviews/<uuid:key>/<int:slot>/", views.review_task, name="review_task"),
     path("reviews/<uuid:key>/<int:slot>/draft/", views.review_draft, name="review_draft"),
     path("reviews/<uuid:key>/<int:slot>/skip/", views.review_skip, name="review_skip"),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/additions/",
+        addition_views.campaign_additions,
+        name="campaign_additions",
+    ),
     path(
         "projects/<slug:slug>/campaigns/<int:pk>/progress/", views.campaign_progress, name="campaign_progress"
     ),

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from evalapp.api.fields import Body, Flag, Id, Shown, Text, Whole
 from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_CANDIDATES, MOST_OVERLAP
-from evalapp.campaigns.models import Campaign, CampaignCandidate
+from evalapp.campaigns.models import AssignmentMode, Campaign, CampaignCandidate, ItemChoice
 from evalapp.datasets.models import Split
 
 
@@ -28,6 +28,7 @@ class CampaignSerializer(Shown):
     candidates = serializers.SerializerMethodField()
     reviews_done = serializers.IntegerField()
     people = serializers.IntegerField()
+    is_overdue = serializers.BooleanField()
 
     class Meta:
         model = Campaign
@@ -35,7 +36,8 @@ class CampaignSerializer(Shown):
             "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "candidates", "overlap",
             "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
             "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
-            "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at",
+            "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
+            "strata_field", "overlap_share", "overlap_more", "assignment", "quota", "is_overdue",
         )  # fmt: skip
 
     @extend_schema_field(CampaignCandidateSerializer(many=True))
@@ -66,6 +68,66 @@ class CampaignBody(Body):
     leaves_out_incomplete = Flag(default=False)
     seed = Whole(required=False, allow_null=True, default=None)
     deadline = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    item_choice = serializers.ChoiceField(choices=ItemChoice.choices, default=ItemChoice.ALL)
+    items_wanted = Whole(
+        min_value=1, required=False, allow_null=True, default=None, help_text="Null with `all`."
+    )
+    strata_field = Text(
+        max_length=100,
+        allow_blank=True,
+        default="",
+        help_text="With `stratified`: the metadata field whose values are kept in proportion.",
+    )
+    overlap_share = Whole(max_value=99, default=0, help_text="Percent of the items that get `overlap_more`.")
+    overlap_more = Whole(min_value=2, max_value=MOST_OVERLAP, required=False, allow_null=True, default=None)
+    assignment = serializers.ChoiceField(choices=AssignmentMode.choices, default=AssignmentMode.PULL)
+    quota = Whole(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The most items that one person is handed.",
+    )
+
+
+class DeadlineBody(Body):
+    deadline = serializers.DateTimeField(allow_null=True, help_text="Null for none.")
+
+
+class QuotaBody(Body):
+    quota = Whole(min_value=1, allow_null=True, help_text="Null: as the campaign says.")
+
+
+class QuotaSerializer(serializers.Serializer[Any]):
+    person = serializers.IntegerField(source="user_id")
+    quota = serializers.IntegerField(allow_null=True)
+
+
+class ReassignBody(Body):
+    source = Id(allow_null=True, help_text="Whose work moves; null: what is free for anybody.")
+    target = Id(allow_null=True, help_text="Who gets it; null: anybody.")
+    most = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all.")
+
+
+class MovedSerializer(serializers.Serializer[Any]):
+    moved = serializers.IntegerField()
+
+
+class AddItemsBody(Body):
+    items = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all left.")
+
+
+class AddPlacesBody(Body):
+    criterion = Text(max_length=120, help_text="The key of a criterion of the rubric.")
+    least = Whole(
+        min_value=1, help_text="How far apart the answers lie at least; a category's differ at all."
+    )
+    more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
+
+
+class AddedToSerializer(serializers.Serializer[Any]):
+    differing = serializers.IntegerField()
+    added = serializers.IntegerField()
 
 
 class ReviewersBody(Body):
