@@ -1,9 +1,14 @@
 from django.urls import path
 
-from evalapp.analysis import views
+from evalapp.analysis import quality_views, views
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/quality/",
+        quality_views.campaign_quality,
+        name="campaign_quality",
+    ),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"

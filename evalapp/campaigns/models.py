@@ -95,7 +95,8 @@ class CampaignReviewer(BaseModel):
 
     ``reviews_done`` and ``seconds_active`` are kept by the submitting transaction, so that progress is
     a sum over people and not a count over reviews; ``recent_items`` are the items of the latest two,
-    latest first. Who has left keeps their row and their reviews.
+    latest first. Who has left keeps their row and their reviews. ``closing_at``: when they answered the
+    closing question, or declined to.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
@@ -105,6 +106,7 @@ class CampaignReviewer(BaseModel):
     seconds_active = models.FloatField(default=0)
     recent_items = ArrayField(models.BigIntegerField(), default=list, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
+    closing_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["campaign", "user"], name="campaign_reviewer_once")]
@@ -142,6 +144,10 @@ class ItemOutput(BaseModel):
         return f"output {self.output_id}"
 
 
+# So often a place is given back by its lease before a manager hears of it.
+MANY_LAPSES = 3
+
+
 class PlaceState(models.TextChoices):
     FREE = "free", "Free"
     HELD = "held", "Held"
@@ -154,7 +160,8 @@ class Place(BaseModel):
     ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which places
     are handed out. ``outputs_order`` holds the item's ItemOutput ids in this place's seeded order: an
     address names a position in it (a *slot*, from 0), so it tells nothing about the candidate.
-    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others.
+    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. ``lapses`` counts
+    the leases that ran out.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -169,6 +176,8 @@ class Place(BaseModel):
     open_slots = ArrayField(models.SmallIntegerField())
     outputs_total = models.PositiveSmallIntegerField()
     reviews_done = models.PositiveSmallIntegerField(default=0)
+    # A database default, because places are made and copied by SQL of several modules.
+    lapses = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -215,6 +224,9 @@ class Place(BaseModel):
                 fields=["reviewer", "campaign"], name="place_mine", condition=models.Q(state=PlaceState.HELD)
             ),
             models.Index(fields=["campaign", "state"], name="place_progress"),
+            models.Index(
+                fields=["campaign"], name="place_lapsing", condition=models.Q(lapses__gte=MANY_LAPSES)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -81,17 +81,21 @@ def is_reviewing_blind(campaign: Campaign, person: User) -> bool:
 
 
 def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
-    """Everyone's seat with ``held`` and ``complete`` places, most reviews first."""
+    """Everyone's seat with ``held`` and ``complete`` places, most reviews first; by name where the project
+    keeps names apart from what people did.
+    """
     places = Place.objects.filter(campaign=OuterRef("campaign"), reviewer=OuterRef("user")).order_by()
 
     def count(state: str) -> Coalesce:
         counted = places.filter(state=state).values("reviewer").annotate(n=Count("id")).values("n")
         return Coalesce(Subquery(counted), 0)
 
+    by_work = ("left_at", "-reviews_done", "user__name", "pk")
+    order = by_work if campaign.project.shows_reviewer_names else ("user__name", "pk")
     return (
         campaign.reviewers.select_related("user")
         .annotate(held=count(PlaceState.HELD), complete=count(PlaceState.COMPLETE))
-        .order_by("left_at", "-reviews_done", "user__name", "pk")
+        .order_by(*order)
     )
 
 
