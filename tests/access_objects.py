@@ -28,7 +28,16 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.models import (
+    ClosingAnswer,
+    Correction,
+    Draft,
+    Review,
+    ReviewRevision,
+    ReviewTag,
+    Score,
+    TextAnswer,
+)
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -202,6 +211,9 @@ def _reviews(world: SimpleNamespace) -> None:
     TextAnswer.objects.create(review=world.review, criterion=world.criterion, text="In words.")
     ReviewRevision.objects.create(review=world.review, revision=1, body={})
     Correction.objects.create(review=world.review, text="What should have been said.")
+    ClosingAnswer.objects.create(
+        campaign=world.campaign, item_output=world.item_output, reviewer=world.user, belief=0
+    )
 
 
 def _results(world: SimpleNamespace) -> None:
@@ -260,18 +272,20 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "invitation_revoke": {"pk": lambda world: world.invitation.pk},
     "review_next": {"key": lambda world: world.campaign.key},
     "review_undo": {"key": lambda world: world.campaign.key},
+    "review_closing": {"key": lambda world: world.campaign.key},
     "review_task": {"key": lambda world: world.place.key},
     "review_draft": {"key": lambda world: world.place.key},
     "review_skip": {"key": lambda world: world.place.key},
     "api_my_campaign": {"key": lambda world: world.campaign.key},
     "api_my_next": {"key": lambda world: world.campaign.key},
+    "api_my_closing": {"key": lambda world: world.campaign.key},
     "api_my_task": {"key": lambda world: world.place.key},
     "api_my_draft": {"key": lambda world: world.place.key},
     "api_my_skip": {"key": lambda world: world.place.key},
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
-            *("detail", "edit", "discard", "items", "progress", "open", "pause", "resume", "close"),
+            *("detail", "edit", "discard", "items", "progress", "quality", "open", "pause", "resume", "close"),
             *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
         )
     },

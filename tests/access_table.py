@@ -130,6 +130,7 @@ ACCESS: dict[str, Access] = {
     "review_task": both(SIGNED_IN),
     "review_draft": both(SIGNED_IN),
     "review_skip": both(SIGNED_IN),
+    "review_closing": both(SIGNED_IN),
     "campaign_progress": both(P.VIEW_CAMPAIGNS),
     "campaign_additions": both(P.EDIT_CAMPAIGNS),
     # analysis
@@ -138,6 +139,7 @@ ACCESS: dict[str, Access] = {
     "comparison_list": both(P.VIEW_ANALYSIS),
     "comparison_detail": both(P.VIEW_ANALYSIS),
     "comparison_csv": both(P.VIEW_ANALYSIS),
+    "campaign_quality": both(P.VIEW_ANALYSIS),
     "case_list": both(P.VIEW_ANALYSIS),
     "case_detail": both(P.VIEW_ANALYSIS),
     # exports
@@ -218,6 +220,7 @@ ACCESS: dict[str, Access] = {
     "api_comparison": both(P.VIEW_ANALYSIS),
     "api_differences": both(P.VIEW_ANALYSIS),
     "api_agreement": both(P.VIEW_ANALYSIS),
+    "api_quality": both(P.VIEW_ANALYSIS),
     "api_cases": both(P.VIEW_ANALYSIS),
     "api_case": both(P.VIEW_ANALYSIS),
     "api_exports": Access(P.VIEW_EXPORTS, P.EDIT_EXPORTS),
@@ -233,6 +236,7 @@ ACCESS: dict[str, Access] = {
     "api_my_reviews": both(SIGNED_IN),
     "api_my_campaign": both(SIGNED_IN),
     "api_my_next": both(SIGNED_IN),
+    "api_my_closing": both(SIGNED_IN),
     "api_my_task": both(SIGNED_IN),
     "api_my_draft": both(SIGNED_IN),
     "api_my_skip": both(SIGNED_IN),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.analysis import views
+from evalapp.analysis import quality_views, views
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
@@ -8,6 +8,11 @@ urlpatterns = [
         "projects/<slug:slug>/rubrics/<int:rubric_id>/links/",
         views.rubric_link,
         name="rubric_link",
+    ),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/quality/",
+        quality_views.campaign_quality,
+        name="campaign_quality",
     ),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
     path(

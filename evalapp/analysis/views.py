@@ -29,6 +29,7 @@ from evalapp.analysis.differences import Contradiction, compare_pairs, find_cont
 from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.tables import comparison_lines
+from evalapp.analysis.unblinding import unblinding_of
 from evalapp.analysis.version_link import MARGIN, link_versions
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -82,6 +83,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     scores = load_scores(campaign, people=people)
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
+    is_reviewing = is_reviewing_blind(campaign, request.user)
     criterion = _chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
     metric = _chosen_metric(comparison, request.GET.get("metric", ""))
     reference = _chosen_reference(comparison, request.GET.get("against", ""), contradiction)
@@ -95,7 +97,8 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "pairs": compare_pairs(scores, comparison, reference) if reference else [],
         "agreement": agreement_rows(scores),
         "reviewers": reviewer_rows(scores, request.user.pk),
-        "is_reviewing": is_reviewing_blind(campaign, request.user),
+        "is_reviewing": is_reviewing,
+        "unblinding": None if is_reviewing else unblinding_of(campaign),
         "people": people,
         "people_choices": _people_choices(campaign, people),
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),

@@ -91,7 +91,8 @@ WITH lapsed AS (
     FROM lapsed WHERE reviews_done > 0
     ON CONFLICT (item_id, reviewer_id) DO NOTHING
 )
-UPDATE evalapp_place p SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL,
+UPDATE evalapp_place p
+SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL, lapses = least(p.lapses + 1, 32767),
     assigned_to_id = CASE WHEN p.reviews_done > 0 THEN NULL ELSE p.assigned_to_id END
 FROM lapsed WHERE p.id = lapsed.id
 """
@@ -161,6 +162,17 @@ class NoWork(NamedTuple):
 
     reason: NoWorkReason
     come_back_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing comes any more: the reviewer's part is done."""
+        return self.reason in (
+            NoWorkReason.ALL_DONE,
+            NoWorkReason.NOTHING_LEFT_FOR_YOU,
+            NoWorkReason.ASSIGNED_TO_OTHERS,
+            NoWorkReason.QUOTA_REACHED,
+            NoWorkReason.CLOSED,
+        )
 
 
 def lease_of(campaign: Campaign) -> timedelta:
@@ -377,6 +389,13 @@ def _why_nothing(seat: CampaignReviewer) -> NoWork:
     if is_with_others:
         return NoWork(NoWorkReason.ASSIGNED_TO_OTHERS)
     return NoWork(NoWorkReason.NOTHING_LEFT_FOR_YOU)
+
+
+def why_over(seat: CampaignReviewer) -> NoWork | None:
+    """Why nothing is handed out, without claiming anything; None while the reviewer has places in hand."""
+    if seat.campaign.state == CampaignState.CLOSED:
+        return NoWork(NoWorkReason.CLOSED)
+    return None if held_places(seat) else _why_nothing(seat)
 
 
 def lock_open_campaign(campaign_id: int) -> None:

@@ -156,7 +156,8 @@ class CampaignReviewer(BaseModel):
     ``reviews_done`` and ``seconds_active`` are kept by the submitting transaction, so that progress is
     a sum over people and not a count over reviews; ``recent_items`` are the items of the latest two,
     latest first. Who has left keeps their row and their reviews. ``quota``: the most items they are
-    handed here; without it the campaign's counts.
+    handed here; without it the campaign's counts. ``closing_at``: when they answered the closing question,
+    or declined to.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
@@ -167,6 +168,7 @@ class CampaignReviewer(BaseModel):
     recent_items = ArrayField(models.BigIntegerField(), default=list, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
     quota = models.PositiveIntegerField(null=True, blank=True)
+    closing_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -211,6 +213,10 @@ class ItemOutput(BaseModel):
         return f"output {self.output_id}"
 
 
+# So often a place is given back by its lease before a manager hears of it.
+MANY_LAPSES = 3
+
+
 class PlaceState(models.TextChoices):
     FREE = "free", "Free"
     HELD = "held", "Held"
@@ -226,6 +232,7 @@ class Place(BaseModel):
     ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. Free, it goes to
     ``assigned_to`` only, or to anybody where that is empty. ``is_added``: made later because the ratings
     of its item differed, so that agreement, which speaks of the items as designed, leaves it out.
+    ``lapses`` counts the leases that ran out.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -242,6 +249,8 @@ class Place(BaseModel):
     open_slots = ArrayField(models.SmallIntegerField())
     outputs_total = models.PositiveSmallIntegerField()
     reviews_done = models.PositiveSmallIntegerField(default=0)
+    # A database default, because places are made and copied by SQL of several modules.
+    lapses = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -300,6 +309,9 @@ class Place(BaseModel):
                 fields=["reviewer", "campaign"], name="place_mine", condition=models.Q(state=PlaceState.HELD)
             ),
             models.Index(fields=["campaign", "state"], name="place_progress"),
+            models.Index(
+                fields=["campaign"], name="place_lapsing", condition=models.Q(lapses__gte=MANY_LAPSES)
+            ),
         ]
 
     def __str__(self) -> str:

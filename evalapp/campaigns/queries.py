@@ -86,7 +86,7 @@ def is_reviewing_blind(campaign: Campaign, person: User) -> bool:
 
 def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
     """Everyone's seat with ``held``, ``complete`` and ``waiting`` (assigned, not begun) places, most reviews
-    first.
+    first; by name where the project keeps names apart from what people did.
     """
     places = Place.objects.filter(campaign=OuterRef("campaign"), reviewer=OuterRef("user")).order_by()
     assigned = Place.objects.filter(
@@ -98,6 +98,8 @@ def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
         counted = places.filter(state=state).values("reviewer").annotate(n=Count("id")).values("n")
         return Coalesce(Subquery(counted), 0)
 
+    by_work = ("left_at", "-reviews_done", "user__name", "pk")
+    order = by_work if campaign.project.shows_reviewer_names else ("user__name", "pk")
     return (
         campaign.reviewers.select_related("user")
         .annotate(
@@ -105,7 +107,7 @@ def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
             complete=count(PlaceState.COMPLETE),
             waiting=Coalesce(Subquery(waiting), 0),
         )
-        .order_by("left_at", "-reviews_done", "user__name", "pk")
+        .order_by(*order)
     )
 
 

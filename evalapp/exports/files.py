@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
 from evalapp.reviews.models import Review, Score
+from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import CriterionKind
 
 
@@ -80,13 +81,11 @@ RATING_COLUMNS = [
 ]  # fmt: skip
 
 
-def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Iterator[str]:
-    """One CSV line an answer to a criterion, with the header first. Reviewers appear under the pseudonyms of the pages,
-    whose ``numbers`` are given.
-    """
+def rating_lines(reviews: Iterable[Review], names: ReviewerNames) -> Iterator[str]:
+    """One CSV line an answer to a criterion, with the header first. Reviewers are called as on the pages."""
     yield csv_line(RATING_COLUMNS)
     for review in reviews:
-        pseudonym = f"Reviewer {numbers[review.reviewer_id]}"
+        name = names.of(review.reviewer_id)
         correction = getattr(review, "correction", None)
         example = review.item_output.item.example
         tags: dict[int, list[str]] = {}
@@ -102,7 +101,7 @@ def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Itera
                     example.row_number,
                     example.split,
                     review.item_output.candidate.model_version.label,
-                    pseudonym,
+                    name,
                     int(review.is_simulated),
                     criterion.key,
                     value,

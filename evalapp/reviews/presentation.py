@@ -16,6 +16,7 @@ from evalapp.campaigns.allocation import NoWork, NoWorkReason, quota_of
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.marks import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
+from evalapp.reviews.closing import is_asked
 from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.forms import SkipForm
 from evalapp.reviews.queries import Stand, Task
@@ -54,19 +55,11 @@ NO_WORK_WORDS = {
     NoWorkReason.LAST_ON_SCREEN: ("Last one", "This is the last item for you at the moment."),
 }
 
-
-_OVER = (
-    NoWorkReason.ALL_DONE,
-    NoWorkReason.NOTHING_LEFT_FOR_YOU,
-    NoWorkReason.ASSIGNED_TO_OTHERS,
-    NoWorkReason.QUOTA_REACHED,
-    NoWorkReason.CLOSED,
-)
 # What the demonstration's campaign for visitors asks of each; whoever likes goes on.
 VISITORS_GOAL = 5
 
 
-def no_work_payload(no_work: NoWork) -> dict[str, Any]:
+def no_work_payload(no_work: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
     title, text = NO_WORK_WORDS[no_work.reason]
     return {
         "no_work": {
@@ -74,8 +67,14 @@ def no_work_payload(no_work: NoWork) -> dict[str, Any]:
             "title": title,
             "text": text,
             "come_back_at": _iso(no_work.come_back_at),
+            "closing_url": closing_url(seat, no_work),
         }
     }
+
+
+def closing_url(seat: CampaignReviewer, no_work: NoWork) -> str:
+    """Where the closing question is asked; empty unless it waits for this reviewer."""
+    return reverse("review_closing", args=[seat.campaign.key]) if is_asked(seat, no_work) else ""
 
 
 def task_url(place_key: Any, slot: int) -> str:
@@ -119,7 +118,7 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
     if (quota := quota_of(seat)) is not None:
         most = min(most, quota * campaign.reviews_a_place)
     mine_total, words = most, f"of up to {most:,}"
-    if no_work is not None and no_work.reason in _OVER:
+    if no_work is not None and no_work.is_over:
         mine_total, words = seat.reviews_done, "nothing left for you"
     elif campaign.invites_visitors:
         mine_total = min(most, VISITORS_GOAL)

@@ -4,9 +4,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Flag, Id, Shown, Text, Whole
+from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_CANDIDATES, MOST_OVERLAP
 from evalapp.campaigns.models import AssignmentMode, Campaign, CampaignCandidate, ItemChoice
 from evalapp.datasets.models import Split
+from evalapp.reviews.progress import TeamMember
 
 
 class CampaignCandidateSerializer(Shown):
@@ -145,18 +147,46 @@ class PlaceCountsSerializer(serializers.Serializer[Any]):
 
 
 class PersonProgressSerializer(serializers.Serializer[Any]):
-    person = serializers.IntegerField(source="seat.user_id")
-    name = serializers.CharField(source="seat.user")
-    is_simulated = serializers.BooleanField(source="seat.user.is_simulated")
-    has_left = serializers.SerializerMethodField()
-    reviews = serializers.IntegerField()
-    held = serializers.IntegerField()
-    mean_seconds = serializers.FloatField(allow_null=True)
-    median_seconds = serializers.FloatField(allow_null=True)
-    last_at = serializers.DateTimeField(allow_null=True)
+    """``reviewer`` is the number by which cases are filtered, null before the first review. ``person`` is null
+    and ``name`` reads "Reviewer 2" unless the project shows reviewers' names.
+    """
 
-    def get_has_left(self, person: Any) -> bool:
-        return person.seat.left_at is not None
+    reviewer = serializers.IntegerField(source="number", allow_null=True)
+    person = serializers.SerializerMethodField()
+    name = serializers.CharField()
+    is_simulated = serializers.BooleanField(source="progress.seat.user.is_simulated")
+    has_left = serializers.SerializerMethodField()
+    reviews = serializers.IntegerField(source="progress.reviews")
+    share = serializers.IntegerField(
+        allow_null=True, help_text="An even share of the work; null for who has left."
+    )
+    left = serializers.IntegerField(help_text="Still to do of that share.")
+    pace = MeasureSerializer(help_text="Reviews a day over the last whole days.")
+    held = serializers.IntegerField(source="progress.held")
+    mean_seconds = serializers.FloatField(source="progress.mean_seconds", allow_null=True)
+    median_seconds = serializers.FloatField(source="progress.median_seconds", allow_null=True)
+    last_at = serializers.DateTimeField(source="progress.last_at", allow_null=True)
+
+    def get_has_left(self, member: TeamMember) -> bool:
+        return member.progress.seat.left_at is not None
+
+    def get_person(self, member: TeamMember) -> int | None:
+        return member.progress.seat.user_id if self.context["view"].project.shows_reviewer_names else None
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    """When the last review will be in, at the pace of the last days. A date is null where it cannot be told."""
+
+    pace = MeasureSerializer(source="forecast.pace")
+    days = MeasureSerializer(source="forecast.days")
+    left = serializers.IntegerField()
+    done_at = serializers.DateTimeField(allow_null=True)
+    soonest = serializers.DateTimeField(allow_null=True)
+    latest = serializers.DateTimeField(allow_null=True)
+    deadline = serializers.DateTimeField(allow_null=True)
+    days_late = serializers.IntegerField(
+        help_text="Days after the deadline; 0 where it is kept, or there is none."
+    )
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
@@ -165,3 +195,6 @@ class ProgressSerializer(serializers.Serializer[Any]):
     items_total = serializers.IntegerField()
     places = PlaceCountsSerializer()
     people = PersonProgressSerializer(many=True)
+    forecast = ForecastSerializer(
+        allow_null=True, help_text="Null unless the campaign is open with reviews left."
+    )

@@ -30,7 +30,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.registry.queries import versions_of
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
-from evalapp.reviews.queries import progress_by_person
+from evalapp.reviews.progress import team_progress
 from evalapp.rubrics.models import RubricVersion
 
 
@@ -218,13 +218,14 @@ class CampaignAddPlaces(CampaignView):
 class CampaignProgress(CampaignView):
     @operation("Read a campaign's progress", result=ProgressSerializer)
     def get(self, campaign_id: int) -> object:
-        """Places, and how each reviewer gets on, with active seconds a review."""
+        """Places, how each reviewer gets on, with active seconds a review, and when the last one will be in."""
         campaign = self.campaign(campaign_id)
-        people = progress_by_person(campaign)
+        team = team_progress(campaign, reader_id=self.person.pk)
         return {
-            "reviews_done": sum(person.reviews for person in people),
+            "reviews_done": team.done,
             "reviews_total": campaign.reviews_total,
             "items_total": campaign.items_total,
             "places": place_counts(campaign),
-            "people": people,
+            "people": team.members,
+            "forecast": team.forecast,
         }
