@@ -1,6 +1,7 @@
 """Index of the models, so that Django finds those of every package. Define none here."""
 
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
+from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
     Campaign,
@@ -25,6 +26,7 @@ from evalapp.reviews.models import (
     ReviewRevision,
     ReviewTag,
     Score,
+    SendBack,
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
@@ -32,10 +34,12 @@ from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 
 __all__ = [
-    "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "CorpusMetric",
-    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration", "Draft", "Example", "Export",
+    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "CorpusMetric",
+    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
+    "DiscussionMessage", "Draft", "Example", "Export",
     "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
-    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",
+    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
+    "SendBack", "Skip",
     "TextAnswer", "TrainingPoint", "User",
 ]  # fmt: skip

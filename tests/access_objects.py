@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from django.utils import timezone
 
 from evalapp.accounts.models import ApiToken, Invitation, Project, User
+from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
@@ -36,6 +37,7 @@ from evalapp.reviews.models import (
     ReviewRevision,
     ReviewTag,
     Score,
+    SendBack,
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
@@ -53,6 +55,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _models(world)
     _campaign(world)
     _reviews(world)
+    _disputes(world)
     _results(world)
     return world
 
@@ -216,6 +219,33 @@ def _reviews(world: SimpleNamespace) -> None:
     )
 
 
+def _disputes(world: SimpleNamespace) -> None:
+    owner = world.project.created_by
+    world.send_back = SendBack.objects.create(
+        review=world.review, revision=1, reason="Look at the tone again.", sent_by=owner
+    )
+    decision = {"reason": "Too formal.", "decided_by": owner, "decided_at": timezone.now()}
+    world.adjudication = Adjudication.objects.create(
+        campaign=world.campaign,
+        item_output=world.item_output,
+        criterion=world.criterion,
+        value=3,
+        minimum=1,
+        maximum=5,
+        revision=2,
+        **decision,
+    )
+    AdjudicationRevision.objects.create(adjudication=world.adjudication, revision=1, value=2, **decision)
+    DiscussionMessage.objects.create(item_output=world.item_output, author=owner, text="Why so low?")
+    world.appeal = Appeal.objects.create(
+        campaign=world.campaign,
+        appellant=world.user,
+        send_back=world.send_back,
+        decided_by=owner,
+        reason="It is right.",
+    )
+
+
 def _results(world: SimpleNamespace) -> None:
     world.export = Export.objects.create(project=world.project, campaign=world.campaign, name="Tray")
     world.export_row = ExportRow.objects.create(
@@ -246,6 +276,9 @@ KWARGS: dict[str, Kwarg] = {
     "person_id": lambda world: world.user.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
+    "item_output_id": lambda world: world.item_output.pk,
+    "send_back_id": lambda world: world.send_back.pk,
+    "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
@@ -276,6 +309,11 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "review_task": {"key": lambda world: world.place.key},
     "review_draft": {"key": lambda world: world.place.key},
     "review_skip": {"key": lambda world: world.place.key},
+    # At the slot that they have reviewed.
+    **{
+        name: {"key": lambda world: world.place.key, "slot": lambda world: 1}
+        for name in ("review_discussion", "review_appeal", "api_my_discussion", "api_my_appeals")
+    },
     "api_my_campaign": {"key": lambda world: world.campaign.key},
     "api_my_next": {"key": lambda world: world.campaign.key},
     "api_my_closing": {"key": lambda world: world.campaign.key},
@@ -285,7 +323,18 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
-            *("detail", "edit", "discard", "items", "progress", "quality", "open", "pause", "resume", "close"),
+            *(
+                "detail",
+                "edit",
+                "discard",
+                "items",
+                "progress",
+                "quality",
+                "open",
+                "pause",
+                "resume",
+                "close",
+            ),
             *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
         )
     },

@@ -25,6 +25,7 @@ ORDER = [
     {"runs"},
     {"campaigns"},
     {"scoring", "reviews"},
+    {"adjudication"},
     {"analysis"},
     {"exports"},
     {"decisions"},

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import (
@@ -80,7 +81,10 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
 def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
     people = _people(request)
-    scores = load_scores(campaign, people=people)
+    originals = load_scores(campaign, people=people)
+    adjudicated = with_adjudicated(originals)
+    shows_adjudicated = bool(adjudicated.decided) and request.GET.get("values") == "adjudicated"
+    scores = adjudicated.scores if shows_adjudicated else originals
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
     is_reviewing = is_reviewing_blind(campaign, request.user)
@@ -95,12 +99,14 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "scales": scores.scales,
         "reference": reference,
         "pairs": compare_pairs(scores, comparison, reference) if reference else [],
-        "agreement": agreement_rows(scores),
-        "reviewers": reviewer_rows(scores, request.user.pk),
+        "agreement": agreement_rows(originals),
+        "reviewers": reviewer_rows(originals, request.user.pk),
         "is_reviewing": is_reviewing,
         "unblinding": None if is_reviewing else unblinding_of(campaign),
         "people": people,
         "people_choices": _people_choices(campaign, people),
+        "adjudicated_count": adjudicated.decided,
+        "shows_adjudicated": shows_adjudicated,
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
     }
     return render(request, "analysis/comparison.html", context)
@@ -159,8 +165,10 @@ def _chosen_reference(
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign_or_missing(request, campaign_id)
-    comparison = compare(load_scores(campaign, people=_people(request)))
-    response = HttpResponse("".join(comparison_lines(comparison)), content_type="text/csv; charset=utf-8")
+    scores = load_scores(campaign, people=_people(request))
+    adjudicated, count = with_adjudicated(scores)
+    lines = comparison_lines(compare(scores), compare(adjudicated) if count else None)
+    response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}.csv"'
     return response
 

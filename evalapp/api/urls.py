@@ -5,6 +5,7 @@ from django.urls import URLPattern, path, re_path
 from evalapp.api.schema import SchemaView, no_such_address
 from evalapp.api.views import (
     accounts,
+    adjudication,
     analysis,
     campaigns,
     datasets,
@@ -104,6 +105,25 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/quality/", analysis.QualityDetail.as_view(), name="api_quality"),
     path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
+    path(f"{_CAMPAIGN}/disagreements/", adjudication.DisagreementList.as_view(), name="api_disagreements"),
+    path(f"{_CAMPAIGN}/adjudications/", adjudication.AdjudicationList.as_view(), name="api_adjudications"),
+    path(f"{_CAMPAIGN}/sent-back/", adjudication.SendBackList.as_view(), name="api_send_backs"),
+    path(
+        f"{_CAMPAIGN}/sent-back/<int:send_back_id>/withdraw/",
+        adjudication.SendBackWithdrawal.as_view(),
+        name="api_send_back_withdraw",
+    ),
+    path(f"{_CAMPAIGN}/appeals/", adjudication.AppealList.as_view(), name="api_appeals"),
+    path(
+        f"{_CAMPAIGN}/appeals/<int:appeal_id>/answer/",
+        adjudication.AppealAnswer.as_view(),
+        name="api_appeal_answer",
+    ),
+    path(
+        f"{_CAMPAIGN}/outputs/<int:item_output_id>/discussion/",
+        adjudication.Discussion.as_view(),
+        name="api_discussion",
+    ),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
@@ -123,11 +143,14 @@ urlpatterns: list[URLPattern] = [
     ),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
+    path("reviews/sent-back/", adjudication.OwnSendBacks.as_view(), name="api_my_sent_back"),
     path("reviews/campaigns/<uuid:key>/", reviews.SeatDetail.as_view(), name="api_my_campaign"),
     path("reviews/campaigns/<uuid:key>/next/", reviews.NextTask.as_view(), name="api_my_next"),
     path("reviews/campaigns/<uuid:key>/closing/", reviews.ClosingQuestion.as_view(), name="api_my_closing"),
     path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
     path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
+    path(f"{_TASK}/discussion/", adjudication.OwnDiscussion.as_view(), name="api_my_discussion"),
+    path(f"{_TASK}/appeals/", adjudication.OwnAppeals.as_view(), name="api_my_appeals"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

@@ -78,10 +78,15 @@ def place_counts(campaign: Campaign) -> PlaceCounts:
 
 def is_reviewing_blind(campaign: Campaign, person: User) -> bool:
     """Whether the person still reviews here blind, and so should not look at what the pages of results show."""
+    return campaign.is_blind and is_reviewing(campaign, person)
+
+
+def is_reviewing(campaign: Campaign, person: User) -> bool:
+    """Whether the person has a seat here while reviews are still to come."""
     seats = campaign.reviewers.filter(user=person, left_at=None)
     done = campaign.reviewers.aggregate(reviews=Sum("reviews_done"))["reviews"] or 0
     is_running = campaign.state != CampaignState.CLOSED and done < campaign.reviews_total
-    return campaign.is_blind and is_running and seats.exists()
+    return is_running and seats.exists()
 
 
 def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:

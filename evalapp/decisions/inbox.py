@@ -22,6 +22,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     """What a manager or engineer should look at next, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
+        *_appeals(project),
         *_undecided(project),
         *_complete(project),
         *campaign_entries(project),
@@ -52,6 +53,22 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
             "failed", f"{job.title} failed: {job.error}", reverse("job_detail", args=[project.slug, job.pk])
         )
         for job in failed
+    ]
+
+
+def _appeals(project: Project) -> list[InboxEntry]:
+    appealed = (
+        project.campaigns.annotate(waiting=Count("appeals", filter=Q(appeals__answered_at=None)))
+        .filter(waiting__gt=0)
+        .order_by("-id")[:3]
+    )
+    return [
+        InboxEntry(
+            "appeal",
+            f"{campaign.name}: {campaign.waiting} appeal{'' if campaign.waiting == 1 else 's'} to answer",
+            reverse("appeal_list", args=[project.slug, campaign.pk]),
+        )
+        for campaign in appealed
     ]
 
 

@@ -4,7 +4,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
-from evalapp.accounts.forms import DeleteProjectForm, ProjectForm
+from evalapp.accounts.forms import DeleteProjectForm, ProjectForm, ProjectSettingsForm, settings_of
 from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import may_create_project
@@ -96,7 +96,7 @@ def project_delete(request: MemberRequest) -> HttpResponse:
             messages.success(request, f"“{project.name}” and everything in it is deleted.")
             return redirect("/")
     context = {
-        "form": ProjectForm(initial={"name": project.name, "description": project.description}),
+        "form": ProjectSettingsForm(initial=settings_of(project)),
         "station": "settings",
         "delete_form": form,
         "waits_for_jobs": waits_for_jobs,

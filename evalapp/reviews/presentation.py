@@ -19,6 +19,7 @@ from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.closing import is_asked
 from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.forms import SkipForm
+from evalapp.reviews.models import Review
 from evalapp.reviews.queries import Stand, Task
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
@@ -79,6 +80,11 @@ def closing_url(seat: CampaignReviewer, no_work: NoWork) -> str:
 
 def task_url(place_key: Any, slot: int) -> str:
     return reverse("review_task", args=[place_key, slot])
+
+
+def review_url(review: Review) -> str:
+    """Where a submitted review is opened. Reads its place."""
+    return task_url(review.place.key, review.place.outputs_order.index(review.item_output_id))
 
 
 def source_html(task: Task) -> str:

@@ -27,6 +27,7 @@ from evalapp.reviews.presentation import (
     no_work_payload,
     page_config,
     progress_payload,
+    review_url,
     rubric_html,
     shown_answers,
     skip_fields_html,
@@ -46,6 +47,7 @@ from evalapp.reviews.queries import (
     task_for,
     with_progress,
 )
+from evalapp.reviews.send_backs import reviews_waiting, sent_back_to, waits_for_reviewer
 from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at, undo_last
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
@@ -68,7 +70,8 @@ def review_home(request: HttpRequest) -> HttpResponse:
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
     running.sort(key=lambda seat: seat.campaign.state != CampaignState.OPEN)
     shown = [(seat, progress_payload(seat)) for seat in running]
-    context = {"running": shown, "ended": ended, "station": "reviews"}
+    sent_back = [(each, review_url(each.review)) for each in sent_back_to(_user(request))]
+    context = {"running": shown, "ended": ended, "sent_back": sent_back, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
 
@@ -77,11 +80,13 @@ def review_home(request: HttpRequest) -> HttpResponse:
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
     page = keyset_page(submitted_by(_user(request)), request)
+    waiting = reviews_waiting(page.rows)
     rows = [
         {
             "review": review,
-            "url": task_url(review.place.key, review.place.outputs_order.index(review.item_output_id)),
+            "url": review_url(review),
             "is_open": review.campaign.state in _RUNNING,
+            "is_sent_back": review.pk in waiting,
         }
         for review in page.rows
     ]
@@ -149,6 +154,7 @@ def _render_task(
         "task": task,
         "payload": payload,
         "review": review,
+        "sent_back": waits_for_reviewer(review) if review else None,
         "is_editable": campaign.state in _RUNNING,
         "answers": answers,
         "rubric": rubric_html(campaign.rubric_version, answers=answers, errors=errors),
@@ -289,7 +295,7 @@ def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = seat_for(_user(request), key)
     review = undo_last(reviewer=seat.user, campaign=seat.campaign)
-    url = task_url(review.place.key, review.place.outputs_order.index(review.item_output_id))
+    url = review_url(review)
     return JsonResponse({"url": url}) if is_json(request) else redirect(url)
 
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
@@ -16,10 +17,10 @@ from evalapp.api.serializers.analysis import (
     CaseQuery,
     CaseRowSerializer,
     CaseSerializer,
+    ComparisonQuery,
     ComparisonSerializer,
     DifferenceQuery,
     DifferenceSerializer,
-    PeopleQuery,
 )
 from evalapp.api.serializers.quality import QualitySerializer
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -48,14 +49,19 @@ class AnalysisView(ProjectView):
 
 
 class ComparisonDetail(AnalysisView):
-    @operation("Compare a campaign's candidates", query=PeopleQuery, result=ComparisonSerializer)
+    @operation("Compare a campaign's candidates", query=ComparisonQuery, result=ComparisonSerializer)
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics."""
         scores = self.scores(campaign_id)
+        adjudicated, count = with_adjudicated(scores)
+        if self.query["values"] == "adjudicated":
+            scores = adjudicated
         comparison = compare(scores)
         return {
             "campaign": campaign_id,
             "people": self.people(),
+            "values": self.query["values"],
+            "adjudicated": count,
             "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
             "design": comparison.design,
             "candidates": comparison.rows,
