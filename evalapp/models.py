@@ -6,6 +6,7 @@ from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    Comparison,
     Item,
     ItemOutput,
     Place,
@@ -16,6 +17,7 @@ from evalapp.decisions.models import Decision, LeftFiles
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
+from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
@@ -23,9 +25,10 @@ from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 
 __all__ = [
-    "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
+    "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "Comparison", "CorpusMetric",
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration", "Draft", "Example", "Export",
-    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
+    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
+    "JudgementRevision", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",
     "TextAnswer", "TrainingPoint", "User",

@@ -128,6 +128,13 @@ ACCESS: dict[str, Access] = {
     "review_draft": both(SIGNED_IN),
     "review_skip": both(SIGNED_IN),
     "campaign_progress": both(P.VIEW_CAMPAIGNS),
+    # judgements
+    "judgement_submitted": both(SIGNED_IN),
+    "judgement_next": both(SIGNED_IN),
+    "judgement_undo": both(SIGNED_IN),
+    "judgement_task": both(SIGNED_IN),
+    "judgement_draft": both(SIGNED_IN),
+    "judgement_skip": both(SIGNED_IN),
     # analysis
     "measure_notes": both(SIGNED_IN),
     "comparison_list": both(P.VIEW_ANALYSIS),
@@ -135,6 +142,9 @@ ACCESS: dict[str, Access] = {
     "comparison_csv": both(P.VIEW_ANALYSIS),
     "case_list": both(P.VIEW_ANALYSIS),
     "case_detail": both(P.VIEW_ANALYSIS),
+    "pair_results": both(P.VIEW_ANALYSIS),
+    "judgement_list": both(P.VIEW_ANALYSIS),
+    "judgement_file": both(P.VIEW_ANALYSIS),
     # exports
     "export_list": both(P.VIEW_EXPORTS),
     "export_new": Access(P.VIEW_EXPORTS, P.EDIT_EXPORTS),
@@ -210,6 +220,8 @@ ACCESS: dict[str, Access] = {
     "api_agreement": both(P.VIEW_ANALYSIS),
     "api_cases": both(P.VIEW_ANALYSIS),
     "api_case": both(P.VIEW_ANALYSIS),
+    "api_pair_results": both(P.VIEW_ANALYSIS),
+    "api_judgements": both(P.VIEW_ANALYSIS),
     "api_exports": Access(P.VIEW_EXPORTS, P.EDIT_EXPORTS),
     "api_export": both(P.VIEW_EXPORTS),
     "api_export_rows": both(P.VIEW_EXPORTS),
@@ -226,6 +238,11 @@ ACCESS: dict[str, Access] = {
     "api_my_task": both(SIGNED_IN),
     "api_my_draft": both(SIGNED_IN),
     "api_my_skip": both(SIGNED_IN),
+    "api_my_judgements": both(SIGNED_IN),
+    "api_my_next_comparison": both(SIGNED_IN),
+    "api_my_comparison": both(SIGNED_IN),
+    "api_my_verdict_draft": both(SIGNED_IN),
+    "api_my_comparison_skip": both(SIGNED_IN),
     # demo
     "demonstration": both(P.VIEW_HOME),
 }

@@ -25,6 +25,7 @@ ORDER = [
     {"runs"},
     {"campaigns"},
     {"scoring", "reviews"},
+    {"judgements"},
     {"analysis"},
     {"exports"},
     {"decisions"},

@@ -11,6 +11,7 @@ from evalapp.api.views import (
     decisions,
     exports,
     jobs,
+    judgements,
     registry,
     reviews,
     rubrics,
@@ -29,6 +30,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
+_COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SchemaView.as_view(), name="api_schema"),
@@ -94,6 +96,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
     path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
+    path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
+    path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
@@ -118,5 +122,14 @@ urlpatterns: list[URLPattern] = [
     path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
     path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
+    path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
+    path(
+        "judgements/campaigns/<uuid:key>/next/",
+        judgements.NextComparison.as_view(),
+        name="api_my_next_comparison",
+    ),
+    path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
+    path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
+    path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

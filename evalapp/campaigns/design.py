@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.campaigns.comparisons import method_problem
+from evalapp.campaigns.models import Method
 from evalapp.campaigns.opening import coverage_of
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
@@ -24,7 +26,10 @@ LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignDesign:
-    """What a campaign is while it is a draft. ``candidates`` keep the order given."""
+    """What a campaign is while it is a draft. ``candidates`` keep the order given.
+
+    ``baseline``: in pairs, the candidate that every other is compared with; None compares all with all.
+    """
 
     name: str
     rubric_version: RubricVersion
@@ -41,6 +46,8 @@ class CampaignDesign:
     leaves_out_incomplete: bool = False
     seed: int | None = None
     deadline: datetime | None = None
+    method: str = Method.POINTWISE
+    baseline: ModelVersion | None = None
 
     def columns(self) -> dict[str, Any]:
         """The fields that are the campaign's own; a seed only where one is given."""
@@ -53,6 +60,7 @@ class CampaignDesign:
             "candidates": [candidate.pk for candidate in self.candidates],
             "overlap": self.overlap,
             "split": self.split,
+            "method": str(self.method),
             "reviewers": sorted(reviewer.pk for reviewer in self.reviewers),
             "is_blind": self.is_blind,
         }
@@ -82,6 +90,7 @@ def require_sound(design: CampaignDesign, project: Project) -> None:
         problems.refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
     _check_material(problems, project, design.rubric_version, design.dataset_version, design.split)
     _check_candidates(problems, project, design.candidates)
+    _check_method(problems, design)
     _check_people(problems, project, design.reviewers, design.overlap)
     if not problems.keys() & {"dataset_version", "split", "candidates"}:
         _check_answers(problems, design)
@@ -117,6 +126,14 @@ def _check_candidates(problems: _Problems, project: Project, candidates: Sequenc
         problems.refuse("candidates", "A candidate is named twice.")
     if any(candidate.project_id != project.pk for candidate in candidates):
         problems.refuse("candidates", "A candidate belongs to another project.")
+
+
+def _check_method(problems: _Problems, design: CampaignDesign) -> None:
+    if design.method not in Method.values:
+        problems.refuse("method", f"There is no method “{design.method}”. Use {', '.join(Method.values)}.")
+    baseline = design.baseline.pk if design.baseline else None
+    if problem := method_problem(design.method, [each.pk for each in design.candidates], baseline):
+        problems.refuse(*problem)
 
 
 def _check_answers(problems: _Problems, design: CampaignDesign) -> None:

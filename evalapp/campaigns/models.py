@@ -18,6 +18,14 @@ class CampaignState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+class Method(models.TextChoices):
+    """What a reviewer does with an item's outputs."""
+
+    POINTWISE = "pointwise", "Rate each answer"
+    PAIRWISE = "pairwise", "Compare two answers"
+    RANKING = "ranking", "Put three to five answers in order"
+
+
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version.
 
@@ -27,6 +35,8 @@ class Campaign(BaseModel):
     left out instead of stopping the launch. ``items_total`` and ``reviews_total`` are what the launch
     made. ``invites_visitors``: an open campaign of the demonstration, which never finishes the
     automatic part. ``is_simulated``: at least one of its reviews is by a simulated reviewer.
+    ``baseline``: in a pairwise campaign, the candidate that every other is compared with; None compares
+    all with all.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -36,6 +46,10 @@ class Campaign(BaseModel):
     rubric_version = models.ForeignKey(RubricVersion, on_delete=models.PROTECT, related_name="campaigns")
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="campaigns")
     split = models.CharField(max_length=10, choices=Split.choices)
+    method = models.CharField(max_length=9, choices=Method.choices, default=Method.POINTWISE)
+    baseline = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     instructions = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=CampaignState.choices, default=CampaignState.DRAFT)
     overlap = models.PositiveSmallIntegerField(default=3)
@@ -60,6 +74,10 @@ class Campaign(BaseModel):
             models.UniqueConstraint(fields=["project", "name"], name="campaign_name_in_project"),
             models.CheckConstraint(condition=models.Q(overlap__gte=1), name="campaign_overlap"),
             models.CheckConstraint(
+                condition=models.Q(method=Method.PAIRWISE) | models.Q(baseline__isnull=True),
+                name="campaign_baseline_of_pairs",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(state=CampaignState.DRAFT) | models.Q(opened_at__isnull=False),
                 name="campaign_open_has_date",
             ),
@@ -72,6 +90,11 @@ class Campaign(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def compares(self) -> bool:
+        """Outputs are judged against each other (`Judgement`), not rated one by one (`Review`)."""
+        return self.method != Method.POINTWISE
 
 
 class CampaignCandidate(BaseModel):
@@ -142,6 +165,29 @@ class ItemOutput(BaseModel):
         return f"output {self.output_id}"
 
 
+class Comparison(BaseModel):
+    """Outputs of an item that are judged against each other: two, or three to five to be ranked.
+
+    ``outputs`` holds ItemOutput ids in the order from which a place's ``arrangement`` turns them;
+    ``number`` is the comparison's place in its item, the same in every database.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="comparisons")
+    number = models.PositiveSmallIntegerField()
+    outputs = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "number"], name="comparison_number"),
+            models.CheckConstraint(
+                condition=models.Q(outputs__len__gte=2, outputs__len__lte=5), name="comparison_two_to_five"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"comparison {self.number} of item {self.item_id}"
+
+
 class PlaceState(models.TextChoices):
     FREE = "free", "Free"
     HELD = "held", "Held"
@@ -154,7 +200,9 @@ class Place(BaseModel):
     ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which places
     are handed out. ``outputs_order`` holds the item's ItemOutput ids in this place's seeded order: an
     address names a position in it (a *slot*, from 0), so it tells nothing about the candidate.
-    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others.
+    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. Where the campaign
+    ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and ``arrangement`` says
+    how far each one's outputs are turned on this reviewer's screen (`comparisons.arranged`).
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -168,6 +216,7 @@ class Place(BaseModel):
     outputs_order = ArrayField(models.BigIntegerField())
     open_slots = ArrayField(models.SmallIntegerField())
     outputs_total = models.PositiveSmallIntegerField()
+    arrangement = models.PositiveSmallIntegerField(default=0, db_default=0)
     reviews_done = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

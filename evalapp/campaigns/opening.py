@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
+from evalapp.campaigns.comparisons import arrange_comparisons
 from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place
 from evalapp.datasets.models import Example
 from evalapp.runs.models import Output
@@ -102,4 +103,6 @@ def make_places(*, campaign: Campaign) -> tuple[int, int]:
             cursor.execute(statement, parameters)
             cursor.execute(f"ANALYZE {model._meta.db_table}")
     items = Item.objects.filter(campaign=campaign).count()
+    if campaign.compares:
+        return items, arrange_comparisons(campaign=campaign)
     return items, items * campaign.overlap * campaign.candidates.count()

@@ -46,8 +46,9 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     """The campaign's design as the design form's initial values."""
     own = ("name", "rubric_version", "dataset_version", "split", "overlap", "instructions", "lease_minutes")
     choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
+    compared = ("method", "baseline")
     return {
-        **model_to_dict(campaign, fields=own + choices),
+        **model_to_dict(campaign, fields=own + choices + compared),
         "candidates": list(campaign.candidates.values_list("model_version", flat=True)),
         "reviewers": list(campaign.reviewers.filter(left_at=None).values_list("user", flat=True)),
     }
@@ -150,13 +151,17 @@ def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
 
 
 class Cost(NamedTuple):
-    """What a design asks of people; hours by `ASSUMED_SECONDS` a review."""
+    """What a design asks of people; hours by `ASSUMED_SECONDS` a review.
+
+    ``candidates`` counts what a reviewer is asked of one item: outputs, or what ``unit`` names instead.
+    """
 
     items: int
     left_out: int
     candidates: int
     overlap: int
     people: int
+    unit: str = "candidate"
 
     @property
     def reviews(self) -> int:

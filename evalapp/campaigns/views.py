@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns import services
+from evalapp.campaigns.comparisons import work_of
 from evalapp.campaigns.forms import AddReviewersForm, CampaignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.opening import coverage_of
@@ -165,10 +166,12 @@ def _render_detail(
             split=campaign.split,
             candidate_ids=[candidate.model_version_id for candidate in candidates],
         )
+        work = work_of(campaign.method, len(candidates), has_baseline=campaign.baseline_id is not None)
         context["cost"] = Cost(
             items=coverage.complete,
             left_out=coverage.examples - coverage.complete,
-            candidates=len(candidates),
+            candidates=work.times,
+            unit=work.unit,
             overlap=campaign.overlap,
             people=len([seat for seat in seats if seat.left_at is None]),
         )

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -12,13 +13,18 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.services import IMPORT_TASK
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Review
 
 STALLED_AFTER = timedelta(days=2)
 RECENT = timedelta(days=7)
 SHOWN = 8
-_LATEST_REVIEW = Subquery(
-    Review.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1]
+# A campaign takes reviews or judgements, never both.
+_LATEST_REVIEW = Coalesce(
+    *(
+        Subquery(model.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1])
+        for model in (Review, Judgement)
+    )
 )
 
 

@@ -9,7 +9,9 @@ from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.static_build import build_browser_bundle
+from evalapp.judgements.verdicts import Verdict
 from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring, tagged
+from tests.judgements.conftest import judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -27,6 +29,13 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     low = tagged(corrected(answers(tone=1), "As it should be."), tone=["too-formal"])
     review_all(campaign, engineer, {("formal", 1): low})
     make_tray(campaign, manager)
+    for method, labels in (("pairwise", ("one", "two")), ("ranking", ("three", "four", "five"))):
+        texts = {label: f"Answer {label} to {{n}}." for label in labels}
+        compared = make_campaign(
+            project, [reviewer, engineer], rows=3, texts=texts, method=method, name=method.title()
+        )
+        judge(compared, engineer, Verdict("a") if method == "pairwise" else Verdict("", [2, 1, 3]))
+    judge(compared, reviewer, Verdict("", [1, 2, 3]))
     return project
 
 
