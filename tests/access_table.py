@@ -145,6 +145,13 @@ ACCESS: dict[str, Access] = {
     "output_discussion": both(P.ADJUDICATE),
     "review_discussion": both(SIGNED_IN),
     "review_appeal": both(SIGNED_IN),
+    # judgements
+    "judgement_submitted": both(SIGNED_IN),
+    "judgement_next": both(SIGNED_IN),
+    "judgement_undo": both(SIGNED_IN),
+    "judgement_task": both(SIGNED_IN),
+    "judgement_draft": both(SIGNED_IN),
+    "judgement_skip": both(SIGNED_IN),
     # analysis
     "measure_notes": both(SIGNED_IN),
     "rubric_link": both(P.VIEW_ANALYSIS),
@@ -154,6 +161,9 @@ ACCESS: dict[str, Access] = {
     "campaign_quality": both(P.VIEW_ANALYSIS),
     "case_list": both(P.VIEW_ANALYSIS),
     "case_detail": both(P.VIEW_ANALYSIS),
+    "pair_results": both(P.VIEW_ANALYSIS),
+    "judgement_list": both(P.VIEW_ANALYSIS),
+    "judgement_file": both(P.VIEW_ANALYSIS),
     # exports
     "export_list": both(P.VIEW_EXPORTS),
     "export_new": Access(P.VIEW_EXPORTS, P.EDIT_EXPORTS),
@@ -242,6 +252,8 @@ ACCESS: dict[str, Access] = {
     "api_appeals": both(P.ADJUDICATE),
     "api_appeal_answer": both(P.ADJUDICATE),
     "api_discussion": both(P.ADJUDICATE),
+    "api_pair_results": both(P.VIEW_ANALYSIS),
+    "api_judgements": both(P.VIEW_ANALYSIS),
     "api_exports": Access(P.VIEW_EXPORTS, P.EDIT_EXPORTS),
     "api_export": both(P.VIEW_EXPORTS),
     "api_export_rows": both(P.VIEW_EXPORTS),
@@ -262,6 +274,11 @@ ACCESS: dict[str, Access] = {
     "api_my_sent_back": both(SIGNED_IN),
     "api_my_discussion": both(SIGNED_IN),
     "api_my_appeals": both(SIGNED_IN),
+    "api_my_judgements": both(SIGNED_IN),
+    "api_my_next_comparison": both(SIGNED_IN),
+    "api_my_comparison": both(SIGNED_IN),
+    "api_my_verdict_draft": both(SIGNED_IN),
+    "api_my_comparison_skip": both(SIGNED_IN),
     # demo
     "demonstration": both(P.VIEW_HOME),
 }

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.analysis import quality_views, views
+from evalapp.analysis import judgement_views, quality_views, views
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
@@ -28,5 +28,20 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/cases/<int:item_id>/",
         views.case_detail,
         name="case_detail",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/pairs/",
+        judgement_views.pair_results_page,
+        name="pair_results",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/judgements/",
+        judgement_views.judgement_list,
+        name="judgement_list",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/judgements.csv",
+        judgement_views.judgement_file,
+        name="judgement_file",
     ),
 ]

@@ -12,6 +12,7 @@ from evalapp.api.views import (
     decisions,
     exports,
     jobs,
+    judgements,
     registry,
     reviews,
     rubrics,
@@ -30,6 +31,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
+_COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SchemaView.as_view(), name="api_schema"),
@@ -124,6 +126,8 @@ urlpatterns: list[URLPattern] = [
         adjudication.Discussion.as_view(),
         name="api_discussion",
     ),
+    path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
+    path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
@@ -152,5 +156,14 @@ urlpatterns: list[URLPattern] = [
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
     path(f"{_TASK}/discussion/", adjudication.OwnDiscussion.as_view(), name="api_my_discussion"),
     path(f"{_TASK}/appeals/", adjudication.OwnAppeals.as_view(), name="api_my_appeals"),
+    path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
+    path(
+        "judgements/campaigns/<uuid:key>/next/",
+        judgements.NextComparison.as_view(),
+        name="api_my_next_comparison",
+    ),
+    path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
+    path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
+    path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

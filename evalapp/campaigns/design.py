@@ -10,7 +10,8 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.choice import MOST_STRATA, places_of
-from evalapp.campaigns.models import AssignmentMode, ItemChoice
+from evalapp.campaigns.comparisons import method_problem
+from evalapp.campaigns.models import AssignmentMode, ItemChoice, Method
 from evalapp.campaigns.opening import coverage_of, fields_of, strata_of
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
@@ -30,6 +31,7 @@ class CampaignDesign:
 
     Of the examples ``items_wanted`` are chosen by ``item_choice`` (all: None), ``overlap_share`` percent of
     them are rated by ``overlap_more`` reviewers; nobody is handed more than ``quota`` items.
+    ``baseline``: in pairs, the candidate that every other is compared with; None compares all with all.
     """
 
     name: str
@@ -54,6 +56,8 @@ class CampaignDesign:
     overlap_more: int | None = None
     assignment: str = AssignmentMode.PULL
     quota: int | None = None
+    method: str = Method.POINTWISE
+    baseline: ModelVersion | None = None
 
     def columns(self) -> dict[str, Any]:
         """The fields that are the campaign's own; a seed only where one is given."""
@@ -66,6 +70,7 @@ class CampaignDesign:
             "candidates": [candidate.pk for candidate in self.candidates],
             "overlap": self.overlap,
             "split": self.split,
+            "method": str(self.method),
             "reviewers": sorted(reviewer.pk for reviewer in self.reviewers),
             "is_blind": self.is_blind,
             "items": self.items_wanted if self.items_wanted is not None else "all",
@@ -101,6 +106,7 @@ def require_sound(design: CampaignDesign, project: Project) -> None:
         problems.refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
     _check_material(problems, project, design.rubric_version, design.dataset_version, design.split)
     _check_candidates(problems, project, design.candidates)
+    _check_method(problems, design)
     _check_people(problems, project, design.reviewers, design.overlap)
     _check_more_overlap(problems, design)
     _check_choice(problems, design)
@@ -138,6 +144,14 @@ def _check_candidates(problems: _Problems, project: Project, candidates: Sequenc
         problems.refuse("candidates", "A candidate is named twice.")
     if any(candidate.project_id != project.pk for candidate in candidates):
         problems.refuse("candidates", "A candidate belongs to another project.")
+
+
+def _check_method(problems: _Problems, design: CampaignDesign) -> None:
+    if design.method not in Method.values:
+        problems.refuse("method", f"There is no method “{design.method}”. Use {', '.join(Method.values)}.")
+    baseline = design.baseline.pk if design.baseline else None
+    if problem := method_problem(design.method, [each.pk for each in design.candidates], baseline):
+        problems.refuse(*problem)
 
 
 def _check_answers(problems: _Problems, design: CampaignDesign) -> None:

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_OVERLAP, CampaignDesign
-from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice
+from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice, Method
 from evalapp.campaigns.queries import (
     Cost,
     CostOf,
@@ -28,6 +28,11 @@ class _Versions(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generi
             return str(obj)
         counts = ", ".join(f"{split} {count:,}" for split, count in obj.counts.items() if count)
         return marked(f"{obj} ({counts})", obj)
+
+
+class _Candidate(forms.ModelChoiceField):  # type: ignore[type-arg]  # likewise
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(obj.label, obj)
 
 
 class _Candidates(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
@@ -65,6 +70,21 @@ class CampaignForm(forms.Form):
         ModelVersion.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         help_text="The latest answer of each to every example is reviewed.",
+    )
+    method = forms.ChoiceField(
+        choices=Method.choices,
+        initial=Method.POINTWISE,
+        required=False,
+        label="What reviewers do",
+        widget=forms.RadioSelect,
+        help_text="Compared answers stand side by side, their sides in turn. The rubric is then shown as a guide.",
+    )
+    baseline = _Candidate(
+        ModelVersion.objects.none(),
+        required=False,
+        label="Compare all with",
+        empty_label="All with each other",
+        help_text="In pairs only: one of the candidates, to save reviews where only it matters.",
     )
     leaves_out_incomplete = forms.BooleanField(
         required=False, label="Leave out examples that a candidate has not answered"
@@ -153,10 +173,14 @@ class CampaignForm(forms.Form):
             "rubric_version": usable_rubrics(project),
             "dataset_version": usable_datasets(project),
             "candidates": possible_candidates(project),
+            "baseline": possible_candidates(project),
             "reviewers": possible_reviewers(project),
         }
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
+
+    def clean_method(self) -> str:
+        return self.cleaned_data["method"] or Method.POINTWISE
 
     def clean_deadline(self) -> Any:
         deadline = self.cleaned_data["deadline"]
@@ -193,6 +217,8 @@ class CampaignForm(forms.Form):
                 quota=given.get("quota"),
                 items_wanted=given.get("items_wanted") if is_some else None,
                 strata_field=given.get("strata_field") or "" if is_some else "",
+                method=given.get("method") or Method.POINTWISE,
+                has_baseline=bool(given.get("baseline")),
             )
         )
 

@@ -30,6 +30,14 @@ class AssignmentMode(models.TextChoices):
     ASSIGNED = "assigned", "Assigned: each item belongs to named people from the start"
 
 
+class Method(models.TextChoices):
+    """What a reviewer does with an item's outputs."""
+
+    POINTWISE = "pointwise", "Rate each answer"
+    PAIRWISE = "pairwise", "Compare two answers"
+    RANKING = "ranking", "Put three to five answers in order"
+
+
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version.
 
@@ -44,6 +52,8 @@ class Campaign(BaseModel):
     key of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
     ``quota``: the most items that one person is handed, unless their seat says otherwise. ``places_total``
     are the places behind ``reviews_total``; every place asks for the same number of reviews.
+    ``baseline``: in a pairwise campaign, the candidate that every other is compared with; None compares
+    all with all.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -53,6 +63,10 @@ class Campaign(BaseModel):
     rubric_version = models.ForeignKey(RubricVersion, on_delete=models.PROTECT, related_name="campaigns")
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="campaigns")
     split = models.CharField(max_length=10, choices=Split.choices)
+    method = models.CharField(max_length=9, choices=Method.choices, default=Method.POINTWISE)
+    baseline = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     instructions = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=CampaignState.choices, default=CampaignState.DRAFT)
     item_choice = models.CharField(
@@ -109,6 +123,10 @@ class Campaign(BaseModel):
                 condition=models.Q(quota__isnull=True) | models.Q(quota__gte=1), name="campaign_quota"
             ),
             models.CheckConstraint(
+                condition=models.Q(method=Method.PAIRWISE) | models.Q(baseline__isnull=True),
+                name="campaign_baseline_of_pairs",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(state=CampaignState.DRAFT) | models.Q(opened_at__isnull=False),
                 name="campaign_open_has_date",
             ),
@@ -132,6 +150,11 @@ class Campaign(BaseModel):
     def reviews_a_place(self) -> int:
         """How many reviews each place asks for; 1 before the launch."""
         return self.reviews_total // self.places_total if self.places_total else 1
+
+    @property
+    def compares(self) -> bool:
+        """Outputs are judged against each other (`Judgement`), not rated one by one (`Review`)."""
+        return self.method != Method.POINTWISE
 
 
 class CampaignCandidate(BaseModel):
@@ -217,6 +240,29 @@ class ItemOutput(BaseModel):
 MANY_LAPSES = 3
 
 
+class Comparison(BaseModel):
+    """Outputs of an item that are judged against each other: two, or three to five to be ranked.
+
+    ``outputs`` holds ItemOutput ids in the order from which a place's ``arrangement`` turns them;
+    ``number`` is the comparison's place in its item, the same in every database.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="comparisons")
+    number = models.PositiveSmallIntegerField()
+    outputs = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "number"], name="comparison_number"),
+            models.CheckConstraint(
+                condition=models.Q(outputs__len__gte=2, outputs__len__lte=5), name="comparison_two_to_five"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"comparison {self.number} of item {self.item_id}"
+
+
 class PlaceState(models.TextChoices):
     FREE = "free", "Free"
     HELD = "held", "Held"
@@ -233,6 +279,10 @@ class Place(BaseModel):
     ``assigned_to`` only, or to anybody where that is empty. ``is_added``: made later because the ratings
     of its item differed, so that agreement, which speaks of the items as designed, leaves it out.
     ``lapses`` counts the leases that ran out.
+
+    Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
+    ``arrangement`` says how far each one's outputs are turned on this reviewer's screen
+    (`comparisons.arranged`).
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -248,6 +298,7 @@ class Place(BaseModel):
     outputs_order = ArrayField(models.BigIntegerField())
     open_slots = ArrayField(models.SmallIntegerField())
     outputs_total = models.PositiveSmallIntegerField()
+    arrangement = models.PositiveSmallIntegerField(default=0, db_default=0)
     reviews_done = models.PositiveSmallIntegerField(default=0)
     # A database default, because places are made and copied by SQL of several modules.
     lapses = models.PositiveSmallIntegerField(default=0, db_default=0)

@@ -14,6 +14,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
+from evalapp.campaigns.comparisons import arrange_comparisons
 from evalapp.campaigns.models import AssignmentMode, Campaign, Item, ItemOutput, Place
 from evalapp.campaigns.sharing import LACKING, people_for_places
 from evalapp.datasets.models import Example
@@ -160,6 +161,8 @@ def make_places(*, campaign: Campaign) -> tuple[int, int]:
     """Make items, item outputs and places; (items, reviews that they need). Call it in a transaction."""
     insert_items(campaign=campaign, wanted=campaign.items_wanted)
     insert_places(campaign=campaign)
+    if campaign.compares:
+        arrange_comparisons(campaign=campaign)
     return set_totals(campaign)
 
 

@@ -9,7 +9,16 @@ from django.forms import model_to_dict
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.choice import MOST_STRATA, items_with_more, places_of, shares_by_stratum
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, PlaceState
+from evalapp.campaigns.comparisons import work_of
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignReviewer,
+    CampaignState,
+    Item,
+    Method,
+    Place,
+    PlaceState,
+)
 from evalapp.campaigns.opening import coverage_of, strata_of
 from evalapp.datasets.models import DatasetVersion, VersionState
 from evalapp.registry.models import ModelVersion
@@ -49,8 +58,9 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     own = ("name", "rubric_version", "dataset_version", "split", "overlap", "instructions", "lease_minutes")
     choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
     size = ("item_choice", "items_wanted", "strata_field", "overlap_more", "assignment", "quota")
+    compared = ("method", "baseline")
     return {
-        **model_to_dict(campaign, fields=own + choices + size),
+        **model_to_dict(campaign, fields=own + choices + size + compared),
         "overlap_share": campaign.overlap_share or None,
         "candidates": list(campaign.candidates.values_list("model_version", flat=True)),
         "reviewers": list(campaign.reviewers.filter(left_at=None).values_list("user", flat=True)),
@@ -178,6 +188,8 @@ def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
 class Cost(NamedTuple):
     """What a design asks of people; hours by `ASSUMED_SECONDS` a review. ``strata``: for each value of
     the field that the choice keeps in proportion, how many items it gives, of how many.
+
+    ``candidates`` counts what a reviewer is asked of one item: outputs, or what ``unit`` names instead.
     """
 
     items: int
@@ -190,6 +202,7 @@ class Cost(NamedTuple):
     quota: int | None = None
     not_chosen: int = 0
     strata: tuple[tuple[str, int, int], ...] = ()
+    unit: str = "candidate"
 
     @property
     def items_with_more(self) -> int:
@@ -243,6 +256,8 @@ class CostOf(NamedTuple):
     quota: int | None = None
     items_wanted: int | None = None
     strata_field: str = ""
+    method: str = Method.POINTWISE
+    has_baseline: bool = False
 
 
 def cost_of(design: CostOf) -> Cost:
@@ -258,10 +273,12 @@ def cost_of(design: CostOf) -> Cost:
     if design.strata_field and items:
         strata = strata_of(**material, field=design.strata_field)  # type: ignore[arg-type]
     shares = shares_by_stratum(strata, items) if 1 < len(strata) <= min(items, MOST_STRATA) else {}
+    work = work_of(design.method, len(design.candidate_ids), has_baseline=design.has_baseline)
     return Cost(
         items=items,
         left_out=coverage.examples - coverage.complete,
-        candidates=len(design.candidate_ids),
+        candidates=work.times,
+        unit=work.unit,
         overlap=design.overlap,
         people=design.people,
         overlap_share=design.overlap_share,
@@ -286,5 +303,7 @@ def cost_of_draft(campaign: Campaign) -> Cost:
             quota=campaign.quota,
             items_wanted=campaign.items_wanted,
             strata_field=campaign.strata_field,
+            method=campaign.method,
+            has_baseline=campaign.baseline_id is not None,
         )
     )

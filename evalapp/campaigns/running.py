@@ -59,6 +59,16 @@ def _locked(campaign: Campaign, doing: str) -> Campaign:
     return locked
 
 
+def _locked_to_grow(campaign: Campaign, doing: str) -> Campaign:
+    """`_locked`, and ConflictError where outputs are compared: their sides are balanced at the launch."""
+    if campaign.compares:
+        raise ConflictError(
+            f"“{campaign}” compares answers, and their sides are balanced over the items and reviewers that it "
+            "began with; so it cannot grow. Start another campaign for the rest."
+        )
+    return _locked(campaign, doing)
+
+
 @transaction.atomic
 def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | None) -> Campaign:
     """Give a campaign that runs another deadline, or none. InvalidError for one in the past."""
@@ -164,7 +174,7 @@ def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int
 
     ``wanted`` None: all that are left. Raises InvalidError where there are not so many.
     """
-    locked = _locked(campaign, "items can be added")
+    locked = _locked_to_grow(campaign, "items can be added")
     strata = strata_of_campaign(locked)
     left = sum(strata.values())
     if not left or (wanted is not None and not max(1, len(strata)) <= wanted <= left):
@@ -202,7 +212,7 @@ def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: Use
     Items that would then need more people than review here are left out. Raises InvalidError where
     that is so for all.
     """
-    locked = _locked(campaign, "reviewers can be added to items")
+    locked = _locked_to_grow(campaign, "reviewers can be added to items")
     if not 1 <= more <= MOST_OVERLAP:
         message = f"Add between 1 and {MOST_OVERLAP} reviewers to each item."
         raise InvalidError(message, fields={"more": [message]})

@@ -13,14 +13,19 @@ from django.utils import timezone
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import MANY_LAPSES, Campaign, CampaignState, Place, PlaceState
 from evalapp.decisions.inbox_entries import InboxEntry
+from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Review
 from evalapp.reviews.progress import campaign_forecast, recent_days
 from evalapp.stats.pace import SHORTEST_SILENCE, silence_allowed
 from evalapp.templatetags.durations import duration
 
 SHOWN_OF_A_KIND = 3
-_LATEST_REVIEW = Subquery(
-    Review.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1]
+# A campaign takes reviews or judgements, never both.
+_LATEST_REVIEW = Coalesce(
+    *(
+        Subquery(model.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1])
+        for model in (Review, Judgement)
+    )
 )
 
 RHYTHM = timedelta(days=56)

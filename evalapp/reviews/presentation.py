@@ -1,6 +1,6 @@
 """What the review page shows, as HTML and as the JSON that its script swaps in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from evalapp.accounts.models import User
-from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
+from evalapp.accounts.review_keys import OF_COMPARING, REVIEW_KEYS, keys_of, letters_of
 from evalapp.campaigns.allocation import NoWork, NoWorkReason, quota_of
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.marks import marked
@@ -148,7 +148,7 @@ def page_config(
         "next_url": reverse("review_next", args=[campaign.key]),
         "undo_url": reverse("review_undo", args=[campaign.key]),
         "keys_url": reverse("review_keys"),
-        "keys": keys_of(user),
+        "keys": keys_of(user, without=OF_COMPARING),
         # Drafts of two people on one browser must not meet; the real id stays here.
         "reviewer": salted_hmac("evalapp.reviews.drafts", str(user.pk)).hexdigest()[:16],
         "allows_corrections": campaign.allows_corrections,
@@ -156,9 +156,9 @@ def page_config(
     }
 
 
-def key_rows(user: User) -> list[dict[str, str]]:
+def key_rows(user: User, *, without: Container[str] = OF_COMPARING) -> list[dict[str, str]]:
     """The single-letter keys and what they do, for the list of keys."""
-    letters = letters_of(user)
+    letters = letters_of(user, without=without)
     return [
         {"action": key.action, "label": key.label, "key": letters[key.action]}
         for key in REVIEW_KEYS

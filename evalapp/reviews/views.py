@@ -98,6 +98,8 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next output: the page itself, or its content for a script that fetches ahead."""
     seat = seat_for(_user(request), key)
+    if seat.campaign.compares:
+        return redirect("judgement_next", key=key)
     found = next_assignment(seat=seat, showing=_showing(request))
     if not isinstance(found, Assignment):
         if is_json(request):

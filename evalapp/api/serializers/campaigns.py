@@ -6,7 +6,7 @@ from rest_framework import serializers
 from evalapp.api.fields import Body, Flag, Id, Shown, Text, Whole
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_CANDIDATES, MOST_OVERLAP
-from evalapp.campaigns.models import AssignmentMode, Campaign, CampaignCandidate, ItemChoice
+from evalapp.campaigns.models import AssignmentMode, Campaign, CampaignCandidate, ItemChoice, Method
 from evalapp.datasets.models import Split
 from evalapp.reviews.progress import TeamMember
 
@@ -27,6 +27,7 @@ class CampaignSerializer(Shown):
 
     rubric_version = serializers.IntegerField(source="rubric_version_id")
     dataset_version = serializers.IntegerField(source="dataset_version_id")
+    baseline = serializers.IntegerField(source="baseline_id", allow_null=True)
     candidates = serializers.SerializerMethodField()
     reviews_done = serializers.IntegerField()
     people = serializers.IntegerField()
@@ -35,7 +36,7 @@ class CampaignSerializer(Shown):
     class Meta:
         model = Campaign
         fields = (
-            "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "candidates", "overlap",
+            "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "method", "baseline", "candidates", "overlap",
             "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
             "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
             "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
@@ -89,6 +90,17 @@ class CampaignBody(Body):
         allow_null=True,
         default=None,
         help_text="The most items that one person is handed.",
+    )
+    method = serializers.ChoiceField(
+        choices=Method.choices,
+        default=Method.POINTWISE,
+        help_text="What reviewers do: rate each answer, compare two, or rank three to five.",
+    )
+    baseline = Id(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="In pairs: the candidate that every other is compared with; null compares all with all.",
     )
 
 

@@ -64,6 +64,10 @@ class CampaignView(ProjectView):
         values["reviewers"] = chosen_all(
             possible_reviewers(self.project), values["reviewers"], "reviewers", "reviewer with id"
         )
+        if values["baseline"] is not None:
+            values["baseline"] = chosen(
+                versions_of(self.project), values["baseline"], "baseline", "candidate with id"
+            )
         return CampaignDesign(**values)
 
 

@@ -93,6 +93,11 @@ class NextTask(ReviewView):
         """Claims a place where that is needed. The answer is the same until something is submitted."""
         seat = self.seat(key)
         self.body()
+        if seat.campaign.compares:
+            raise ConflictError(
+                "This campaign compares answers. Ask for its next comparison under judgements/.",
+                code="compares",
+            )
         found = next_assignment(seat=seat)
         if not isinstance(found, Assignment):
             return {"task": None, "no_work": _no_work(found, seat), "progress": progress_payload(seat, found)}
