@@ -92,7 +92,7 @@ def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
     if not isinstance(found, Assignment):
         progress = progress_payload(seat, found)
         if is_json(request):
-            return JsonResponse({**no_work_payload(found), "progress": progress})
+            return JsonResponse({**no_work_payload(found, seat), "progress": progress})
         title, text = NO_WORK_WORDS[found.reason]
         context = {
             "seat": seat,
@@ -101,6 +101,7 @@ def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
             "text": text,
             "progress": progress,
             "out_of": f"of {seat.campaign.reviews_total:,}",
+            "closing_url": "",
             **STATION,
         }
         return render(request, "reviews/no_work.html", context)

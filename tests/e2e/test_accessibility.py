@@ -70,8 +70,8 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
         client_id=uuid.uuid4(),
         answers=answers(tone=5, clarity=1),
     )
-    verdicts = {"clarity": Verdict(2, "Two sentences are hard to follow.")}
-    adjudicate(campaign=campaign, item_output=entry, verdicts=verdicts, by=manager)
+    decided = {"clarity": Verdict(2, "Two sentences are hard to follow.")}
+    adjudicate(campaign=campaign, item_output=entry, verdicts=decided, by=manager)
     send_back(review=given.review, by=manager, reason="Look at the tone again.")
     appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, item_output=entry, by=manager, text="Which sentence?")
