@@ -7,6 +7,7 @@ from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    Comparison,
     Item,
     ItemOutput,
     Place,
@@ -17,8 +18,10 @@ from evalapp.decisions.models import Decision, LeftFiles
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
+from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
+    ClosingAnswer,
     Correction,
     Draft,
     Review,
@@ -33,10 +36,11 @@ from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 
 __all__ = [
-    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
+    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
     "DiscussionMessage", "Draft", "Example", "Export",
-    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
+    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
+    "JudgementRevision", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
     "SendBack", "Skip",

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("evalapp.campaigns.urls")),
     path("", include("evalapp.reviews.urls")),
     path("", include("evalapp.adjudication.urls")),
+    path("", include("evalapp.judgements.urls")),
     path("", include("evalapp.analysis.urls")),
     path("", include("evalapp.exports.urls")),
     path("", include("evalapp.decisions.urls")),

@@ -26,6 +26,7 @@ ORDER = [
     {"campaigns"},
     {"scoring", "reviews"},
     {"adjudication"},
+    {"judgements"},
     {"analysis"},
     {"exports"},
     {"decisions"},

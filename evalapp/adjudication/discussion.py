@@ -3,7 +3,6 @@
 A reviewer sees it only after submitting their own review, or it would tell them what others think.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from django.db import transaction
@@ -12,7 +11,7 @@ from evalapp.accounts.models import User
 from evalapp.adjudication.models import DiscussionMessage
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, ItemOutput
-from evalapp.reviews.pseudonyms import pseudonym_numbers
+from evalapp.reviews.pseudonyms import NOT_BEGUN, shown_names
 from evalapp.reviews.words import LONGEST_MESSAGE, checked_words
 
 ADJUDICATOR = "Adjudicator"
@@ -33,19 +32,15 @@ class Names:
     """
 
     def __init__(self, campaign: Campaign, *, reader: User, to_reviewer: bool) -> None:
-        self._reader_id = reader.pk
-        self._to_reviewer = to_reviewer
-        self._shows_names = campaign.project.shows_reviewer_names
-        self.numbers: Mapping[int, int] = pseudonym_numbers([campaign])[campaign.pk]
+        self._hides_deciders = to_reviewer and not campaign.project.shows_reviewer_names
+        self._reviewers = shown_names(campaign, reader_id=reader.pk)
 
     def of(self, person: User) -> str:
-        if person.pk == self._reader_id:
-            return "You"
-        if self._shows_names:
-            return str(person)
-        if person.pk in self.numbers:
-            return f"Reviewer {self.numbers[person.pk]}"
-        return ADJUDICATOR if self._to_reviewer else str(person)
+        called = self._reviewers.of(person.pk)
+        if called != NOT_BEGUN:
+            return called
+        # Who did not review here decides.
+        return ADJUDICATOR if self._hides_deciders else str(person)
 
 
 def thread_of(item_output: ItemOutput, names: Names) -> list[ShownMessage]:

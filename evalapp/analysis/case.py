@@ -11,7 +11,7 @@ from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.reviews.models import Review, SendBack
-from evalapp.reviews.pseudonyms import pseudonym_numbers
+from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
 
@@ -24,7 +24,9 @@ class WordChange(NamedTuple):
 
 
 class CaseReview(NamedTuple):
-    """``name`` is a pseudonym, or "You" for the reader's own; ``send_back`` waits for the reviewer."""
+    """``name`` is what `shown_names` calls the reviewer; "You" for the reader's own. ``send_back`` waits for
+    the reviewer.
+    """
 
     review: Review
     name: str
@@ -83,7 +85,7 @@ class Case(NamedTuple):
 
 
 def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequence[int] | None = None) -> Case:
-    """All that was said about one item. Reviewers are pseudonyms, numbered as in the comparison.
+    """All that was said about one item. Reviewers are called as in the comparison.
 
     Its neighbours are those in ``walk``, the items of a list in its order; without it, all of the
     campaign's. An item that is not in the list has none.
@@ -99,7 +101,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     )
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
-    numbers = pseudonym_numbers([campaign])[campaign.pk]
+    names = shown_names(campaign, reader_id=reader_id)
     by_output: dict[int, list[CaseReview]] = {}
     entries = list(
         item.outputs.select_related("output", "candidate__model_version")
@@ -108,8 +110,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     )
     waiting = open_requests(entries)
     for review in reviews:
-        is_reader = review.reviewer_id == reader_id
-        name = "You" if is_reader else f"Reviewer {numbers[review.reviewer_id]}"
+        name = names.of(review.reviewer_id)
         by_output.setdefault(review.item_output_id, []).append(
             _case_review(review, name)._replace(send_back=waiting.get(review.pk))
         )

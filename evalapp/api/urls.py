@@ -12,6 +12,7 @@ from evalapp.api.views import (
     decisions,
     exports,
     jobs,
+    judgements,
     registry,
     reviews,
     rubrics,
@@ -30,6 +31,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
+_COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SchemaView.as_view(), name="api_schema"),
@@ -89,10 +91,20 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/resume/", campaigns.CampaignResume.as_view(), name="api_campaign_resume"),
     path(f"{_CAMPAIGN}/close/", campaigns.CampaignClose.as_view(), name="api_campaign_close"),
     path(f"{_CAMPAIGN}/reviewers/", campaigns.CampaignReviewers.as_view(), name="api_campaign_reviewers"),
+    path(
+        f"{_CAMPAIGN}/reviewers/<int:person_id>/quota/",
+        campaigns.CampaignQuota.as_view(),
+        name="api_campaign_quota",
+    ),
+    path(f"{_CAMPAIGN}/deadline/", campaigns.CampaignDeadline.as_view(), name="api_campaign_deadline"),
+    path(f"{_CAMPAIGN}/reassign/", campaigns.CampaignReassign.as_view(), name="api_campaign_reassign"),
+    path(f"{_CAMPAIGN}/items/", campaigns.CampaignAddItems.as_view(), name="api_campaign_add_items"),
+    path(f"{_CAMPAIGN}/places/", campaigns.CampaignAddPlaces.as_view(), name="api_campaign_add_places"),
     path(f"{_CAMPAIGN}/progress/", campaigns.CampaignProgress.as_view(), name="api_campaign_progress"),
     path(f"{_CAMPAIGN}/comparison/", analysis.ComparisonDetail.as_view(), name="api_comparison"),
     path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
+    path(f"{_CAMPAIGN}/quality/", analysis.QualityDetail.as_view(), name="api_quality"),
     path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
     path(f"{_CAMPAIGN}/disagreements/", adjudication.DisagreementList.as_view(), name="api_disagreements"),
@@ -114,6 +126,8 @@ urlpatterns: list[URLPattern] = [
         adjudication.Discussion.as_view(),
         name="api_discussion",
     ),
+    path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
+    path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
@@ -136,10 +150,20 @@ urlpatterns: list[URLPattern] = [
     path("reviews/sent-back/", adjudication.OwnSendBacks.as_view(), name="api_my_sent_back"),
     path("reviews/campaigns/<uuid:key>/", reviews.SeatDetail.as_view(), name="api_my_campaign"),
     path("reviews/campaigns/<uuid:key>/next/", reviews.NextTask.as_view(), name="api_my_next"),
+    path("reviews/campaigns/<uuid:key>/closing/", reviews.ClosingQuestion.as_view(), name="api_my_closing"),
     path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
     path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
     path(f"{_TASK}/discussion/", adjudication.OwnDiscussion.as_view(), name="api_my_discussion"),
     path(f"{_TASK}/appeals/", adjudication.OwnAppeals.as_view(), name="api_my_appeals"),
+    path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
+    path(
+        "judgements/campaigns/<uuid:key>/next/",
+        judgements.NextComparison.as_view(),
+        name="api_my_next_comparison",
+    ),
+    path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
+    path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
+    path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

@@ -9,6 +9,7 @@ from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import may_create_project
 from evalapp.analysis.comparison import compare
+from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
@@ -131,6 +132,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "station": "compare",
         "campaign": campaign,
         "comparison": comparison,
+        "results": pair_results(load_judgements(campaign)) if campaign.compares else None,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "form": form,
         "decisions": campaign.decisions.select_related("candidate", "decided_by").order_by("-id"),

@@ -12,6 +12,7 @@ from evalapp.adjudication.models import Adjudication
 from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
 from evalapp.reviews.models import Review, Score
+from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import CriterionKind
 
 
@@ -83,16 +84,15 @@ RATING_COLUMNS = [
 
 def rating_lines(
     reviews: Iterable[Review],
-    numbers: Mapping[int, int],
+    names: ReviewerNames,
     decided: Mapping[tuple[int, int], Adjudication] | None = None,
 ) -> Iterator[str]:
-    """One CSV line an answer to a criterion, with the header first. Reviewers appear under the pseudonyms of the pages,
-    whose ``numbers`` are given. ``decided``: by output and criterion, what was adjudicated; it stands beside each
-    answer that it is about.
+    """One CSV line an answer to a criterion, with the header first. Reviewers are called as on the pages.
+    ``decided``: by output and criterion, what was adjudicated; it stands beside each answer that it is about.
     """
     yield csv_line(RATING_COLUMNS)
     for review in reviews:
-        pseudonym = f"Reviewer {numbers[review.reviewer_id]}"
+        name = names.of(review.reviewer_id)
         correction = getattr(review, "correction", None)
         example = review.item_output.item.example
         tags: dict[int, list[str]] = {}
@@ -108,7 +108,7 @@ def rating_lines(
                     example.row_number,
                     example.split,
                     review.item_output.candidate.model_version.label,
-                    pseudonym,
+                    name,
                     int(review.is_simulated),
                     criterion.key,
                     value,

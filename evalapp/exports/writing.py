@@ -28,7 +28,7 @@ from evalapp.exports.files import (
 from evalapp.exports.models import Export, ExportRow, ExportState, RowKind
 from evalapp.exports.queries import accepted_rows, ratings_of
 from evalapp.jobs.work import Work
-from evalapp.reviews.pseudonyms import pseudonym_numbers
+from evalapp.reviews.pseudonyms import shown_names
 
 
 def export_folder(export: Export) -> Path:
@@ -116,7 +116,7 @@ def _rating_lines(campaign: Campaign) -> Iterator[str]:
     decided = Adjudication.objects.filter(campaign=campaign).select_related("criterion")
     return rating_lines(
         reviews,
-        pseudonym_numbers([campaign])[campaign.pk],
+        shown_names(campaign),
         {(each.item_output_id, each.criterion_id): each for each in decided},
     )
 

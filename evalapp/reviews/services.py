@@ -135,6 +135,8 @@ def submit_at(
 ) -> SubmitResult:
     """`submit_review` by slot, for a seat that has been read and authorised."""
     campaign = place.campaign
+    if campaign.compares:
+        raise InvalidError("This campaign compares answers; it takes judgements, not reviews of one answer.")
     if is_simulated and not campaign.project.is_demonstration:
         raise InvalidError("Simulated reviews are for demonstration projects only; this is none.")
     checked = _checked(answers, campaign, place.outputs_order[slot])
@@ -142,7 +144,7 @@ def submit_at(
         with transaction.atomic():
             lock_open_campaign(campaign.pk)
             held = fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds_active)
-            if held or _fill_after_lapse(seat, place, slot, seconds_active):
+            if held or fill_after_lapse(seat, place, slot, seconds_active):
                 review = _store(
                     seat,
                     place,
@@ -177,7 +179,7 @@ def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) ->
     )
 
 
-def _fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
+def fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
     """A late submission counts if nobody has taken the place since its lease ran out."""
     now = (
         Place.objects.filter(pk=place.pk, campaign__state__in=_RUNNING).values("state", "open_slots").first()
@@ -383,7 +385,7 @@ def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
         if place.campaign.state == CampaignState.CLOSED:
             raise CampaignClosedError(place.campaign, ", so nothing of it is waited for any more.")
         raise LeaseLostError("You do not hold this item any more; go on with the next one.")
-    Draft.objects.filter(reviewer=reviewer, item_output__in=place.outputs_order).delete()
+    Draft.objects.filter(reviewer=reviewer, item_output__item=place.item_id).delete()
     record(
         "item.skipped",
         by=reviewer,

@@ -22,6 +22,7 @@ from evalapp.reviews.forms import SkipForm, Submission, is_json, json_body, read
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import (
     NO_WORK_WORDS,
+    closing_url,
     key_rows,
     no_work_payload,
     page_config,
@@ -33,12 +34,12 @@ from evalapp.reviews.presentation import (
     task_payload,
     task_url,
 )
+from evalapp.reviews.progress import team_progress
 from evalapp.reviews.queries import (
     Stand,
     Task,
     answers_of,
     own_review,
-    progress_by_person,
     seat_for,
     seats_of,
     stand_at,
@@ -97,10 +98,12 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next output: the page itself, or its content for a script that fetches ahead."""
     seat = seat_for(_user(request), key)
+    if seat.campaign.compares:
+        return redirect("judgement_next", key=key)
     found = next_assignment(seat=seat, showing=_showing(request))
     if not isinstance(found, Assignment):
         if is_json(request):
-            return JsonResponse({**no_work_payload(found), "progress": progress_payload(seat, found)})
+            return JsonResponse({**no_work_payload(found, seat), "progress": progress_payload(seat, found)})
         title, text = NO_WORK_WORDS[found.reason]
         context = {
             "seat": seat,
@@ -108,6 +111,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
             "title": title,
             "text": text,
             "progress": progress_payload(seat, found),
+            "closing_url": closing_url(seat, found),
             "out_of": f"of {seat.campaign.reviews_total:,}",
             "station": "reviews",
         }
@@ -316,15 +320,9 @@ def review_keys(request: HttpRequest) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_progress(request: MemberRequest, pk: int) -> HttpResponse:
-    """How each reviewer gets on, with honest times."""
-    campaign = get_or_missing(request.project.campaigns.select_related("rubric_version__rubric"), pk=pk)
-    people = progress_by_person(campaign)
-    done = sum(person.reviews for person in people)
-    context = {
-        "campaign": campaign,
-        "people": people,
-        "done": done,
-        "fair_share": round(campaign.reviews_total / max(1, len(people))),
-        "station": "campaigns",
-    }
+    """How each reviewer gets on, with honest times, and when the last review will be in."""
+    campaigns = request.project.campaigns.select_related("project", "rubric_version__rubric")
+    campaign = get_or_missing(campaigns, pk=pk)
+    team = team_progress(campaign, reader_id=request.user.pk)
+    context = {"campaign": campaign, "team": team, "forecast": team.forecast, "station": "campaigns"}
     return render(request, "reviews/progress.html", context)

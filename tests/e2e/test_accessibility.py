@@ -14,6 +14,7 @@ from evalapp.adjudication.discussion import write_message
 from evalapp.adjudication.services import Verdict, adjudicate
 from evalapp.campaigns.models import Campaign
 from evalapp.core.static_build import build_browser_bundle
+from evalapp.judgements import verdicts
 from evalapp.reviews.send_backs import send_back
 from evalapp.reviews.services import submit_review
 from tests.factories import (
@@ -26,6 +27,7 @@ from tests.factories import (
     tagged,
     walk,
 )
+from tests.judgements.conftest import judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -44,6 +46,17 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     review_all(campaign, engineer, {("formal", 1): low})
     make_tray(campaign, manager)
     _dispute(campaign, reviewer, engineer, manager)
+    for method, labels in (("pairwise", ("one", "two")), ("ranking", ("three", "four", "five"))):
+        texts = {label: f"Answer {label} to {{n}}." for label in labels}
+        compared = make_campaign(
+            project, [reviewer, engineer], rows=3, texts=texts, method=method, name=method.title()
+        )
+        judge(
+            compared,
+            engineer,
+            verdicts.Verdict("a") if method == "pairwise" else verdicts.Verdict("", [2, 1, 3]),
+        )
+    judge(compared, reviewer, verdicts.Verdict("", [1, 2, 3]))
     return project
 
 
@@ -57,8 +70,8 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
         client_id=uuid.uuid4(),
         answers=answers(tone=5, clarity=1),
     )
-    verdicts = {"clarity": Verdict(2, "Two sentences are hard to follow.")}
-    adjudicate(campaign=campaign, item_output=entry, verdicts=verdicts, by=manager)
+    decided = {"clarity": Verdict(2, "Two sentences are hard to follow.")}
+    adjudicate(campaign=campaign, item_output=entry, verdicts=decided, by=manager)
     send_back(review=given.review, by=manager, reason="Look at the tone again.")
     appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, item_output=entry, by=manager, text="Which sentence?")

@@ -8,6 +8,7 @@ from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerp
 from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.quality import quality_of
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.api.operations import ProjectView, operation
 from evalapp.api.serializers.analysis import (
@@ -21,6 +22,7 @@ from evalapp.api.serializers.analysis import (
     DifferenceQuery,
     DifferenceSerializer,
 )
+from evalapp.api.serializers.quality import QualitySerializer
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
@@ -95,6 +97,17 @@ class AgreementDetail(AnalysisView):
             "agreement": agreement_rows(scores),
             "correlations": correlation_rows(scores, metric),
         }
+
+
+class QualityDetail(AnalysisView):
+    criteria: list[Criterion]
+
+    @operation("Read a campaign's quality so far", result=QualitySerializer)
+    def get(self, campaign_id: int) -> object:
+        """Agreement, where reviewers differ most, hints about reviewers, and the unblinding index."""
+        quality = quality_of(self.campaign(campaign_id), reader=self.person.pk)
+        self.criteria = quality.scores.criteria
+        return quality
 
 
 class CaseList(AnalysisView):

@@ -32,12 +32,9 @@ DROP FUNCTION evalapp_refuse_own_adjudication();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evalapp", "0007_text_criteria")]
+    dependencies = [("evalapp", "0009_quality")]
 
     operations = [
-        migrations.AddField(
-            model_name="project", name="shows_reviewer_names", field=models.BooleanField(default=False)
-        ),
         migrations.CreateModel(
             name="SendBack",
             fields=[
