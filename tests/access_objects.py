@@ -32,6 +32,7 @@ from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, Re
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
+from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 DIGEST = "0" * 64
 
@@ -45,6 +46,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _campaign(world)
     _reviews(world)
     _results(world)
+    _webhooks(world)
     return world
 
 
@@ -220,6 +222,20 @@ def _results(world: SimpleNamespace) -> None:
     )
 
 
+def _webhooks(world: SimpleNamespace) -> None:
+    world.endpoint = WebhookEndpoint.objects.create(
+        project=world.project,
+        address="https://hooks.example/evalapp",
+        site="http://testserver",
+        events=["campaign.completed"],
+        secret_salt="salt",
+    )
+    world.delivery = WebhookDelivery.objects.create(
+        endpoint=world.endpoint, event="test", state="delivered", delivered_at=timezone.now()
+    )
+    WebhookAttempt.objects.create(delivery=world.delivery, status=200)
+
+
 Kwarg = Callable[[SimpleNamespace], object]
 
 # What an address calls a row → the row's key. Names that end in "id" or "pk" are ids of rows.
@@ -235,6 +251,8 @@ KWARGS: dict[str, Kwarg] = {
     "export_id": lambda world: world.export.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
+    "endpoint_id": lambda world: world.endpoint.pk,
+    "delivery_id": lambda world: world.delivery.pk,
     "rule_id": lambda world: world.rule.pk,
     "version_id": lambda world: world.model_version.pk,
     "number": lambda world: 1,

@@ -1,5 +1,6 @@
 """Real rows for tests of the loop, made by the services: versions, outputs, reviewed campaigns."""
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ from evalapp.rubrics.templates.summaries import SUMMARIES
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.scoring.services import start_scoring
 from evalapp.scoring.tasks import score_run
+from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 SCALES = ("accuracy", "clarity", "tone", "personalization")
 YES_NO = "material-factual-error"
@@ -195,6 +197,38 @@ def run_scoring(campaign: Campaign) -> Run:
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error
     return run
+
+
+def make_webhook(project: Project) -> WebhookEndpoint:
+    """An endpoint with a delivery that arrived and one that failed once."""
+    endpoint = WebhookEndpoint.objects.create(
+        project=project,
+        address="https://hooks.example/evalapp",
+        site="https://evalapp.example",
+        events=WebhookEvent.values,
+        secret_salt="salt",
+        failures_in_row=1,
+        failing_since=timezone.now(),
+    )
+    arrived = WebhookDelivery.objects.create(
+        endpoint=endpoint, event="test", state="delivered", attempts=1, delivered_at=timezone.now(), body="{}"
+    )
+    WebhookAttempt.objects.create(delivery=arrived, status=200, answer="thanks", seconds=0.12)
+    failed = WebhookDelivery.objects.create(
+        endpoint=endpoint,
+        event="campaign.completed",
+        attempts=1,
+        next_attempt_at=timezone.now() + dt.timedelta(minutes=1),
+        body='{"event": "campaign.completed", "project": {"slug": "summaries", "name": "Summaries"}}',
+    )
+    WebhookAttempt.objects.create(
+        delivery=failed,
+        status=500,
+        answer="Internal error",
+        problem="Answered 500; 200 to 299 say that it arrived",
+        seconds=1.5,
+    )
+    return endpoint
 
 
 def make_tray(campaign: Campaign, by: User) -> Export:

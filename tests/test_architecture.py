@@ -26,7 +26,7 @@ ORDER = [
     {"campaigns"},
     {"scoring", "reviews"},
     {"analysis"},
-    {"exports"},
+    {"exports", "webhooks"},
     {"decisions"},
     {"demo"},
 ]

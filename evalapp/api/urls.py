@@ -16,6 +16,7 @@ from evalapp.api.views import (
     rubrics,
     runs,
     scoring,
+    webhooks,
 )
 
 _PROJECT = "projects/<slug:slug>"
@@ -28,6 +29,7 @@ _RUN = f"{_PROJECT}/runs/<int:run_id>"
 _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 
 urlpatterns: list[URLPattern] = [
@@ -110,6 +112,17 @@ urlpatterns: list[URLPattern] = [
         f"{_PROJECT}/reviews/<int:review_id>/lineage/",
         decisions.ReviewLineage.as_view(),
         name="api_review_lineage",
+    ),
+    path(f"{_PROJECT}/webhooks/", webhooks.WebhookList.as_view(), name="api_webhooks"),
+    path(f"{_WEBHOOK}/", webhooks.WebhookDetail.as_view(), name="api_webhook"),
+    path(f"{_WEBHOOK}/secret/", webhooks.WebhookSecret.as_view(), name="api_webhook_secret"),
+    path(f"{_WEBHOOK}/enable/", webhooks.WebhookEnable.as_view(), name="api_webhook_enable"),
+    path(f"{_WEBHOOK}/disable/", webhooks.WebhookDisable.as_view(), name="api_webhook_disable"),
+    path(f"{_WEBHOOK}/deliveries/", webhooks.WebhookDeliveries.as_view(), name="api_webhook_deliveries"),
+    path(
+        f"{_WEBHOOK}/deliveries/<int:delivery_id>/redeliver/",
+        webhooks.WebhookRedelivery.as_view(),
+        name="api_webhook_redeliver",
     ),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),

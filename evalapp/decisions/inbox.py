@@ -13,6 +13,7 @@ from evalapp.datasets.services import IMPORT_TASK
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.reviews.models import Review
+from evalapp.webhooks.queries import switched_off
 
 STALLED_AFTER = timedelta(days=2)
 RECENT = timedelta(days=7)
@@ -32,6 +33,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     """What a manager or engineer should look at next, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
+        *_silent_webhooks(project),
         *_undecided(project),
         *_complete(project),
         *_trays(project),
@@ -62,6 +64,17 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
             "failed", f"{job.title} failed: {job.error}", reverse("job_detail", args=[project.slug, job.pk])
         )
         for job in failed
+    ]
+
+
+def _silent_webhooks(project: Project) -> list[InboxEntry]:
+    return [
+        InboxEntry(
+            "webhook",
+            f"The webhook to {endpoint} was switched off: {endpoint.disabled_because}",
+            reverse("webhook_detail", args=[project.slug, endpoint.pk]),
+        )
+        for endpoint in switched_off(project)[:3]
     ]
 
 

@@ -7,7 +7,15 @@ import pytest
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
-from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring
+from tests.factories import (
+    answers,
+    corrected,
+    make_campaign,
+    make_tray,
+    make_webhook,
+    review_all,
+    run_scoring,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -35,12 +43,20 @@ def test_every_column_is_in_sight(
     run_scoring(campaign)
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
     tray = make_tray(campaign, manager)
+    webhook = make_webhook(project)
     sign_in(manager)
     criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "members/": {"Address", "Role", "Since"},
         "audit/": {"When", "Who", "What", "On", "Details"},
+        "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
+        f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
+        f"webhooks/{webhook.pk}/deliveries/{webhook.deliveries.latest('id').pk}/": {
+            "Answer",
+            "What came of it",
+            "Seconds",
+        },
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
     }
     for path, labels in expected.items():
