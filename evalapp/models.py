@@ -1,11 +1,13 @@
 """Index of the models, so that Django finds those of every package. Define none here."""
 
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
+from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    Comparison,
     Item,
     ItemOutput,
     Place,
@@ -16,18 +18,32 @@ from evalapp.decisions.models import Decision, LeftFiles
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
+from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.models import (
+    ClosingAnswer,
+    Correction,
+    Draft,
+    Review,
+    ReviewRevision,
+    ReviewTag,
+    Score,
+    SendBack,
+    TextAnswer,
+)
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
-    "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
-    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration", "Draft", "Example", "Export",
-    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
+    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
+    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
+    "DiscussionMessage", "Draft", "Example", "Export",
+    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
+    "JudgementRevision", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
-    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",
+    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
+    "SendBack", "Skip",
     "TextAnswer", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

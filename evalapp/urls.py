@@ -18,6 +18,8 @@ urlpatterns = [
     path("", include("evalapp.runs.urls")),
     path("", include("evalapp.campaigns.urls")),
     path("", include("evalapp.reviews.urls")),
+    path("", include("evalapp.adjudication.urls")),
+    path("", include("evalapp.judgements.urls")),
     path("", include("evalapp.analysis.urls")),
     path("", include("evalapp.exports.urls")),
     path("", include("evalapp.webhooks.urls")),

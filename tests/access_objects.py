@@ -12,10 +12,12 @@ from types import SimpleNamespace
 from django.utils import timezone
 
 from evalapp.accounts.models import ApiToken, Invitation, Project, User
+from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    Comparison,
     Item,
     ItemOutput,
     Place,
@@ -27,8 +29,19 @@ from evalapp.decisions.models import Decision
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent, JobState
+from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.models import (
+    ClosingAnswer,
+    Correction,
+    Draft,
+    Review,
+    ReviewRevision,
+    ReviewTag,
+    Score,
+    SendBack,
+    TextAnswer,
+)
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -45,6 +58,8 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _models(world)
     _campaign(world)
     _reviews(world)
+    _disputes(world)
+    _pairs(world)
     _results(world)
     _webhooks(world)
     return world
@@ -152,6 +167,7 @@ def _campaign(world: SimpleNamespace) -> None:
         opened_at=timezone.now(),
         overlap=1,
         items_total=1,
+        places_total=1,
         reviews_total=2,
     )
     candidate = CampaignCandidate.objects.create(
@@ -203,6 +219,89 @@ def _reviews(world: SimpleNamespace) -> None:
     TextAnswer.objects.create(review=world.review, criterion=world.criterion, text="In words.")
     ReviewRevision.objects.create(review=world.review, revision=1, body={})
     Correction.objects.create(review=world.review, text="What should have been said.")
+    ClosingAnswer.objects.create(
+        campaign=world.campaign, item_output=world.item_output, reviewer=world.user, belief=0
+    )
+
+
+def _disputes(world: SimpleNamespace) -> None:
+    owner = world.project.created_by
+    world.send_back = SendBack.objects.create(
+        review=world.review, revision=1, reason="Look at the tone again.", sent_by=owner
+    )
+    decision = {"reason": "Too formal.", "decided_by": owner, "decided_at": timezone.now()}
+    world.adjudication = Adjudication.objects.create(
+        campaign=world.campaign,
+        item_output=world.item_output,
+        criterion=world.criterion,
+        value=3,
+        minimum=1,
+        maximum=5,
+        revision=2,
+        **decision,
+    )
+    AdjudicationRevision.objects.create(adjudication=world.adjudication, revision=1, value=2, **decision)
+    DiscussionMessage.objects.create(item_output=world.item_output, author=owner, text="Why so low?")
+    world.appeal = Appeal.objects.create(
+        campaign=world.campaign,
+        appellant=world.user,
+        send_back=world.send_back,
+        decided_by=owner,
+        reason="It is right.",
+    )
+
+
+def _pairs(world: SimpleNamespace) -> None:
+    """A campaign that compares the same two outputs; one comparison is in hand, one is judged."""
+    world.pairs = Campaign.objects.create(
+        project=world.project,
+        name="Pairs",
+        rubric_version=world.rubric_version,
+        dataset_version=world.dataset_version,
+        split="feedback",
+        method="pairwise",
+        state="open",
+        opened_at=timezone.now(),
+        overlap=1,
+        items_total=1,
+        reviews_total=2,
+    )
+    item = Item.objects.create(campaign=world.pairs, example=world.example)
+    outputs = []
+    for candidate in world.campaign.candidates.select_related("model_version"):
+        entry = CampaignCandidate.objects.create(
+            campaign=world.pairs, model_version=candidate.model_version, position=candidate.position
+        )
+        output = candidate.outputs.get().output
+        outputs.append(ItemOutput.objects.create(item=item, output=output, candidate=entry).pk)
+    CampaignReviewer.objects.create(campaign=world.pairs, user=world.user, reviews_done=1)
+    judged = Comparison.objects.create(item=item, number=0, outputs=outputs)
+    held = Comparison.objects.create(item=item, number=1, outputs=outputs)
+    world.pair_place = Place.objects.create(
+        item=item,
+        campaign=world.pairs,
+        number=1,
+        rank=0,
+        state=PlaceState.HELD,
+        reviewer=world.user,
+        lease_expires_at=timezone.now() + dt.timedelta(minutes=30),
+        outputs_order=[held.pk, judged.pk],
+        open_slots=[0],
+        outputs_total=2,
+        reviews_done=1,
+    )
+    JudgementDraft.objects.create(reviewer=world.user, comparison=held, outputs=outputs, body={})
+    judgement = Judgement.objects.create(
+        campaign=world.pairs,
+        place=world.pair_place,
+        comparison=judged,
+        reviewer=world.user,
+        client_id=uuid.uuid4(),
+        body_hash=DIGEST,
+        outputs=outputs,
+        choice="a",
+    )
+    JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
 
 
 def _results(world: SimpleNamespace) -> None:
@@ -246,8 +345,12 @@ KWARGS: dict[str, Kwarg] = {
     "import_id": lambda world: world.dataset_import.pk,
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,
+    "person_id": lambda world: world.user.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
+    "item_output_id": lambda world: world.item_output.pk,
+    "send_back_id": lambda world: world.send_back.pk,
+    "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
@@ -276,19 +379,52 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "invitation_revoke": {"pk": lambda world: world.invitation.pk},
     "review_next": {"key": lambda world: world.campaign.key},
     "review_undo": {"key": lambda world: world.campaign.key},
+    "review_closing": {"key": lambda world: world.campaign.key},
     "review_task": {"key": lambda world: world.place.key},
     "review_draft": {"key": lambda world: world.place.key},
     "review_skip": {"key": lambda world: world.place.key},
+    # At the slot that they have reviewed.
+    **{
+        name: {"key": lambda world: world.place.key, "slot": lambda world: 1}
+        for name in ("review_discussion", "review_appeal", "api_my_discussion", "api_my_appeals")
+    },
+    **{
+        name: {"key": lambda world: world.pairs.key}
+        for name in ("judgement_next", "judgement_undo", "api_my_next_comparison")
+    },
+    **{
+        name: {"key": lambda world: world.pair_place.key}
+        for name in (
+            *("judgement_task", "judgement_draft", "judgement_skip"),
+            *("api_my_comparison", "api_my_verdict_draft", "api_my_comparison_skip"),
+        )
+    },
+    **{
+        name: {"campaign_id": lambda world: world.pairs.pk}
+        for name in ("pair_results", "judgement_list", "judgement_file")
+    },
     "api_my_campaign": {"key": lambda world: world.campaign.key},
     "api_my_next": {"key": lambda world: world.campaign.key},
+    "api_my_closing": {"key": lambda world: world.campaign.key},
     "api_my_task": {"key": lambda world: world.place.key},
     "api_my_draft": {"key": lambda world: world.place.key},
     "api_my_skip": {"key": lambda world: world.place.key},
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
-            *("detail", "edit", "discard", "items", "progress", "open", "pause", "resume", "close"),
-            *("reviewers_add", "reviewer_remove"),
+            *(
+                "detail",
+                "edit",
+                "discard",
+                "items",
+                "progress",
+                "quality",
+                "open",
+                "pause",
+                "resume",
+                "close",
+            ),
+            *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
         )
     },
 }

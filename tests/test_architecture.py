@@ -25,6 +25,8 @@ ORDER = [
     {"runs"},
     {"campaigns"},
     {"scoring", "reviews"},
+    {"adjudication"},
+    {"judgements"},
     {"analysis"},
     {"exports", "webhooks"},
     {"decisions"},

@@ -4,7 +4,7 @@ from django import forms
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
 
-from evalapp.accounts.models import Role, User
+from evalapp.accounts.models import Project, Role, User
 from evalapp.accounts.permissions import GRANTABLE
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
 
@@ -26,6 +26,19 @@ class ProjectForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="What is evaluated here, and for whom. Members see it.",
     )
+
+
+class ProjectSettingsForm(ProjectForm):
+    shows_reviewer_names = forms.BooleanField(
+        required=False,
+        label="Show reviewers by name",
+        help_text="To each other in discussions, and to managers. Off: “Reviewer 2”, the same on every page of a campaign.",
+    )
+
+
+def settings_of(project: Project) -> dict[str, Any]:
+    """The project's settings as the form's initial values."""
+    return forms.model_to_dict(project, fields=["name", "description", "shows_reviewer_names"])
 
 
 class InvitationForm(forms.Form):

@@ -65,6 +65,8 @@ class Project(BaseModel):
     description = models.TextField(blank=True)
     # Only a demonstration project may hold simulated reviews in gates and exports.
     is_demonstration = models.BooleanField(default=False)
+    # Else reviewers appear under pseudonyms, to each other and to those who run the project.
+    shows_reviewer_names = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ class Permission(StrEnum):
     VIEW_CAMPAIGNS = "view campaigns"
     EDIT_CAMPAIGNS = "design and run campaigns"
     VIEW_ANALYSIS = "view comparisons and cases"
+    ADJUDICATE = "send back and adjudicate reviews"
     VIEW_EXPORTS = "view exports"
     EDIT_EXPORTS = "export feedback"
     DECIDE_EXPORT_ROWS = "accept corrections"
@@ -51,6 +52,7 @@ _ENGINEER = frozenset(
 _MANAGER = _ENGINEER | {
     Permission.EDIT_RUBRICS,
     Permission.EDIT_CAMPAIGNS,
+    Permission.ADJUDICATE,
     Permission.DECIDE,
     Permission.MANAGE_MEMBERS,
     Permission.VIEW_AUDIT,

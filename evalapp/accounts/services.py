@@ -53,12 +53,19 @@ def _insert_with_free_slug(project: Project) -> Project:
 
 
 @transaction.atomic
-def update_project(*, project: Project, by: User, name: str, description: str) -> Project:
-    """Change name and description; addresses that people have kept go on working."""
-    before = {"name": project.name}
+def update_project(
+    *, project: Project, by: User, name: str, description: str, shows_reviewer_names: bool | None = None
+) -> Project:
+    """Change name and description, and whether reviewers are named (None: as before); addresses that people
+    have kept go on working.
+    """
+    before: dict[str, object] = {"name": project.name}
     project.name = checked_name(name, of="the project")
     project.description = description
-    project.save(update_fields=["name", "description"])
+    if shows_reviewer_names is not None and shows_reviewer_names != project.shows_reviewer_names:
+        before["shows_reviewer_names"] = project.shows_reviewer_names
+        project.shows_reviewer_names = shows_reviewer_names
+    project.save(update_fields=["name", "description", "shows_reviewer_names"])
     record("project.changed", by=by, obj=project, project=project, data={"before": before})
     return project
 

@@ -32,7 +32,7 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
     """Ordinal alpha (nominal for yes/no) and percent agreement over all outputs of the campaign."""
     rows = []
     for criterion in scores.criteria:
-        ratings = scores.ratings(criterion)
+        ratings = scores.ratings(criterion, as_designed=True)
         is_scale = criterion.kind == CriterionKind.SCALE
         within = percent_agreement(ratings, within=1.0, seed=SEED, replicates=REPLICATES)
         rows.append(

@@ -4,11 +4,14 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from evalapp.adjudication.beside import decisions_about, message_counts, open_requests
+from evalapp.adjudication.models import Adjudication
 from evalapp.analysis.columns import SEGMENT_METRICS
-from evalapp.analysis.scores import RULE_CHANGED, pseudonym_numbers
+from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
 
@@ -21,13 +24,16 @@ class WordChange(NamedTuple):
 
 
 class CaseReview(NamedTuple):
-    """``name`` is a pseudonym, or "You" for the reader's own."""
+    """``name`` is what `shown_names` calls the reviewer; "You" for the reader's own. ``send_back`` waits for
+    the reviewer.
+    """
 
     review: Review
     name: str
     answers: list[tuple[Criterion, str]]
     tags: list[str]
     correction: list[WordChange]
+    send_back: SendBack | None = None
 
 
 class CaseMetric(NamedTuple):
@@ -42,10 +48,29 @@ class CaseMetric(NamedTuple):
 
 
 class CaseOutput(NamedTuple):
+    """``decisions``: what was decided where its reviewers differ; ``messages``: how many its discussion has."""
+
     entry: ItemOutput
     candidate: CampaignCandidate
     reviews: list[CaseReview]
     metrics: list[CaseMetric]
+    decisions: list[Adjudication]
+    messages: int
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether reviewers gave different answers to a criterion with levels, or that was decided."""
+        given: dict[int, set[str]] = {}
+        for review in self.reviews:
+            for criterion, words in review.answers:
+                if criterion.levels:
+                    given.setdefault(criterion.pk, set()).add(words)
+        return bool(self.decisions) or any(len(words) > 1 for words in given.values())
+
+    @property
+    def may_adjudicate(self) -> bool:
+        """Nobody decides about what they reviewed themselves."""
+        return all(review.name != "You" for review in self.reviews)
 
 
 class Case(NamedTuple):
@@ -60,7 +85,7 @@ class Case(NamedTuple):
 
 
 def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequence[int] | None = None) -> Case:
-    """All that was said about one item. Reviewers are pseudonyms, numbered as in the comparison.
+    """All that was said about one item. Reviewers are called as in the comparison.
 
     Its neighbours are those in ``walk``, the items of a list in its order; without it, all of the
     campaign's. An item that is not in the list has none.
@@ -76,24 +101,29 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     )
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
-    numbers = pseudonym_numbers([campaign])[campaign.pk]
+    names = shown_names(campaign, reader_id=reader_id)
     by_output: dict[int, list[CaseReview]] = {}
-    for review in reviews:
-        is_reader = review.reviewer_id == reader_id
-        name = "You" if is_reader else f"Reviewer {numbers[review.reviewer_id]}"
-        by_output.setdefault(review.item_output_id, []).append(_case_review(review, name))
-    rules = list(campaign.project.rule_checks.filter(is_active=True))
-    entries = (
+    entries = list(
         item.outputs.select_related("output", "candidate__model_version")
         .prefetch_related("output__metric_results")
         .order_by("candidate__position")
     )
+    waiting = open_requests(entries)
+    for review in reviews:
+        name = names.of(review.reviewer_id)
+        by_output.setdefault(review.item_output_id, []).append(
+            _case_review(review, name)._replace(send_back=waiting.get(review.pk))
+        )
+    rules = list(campaign.project.rule_checks.filter(is_active=True))
+    decisions, messages = decisions_about(entries), message_counts(entries)
     outputs = [
         CaseOutput(
             entry,
             entry.candidate,
             by_output.get(entry.pk, []),
             _case_metrics(entry.output.metric_results.all(), rules),
+            decisions.get(entry.pk, []),
+            messages.get(entry.pk, 0),
         )
         for entry in entries
     ]

@@ -31,10 +31,12 @@ FILTER_PARTS = (
 class CaseFilter:
     """Which outputs: every part given must hold. Built from an address, which can be shared.
 
+    ``differ`` without a criterion: where reviewers gave different answers to any, widest first.
     ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
     ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
     farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
-    broke it. ``reviewer`` (a pseudonym's number): what they reviewed.
+    broke it. ``reviewer`` (a pseudonym's number): what they reviewed; ``reviewer_name`` is what they are
+    called.
     """
 
     candidate: CampaignCandidate | None = None
@@ -49,6 +51,7 @@ class CaseFilter:
     metric: MetricDescription | None = None
     disagreement: MetricDescription | None = None
     reviewer: int | None = None
+    reviewer_name: str = ""
 
     def describe(self) -> str:
         """In words, for the page's head."""
@@ -58,7 +61,7 @@ class CaseFilter:
             f"reason “{self.tag.label}”" if self.tag else "",
             f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
             f"{self.metric.label} defined" if self.metric else "",
-            f"reviewed by reviewer {self.reviewer}" if self.reviewer else "",
+            f"reviewed by {self.reviewer_name}" if self.reviewer else "",
         ]
         return " · ".join(part for part in parts if part) or "all outputs"
 
@@ -69,7 +72,7 @@ class CaseFilter:
     def _of_criterion(self) -> str:
         criterion = self.criterion
         if criterion is None:
-            return ""
+            return "reviewers differ, most first" if self.differ else ""
         if self.disagreement:
             return f"{self.disagreement.label} in its best quarter, {criterion.name.lower()} low"
         if self.level is not None:
@@ -110,8 +113,11 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         metric=_named(METRICS.values(), "metric", metric or None, lambda each: each.name),
         disagreement=_named(METRICS.values(), "metric", disagreement or None, lambda each: each.name),
         reviewer=_named(scores.numbers.values(), "reviewer", reviewer, lambda each: each),
+        reviewer_name=next(
+            (scores.names.of(person) for person, number in scores.numbers.items() if number == reviewer), ""
+        ),
     )
-    of_answers = wanted.low or wanted.not_applicable or wanted.differ or wanted.disagreement
+    of_answers = wanted.low or wanted.not_applicable or wanted.disagreement
     if (wanted.level is not None or of_answers) and wanted.criterion is None:
         raise MissingError("The filter names no criterion. Open the list again from the comparison.")
     if (wanted.low or wanted.disagreement) and wanted.criterion not in scores.scales:
@@ -207,6 +213,8 @@ def _ranks(
             for output in scores.outputs
             if name in output.metrics
         }
+    if wanted.differ and wanted.criterion is None:
+        return {item_output_id: -spread for item_output_id, spread in scores.widest_spreads().items()}
     criterion = wanted.criterion or (scores.scales[0] if scores.scales else None)
     if criterion is None:
         return {}
@@ -232,6 +240,8 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
             chosen &= {pk for pk, spread in scores.output_spreads(wanted.criterion).items() if spread > 0}
         if wanted.disagreement is not None:
             chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
+    elif wanted.differ:
+        chosen &= {pk for pk, spread in scores.widest_spreads().items() if spread > 0}
     if wanted.tag is not None:
         chosen &= {tag.item_output_id for tag in scores.tags if tag.tag_id == wanted.tag.pk}
     if wanted.rule is not None:

@@ -257,17 +257,14 @@ def _tags(scores: CampaignScores, candidate: CampaignCandidate) -> list[TagCount
 
 @dataclass(frozen=True)
 class ReviewerRow:
-    """What one person did, under a pseudonym unless it is the reader."""
+    """What one person did. ``name`` is what `shown_names` calls them; "You" where it is the reader."""
 
+    name: str
     number: int
     is_reader: bool
     is_simulated: bool
     reviews: int
     means: list[float | None]
-
-    @property
-    def name(self) -> str:
-        return "You" if self.is_reader else f"Reviewer {self.number}"
 
 
 def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
@@ -283,6 +280,7 @@ def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
             means.append(float(np.mean(values)) if values else None)
         rows.append(
             ReviewerRow(
+                name=replace(scores.names, reader_id=reader_id).of(reviewer_id),
                 number=scores.numbers[reviewer_id],
                 is_reader=reviewer_id == reader_id,
                 is_simulated=mine[0].is_simulated,

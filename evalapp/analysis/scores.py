@@ -1,7 +1,7 @@
 """A campaign's answers as plain columns: what every table and chart of the analysis starts from."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Hashable, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import stdev
@@ -12,7 +12,8 @@ from django.db.models import Count, F, QuerySet
 from evalapp.analysis.columns import METRICS
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place
 from evalapp.measure import Measure
-from evalapp.reviews.models import Review, ReviewTag, Score
+from evalapp.reviews.models import ReviewTag, Score
+from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.stats.ratings import Ratings
@@ -25,7 +26,9 @@ RULE_CHANGED = "the rule changed after scoring; score the run again"
 
 
 class Answer(NamedTuple):
-    """One reviewer's answer to one criterion about one output; ``value`` None is N/A."""
+    """One reviewer's answer to one criterion about one output; ``value`` None is N/A. ``is_added``: asked
+    for later, because the others differed.
+    """
 
     item_id: int
     item_output_id: int
@@ -34,6 +37,7 @@ class Answer(NamedTuple):
     criterion_id: int
     value: int | None
     is_simulated: bool
+    is_added: bool = False
 
 
 class GivenTag(NamedTuple):
@@ -64,7 +68,7 @@ class CampaignScores:
 
     ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the project's rules
     in use. ``corpus`` holds whole-set metrics by candidate; ``places`` counts places by state.
-    ``numbers`` gives each reviewer the number of their pseudonym, the same on every page and file.
+    ``names`` says how each reviewer is called, the same on every page and file.
     """
 
     campaign: Campaign
@@ -76,7 +80,12 @@ class CampaignScores:
     outputs: list[ReviewedOutput]
     corpus: dict[int, dict[str, Measure]]
     places: dict[str, int]
-    numbers: dict[int, int]
+    names: ReviewerNames
+
+    @property
+    def numbers(self) -> Mapping[int, int]:
+        """Each reviewer's number: what an address calls them, and the order they are listed in."""
+        return self.names.numbers
 
     @property
     def scales(self) -> list[Criterion]:
@@ -100,12 +109,16 @@ class CampaignScores:
         candidate: CampaignCandidate | None = None,
         *,
         counted: Container[int] | None = None,
+        as_designed: bool = False,
     ) -> Ratings:
         """One criterion's answers, of one candidate (items are items) or of all (items are outputs).
 
-        With ``counted`` levels an answer is 1 if it is one of them, else 0.
+        With ``counted`` levels an answer is 1 if it is one of them, else 0. ``as_designed`` leaves out those
+        that were asked for because others differed, which would bend what is said of agreement.
         """
         chosen = self.answers_to(criterion, candidate)
+        if as_designed:
+            chosen = [answer for answer in chosen if not answer.is_added]
         return Ratings.from_columns(
             [answer.item_output_id if candidate is None else answer.item_id for answer in chosen],
             [answer.reviewer_id for answer in chosen],
@@ -155,6 +168,15 @@ class CampaignScores:
             if len(given) > 1
         }
 
+    def widest_spreads(self) -> dict[int, float]:
+        """`output_spreads` on the criterion where each output's is widest, as a share of the scale."""
+        widest: dict[int, float] = {}
+        for criterion in self.criteria:
+            span = 1 if criterion.kind == CriterionKind.CATEGORY else criterion.maximum - criterion.minimum
+            for item_output_id, spread in self.output_spreads(criterion).items():
+                widest[item_output_id] = max(widest.get(item_output_id, 0.0), spread / span)
+        return widest
+
     def _by_output(self, criterion: Criterion) -> dict[int, list[int]]:
         values: dict[int, list[int]] = defaultdict(list)
         for answer in self.answers_to(criterion):
@@ -181,15 +203,6 @@ def stretched(value: float | None, criterion: Criterion) -> float | None:
     if value is None:
         return None
     return 1 + 4 * (value - criterion.minimum) / (criterion.maximum - criterion.minimum)
-
-
-def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
-    """By campaign: each reviewer's number, in order of their first review there."""
-    numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
-    firsts = Review.objects.filter(campaign__in=numbers).order_by("pk")
-    for campaign_id, reviewer_id in firsts.values_list("campaign_id", "reviewer_id").iterator(CHUNK):
-        numbers[campaign_id].setdefault(reviewer_id, len(numbers[campaign_id]) + 1)
-    return numbers
 
 
 def load_scores(campaign: Campaign, *, people: str = "all") -> CampaignScores:
@@ -242,7 +255,7 @@ def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int
             outputs=outputs[campaign.pk],
             corpus=corpus,
             places=places[campaign.pk],
-            numbers=numbers[campaign.pk],
+            names=shown_names(campaign, numbers=numbers[campaign.pk]),
         )
         for campaign in campaigns
     }
@@ -261,6 +274,7 @@ def _answers(ids: list[int], people: str) -> dict[int, list[Answer]]:
         "criterion_id",
         "value",
         "review__is_simulated",
+        "review__place__is_added",
     )
     return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
 

@@ -19,21 +19,30 @@ COLUMNS = [
     "note",
     "signature",
     "reviewers",
+    "adjudicated",
 ]
 
 
-def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """The header, then one line a candidate and measure."""
+def comparison_lines(comparison: Comparison, adjudicated: Comparison | None = None) -> Iterator[str]:
+    """The header, then one line a candidate and measure.
+
+    ``adjudicated``, where anything is decided, is the same comparison with the adjudicated values: its
+    figures fill the last column of what people said.
+    """
     yield csv_line(COLUMNS)
     # What people said; metrics are computed whoever rated.
     line = partial(_line, is_simulated=comparison.design.is_simulated)
-    for row in comparison.rows:
-        yield line(row.label, "total (1-5)", row.total)
+    beside = (adjudicated or comparison).rows
+    for row, other in zip(comparison.rows, beside, strict=True):
+        decided = other if adjudicated else None
+        yield line(row.label, "total (1-5)", row.total, decided.total if decided else None)
         for cell in row.human:
-            yield line(row.label, cell.criterion.key, cell.mean)
+            same = decided.cell(cell.criterion.key) if decided else None
+            yield line(row.label, cell.criterion.key, cell.mean, same.mean if same else None)
             if cell.low_share is not None:
                 at_most = cell.criterion.low_threshold
-                yield line(row.label, f"{cell.criterion.key}: share of scores <= {at_most}", cell.low_share)
+                name = f"{cell.criterion.key}: share of scores <= {at_most}"
+                yield line(row.label, name, cell.low_share, same.low_share if same else None)
         for name, measure in row.metrics.items():
             yield _line(row.label, METRICS[name].label, measure)
         for name, measure in row.corpus.items():
@@ -44,8 +53,13 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
             yield line(row.label, f"reason: {tag.label}", tag.share)
 
 
-def _line(label: str, name: str, measure: Measure, *, is_simulated: bool = False) -> str:
-    figures = (measure.value, measure.low, measure.high)
-    shown = ["" if figure is None else round(figure, 6) for figure in figures]
+def _line(
+    label: str, name: str, measure: Measure, adjudicated: Measure | None = None, *, is_simulated: bool = False
+) -> str:
+    decided = adjudicated.value if adjudicated is not None else None
+    figures = (measure.value, measure.low, measure.high, decided)
+    *shown, beside = ["" if figure is None else round(figure, 6) for figure in figures]
     mark = "simulated" if is_simulated else ""
-    return csv_line([label, name, *shown, measure.n, measure.reason, measure.note, measure.signature, mark])
+    return csv_line(
+        [label, name, *shown, measure.n, measure.reason, measure.note, measure.signature, mark, beside]
+    )

@@ -1,9 +1,19 @@
 from django.urls import path
 
-from evalapp.analysis import views
+from evalapp.analysis import judgement_views, quality_views, views
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
+    path(
+        "projects/<slug:slug>/rubrics/<int:rubric_id>/links/",
+        views.rubric_link,
+        name="rubric_link",
+    ),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/quality/",
+        quality_views.campaign_quality,
+        name="campaign_quality",
+    ),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"
@@ -18,5 +28,20 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/cases/<int:item_id>/",
         views.case_detail,
         name="case_detail",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/pairs/",
+        judgement_views.pair_results_page,
+        name="pair_results",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/judgements/",
+        judgement_views.judgement_list,
+        name="judgement_list",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/judgements.csv",
+        judgement_views.judgement_file,
+        name="judgement_file",
     ),
 ]

@@ -4,13 +4,15 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import (
@@ -27,11 +29,16 @@ from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
+from evalapp.analysis.pair_lists import lines_of_item
+from evalapp.analysis.pairs import load_judgements
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.tables import comparison_lines
-from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.analysis.unblinding import unblinding_of
+from evalapp.analysis.version_link import MARGIN, link_versions
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
+from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.registry.models import ModelAlias
@@ -40,9 +47,17 @@ from evalapp.rubrics.models import Criterion
 NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
 PEOPLE = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
 CASES_PER_PAGE = 50
+# Kept by every submission, of a review or of a judgement.
+_REVIEWS_DONE = (
+    CampaignReviewer.objects.filter(campaign=OuterRef("pk"))
+    .order_by()
+    .values("campaign")
+    .annotate(done=Sum("reviews_done"))
+    .values("done")
+)
 
 
-def _campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
+def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
     campaign = (
         request.project.campaigns.exclude(state=CampaignState.DRAFT)
         .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
@@ -54,7 +69,7 @@ def _campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
     return campaign
 
 
-def _people(request: MemberRequest) -> str:
+def chosen_people(request: MemberRequest) -> str:
     """Whose reviews count; a choice only where simulated ones are read at all."""
     chosen = request.GET.get("people", "all")
     return chosen if chosen in PEOPLE and request.project.is_demonstration else "all"
@@ -66,7 +81,7 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
     campaigns = (
         request.project.campaigns.exclude(state=CampaignState.DRAFT)
         .select_related("dataset_version__dataset", "rubric_version__rubric")
-        .annotate(review_count=Count("reviews"))
+        .annotate(review_count=Coalesce(Subquery(_REVIEWS_DONE), 0))
     )
     context = {"station": "compare", "page": keyset_page(campaigns, request)}
     return render(request, "analysis/list.html", context)
@@ -75,11 +90,15 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    campaign = _campaign_or_missing(request, campaign_id)
-    people = _people(request)
-    scores = load_scores(campaign, people=people)
+    campaign = campaign_or_missing(request, campaign_id)
+    people = chosen_people(request)
+    originals = load_scores(campaign, people=people)
+    adjudicated = with_adjudicated(originals)
+    shows_adjudicated = bool(adjudicated.decided) and request.GET.get("values") == "adjudicated"
+    scores = adjudicated.scores if shows_adjudicated else originals
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
+    is_reviewing = is_reviewing_blind(campaign, request.user)
     criterion = _chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
     metric = _chosen_metric(comparison, request.GET.get("metric", ""))
     reference = _chosen_reference(comparison, request.GET.get("against", ""), contradiction)
@@ -91,11 +110,14 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "scales": scores.scales,
         "reference": reference,
         "pairs": compare_pairs(scores, comparison, reference) if reference else [],
-        "agreement": agreement_rows(scores),
-        "reviewers": reviewer_rows(scores, request.user.pk),
-        "is_reviewing": is_reviewing_blind(campaign, request.user),
+        "agreement": agreement_rows(originals),
+        "reviewers": reviewer_rows(originals, request.user.pk),
+        "is_reviewing": is_reviewing,
+        "unblinding": None if is_reviewing else unblinding_of(campaign),
         "people": people,
-        "people_choices": _people_choices(campaign, people),
+        "people_choices": people_choices(campaign, people),
+        "adjudicated_count": adjudicated.decided,
+        "shows_adjudicated": shows_adjudicated,
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
     }
     return render(request, "analysis/comparison.html", context)
@@ -114,7 +136,7 @@ def _against_metric(
     }
 
 
-def _people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
+def people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
     if not campaign.project.is_demonstration:
         return []
     return [{"label": label, "href": f"?people={key}", "on": key == people} for key, label in PEOPLE.items()]
@@ -153,9 +175,11 @@ def _chosen_reference(
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    campaign = _campaign_or_missing(request, campaign_id)
-    comparison = compare(load_scores(campaign, people=_people(request)))
-    response = HttpResponse("".join(comparison_lines(comparison)), content_type="text/csv; charset=utf-8")
+    campaign = campaign_or_missing(request, campaign_id)
+    scores = load_scores(campaign, people=chosen_people(request))
+    adjudicated, count = with_adjudicated(scores)
+    lines = comparison_lines(compare(scores), compare(adjudicated) if count else None)
+    response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}.csv"'
     return response
 
@@ -163,8 +187,8 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    campaign = _campaign_or_missing(request, campaign_id)
-    people = _people(request)
+    campaign = campaign_or_missing(request, campaign_id)
+    people = chosen_people(request)
     scores = load_scores(campaign, people=people)
     wanted = filter_from(scores, request.GET.dict())
     # The rows are in memory already, so pages by number cost nothing here.
@@ -192,16 +216,18 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpResponse:
-    campaign = _campaign_or_missing(request, campaign_id)
+    campaign = campaign_or_missing(request, campaign_id)
     query = _list_query(request)
     listed = _listed_items(request, campaign) if query else None
     case = load_case(
         campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
     )
+    judged = load_judgements(campaign) if campaign.compares else None
     context = {
         "station": "compare",
         "campaign": campaign,
         "case": case,
+        "judged": lines_of_item(judged, item_id) if judged else [],
         "list_query": query,
         "listed": listed or {},
         "is_reviewing": is_reviewing_blind(campaign, request.user),
@@ -216,8 +242,25 @@ def _list_query(request: MemberRequest) -> str:
 
 
 def _listed_items(request: MemberRequest, campaign: Campaign) -> dict[int, CaseRow]:
-    scores = load_scores(campaign, people=_people(request))
+    scores = load_scores(campaign, people=chosen_people(request))
     return items_in_order(find_cases(scores, filter_from(scores, request.GET.dict())))
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def rubric_link(request: MemberRequest, rubric_id: int) -> HttpResponse:
+    """Two versions of a rubric on the outputs that the same people scored under both; the latest two first."""
+    rubric = get_or_missing(request.project.rubrics.all(), pk=rubric_id)
+    versions = list(rubric.versions.filter(frozen_at__isnull=False).order_by("number"))
+    by_number = {str(version.number): version for version in versions}
+    after = by_number.get(request.GET.get("to", ""), versions[-1] if versions else None)
+    earlier = [version for version in versions if after is not None and version.number < after.number]
+    before = by_number.get(request.GET.get("from", ""), earlier[-1] if earlier else None)
+    link = None
+    if before is not None and after is not None and before.number < after.number:
+        link = link_versions(before, after)
+    context = {"station": "rubrics", "rubric": rubric, "versions": versions, "link": link, "margin": MARGIN}
+    return render(request, "analysis/rubric_link.html", context)
 
 
 @require_safe

@@ -5,12 +5,14 @@ from django.urls import URLPattern, path, re_path
 from evalapp.api.schema import SchemaView, no_such_address
 from evalapp.api.views import (
     accounts,
+    adjudication,
     analysis,
     campaigns,
     datasets,
     decisions,
     exports,
     jobs,
+    judgements,
     registry,
     reviews,
     rubrics,
@@ -31,6 +33,7 @@ _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
+_COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SchemaView.as_view(), name="api_schema"),
@@ -90,12 +93,43 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/resume/", campaigns.CampaignResume.as_view(), name="api_campaign_resume"),
     path(f"{_CAMPAIGN}/close/", campaigns.CampaignClose.as_view(), name="api_campaign_close"),
     path(f"{_CAMPAIGN}/reviewers/", campaigns.CampaignReviewers.as_view(), name="api_campaign_reviewers"),
+    path(
+        f"{_CAMPAIGN}/reviewers/<int:person_id>/quota/",
+        campaigns.CampaignQuota.as_view(),
+        name="api_campaign_quota",
+    ),
+    path(f"{_CAMPAIGN}/deadline/", campaigns.CampaignDeadline.as_view(), name="api_campaign_deadline"),
+    path(f"{_CAMPAIGN}/reassign/", campaigns.CampaignReassign.as_view(), name="api_campaign_reassign"),
+    path(f"{_CAMPAIGN}/items/", campaigns.CampaignAddItems.as_view(), name="api_campaign_add_items"),
+    path(f"{_CAMPAIGN}/places/", campaigns.CampaignAddPlaces.as_view(), name="api_campaign_add_places"),
     path(f"{_CAMPAIGN}/progress/", campaigns.CampaignProgress.as_view(), name="api_campaign_progress"),
     path(f"{_CAMPAIGN}/comparison/", analysis.ComparisonDetail.as_view(), name="api_comparison"),
     path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
+    path(f"{_CAMPAIGN}/quality/", analysis.QualityDetail.as_view(), name="api_quality"),
     path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
+    path(f"{_CAMPAIGN}/disagreements/", adjudication.DisagreementList.as_view(), name="api_disagreements"),
+    path(f"{_CAMPAIGN}/adjudications/", adjudication.AdjudicationList.as_view(), name="api_adjudications"),
+    path(f"{_CAMPAIGN}/sent-back/", adjudication.SendBackList.as_view(), name="api_send_backs"),
+    path(
+        f"{_CAMPAIGN}/sent-back/<int:send_back_id>/withdraw/",
+        adjudication.SendBackWithdrawal.as_view(),
+        name="api_send_back_withdraw",
+    ),
+    path(f"{_CAMPAIGN}/appeals/", adjudication.AppealList.as_view(), name="api_appeals"),
+    path(
+        f"{_CAMPAIGN}/appeals/<int:appeal_id>/answer/",
+        adjudication.AppealAnswer.as_view(),
+        name="api_appeal_answer",
+    ),
+    path(
+        f"{_CAMPAIGN}/outputs/<int:item_output_id>/discussion/",
+        adjudication.Discussion.as_view(),
+        name="api_discussion",
+    ),
+    path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
+    path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
@@ -126,10 +160,23 @@ urlpatterns: list[URLPattern] = [
     ),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
+    path("reviews/sent-back/", adjudication.OwnSendBacks.as_view(), name="api_my_sent_back"),
     path("reviews/campaigns/<uuid:key>/", reviews.SeatDetail.as_view(), name="api_my_campaign"),
     path("reviews/campaigns/<uuid:key>/next/", reviews.NextTask.as_view(), name="api_my_next"),
+    path("reviews/campaigns/<uuid:key>/closing/", reviews.ClosingQuestion.as_view(), name="api_my_closing"),
     path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
     path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
+    path(f"{_TASK}/discussion/", adjudication.OwnDiscussion.as_view(), name="api_my_discussion"),
+    path(f"{_TASK}/appeals/", adjudication.OwnAppeals.as_view(), name="api_my_appeals"),
+    path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
+    path(
+        "judgements/campaigns/<uuid:key>/next/",
+        judgements.NextComparison.as_view(),
+        name="api_my_next_comparison",
+    ),
+    path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
+    path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
+    path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -47,14 +48,28 @@ SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at, rank FROM 
 WHERE reviewer_id = %s AND campaign_id = %s AND state = 'held' ORDER BY id
 """
 
-CLAIM = f"""
-WITH offered AS (
+# Not where another place of the item waits for this person.
+_FOR_ANYBODY = """p.assigned_to_id IS NULL
+    AND coalesce((SELECT 1 FROM evalapp_place waiting
+                  WHERE waiting.item_id = p.item_id AND waiting.assigned_to_id = %(user)s LIMIT 1), 0) <> 1"""
+_FOR_ONE = "p.assigned_to_id = %(user)s"
+
+_FIRST_FREE = """
     SELECT p.id, p.rank FROM evalapp_place p
     WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND p.rank > %(cursor)s
-      AND {_ELIGIBLE}
+      AND {whose} AND {eligible}
       AND (SELECT count(*) FROM evalapp_place h
            WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s AND h.state = 'held') < %(hand)s
     ORDER BY p.rank LIMIT 1 FOR UPDATE OF p SKIP LOCKED
+"""
+
+# Two walks, each along an index of its own: places of other people are never stepped over.
+CLAIM = f"""
+WITH own AS ({_FIRST_FREE.format(whose=_FOR_ONE, eligible=_ELIGIBLE)}
+), open_to_all AS ({_FIRST_FREE.format(whose=_FOR_ANYBODY, eligible=_ELIGIBLE)}
+), offered AS (
+    SELECT id, rank FROM (SELECT * FROM own UNION ALL SELECT * FROM open_to_all) AS firsts
+    ORDER BY rank LIMIT 1
 ), seat AS (
     UPDATE evalapp_campaignreviewer r SET cursor = offered.rank FROM offered WHERE r.id = %(seat)s
 )
@@ -76,7 +91,9 @@ WITH lapsed AS (
     FROM lapsed WHERE reviews_done > 0
     ON CONFLICT (item_id, reviewer_id) DO NOTHING
 )
-UPDATE evalapp_place p SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL
+UPDATE evalapp_place p
+SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL, lapses = least(p.lapses + 1, 32767),
+    assigned_to_id = CASE WHEN p.reviews_done > 0 THEN NULL ELSE p.assigned_to_id END
 FROM lapsed WHERE p.id = lapsed.id
 """
 
@@ -124,10 +141,20 @@ class NoWorkReason(StrEnum):
     NOT_OPEN = "not_open"
     PAUSED = "paused"
     CLOSED = "closed"
+    DEADLINE_PASSED = "deadline_passed"
+    QUOTA_REACHED = "quota_reached"
     ALL_DONE = "all_done"
     ALL_TAKEN = "all_taken"
     NOTHING_LEFT_FOR_YOU = "nothing_left_for_you"
+    ASSIGNED_TO_OTHERS = "assigned_to_others"
     LAST_ON_SCREEN = "last_on_screen"
+
+
+_STOPPED: dict[str, NoWorkReason] = {
+    CampaignState.CLOSED: NoWorkReason.CLOSED,
+    CampaignState.DRAFT: NoWorkReason.NOT_OPEN,
+    CampaignState.PAUSED: NoWorkReason.PAUSED,
+}
 
 
 class NoWork(NamedTuple):
@@ -135,6 +162,17 @@ class NoWork(NamedTuple):
 
     reason: NoWorkReason
     come_back_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing comes any more: the reviewer's part is done."""
+        return self.reason in (
+            NoWorkReason.ALL_DONE,
+            NoWorkReason.NOTHING_LEFT_FOR_YOU,
+            NoWorkReason.ASSIGNED_TO_OTHERS,
+            NoWorkReason.QUOTA_REACHED,
+            NoWorkReason.CLOSED,
+        )
 
 
 def lease_of(campaign: Campaign) -> timedelta:
@@ -148,8 +186,7 @@ def started_lease_of(campaign: Campaign) -> timedelta:
 
 def hand_size(campaign: Campaign) -> int:
     """How many places a reviewer holds at once."""
-    has_many_outputs = campaign.reviews_total > campaign.items_total * campaign.overlap
-    return HAND if has_many_outputs else HAND_OF_SINGLE_OUTPUTS
+    return HAND if campaign.reviews_a_place > 1 else HAND_OF_SINGLE_OUTPUTS
 
 
 def next_assignment(
@@ -162,12 +199,10 @@ def next_assignment(
     submitted, so reloading a page does not shuffle the work.
     """
     campaign = seat.campaign
-    if campaign.state == CampaignState.CLOSED:
-        return NoWork(NoWorkReason.CLOSED)
-    if campaign.state == CampaignState.DRAFT:
-        return NoWork(NoWorkReason.NOT_OPEN)
-    if campaign.state == CampaignState.PAUSED:
-        return NoWork(NoWorkReason.PAUSED)
+    if campaign.state in _STOPPED:
+        return NoWork(_STOPPED[campaign.state])
+    if campaign.is_overdue:
+        return NoWork(NoWorkReason.DEADLINE_PASSED)
     hand = held_places(seat)
     _renew(hand, campaign)
     if len(hand) < hand_size(campaign):
@@ -188,7 +223,8 @@ def held_places(seat: CampaignReviewer) -> list[HeldPlace]:
 
 
 def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
-    """Claim one more place, or none where nothing is free for this reviewer or the hand is full.
+    """Claim one more place, or none where nothing is free for this reviewer, the hand is full or the
+    quota leaves no room for another.
 
     Free places behind the reviewer's cursor (returned ones) come when those before it are used up.
     """
@@ -196,7 +232,7 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     with transaction.atomic():
         # Alone in this statement, so that the next one sees what the other tab has just claimed.
         cursor = _locked_cursor(seat)
-        if cursor is None:
+        if cursor is None or not _has_room(seat):
             return []
         claimed = _claim_after(cursor, seat, campaign)
         if not claimed:
@@ -214,6 +250,25 @@ def _locked_cursor(seat: CampaignReviewer) -> int | None:
         )
         row = database.fetchone()
     return int(row[0]) if row else None
+
+
+def quota_of(seat: CampaignReviewer) -> int | None:
+    """The most items that this reviewer is handed; None without a limit."""
+    return seat.quota if seat.quota is not None else seat.campaign.quota
+
+
+def _has_room(seat: CampaignReviewer) -> bool:
+    """Whether another place fits the reviewer's quota, with all that is in hand. Their seat is locked, so
+    that two tabs cannot both find room. A place left half-way counts by its reviews.
+    """
+    if quota_of(seat) is None:
+        return True
+    locked = CampaignReviewer.objects.select_related("campaign").get(pk=seat.pk)
+    quota, each = quota_of(locked), locked.campaign.reviews_a_place
+    in_hand = Place.objects.filter(
+        reviewer=seat.user_id, campaign=seat.campaign_id, state=PlaceState.HELD
+    ).aggregate(reviews=Sum(F("outputs_total") - F("reviews_done")))["reviews"]
+    return quota is None or locked.reviews_done + (in_hand or 0) + each <= quota * each
 
 
 def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, Any]:
@@ -302,24 +357,45 @@ def _choose(
     )
 
 
+# Each part has its index: what is free for anybody, free for this person, and in somebody's hands.
+_WHY_NOTHING = f"""
+SELECT EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'free'
+               AND {_FOR_ANYBODY} AND {_ELIGIBLE})
+    OR EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'free'
+               AND {_FOR_ONE} AND {_ELIGIBLE}),
+    (SELECT min(p.lease_expires_at) FROM evalapp_place p
+     WHERE p.campaign_id = %(campaign)s AND p.state = 'held' AND {_ELIGIBLE}
+       AND ({_FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
+    EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state IN ('free', 'held')
+            AND p.assigned_to_id <> %(user)s)
+"""  # noqa: S608 - constants only; every value is a parameter
+
+
 def _why_nothing(seat: CampaignReviewer) -> NoWork:
     campaign = seat.campaign
     unfinished = Place.objects.filter(campaign=campaign).exclude(state=PlaceState.COMPLETE)
     if not unfinished.exists():
         return NoWork(NoWorkReason.ALL_DONE)
+    if not _has_room(seat):
+        return NoWork(NoWorkReason.QUOTA_REACHED)
     with connection.cursor() as database:
-        database.execute(
-            f"""SELECT coalesce(bool_or(p.state = 'free'), false), min(p.lease_expires_at) FROM evalapp_place p
-                WHERE p.campaign_id = %(campaign)s AND p.state IN ('free', 'held') AND {_ELIGIBLE}""",  # noqa: S608
-            {"campaign": campaign.pk, "user": seat.user_id},
-        )
-        some_is_free, earliest = database.fetchone()
+        database.execute(_WHY_NOTHING, {"campaign": campaign.pk, "user": seat.user_id})
+        some_is_free, earliest, is_with_others = database.fetchone()
     if some_is_free:
         # Somebody else's claim of it was under way and came to nothing.
         return NoWork(NoWorkReason.ALL_TAKEN, timezone.now())
-    if earliest is None:
-        return NoWork(NoWorkReason.NOTHING_LEFT_FOR_YOU)
-    return NoWork(NoWorkReason.ALL_TAKEN, earliest)
+    if earliest is not None:
+        return NoWork(NoWorkReason.ALL_TAKEN, earliest)
+    if is_with_others:
+        return NoWork(NoWorkReason.ASSIGNED_TO_OTHERS)
+    return NoWork(NoWorkReason.NOTHING_LEFT_FOR_YOU)
+
+
+def why_over(seat: CampaignReviewer) -> NoWork | None:
+    """Why nothing is handed out, without claiming anything; None while the reviewer has places in hand."""
+    if seat.campaign.state == CampaignState.CLOSED:
+        return NoWork(NoWorkReason.CLOSED)
+    return None if held_places(seat) else _why_nothing(seat)
 
 
 def lock_open_campaign(campaign_id: int) -> None:
@@ -358,19 +434,24 @@ def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
 
     Only for a place that was offered to this reviewer; an item they skipped stays skipped.
     """
-    if CampaignReviewer.objects.select_for_update().filter(pk=seat.pk, left_at=None).first() is None:
+    locked = CampaignReviewer.objects.select_for_update().filter(pk=seat.pk, left_at=None).first()
+    if locked is None:
         return False
+    locked.campaign = seat.campaign
     skips = Skip.objects.filter(item=place.item_id, reviewer=seat.user_id)
     if skips.filter(is_lapse=False).exists():
         return False
-    if Place.objects.filter(item=place.item_id, reviewer=seat.user_id).exists():
+    if Place.objects.filter(item=place.item_id, reviewer=seat.user_id).exists() or not _has_room(locked):
         return False
-    free = Place.objects.filter(pk=place.pk, state=PlaceState.FREE)
+    for_them = Q(assigned_to=None) | Q(assigned_to=seat.user_id)
+    free = Place.objects.filter(for_them, pk=place.pk, state=PlaceState.FREE)
     taken = free.select_for_update(skip_locked=True).first()
     if taken is None:
         return False
     lease = started_lease_of(seat.campaign) if taken.reviews_done else lease_of(seat.campaign)
-    free.update(state=PlaceState.HELD, reviewer=seat.user_id, lease_expires_at=Now() + lease)
+    Place.objects.filter(pk=taken.pk).update(
+        state=PlaceState.HELD, reviewer=seat.user_id, lease_expires_at=Now() + lease
+    )
     skips.filter(is_lapse=True).delete()
     return True
 

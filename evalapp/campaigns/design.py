@@ -9,7 +9,10 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.opening import coverage_of
+from evalapp.campaigns.choice import MOST_STRATA, places_of
+from evalapp.campaigns.comparisons import method_problem
+from evalapp.campaigns.models import AssignmentMode, ItemChoice, Method
+from evalapp.campaigns.opening import coverage_of, fields_of, strata_of
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
@@ -24,7 +27,12 @@ LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignDesign:
-    """What a campaign is while it is a draft. ``candidates`` keep the order given."""
+    """What a campaign is while it is a draft. ``candidates`` keep the order given.
+
+    Of the examples ``items_wanted`` are chosen by ``item_choice`` (all: None), ``overlap_share`` percent of
+    them are rated by ``overlap_more`` reviewers; nobody is handed more than ``quota`` items.
+    ``baseline``: in pairs, the candidate that every other is compared with; None compares all with all.
+    """
 
     name: str
     rubric_version: RubricVersion
@@ -41,6 +49,15 @@ class CampaignDesign:
     leaves_out_incomplete: bool = False
     seed: int | None = None
     deadline: datetime | None = None
+    item_choice: str = ItemChoice.ALL
+    items_wanted: int | None = None
+    strata_field: str = ""
+    overlap_share: int = 0
+    overlap_more: int | None = None
+    assignment: str = AssignmentMode.PULL
+    quota: int | None = None
+    method: str = Method.POINTWISE
+    baseline: ModelVersion | None = None
 
     def columns(self) -> dict[str, Any]:
         """The fields that are the campaign's own; a seed only where one is given."""
@@ -53,8 +70,15 @@ class CampaignDesign:
             "candidates": [candidate.pk for candidate in self.candidates],
             "overlap": self.overlap,
             "split": self.split,
+            "method": str(self.method),
             "reviewers": sorted(reviewer.pk for reviewer in self.reviewers),
             "is_blind": self.is_blind,
+            "items": self.items_wanted if self.items_wanted is not None else "all",
+            "by": self.strata_field,
+            "overlap_more": self.overlap_more,
+            "overlap_share": self.overlap_share,
+            "assignment": str(self.assignment),
+            "quota": self.quota,
         }
 
 
@@ -82,7 +106,10 @@ def require_sound(design: CampaignDesign, project: Project) -> None:
         problems.refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
     _check_material(problems, project, design.rubric_version, design.dataset_version, design.split)
     _check_candidates(problems, project, design.candidates)
+    _check_method(problems, design)
     _check_people(problems, project, design.reviewers, design.overlap)
+    _check_more_overlap(problems, design)
+    _check_choice(problems, design)
     if not problems.keys() & {"dataset_version", "split", "candidates"}:
         _check_answers(problems, design)
     if problems:
@@ -119,6 +146,14 @@ def _check_candidates(problems: _Problems, project: Project, candidates: Sequenc
         problems.refuse("candidates", "A candidate belongs to another project.")
 
 
+def _check_method(problems: _Problems, design: CampaignDesign) -> None:
+    if design.method not in Method.values:
+        problems.refuse("method", f"There is no method “{design.method}”. Use {', '.join(Method.values)}.")
+    baseline = design.baseline.pk if design.baseline else None
+    if problem := method_problem(design.method, [each.pk for each in design.candidates], baseline):
+        problems.refuse(*problem)
+
+
 def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
     coverage = coverage_of(
         dataset_version_id=design.dataset_version.pk,
@@ -130,6 +165,106 @@ def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
             "candidates",
             f"No {design.split} example of {design.dataset_version} has an answer of every chosen candidate, so "
             "there would be nothing to review. Generate or import the answers first, or choose another split.",
+        )
+    elif not problems.keys() & {"item_choice", "items_wanted", "strata_field"}:
+        _check_size(problems, design, coverage.complete)
+
+
+def _check_choice(problems: _Problems, design: CampaignDesign) -> None:
+    """The choice of items by itself; `_check_size` holds it against the data."""
+    if design.item_choice not in ItemChoice.values:
+        problems.refuse("item_choice", f"Choose one of {', '.join(ItemChoice.values)}.")
+    elif design.item_choice == ItemChoice.ALL:
+        if design.items_wanted is not None:
+            problems.refuse(
+                "items_wanted", "Choose some items, at random or in proportion, or leave this empty."
+            )
+        if design.strata_field:
+            problems.refuse(
+                "strata_field", "A field is for choosing some items in proportion. Leave it empty."
+            )
+    elif design.items_wanted is None or design.items_wanted < 1:
+        problems.refuse("items_wanted", "Say how many items are to be chosen.")
+    if design.item_choice == ItemChoice.RANDOM and design.strata_field:
+        problems.refuse(
+            "strata_field", "A field is for choosing in proportion. Leave it empty, or choose that."
+        )
+    if design.item_choice == ItemChoice.STRATIFIED and not design.strata_field:
+        problems.refuse("strata_field", "Name the metadata field whose values are kept in proportion.")
+    if design.assignment not in AssignmentMode.values:
+        problems.refuse("assignment", f"Choose one of {', '.join(AssignmentMode.values)}.")
+
+
+def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> None:
+    """Whether there are as many items as are wanted, and people for all of them within their quota."""
+    wanted = complete if design.items_wanted is None else design.items_wanted
+    if wanted > complete:
+        problems.refuse(
+            "items_wanted",
+            f"{wanted:,} items are wanted, but {complete:,} examples have an answer of every candidate. "
+            f"Choose at most {complete:,}.",
+        )
+        return
+    if design.item_choice == ItemChoice.STRATIFIED:
+        _check_strata(problems, design, wanted)
+    people = len(set(design.reviewers))
+    if design.quota is None or problems.keys() & {"overlap", "overlap_more", "overlap_share", "reviewers"}:
+        return
+    if design.quota < 1:
+        problems.refuse("quota", "A quota is at least 1 item. Leave it empty for no limit.")
+        return
+    places = places_of(wanted, overlap=design.overlap, share=design.overlap_share, more=design.overlap_more)
+    if places > people * min(design.quota, wanted):
+        problems.refuse(
+            "quota",
+            f"{people} people with at most {design.quota:,} items each do {people * min(design.quota, wanted):,} "
+            f"turns; the design needs {places:,}. Raise the quota, choose more people, or fewer items.",
+        )
+
+
+def _check_strata(problems: _Problems, design: CampaignDesign, wanted: int) -> None:
+    strata = strata_of(
+        dataset_version_id=design.dataset_version.pk,
+        split=design.split,
+        candidate_ids=[candidate.pk for candidate in design.candidates],
+        field=design.strata_field,
+    )
+    if set(strata) == {""}:
+        found = fields_of(design.dataset_version.pk, design.split)
+        there = f"Its fields: {', '.join(found[:20])}." if found else "Its examples have no fields."
+        problems.refuse("strata_field", f"No example has a field “{design.strata_field}”. {there}")
+    elif len(strata) > MOST_STRATA:
+        problems.refuse(
+            "strata_field",
+            f"“{design.strata_field}” has more than {MOST_STRATA} different values. Choose a field with fewer.",
+        )
+    elif len(strata) > wanted:
+        problems.refuse(
+            "items_wanted",
+            f"“{design.strata_field}” has {len(strata)} different values, and each gives at least one item. Choose "
+            f"at least {len(strata)} items, or another field.",
+        )
+
+
+def _check_more_overlap(problems: _Problems, design: CampaignDesign) -> None:
+    share, more = design.overlap_share, design.overlap_more
+    if not 0 <= share <= 99:
+        problems.refuse(
+            "overlap_share", "The share of items with more reviewers lies between 1 and 99 percent."
+        )
+    elif share and more is None:
+        problems.refuse("overlap_more", "Say how many reviewers rate each item of that share.")
+    elif more is not None and not share:
+        problems.refuse("overlap_share", "Say for how many percent of the items.")
+    if more is None:
+        return
+    if not design.overlap < more <= MOST_OVERLAP:
+        problems.refuse(
+            "overlap_more", f"It is more than the {design.overlap} of every item, and at most {MOST_OVERLAP}."
+        )
+    elif more > (people := len(set(design.reviewers))) > 0:
+        problems.refuse(
+            "overlap_more", f"{more} reviewers an item need at least {more} people; {people} chosen."
         )
 
 

@@ -5,10 +5,11 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_OVERLAP, CampaignDesign
-from evalapp.campaigns.models import Campaign
-from evalapp.campaigns.opening import coverage_of
+from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice, Method
 from evalapp.campaigns.queries import (
     Cost,
+    CostOf,
+    cost_of,
     possible_candidates,
     possible_reviewers,
     usable_datasets,
@@ -29,12 +30,22 @@ class _Versions(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generi
         return marked(f"{obj} ({counts})", obj)
 
 
+class _Candidate(forms.ModelChoiceField):  # type: ignore[type-arg]  # likewise
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(obj.label, obj)
+
+
 class _Candidates(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
     def label_from_instance(self, obj: Any) -> str:
         return marked(f"{obj.label} · {obj.get_kind_display()}", obj)
 
 
 class _Reviewers(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(str(obj), obj)
+
+
+class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]  # likewise
     def label_from_instance(self, obj: Any) -> str:
         return marked(str(obj), obj)
 
@@ -60,8 +71,38 @@ class CampaignForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="The latest answer of each to every example is reviewed.",
     )
+    method = forms.ChoiceField(
+        choices=Method.choices,
+        initial=Method.POINTWISE,
+        required=False,
+        label="What reviewers do",
+        widget=forms.RadioSelect,
+        help_text="Compared answers stand side by side, their sides in turn. The rubric is then shown as a guide.",
+    )
+    baseline = _Candidate(
+        ModelVersion.objects.none(),
+        required=False,
+        label="Compare all with",
+        empty_label="All with each other",
+        help_text="In pairs only: one of the candidates, to save reviews where only it matters.",
+    )
     leaves_out_incomplete = forms.BooleanField(
         required=False, label="Leave out examples that a candidate has not answered"
+    )
+    item_choice = forms.ChoiceField(
+        required=False,
+        choices=ItemChoice.choices,
+        initial=ItemChoice.ALL,
+        widget=forms.RadioSelect,
+        label="Which examples",
+        help_text="Drawn by the campaign's seed. Others can be added while it runs.",
+    )
+    items_wanted = forms.IntegerField(required=False, min_value=1, label="How many, when only some")
+    strata_field = forms.CharField(
+        required=False,
+        max_length=100,
+        label="Field that is kept in proportion",
+        help_text="A metadata field of the examples, such as topic. Each of its values gives at least one item.",
     )
     reviewers = _Reviewers(User.objects.none(), widget=forms.CheckboxSelectMultiple)
     overlap = forms.IntegerField(
@@ -70,6 +111,30 @@ class CampaignForm(forms.Form):
         initial=3,
         label="Reviewers per item",
         help_text="Each rates all answers to the item. Two or more make agreement measurable.",
+    )
+    overlap_share = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=99,
+        label="Share of items with more reviewers, in percent",
+        help_text="Say 1 reviewer for each item and 3 for 20 percent of them: agreement at a fraction of the cost.",
+    )
+    overlap_more = forms.IntegerField(
+        required=False, min_value=2, max_value=MOST_OVERLAP, label="Reviewers for each item of that share"
+    )
+    assignment = forms.ChoiceField(
+        required=False,
+        choices=AssignmentMode.choices,
+        initial=AssignmentMode.PULL,
+        widget=forms.RadioSelect,
+        label="Who takes what",
+        help_text="Assigned work is shared out evenly at the launch; you can move what nobody has begun.",
+    )
+    quota = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="At most so many items a person",
+        help_text="Nobody is handed more. Each person's own can be set on the campaign's page.",
     )
     is_blind = forms.BooleanField(
         required=False, initial=True, label="Blind: reviewers do not see which model wrote an answer"
@@ -90,7 +155,8 @@ class CampaignForm(forms.Form):
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M"],
-        help_text="Shown to reviewers (UTC). The campaign stays open until you close it.",
+        help_text="UTC. Nothing new is handed out afterwards; it can be moved, and the campaign stays open until you "
+        "close it.",
     )
     lease_minutes = forms.IntegerField(
         min_value=LEASE_MINUTES.start,
@@ -107,10 +173,14 @@ class CampaignForm(forms.Form):
             "rubric_version": usable_rubrics(project),
             "dataset_version": usable_datasets(project),
             "candidates": possible_candidates(project),
+            "baseline": possible_candidates(project),
             "reviewers": possible_reviewers(project),
         }
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
+
+    def clean_method(self) -> str:
+        return self.cleaned_data["method"] or Method.POINTWISE
 
     def clean_deadline(self) -> Any:
         deadline = self.cleaned_data["deadline"]
@@ -122,6 +192,9 @@ class CampaignForm(forms.Form):
         """The valid form's design; candidates in the order of their making."""
         given = dict(self.cleaned_data)
         given["candidates"] = sorted(given["candidates"], key=lambda candidate: candidate.pk)
+        given["item_choice"] = given["item_choice"] or ItemChoice.ALL
+        given["assignment"] = given["assignment"] or AssignmentMode.PULL
+        given["overlap_share"] = given["overlap_share"] or 0
         return CampaignDesign(**given)
 
     def cost(self) -> Cost | None:
@@ -131,17 +204,22 @@ class CampaignForm(forms.Form):
         version, candidates = given.get("dataset_version"), given.get("candidates")
         if version is None or not candidates or not given.get("split"):
             return None
-        coverage = coverage_of(
-            dataset_version_id=version.pk,
-            split=given["split"],
-            candidate_ids=[candidate.pk for candidate in candidates],
-        )
-        return Cost(
-            items=coverage.complete,
-            left_out=coverage.examples - coverage.complete,
-            candidates=len(candidates),
-            overlap=given.get("overlap") or 0,
-            people=len(given.get("reviewers") or ()),
+        is_some = given.get("item_choice") in (ItemChoice.RANDOM, ItemChoice.STRATIFIED)
+        return cost_of(
+            CostOf(
+                dataset_version_id=version.pk,
+                split=given["split"],
+                candidate_ids=[candidate.pk for candidate in candidates],
+                people=len(given.get("reviewers") or ()),
+                overlap=given.get("overlap") or 0,
+                overlap_share=given.get("overlap_share") or 0,
+                overlap_more=given.get("overlap_more"),
+                quota=given.get("quota"),
+                items_wanted=given.get("items_wanted") if is_some else None,
+                strata_field=given.get("strata_field") or "" if is_some else "",
+                method=given.get("method") or Method.POINTWISE,
+                has_baseline=bool(given.get("baseline")),
+            )
         )
 
 
@@ -152,3 +230,37 @@ class AddReviewersForm(forms.Form):
         super().__init__(*args, **kwargs)
         seated = campaign.reviewers.filter(left_at=None).values("user")
         self.fields["reviewers"].queryset = possible_reviewers(campaign.project).exclude(pk__in=seated)  # type: ignore[attr-defined]
+
+
+class DeadlineForm(forms.Form):
+    deadline = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M"],
+        label="New deadline",
+        help_text="UTC. Empty for none.",
+    )
+
+
+class QuotaForm(forms.Form):
+    quota = forms.IntegerField(required=False, min_value=1, max_value=10_000_000, label="Most items")
+
+
+class ReassignForm(forms.Form):
+    """Whose work goes to whom; the empty choice is the open pull."""
+
+    source = _Person(User.objects.none(), required=False, label="From", empty_label="Open pull")
+    target = _Person(User.objects.none(), required=False, label="To", empty_label="Open pull: anybody")
+    most = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="At most so many items",
+        help_text="Empty for all that nobody has begun.",
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        seats = campaign.reviewers.filter(left_at=None)
+        people = User.objects.filter(pk__in=seats.values("user")).order_by("is_simulated", "name", "email")
+        for name in ("source", "target"):
+            self.fields[name].queryset = people  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
@@ -18,6 +19,25 @@ class CampaignState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+class ItemChoice(models.TextChoices):
+    ALL = "all", "All of them"
+    RANDOM = "random", "Some, at random"
+    STRATIFIED = "stratified", "Some, in proportion by a field of the data"
+
+
+class AssignmentMode(models.TextChoices):
+    PULL = "pull", "Open pull: everybody takes the next free item"
+    ASSIGNED = "assigned", "Assigned: each item belongs to named people from the start"
+
+
+class Method(models.TextChoices):
+    """What a reviewer does with an item's outputs."""
+
+    POINTWISE = "pointwise", "Rate each answer"
+    PAIRWISE = "pairwise", "Compare two answers"
+    RANKING = "ranking", "Put three to five answers in order"
+
+
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version.
 
@@ -27,6 +47,13 @@ class Campaign(BaseModel):
     left out instead of stopping the launch. ``items_total`` and ``reviews_total`` are what the launch
     made. ``invites_visitors``: an open campaign of the demonstration, which never finishes the
     automatic part. ``is_simulated``: at least one of its reviews is by a simulated reviewer.
+
+    ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``strata_field``, a
+    key of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
+    ``quota``: the most items that one person is handed, unless their seat says otherwise. ``places_total``
+    are the places behind ``reviews_total``; every place asks for the same number of reviews.
+    ``baseline``: in a pairwise campaign, the candidate that every other is compared with; None compares
+    all with all.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -36,15 +63,34 @@ class Campaign(BaseModel):
     rubric_version = models.ForeignKey(RubricVersion, on_delete=models.PROTECT, related_name="campaigns")
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="campaigns")
     split = models.CharField(max_length=10, choices=Split.choices)
+    method = models.CharField(max_length=9, choices=Method.choices, default=Method.POINTWISE)
+    baseline = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     instructions = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    item_choice = models.CharField(
+        max_length=10, choices=ItemChoice.choices, default=ItemChoice.ALL, db_default=ItemChoice.ALL
+    )
+    items_wanted = models.PositiveIntegerField(null=True, blank=True)
+    strata_field = models.CharField(max_length=100, blank=True, default="", db_default="")
     overlap = models.PositiveSmallIntegerField(default=3)
+    overlap_share = models.PositiveSmallIntegerField(default=0, db_default=0)
+    overlap_more = models.PositiveSmallIntegerField(null=True, blank=True)
+    assignment = models.CharField(
+        max_length=8,
+        choices=AssignmentMode.choices,
+        default=AssignmentMode.PULL,
+        db_default=AssignmentMode.PULL,
+    )
+    quota = models.PositiveIntegerField(null=True, blank=True)
     lease_minutes = models.PositiveIntegerField(default=30)
     shows_reference = models.BooleanField(default=False)
     allows_corrections = models.BooleanField(default=True)
     is_blind = models.BooleanField(default=True)
     leaves_out_incomplete = models.BooleanField(default=False)
     items_total = models.PositiveIntegerField(default=0)
+    places_total = models.PositiveIntegerField(default=0, db_default=0)
     reviews_total = models.PositiveIntegerField(default=0)
     seed = models.BigIntegerField(default=42)
     deadline = models.DateTimeField(null=True, blank=True)
@@ -60,6 +106,27 @@ class Campaign(BaseModel):
             models.UniqueConstraint(fields=["project", "name"], name="campaign_name_in_project"),
             models.CheckConstraint(condition=models.Q(overlap__gte=1), name="campaign_overlap"),
             models.CheckConstraint(
+                condition=models.Q(overlap_share=0, overlap_more__isnull=True)
+                | models.Q(overlap_share__range=(1, 99), overlap_more__gt=models.F("overlap")),
+                name="campaign_overlap_share",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(item_choice=ItemChoice.ALL, items_wanted__isnull=True, strata_field="")
+                | models.Q(item_choice=ItemChoice.RANDOM, items_wanted__gte=1, strata_field="")
+                | (
+                    models.Q(item_choice=ItemChoice.STRATIFIED, items_wanted__gte=1)
+                    & ~models.Q(strata_field="")
+                ),
+                name="campaign_item_choice_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quota__isnull=True) | models.Q(quota__gte=1), name="campaign_quota"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(method=Method.PAIRWISE) | models.Q(baseline__isnull=True),
+                name="campaign_baseline_of_pairs",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(state=CampaignState.DRAFT) | models.Q(opened_at__isnull=False),
                 name="campaign_open_has_date",
             ),
@@ -72,6 +139,22 @@ class Campaign(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_overdue(self) -> bool:
+        """It runs and its deadline has passed, so nothing more is handed out."""
+        is_running = self.state in (CampaignState.OPEN, CampaignState.PAUSED)
+        return is_running and self.deadline is not None and self.deadline <= timezone.now()
+
+    @property
+    def reviews_a_place(self) -> int:
+        """How many reviews each place asks for; 1 before the launch."""
+        return self.reviews_total // self.places_total if self.places_total else 1
+
+    @property
+    def compares(self) -> bool:
+        """Outputs are judged against each other (`Judgement`), not rated one by one (`Review`)."""
+        return self.method != Method.POINTWISE
 
 
 class CampaignCandidate(BaseModel):
@@ -95,7 +178,9 @@ class CampaignReviewer(BaseModel):
 
     ``reviews_done`` and ``seconds_active`` are kept by the submitting transaction, so that progress is
     a sum over people and not a count over reviews; ``recent_items`` are the items of the latest two,
-    latest first. Who has left keeps their row and their reviews.
+    latest first. Who has left keeps their row and their reviews. ``quota``: the most items they are
+    handed here; without it the campaign's counts. ``closing_at``: when they answered the closing question,
+    or declined to.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
@@ -105,9 +190,17 @@ class CampaignReviewer(BaseModel):
     seconds_active = models.FloatField(default=0)
     recent_items = ArrayField(models.BigIntegerField(), default=list, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
+    quota = models.PositiveIntegerField(null=True, blank=True)
+    closing_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "user"], name="campaign_reviewer_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "user"], name="campaign_reviewer_once"),
+            models.CheckConstraint(
+                condition=models.Q(quota__isnull=True) | models.Q(quota__gte=1),
+                name="campaign_reviewer_quota",
+            ),
+        ]
         indexes = [models.Index(fields=["user", "campaign"], name="campaign_reviewer_mine")]
 
     def __str__(self) -> str:
@@ -115,10 +208,11 @@ class CampaignReviewer(BaseModel):
 
 
 class Item(BaseModel):
-    """An example with its candidates' outputs."""
+    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it, its places."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
     example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="items")
+    overlap = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["campaign", "example"], name="item_example_once")]
@@ -142,6 +236,33 @@ class ItemOutput(BaseModel):
         return f"output {self.output_id}"
 
 
+# So often a place is given back by its lease before a manager hears of it.
+MANY_LAPSES = 3
+
+
+class Comparison(BaseModel):
+    """Outputs of an item that are judged against each other: two, or three to five to be ranked.
+
+    ``outputs`` holds ItemOutput ids in the order from which a place's ``arrangement`` turns them;
+    ``number`` is the comparison's place in its item, the same in every database.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="comparisons")
+    number = models.PositiveSmallIntegerField()
+    outputs = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "number"], name="comparison_number"),
+            models.CheckConstraint(
+                condition=models.Q(outputs__len__gte=2, outputs__len__lte=5), name="comparison_two_to_five"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"comparison {self.number} of item {self.item_id}"
+
+
 class PlaceState(models.TextChoices):
     FREE = "free", "Free"
     HELD = "held", "Held"
@@ -154,7 +275,14 @@ class Place(BaseModel):
     ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which places
     are handed out. ``outputs_order`` holds the item's ItemOutput ids in this place's seeded order: an
     address names a position in it (a *slot*, from 0), so it tells nothing about the candidate.
-    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others.
+    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. Free, it goes to
+    ``assigned_to`` only, or to anybody where that is empty. ``is_added``: made later because the ratings
+    of its item differed, so that agreement, which speaks of the items as designed, leaves it out.
+    ``lapses`` counts the leases that ran out.
+
+    Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
+    ``arrangement`` says how far each one's outputs are turned on this reviewer's screen
+    (`comparisons.arranged`).
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -164,11 +292,16 @@ class Place(BaseModel):
     rank = models.IntegerField()
     state = models.CharField(max_length=8, choices=PlaceState.choices, default=PlaceState.FREE)
     reviewer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    assigned_to = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    is_added = models.BooleanField(default=False, db_default=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     outputs_order = ArrayField(models.BigIntegerField())
     open_slots = ArrayField(models.SmallIntegerField())
     outputs_total = models.PositiveSmallIntegerField()
+    arrangement = models.PositiveSmallIntegerField(default=0, db_default=0)
     reviews_done = models.PositiveSmallIntegerField(default=0)
+    # A database default, because places are made and copied by SQL of several modules.
+    lapses = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -177,6 +310,11 @@ class Place(BaseModel):
                 fields=["item", "reviewer"],
                 condition=models.Q(reviewer__isnull=False),
                 name="place_one_per_reviewer_and_item",
+            ),
+            models.UniqueConstraint(
+                fields=["item", "assigned_to"],
+                condition=models.Q(assigned_to__isnull=False),
+                name="place_one_assigned_per_item",
             ),
             models.CheckConstraint(
                 condition=models.Q(
@@ -204,7 +342,14 @@ class Place(BaseModel):
         ]
         indexes = [
             models.Index(
-                fields=["campaign", "rank"], name="place_free", condition=models.Q(state=PlaceState.FREE)
+                fields=["campaign", "rank"],
+                name="place_free",
+                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=True),
+            ),
+            models.Index(
+                fields=["campaign", "assigned_to", "rank"],
+                name="place_assigned",
+                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=False),
             ),
             models.Index(
                 fields=["campaign", "lease_expires_at"],
@@ -215,6 +360,9 @@ class Place(BaseModel):
                 fields=["reviewer", "campaign"], name="place_mine", condition=models.Q(state=PlaceState.HELD)
             ),
             models.Index(fields=["campaign", "state"], name="place_progress"),
+            models.Index(
+                fields=["campaign"], name="place_lapsing", condition=models.Q(lapses__gte=MANY_LAPSES)
+            ),
         ]
 
     def __str__(self) -> str:

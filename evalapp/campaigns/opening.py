@@ -1,30 +1,56 @@
 """The launch of a campaign: its items, their outputs and the places, made by three statements.
 
 Every order is drawn by hashing the campaign's seed with what is the same in every database (row
-numbers, place numbers, candidates' positions), so that a seed gives the same campaign anywhere.
+numbers, place numbers, candidates' positions), so that a seed gives the same campaign anywhere. The same
+statements make what is added later: items that are not there yet, and the places that items lack.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, Max, Model, OuterRef, Sum, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
 
-from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place
+from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
+from evalapp.campaigns.comparisons import arrange_comparisons
+from evalapp.campaigns.models import AssignmentMode, Campaign, Item, ItemOutput, Place
+from evalapp.campaigns.sharing import LACKING, people_for_places
 from evalapp.datasets.models import Example
 from evalapp.runs.models import Output
 
 # Reviewers go through a campaign block by block, each in an order of their own inside a block: items
 # get complete one after another, so that agreement can be read early, and nobody shares an order.
 ITEMS_IN_A_BLOCK = 25
+_EVERY_ONE = 2**31 - 1
 
+# One stratum, named by the empty text, where there is no field to part the examples by.
 _ITEMS = """
-INSERT INTO evalapp_item (campaign_id, example_id, created_at)
-SELECT %(campaign)s, e.id, now() FROM evalapp_example e
-WHERE e.version_id = %(version)s AND e.split = %(split)s AND NOT EXISTS (
-    SELECT 1 FROM evalapp_campaigncandidate c WHERE c.campaign_id = %(campaign)s AND NOT EXISTS (
-        SELECT 1 FROM evalapp_output o
-        WHERE o.candidate_id = c.model_version_id AND o.example_id = e.id AND o.sample_index = 0))
-ORDER BY e.row_number
+WITH candidate AS (
+    SELECT e.id, e.row_number, coalesce(e.metadata ->> %(field)s::text, '') AS stratum
+    FROM evalapp_example e
+    WHERE e.version_id = %(version)s AND e.split = %(split)s AND NOT EXISTS (
+        SELECT 1 FROM evalapp_campaigncandidate c WHERE c.campaign_id = %(campaign)s AND NOT EXISTS (
+            SELECT 1 FROM evalapp_output o
+            WHERE o.candidate_id = c.model_version_id AND o.example_id = e.id AND o.sample_index = 0))
+      AND NOT EXISTS (SELECT 1 FROM evalapp_item i WHERE i.campaign_id = %(campaign)s AND i.example_id = e.id)
+), drawn AS (
+    SELECT id, row_number, stratum, row_number() OVER (
+        PARTITION BY stratum ORDER BY md5(%(seed)s || ':choice:' || row_number)) AS draw
+    FROM candidate
+), chosen AS (
+    SELECT drawn.id, drawn.row_number,
+        row_number() OVER (ORDER BY md5(%(seed)s || ':more:' || drawn.row_number)) AS draw,
+        CASE WHEN %(share)s = 0 THEN 0 ELSE greatest(1, round(count(*) OVER () * %(share)s / 100.0)) END
+            AS with_more
+    FROM drawn JOIN unnest(%(strata)s::text[], %(shares)s::bigint[]) AS wanted(stratum, share)
+        ON wanted.stratum = drawn.stratum
+    WHERE drawn.draw <= wanted.share
+)
+INSERT INTO evalapp_item (campaign_id, example_id, overlap, created_at)
+SELECT %(campaign)s, id, CASE WHEN draw <= with_more THEN %(more)s ELSE %(overlap)s END, now()
+FROM chosen ORDER BY row_number
 """
 
 _OUTPUTS = """
@@ -34,32 +60,32 @@ FROM evalapp_item i
 JOIN evalapp_campaigncandidate c ON c.campaign_id = i.campaign_id
 JOIN evalapp_output o
   ON o.candidate_id = c.model_version_id AND o.example_id = i.example_id AND o.sample_index = 0
-WHERE i.campaign_id = %(campaign)s
+WHERE i.campaign_id = %(campaign)s AND i.id > %(after)s
 ORDER BY i.id, c.position, o.id DESC
 """
 
-_PLACES = """
-WITH item AS (
-    SELECT i.id, e.row_number,
-        (row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1) / %(block)s AS block
-    FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
-    WHERE i.campaign_id = %(campaign)s
+_PLACES = f"""
+WITH item AS ({LACKING}
 ), place AS (
-    SELECT item.id AS item_id, number, block,
+    SELECT item.id AS item_id, number, position / %(block)s AS block,
         md5(%(seed)s || ':place:' || item.row_number || ':' || number) AS draw,
         (SELECT array_agg(o.id ORDER BY md5(
             %(seed)s || ':output:' || item.row_number || ':' || number || ':' || c.position))
          FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
          WHERE o.item_id = item.id) AS outputs
-    FROM item CROSS JOIN generate_series(1, %(overlap)s) AS number
+    FROM item CROSS JOIN LATERAL generate_series(item.places + 1, item.overlap) AS number
+), assigned AS (
+    SELECT * FROM unnest(%(for_items)s::bigint[], %(for_numbers)s::int[], %(people)s::bigint[])
+        AS assigned(item_id, number, person)
 )
-INSERT INTO evalapp_place (item_id, campaign_id, number, key, rank, state, outputs_order, open_slots,
-                           outputs_total, reviews_done, created_at)
-SELECT item_id, %(campaign)s, number, gen_random_uuid(), row_number() OVER (ORDER BY block, draw), 'free',
+INSERT INTO evalapp_place (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added,
+                           outputs_order, open_slots, outputs_total, reviews_done, created_at)
+SELECT item_id, %(campaign)s, number, gen_random_uuid(),
+       %(last_rank)s + row_number() OVER (ORDER BY block, draw), 'free', assigned.person, %(is_added)s,
        outputs, ARRAY(SELECT generate_series(0, cardinality(outputs) - 1)), cardinality(outputs), 0, now()
-FROM place
+FROM place LEFT JOIN assigned USING (item_id, number)
 ORDER BY block, draw
-"""
+"""  # noqa: S608 - constants only; every value is a parameter
 
 
 class Coverage(NamedTuple):
@@ -76,30 +102,138 @@ def coverage_of(*, dataset_version_id: int, split: str, candidate_ids: list[int]
     """Which examples of the split have an output of every candidate."""
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     # Correlated on (candidate, example), an index: cheap also while statistics are stale after a load.
-    answered = {
-        candidate: Exists(Output.objects.filter(candidate=candidate, sample_index=0, example=OuterRef("pk")))
-        for candidate in candidate_ids
-    }
+    answered = _answered(candidate_ids)
     counts = {candidate: examples.filter(exists).count() for candidate, exists in answered.items()}
     complete = examples.filter(*answered.values()).count() if answered else 0
     return Coverage(examples.count(), complete, counts)
 
 
+def _answered(candidate_ids: Sequence[int]) -> dict[int, Exists]:
+    return {
+        candidate: Exists(Output.objects.filter(candidate=candidate, sample_index=0, example=OuterRef("pk")))
+        for candidate in candidate_ids
+    }
+
+
+def strata_of(
+    *, dataset_version_id: int, split: str, candidate_ids: Sequence[int], field: str, campaign_id: int = 0
+) -> dict[str, int]:
+    """How many examples with an answer of every candidate have each value of a metadata field, by name;
+    without the field the value is empty. At most one more than `MOST_STRATA`. Items that the campaign has
+    are left out.
+    """
+    examples = Example.objects.filter(version=dataset_version_id, split=split)
+    examples = examples.filter(*_answered(candidate_ids).values())
+    if campaign_id:
+        present = Item.objects.filter(campaign=campaign_id, example=OuterRef("pk"))
+        examples = examples.exclude(Exists(present))
+    if not field:
+        return {"": examples.count()}
+    counted = (
+        examples.annotate(
+            stratum=Coalesce(KeyTextTransform(field, "metadata"), Value("", output_field=TextField()))
+        )
+        .values_list("stratum")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    return dict(sorted(counted[: MOST_STRATA + 1]))
+
+
+def strata_of_campaign(campaign: Campaign) -> dict[str, int]:
+    """`strata_of` what the campaign could still take in."""
+    return strata_of(
+        dataset_version_id=campaign.dataset_version_id,
+        split=campaign.split,
+        candidate_ids=list(campaign.candidates.values_list("model_version", flat=True)),
+        field=campaign.strata_field,
+        campaign_id=campaign.pk,
+    )
+
+
+def fields_of(dataset_version_id: int, split: str) -> list[str]:
+    """The metadata fields of the split's first rows, by which it could be parted."""
+    first = Example.objects.filter(version=dataset_version_id, split=split).order_by("row_number")[:200]
+    return sorted({name for metadata in first.values_list("metadata", flat=True) for name in metadata})
+
+
 def make_places(*, campaign: Campaign) -> tuple[int, int]:
     """Make items, item outputs and places; (items, reviews that they need). Call it in a transaction."""
-    parameters: dict[str, int | str] = {
+    insert_items(campaign=campaign, wanted=campaign.items_wanted)
+    insert_places(campaign=campaign)
+    if campaign.compares:
+        arrange_comparisons(campaign=campaign)
+    return set_totals(campaign)
+
+
+def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
+    """Draw ``wanted`` items (None: all) of the examples that are not items yet, with their outputs; how
+    many. ``wanted`` is at most the number that there is, and at least one for each stratum.
+    """
+    field = campaign.strata_field if wanted is not None else ""
+    shares = {"": _EVERY_ONE} if wanted is None else {"": wanted}
+    if field and wanted is not None:
+        shares = shares_by_stratum(strata_of_campaign(campaign), wanted)
+    last = Item.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    parameters: dict[str, Any] = {
         "campaign": campaign.pk,
         "version": campaign.dataset_version_id,
         "split": campaign.split,
         "seed": str(campaign.seed),
+        "field": field,
+        "strata": list(shares),
+        "shares": list(shares.values()),
         "overlap": campaign.overlap,
-        "block": ITEMS_IN_A_BLOCK,
+        "share": campaign.overlap_share,
+        "more": campaign.overlap_more or campaign.overlap,
+        "after": last,
     }
     with connection.cursor() as cursor:
-        # Each statement is planned from the statistics of what the one before it wrote, and the claims
-        # from those of the places; without them a large launch is walked in full.
-        for statement, model in ((_ITEMS, Item), (_OUTPUTS, ItemOutput), (_PLACES, Place)):
-            cursor.execute(statement, parameters)
-            cursor.execute(f"ANALYZE {model._meta.db_table}")
-    items = Item.objects.filter(campaign=campaign).count()
-    return items, items * campaign.overlap * campaign.candidates.count()
+        cursor.execute(_ITEMS, parameters)
+        added = int(cursor.rowcount)
+        _analyze(cursor, Item)
+        cursor.execute(_OUTPUTS, parameters)
+        _analyze(cursor, ItemOutput)
+    return added
+
+
+def insert_places(*, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False) -> int:
+    """Make the places that items (None: all) lack to their overlap, behind those that exist; how many.
+
+    Where the campaign is assigned, so are they; what nobody can take is free for everybody.
+    """
+    assigned = people_for_places(campaign, items) if campaign.assignment == AssignmentMode.ASSIGNED else []
+    last_rank = campaign.places.aggregate(last=Max("rank"))["last"] or 0
+    parameters: dict[str, Any] = {
+        "campaign": campaign.pk,
+        "seed": str(campaign.seed),
+        "items": list(items) if items is not None else None,
+        "block": ITEMS_IN_A_BLOCK,
+        "last_rank": last_rank,
+        "is_added": is_added,
+        "for_items": [each.item_id for each in assigned],
+        "for_numbers": [each.number for each in assigned],
+        "people": [each.user_id for each in assigned],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACES, parameters)
+        added = int(cursor.rowcount)
+        _analyze(cursor, Place)
+    return added
+
+
+def _analyze(cursor: Any, model: type[Model]) -> None:
+    """The next statement is planned from the statistics of what this one wrote, and the claims from
+    those of the places; without them a large launch is walked in full.
+    """
+    cursor.execute(f"ANALYZE {model._meta.db_table}")
+
+
+def set_totals(campaign: Campaign) -> tuple[int, int]:
+    """Count what there is into the campaign's row; (items, reviews)."""
+    items = campaign.items.count()
+    counted = campaign.places.aggregate(places=Count("pk"), reviews=Coalesce(Sum("outputs_total"), 0))
+    Campaign.objects.filter(pk=campaign.pk).update(
+        items_total=items, places_total=counted["places"], reviews_total=counted["reviews"]
+    )
+    return items, counted["reviews"]

@@ -8,7 +8,18 @@ from django.forms import model_to_dict
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, PlaceState
+from evalapp.campaigns.choice import MOST_STRATA, items_with_more, places_of, shares_by_stratum
+from evalapp.campaigns.comparisons import work_of
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignReviewer,
+    CampaignState,
+    Item,
+    Method,
+    Place,
+    PlaceState,
+)
+from evalapp.campaigns.opening import coverage_of, strata_of
 from evalapp.datasets.models import DatasetVersion, VersionState
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
@@ -46,8 +57,11 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     """The campaign's design as the design form's initial values."""
     own = ("name", "rubric_version", "dataset_version", "split", "overlap", "instructions", "lease_minutes")
     choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
+    size = ("item_choice", "items_wanted", "strata_field", "overlap_more", "assignment", "quota")
+    compared = ("method", "baseline")
     return {
-        **model_to_dict(campaign, fields=own + choices),
+        **model_to_dict(campaign, fields=own + choices + size + compared),
+        "overlap_share": campaign.overlap_share or None,
         "candidates": list(campaign.candidates.values_list("model_version", flat=True)),
         "reviewers": list(campaign.reviewers.filter(left_at=None).values_list("user", flat=True)),
     }
@@ -74,25 +88,47 @@ def place_counts(campaign: Campaign) -> PlaceCounts:
 
 def is_reviewing_blind(campaign: Campaign, person: User) -> bool:
     """Whether the person still reviews here blind, and so should not look at what the pages of results show."""
+    return campaign.is_blind and is_reviewing(campaign, person)
+
+
+def is_reviewing(campaign: Campaign, person: User) -> bool:
+    """Whether the person has a seat here while reviews are still to come."""
     seats = campaign.reviewers.filter(user=person, left_at=None)
     done = campaign.reviewers.aggregate(reviews=Sum("reviews_done"))["reviews"] or 0
     is_running = campaign.state != CampaignState.CLOSED and done < campaign.reviews_total
-    return campaign.is_blind and is_running and seats.exists()
+    return is_running and seats.exists()
 
 
 def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
-    """Everyone's seat with ``held`` and ``complete`` places, most reviews first."""
+    """Everyone's seat with ``held``, ``complete`` and ``waiting`` (assigned, not begun) places, most reviews
+    first; by name where the project keeps names apart from what people did.
+    """
     places = Place.objects.filter(campaign=OuterRef("campaign"), reviewer=OuterRef("user")).order_by()
+    assigned = Place.objects.filter(
+        campaign=OuterRef("campaign"), assigned_to=OuterRef("user"), state=PlaceState.FREE
+    ).order_by()
+    waiting = assigned.values("assigned_to").annotate(n=Count("id")).values("n")
 
     def count(state: str) -> Coalesce:
         counted = places.filter(state=state).values("reviewer").annotate(n=Count("id")).values("n")
         return Coalesce(Subquery(counted), 0)
 
+    by_work = ("left_at", "-reviews_done", "user__name", "pk")
+    order = by_work if campaign.project.shows_reviewer_names else ("user__name", "pk")
     return (
         campaign.reviewers.select_related("user")
-        .annotate(held=count(PlaceState.HELD), complete=count(PlaceState.COMPLETE))
-        .order_by("left_at", "-reviews_done", "user__name", "pk")
+        .annotate(
+            held=count(PlaceState.HELD),
+            complete=count(PlaceState.COMPLETE),
+            waiting=Coalesce(Subquery(waiting), 0),
+        )
+        .order_by(*order)
     )
+
+
+def waiting_for_anybody(campaign: Campaign) -> int:
+    """Free places that are nobody's."""
+    return campaign.places.filter(state=PlaceState.FREE, assigned_to=None).count()
 
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
@@ -150,22 +186,53 @@ def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
 
 
 class Cost(NamedTuple):
-    """What a design asks of people; hours by `ASSUMED_SECONDS` a review."""
+    """What a design asks of people; hours by `ASSUMED_SECONDS` a review. ``strata``: for each value of
+    the field that the choice keeps in proportion, how many items it gives, of how many.
+
+    ``candidates`` counts what a reviewer is asked of one item: outputs, or what ``unit`` names instead.
+    """
 
     items: int
     left_out: int
     candidates: int
     overlap: int
     people: int
+    overlap_share: int = 0
+    overlap_more: int | None = None
+    quota: int | None = None
+    not_chosen: int = 0
+    strata: tuple[tuple[str, int, int], ...] = ()
+    unit: str = "candidate"
+
+    @property
+    def items_with_more(self) -> int:
+        return items_with_more(self.items, self.overlap_share) if self.overlap_more else 0
+
+    @property
+    def places(self) -> int:
+        return places_of(self.items, overlap=self.overlap, share=self.overlap_share, more=self.overlap_more)
 
     @property
     def reviews(self) -> int:
-        return self.items * self.candidates * self.overlap
+        return self.places * self.candidates
+
+    @property
+    def most_overlap(self) -> int:
+        return max(self.overlap, self.overlap_more or 0)
+
+    @property
+    def share_items(self) -> int:
+        """Items of each person, when all do the same."""
+        return -(-self.places // self.people) if self.people else 0
 
     @property
     def share(self) -> int:
         """Reviews of each person, when all do the same."""
         return -(-self.reviews // self.people) if self.people else 0
+
+    @property
+    def is_over_quota(self) -> bool:
+        return self.quota is not None and self.places > self.people * min(self.quota, self.items)
 
     @property
     def seconds(self) -> int:
@@ -174,3 +241,69 @@ class Cost(NamedTuple):
     @property
     def share_seconds(self) -> int:
         return self.share * ASSUMED_SECONDS
+
+
+class CostOf(NamedTuple):
+    """The part of a design that `cost_of` reads; a form's values or a draft's."""
+
+    dataset_version_id: int
+    split: str
+    candidate_ids: list[int]
+    people: int
+    overlap: int
+    overlap_share: int = 0
+    overlap_more: int | None = None
+    quota: int | None = None
+    items_wanted: int | None = None
+    strata_field: str = ""
+    method: str = Method.POINTWISE
+    has_baseline: bool = False
+
+
+def cost_of(design: CostOf) -> Cost:
+    """What the design costs; what of it cannot be is left to the checks of `design`."""
+    material = {
+        "dataset_version_id": design.dataset_version_id,
+        "split": design.split,
+        "candidate_ids": design.candidate_ids,
+    }
+    coverage = coverage_of(**material)  # type: ignore[arg-type]
+    items = coverage.complete if design.items_wanted is None else min(design.items_wanted, coverage.complete)
+    strata: dict[str, int] = {}
+    if design.strata_field and items:
+        strata = strata_of(**material, field=design.strata_field)  # type: ignore[arg-type]
+    shares = shares_by_stratum(strata, items) if 1 < len(strata) <= min(items, MOST_STRATA) else {}
+    work = work_of(design.method, len(design.candidate_ids), has_baseline=design.has_baseline)
+    return Cost(
+        items=items,
+        left_out=coverage.examples - coverage.complete,
+        candidates=work.times,
+        unit=work.unit,
+        overlap=design.overlap,
+        people=design.people,
+        overlap_share=design.overlap_share,
+        overlap_more=design.overlap_more,
+        quota=design.quota,
+        not_chosen=coverage.complete - items,
+        strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
+    )
+
+
+def cost_of_draft(campaign: Campaign) -> Cost:
+    """What a draft costs as it stands."""
+    return cost_of(
+        CostOf(
+            dataset_version_id=campaign.dataset_version_id,
+            split=campaign.split,
+            candidate_ids=list(campaign.candidates.values_list("model_version", flat=True)),
+            people=campaign.reviewers.filter(left_at=None).count(),
+            overlap=campaign.overlap,
+            overlap_share=campaign.overlap_share,
+            overlap_more=campaign.overlap_more,
+            quota=campaign.quota,
+            items_wanted=campaign.items_wanted,
+            strata_field=campaign.strata_field,
+            method=campaign.method,
+            has_baseline=campaign.baseline_id is not None,
+        )
+    )

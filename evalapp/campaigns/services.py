@@ -11,8 +11,10 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions, release_place
+from evalapp.campaigns.choice import places_of
 from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
 from evalapp.campaigns.models import (
+    AssignmentMode,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
@@ -21,7 +23,7 @@ from evalapp.campaigns.models import (
     PlaceState,
     Skip,
 )
-from evalapp.campaigns.opening import coverage_of, make_places
+from evalapp.campaigns.opening import coverage_of, make_places, strata_of_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.rubrics.services import freeze
 
@@ -126,9 +128,9 @@ def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     # The caller's copy may be older than an edit that came first.
     campaign.refresh_from_db()
     _require_outputs(campaign)
+    _require_people(campaign)
     freeze(rubric_version=campaign.rubric_version)
     items, reviews = make_places(campaign=campaign)
-    Campaign.objects.filter(pk=campaign.pk).update(items_total=items, reviews_total=reviews)
     campaign.refresh_from_db()
     record(
         "campaign.opened",
@@ -163,6 +165,32 @@ def _require_outputs(campaign: Campaign) -> None:
         raise InvalidError(
             f"Answers are missing: {missing}. Generate or import them, or choose to leave out the "
             f"{coverage.examples - coverage.complete:,} examples that lack one."
+        )
+
+
+def _require_people(campaign: Campaign) -> None:
+    """The design may be older than its data and the quotas of its seats."""
+    seats = list(campaign.reviewers.filter(left_at=None))
+    quotas = [campaign.quota if seat.quota is None else seat.quota for seat in seats]
+    strata = strata_of_campaign(campaign)
+    items = campaign.items_wanted
+    if items is None:
+        items = sum(strata.values())
+    elif not len(strata) <= items <= sum(strata.values()):
+        raise InvalidError(
+            f"{items:,} items are wanted; {sum(strata.values()):,} examples in {len(strata):,} strata can be "
+            "reviewed. Edit the design."
+        )
+    if campaign.assignment == AssignmentMode.PULL and not any(quotas):
+        return
+    room = sum(items if quota is None else min(items, quota) for quota in quotas)
+    places = places_of(
+        items, overlap=campaign.overlap, share=campaign.overlap_share, more=campaign.overlap_more
+    )
+    if room < places:
+        raise InvalidError(
+            f"The {len(seats)} reviewers can take {room:,} turns; the design needs {places:,}. Raise a quota, "
+            "add people, or choose fewer items."
         )
 
 
@@ -257,6 +285,10 @@ def _leave(seat: CampaignReviewer, by: User | None) -> bool:
     hold_submissions(seat.campaign_id)
     if not CampaignReviewer.objects.filter(pk=seat.pk, left_at=None).update(left_at=Now()):
         return False
+    # What was to be theirs is free for everybody; what they hold is given back one by one.
+    Place.objects.filter(campaign=seat.campaign_id, assigned_to=seat.user_id, state=PlaceState.FREE).update(
+        assigned_to=None
+    )
     held = Place.objects.filter(campaign=seat.campaign_id, reviewer=seat.user_id, state=PlaceState.HELD)
     for place in held.order_by("pk").select_for_update(no_key=True):
         give_back(place=place, reviewer=seat.user, reason="Left the campaign", is_lapse=True)
@@ -277,6 +309,10 @@ def give_back(*, place: Place, reviewer: User, reason: str, is_lapse: bool = Fal
     """
     if not release_place(place=place, reviewer=reviewer):
         return False
+    # Whoever it was assigned to will not have it.
+    Place.objects.filter(pk=place.pk, state=PlaceState.FREE).exclude(assigned_to=None).update(
+        assigned_to=None
+    )
     if is_lapse and not place.reviews_done:
         return True
     Skip.objects.get_or_create(

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.campaigns import views
+from evalapp.campaigns import running_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/campaigns/", views.campaign_list, name="campaign_list"),
@@ -19,6 +19,21 @@ urlpatterns = [
         "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/remove/",
         views.campaign_reviewer_remove,
         name="campaign_reviewer_remove",
+    ),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/assignments/",
+        running_views.campaign_assignments,
+        name="campaign_assignments",
+    ),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/quota/",
+        running_views.campaign_quota,
+        name="campaign_quota",
+    ),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/deadline/",
+        running_views.campaign_deadline,
+        name="campaign_deadline",
     ),
     path("projects/<slug:slug>/campaigns/<int:pk>/open/", views.campaign_open, name="campaign_open"),
     path("projects/<slug:slug>/campaigns/<int:pk>/pause/", views.campaign_pause, name="campaign_pause"),

@@ -12,10 +12,9 @@ from evalapp.accounts.permissions import Permission
 from evalapp.campaigns import services
 from evalapp.campaigns.forms import AddReviewersForm, CampaignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
-from evalapp.campaigns.opening import coverage_of
 from evalapp.campaigns.queries import (
-    Cost,
     campaigns_of,
+    cost_of_draft,
     design_of,
     in_state_order,
     items_with_progress,
@@ -160,18 +159,7 @@ def _render_detail(
         **STATION,
     }
     if campaign.state == CampaignState.DRAFT:
-        coverage = coverage_of(
-            dataset_version_id=campaign.dataset_version_id,
-            split=campaign.split,
-            candidate_ids=[candidate.model_version_id for candidate in candidates],
-        )
-        context["cost"] = Cost(
-            items=coverage.complete,
-            left_out=coverage.examples - coverage.complete,
-            candidates=len(candidates),
-            overlap=campaign.overlap,
-            people=len([seat for seat in seats if seat.left_at is None]),
-        )
+        context["cost"] = cost_of_draft(campaign)
     return render(request, "campaigns/detail.html", context, status=problem.status if problem else 200)
 
 

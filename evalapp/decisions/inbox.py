@@ -1,32 +1,22 @@
 """What waits for somebody: decisions, trays, campaigns that stall, runs that failed, work under way."""
 
 from datetime import timedelta
-from typing import NamedTuple
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.services import IMPORT_TASK
+from evalapp.decisions.inbox_campaigns import campaign_entries
+from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
-from evalapp.reviews.models import Review
 from evalapp.webhooks.queries import switched_off
 
-STALLED_AFTER = timedelta(days=2)
 RECENT = timedelta(days=7)
 SHOWN = 8
-_LATEST_REVIEW = Subquery(
-    Review.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1]
-)
-
-
-class InboxEntry(NamedTuple):
-    kind: str
-    text: str
-    href: str
 
 
 def inbox_of(project: Project) -> list[InboxEntry]:
@@ -34,10 +24,11 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     entries = [
         *_failed_jobs(project),
         *_silent_webhooks(project),
+        *_appeals(project),
         *_undecided(project),
         *_complete(project),
+        *campaign_entries(project),
         *_trays(project),
-        *_stalled(project),
     ]
     return entries[:SHOWN]
 
@@ -75,6 +66,22 @@ def _silent_webhooks(project: Project) -> list[InboxEntry]:
             reverse("webhook_detail", args=[project.slug, endpoint.pk]),
         )
         for endpoint in switched_off(project)[:3]
+    ]
+
+
+def _appeals(project: Project) -> list[InboxEntry]:
+    appealed = (
+        project.campaigns.annotate(waiting=Count("appeals", filter=Q(appeals__answered_at=None)))
+        .filter(waiting__gt=0)
+        .order_by("-id")[:3]
+    )
+    return [
+        InboxEntry(
+            "appeal",
+            f"{campaign.name}: {campaign.waiting} appeal{'' if campaign.waiting == 1 else 's'} to answer",
+            reverse("appeal_list", args=[project.slug, campaign.pk]),
+        )
+        for campaign in appealed
     ]
 
 
@@ -129,22 +136,3 @@ def _trays(project: Project) -> list[InboxEntry]:
         for tray in trays
         if tray.waiting
     ][:3]
-
-
-def _stalled(project: Project) -> list[InboxEntry]:
-    since = timezone.now() - STALLED_AFTER
-    stalled = (
-        _running(project)
-        .filter(state=CampaignState.OPEN, opened_at__lt=since)
-        .annotate(done=Sum("reviewers__reviews_done"), latest=_LATEST_REVIEW)
-        .filter(Q(latest__lt=since) | Q(latest=None), done__lt=F("reviews_total"))
-        .order_by("-id")[:3]
-    )
-    return [
-        InboxEntry(
-            "stalled",
-            f"{campaign.name} has had no review for two days",
-            reverse("campaign_detail", args=[project.slug, campaign.pk]),
-        )
-        for campaign in stalled
-    ]

@@ -7,6 +7,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project as create_bare_project
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare
+from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -67,13 +68,14 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
             f"{candidate.label} is not a candidate of {campaign.name}.",
             fields={"candidate": ["Choose one of the campaign's candidates."]},
         )
-    if not comparison.design.reviews:
+    judged = pair_results(load_judgements(campaign)) if campaign.compares else None
+    if not comparison.design.reviews and not (judged and judged.judgements.rows):
         raise InvalidError(f"{campaign.name} has no review yet; a decision needs evidence.")
     said = {
         "candidate": candidate,
         "verdict": verdict,
         "note": note.strip(),
-        "evidence": _evidence(comparison, row),
+        "evidence": _evidence(comparison, row, judged),
         "decided_by": by,
     }
     # The project's row serialises decisions, so that the newest is what this one is compared with.
@@ -81,8 +83,9 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
     standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
     if standing is not None and _holds(standing, said):
         return standing
+    is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
     decision = Decision.objects.create(
-        project=campaign.project, campaign=campaign, is_simulated=comparison.design.is_simulated, **said
+        project=campaign.project, campaign=campaign, is_simulated=is_simulated, **said
     )
     record("decision.made", by=by, obj=decision, project=campaign.project, data={"verdict": verdict})
     if verdict == Verdict.SHIP:
@@ -97,13 +100,15 @@ def _holds(standing: Decision, said: dict[str, Any]) -> bool:
     return is_same and (is_shipped or standing.verdict != Verdict.SHIP)
 
 
-def _evidence(comparison: Comparison, row: CandidateRow) -> dict[str, Any]:
+def _evidence(comparison: Comparison, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:
     """What the decision stands on, as the database gives it back."""
-    evidence = {
+    evidence: dict[str, Any] = {
         "design": comparison.design._asdict(),
         "human": {cell.criterion.key: cell.mean.as_dict() for cell in row.human},
         "total": row.total.as_dict(),
         "metrics": {name: measure.as_dict() for name, measure in row.metrics.items()},
         "rules": {rule.name: row.rules[rule.pk].as_dict() for rule in comparison.rules},
     }
+    if judged is not None:
+        evidence["pairs"] = judged.as_dict()
     return cast(dict[str, Any], json.loads(json.dumps(evidence)))

@@ -4,11 +4,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
-from evalapp.accounts.forms import DeleteProjectForm, ProjectForm
+from evalapp.accounts.forms import DeleteProjectForm, ProjectForm, ProjectSettingsForm, settings_of
 from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import may_create_project
 from evalapp.analysis.comparison import compare
+from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
@@ -96,7 +97,7 @@ def project_delete(request: MemberRequest) -> HttpResponse:
             messages.success(request, f"“{project.name}” and everything in it is deleted.")
             return redirect("/")
     context = {
-        "form": ProjectForm(initial={"name": project.name, "description": project.description}),
+        "form": ProjectSettingsForm(initial=settings_of(project)),
         "station": "settings",
         "delete_form": form,
         "waits_for_jobs": waits_for_jobs,
@@ -131,6 +132,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "station": "compare",
         "campaign": campaign,
         "comparison": comparison,
+        "results": pair_results(load_judgements(campaign)) if campaign.compares else None,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "form": form,
         "decisions": campaign.decisions.select_related("candidate", "decided_by").order_by("-id"),

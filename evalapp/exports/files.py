@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalapp.adjudication.models import Adjudication
 from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
 from evalapp.reviews.models import Review, Score
+from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import CriterionKind
 
 
@@ -76,17 +78,19 @@ def preference_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
 
 RATING_COLUMNS = [
     "example_row", "split", "candidate", "reviewer", "simulated", "criterion", "value", "not_applicable",
-    "reason_tags", "comment", "correction", "seconds_active", "submitted_at",
+    "reason_tags", "comment", "correction", "seconds_active", "submitted_at", "adjudicated",
 ]  # fmt: skip
 
 
-def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Iterator[str]:
-    """One CSV line an answer to a criterion, with the header first. Reviewers appear under the pseudonyms of the pages,
-    whose ``numbers`` are given.
+def rating_lines(
+    reviews: Iterable[Review], names: ReviewerNames, decided: Mapping[tuple[int, int], Adjudication]
+) -> Iterator[str]:
+    """One CSV line an answer to a criterion, with the header first. Reviewers are called as on the pages.
+    ``decided``: by output and criterion, what was adjudicated; it stands beside each answer that it is about.
     """
     yield csv_line(RATING_COLUMNS)
     for review in reviews:
-        pseudonym = f"Reviewer {numbers[review.reviewer_id]}"
+        name = names.of(review.reviewer_id)
         correction = getattr(review, "correction", None)
         example = review.item_output.item.example
         tags: dict[int, list[str]] = {}
@@ -102,7 +106,7 @@ def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Itera
                     example.row_number,
                     example.split,
                     review.item_output.candidate.model_version.label,
-                    pseudonym,
+                    name,
                     int(review.is_simulated),
                     criterion.key,
                     value,
@@ -112,6 +116,7 @@ def rating_lines(reviews: Iterable[Review], numbers: Mapping[int, int]) -> Itera
                     correction.text if correction else "",
                     round(review.seconds_active, 1),
                     review.submitted_at.isoformat(),
+                    _adjudicated(decided.get((review.item_output_id, criterion.pk))),
                 ]
             )
 
@@ -121,6 +126,14 @@ def _value(score: Score) -> int | str:
     if score.value is None:
         return ""
     return score.words if score.criterion.kind == CriterionKind.CATEGORY else score.value
+
+
+def _adjudicated(decision: Adjudication | None) -> int | str:
+    if decision is None:
+        return ""
+    if decision.value is None or decision.criterion.kind == CriterionKind.CATEGORY:
+        return decision.words
+    return decision.value
 
 
 def answer_text(row: ExportRow) -> str:

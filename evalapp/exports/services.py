@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -7,12 +7,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from evalapp.accounts.models import User
+from evalapp.analysis.pairs import load_judgements
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import LONGEST_NAME, checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
+from evalapp.exports.preferences import preferred_rows
 from evalapp.exports.queries import (
     decidable_rows,
     given_corrections,
@@ -20,7 +22,7 @@ from evalapp.exports.queries import (
     reviewed_outputs,
     tray_counts,
 )
-from evalapp.exports.selection import SelectionRules, select_rows
+from evalapp.exports.selection import SelectedRow, SelectionRules, select_rows
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import create_job
 
@@ -43,11 +45,7 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
             "on it would spoil every later evaluation. Review the feedback split to collect training data."
         )
     rules = rules or SelectionRules()
-    admits_simulated = campaign.project.is_demonstration
-    outputs = reviewed_outputs(campaign)
-    corrections = given_corrections(campaign)
-    if not any(output.reviews for output in outputs):
-        raise InvalidError(f"“{campaign.name}” has no submitted review yet; there is nothing to export.")
+    selected, is_simulated = _feedback_of(campaign, rules)
     name = checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME], of="the export")
     try:
         with transaction.atomic():
@@ -56,7 +54,7 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
                 campaign=campaign,
                 name=name,
                 settings={"rules": rules.to_json()},
-                is_simulated=admits_simulated and any(output.is_simulated for output in outputs),
+                is_simulated=is_simulated,
                 created_by=by,
             )
     except IntegrityError as error:
@@ -64,7 +62,6 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
             f"This project has an export named “{name}” already. Go on with that one, or choose another name."
         )
         raise ConflictError(message, fields={"name": [message]}) from error
-    selected = select_rows(outputs, corrections, rules, admits_simulated=admits_simulated)
     while batch := list(islice(selected, 2000)):
         ExportRow.objects.bulk_create(
             ExportRow(
@@ -82,6 +79,22 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
         )
     record("export.opened", by=by, obj=export, project=export.project, data=tray_counts(export)._asdict())
     return export
+
+
+def _feedback_of(campaign: Campaign, rules: SelectionRules) -> tuple[Iterator[SelectedRow], bool]:
+    """The rows of a campaign's feedback, and whether simulated reviews are in them."""
+    admits_simulated = campaign.project.is_demonstration
+    if campaign.compares:
+        judgements = load_judgements(campaign)
+        if not judgements.rows:
+            raise InvalidError(f"“{campaign.name}” has no judgement yet; there is nothing to export.")
+        rows = preferred_rows(judgements, admits_simulated=admits_simulated)
+        return rows, admits_simulated and judgements.is_simulated
+    outputs = reviewed_outputs(campaign)
+    if not any(output.reviews for output in outputs):
+        raise InvalidError(f"“{campaign.name}” has no submitted review yet; there is nothing to export.")
+    rows = select_rows(outputs, given_corrections(campaign), rules, admits_simulated=admits_simulated)
+    return rows, admits_simulated and any(output.is_simulated for output in outputs)
 
 
 def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from evalapp.analysis.scores import pseudonym_numbers
+from evalapp.adjudication.models import Adjudication
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import MissingError
@@ -28,6 +28,7 @@ from evalapp.exports.files import (
 from evalapp.exports.models import Export, ExportRow, ExportState, RowKind
 from evalapp.exports.queries import accepted_rows, ratings_of
 from evalapp.jobs.work import Work
+from evalapp.reviews.pseudonyms import shown_names
 
 
 def export_folder(export: Export) -> Path:
@@ -112,7 +113,12 @@ def _write_files(export: Export, sft: list[ExportRow], pairs: list[ExportRow]) -
 
 def _rating_lines(campaign: Campaign) -> Iterator[str]:
     reviews = ratings_of(campaign).iterator(chunk_size=500)
-    return rating_lines(reviews, pseudonym_numbers([campaign])[campaign.pk])
+    decided = Adjudication.objects.filter(campaign=campaign).select_related("criterion")
+    return rating_lines(
+        reviews,
+        shown_names(campaign),
+        {(each.item_output_id, each.criterion_id): each for each in decided},
+    )
 
 
 def _version_rows(

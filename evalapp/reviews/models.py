@@ -1,3 +1,4 @@
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -38,6 +39,8 @@ class Review(BaseModel):
         indexes = [
             models.Index(fields=["campaign", "reviewer", "-id"], name="review_mine"),
             models.Index(fields=["item_output"], name="review_of_output"),
+            # Rows arrive in the order of their time, so a summary per block of them finds the last days.
+            BrinIndex(fields=["submitted_at"], autosummarize=True, name="review_when"),
         ]
 
     def __str__(self) -> str:
@@ -151,3 +154,73 @@ class Draft(BaseModel):
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
+
+
+class Belief(models.IntegerChoices):
+    """What a reviewer believes of an output's origin, and how sure they are."""
+
+    TUNED_SURE = 2, "The tuned model, I am sure"
+    TUNED_GUESS = 1, "The tuned model, a guess"
+    CANNOT_TELL = 0, "I cannot tell"
+    OTHER_GUESS = -1, "Another model, a guess"
+    OTHER_SURE = -2, "Another model, I am sure"
+
+
+class ClosingAnswer(BaseModel):
+    """A reviewer's answer to the closing question about one output that they reviewed.
+
+    Asked once, when their part is done; never changed, and never said to be right or wrong.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="closing_answers")
+    item_output = models.ForeignKey(ItemOutput, on_delete=models.CASCADE, related_name="closing_answers")
+    reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    belief = models.SmallIntegerField(choices=Belief.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["reviewer", "item_output"], name="closing_answer_once"),
+            models.CheckConstraint(condition=Q(belief__gte=-2, belief__lte=2), name="closing_answer_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_belief_display()
+
+
+class SendBack(BaseModel):
+    """A submitted review, sent back to its reviewer with a reason; it counts as it is until they amend it.
+
+    ``revision`` is the one sent back. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
+    nothing of it is deleted.
+    """
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="send_backs")
+    revision = models.PositiveIntegerField()
+    reason = models.TextField()
+    sent_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    resubmitted_revision = models.PositiveIntegerField(null=True, blank=True)
+    is_withdrawn = models.BooleanField(default=False)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["review"], condition=Q(resolved_at__isnull=True), name="send_back_one_open_per_review"
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True, resubmitted_revision__isnull=True, is_withdrawn=False)
+                | Q(resolved_at__isnull=False, resubmitted_revision__isnull=False, is_withdrawn=False)
+                | Q(resolved_at__isnull=False, resubmitted_revision__isnull=True, is_withdrawn=True),
+                name="send_back_ends_one_way",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"review {self.review_id} sent back"
+
+    @property
+    def state(self) -> str:
+        """``sent_back``, ``resubmitted`` or ``withdrawn``."""
+        if self.resolved_at is None:
+            return "sent_back"
+        return "withdrawn" if self.is_withdrawn else "resubmitted"

@@ -1,6 +1,6 @@
 """What the review page shows, as HTML and as the JSON that its script swaps in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -11,13 +11,15 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from evalapp.accounts.models import User
-from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
-from evalapp.campaigns.allocation import NoWork, NoWorkReason
+from evalapp.accounts.review_keys import OF_COMPARING, REVIEW_KEYS, keys_of, letters_of
+from evalapp.campaigns.allocation import NoWork, NoWorkReason, quota_of
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.marks import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
+from evalapp.reviews.closing import is_asked
 from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.forms import SkipForm
+from evalapp.reviews.models import Review
 from evalapp.reviews.queries import Stand, Task
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
@@ -30,6 +32,18 @@ NO_WORK_WORDS = {
         "The manager has paused this campaign. What you have submitted and drafted is kept.",
     ),
     NoWorkReason.CLOSED: ("Closed", "This campaign is closed. Thank you: everything you submitted is kept."),
+    NoWorkReason.DEADLINE_PASSED: (
+        "The deadline has passed",
+        "Nothing new is handed out. What you have submitted and drafted is kept; the manager can move the deadline.",
+    ),
+    NoWorkReason.QUOTA_REACHED: (
+        "Your share is done",
+        "You have reviewed as many items as the manager has set for one person. Thank you. Others do the rest.",
+    ),
+    NoWorkReason.ASSIGNED_TO_OTHERS: (
+        "Your part is done",
+        "What is left is assigned to other reviewers. If the manager gives you some of it, it comes to you.",
+    ),
     NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
     NoWorkReason.ALL_TAKEN: (
         "Nothing free right now",
@@ -42,13 +56,11 @@ NO_WORK_WORDS = {
     NoWorkReason.LAST_ON_SCREEN: ("Last one", "This is the last item for you at the moment."),
 }
 
-
-_OVER = (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU, NoWorkReason.CLOSED)
 # What the demonstration's campaign for visitors asks of each; whoever likes goes on.
 VISITORS_GOAL = 5
 
 
-def no_work_payload(no_work: NoWork) -> dict[str, Any]:
+def no_work_payload(no_work: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
     title, text = NO_WORK_WORDS[no_work.reason]
     return {
         "no_work": {
@@ -56,12 +68,23 @@ def no_work_payload(no_work: NoWork) -> dict[str, Any]:
             "title": title,
             "text": text,
             "come_back_at": _iso(no_work.come_back_at),
+            "closing_url": closing_url(seat, no_work),
         }
     }
 
 
+def closing_url(seat: CampaignReviewer, no_work: NoWork) -> str:
+    """Where the closing question is asked; empty unless it waits for this reviewer."""
+    return reverse("review_closing", args=[seat.campaign.key]) if is_asked(seat, no_work) else ""
+
+
 def task_url(place_key: Any, slot: int) -> str:
     return reverse("review_task", args=[place_key, slot])
+
+
+def review_url(review: Review) -> str:
+    """Where a submitted review is opened. Reads its place."""
+    return task_url(review.place.key, review.place.outputs_order.index(review.item_output_id))
 
 
 def source_html(task: Task) -> str:
@@ -97,9 +120,11 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
     """
     campaign = seat.campaign
     median = getattr(seat, "median_seconds", None)
-    most = campaign.reviews_total // campaign.overlap
+    most = campaign.items_total * campaign.reviews_a_place
+    if (quota := quota_of(seat)) is not None:
+        most = min(most, quota * campaign.reviews_a_place)
     mine_total, words = most, f"of up to {most:,}"
-    if no_work is not None and no_work.reason in _OVER:
+    if no_work is not None and no_work.is_over:
         mine_total, words = seat.reviews_done, "nothing left for you"
     elif campaign.invites_visitors:
         mine_total = min(most, VISITORS_GOAL)
@@ -123,7 +148,7 @@ def page_config(
         "next_url": reverse("review_next", args=[campaign.key]),
         "undo_url": reverse("review_undo", args=[campaign.key]),
         "keys_url": reverse("review_keys"),
-        "keys": keys_of(user),
+        "keys": keys_of(user, without=OF_COMPARING),
         # Drafts of two people on one browser must not meet; the real id stays here.
         "reviewer": salted_hmac("evalapp.reviews.drafts", str(user.pk)).hexdigest()[:16],
         "allows_corrections": campaign.allows_corrections,
@@ -131,9 +156,9 @@ def page_config(
     }
 
 
-def key_rows(user: User) -> list[dict[str, str]]:
+def key_rows(user: User, *, without: Container[str] = OF_COMPARING) -> list[dict[str, str]]:
     """The single-letter keys and what they do, for the list of keys."""
-    letters = letters_of(user)
+    letters = letters_of(user, without=without)
     return [
         {"action": key.action, "label": key.label, "key": letters[key.action]}
         for key in REVIEW_KEYS

@@ -36,6 +36,10 @@ _MEDIAN_SQL = """
     ORDER BY r.id DESC LIMIT 30) AS latest)
 """
 _MEDIAN_SECONDS = RawSQL(_MEDIAN_SQL, [])  # noqa: S611 - a constant without parameters
+_JUDGEMENTS_SQL = _MEDIAN_SQL.replace("evalapp_review r", "evalapp_judgement r")
+_MEDIAN_OF_JUDGEMENTS = RawSQL(_JUDGEMENTS_SQL, [])  # noqa: S611 - likewise
+# Only the branch that holds is read.
+_MEDIAN_BY_METHOD = f"CASE campaign.method WHEN 'pointwise' THEN {_MEDIAN_SQL} ELSE {_JUDGEMENTS_SQL} END"
 
 
 def seats_of(user: User) -> QuerySet[CampaignReviewer]:
@@ -100,7 +104,7 @@ def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     """The person's seat in the campaign, with progress; MissingError where they have none."""
     seats = _seat_rows()
     row = _first(
-        f"SELECT {seats.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_SEATS_FROM} {_SEATS_WHERE}"
+        f"SELECT {seats.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD} {_SEATS_FROM} {_SEATS_WHERE}"
         " AND campaign.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
     )
@@ -141,8 +145,11 @@ class Stand(NamedTuple):
         return self.is_held and self.slot in self.place.open_slots
 
 
-def stand_at(user: User, place_key: UUID, slot: int) -> Stand:
-    """The place and the person's seat in its campaign, in one read; MissingError where either is not."""
+def stand_at(user: User, place_key: UUID, slot: int, *, compares: bool = False) -> Stand:
+    """The place and the person's seat in its campaign, in one read; MissingError where either is not.
+
+    A slot is an output, unless the campaign ``compares``: that has addresses of its own.
+    """
     stands = _stand_rows()
     row = _first(
         f"SELECT {stands.columns}, evalapp_campaignreviewer.id {_SEATS_FROM}"
@@ -150,7 +157,7 @@ def stand_at(user: User, place_key: UUID, slot: int) -> Stand:
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": place_key},
     )
     (place, campaign, project, rubric_version), (seat_id,) = stands.models_of(row)
-    if not 0 <= slot < place.outputs_total:
+    if not 0 <= slot < place.outputs_total or campaign.compares != compares:
         raise MissingError(_NOT_YOURS)
     campaign.project, campaign.rubric_version = project, rubric_version
     place.campaign = campaign
@@ -267,7 +274,7 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     """How each reviewer gets on, most reviews first; three reads whatever the size of the team."""
     seats = list(
         campaign.reviewers.select_related("user")
-        .annotate(median_seconds=_MEDIAN_SECONDS)
+        .annotate(median_seconds=_MEDIAN_OF_JUDGEMENTS if campaign.compares else _MEDIAN_SECONDS)
         .order_by("-reviews_done", "user__name", "id")
     )
     held = dict(
@@ -278,7 +285,7 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     )
     times = {
         row["reviewer"]: row
-        for row in Review.objects.filter(campaign=campaign)
+        for row in (campaign.judgements if campaign.compares else campaign.reviews)
         .values("reviewer")
         .annotate(last_at=Max("submitted_at"), mean=Avg("seconds_active"))
         .order_by()

@@ -37,6 +37,7 @@ from evalapp.reviews.answers import (
 from evalapp.reviews.drafts import keep_text, save_draft
 from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
 from evalapp.reviews.queries import ANSWERS, Stand, answers_of, last_submitted
+from evalapp.reviews.send_backs import resubmitted, waits_for_reviewer
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -83,6 +84,10 @@ class CampaignClosedError(ConflictError):
 
 
 NOT_COUNTED = ", so this is not counted. Your text is kept."
+NOTHING_CHANGED = (
+    "Nothing is changed yet. This review was sent back: change it and submit it again, or open its discussion "
+    "and appeal if it is right as it stands."
+)
 NOT_CHANGED = ", so its reviews cannot be changed any more."
 
 
@@ -130,6 +135,8 @@ def submit_at(
 ) -> SubmitResult:
     """`submit_review` by slot, for a seat that has been read and authorised."""
     campaign = place.campaign
+    if campaign.compares:
+        raise InvalidError("This campaign compares answers; it takes judgements, not reviews of one answer.")
     if is_simulated and not campaign.project.is_demonstration:
         raise InvalidError("Simulated reviews are for demonstration projects only; this is none.")
     checked = _checked(answers, campaign, place.outputs_order[slot])
@@ -137,7 +144,7 @@ def submit_at(
         with transaction.atomic():
             lock_open_campaign(campaign.pk)
             held = fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds_active)
-            if held or _fill_after_lapse(seat, place, slot, seconds_active):
+            if held or fill_after_lapse(seat, place, slot, seconds_active):
                 review = _store(
                     seat,
                     place,
@@ -172,7 +179,7 @@ def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) ->
     )
 
 
-def _fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
+def fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
     """A late submission counts if nobody has taken the place since its lease ran out."""
     now = (
         Place.objects.filter(pk=place.pk, campaign__state__in=_RUNNING).values("state", "open_slots").first()
@@ -296,7 +303,8 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     """Replace what a review says; what it said before stays as a revision.
 
     ``revision`` is the one that the edit is based on. An edit that changes nothing stores nothing, and
-    neither does the same edit once more, because its answer was lost on the way. Raises StaleError where another edit has replaced the revision,
+    neither does the same edit once more, because its answer was lost on the way. It answers the request
+    of a review that was sent back; InvalidError where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
     CampaignClosedError after the end, InvalidError as `check_answers`, MissingError for another's.
     """
     if review.reviewer_id != by.pk:
@@ -313,6 +321,8 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     )
     current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=_RUNNING)
     if current.exists() and _says(stored.pk, checked.answers):
+        if waits_for_reviewer(stored):
+            raise InvalidError(NOTHING_CHANGED)
         return stored
     changed = current.update(revision=F("revision") + 1, revised_at=Now(), comment=checked.answers.comment)
     if not changed:
@@ -334,6 +344,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     Correction.objects.filter(review=review).delete()
     _write_answers(review, checked)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
+    resubmitted(review=review, by=by, revision=revision + 1)
     review.refresh_from_db()
     return review
 
@@ -374,7 +385,7 @@ def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
         if place.campaign.state == CampaignState.CLOSED:
             raise CampaignClosedError(place.campaign, ", so nothing of it is waited for any more.")
         raise LeaseLostError("You do not hold this item any more; go on with the next one.")
-    Draft.objects.filter(reviewer=reviewer, item_output__in=place.outputs_order).delete()
+    Draft.objects.filter(reviewer=reviewer, item_output__item=place.item_id).delete()
     record(
         "item.skipped",
         by=reviewer,

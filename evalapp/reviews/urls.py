@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.reviews import views
+from evalapp.reviews import addition_views, closing_views, views
 
 urlpatterns = [
     path("reviews/", views.review_home, name="review_home"),
@@ -8,9 +8,15 @@ urlpatterns = [
     path("reviews/keys/", views.review_keys, name="review_keys"),
     path("reviews/campaigns/<uuid:key>/", views.review_next, name="review_next"),
     path("reviews/campaigns/<uuid:key>/undo/", views.review_undo, name="review_undo"),
+    path("reviews/campaigns/<uuid:key>/closing/", closing_views.review_closing, name="review_closing"),
     path("reviews/<uuid:key>/<int:slot>/", views.review_task, name="review_task"),
     path("reviews/<uuid:key>/<int:slot>/draft/", views.review_draft, name="review_draft"),
     path("reviews/<uuid:key>/<int:slot>/skip/", views.review_skip, name="review_skip"),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/additions/",
+        addition_views.campaign_additions,
+        name="campaign_additions",
+    ),
     path(
         "projects/<slug:slug>/campaigns/<int:pk>/progress/", views.campaign_progress, name="campaign_progress"
     ),

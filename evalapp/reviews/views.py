@@ -22,22 +22,24 @@ from evalapp.reviews.forms import SkipForm, Submission, is_json, json_body, read
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import (
     NO_WORK_WORDS,
+    closing_url,
     key_rows,
     no_work_payload,
     page_config,
     progress_payload,
+    review_url,
     rubric_html,
     shown_answers,
     skip_fields_html,
     task_payload,
     task_url,
 )
+from evalapp.reviews.progress import team_progress
 from evalapp.reviews.queries import (
     Stand,
     Task,
     answers_of,
     own_review,
-    progress_by_person,
     seat_for,
     seats_of,
     stand_at,
@@ -45,6 +47,7 @@ from evalapp.reviews.queries import (
     task_for,
     with_progress,
 )
+from evalapp.reviews.send_backs import reviews_waiting, sent_back_to, waits_for_reviewer
 from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at, undo_last
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
@@ -67,7 +70,8 @@ def review_home(request: HttpRequest) -> HttpResponse:
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
     running.sort(key=lambda seat: seat.campaign.state != CampaignState.OPEN)
     shown = [(seat, progress_payload(seat)) for seat in running]
-    context = {"running": shown, "ended": ended, "station": "reviews"}
+    sent_back = [(each, review_url(each.review)) for each in sent_back_to(_user(request))]
+    context = {"running": shown, "ended": ended, "sent_back": sent_back, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
 
@@ -76,11 +80,13 @@ def review_home(request: HttpRequest) -> HttpResponse:
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
     page = keyset_page(submitted_by(_user(request)), request)
+    waiting = reviews_waiting(page.rows)
     rows = [
         {
             "review": review,
-            "url": task_url(review.place.key, review.place.outputs_order.index(review.item_output_id)),
+            "url": review_url(review),
             "is_open": review.campaign.state in _RUNNING,
+            "is_sent_back": review.pk in waiting,
         }
         for review in page.rows
     ]
@@ -92,10 +98,12 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next output: the page itself, or its content for a script that fetches ahead."""
     seat = seat_for(_user(request), key)
+    if seat.campaign.compares:
+        return redirect("judgement_next", key=key)
     found = next_assignment(seat=seat, showing=_showing(request))
     if not isinstance(found, Assignment):
         if is_json(request):
-            return JsonResponse({**no_work_payload(found), "progress": progress_payload(seat, found)})
+            return JsonResponse({**no_work_payload(found, seat), "progress": progress_payload(seat, found)})
         title, text = NO_WORK_WORDS[found.reason]
         context = {
             "seat": seat,
@@ -103,6 +111,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
             "title": title,
             "text": text,
             "progress": progress_payload(seat, found),
+            "closing_url": closing_url(seat, found),
             "out_of": f"of {seat.campaign.reviews_total:,}",
             "station": "reviews",
         }
@@ -147,6 +156,7 @@ def _render_task(
         "task": task,
         "payload": payload,
         "review": review,
+        "sent_back": waits_for_reviewer(review) if review else None,
         "is_editable": campaign.state in _RUNNING,
         "answers": answers,
         "rubric": rubric_html(campaign.rubric_version, answers=answers, errors=errors),
@@ -287,7 +297,7 @@ def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = seat_for(_user(request), key)
     review = undo_last(reviewer=seat.user, campaign=seat.campaign)
-    url = task_url(review.place.key, review.place.outputs_order.index(review.item_output_id))
+    url = review_url(review)
     return JsonResponse({"url": url}) if is_json(request) else redirect(url)
 
 
@@ -310,15 +320,9 @@ def review_keys(request: HttpRequest) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_progress(request: MemberRequest, pk: int) -> HttpResponse:
-    """How each reviewer gets on, with honest times."""
-    campaign = get_or_missing(request.project.campaigns.select_related("rubric_version__rubric"), pk=pk)
-    people = progress_by_person(campaign)
-    done = sum(person.reviews for person in people)
-    context = {
-        "campaign": campaign,
-        "people": people,
-        "done": done,
-        "fair_share": round(campaign.reviews_total / max(1, len(people))),
-        "station": "campaigns",
-    }
+    """How each reviewer gets on, with honest times, and when the last review will be in."""
+    campaigns = request.project.campaigns.select_related("project", "rubric_version__rubric")
+    campaign = get_or_missing(campaigns, pk=pk)
+    team = team_progress(campaign, reader_id=request.user.pk)
+    context = {"campaign": campaign, "team": team, "forecast": team.forecast, "station": "campaigns"}
     return render(request, "reviews/progress.html", context)

@@ -44,6 +44,21 @@ def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     return f"{address}?{urlencode(query)}" if query else address
 
 
+@register.simple_tag(takes_context=True)
+def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
+    """The list of the cases behind a hint about a reviewer."""
+    return str(cases_url(context, campaign, **hint.cases))
+
+
+@register.simple_tag(takes_context=True)
+def judgements_url(context: template.Context, campaign: Any, **filters: Any) -> str:
+    """The list of exactly the judgements behind a number; whose judgements count is carried along."""
+    address = reverse("judgement_list", args=[campaign.project.slug, campaign.pk])
+    if context.get("people", "all") != "all":
+        filters["people"] = context["people"]
+    return f"{address}?{urlencode(filters)}" if filters else address
+
+
 @register.filter
 def item(mapping: Mapping[Any, Any], key: Any) -> Any:
     """The mapping's value for a key, or None."""

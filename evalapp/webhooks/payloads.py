@@ -9,7 +9,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, Method
+from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Review
 from evalapp.reviews.queries import ANSWERS, answers_of
 from evalapp.webhooks.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
@@ -45,8 +46,16 @@ def body_of(delivery: WebhookDelivery) -> str | None:
         )
         if review is None:
             return None
-        told["review"] = _review(endpoint, review)
+        told["review"] = {**_submitted(review), **_answers(endpoint, review)}
         told["item"] = _item(endpoint, campaign, review.place.item_id)
+    elif "judgement" in facts:
+        judgement = campaign.judgements.select_related("place").filter(pk=facts["judgement"]).first()
+        if judgement is None:
+            return None
+        # Not what was chosen: "the first" says nothing without who stood there, and that is blind.
+        said = {"comment": judgement.comment} if endpoint.includes_text else {}
+        told["judgement"] = {**_submitted(judgement), **said}
+        told["item"] = _item(endpoint, campaign, judgement.place.item_id)
     elif "item" in facts:
         told["item"] = _item(endpoint, campaign, facts["item"])
     return json.dumps(told, ensure_ascii=False)
@@ -65,20 +74,23 @@ def _campaign(endpoint: WebhookEndpoint, campaign: Campaign) -> dict[str, Any]:
 
 
 def _item(endpoint: WebhookEndpoint, campaign: Campaign, item_id: int) -> dict[str, Any]:
-    address = _link(endpoint, "case_detail", endpoint.project.slug, campaign.pk, item_id)
-    return {"id": item_id, "link": address}
+    place: tuple[str, *tuple[object, ...]] = ("case_detail", endpoint.project.slug, campaign.pk, item_id)
+    if campaign.method != Method.POINTWISE:
+        place = ("judgement_list", endpoint.project.slug, campaign.pk)
+    return {"id": item_id, "link": _link(endpoint, *place)}
 
 
-def _review(endpoint: WebhookEndpoint, review: Review) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "id": review.pk,
-        "submitted_at": review.submitted_at.isoformat(),
-        "seconds_active": review.seconds_active,
-        "is_simulated": review.is_simulated,
+def _submitted(work: Review | Judgement) -> dict[str, Any]:
+    return {
+        "id": work.pk,
+        "submitted_at": work.submitted_at.isoformat(),
+        "seconds_active": work.seconds_active,
+        "is_simulated": work.is_simulated,
     }
-    if endpoint.includes_text:
-        told["answers"] = answers_of(review).as_dict()
-    return told
+
+
+def _answers(endpoint: WebhookEndpoint, review: Review) -> dict[str, Any]:
+    return {"answers": answers_of(review).as_dict()} if endpoint.includes_text else {}
 
 
 def _link(endpoint: WebhookEndpoint, route: str, *arguments: object) -> str:

@@ -34,7 +34,8 @@ export class Facts {
     if (!this.isOn) return;
     const shown = this.raw.hidden ? this.answer : this.raw;
     const given = textNodes(this.source).filter((node) => !node.parentElement.closest("[data-reference]"));
-    const said = textNodes(shown);
+    // Where answers are ranked, their ranks are no words of theirs.
+    const said = textNodes(shown).filter((node) => !node.parentElement.closest("[data-ranks]"));
     const ordinary = ordinaryWords([...given, ...said]);
     const facts = marks(given, ordinary);
     const claims = marks(said, ordinary);

@@ -257,12 +257,14 @@ async function lookAgain() {
   const answer = await send(config.next_url);
   if (answer.ok && !answer.body.no_work) return show(answer.body);
   if (!answer.ok) return cannotGoOn();
-  const { title, text, come_back_at: when } = answer.body.no_work;
+  const { title, text, come_back_at: when, closing_url: closing } = answer.body.no_work;
   progress(answer.body.progress);
+  part("end-closing").hidden = !closing;
+  if (closing) part("end-closing").querySelector("a").href = closing;
   part("end").hidden = false;
   part("end-title").textContent = title;
   part("end-text").textContent = when ? `${text} The earliest: ${clockTime(when)}.` : text;
-  part("end").querySelector("a").focus();
+  part("end").querySelector(".buttons a").focus();
 }
 
 // Submitting

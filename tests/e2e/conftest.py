@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 
@@ -36,22 +37,21 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 @pytest.fixture
 def context(context: BrowserContext, live_server: Any) -> Iterator[BrowserContext]:
-    """A page sends drafts while it closes; the tables are emptied only after the server has them."""
+    """A page sends drafts while it closes; the tables are emptied only after the server has answered."""
     context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
-    _wait_until_quiet()
+    _wait_for_answers(live_server.url)
 
 
-def _wait_until_quiet(looks: int = 5) -> None:
-    quiet = 0
-    with connection.cursor() as cursor:
-        while quiet < looks:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.02) "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
-            )
-            quiet = quiet + 1 if cursor.fetchone() == (0,) else 0
+def _wait_for_answers(address: str) -> None:
+    """Until the server is done with every connection that the browser had opened."""
+    # Connections are taken in turn: once this one is answered, each before it has its thread.
+    urlopen(f"{address}/healthz").close()
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(PATIENCE_MS / 1000)
+            assert not thread.is_alive(), "a request of the closed browser has no answer yet"
 
 
 @pytest.fixture

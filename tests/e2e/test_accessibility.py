@@ -1,6 +1,7 @@
 """axe finds nothing on any page that can be reached: WCAG 2.2 AA and its best practices."""
 
 import re
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
+from evalapp.adjudication.appeals import REQUEST, appeal
+from evalapp.adjudication.discussion import write_message
+from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.campaigns.models import Campaign
 from evalapp.core.static_build import build_browser_bundle
+from evalapp.judgements import verdicts
+from evalapp.reviews.send_backs import send_back
+from evalapp.reviews.services import submit_review
 from tests.factories import (
     answers,
     corrected,
@@ -18,7 +26,9 @@ from tests.factories import (
     review_all,
     run_scoring,
     tagged,
+    walk,
 )
+from tests.judgements.conftest import judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -37,7 +47,36 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     review_all(campaign, engineer, {("formal", 1): low})
     make_tray(campaign, manager)
     make_webhook(project)
+    _dispute(campaign, reviewer, engineer, manager)
+    for method, labels in (("pairwise", ("one", "two")), ("ranking", ("three", "four", "five"))):
+        texts = {label: f"Answer {label} to {{n}}." for label in labels}
+        compared = make_campaign(
+            project, [reviewer, engineer], rows=3, texts=texts, method=method, name=method.title()
+        )
+        judge(
+            compared,
+            engineer,
+            verdicts.Verdict("a") if method == "pairwise" else verdicts.Verdict("", [2, 1, 3]),
+        )
+    judge(compared, reviewer, verdicts.Verdict("", [1, 2, 3]))
     return project
+
+
+def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
+    """One of the reviewer's answers differs: it is sent back, appealed, decided on and discussed."""
+    place, entry = next(walk(campaign, reviewer))
+    given = submit_review(
+        reviewer=reviewer,
+        place=place,
+        item_output=entry,
+        client_id=uuid.uuid4(),
+        answers=answers(tone=5, clarity=1),
+    )
+    decided = {"clarity": Verdict(2, "Two sentences are hard to follow.")}
+    adjudicate(campaign=campaign, item_output=entry, verdicts=decided, by=manager)
+    send_back(review=given.review, by=manager, reason="Look at the tone again.")
+    appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
+    write_message(campaign=campaign, item_output=entry, by=manager, text="Which sentence?")
 
 
 def pages_from(page: Page, base: str, begin: list[str]) -> list[str]:

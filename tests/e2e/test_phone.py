@@ -36,12 +36,14 @@ def test_every_column_is_in_sight(
     project: Project,
     manager: User,
     reviewer: User,
+    engineer: User,
     live_server: Any,
     sign_in: Callable[[User], object],
 ) -> None:
-    campaign = make_campaign(project, [reviewer], rows=2)
+    campaign = make_campaign(project, [reviewer, engineer], rows=2)
     run_scoring(campaign)
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
+    review_all(campaign, engineer, {})
     tray = make_tray(campaign, manager)
     webhook = make_webhook(project)
     sign_in(manager)
@@ -57,6 +59,7 @@ def test_every_column_is_in_sight(
             "What came of it",
             "Seconds",
         },
+        f"compare/{campaign.pk}/adjudication/": {"Differ on", "State"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
     }
     for path, labels in expected.items():

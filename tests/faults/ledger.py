@@ -27,8 +27,8 @@ _CONTRADICTIONS = {
         SELECT count(*) FROM (SELECT o.id FROM evalapp_itemoutput o
             JOIN evalapp_item i ON i.id = o.item_id JOIN evalapp_campaign c ON c.id = i.campaign_id
             LEFT JOIN evalapp_review r ON r.item_output_id = o.id
-            GROUP BY o.id, c.overlap
-            HAVING count(r.id) <> c.overlap OR count(DISTINCT r.reviewer_id) <> c.overlap) wrong""",
+            GROUP BY o.id, i.overlap
+            HAVING count(r.id) <> i.overlap OR count(DISTINCT r.reviewer_id) <> i.overlap) wrong""",
     "places that are not complete, or whose counts differ from their reviews": """
         SELECT count(*) FROM (SELECT p.id FROM evalapp_place p
             LEFT JOIN evalapp_review r ON r.place_id = p.id

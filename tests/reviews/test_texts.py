@@ -113,7 +113,7 @@ def test_words_are_stored_amended_shown_and_exported_but_not_counted(
     assert stored.revisions.get().body["texts"] == {"why": "=Too stiff.", "anything-else": "No."}
     scores = load_scores(campaign)
     assert [criterion.key for criterion in compare(scores).criteria] == ["tone"]
-    lines = "".join(rating_lines(ratings_of(campaign), scores.numbers))
+    lines = "".join(rating_lines(ratings_of(campaign), scores.names))
     assert "why,'=Too formal <b>," in lines
     page = client_of(manager).get(
         f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/{output.item_id}/"

@@ -14,6 +14,7 @@ from evalapp.reviews.services import submit_review
 from evalapp.webhooks.deliveries import deliver_due
 from evalapp.webhooks.models import WebhookDelivery
 from tests.factories import answers, make_campaign, review_all, tagged, walk
+from tests.judgements.conftest import CLEARER, judge
 from tests.webhooks.conftest import register
 
 
@@ -120,6 +121,21 @@ def test_nothing_of_what_is_sent_tells_reviewer_or_candidate(project, manager, r
     told_review = next(body for body in map(json.loads, sent.splitlines()) if body.get("review"))
     assert told_review["review"]["id"] in {review.pk for review in reviews}
     assert set(told_review["review"]) == {"id", "submitted_at", "seconds_active", "is_simulated", "answers"}
+
+
+@pytest.mark.django_db
+def test_a_comparison_is_told_of_without_what_was_chosen(project, manager, reviewer, receiver):
+    register(project, manager, receiver.address, includes_text=True)
+    campaign = make_campaign(
+        project, [reviewer], rows=1, texts={"hidden-a": "One.", "hidden-b": "Two."}, method="pairwise"
+    )
+    judge(campaign, reviewer, CLEARER)
+    assert told()[-3:] == ["item.completed", "campaign.completed", "judgement.submitted"]
+    deliver_due()
+    body = json.loads(receiver.calls[-1].body)
+    assert set(body["judgement"]) == {"id", "submitted_at", "seconds_active", "is_simulated", "comment"}
+    assert body["item"]["link"].endswith(f"/compare/{campaign.pk}/judgements/")
+    assert "hidden" not in receiver.calls[-1].body.decode()
 
 
 @pytest.mark.django_db

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from evalapp.accounts.access import MemberRequest, project_view
-from evalapp.accounts.forms import DeleteProjectForm, ProjectForm
+from evalapp.accounts.forms import DeleteProjectForm, ProjectSettingsForm, settings_of
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.services import update_project
 
@@ -13,9 +13,7 @@ from evalapp.accounts.services import update_project
 @project_view(Permission.MANAGE_MEMBERS)
 def project_settings(request: MemberRequest) -> HttpResponse:
     project = request.project
-    form = ProjectForm(
-        request.POST or None, initial={"name": project.name, "description": project.description}
-    )
+    form = ProjectSettingsForm(request.POST or None, initial=settings_of(project))
     if request.method == "POST" and form.is_valid():
         update_project(project=project, by=request.user, **form.cleaned_data)
         messages.success(request, "Saved.")

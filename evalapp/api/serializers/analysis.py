@@ -11,6 +11,7 @@ from evalapp.api.fields import Paging, Query
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
 PEOPLE = ("all", "human", "simulated")
+VALUES = ("original", "adjudicated")
 
 
 class DesignSerializer(serializers.Serializer[Any]):
@@ -86,6 +87,8 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
     campaign = serializers.IntegerField()
     people = serializers.ChoiceField(choices=PEOPLE)
+    values = serializers.ChoiceField(choices=VALUES)
+    adjudicated = serializers.IntegerField(help_text="How many answers of outputs are decided.")
     is_reviewing = serializers.BooleanField(
         help_text="You still review this campaign blind; its results and cases show what you should not know."
     )
@@ -131,6 +134,15 @@ class AgreementSerializer(serializers.Serializer[Any]):
 class PeopleQuery(Query):
     people = serializers.ChoiceField(
         choices=PEOPLE, required=False, default="all", help_text="A choice in demonstration projects alone."
+    )
+
+
+class ComparisonQuery(PeopleQuery):
+    values = serializers.ChoiceField(
+        choices=VALUES,
+        required=False,
+        default="original",
+        help_text="“adjudicated”: what was decided stands in place of the mean that reviewers differ on.",
     )
 
 
@@ -189,10 +201,15 @@ class CaseReviewSerializer(serializers.Serializer[Any]):
     review = serializers.IntegerField(source="review.pk")
     reviewer = serializers.CharField(source="name", help_text="A pseudonym, or “You”.")
     is_simulated = serializers.BooleanField(source="review.is_simulated")
+    is_sent_back = serializers.SerializerMethodField()
     answers = serializers.SerializerMethodField()
     tags = serializers.ListField(child=serializers.CharField())
     comment = serializers.CharField(source="review.comment", allow_blank=True)
     correction = serializers.SerializerMethodField()
+
+    def get_is_sent_back(self, given: CaseReview) -> bool:
+        """It waits for its reviewer, who was asked to look at it again."""
+        return given.send_back is not None
 
     def get_answers(self, given: CaseReview) -> dict[str, str]:
         """By criterion."""
@@ -211,12 +228,24 @@ class CaseMetricSerializer(serializers.Serializer[Any]):
     is_rule = serializers.BooleanField()
 
 
+class CaseDecisionSerializer(serializers.Serializer[Any]):
+    """What was decided where reviewers differ; it stands beside their reviews. ``value`` null is N/A."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+
+
 class CaseOutputSerializer(serializers.Serializer[Any]):
+    item_output = serializers.IntegerField(
+        source="entry.pk", help_text="What decisions and discussions name."
+    )
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
     text = serializers.CharField(source="entry.output.text", allow_blank=True)
     reviews = CaseReviewSerializer(many=True)
     metrics = CaseMetricSerializer(many=True)
+    decisions = CaseDecisionSerializer(many=True)
 
 
 class CaseSerializer(serializers.Serializer[Any]):

@@ -4,9 +4,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Flag, Id, Shown, Text, Whole
+from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_CANDIDATES, MOST_OVERLAP
-from evalapp.campaigns.models import Campaign, CampaignCandidate
+from evalapp.campaigns.models import AssignmentMode, Campaign, CampaignCandidate, ItemChoice, Method
 from evalapp.datasets.models import Split
+from evalapp.reviews.progress import TeamMember
 
 
 class CampaignCandidateSerializer(Shown):
@@ -25,17 +27,20 @@ class CampaignSerializer(Shown):
 
     rubric_version = serializers.IntegerField(source="rubric_version_id")
     dataset_version = serializers.IntegerField(source="dataset_version_id")
+    baseline = serializers.IntegerField(source="baseline_id", allow_null=True)
     candidates = serializers.SerializerMethodField()
     reviews_done = serializers.IntegerField()
     people = serializers.IntegerField()
+    is_overdue = serializers.BooleanField()
 
     class Meta:
         model = Campaign
         fields = (
-            "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "candidates", "overlap",
+            "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "method", "baseline", "candidates", "overlap",
             "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
             "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
-            "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at",
+            "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
+            "strata_field", "overlap_share", "overlap_more", "assignment", "quota", "is_overdue",
         )  # fmt: skip
 
     @extend_schema_field(CampaignCandidateSerializer(many=True))
@@ -66,6 +71,77 @@ class CampaignBody(Body):
     leaves_out_incomplete = Flag(default=False)
     seed = Whole(required=False, allow_null=True, default=None)
     deadline = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    item_choice = serializers.ChoiceField(choices=ItemChoice.choices, default=ItemChoice.ALL)
+    items_wanted = Whole(
+        min_value=1, required=False, allow_null=True, default=None, help_text="Null with `all`."
+    )
+    strata_field = Text(
+        max_length=100,
+        allow_blank=True,
+        default="",
+        help_text="With `stratified`: the metadata field whose values are kept in proportion.",
+    )
+    overlap_share = Whole(max_value=99, default=0, help_text="Percent of the items that get `overlap_more`.")
+    overlap_more = Whole(min_value=2, max_value=MOST_OVERLAP, required=False, allow_null=True, default=None)
+    assignment = serializers.ChoiceField(choices=AssignmentMode.choices, default=AssignmentMode.PULL)
+    quota = Whole(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The most items that one person is handed.",
+    )
+    method = serializers.ChoiceField(
+        choices=Method.choices,
+        default=Method.POINTWISE,
+        help_text="What reviewers do: rate each answer, compare two, or rank three to five.",
+    )
+    baseline = Id(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="In pairs: the candidate that every other is compared with; null compares all with all.",
+    )
+
+
+class DeadlineBody(Body):
+    deadline = serializers.DateTimeField(allow_null=True, help_text="Null for none.")
+
+
+class QuotaBody(Body):
+    quota = Whole(min_value=1, allow_null=True, help_text="Null: as the campaign says.")
+
+
+class QuotaSerializer(serializers.Serializer[Any]):
+    person = serializers.IntegerField(source="user_id")
+    quota = serializers.IntegerField(allow_null=True)
+
+
+class ReassignBody(Body):
+    source = Id(allow_null=True, help_text="Whose work moves; null: what is free for anybody.")
+    target = Id(allow_null=True, help_text="Who gets it; null: anybody.")
+    most = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all.")
+
+
+class MovedSerializer(serializers.Serializer[Any]):
+    moved = serializers.IntegerField()
+
+
+class AddItemsBody(Body):
+    items = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all left.")
+
+
+class AddPlacesBody(Body):
+    criterion = Text(max_length=120, help_text="The key of a criterion of the rubric.")
+    least = Whole(
+        min_value=1, help_text="How far apart the answers lie at least; a category's differ at all."
+    )
+    more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
+
+
+class AddedToSerializer(serializers.Serializer[Any]):
+    differing = serializers.IntegerField()
+    added = serializers.IntegerField()
 
 
 class ReviewersBody(Body):
@@ -83,18 +159,46 @@ class PlaceCountsSerializer(serializers.Serializer[Any]):
 
 
 class PersonProgressSerializer(serializers.Serializer[Any]):
-    person = serializers.IntegerField(source="seat.user_id")
-    name = serializers.CharField(source="seat.user")
-    is_simulated = serializers.BooleanField(source="seat.user.is_simulated")
-    has_left = serializers.SerializerMethodField()
-    reviews = serializers.IntegerField()
-    held = serializers.IntegerField()
-    mean_seconds = serializers.FloatField(allow_null=True)
-    median_seconds = serializers.FloatField(allow_null=True)
-    last_at = serializers.DateTimeField(allow_null=True)
+    """``reviewer`` is the number by which cases are filtered, null before the first review. ``person`` is null
+    and ``name`` reads "Reviewer 2" unless the project shows reviewers' names.
+    """
 
-    def get_has_left(self, person: Any) -> bool:
-        return person.seat.left_at is not None
+    reviewer = serializers.IntegerField(source="number", allow_null=True)
+    person = serializers.SerializerMethodField()
+    name = serializers.CharField()
+    is_simulated = serializers.BooleanField(source="progress.seat.user.is_simulated")
+    has_left = serializers.SerializerMethodField()
+    reviews = serializers.IntegerField(source="progress.reviews")
+    share = serializers.IntegerField(
+        allow_null=True, help_text="An even share of the work; null for who has left."
+    )
+    left = serializers.IntegerField(help_text="Still to do of that share.")
+    pace = MeasureSerializer(help_text="Reviews a day over the last whole days.")
+    held = serializers.IntegerField(source="progress.held")
+    mean_seconds = serializers.FloatField(source="progress.mean_seconds", allow_null=True)
+    median_seconds = serializers.FloatField(source="progress.median_seconds", allow_null=True)
+    last_at = serializers.DateTimeField(source="progress.last_at", allow_null=True)
+
+    def get_has_left(self, member: TeamMember) -> bool:
+        return member.progress.seat.left_at is not None
+
+    def get_person(self, member: TeamMember) -> int | None:
+        return member.progress.seat.user_id if self.context["view"].project.shows_reviewer_names else None
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    """When the last review will be in, at the pace of the last days. A date is null where it cannot be told."""
+
+    pace = MeasureSerializer(source="forecast.pace")
+    days = MeasureSerializer(source="forecast.days")
+    left = serializers.IntegerField()
+    done_at = serializers.DateTimeField(allow_null=True)
+    soonest = serializers.DateTimeField(allow_null=True)
+    latest = serializers.DateTimeField(allow_null=True)
+    deadline = serializers.DateTimeField(allow_null=True)
+    days_late = serializers.IntegerField(
+        help_text="Days after the deadline; 0 where it is kept, or there is none."
+    )
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
@@ -103,3 +207,6 @@ class ProgressSerializer(serializers.Serializer[Any]):
     items_total = serializers.IntegerField()
     places = PlaceCountsSerializer()
     people = PersonProgressSerializer(many=True)
+    forecast = ForecastSerializer(
+        allow_null=True, help_text="Null unless the campaign is open with reviews left."
+    )

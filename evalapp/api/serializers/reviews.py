@@ -81,6 +81,7 @@ class NoWorkSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(choices=[reason.value for reason in NoWorkReason])
     text = serializers.CharField()
     come_back_at = serializers.DateTimeField(allow_null=True)
+    closing_question = serializers.BooleanField(help_text="The closing question waits for me.")
 
 
 class NextSerializer(serializers.Serializer[Any]):

@@ -1,12 +1,14 @@
 from typing import Any
 
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
 from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.quality import quality_of
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.api.operations import ProjectView, operation
 from evalapp.api.serializers.analysis import (
@@ -15,11 +17,12 @@ from evalapp.api.serializers.analysis import (
     CaseQuery,
     CaseRowSerializer,
     CaseSerializer,
+    ComparisonQuery,
     ComparisonSerializer,
     DifferenceQuery,
     DifferenceSerializer,
-    PeopleQuery,
 )
+from evalapp.api.serializers.quality import QualitySerializer
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
@@ -46,14 +49,19 @@ class AnalysisView(ProjectView):
 
 
 class ComparisonDetail(AnalysisView):
-    @operation("Compare a campaign's candidates", query=PeopleQuery, result=ComparisonSerializer)
+    @operation("Compare a campaign's candidates", query=ComparisonQuery, result=ComparisonSerializer)
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics."""
         scores = self.scores(campaign_id)
+        adjudicated, count = with_adjudicated(scores)
+        if self.query["values"] == "adjudicated":
+            scores = adjudicated
         comparison = compare(scores)
         return {
             "campaign": campaign_id,
             "people": self.people(),
+            "values": self.query["values"],
+            "adjudicated": count,
             "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
             "design": comparison.design,
             "candidates": comparison.rows,
@@ -89,6 +97,17 @@ class AgreementDetail(AnalysisView):
             "agreement": agreement_rows(scores),
             "correlations": correlation_rows(scores, metric),
         }
+
+
+class QualityDetail(AnalysisView):
+    criteria: list[Criterion]
+
+    @operation("Read a campaign's quality so far", result=QualitySerializer)
+    def get(self, campaign_id: int) -> object:
+        """Agreement, where reviewers differ most, hints about reviewers, and the unblinding index."""
+        quality = quality_of(self.campaign(campaign_id), reader=self.person.pk)
+        self.criteria = quality.scores.criteria
+        return quality
 
 
 class CaseList(AnalysisView):

@@ -8,18 +8,29 @@ from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
 from evalapp.api.serializers.campaigns import (
     AddedSerializer,
+    AddedToSerializer,
+    AddItemsBody,
+    AddPlacesBody,
     CampaignBody,
     CampaignSerializer,
+    DeadlineBody,
+    MovedSerializer,
     ProgressSerializer,
+    QuotaBody,
+    QuotaSerializer,
+    ReassignBody,
     ReviewersBody,
 )
 from evalapp.campaigns import services
 from evalapp.campaigns.design import CampaignDesign
-from evalapp.campaigns.models import Campaign, CampaignCandidate
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
 from evalapp.campaigns.queries import campaigns_of, place_counts, possible_reviewers, usable_datasets
+from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
+from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.registry.queries import versions_of
-from evalapp.reviews.queries import progress_by_person
+from evalapp.reviews.differing import comparable_criteria, items_that_differ
+from evalapp.reviews.progress import team_progress
 from evalapp.rubrics.models import RubricVersion
 
 
@@ -53,6 +64,10 @@ class CampaignView(ProjectView):
         values["reviewers"] = chosen_all(
             possible_reviewers(self.project), values["reviewers"], "reviewers", "reviewer with id"
         )
+        if values["baseline"] is not None:
+            values["baseline"] = chosen(
+                versions_of(self.project), values["baseline"], "baseline", "candidate with id"
+            )
         return CampaignDesign(**values)
 
 
@@ -145,16 +160,76 @@ class CampaignReviewers(CampaignView):
         return {"added": services.add_reviewers(campaign=campaign, reviewers=people, by=self.person)}
 
 
+class CampaignDeadline(CampaignView):
+    @operation("Move the deadline", body=DeadlineBody, result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """After it nothing new is handed out. 409 unless the campaign runs."""
+        set_deadline(campaign=self.campaign(campaign_id), deadline=self.body()["deadline"], by=self.person)
+        return self.campaign(campaign_id)
+
+
+class CampaignQuota(CampaignView):
+    @operation("Set a reviewer's quota", body=QuotaBody, result=QuotaSerializer)
+    def post(self, campaign_id: int, person_id: int) -> object:
+        """The most items that this person is handed; what they have stays."""
+        campaign = self.campaign(campaign_id)
+        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
+        seat = get_or_missing(seats, campaign=campaign, user=person_id)
+        return set_quota(seat=seat, quota=self.body()["quota"], by=self.person)
+
+
+class CampaignReassign(CampaignView):
+    @operation("Reassign work", body=ReassignBody, result=MovedSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Moves what nobody has begun, the last in their order first; nobody gets an item twice."""
+        campaign = self.campaign(campaign_id)
+        values = self.body()
+        people = possible_reviewers(self.project)
+        for name in ("source", "target"):
+            if values[name] is not None:
+                values[name] = chosen(people, values[name], name, "reviewer with id")
+        return {"moved": reassign(campaign=campaign, by=self.person, **values)}
+
+
+class CampaignAddItems(CampaignView):
+    @operation("Add items", body=AddItemsBody, result=AddedSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Further examples that were not chosen, by the campaign's own draw; they come last."""
+        campaign = self.campaign(campaign_id)
+        return {"added": add_items(campaign=campaign, wanted=self.body()["items"], by=self.person)}
+
+
+class CampaignAddPlaces(CampaignView):
+    @operation("Add reviewers where they differ", body=AddPlacesBody, result=AddedToSerializer)
+    def post(self, campaign_id: int) -> object:
+        """More reviewers for each item whose answers to a criterion lie apart."""
+        campaign = self.campaign(campaign_id)
+        values = self.body()
+        criteria = {criterion.key: criterion for criterion in comparable_criteria(campaign)}
+        criterion = criteria.get(values["criterion"])
+        if criterion is None:
+            message = (
+                f"There is no criterion “{values['criterion']}” to compare. Known: {', '.join(criteria)}."
+            )
+            raise InvalidError(message, fields={"criterion": [message]})
+        items = items_that_differ(campaign, criterion, least=values["least"])
+        added = 0
+        if items:
+            added = add_places(campaign=campaign, items=items, more=values["more"], by=self.person)
+        return {"differing": len(items), "added": added}
+
+
 class CampaignProgress(CampaignView):
     @operation("Read a campaign's progress", result=ProgressSerializer)
     def get(self, campaign_id: int) -> object:
-        """Places, and how each reviewer gets on, with active seconds a review."""
+        """Places, how each reviewer gets on, with active seconds a review, and when the last one will be in."""
         campaign = self.campaign(campaign_id)
-        people = progress_by_person(campaign)
+        team = team_progress(campaign, reader_id=self.person.pk)
         return {
-            "reviews_done": sum(person.reviews for person in people),
+            "reviews_done": team.done,
             "reviews_total": campaign.reviews_total,
             "items_total": campaign.items_total,
             "places": place_counts(campaign),
-            "people": people,
+            "people": team.members,
+            "forecast": team.forecast,
         }

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from evalapp.api.fields import Nothing
 from evalapp.api.operations import Answer, ApiView, operation
+from evalapp.api.serializers.quality import ClosingBody, ClosingSerializer
 from evalapp.api.serializers.reviews import (
     AmendmentBody,
     DraftBody,
@@ -21,6 +22,13 @@ from evalapp.campaigns.allocation import Assignment, NoWork, next_assignment
 from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_client_id, read_seconds
+from evalapp.reviews.closing import (
+    CLOSING_QUESTION,
+    answer_closing,
+    closing_questions,
+    decline_closing,
+    is_asked,
+)
 from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
@@ -85,17 +93,46 @@ class NextTask(ReviewView):
         """Claims a place where that is needed. The answer is the same until something is submitted."""
         seat = self.seat(key)
         self.body()
+        if seat.campaign.compares:
+            raise ConflictError(
+                "This campaign compares answers. Ask for its next comparison under judgements/.",
+                code="compares",
+            )
         found = next_assignment(seat=seat)
         if not isinstance(found, Assignment):
-            return {"task": None, "no_work": _no_work(found), "progress": progress_payload(seat, found)}
+            return {"task": None, "no_work": _no_work(found, seat), "progress": progress_payload(seat, found)}
         progress = progress_payload(seat)
         task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
         return {"task": _task(found.place.key, found.slot, task), "no_work": None, "progress": progress}
 
 
-def _no_work(found: NoWork) -> dict[str, Any]:
+def _no_work(found: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
     _, text = NO_WORK_WORDS[found.reason]
-    return {"reason": found.reason, "text": text, "come_back_at": found.come_back_at}
+    asks = is_asked(seat, found)
+    return {
+        "reason": found.reason,
+        "text": text,
+        "come_back_at": found.come_back_at,
+        "closing_question": asks,
+    }
+
+
+class ClosingQuestion(ReviewView):
+    @operation("Read the closing question", result=ClosingSerializer)
+    def get(self, key: UUID) -> object:
+        """Asked once in a blind campaign, when my part is done."""
+        return {"question": CLOSING_QUESTION, "texts": closing_questions(self.seat(key))}
+
+    @operation("Answer the closing question", body=ClosingBody, status=204)
+    def post(self, key: UUID) -> object:
+        """Once and for all; nobody is told whether a guess was right. 409 where nothing is asked."""
+        seat = self.seat(key)
+        beliefs = {(each["place"], each["slot"]): each["belief"] for each in self.body()["beliefs"]}
+        if beliefs:
+            answer_closing(seat=seat, beliefs=beliefs)
+        else:
+            decline_closing(seat=seat)
+        return None
 
 
 def _task(place: UUID, slot: int, task: Task, review: Review | None = None) -> dict[str, Any]:

@@ -25,9 +25,9 @@ BEGIN
                    WHERE project_id = NEW.project_id AND disabled_at IS NULL) THEN
         RETURN NULL;
     END IF;
-    IF NEW.action = 'review.submitted' THEN
+    IF NEW.action IN ('review.submitted', 'judgement.submitted') THEN
         PERFORM evalapp_webhook_tell(NEW.project_id, NEW.action,
-            jsonb_build_object('campaign', NEW.data -> 'campaign', 'review', NEW.object_id));
+            jsonb_build_object('campaign', NEW.data -> 'campaign', NEW.object_type, NEW.object_id));
     ELSE
         PERFORM evalapp_webhook_tell(NEW.project_id, NEW.action,
             jsonb_build_object('campaign', NEW.object_id));
@@ -35,7 +35,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER webhook_audited AFTER INSERT ON evalapp_auditevent FOR EACH ROW
-    WHEN (NEW.action IN ('review.submitted', 'campaign.opened', 'campaign.closed'))
+    WHEN (NEW.action IN ('review.submitted', 'judgement.submitted', 'campaign.opened', 'campaign.closed'))
     EXECUTE FUNCTION evalapp_webhook_audited();
 """
 NOT_OF_AUDITED_EVENTS = """
@@ -87,11 +87,18 @@ DROP TRIGGER webhook_place_completed ON evalapp_place;
 DROP FUNCTION evalapp_webhook_place_completed();
 """
 
-EVENTS = ["review.submitted", "item.completed", "campaign.opened", "campaign.completed", "campaign.closed"]
+EVENTS = [
+    "review.submitted",
+    "judgement.submitted",
+    "item.completed",
+    "campaign.opened",
+    "campaign.completed",
+    "campaign.closed",
+]
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evalapp", "0007_text_criteria")]
+    dependencies = [("evalapp", "0011_pairs")]
 
     operations = [
         migrations.CreateModel(

@@ -1,0 +1,95 @@
+"""What stands beside an output and its reviews: decisions, requests, messages. Read for one page at a time."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from django.db.models import Count, Prefetch
+
+from evalapp.adjudication.discussion import Names
+from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
+from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.reviews.models import Review, SendBack
+from evalapp.rubrics.models import Criterion
+
+
+class ReviewColumn(NamedTuple):
+    """One reviewer's review of an output, for a table with a column each; ``answers`` by criterion id."""
+
+    review: Review
+    name: str
+    answers: dict[int, str]
+    tags: dict[int, list[str]]
+    correction: str
+
+
+class CriterionRow(NamedTuple):
+    """``cells`` follow the columns: the answer in words and the reasons given."""
+
+    criterion: Criterion
+    cells: list[tuple[str, list[str]]]
+    differs: bool
+
+
+class ReviewTable(NamedTuple):
+    columns: list[ReviewColumn]
+    rows: list[CriterionRow]
+
+
+def decisions_about(item_outputs: Iterable[ItemOutput]) -> dict[int, list[Adjudication]]:
+    """By output: what was decided, in the rubric's order, with what it said before (``earlier``)."""
+    earlier = AdjudicationRevision.objects.select_related("decided_by").order_by("-revision")
+    found: dict[int, list[Adjudication]] = defaultdict(list)
+    decisions = (
+        Adjudication.objects.filter(item_output__in=[each.pk for each in item_outputs])
+        .select_related("criterion", "decided_by")
+        .prefetch_related(Prefetch("revisions", queryset=earlier, to_attr="earlier"))
+        .order_by("criterion__position")
+    )
+    for decision in decisions:
+        found[decision.item_output_id].append(decision)
+    return found
+
+
+def open_requests(item_outputs: Iterable[ItemOutput]) -> dict[int, SendBack]:
+    """By review: the request that waits for its reviewer."""
+    ids = [each.pk for each in item_outputs]
+    sent = SendBack.objects.filter(review__item_output__in=ids, resolved_at=None)
+    return {each.review_id: each for each in sent}
+
+
+def message_counts(item_outputs: Iterable[ItemOutput]) -> dict[int, int]:
+    """By output: how many messages its discussion has."""
+    messages = DiscussionMessage.objects.filter(item_output__in=[each.pk for each in item_outputs])
+    return dict(messages.values_list("item_output").annotate(Count("pk")).order_by())
+
+
+def reviews_beside_each_other(campaign: Campaign, item_output: ItemOutput, names: Names) -> ReviewTable:
+    """Every review of the output, a column each, and every rated or written criterion, a row each."""
+    reviews = (
+        Review.objects.filter(item_output=item_output)
+        .select_related("correction", "reviewer")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
+        .order_by("pk")
+    )
+    if not campaign.project.is_demonstration:
+        reviews = reviews.filter(is_simulated=False)
+    columns = [_column(review, names) for review in reviews]
+    rows = []
+    for criterion in Criterion.objects.filter(version=campaign.rubric_version_id).order_by("position"):
+        cells = [(each.answers.get(criterion.pk, ""), each.tags.get(criterion.pk, [])) for each in columns]
+        given = {answer for answer, _ in cells if answer}
+        rows.append(CriterionRow(criterion, cells, bool(criterion.levels) and len(given) > 1))
+    return ReviewTable(columns, rows)
+
+
+def _column(review: Review, names: Names) -> ReviewColumn:
+    tags: dict[int, list[str]] = defaultdict(list)
+    for given in review.tags.all():
+        tags[given.tag.criterion_id].append(given.tag.label)
+    answers = {score.criterion_id: score.words for score in review.scores.all()}
+    answers |= {given.criterion_id: given.text for given in review.texts.all()}
+    correction = getattr(review, "correction", None)
+    return ReviewColumn(
+        review, names.of(review.reviewer), answers, tags, correction.text if correction else ""
+    )

@@ -1,0 +1,154 @@
+"""Where reviewers of one output differ on a criterion, and what of it is decided."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.utils.text import Truncator
+
+from evalapp.adjudication.models import Adjudication
+from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.reviews.models import Score
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+APART_CHOICES = (1, 2, 3, 4)
+USUAL_APART = 2
+LONGEST_EXCERPT = 160
+
+
+class Disagreement(NamedTuple):
+    """A criterion of one output on which the lowest and the highest answer differ; N/A is left out.
+
+    ``distance`` is in points on a scale of 1 to 5; for yes/no and category it is 4.
+    """
+
+    item_output_id: int
+    criterion: Criterion
+    low: int
+    high: int
+    answers: int
+    distance: float
+    is_decided: bool
+
+    @property
+    def words(self) -> str:
+        """The lowest and the highest answer: “1 to 4”, “no and yes”."""
+        joiner = "to" if self.criterion.kind == CriterionKind.SCALE else "and"
+        low, high = (self.criterion.level_words(level) for level in (self.low, self.high))
+        return f"{low} {joiner} {high}"
+
+
+class DisputedOutput(NamedTuple):
+    """An output with its disagreements in the rubric's order."""
+
+    item_output_id: int
+    disagreements: list[Disagreement]
+
+    @property
+    def open(self) -> list[Disagreement]:
+        return [each for each in self.disagreements if not each.is_decided]
+
+    @property
+    def is_decided(self) -> bool:
+        return not self.open
+
+
+class Worklist(NamedTuple):
+    """Outputs whose reviewers differ, farthest apart first. ``apart``: in points on a scale of 1 to 5."""
+
+    apart: int
+    outputs: list[DisputedOutput]
+
+    @property
+    def total(self) -> int:
+        return sum(len(each.disagreements) for each in self.outputs)
+
+    @property
+    def decided(self) -> int:
+        return self.total - sum(len(each.open) for each in self.outputs)
+
+    def next_open(
+        self, *, after: int | None = None, without: set[int] | frozenset[int] = frozenset()
+    ) -> int | None:
+        """The next output with something to decide, in the list's order behind ``after``, then from its start."""
+        ids = [each.item_output_id for each in self.outputs]
+        start = ids.index(after) + 1 if after in ids else 0
+        for each in (*self.outputs[start:], *self.outputs[:start]):
+            if not each.is_decided and each.item_output_id not in without and each.item_output_id != after:
+                return each.item_output_id
+        return None
+
+
+def rated_criteria(campaign: Campaign) -> list[Criterion]:
+    """The criteria that have levels; words cannot differ by a distance."""
+    criteria = Criterion.objects.filter(version=campaign.rubric_version_id).prefetch_related("reason_tags")
+    return [criterion for criterion in criteria.order_by("position") if criterion.levels]
+
+
+def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist:
+    """Every criterion of an output on which at least two reviewers' answers are ``apart`` or more.
+
+    A scale of another range is stretched to 1–5; on yes/no and category any difference counts. Simulated
+    answers count in demonstrations alone, as everywhere.
+    """
+    criteria = {criterion.pk: criterion for criterion in rated_criteria(campaign)}
+    if not criteria:
+        return Worklist(apart, [])
+    far = Q()
+    for criterion in criteria.values():
+        far |= Q(criterion=criterion.pk, spread__gte=_least_spread(criterion, apart))
+    rows = (
+        _counted_scores(campaign)
+        .filter(criterion__in=criteria)
+        .values("review__item_output", "criterion")
+        .annotate(low=Min("value"), high=Max("value"), answers=Count("pk"), spread=F("high") - F("low"))
+        .filter(far, answers__gt=1)
+        .order_by("review__item_output")
+    )
+    decided = set(
+        Adjudication.objects.filter(campaign=campaign).values_list("item_output_id", "criterion_id")
+    )
+    found: dict[int, list[Disagreement]] = {}
+    for row in rows:
+        output_id, criterion = row["review__item_output"], criteria[row["criterion"]]
+        found.setdefault(output_id, []).append(
+            Disagreement(
+                item_output_id=output_id,
+                criterion=criterion,
+                low=row["low"],
+                high=row["high"],
+                answers=row["answers"],
+                distance=_distance(criterion, row["high"] - row["low"]),
+                is_decided=(output_id, criterion.pk) in decided,
+            )
+        )
+    outputs = [
+        DisputedOutput(output_id, sorted(each, key=lambda one: one.criterion.position))
+        for output_id, each in found.items()
+    ]
+    outputs.sort(key=lambda each: (-max(one.distance for one in each.disagreements), each.item_output_id))
+    return Worklist(apart, outputs)
+
+
+def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
+    scores = Score.objects.filter(review__campaign=campaign, value__isnull=False)
+    return scores if campaign.project.is_demonstration else scores.filter(review__is_simulated=False)
+
+
+def _least_spread(criterion: Criterion, apart: int) -> int:
+    if criterion.kind != CriterionKind.SCALE:
+        return 1
+    return max(1, math.ceil(apart * (criterion.maximum - criterion.minimum) / 4))
+
+
+def _distance(criterion: Criterion, spread: int) -> float:
+    if criterion.kind != CriterionKind.SCALE:
+        return 4.0
+    return 4 * spread / (criterion.maximum - criterion.minimum)
+
+
+def excerpts_of(item_output_ids: Sequence[int]) -> dict[int, str]:
+    """The beginning of each output's text."""
+    texts = ItemOutput.objects.filter(pk__in=item_output_ids).values_list("pk", "output__text")
+    return {pk: Truncator(" ".join(text.split())).chars(LONGEST_EXCERPT) for pk, text in texts}

@@ -1,0 +1,32 @@
+from django.urls import path
+
+from evalapp.adjudication.views import appeals, desk, discussions, send_backs
+
+_CAMPAIGN = "projects/<slug:slug>/compare/<int:campaign_id>"
+_MINE = "reviews/<uuid:key>/<int:slot>"
+
+urlpatterns = [
+    path(f"{_CAMPAIGN}/adjudication/", desk.adjudication_list, name="adjudication_list"),
+    path(f"{_CAMPAIGN}/adjudication/next/", desk.adjudication_next, name="adjudication_next"),
+    path(
+        f"{_CAMPAIGN}/adjudication/<int:item_output_id>/",
+        desk.adjudication_output,
+        name="adjudication_output",
+    ),
+    path(f"{_CAMPAIGN}/adjudication/sent-back/", send_backs.send_back_list, name="send_back_list"),
+    path(
+        f"{_CAMPAIGN}/adjudication/sent-back/<int:send_back_id>/withdraw/",
+        send_backs.send_back_withdraw,
+        name="send_back_withdraw",
+    ),
+    path(f"{_CAMPAIGN}/reviews/<int:review_id>/send-back/", send_backs.send_back_new, name="send_back_new"),
+    path(f"{_CAMPAIGN}/adjudication/appeals/", appeals.appeal_list, name="appeal_list"),
+    path(f"{_CAMPAIGN}/adjudication/appeals/<int:appeal_id>/", appeals.appeal_detail, name="appeal_detail"),
+    path(
+        f"{_CAMPAIGN}/outputs/<int:item_output_id>/discussion/",
+        discussions.output_discussion,
+        name="output_discussion",
+    ),
+    path(f"{_MINE}/discussion/", discussions.review_discussion, name="review_discussion"),
+    path(f"{_MINE}/appeal/", discussions.review_appeal, name="review_appeal"),
+]

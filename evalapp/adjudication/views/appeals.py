@@ -1,0 +1,99 @@
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.adjudication.appeals import (
+    against_words,
+    answer_appeal,
+    appeals_of,
+    output_of,
+    why_not_answer,
+)
+from evalapp.adjudication.beside import reviews_beside_each_other
+from evalapp.adjudication.discussion import Names
+from evalapp.adjudication.forms import AnswerForm
+from evalapp.adjudication.models import Appeal
+from evalapp.adjudication.rights import require_may_read
+from evalapp.adjudication.views.shared import campaign_or_missing, output_or_missing, tabs_of
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.paging import keyset_page
+from evalapp.reviews.queries import task_for
+from evalapp.reviews.send_backs import WAITING_FIRST
+
+
+@require_safe
+@project_view(Permission.ADJUDICATE)
+def appeal_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """What reviewers do not agree with, those that wait for an answer first."""
+    campaign = campaign_or_missing(request, campaign_id)
+    page = keyset_page(appeals_of(campaign), request, order=WAITING_FIRST)
+    names = Names(campaign, reader=request.user, to_reviewer=False)
+    context = {
+        "station": "compare",
+        "campaign": campaign,
+        "page": page,
+        "rows": [
+            {
+                "appeal": each,
+                "who": names.of(each.appellant),
+                "against": against_words(each),
+                "by": names.of(each.decided_by),
+                "href": reverse("appeal_detail", args=[request.project.slug, campaign.pk, each.pk]),
+            }
+            for each in page.rows
+        ],
+        "tabs": tabs_of(campaign, "appeal_list"),
+    }
+    return render(request, "adjudication/appeals.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.ADJUDICATE)
+def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> HttpResponse:
+    """One appeal beside the reviews it is about, and its answer."""
+    campaign = campaign_or_missing(request, campaign_id)
+    appeal: Appeal = get_or_missing(appeals_of(campaign), pk=appeal_id)
+    item_output = output_or_missing(campaign, output_of(appeal).pk)
+    require_may_read(person=request.user, campaign=campaign, item_output=item_output)
+    decision = appeal.adjudication
+    form = AnswerForm(request.POST or None, criterion=decision.criterion if decision else None)
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                answer_appeal(
+                    appeal=appeal,
+                    by=request.user,
+                    outcome=form.cleaned_data["outcome"],
+                    answer=form.cleaned_data["answer"],
+                    value=form.value_given(),
+                )
+            except ProblemError as error:
+                show_problem(form, error)
+                status = error.status
+            else:
+                messages.success(request, "Answered. The reviewer reads it beside their review.")
+                return redirect("appeal_list", request.project.slug, campaign.pk)
+    names = Names(campaign, reader=request.user, to_reviewer=False)
+    context = {
+        "station": "compare",
+        "campaign": campaign,
+        "appeal": appeal,
+        "item_output": item_output,
+        "decision": decision,
+        "who": names.of(appeal.appellant),
+        "by": names.of(appeal.decided_by),
+        "answered_by": names.of(appeal.answered_by) if appeal.answered_by else "",
+        "against": against_words(appeal),
+        "refusal": why_not_answer(person=request.user, appeal=appeal, project=request.project),
+        "task": task_for(item_output_id=item_output.pk, campaign=campaign, reviewer=request.user),
+        "table": reviews_beside_each_other(campaign, item_output, names),
+        "form": form,
+    }
+    return render(request, "adjudication/appeal.html", context, status=status)

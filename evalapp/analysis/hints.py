@@ -1,0 +1,324 @@
+"""Hints about reviewers, each with its figures and the cases behind it. A hint asks somebody to look; nothing
+follows from one by itself.
+
+`HINTS` is the list of everything that is looked for: add a function of `Quality` there to look for more.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, NamedTuple, cast
+
+from django.db import connection
+from django.utils import timezone
+
+from evalapp.analysis.scores import Answer, CampaignScores
+from evalapp.campaigns.models import CampaignState
+from evalapp.measure import Measure
+from evalapp.reviews.progress import TeamMember, TeamProgress
+from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.stats.panel import Apartness, apartness, concentration
+from evalapp.stats.proportions import wilson
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import reviewer_offsets
+
+# Below these counts a figure about a person is chance.
+LEAST_REVIEWS = 10
+LEAST_SHARED = 10
+LEAST_FOR_SAMENESS = 20
+# Several reviewers and criteria are looked at, so an interval must leave less to chance than one alone.
+LEVEL = 0.99
+# Behind: less than half of what is asked of them.
+BEHIND = 0.5
+# A third of the others' time, and faster than 600 words a minute: silent reading takes 240 on average
+# (Brysbaert 2019), and rating comes on top.
+FAST_SHARE = 1 / 3
+FAST_SECONDS_PER_WORD = 0.1
+SAME_SHARE = 0.9
+# An eighth of the scale: half a point on 1 to 5.
+NOTABLE_OFFSET = 1 / 8
+# Two answers are far apart beyond a quarter of the scale: two points on 1 to 5.
+FAR = 1 / 4
+NOTABLE_APARTNESS = 0.15
+READ_OF_EACH = 100
+
+_READING = """
+SELECT each.reviewer_id, count(*),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds / greatest(each.words, 1))
+FROM evalapp_campaignreviewer seat CROSS JOIN LATERAL (
+    SELECT review.reviewer_id, review.seconds_active AS seconds,
+           cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words
+    FROM evalapp_review review
+    JOIN evalapp_itemoutput item_output ON item_output.id = review.item_output_id
+    JOIN evalapp_output output ON output.id = item_output.output_id
+    WHERE review.campaign_id = seat.campaign_id AND review.reviewer_id = seat.user_id
+      AND review.seconds_active > 0
+    ORDER BY review.id DESC LIMIT %(latest)s
+) AS each
+WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id
+"""
+
+
+class Hint(NamedTuple):
+    """``evidence`` is a sentence with its figures. ``cases`` filters the list of the cases behind it, as its
+    address does; empty where progress shows it.
+    """
+
+    kind: str
+    title: str
+    reviewer_id: int
+    evidence: str
+    cases: dict[str, Any]
+
+
+class Reading(NamedTuple):
+    """Of a reviewer's latest 100 timed reviews: medians of active seconds, and of those per word."""
+
+    reviews: int
+    seconds: float
+    seconds_per_word: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """All that hints are made from."""
+
+    scores: CampaignScores
+    team: TeamProgress
+    reading: dict[int, Reading]
+
+    def number(self, reviewer_id: int) -> int:
+        return self.scores.numbers[reviewer_id]
+
+
+HintFunction = Callable[[Quality], Iterator[Hint]]
+
+
+def reading_times(campaign_id: int) -> dict[int, Reading]:
+    """How fast each reviewer reads and rates; reviews without a time are left out."""
+    with connection.cursor() as database:
+        database.execute(_READING, {"campaign": campaign_id, "latest": READ_OF_EACH})
+        return {row[0]: Reading(row[1], float(row[2]), float(row[3])) for row in database.fetchall()}
+
+
+def behind(quality: Quality) -> Iterator[Hint]:
+    """Who will not do an even share: by the deadline at their pace, without one by what the others did."""
+    campaign = quality.scores.campaign
+    if campaign.state != CampaignState.OPEN:
+        return
+    forecast = quality.team.forecast
+    for member in quality.team.members:
+        others = [
+            each.progress.reviews
+            for each in quality.team.members
+            if each is not member and each.share is not None
+        ]
+        if not member.left or not others:
+            continue
+        if forecast is not None and campaign.deadline is not None:
+            evidence = _behind_deadline(member, (campaign.deadline - timezone.now()).total_seconds() / 86400)
+        else:
+            evidence = _behind_others(member, median(others))
+        if evidence:
+            cases = {"reviewer": member.number} if member.number else {}
+            yield Hint("behind", "Behind", member.progress.seat.user_id, evidence, cases)
+
+
+def _behind_deadline(member: TeamMember, days: float) -> str:
+    share = f"{member.progress.reviews} of an even share of {member.share} done"
+    if days <= 0:
+        return f"{share}; the deadline has passed."
+    if member.pace.value is None:
+        return ""
+    needed = member.left / days
+    upper = member.pace.high if member.pace.high is not None else member.pace.value
+    if upper >= needed:
+        return ""
+    return (
+        f"{share}; {member.pace.value:.1f} a day over {member.pace.n} days (at most {upper:.1f}, 95%), "
+        f"{needed:.1f} a day are needed until the deadline."
+    )
+
+
+def _behind_others(member: TeamMember, usual: float) -> str:
+    if usual < LEAST_REVIEWS or member.progress.reviews >= BEHIND * usual:
+        return ""
+    pace = member.pace
+    recent = f"; {pace.value:.1f} a day over the last {pace.n} days" if pace.value is not None else ""
+    return (
+        f"{member.progress.reviews} of an even share of {member.share} done; the others have done "
+        f"{usual:.0f} (median){recent}."
+    )
+
+
+def too_fast(quality: Quality) -> Iterator[Hint]:
+    """Whose time is far under the others' and under what reading takes."""
+    for reviewer_id, own in quality.reading.items():
+        others = [
+            each
+            for other, each in quality.reading.items()
+            if other != reviewer_id and each.reviews >= LEAST_REVIEWS
+        ]
+        if own.reviews < LEAST_REVIEWS or not others:
+            continue
+        usual = median(each.seconds for each in others)
+        if own.seconds >= FAST_SHARE * usual or own.seconds_per_word >= FAST_SECONDS_PER_WORD:
+            continue
+        per_word = median(each.seconds_per_word for each in others)
+        yield Hint(
+            "too_fast",
+            "Very fast",
+            reviewer_id,
+            f"{own.seconds:.1f} active seconds a review (median of the latest {own.reviews}), the others "
+            f"{usual:.1f}; {own.seconds_per_word:.2f} s a word, the others {per_word:.2f}. Reading alone takes "
+            "about 0.25.",
+            {"reviewer": quality.number(reviewer_id)},
+        )
+
+
+def same_answer(quality: Quality) -> Iterator[Hint]:
+    """Who gives one answer nearly throughout to what others answer in different ways."""
+    for criterion in quality.scores.criteria:
+        given: dict[int, list[Answer]] = {}
+        for answer in quality.scores.answers_to(criterion):
+            if answer.value is not None:
+                given.setdefault(answer.reviewer_id, []).append(answer)
+        for reviewer_id, own in given.items():
+            if len(own) < LEAST_FOR_SAMENESS:
+                continue
+            outputs = {answer.item_output_id for answer in own}
+            others = Counter(
+                answer.value
+                for other, answers in given.items()
+                if other != reviewer_id
+                for answer in answers
+                if answer.item_output_id in outputs
+            )
+            evidence = _sameness(criterion, [float(answer.value or 0) for answer in own], others)
+            if evidence is not None:
+                level, sentence = evidence
+                cases = {"reviewer": quality.number(reviewer_id), "criterion": criterion.key, "level": level}
+                yield Hint("same_answer", "The same answer throughout", reviewer_id, sentence, cases)
+
+
+def _sameness(
+    criterion: Criterion, own: list[float], others: "Counter[int | None]"
+) -> tuple[int, str] | None:
+    found = concentration(own, level=LEVEL)
+    if found is None or (found.share.value or 0) < SAME_SHARE or others.total() < LEAST_SHARED:
+        return None
+    level = int(found.answer)
+    theirs = wilson(others[level], others.total(), level=LEVEL)
+    if theirs.high is None or found.share.low is None or found.share.low <= theirs.high:
+        return None
+    usual = concentration([float(value or 0) for value in others.elements()])
+    entropy = usual.entropy if usual else 0.0
+    return level, (
+        f"{criterion.name}: “{criterion.level_words(level)}” in {round(len(own) * (found.share.value or 0))} of "
+        f"{len(own)} answers; others gave it in {others[level]} of {others.total()} about the same outputs "
+        f"(entropy {found.entropy:.2f} against {entropy:.2f} bits)."
+    )
+
+
+def severity(quality: Quality) -> Iterator[Hint]:
+    """Whose scores lie far from the co-reviewers' on the same outputs, surely and by half a point on 1 to 5."""
+    for criterion in quality.scores.scales:
+        for reviewer_id, offset in _far_offsets(quality.scores.ratings(criterion), criterion):
+            value = offset.value or 0.0
+            interval = "the same on each"
+            if offset.low is not None and offset.high is not None:
+                interval = f"{offset.low:+.1f} to {offset.high:+.1f}, 99%"
+            yield Hint(
+                "severity",
+                "Lenient" if value > 0 else "Severe",
+                reviewer_id,
+                f"{criterion.name}: {abs(value):.1f} {'above' if value > 0 else 'below'} the co-reviewers on "
+                f"{offset.n} shared outputs ({interval}), on {criterion.axis_label}.",
+                {"reviewer": quality.number(reviewer_id), "criterion": criterion.key, "differ": 1},
+            )
+
+
+def _far_offsets(ratings: Ratings, criterion: Criterion) -> Iterator[tuple[int, Measure]]:
+    """Notable offsets, the largest first; the next is measured without those found before, because one severe
+    reviewer makes the others look lenient. Of two reviewers nobody can say which one is off, so both are.
+    """
+    least = NOTABLE_OFFSET * (criterion.maximum - criterion.minimum)
+    while len(ratings.reviewers) > 1:
+        offsets = cast(dict[int, Measure], reviewer_offsets(ratings, level=LEVEL))
+        notable = {
+            reviewer_id: offset for reviewer_id, offset in offsets.items() if _is_notable(offset, least)
+        }
+        if len(ratings.reviewers) == 2:
+            yield from notable.items()
+            return
+        if not notable:
+            return
+        farthest = max(notable, key=lambda reviewer_id: abs(notable[reviewer_id].value or 0.0))
+        yield farthest, notable[farthest]
+        ratings = _without(ratings, farthest)
+
+
+def _is_notable(offset: Measure, least: float) -> bool:
+    if offset.value is None or offset.n < LEAST_SHARED or abs(offset.value) < least:
+        return False
+    # Without an interval the gap is the same on every output.
+    return offset.low is None or offset.high is None or not offset.low <= 0 <= offset.high
+
+
+def _without(ratings: Ratings, reviewer_id: int) -> Ratings:
+    kept = [
+        (item, reviewer, score)
+        for item, reviewer, score in zip(
+            ratings.item.tolist(), ratings.reviewer.tolist(), ratings.score.tolist(), strict=True
+        )
+        if ratings.reviewers[reviewer] != reviewer_id
+    ]
+    return Ratings.from_columns(
+        [item for item, _, _ in kept],
+        [ratings.reviewers[reviewer] for _, reviewer, _ in kept],
+        [score for _, _, score in kept],
+    )
+
+
+def disagreement(quality: Quality) -> Iterator[Hint]:
+    """Whose answers are far from the co-reviewers' more often than those are from one another."""
+    for criterion in quality.scores.criteria:
+        is_scale = criterion.kind == CriterionKind.SCALE
+        tolerance = FAR * (criterion.maximum - criterion.minimum) if is_scale else 0.0
+        ratings = quality.scores.ratings(criterion)
+        if not len(ratings):
+            continue
+        panel = cast(dict[int, Apartness], apartness(ratings, tolerance=tolerance, level=LEVEL))
+        for reviewer, found in panel.items():
+            own, rest = found.own, found.rest
+            if own.value is None or rest.value is None or own.low is None or rest.high is None:
+                continue
+            is_notable = own.value - rest.value >= NOTABLE_APARTNESS and own.low > rest.value
+            if own.n < LEAST_SHARED or rest.n < LEAST_SHARED or not is_notable:
+                continue
+            words = "far from" if is_scale else "other than"
+            yield Hint(
+                "disagreement",
+                "Disagrees",
+                reviewer,
+                f"{criterion.name}: {words} a co-reviewer's answer {own.value:.0%} of the time on {own.n} shared "
+                f"outputs ({own.low:.0%}–{own.high:.0%}, 99%); the others among themselves {rest.value:.0%} "
+                f"on {rest.n}.",
+                {
+                    "reviewer": quality.number(reviewer),
+                    "criterion": criterion.key,
+                    "differ": 1,
+                },
+            )
+
+
+HINTS: list[HintFunction] = [behind, too_fast, same_answer, severity, disagreement]
+"""What is looked for, in the order of the page. Nothing else knows the single hints."""
+
+
+def hints_of(quality: Quality) -> list[Hint]:
+    """Every hint, those about one reviewer together in the order of their numbers."""
+    found = [hint for look in HINTS for hint in look(quality)]
+    return sorted(found, key=lambda hint: quality.scores.numbers.get(hint.reviewer_id, len(found) + 1))

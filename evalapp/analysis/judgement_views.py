@@ -1,0 +1,86 @@
+"""The pages of campaigns whose answers are compared: results, the judgements behind a number, a file."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.pair_lists import FILTER_PARTS, as_lines, find_judgements, judgement_csv, pair_filter
+from evalapp.analysis.pairs import Judgements, load_judgements, pair_results
+from evalapp.analysis.views import PEOPLE, campaign_or_missing, chosen_people, people_choices
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.errors import MissingError
+
+JUDGEMENTS_PER_PAGE = 50
+
+
+def _comparing(request: MemberRequest, campaign_id: int) -> Campaign:
+    campaign = campaign_or_missing(request, campaign_id)
+    if not campaign.compares:
+        raise MissingError("This campaign rates answers one by one: see its comparison.")
+    return campaign
+
+
+def _loaded(request: MemberRequest, campaign_id: int) -> Judgements:
+    return load_judgements(_comparing(request, campaign_id), people=chosen_people(request))
+
+
+def _context(request: MemberRequest, judgements: Judgements) -> dict[str, Any]:
+    people = chosen_people(request)
+    return {
+        "station": "compare",
+        "campaign": judgements.campaign,
+        "judgements": judgements,
+        "people": people,
+        "people_label": PEOPLE[people],
+        "people_choices": people_choices(judgements.campaign, people),
+        "is_reviewing": is_reviewing_blind(judgements.campaign, request.user),
+    }
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def pair_results_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """Who wins against whom, how strong each candidate is, and what the side does."""
+    judgements = _loaded(request, campaign_id)
+    context = {**_context(request, judgements), "results": pair_results(judgements)}
+    return render(request, "analysis/pair_results.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def judgement_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """The judgements behind a number of the results."""
+    judgements = _loaded(request, campaign_id)
+    wanted = pair_filter(judgements, request.GET.dict())
+    # The rows are in memory already, so pages by number cost nothing here.
+    page = Paginator(find_judgements(judgements, wanted), JUDGEMENTS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    kept = {name: request.GET[name] for name in (*FILTER_PARTS, "people") if request.GET.get(name)}
+    context = {
+        **_context(request, judgements),
+        "wanted": wanted,
+        "page": page,
+        "lines": as_lines(judgements, list(page.object_list)),
+        "list_query": f"?{urlencode(kept)}" if kept else "",
+    }
+    return render(request, "analysis/judgements.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def judgement_file(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """Every judgement as CSV, reviewers by pseudonym."""
+    judgements = _loaded(request, campaign_id)
+    # All its rows are in memory, as those of the comparison's table are.
+    response = HttpResponse("".join(judgement_csv(judgements)), content_type="text/csv; charset=utf-8")
+    name = f"judgements-{judgements.campaign.pk}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

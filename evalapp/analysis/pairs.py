@@ -1,0 +1,283 @@
+"""What people said of compared answers: who wins against whom, how strong each is, what a side does."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from evalapp.analysis.differences import SEED
+from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method
+from evalapp.judgements.models import Choice
+from evalapp.measure import Measure
+from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
+from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, win_share
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import candidate_score
+
+REPLICATES = 500
+CHUNK = 5_000
+_POINTS = {Choice.A: 1.0, Choice.B: 0.0, Choice.TIE: 0.5, Choice.BOTH_BAD: None}
+
+
+class Judged(NamedTuple):
+    """One judgement; ``shown`` are candidates' ids as they stood on the screen, A first."""
+
+    pk: int
+    item_id: int
+    comparison_id: int
+    reviewer_id: int
+    shown: tuple[int, ...]
+    choice: str
+    ranks: tuple[int, ...] | None
+    is_simulated: bool
+
+    @property
+    def best(self) -> int | None:
+        """The candidate that was put first alone, if any."""
+        if self.ranks is not None:
+            return self.shown[self.ranks.index(1)]
+        points = _POINTS[Choice(self.choice)]
+        return None if points in (None, 0.5) else self.shown[0 if points else 1]
+
+    def duels(self) -> Iterator[tuple[int, int, float | None]]:
+        """Every two of the candidates with what the one that stood first got; a ranking tells them all."""
+        if self.ranks is None:
+            yield self.shown[0], self.shown[1], _POINTS[Choice(self.choice)]
+            return
+        for one, other in combinations(range(len(self.shown)), 2):
+            yield self.shown[one], self.shown[other], float(self.ranks[one] < self.ranks[other])
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """A campaign's judgements; ``numbers`` gives each reviewer the number of their pseudonym."""
+
+    campaign: Campaign
+    candidates: list[CampaignCandidate]
+    rows: list[Judged]
+    numbers: dict[int, int]
+
+    @property
+    def is_simulated(self) -> bool:
+        return any(row.is_simulated for row in self.rows)
+
+
+def load_judgements(campaign: Campaign, *, people: str = "all") -> Judgements:
+    """Read a campaign's judgements. ``people`` is "all", "human" or "simulated".
+
+    Outside a demonstration project simulated ones are never read.
+    """
+    if not campaign.project.is_demonstration:
+        people = "human"
+    candidates = list(campaign.candidates.select_related("model_version").order_by("position"))
+    owner = dict(
+        ItemOutput.objects.filter(item__campaign=campaign).values_list("pk", "candidate").iterator(CHUNK)
+    )
+    columns = (
+        "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated",
+    )  # fmt: skip
+    numbers: dict[int, int] = {}
+    rows = []
+    for row in campaign.judgements.order_by("pk").values_list(*columns).iterator(CHUNK):
+        pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated = row
+        numbers.setdefault(reviewer, len(numbers) + 1)
+        if people != "all" and is_simulated != (people == "simulated"):
+            continue
+        shown = tuple(owner[output] for output in outputs)
+        given = tuple(ranks) if ranks is not None else None
+        rows.append(Judged(pk, item, comparison, reviewer, shown, choice, given, is_simulated))
+    return Judgements(campaign, candidates, rows, numbers)
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """``first`` against ``second``: counts of judgements, and the share of wins of ``first``."""
+
+    first: CampaignCandidate
+    second: CampaignCandidate
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+    share: Measure
+    bad_share: Measure
+
+    @property
+    def total(self) -> int:
+        return self.wins + self.losses + self.ties + self.both_bad
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the interval leaves out an even match."""
+        return (
+            self.share.low is not None
+            and self.share.high is not None
+            and not (self.share.low <= 0.5 <= self.share.high)
+        )
+
+
+@dataclass(frozen=True)
+class StrengthRow:
+    """``mean_rank`` is for rankings only; ``best`` counts how often it was put first alone."""
+
+    candidate: CampaignCandidate
+    strength: Measure
+    mean_rank: Measure | None
+    best: int
+
+
+@dataclass(frozen=True)
+class PairResults:
+    """All that the page of results shows. ``first_side``: of the verdicts for one of two, the share for
+    the answer that stood before the other; ``first_side_counts``: for it, and for the other.
+    """
+
+    judgements: Judgements
+    pairs: list[PairRow]
+    strengths: list[StrengthRow]
+    first_side: Measure
+    first_side_counts: tuple[int, int]
+    alpha: Measure
+    exact: Measure
+
+    @property
+    def is_ranking(self) -> bool:
+        return self.judgements.campaign.method == Method.RANKING
+
+    @property
+    def reviewers(self) -> int:
+        return len({row.reviewer_id for row in self.judgements.rows})
+
+    @property
+    def items(self) -> int:
+        return len({row.item_id for row in self.judgements.rows})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as plain JSON; candidates by their ids in the campaign."""
+        return {
+            "judgements": len(self.judgements.rows),
+            "pairs": [
+                {
+                    "first": row.first.pk,
+                    "second": row.second.pk,
+                    "wins": row.wins,
+                    "losses": row.losses,
+                    "ties": row.ties,
+                    "both_bad": row.both_bad,
+                    "share": row.share.as_dict(),
+                }
+                for row in self.pairs
+            ],
+            "strengths": {str(row.candidate.pk): row.strength.as_dict() for row in self.strengths},
+            "first_side": self.first_side.as_dict(),
+        }
+
+    @property
+    def span(self) -> float:
+        """The end of the common axis of the strengths."""
+        ends = [abs(end) for row in self.strengths for end in (row.strength.low, row.strength.high) if end]
+        ends += [abs(row.strength.value) for row in self.strengths if row.strength.value]
+        return max([1.0, *ends])
+
+    @property
+    def low_end(self) -> float:
+        return -self.span
+
+
+def pair_results(judgements: Judgements) -> PairResults:
+    """Shares, strengths, the effect of a side and agreement, each with its interval."""
+    duels = [
+        Duel(row.item_id, row.reviewer_id, first, second, points)
+        for row in judgements.rows
+        for first, second, points in row.duels()
+    ]
+    decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
+    ratings = _as_ratings(judgements)
+    return PairResults(
+        judgements=judgements,
+        pairs=_pair_rows(judgements.candidates, duels),
+        strengths=_strength_rows(judgements, duels),
+        first_side=first_side_share(duels),
+        first_side_counts=(decided[1.0], decided[0.0]),
+        alpha=krippendorff_alpha(ratings, scale="nominal", seed=SEED, replicates=REPLICATES),
+        exact=percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
+    )
+
+
+def _turned(duel: Duel, first: int) -> Duel:
+    """The duel told from the side of one candidate."""
+    if duel.first == first:
+        return duel
+    points = None if duel.points is None else 1 - duel.points
+    return Duel(duel.item, duel.reviewer, duel.second, duel.first, points)
+
+
+def _pair_rows(candidates: Sequence[CampaignCandidate], duels: Iterable[Duel]) -> list[PairRow]:
+    by_pair: dict[frozenset[object], list[Duel]] = {}
+    for duel in duels:
+        by_pair.setdefault(frozenset((duel.first, duel.second)), []).append(duel)
+    rows = []
+    for first, second in combinations(candidates, 2):
+        own = [_turned(duel, first.pk) for duel in by_pair.get(frozenset((first.pk, second.pk)), ())]
+        if not own:
+            continue
+        counts = Counter(duel.points for duel in own)
+        rows.append(
+            PairRow(
+                first=first,
+                second=second,
+                wins=counts[1.0],
+                losses=counts[0.0],
+                ties=counts[0.5],
+                both_bad=counts[None],
+                share=win_share(own),
+                bad_share=both_bad_share(own),
+            )
+        )
+    return rows
+
+
+def _strength_rows(judgements: Judgements, duels: Sequence[Duel]) -> list[StrengthRow]:
+    """Strongest first; where there are no strengths, in the candidates' order."""
+    ids = [candidate.pk for candidate in judgements.candidates]
+    strengths = bradley_terry(duels, ids, seed=SEED, replicates=REPLICATES)
+    best = Counter(row.best for row in judgements.rows)
+    rows = [
+        StrengthRow(
+            candidate,
+            strengths[candidate.pk],
+            _mean_rank(judgements, candidate.pk),
+            best[candidate.pk],
+        )
+        for candidate in judgements.candidates
+    ]
+    return sorted(rows, key=lambda row: -(row.strength.value or 0.0))
+
+
+def _mean_rank(judgements: Judgements, candidate_id: int) -> Measure | None:
+    if judgements.campaign.method != Method.RANKING:
+        return None
+    ranked = [
+        (row.item_id, row.reviewer_id, float(row.ranks[row.shown.index(candidate_id)]))
+        for row in judgements.rows
+        if row.ranks is not None
+    ]
+    columns = tuple(zip(*ranked, strict=True)) if ranked else ((), (), ())
+    return candidate_score(Ratings.from_columns(*columns), bounds=(1, len(judgements.candidates)))
+
+
+def _as_ratings(judgements: Judgements) -> Ratings:
+    """Verdicts as nominal answers to "who wins here", whatever side each reviewer saw them on."""
+    items: list[object] = []
+    reviewers: list[object] = []
+    answers: list[float | None] = []
+    for row in judgements.rows:
+        for first, second, points in row.duels():
+            answer = 2.0 if points is None else points
+            if points is not None and first > second:
+                answer = 1 - points
+            items.append((row.item_id, min(first, second), max(first, second)))
+            reviewers.append(row.reviewer_id)
+            answers.append(answer)
+    return Ratings.from_columns(items, reviewers, answers)

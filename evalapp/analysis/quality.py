@@ -1,0 +1,100 @@
+"""The quality of a campaign while it runs: agreement so far, hints, and the outputs to look at."""
+
+from typing import NamedTuple
+
+from django.db.models import Max
+
+from evalapp.analysis.agreement import AgreementRow, agreement_rows
+from evalapp.analysis.cases import CaseFilter, CaseRow, find_cases, with_excerpts
+from evalapp.analysis.hints import Hint, Quality, hints_of, reading_times
+from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.unblinding import Unblinding, unblinding_of
+from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.reviews.progress import TeamProgress, team_progress
+
+# With fewer outputs that two people rated, an agreement is chance.
+LEAST_FOR_AGREEMENT = 10
+MOST_DIFFERING = 5
+MOST_LEFT = 10
+
+
+class AgreementSoFar(NamedTuple):
+    """``is_early``: fewer outputs than it takes; nothing is told then but how many there are."""
+
+    row: AgreementRow
+    outputs: int
+    is_early: bool
+
+
+class LeftItem(NamedTuple):
+    """An item that is taken and left again and again: ``lapses`` of the place where it happened most."""
+
+    item_id: int
+    row_number: int
+    lapses: int
+
+
+class NamedHint(NamedTuple):
+    name: str
+    hint: Hint
+
+
+class CampaignQuality(NamedTuple):
+    """``unblinding`` is None also for a reader who still reviews here blind."""
+
+    scores: CampaignScores
+    team: TeamProgress
+    agreement: list[AgreementSoFar]
+    differing: list[CaseRow]
+    differing_total: int
+    hints: list[NamedHint]
+    left_items: list[LeftItem]
+    unblinding: Unblinding | None
+    is_reviewing: bool
+
+    @property
+    def least(self) -> int:
+        return LEAST_FOR_AGREEMENT
+
+
+def agreement_so_far(scores: CampaignScores) -> list[AgreementSoFar]:
+    """Agreement per criterion with the number of outputs that at least two people rated."""
+    found = []
+    for row in agreement_rows(scores):
+        outputs = len(scores.output_spreads(row.criterion))
+        found.append(AgreementSoFar(row, outputs, outputs < LEAST_FOR_AGREEMENT))
+    return found
+
+
+def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
+    """All that the page shows; ``reader`` is the id of who reads it, whom it calls "You"."""
+    scores = load_scores(campaign)
+    team = team_progress(campaign, reader_id=reader)
+    differing = find_cases(scores, CaseFilter(differ=True))
+    hints = hints_of(Quality(scores, team, reading_times(campaign.pk)))
+    person = campaign.reviewers.filter(user=reader).select_related("user").first()
+    is_reviewing = person is not None and is_reviewing_blind(campaign, person.user)
+    return CampaignQuality(
+        scores=scores,
+        team=team,
+        agreement=agreement_so_far(scores),
+        differing=with_excerpts(scores, differing[:MOST_DIFFERING]),
+        differing_total=len(differing),
+        hints=[NamedHint(team.names.of(hint.reviewer_id), hint) for hint in hints],
+        left_items=left_items(campaign),
+        unblinding=None if is_reviewing else unblinding_of(campaign),
+        is_reviewing=is_reviewing,
+    )
+
+
+def left_items(campaign: Campaign) -> list[LeftItem]:
+    """Items not yet complete with a place whose lease ran out at least 3 times, the most often left first."""
+    places = (
+        Place.objects.filter(campaign=campaign, lapses__gte=MANY_LAPSES)
+        .exclude(state=PlaceState.COMPLETE)
+        .values_list("item_id", "item__example__row_number")
+        .annotate(most=Max("lapses"))
+        .order_by("-most", "item_id")
+    )
+    return [LeftItem(*row) for row in places[:MOST_LEFT]]

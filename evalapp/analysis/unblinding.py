@@ -1,0 +1,52 @@
+"""The unblinding index of a campaign: what the closing question says."""
+
+from typing import NamedTuple
+
+from evalapp.campaigns.models import Campaign
+from evalapp.reviews.closing import TUNED_KINDS
+from evalapp.reviews.models import ClosingAnswer
+from evalapp.stats.blinding import BlindingIndex, Guess, blinding_index
+
+
+class Unblinding(NamedTuple):
+    """``reviewers`` answered, ``declined`` were asked and left it out. ``sure`` and ``sure_right`` count the
+    answers given without a doubt.
+    """
+
+    indices: BlindingIndex
+    answers: int
+    reviewers: int
+    declined: int
+    sure: int
+    sure_right: int
+
+    @property
+    def could_tell(self) -> bool | None:
+        """True: more often right than by guessing, surely. None: it cannot be said."""
+        low = self.indices.overall.low
+        return None if low is None else low > 0
+
+
+def unblinding_of(campaign: Campaign) -> Unblinding | None:
+    """What reviewers believed of the origin of outputs; None while nobody has been asked, or if nothing was blind."""
+    if not campaign.is_blind:
+        return None
+    ended = campaign.reviewers.filter(closing_at__isnull=False).count()
+    if not ended:
+        return None
+    answers = ClosingAnswer.objects.filter(campaign=campaign).values_list(
+        "reviewer_id", "belief", "item_output__candidate__model_version__kind"
+    )
+    guesses = [
+        (Guess(reviewer_id, kind in TUNED_KINDS, None if not belief else belief > 0), abs(belief) > 1)
+        for reviewer_id, belief, kind in answers
+    ]
+    reviewers = len({guess.reviewer for guess, _ in guesses})
+    return Unblinding(
+        indices=blinding_index([guess for guess, _ in guesses]),
+        answers=len(guesses),
+        reviewers=reviewers,
+        declined=ended - reviewers,
+        sure=sum(is_sure for _, is_sure in guesses),
+        sure_right=sum(is_sure and guess.credit > 0 for guess, is_sure in guesses),
+    )

@@ -1,0 +1,191 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.adjudication.appeals import against_words, output_of
+from evalapp.adjudication.disagreements import APART_CHOICES, USUAL_APART
+from evalapp.adjudication.models import Adjudication, Appeal, Outcome
+from evalapp.api.fields import Body, Flag, Id, Paging, Text, Whole
+from evalapp.reviews.models import SendBack
+from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
+
+REASON = "The reviewers read it."
+
+
+class DisagreementQuery(Paging):
+    apart = serializers.ChoiceField(
+        choices=APART_CHOICES,
+        required=False,
+        default=USUAL_APART,
+        help_text="Points on a scale of 1 to 5, to which others are stretched; else any difference counts.",
+    )
+    state = serializers.ChoiceField(choices=("open", "decided", "all"), required=False, default="open")
+
+
+class DisagreementSerializer(serializers.Serializer[Any]):
+    """A criterion of one output on which reviewers differ."""
+
+    item_output = serializers.IntegerField(source="item_output_id")
+    criterion = serializers.CharField(source="criterion.key")
+    low = serializers.IntegerField()
+    high = serializers.IntegerField()
+    answers = serializers.IntegerField(help_text="How many reviewers gave a level; N/A is left out.")
+    is_decided = serializers.BooleanField()
+    is_own = serializers.SerializerMethodField()
+
+    def get_is_own(self, row: Any) -> bool:
+        """You reviewed it, so somebody else has to decide."""
+        return row.item_output_id in self.context["view"].own
+
+
+class AdjudicationRevisionSerializer(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    decided_by = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+
+
+class AdjudicationSerializer(serializers.Serializer[Any]):
+    """What was decided beside the reviews. ``value`` null is N/A; ``earlier``: what it said before."""
+
+    id = serializers.IntegerField()
+    item_output = serializers.IntegerField(source="item_output_id")
+    criterion = serializers.CharField(source="criterion.key")
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    revision = serializers.IntegerField()
+    decided_by = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+    earlier = serializers.SerializerMethodField()
+
+    def get_earlier(self, decision: Adjudication) -> list[dict[str, Any]]:
+        """Latest first."""
+        revisions = sorted(decision.revisions.all(), key=lambda each: -each.revision)
+        return [dict(AdjudicationRevisionSerializer(each).data) for each in revisions]
+
+
+class AdjudicationBody(Body):
+    item_output = Id()
+    criterion = Text(max_length=40)
+    value = Whole(min_value=-32_768, max_value=32_767, allow_null=True, default=None)
+    not_applicable = Flag(default=False, help_text="Decide on N/A; leave ``value`` out.")
+    reason = Text(max_length=LONGEST_REASON, help_text=REASON)
+    revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
+
+
+class SendBackSerializer(serializers.Serializer[Any]):
+    """A review sent back. ``state``: sent_back, resubmitted or withdrawn; it counts all the time."""
+
+    id = serializers.IntegerField()
+    review = serializers.IntegerField(source="review_id")
+    revision = serializers.IntegerField()
+    reason = serializers.CharField()
+    state = serializers.ChoiceField(choices=("sent_back", "resubmitted", "withdrawn"))
+    created_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    resubmitted_revision = serializers.IntegerField(allow_null=True)
+
+
+class SendBackBody(Body):
+    review = Id()
+    reason = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
+
+
+class OwnSendBackSerializer(serializers.Serializer[Any]):
+    """A review of mine that I am asked to look at again: amend it at its place and slot, or appeal."""
+
+    campaign = serializers.UUIDField(source="review.campaign.key")
+    place = serializers.UUIDField(source="review.place.key")
+    slot = serializers.SerializerMethodField()
+    revision = serializers.IntegerField(source="review.revision")
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+    def get_slot(self, sent: SendBack) -> int:
+        return int(sent.review.place.outputs_order.index(sent.review.item_output_id))
+
+
+class AppealSerializer(serializers.Serializer[Any]):
+    """A reviewer does not agree. ``outcome`` is empty until it is answered."""
+
+    id = serializers.IntegerField()
+    item_output = serializers.SerializerMethodField()
+    against = serializers.SerializerMethodField()
+    appellant = serializers.SerializerMethodField()
+    reason = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Outcome.choices, allow_blank=True)
+    answer = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+    def get_item_output(self, appeal: Appeal) -> int:
+        return output_of(appeal).pk
+
+    def get_against(self, appeal: Appeal) -> str:
+        """In words."""
+        return against_words(appeal)
+
+    def get_appellant(self, appeal: Appeal) -> str:
+        """A pseudonym, unless the project shows names."""
+        return str(self.context["view"].names.of(appeal.appellant))
+
+
+class AppealAnswerBody(Body):
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
+    answer = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
+    value = Whole(min_value=-32_768, max_value=32_767, allow_null=True, default=None)
+    not_applicable = Flag(default=False)
+
+
+class OwnAppealSerializer(serializers.Serializer[Any]):
+    """My appeal about a review of mine. ``outcome`` is empty until it is answered."""
+
+    against = serializers.SerializerMethodField()
+    reason = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Outcome.choices, allow_blank=True)
+    answer = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+    def get_against(self, appeal: Appeal) -> str:
+        """In words."""
+        return against_words(appeal)
+
+
+class AppealBody(Body):
+    against = Text(max_length=60, help_text="“request” (it was sent back), or “decision:” and the criterion.")
+    reason = Text(max_length=LONGEST_REASON)
+
+
+class ThreadMessageSerializer(serializers.Serializer[Any]):
+    """``author``: “You”, a pseudonym, or a name where the reader may see it."""
+
+    author = serializers.CharField(source="name")
+    text = serializers.CharField(source="message.text")
+    created_at = serializers.DateTimeField(source="message.created_at")
+
+
+class DiscussionSerializer(serializers.Serializer[Any]):
+    messages = ThreadMessageSerializer(many=True)
+
+
+class OwnDecisionSerializer(serializers.Serializer[Any]):
+    """What was decided about an answer that I reviewed. ``value`` null is N/A."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    revision = serializers.IntegerField()
+    decided_at = serializers.DateTimeField()
+
+
+class OwnDiscussionSerializer(serializers.Serializer[Any]):
+    """What is said and decided about an answer that I reviewed; nothing before I have."""
+
+    messages = ThreadMessageSerializer(many=True)
+    decisions = OwnDecisionSerializer(many=True)
+
+
+class ThreadMessageBody(Body):
+    text = Text(max_length=LONGEST_MESSAGE, help_text="Markdown.")

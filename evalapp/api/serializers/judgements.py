@@ -1,0 +1,163 @@
+"""Comparisons as a reviewer sees them, and judgements as those who evaluate do. The first kind names no
+candidate of a blind campaign, no output, no run and no peer.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Fields, Number, Paging, Text, Whole
+from evalapp.api.serializers.analysis import PeopleQuery
+from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
+from evalapp.api.serializers.reviews import NoWorkSerializer, ReviewProgressSerializer
+from evalapp.judgements.models import Choice
+from evalapp.reviews.answers import MOST_SECONDS
+
+VERDICT_HELP = (
+    '{"choice": "a", "b", "tie" or "both_bad", "comment": text} for two answers; {"ranks": [rank of each answer '
+    'in the order shown, 1 for the best], "comment": text} for more'
+)
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """``choice``: of two answers, A the first; empty for a ranking. ``ranks``: of each answer in the order
+    shown, 1 for the best; null for two.
+    """
+
+    choice = serializers.ChoiceField(choices=Choice.choices, allow_blank=True)
+    ranks = serializers.ListField(child=serializers.IntegerField(allow_null=True), allow_null=True)
+    comment = serializers.CharField(allow_blank=True)
+
+
+class ShownAnswerSerializer(serializers.Serializer[Any]):
+    """``candidate`` is empty where the campaign is blind."""
+
+    letter = serializers.CharField()
+    answer = serializers.CharField(source="text", allow_blank=True)
+    candidate = serializers.CharField(source="candidate_label", allow_blank=True)
+
+
+class VerdictDraftSerializer(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    answers = VerdictSerializer()
+
+
+class ComparisonTaskSerializer(serializers.Serializer[Any]):
+    """A comparison to judge. ``place`` and ``slot`` are its address; ``revision`` is that of my judgement of
+    it, 0 before the first.
+    """
+
+    place = serializers.UUIDField()
+    slot = serializers.IntegerField()
+    messages = MessageSerializer(many=True)
+    context = serializers.CharField(allow_blank=True)
+    reference = serializers.CharField(allow_blank=True)
+    shown = ShownAnswerSerializer(many=True)
+    draft = VerdictDraftSerializer(allow_null=True)
+    revision = serializers.IntegerField()
+    answers = VerdictSerializer(allow_null=True)
+
+
+class NextComparisonSerializer(serializers.Serializer[Any]):
+    """Either a comparison, or why there is none."""
+
+    task = ComparisonTaskSerializer(allow_null=True)
+    no_work = NoWorkSerializer(allow_null=True)
+    progress = ReviewProgressSerializer()
+
+
+class MyJudgementSerializer(serializers.Serializer[Any]):
+    """My judgement. ``is_replay``: this submission had been stored before; nothing was written now."""
+
+    campaign = serializers.UUIDField()
+    place = serializers.UUIDField()
+    slot = serializers.IntegerField()
+    client_id = serializers.UUIDField()
+    revision = serializers.IntegerField()
+    submitted_at = serializers.DateTimeField()
+    revised_at = serializers.DateTimeField(allow_null=True)
+    answers = VerdictSerializer()
+    is_replay = serializers.BooleanField()
+
+
+class JudgementBody(Body):
+    client_id = Text(max_length=64, help_text="A UUID of yours, the same for every repetition.")
+    answers = Fields(help_text=VERDICT_HELP)
+    seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
+
+
+class JudgementAmendmentBody(Body):
+    answers = Fields(help_text=VERDICT_HELP)
+    revision = Whole(min_value=1, help_text="The revision that the change is based on.")
+
+
+class VerdictDraftBody(Body):
+    answers = Fields(help_text=VERDICT_HELP)
+    seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
+    revision = Whole(default=0, help_text="The draft it grew from; 0: none.")
+
+
+class JudgementQuery(Paging, PeopleQuery):
+    """Whose judgements, page by page."""
+
+
+class JudgementSerializer(serializers.Serializer[Any]):
+    """``shown`` are the campaign's candidates as they stood on the screen, A first; ``reviewer`` is a
+    pseudonym's number.
+    """
+
+    id = serializers.IntegerField(source="judgement.pk")
+    item = serializers.IntegerField(source="judgement.comparison.item_id")
+    reviewer = serializers.IntegerField()
+    shown = serializers.SerializerMethodField()
+    choice = serializers.CharField(source="judgement.choice", allow_blank=True)
+    ranks = serializers.ListField(source="judgement.ranks", child=serializers.IntegerField(), allow_null=True)
+    comment = serializers.CharField(source="judgement.comment", allow_blank=True)
+    seconds_active = serializers.FloatField(source="judgement.seconds_active")
+    revision = serializers.IntegerField(source="judgement.revision")
+    submitted_at = serializers.DateTimeField(source="judgement.submitted_at")
+    is_simulated = serializers.BooleanField(source="judgement.is_simulated")
+
+    def get_shown(self, line: Any) -> list[int]:
+        return [candidate.pk for candidate in line.shown]
+
+
+class PairSerializer(serializers.Serializer[Any]):
+    """``share``: of wins of ``first``, a tie counting half, "both bad" left out."""
+
+    first = serializers.IntegerField(source="first.pk")
+    second = serializers.IntegerField(source="second.pk")
+    wins = serializers.IntegerField()
+    losses = serializers.IntegerField()
+    ties = serializers.IntegerField()
+    both_bad = serializers.IntegerField()
+    share = MeasureSerializer()
+    both_bad_share = MeasureSerializer(source="bad_share")
+
+
+class StrengthSerializer(serializers.Serializer[Any]):
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
+    strength = MeasureSerializer(help_text="Bradley–Terry, natural logarithm; 0 is an average candidate.")
+    mean_rank = MeasureSerializer(allow_null=True)
+    best = serializers.IntegerField(help_text="How often it was put first alone.")
+
+
+class PairResultsSerializer(serializers.Serializer[Any]):
+    """``first_side``: of the verdicts for one of two answers, the share for the one that stood first.
+    ``is_reviewing``: I still review here blind, and should not look.
+    """
+
+    campaign = serializers.IntegerField()
+    people = serializers.CharField()
+    is_reviewing = serializers.BooleanField()
+    method = serializers.CharField()
+    judgements = serializers.IntegerField()
+    items = serializers.IntegerField()
+    reviewers = serializers.IntegerField()
+    pairs = PairSerializer(many=True)
+    strengths = StrengthSerializer(many=True)
+    first_side = MeasureSerializer()
+    alpha = MeasureSerializer()
+    agreement = MeasureSerializer()

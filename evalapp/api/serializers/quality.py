@@ -1,0 +1,93 @@
+"""The quality of a campaign while it runs, and the closing question of its reviewers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Whole
+from evalapp.api.serializers.analysis import AgreementRowSerializer, CaseRowSerializer
+from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
+
+
+class AgreementSoFarSerializer(AgreementRowSerializer):
+    """``is_early``: fewer outputs than an agreement takes; the measures are chance then."""
+
+    criterion = serializers.CharField(source="row.criterion.key")
+    alpha = MeasureSerializer(source="row.alpha")
+    exact = MeasureSerializer(source="row.exact")
+    within_one = MeasureSerializer(source="row.within_one", allow_null=True)
+    outputs = serializers.IntegerField(help_text="Rated by two or more.")
+    is_early = serializers.BooleanField()
+
+
+class HintSerializer(serializers.Serializer[Any]):
+    """Something to look at; nothing follows from it by itself. ``cases`` are parameters of the list of cases."""
+
+    kind = serializers.CharField(source="hint.kind")
+    title = serializers.CharField(source="hint.title")
+    reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
+    evidence = serializers.CharField(source="hint.evidence")
+    cases = serializers.DictField(source="hint.cases")
+
+
+class LeftItemSerializer(serializers.Serializer[Any]):
+    item = serializers.IntegerField(source="item_id")
+    row_number = serializers.IntegerField()
+    lapses = serializers.IntegerField(help_text="How often a lease of one of its places ran out.")
+
+
+class UnblindingSerializer(serializers.Serializer[Any]):
+    """Bang's blinding index: 0 guessing, 1 all known. ``overall`` is the mean of both kinds of output."""
+
+    overall = MeasureSerializer(source="indices.overall")
+    tuned = MeasureSerializer(source="indices.tuned")
+    other = MeasureSerializer(source="indices.other")
+    answers = serializers.IntegerField()
+    reviewers = serializers.IntegerField()
+    declined = serializers.IntegerField()
+    sure = serializers.IntegerField()
+    sure_right = serializers.IntegerField()
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    """``unblinding`` is null before anybody was asked, and for who still reviews the campaign blind."""
+
+    is_reviewing = serializers.BooleanField(
+        help_text="You still review this campaign blind; its results and cases show what you should not know."
+    )
+    agreement = AgreementSoFarSerializer(many=True)
+    differing = CaseRowSerializer(many=True, help_text="The outputs on which reviewers differ most.")
+    differing_total = serializers.IntegerField()
+    hints = HintSerializer(many=True)
+    left_items = LeftItemSerializer(many=True)
+    unblinding = UnblindingSerializer(allow_null=True)
+
+
+class ClosingTextSerializer(serializers.Serializer[Any]):
+    place = serializers.UUIDField(source="output.place_key")
+    slot = serializers.IntegerField(source="output.slot")
+    messages = MessageSerializer(many=True, source="task.messages")
+    answer = serializers.CharField(source="task.answer", allow_blank=True)
+
+
+class ClosingSerializer(serializers.Serializer[Any]):
+    """``texts`` is empty where nothing is asked: your part is not done, or you have answered."""
+
+    question = serializers.CharField()
+    texts = ClosingTextSerializer(many=True)
+
+
+class BeliefBody(Body):
+    place = serializers.UUIDField()
+    slot = Whole()
+    belief = Whole(
+        min_value=-2,
+        max_value=2,
+        help_text="2: the tuned model, sure; 1: a guess; 0: cannot tell; -1: another, a guess; -2: sure.",
+    )
+
+
+class ClosingBody(Body):
+    """No beliefs at all: the question is left out, and not asked again."""
+
+    beliefs = BeliefBody(many=True, allow_empty=True)

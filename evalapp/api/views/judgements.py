@@ -1,0 +1,254 @@
+"""Comparing answers by machine: the services of the page of comparisons, and what came out of them."""
+
+from typing import Any
+from uuid import UUID
+
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.pair_lists import as_lines
+from evalapp.analysis.pairs import Judged, Judgements, load_judgements, pair_results
+from evalapp.api.fields import Nothing
+from evalapp.api.operations import Answer, ApiView, operation
+from evalapp.api.serializers.analysis import PeopleQuery
+from evalapp.api.serializers.judgements import (
+    ComparisonTaskSerializer,
+    JudgementAmendmentBody,
+    JudgementBody,
+    JudgementQuery,
+    JudgementSerializer,
+    MyJudgementSerializer,
+    NextComparisonSerializer,
+    PairResultsSerializer,
+    VerdictDraftBody,
+)
+from evalapp.api.serializers.reviews import SavedDraftSerializer, SkipBody
+from evalapp.api.views.analysis import AnalysisView
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import CampaignState
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.errors import ConflictError, MissingError
+from evalapp.judgements.models import Judgement
+from evalapp.judgements.queries import (
+    NOT_YOURS,
+    ComparisonTask,
+    comparison_task,
+    judged_by,
+    judging_seat,
+    judging_stand,
+    own_judgement,
+    slot_of,
+    stand_task,
+    verdict_of,
+)
+from evalapp.judgements.services import (
+    amend_judgement,
+    keep_draft,
+    skip_comparisons,
+    submit_judgement,
+)
+from evalapp.judgements.verdicts import read_verdict
+from evalapp.reviews.answers import read_client_id, read_seconds
+from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
+from evalapp.reviews.queries import Stand
+from evalapp.reviews.services import NOT_COUNTED, CampaignClosedError
+
+
+class PairsView(AnalysisView):
+    def judgements(self, campaign_id: int) -> Judgements:
+        campaign = self.campaign(campaign_id)
+        return load_judgements(campaign, people=self.people())
+
+
+class PairResultsDetail(PairsView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    @operation("Read who is preferred to whom", query=PeopleQuery, result=PairResultsSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Of a campaign that compares answers: shares of wins, strengths, the effect of standing first. Empty
+        for one that rates them one by one.
+        """
+        judgements = self.judgements(campaign_id)
+        results = pair_results(judgements)
+        return {
+            "campaign": campaign_id,
+            "people": self.people(),
+            "is_reviewing": is_reviewing_blind(judgements.campaign, self.person),
+            "method": judgements.campaign.method,
+            "judgements": len(judgements.rows),
+            "items": results.items,
+            "reviewers": results.reviewers,
+            "pairs": results.pairs,
+            "strengths": results.strengths,
+            "first_side": results.first_side,
+            "alpha": results.alpha,
+            "agreement": results.exact,
+        }
+
+
+class JudgementList(PairsView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    @operation("List a campaign's judgements", query=JudgementQuery, result=JudgementSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """In the order in which they were given; reviewers are pseudonyms."""
+        judgements = self.judgements(campaign_id)
+        return self.page(judgements.rows, dress=lambda rows: as_lines(judgements, rows))
+
+    def key_of(self, row: Judged) -> str:
+        return str(row.pk)
+
+
+class NextComparison(ApiView):
+    @operation("Get the next comparison to judge", body=Nothing, result=NextComparisonSerializer)
+    def post(self, key: UUID) -> object:
+        """Claims a place where that is needed. The answer is the same until something is submitted."""
+        seat = judging_seat(self.person, key)
+        self.body()
+        found = next_assignment(seat=seat)
+        progress = progress_payload(seat, None if isinstance(found, Assignment) else found)
+        if not isinstance(found, Assignment):
+            _, text = NO_WORK_WORDS[found.reason]
+            no_work = {"reason": found.reason, "text": text, "come_back_at": found.come_back_at}
+            return {"task": None, "no_work": no_work, "progress": progress}
+        task = comparison_task(
+            place_key=found.place.key,
+            comparison_id=found.item_output_id,
+            campaign=seat.campaign,
+            reviewer=seat.user,
+        )
+        return {"task": _task(found.place.key, found.slot, task), "no_work": None, "progress": progress}
+
+
+def _task(place: UUID, slot: int, task: ComparisonTask, judgement: Judgement | None = None) -> dict[str, Any]:
+    draft = None
+    if task.draft is not None:
+        draft = {
+            "revision": task.draft_revision,
+            "saved_at": task.draft_saved_at,
+            "answers": task.draft.as_dict(),
+        }
+    return {
+        "place": place,
+        "slot": slot,
+        "messages": task.messages,
+        "context": task.context,
+        "reference": task.reference,
+        "shown": task.answers,
+        "draft": draft,
+        "revision": judgement.revision if judgement else 0,
+        "answers": verdict_of(judgement).as_dict() if judgement else None,
+    }
+
+
+class ComparisonDetail(ApiView):
+    @operation("Read a comparison that I judge", result=ComparisonTaskSerializer)
+    def get(self, key: UUID, slot: int) -> object:
+        """One that I hold, or have judged. 409 where the campaign is closed (``campaign_closed``), and for
+        one that went to somebody else, while my draft is kept (``lease_lost``).
+        """
+        stand = judging_stand(self.person, key, slot)
+        judgement = None if stand.is_open else own_judgement(stand)
+        task = stand_task(stand)
+        if judgement is None and not stand.is_open:
+            raise _not_held(stand, has_draft=task.draft is not None)
+        return _task(stand.place.key, stand.slot, task, judgement)
+
+    @operation(
+        "Submit a judgement",
+        body=JudgementBody,
+        result=MyJudgementSerializer,
+        status=201,
+        also={200: "A replay: this submission was stored before."},
+    )
+    def post(self, key: UUID, slot: int) -> object:
+        """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where another verdict
+        was stored first, or the place went to somebody else; your text is then kept as a draft.
+        """
+        stand = judging_stand(self.person, key, slot)
+        values = self.body()
+        result = submit_judgement(
+            stand=stand,
+            client_id=read_client_id(values["client_id"]),
+            verdict=read_verdict(values["answers"]),
+            seconds_active=read_seconds(values["seconds_active"]),
+            is_simulated=self.person.is_simulated,
+        )
+        shown = _shown(stand.place.campaign.key, stand.place.key, stand.slot, result.judgement)
+        shown["is_replay"] = result.is_replay
+        return Answer(shown, 200 if result.is_replay else 201)
+
+    @operation("Amend my judgement", body=JudgementAmendmentBody, result=MyJudgementSerializer)
+    def put(self, key: UUID, slot: int) -> object:
+        """Until the campaign closes; what it said before is kept. 412 where ``revision`` is not the latest."""
+        stand = judging_stand(self.person, key, slot)
+        judgement = own_judgement(stand)
+        if judgement is None:
+            raise MissingError(NOT_YOURS)
+        values = self.body()
+        amended = amend_judgement(
+            judgement=judgement,
+            by=self.person,
+            verdict=read_verdict(values["answers"]),
+            revision=values["revision"],
+        )
+        return _shown(stand.place.campaign.key, stand.place.key, stand.slot, amended)
+
+
+def _not_held(stand: Stand, *, has_draft: bool) -> Exception:
+    campaign = stand.place.campaign
+    if campaign.state == CampaignState.CLOSED:
+        return CampaignClosedError(campaign, NOT_COUNTED if has_draft else ".")
+    if not has_draft:
+        return MissingError(NOT_YOURS)
+    return ConflictError(
+        "Somebody else has taken this one since; what you chose is kept as your draft.", code="lease_lost"
+    )
+
+
+def _shown(campaign: UUID, place: UUID, slot: int, judgement: Judgement) -> dict[str, Any]:
+    return {
+        "campaign": campaign,
+        "place": place,
+        "slot": slot,
+        "client_id": judgement.client_id,
+        "revision": judgement.revision,
+        "submitted_at": judgement.submitted_at,
+        "revised_at": judgement.revised_at,
+        "answers": verdict_of(judgement).as_dict(),
+        "is_replay": False,
+    }
+
+
+class MyJudgementList(ApiView):
+    @operation("List what I judged", result=MyJudgementSerializer, paged=True)
+    def get(self) -> object:
+        """Latest first."""
+        return self.page(judged_by(self.person), dress=_shown_rows)
+
+
+def _shown_rows(judgements: list[Judgement]) -> list[dict[str, Any]]:
+    return [_shown(each.campaign.key, each.place.key, slot_of(each), each) for each in judgements]
+
+
+class VerdictDraftDetail(ApiView):
+    @operation("Save a draft of a judgement", body=VerdictDraftBody, result=SavedDraftSerializer)
+    def put(self, key: UUID, slot: int) -> object:
+        """What is chosen so far, however incomplete; it keeps the place as well. 409 where it is not mine any
+        more, or the campaign is closed (it is saved then), 412 where another client saved a newer one.
+        """
+        stand = judging_stand(self.person, key, slot)
+        values = self.body()
+        return keep_draft(
+            stand=stand,
+            verdict=read_verdict(values["answers"]),
+            seconds_active=read_seconds(values["seconds_active"]),
+            revision=values["revision"],
+        )
+
+
+class SkipComparison(ApiView):
+    @operation("Skip an item whose answers are compared", body=SkipBody, status=204)
+    def post(self, key: UUID, slot: int) -> object:
+        """Somebody else gets it, and it is not offered to you again. Say why."""
+        stand = judging_stand(self.person, key, slot)
+        skip_comparisons(reviewer=self.person, place=stand.place, reason=self.body()["reason"])
+        return None

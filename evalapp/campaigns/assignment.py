@@ -1,0 +1,77 @@
+"""Who is to review what, where a campaign's places are assigned: pure arithmetic, seeded.
+
+People are numbered in the order of their seats, so that a seed gives the same in any database.
+"""
+
+import heapq
+import random
+from collections.abc import Collection, Sequence
+
+Assigned = list[list[int | None]]
+
+
+def level_targets(loads: Sequence[int], rooms: Sequence[int], wanted: int, *, seed: str) -> list[int]:
+    """How many places each person gets on top of their load, so that loads end as level as they can.
+
+    ``rooms`` is the most that each can be given. The sum is ``wanted``, or all rooms where they are less.
+    Without limits in the way the loads then differ by at most one; who has the one more is drawn.
+    """
+    wanted = min(wanted, sum(rooms))
+    people = list(zip(loads, rooms, strict=True))
+
+    def filled(level: int) -> int:
+        return sum(min(room, max(0, level - load)) for load, room in people)
+
+    low, high = 0, max((load + room for load, room in people), default=0)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if filled(middle) <= wanted:
+            low = middle
+        else:
+            high = middle - 1
+    targets = [min(room, max(0, low - load)) for load, room in people]
+    next_in_line = [
+        person
+        for person, (load, room) in enumerate(people)
+        if targets[person] < room and load + targets[person] == low
+    ]
+    random.Random(f"{seed}:level").shuffle(next_in_line)  # noqa: S311 - a seeded draw, no secret
+    for person in next_in_line[: wanted - sum(targets)]:
+        targets[person] += 1
+    return targets
+
+
+def assign_places(
+    needs: Sequence[int],
+    targets: Sequence[int],
+    *,
+    seed: str,
+    taken: Sequence[Collection[int]] | None = None,
+) -> Assigned:
+    """For each item the people who get its places: as many as it needs, nobody twice.
+
+    ``targets`` is how many places each person gets in all; ``taken`` are those who cannot get an item.
+    Whoever is furthest from their target comes first, which reaches all targets wherever that is possible
+    (Gale 1957); ties are drawn, so that everybody meets everybody. None stands for a place that nobody
+    can take.
+    """
+    draw = random.Random(f"{seed}:assign").random  # noqa: S311 - a seeded draw, no secret
+    waiting = [(-target, draw(), person) for person, target in enumerate(targets) if target > 0]
+    heapq.heapify(waiting)
+    assigned: Assigned = []
+    for position, need in enumerate(needs):
+        barred = taken[position] if taken is not None else ()
+        chosen: list[int | None] = []
+        aside: list[tuple[int, float, int]] = []
+        while waiting and len(chosen) < need:
+            left, tie, person = heapq.heappop(waiting)
+            if person in barred:
+                aside.append((left, tie, person))
+                continue
+            chosen.append(person)
+            if left + 1 < 0:
+                aside.append((left + 1, draw(), person))
+        for entry in aside:
+            heapq.heappush(waiting, entry)
+        assigned.append(chosen + [None] * (need - len(chosen)))
+    return assigned

@@ -1,0 +1,45 @@
+"""Which examples a campaign reviews, and by how many people each: pure arithmetic.
+
+The draw itself is in `opening`; here is how many are drawn, so that a preview says what the launch does.
+"""
+
+from collections.abc import Mapping
+
+# More are no strata: each would hold one or two items.
+MOST_STRATA = 200
+
+
+def shares_by_stratum(sizes: Mapping[str, int], wanted: int) -> dict[str, int]:
+    """How many of ``wanted`` items each stratum gives: at least one each, the rest in proportion to size
+    by largest remainder; never more than it has. Equal remainders go by name.
+
+    ``wanted`` must lie between the number of strata and the sum of sizes.
+    """
+    total = sum(sizes.values())
+    if not len(sizes) <= wanted <= total:
+        raise ValueError(f"{wanted} items cannot be drawn from {len(sizes)} strata of {total} items")
+    # In whole numbers, so that no rounding differs between machines.
+    shares = {name: max(1, size * wanted // total) for name, size in sizes.items()}
+    missing = wanted - sum(shares.values())
+    # Who got one instead of a fraction has had its remainder.
+    fractions = [name for name, size in sizes.items() if size * wanted >= total]
+    fractions.sort(key=lambda name: (-(sizes[name] * wanted % total), name))
+    for name in fractions[: max(0, missing)]:
+        shares[name] += 1
+    # What the small strata got above their fraction is taken from the largest.
+    for _ in range(-missing):
+        largest = max(sorted(shares), key=lambda name: shares[name])
+        shares[largest] -= 1
+    return shares
+
+
+def items_with_more(items: int, share: int) -> int:
+    """How many of the items get the larger overlap: ``share`` percent, rounded half up, at least one."""
+    if not share or not items:
+        return 0
+    return max(1, (items * share * 2 + 100) // 200)
+
+
+def places_of(items: int, *, overlap: int, share: int, more: int | None) -> int:
+    """How many places a campaign of so many items has."""
+    return items * overlap + items_with_more(items, share) * ((more or overlap) - overlap)

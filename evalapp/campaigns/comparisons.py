@@ -1,0 +1,186 @@
+"""Comparisons instead of single outputs: which outputs of an item meet, and on which side each stands.
+
+`opening.make_places` lays out items and places as for any campaign; then `arrange_comparisons` gives
+each place the item's comparisons. Sides are random and balanced at once: who begins is drawn from the
+campaign's seed, and from place to place the order turns by one, so that every output stands at each
+position equally often (a difference of 1 at most) in every item, and over the whole campaign.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple, TypeVar
+
+from django.db import connection
+from django.db.models import Sum
+
+from evalapp.campaigns.models import Campaign, Comparison, Method, Place
+
+Shown = TypeVar("Shown")
+
+RANKED = range(3, 6)
+"""How many candidates can be put in order at once."""
+
+_PAIRS = """
+INSERT INTO evalapp_comparison (item_id, number, outputs, created_at)
+SELECT i.id, pair.number - 1, ARRAY[l.id, r.id], now()
+FROM evalapp_item i
+CROSS JOIN unnest(%(lefts)s::bigint[], %(rights)s::bigint[]) WITH ORDINALITY
+    AS pair(left_id, right_id, number)
+JOIN evalapp_itemoutput l ON l.item_id = i.id AND l.candidate_id = pair.left_id
+JOIN evalapp_itemoutput r ON r.item_id = i.id AND r.candidate_id = pair.right_id
+WHERE i.campaign_id = %(campaign)s
+ORDER BY i.id, pair.number
+"""
+
+# The order from which places turn is drawn anew every few items: were it one for the whole campaign,
+# one candidate would always follow the other, and a reviewer could learn to tell them.
+_RANKINGS = """
+WITH item AS (
+    SELECT i.id,
+        (row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1) / %(width)s AS drawn
+    FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
+    WHERE i.campaign_id = %(campaign)s
+)
+INSERT INTO evalapp_comparison (item_id, number, outputs, created_at)
+SELECT item.id, 0,
+    (SELECT array_agg(o.id ORDER BY md5(%(seed)s || ':ranking:' || item.drawn || ':' || c.position))
+     FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
+     WHERE o.item_id = item.id), now()
+FROM item
+ORDER BY item.id
+"""
+
+_ARRANGE = """
+WITH item AS (
+    SELECT i.id, e.row_number,
+        row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
+    FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
+    WHERE i.campaign_id = %(campaign)s
+), turn AS (
+    SELECT p.id, item.row_number,
+        (row_number() OVER (PARTITION BY item.position / %(together)s ORDER BY item.position, p.number) - 1)
+            %% %(width)s AS arrangement
+    FROM evalapp_place p JOIN item ON item.id = p.item_id
+)
+UPDATE evalapp_place p
+SET arrangement = turn.arrangement, outputs_total = %(count)s,
+    open_slots = ARRAY(SELECT generate_series(0, %(count)s - 1)),
+    outputs_order = (
+        SELECT array_agg(c.id ORDER BY md5(
+            %(seed)s || ':comparison:' || turn.row_number || ':' || p.number || ':' || c.number))
+        FROM evalapp_comparison c WHERE c.item_id = p.item_id)
+FROM turn WHERE p.id = turn.id
+"""
+
+
+class Work(NamedTuple):
+    """What one place asks for: so many (``times``) of a ``unit`` (a noun in the singular)."""
+
+    times: int
+    unit: str
+
+
+def work_of(method: str, candidates: int, *, has_baseline: bool = False) -> Work:
+    """What one reviewer does with one item, by the campaign's method."""
+    if method == Method.PAIRWISE:
+        pairs = candidates - 1 if has_baseline else candidates * (candidates - 1) // 2
+        return Work(max(pairs, 0), "pair")
+    if method == Method.RANKING:
+        return Work(1, "ranking")
+    return Work(candidates, "candidate")
+
+
+def method_problem(method: str, candidates: Sequence[int], baseline: int | None) -> tuple[str, str] | None:
+    """The field and the sentence of what cannot stay, or None; candidates are ids of model versions."""
+    count = len(candidates)
+    if method == Method.PAIRWISE and count < 2:
+        return "candidates", "To compare answers in pairs, choose at least two candidates."
+    if method == Method.RANKING and count not in RANKED:
+        return (
+            "candidates",
+            f"To put answers in order, choose {RANKED.start} to {RANKED.stop - 1} candidates; {count} chosen.",
+        )
+    if baseline is None:
+        return None
+    if method != Method.PAIRWISE:
+        return (
+            "baseline",
+            "Only a comparison in pairs has a candidate that all are compared with. Leave it out.",
+        )
+    if baseline not in candidates:
+        return (
+            "baseline",
+            "The candidate that all are compared with is not among the candidates. Choose it, too.",
+        )
+    return None
+
+
+def oriented_pairs(count: int, *, baseline: int | None = None) -> list[tuple[int, int]]:
+    """Pairs of ``count`` candidates, numbered from 0, with who stands left before any turning.
+
+    Each stands left as often as right where its pairs are even in number, else once more or less.
+    With a ``baseline``, its pairs alone.
+    """
+    if baseline is not None:
+        others = [each for each in range(count) if each != baseline]
+        return [
+            (baseline, other) if position % 2 else (other, baseline) for position, other in enumerate(others)
+        ]
+    return [
+        (first, second) if _is_left(first, second, count) else (second, first)
+        for first, second in combinations(range(count), 2)
+    ]
+
+
+def _is_left(first: int, second: int, count: int) -> bool:
+    """As at a round table: each stands left of the half that follows it."""
+    return 2 * (second - first) <= count
+
+
+def arranged(outputs: Sequence[Shown], arrangement: int) -> list[Shown]:
+    """The outputs as they stand on the screen: A first."""
+    by = arrangement % len(outputs)
+    return [*outputs[by:], *outputs[:by]]
+
+
+def arrange_comparisons(*, campaign: Campaign) -> int:
+    """Make the comparisons of a launched campaign's items and give each place its own; how many
+    judgements that asks for. Call it in the launch's transaction, after items, outputs and places.
+    """
+    drawn = _candidates_as_drawn(campaign)
+    is_ranking = campaign.method == Method.RANKING
+    width = len(drawn) if is_ranking else 2
+    parameters: dict[str, Any] = {
+        "campaign": campaign.pk,
+        "seed": str(campaign.seed),
+        "width": width,
+        # Places turn on through this many items: all of them, or those that share a drawn order.
+        "together": width if is_ranking else 2**31 - 1,
+    }
+    if is_ranking:
+        statement, count = _RANKINGS, 1
+    else:
+        versions = [version for _, version in drawn]
+        baseline = None if campaign.baseline_id is None else versions.index(campaign.baseline_id)
+        pairs = oriented_pairs(len(drawn), baseline=baseline)
+        statement, count = _PAIRS, len(pairs)
+        parameters["lefts"] = [drawn[left][0] for left, _ in pairs]
+        parameters["rights"] = [drawn[right][0] for _, right in pairs]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        cursor.execute(f"ANALYZE {Comparison._meta.db_table}")
+        cursor.execute(_ARRANGE, {**parameters, "count": count})
+        cursor.execute(f"ANALYZE {Place._meta.db_table}")
+    asked = Place.objects.filter(campaign=campaign).aggregate(asked=Sum("outputs_total"))["asked"]
+    return int(asked or 0)
+
+
+def _candidates_as_drawn(campaign: Campaign) -> list[tuple[int, int]]:
+    """(candidate's id, model version's id) in an order drawn from the seed."""
+    candidates = campaign.candidates.values_list("position", "pk", "model_version")
+
+    def draw(position: int) -> str:
+        return hashlib.md5(f"{campaign.seed}:side:{position}".encode(), usedforsecurity=False).hexdigest()
+
+    return [(pk, version) for _, pk, version in sorted(candidates, key=lambda each: draw(each[0]))]

@@ -1,0 +1,251 @@
+"""Writes to a campaign that runs: its deadline, quotas, who is assigned what, and later additions.
+
+None of them disturbs a place that somebody holds or has done.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.campaigns.design import MOST_OVERLAP
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, PlaceState
+from evalapp.campaigns.opening import insert_items, insert_places, set_totals, strata_of_campaign
+from evalapp.core.errors import ConflictError, InvalidError
+
+RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
+
+# From the end of their order, which they would reach last. A place in hand, or begun, stays.
+_REASSIGN = """
+WITH movable AS (
+    SELECT p.id FROM evalapp_place p
+    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND p.reviews_done = 0
+      AND p.assigned_to_id IS NOT DISTINCT FROM %(source)s::bigint
+      AND (%(target)s::bigint IS NULL OR NOT EXISTS (
+            SELECT 1 FROM evalapp_place theirs WHERE theirs.item_id = p.item_id
+              AND %(target)s::bigint IN (theirs.reviewer_id, theirs.assigned_to_id))
+        AND NOT EXISTS (SELECT 1 FROM evalapp_skip s
+                        WHERE s.item_id = p.item_id AND s.reviewer_id = %(target)s::bigint))
+    ORDER BY p.rank DESC FOR UPDATE OF p SKIP LOCKED
+), one_an_item AS (
+    SELECT DISTINCT ON (p.item_id) p.id, p.rank FROM evalapp_place p JOIN movable USING (id)
+    ORDER BY p.item_id, p.rank DESC
+), chosen AS (
+    SELECT id FROM movable WHERE %(target)s::bigint IS NULL
+    UNION SELECT id FROM one_an_item WHERE %(target)s::bigint IS NOT NULL
+)
+UPDATE evalapp_place p SET assigned_to_id = %(target)s::bigint
+WHERE p.id IN (SELECT id FROM evalapp_place JOIN chosen USING (id) ORDER BY rank DESC LIMIT %(most)s)
+"""
+
+
+def _locked(campaign: Campaign, doing: str) -> Campaign:
+    """The campaign's row, held until the transaction ends; ConflictError where it does not run."""
+    locked = (
+        Campaign.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("project")
+        .filter(pk=campaign.pk, state__in=RUNNING)
+        .first()
+    )
+    if locked is None:
+        campaign.refresh_from_db(fields=["state"])
+        raise ConflictError(
+            f"“{campaign}” is {campaign.get_state_display().lower()}; {doing} while it is open or paused."
+        )
+    return locked
+
+
+def _locked_to_grow(campaign: Campaign, doing: str) -> Campaign:
+    """`_locked`, and ConflictError where outputs are compared: their sides are balanced at the launch."""
+    if campaign.compares:
+        raise ConflictError(
+            f"“{campaign}” compares answers, and their sides are balanced over the items and reviewers that it "
+            "began with; so it cannot grow. Start another campaign for the rest."
+        )
+    return _locked(campaign, doing)
+
+
+@transaction.atomic
+def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | None) -> Campaign:
+    """Give a campaign that runs another deadline, or none. InvalidError for one in the past."""
+    if deadline is not None and deadline <= timezone.now():
+        message = "The deadline is in the past. Choose a later one, or none."
+        raise InvalidError(message, fields={"deadline": [message]})
+    locked = _locked(campaign, "its deadline can be moved")
+    before = locked.deadline
+    Campaign.objects.filter(pk=locked.pk).update(deadline=deadline)
+    record(
+        "campaign.deadline_moved",
+        by=by,
+        obj=locked,
+        project=locked.project,
+        data={
+            "before": before.isoformat() if before else None,
+            "after": deadline.isoformat() if deadline else None,
+        },
+    )
+    campaign.refresh_from_db()
+    return campaign
+
+
+@transaction.atomic
+def set_quota(*, seat: CampaignReviewer, quota: int | None, by: User | None) -> CampaignReviewer:
+    """The most items that this person is handed; None: as the campaign says. What they have stays."""
+    if quota is not None and not 1 <= quota <= 10_000_000:
+        message = "A quota is at least 1 item; leave it empty for the campaign's own."
+        raise InvalidError(message, fields={"quota": [message]})
+    if seat.campaign.state == CampaignState.CLOSED:
+        raise ConflictError(f"“{seat.campaign}” is closed; its quotas stay.")
+    CampaignReviewer.objects.filter(pk=seat.pk).update(quota=quota)
+    seat.quota = quota
+    record(
+        "campaign.quota_set",
+        by=by,
+        obj=seat.campaign,
+        project=seat.campaign.project,
+        data={"reviewer": seat.user_id, "quota": quota},
+    )
+    return seat
+
+
+@transaction.atomic
+def reassign(
+    *, campaign: Campaign, source: User | None, target: User | None, most: int | None, by: User | None
+) -> int:
+    """Give places that nobody has begun to somebody else; how many moved.
+
+    ``source`` and ``target`` None stand for the open pull. At most ``most`` move (None: all that can), those
+    that the source would reach last; an item that the target has, or skipped, stays, and so does what
+    is in somebody's hands. Raises InvalidError for people who do not review here, or a full quota.
+    """
+    locked = _locked(campaign, "work can be reassigned")
+    if source == target:
+        message = "Choose somebody else than the one who has the work."
+        raise InvalidError(message, fields={"target": [message]})
+    if most is not None and most < 1:
+        message = "Move at least one item, or leave the number empty for all of them."
+        raise InvalidError(message, fields={"most": [message]})
+    room = _room_of(locked, target) if target is not None else None
+    limits = [limit for limit in (most, room) if limit is not None]
+    parameters = {
+        "campaign": locked.pk,
+        "source": source.pk if source else None,
+        "target": target.pk if target else None,
+        "most": min(limits) if limits else None,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REASSIGN, parameters)
+        moved = int(cursor.rowcount)
+    record(
+        "campaign.reassigned",
+        by=by,
+        obj=locked,
+        project=locked.project,
+        data={"from": parameters["source"], "to": parameters["target"], "places": moved},
+    )
+    return moved
+
+
+def _room_of(campaign: Campaign, target: User) -> int | None:
+    """How many places the target's quota still takes. Raises InvalidError where none, or no seat."""
+    # Locked, so that no claim of theirs at the same moment takes another place of an item they get.
+    seat = campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
+    if seat is None:
+        message = f"{target} does not review in this campaign. Add them first."
+        raise InvalidError(message, fields={"target": [message]})
+    quota = seat.quota if seat.quota is not None else campaign.quota
+    if quota is None:
+        return None
+    has = Place.objects.filter(Q(reviewer=target) | Q(reviewer=None, assigned_to=target), campaign=campaign)
+    room = quota - has.count()
+    if room < 1:
+        message = f"{target}'s quota of {quota:,} items is full. Raise it first."
+        raise InvalidError(message, fields={"target": [message]})
+    return room
+
+
+@transaction.atomic
+def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int:
+    """Take in further examples that were not chosen, by the campaign's own draw; how many.
+
+    ``wanted`` None: all that are left. Raises InvalidError where there are not so many.
+    """
+    locked = _locked_to_grow(campaign, "items can be added")
+    strata = strata_of_campaign(locked)
+    left = sum(strata.values())
+    if not left or (wanted is not None and not max(1, len(strata)) <= wanted <= left):
+        message = _why_not_so_many(locked, len(strata), left)
+        raise InvalidError(message, fields={"items": [message]})
+    items = insert_items(campaign=locked, wanted=wanted)
+    places = insert_places(campaign=locked)
+    set_totals(locked)
+    record(
+        "campaign.items_added",
+        by=by,
+        obj=locked,
+        project=locked.project,
+        data={"items": items, "places": places},
+    )
+    campaign.refresh_from_db()
+    return items
+
+
+def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
+    if not left:
+        return "Every example that all candidates have answered is in this campaign already."
+    if strata > 1:
+        return (
+            f"{left:,} examples are left, in {strata} values of “{campaign.strata_field}”. Add between {strata} "
+            f"and {left:,}, so that each value is there."
+        )
+    return f"{left:,} examples are left. Add between 1 and {left:,}."
+
+
+@transaction.atomic
+def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: User | None) -> int:
+    """Have each of the items rated by ``more`` further people; how many items got them.
+
+    Items that would then need more people than review here are left out. Raises InvalidError where
+    that is so for all.
+    """
+    locked = _locked_to_grow(campaign, "reviewers can be added to items")
+    if not 1 <= more <= MOST_OVERLAP:
+        message = f"Add between 1 and {MOST_OVERLAP} reviewers to each item."
+        raise InvalidError(message, fields={"more": [message]})
+    people = locked.reviewers.filter(left_at=None).count()
+    # Someone who left, or skipped the item, has no place to give; so people are counted per item.
+    fitting = (
+        Item.objects.filter(campaign=locked, pk__in=items)
+        .annotate(skipped=Count("skips"))
+        .filter(overlap__lte=people - more - F("skipped"))
+        .exclude(overlap__gt=MOST_OVERLAP - more)
+    )
+    chosen = sorted(fitting.values_list("pk", flat=True))
+    if not chosen:
+        message = (
+            f"No item fits: {more} more reviewers would need more people than the {people} who review here. "
+            "Add people, or fewer reviewers to each item."
+        )
+        raise InvalidError(message, fields={"more": [message]})
+    Item.objects.filter(pk__in=chosen).update(overlap=F("overlap") + more)
+    places = insert_places(campaign=locked, items=chosen, is_added=True)
+    set_totals(locked)
+    record(
+        "campaign.places_added",
+        by=by,
+        obj=locked,
+        project=locked.project,
+        data={"items": len(chosen), "places": places, "more": more},
+    )
+    campaign.refresh_from_db()
+    return len(chosen)
+
+
+def pending_additions(campaign: Campaign) -> set[int]:
+    """Items with added places that are not done yet."""
+    pending = campaign.places.filter(is_added=True).exclude(state=PlaceState.COMPLETE)
+    return set(pending.values_list("item", flat=True))

@@ -1,0 +1,94 @@
+"""Pages of a campaign that runs: its deadline, its quotas, and whose work is whose."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.campaigns.forms import DeadlineForm, QuotaForm, ReassignForm
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.campaigns.queries import campaigns_of, seats_with_places, waiting_for_anybody
+from evalapp.campaigns.running import reassign, set_deadline, set_quota
+from evalapp.core.errors import InvalidError, ProblemError
+from evalapp.core.http import field_errors, get_or_missing, show_problem
+
+STATION = {"station": "campaigns"}
+
+
+def _campaign(request: MemberRequest, pk: int) -> Campaign:
+    return get_or_missing(campaigns_of(request.project), pk=pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
+    """Who has what before them, and moving of what nobody has begun."""
+    campaign = _campaign(request, pk)
+    form = ReassignForm(request.POST or None, campaign=campaign)
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                moved = reassign(campaign=campaign, by=request.user, **form.cleaned_data)
+            except ProblemError as error:
+                show_problem(form, error)
+                status = error.status
+            else:
+                messages.success(request, _moved_words(moved))
+                return redirect("campaign_assignments", slug=request.project.slug, pk=pk)
+    context = {
+        "campaign": campaign,
+        "form": form,
+        "seats": list(seats_with_places(campaign)),
+        "for_anybody": waiting_for_anybody(campaign),
+        **STATION,
+    }
+    return render(request, "campaigns/assignments.html", context, status=status)
+
+
+def _moved_words(moved: int) -> str:
+    if not moved:
+        return "Nothing moved: what is left is begun, or the person has those items already."
+    return f"{moved:,} item{'s' if moved > 1 else ''} moved."
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_deadline(request: MemberRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(request, pk)
+    form = DeadlineForm(request.POST or None, initial={"deadline": campaign.deadline})
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                set_deadline(campaign=campaign, deadline=form.cleaned_data["deadline"], by=request.user)
+            except ProblemError as error:
+                show_problem(form, error)
+                status = error.status
+            else:
+                messages.success(request, "The deadline is moved.")
+                return redirect("campaign_detail", slug=request.project.slug, pk=pk)
+    return render(
+        request, "campaigns/deadline.html", {"campaign": campaign, "form": form, **STATION}, status=status
+    )
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_quota(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+    """One person's quota; empty for the campaign's own."""
+    campaign = _campaign(request, pk)
+    person = get_or_missing(
+        CampaignReviewer.objects.select_related("user", "campaign__project"), pk=seat, campaign=campaign
+    )
+    form = QuotaForm(request.POST)
+    if not form.is_valid():
+        errors = field_errors(form)
+        raise InvalidError(f"The quota of {person.user}: {errors['quota'][0]}", fields=errors)
+    set_quota(seat=person, quota=form.cleaned_data["quota"], by=request.user)
+    messages.success(request, f"The quota of {person.user} is set.")
+    return redirect("campaign_assignments", slug=request.project.slug, pk=pk)

@@ -1,0 +1,92 @@
+"""Who gets the places of an assigned campaign, at its launch and when places are added."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Count, F
+from django.db.models.functions import Coalesce
+
+from evalapp.campaigns.assignment import assign_places, level_targets
+from evalapp.campaigns.models import Campaign, Place, Skip
+
+# Items that have fewer places than their overlap, with the number of those they have.
+LACKING = """
+    SELECT i.id, e.row_number, i.overlap, present.places,
+        row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
+    FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(max(p.number), 0) AS places FROM evalapp_place p WHERE p.item_id = i.id) AS present
+    WHERE i.campaign_id = %(campaign)s AND i.overlap > present.places
+      AND (%(items)s::bigint[] IS NULL OR i.id = ANY(%(items)s::bigint[]))
+"""
+
+_NEEDS = f"SELECT id, overlap - places, places FROM ({LACKING}) AS lacking ORDER BY position"  # noqa: S608
+
+
+class AssignedPlace(NamedTuple):
+    """A place that is to be made, and whose it is."""
+
+    item_id: int
+    number: int
+    user_id: int
+
+
+def people_for_places(campaign: Campaign, items: Sequence[int] | None = None) -> list[AssignedPlace]:
+    """For the places that items (None: all) lack, who gets them: level loads within everybody's quota,
+    nobody twice at an item. A place that nobody can take is not among them.
+    """
+    with connection.cursor() as cursor:
+        parameters: dict[str, Any] = {
+            "campaign": campaign.pk,
+            "seed": str(campaign.seed),
+            "items": list(items) if items is not None else None,
+        }
+        cursor.execute(_NEEDS, parameters)
+        lacking = cursor.fetchall()
+    seats = list(
+        campaign.reviewers.filter(left_at=None)
+        .order_by("pk")
+        .annotate(most=Coalesce(F("quota"), F("campaign__quota")))
+    )
+    loads_of = _loads(campaign)
+    loads = [loads_of.get(seat.user_id, 0) for seat in seats]
+    rooms = [
+        len(lacking) if seat.most is None else min(len(lacking), max(0, seat.most - load))
+        for seat, load in zip(seats, loads, strict=True)
+    ]
+    needs = [need for _, need, _ in lacking]
+    targets = level_targets(loads, rooms, sum(needs), seed=str(campaign.seed))
+    numbers = {seat.user_id: number for number, seat in enumerate(seats)}
+    taken = _taken(campaign, [item for item, _, _ in lacking], numbers) if loads_of else None
+    chosen = assign_places(needs, targets, seed=str(campaign.seed), taken=taken)
+    return [
+        AssignedPlace(item, present + offset, seats[person].user_id)
+        for (item, _, present), people in zip(lacking, chosen, strict=True)
+        for offset, person in enumerate(people, start=1)
+        if person is not None
+    ]
+
+
+def _loads(campaign: Campaign) -> dict[int, int]:
+    """How many places each person has: assigned, in hand or done."""
+    counted = (
+        campaign.places.annotate(whose=Coalesce("reviewer", "assigned_to"))
+        .exclude(whose=None)
+        .values_list("whose")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    return dict(counted)
+
+
+def _taken(campaign: Campaign, items: Sequence[int], numbers: dict[int, int]) -> list[set[int]]:
+    """For each item the people who have a place of it, or skipped it."""
+    taken: dict[int, set[int]] = {item: set() for item in items}
+    places = Place.objects.filter(campaign=campaign, item__in=items).values_list(
+        "item", "reviewer", "assigned_to"
+    )
+    skips = Skip.objects.filter(campaign=campaign, item__in=items).values_list("item", "reviewer")
+    for item, *people in [*places, *skips]:
+        taken[item].update(numbers[person] for person in people if person in numbers)
+    return [taken[item] for item in items]

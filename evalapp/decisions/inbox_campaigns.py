@@ -1,0 +1,162 @@
+"""What the inbox says of campaigns that are under way: overdue, stalled, late, items that nobody finishes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+
+from evalapp.accounts.models import Project
+from evalapp.campaigns.models import MANY_LAPSES, Campaign, CampaignState, Place, PlaceState
+from evalapp.decisions.inbox_entries import InboxEntry
+from evalapp.judgements.models import Judgement
+from evalapp.reviews.models import Review
+from evalapp.reviews.progress import campaign_forecast, recent_days
+from evalapp.stats.pace import SHORTEST_SILENCE, silence_allowed
+from evalapp.templatetags.durations import duration
+
+SHOWN_OF_A_KIND = 3
+# A campaign takes reviews or judgements, never both.
+_LATEST_REVIEW = Coalesce(
+    *(
+        Subquery(model.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1])
+        for model in (Review, Judgement)
+    )
+)
+
+RHYTHM = timedelta(days=56)
+# A day's work of a large team, so that a night is among the pauses.
+MOST_OF_RHYTHM = 20_000
+
+# The rhythm before the silence: pauses between the reviews of the eight weeks that end with the latest one.
+_PAUSES = """
+SELECT paused.campaign_id, max(paused.pause), count(*)
+FROM (
+    SELECT silent.id AS campaign_id,
+           latest.submitted_at - lag(latest.submitted_at)
+               OVER (PARTITION BY silent.id ORDER BY latest.submitted_at) AS pause
+    FROM unnest(%(campaigns)s::bigint[], %(since)s::timestamptz[]) AS silent (id, since)
+    CROSS JOIN LATERAL (
+        SELECT review.submitted_at FROM evalapp_review review
+        WHERE review.campaign_id = silent.id AND review.submitted_at >= silent.since
+        ORDER BY review.id DESC LIMIT %(most)s
+    ) AS latest
+) AS paused
+GROUP BY paused.campaign_id
+"""
+
+
+def campaign_entries(project: Project) -> list[InboxEntry]:
+    """What needs somebody's eye among the campaigns that are open and have reviews left, most pressing first."""
+    campaigns = list(
+        project.campaigns.filter(state=CampaignState.OPEN, invites_visitors=False)
+        .annotate(done=Coalesce(Sum("reviewers__reviews_done"), 0), latest=_LATEST_REVIEW)
+        .filter(done__lt=F("reviews_total"))
+        .order_by("-id")
+    )
+    if not campaigns:
+        return []
+    now = timezone.now()
+    overdue = [campaign for campaign in campaigns if campaign.deadline and campaign.deadline <= now]
+    return [
+        *(_overdue(project, campaign, now) for campaign in overdue[:SHOWN_OF_A_KIND]),
+        *_stalled(project, campaigns, now),
+        *_late(project, [campaign for campaign in campaigns if campaign not in overdue], now),
+        *_left_again(project),
+    ]
+
+
+def _page(project: Project, campaign: Campaign, name: str = "campaign_detail") -> str:
+    return reverse(name, args=[project.slug, campaign.pk])
+
+
+def _overdue(project: Project, campaign: Campaign, now: datetime) -> InboxEntry:
+    assert campaign.deadline is not None  # noqa: S101 - for the type checker
+    past = duration((now - campaign.deadline).total_seconds())
+    text = (
+        f"{campaign.name} is {past} past its deadline, {campaign.done} of {campaign.reviews_total} reviews in"  # type: ignore[attr-defined]
+    )
+    return InboxEntry("overdue", text, _page(project, campaign))
+
+
+def _stalled(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
+    """Campaigns that have been silent for longer than is usual for them."""
+    silent: dict[int, datetime] = {}
+    for campaign in campaigns:
+        since = campaign.latest or campaign.opened_at  # type: ignore[attr-defined]
+        if since is not None and since <= now - SHORTEST_SILENCE:
+            silent[campaign.pk] = since
+    pauses = _pauses(silent)
+    entries = []
+    for campaign in campaigns:
+        if campaign.pk not in silent:
+            continue
+        longest, reviews = pauses.get(campaign.pk, (None, 0))
+        allowed = silence_allowed(longest, reviews)
+        silence = now - silent[campaign.pk]
+        if silence < allowed:
+            continue
+        how_long = duration(silence.total_seconds())
+        text = f"{campaign.name} has had no review for {how_long}"
+        if longest is not None and allowed == 2 * longest:
+            text += f"; its longest pause before was {duration(longest.total_seconds())}"
+        entries.append(InboxEntry("stalled", text, _page(project, campaign, "campaign_progress")))
+    return entries[:SHOWN_OF_A_KIND]
+
+
+def _pauses(silent: dict[int, datetime]) -> dict[int, tuple[timedelta | None, int]]:
+    if not silent:
+        return {}
+    parameters: dict[str, Any] = {
+        "campaigns": list(silent),
+        "since": [since - RHYTHM for since in silent.values()],
+        "most": MOST_OF_RHYTHM,
+    }
+    with connection.cursor() as database:
+        database.execute(_PAUSES, parameters)
+        return {campaign_id: (longest, reviews) for campaign_id, longest, reviews in database.fetchall()}
+
+
+def _late(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
+    """Campaigns that will miss a deadline still to come, at the pace of the last days."""
+    due = [campaign for campaign in campaigns if campaign.deadline is not None]
+    days = recent_days(due, now=now) if due else {}
+    entries = []
+    for campaign in due:
+        found = campaign_forecast(campaign, done=campaign.done, days=days[campaign.pk], now=now)  # type: ignore[attr-defined]
+        if found is None or not found.days_late or found.done_at is None:
+            continue
+        text = (
+            f"{campaign.name} will be done on {found.done_at:%-d %B} at its present pace, {found.days_late} "
+            f"{'day' if found.days_late == 1 else 'days'} after its deadline"
+        )
+        entries.append(InboxEntry("late", text, _page(project, campaign, "campaign_progress")))
+    return entries[:SHOWN_OF_A_KIND]
+
+
+def _left_again(project: Project) -> list[InboxEntry]:
+    """Campaigns with items whose places are taken and left again and again."""
+    places = (
+        Place.objects.filter(
+            campaign__project=project,
+            campaign__state=CampaignState.OPEN,
+            campaign__invites_visitors=False,
+            lapses__gte=MANY_LAPSES,
+        )
+        .exclude(state=PlaceState.COMPLETE)
+        .values_list("campaign_id", "campaign__name")
+        .annotate(items=Count("item", distinct=True))
+        .order_by("-campaign_id")
+    )
+    return [
+        InboxEntry(
+            "left",
+            f"{name}: {items} {'item was' if items == 1 else 'items were'} taken and left {MANY_LAPSES} times or more",
+            reverse("campaign_quality", args=[project.slug, campaign_id]) + "#left",
+        )
+        for campaign_id, name, items in places[:SHOWN_OF_A_KIND]
+    ]

@@ -1,0 +1,104 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import Campaign, Comparison, Place
+from evalapp.core.models import BaseModel
+
+
+class Choice(models.TextChoices):
+    """What a reviewer says of two answers; A is the one that stands first."""
+
+    A = "a", "A is better"
+    B = "b", "B is better"
+    TIE = "tie", "Equally good"
+    BOTH_BAD = "both_bad", "Both bad"
+
+
+class Judgement(BaseModel):
+    """What one reviewer said of one comparison; an edit is a new revision of it.
+
+    ``outputs`` are ItemOutput ids as they stood on the screen, A first: without them neither ``choice``
+    nor the effect of a position can be told. A pair has a ``choice``; a ranking has ``ranks`` instead,
+    for each of the outputs its rank, 1 for the best. ``client_id``, ``body_hash`` and
+    ``seconds_active`` are as of a Review.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="judgements")
+    place = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="judgements")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="judgements")
+    reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="judgements")
+    client_id = models.UUIDField(unique=True)
+    body_hash = models.CharField(max_length=64)
+    revision = models.PositiveIntegerField(default=1)
+    outputs = ArrayField(models.BigIntegerField())
+    choice = models.CharField(max_length=8, choices=Choice.choices, blank=True)
+    ranks = ArrayField(models.SmallIntegerField(), null=True, blank=True)
+    comment = models.TextField(blank=True)
+    seconds_active = models.FloatField(default=0)
+    is_simulated = models.BooleanField(default=False)
+    submitted_at = models.DateTimeField(auto_now_add=True)
+    revised_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["place", "comparison"], name="judgement_once_per_place"),
+            models.UniqueConstraint(fields=["reviewer", "comparison"], name="judgement_once_per_reviewer"),
+            models.CheckConstraint(condition=Q(seconds_active__gte=0), name="judgement_time_not_negative"),
+            models.CheckConstraint(
+                condition=Q(choice__in=Choice.values, ranks__isnull=True, outputs__len=2)
+                | Q(choice="", ranks__len=F("outputs__len"), outputs__len__gte=3),
+                name="judgement_choice_or_ranks",
+            ),
+            models.CheckConstraint(
+                condition=Q(ranks__isnull=True)
+                | Q(ranks__len=3, ranks__contains=[1, 2, 3])
+                | Q(ranks__len=4, ranks__contains=[1, 2, 3, 4])
+                | Q(ranks__len=5, ranks__contains=[1, 2, 3, 4, 5]),
+                name="judgement_ranks_are_an_order",
+            ),
+        ]
+        indexes = [models.Index(fields=["campaign", "reviewer", "-id"], name="judgement_mine")]
+
+    def __str__(self) -> str:
+        return f"judgement {self.pk}"
+
+
+class JudgementRevision(BaseModel):
+    """What a judgement said before it was amended."""
+
+    judgement = models.ForeignKey(Judgement, on_delete=models.CASCADE, related_name="revisions")
+    revision = models.PositiveIntegerField()
+    body = models.JSONField()
+    replaced_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["judgement", "revision"], name="judgement_revision_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision}"
+
+
+class JudgementDraft(BaseModel):
+    """What a reviewer has chosen or typed of a comparison and not submitted; as a Draft of a review.
+
+    ``outputs``: how they stood then. A place that is claimed anew may have them the other way round.
+    """
+
+    reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="drafts")
+    outputs = ArrayField(models.BigIntegerField())
+    body = models.JSONField()
+    revision = models.PositiveIntegerField(default=1)
+    saved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["reviewer", "comparison"], name="judgement_draft_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"

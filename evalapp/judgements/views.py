@@ -1,0 +1,291 @@
+"""Comparing answers: the pages of a reviewer whose campaign sets outputs side by side."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from evalapp.accounts.access import signed_in_view
+from evalapp.accounts.models import User
+from evalapp.accounts.review_keys import OF_RATING
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import CampaignReviewer, CampaignState
+from evalapp.core.errors import InvalidError, MissingError, ProblemError
+from evalapp.core.http import problem_body
+from evalapp.core.paging import keyset_page
+from evalapp.judgements.drafts import JudgementDraftConflictError
+from evalapp.judgements.forms import JudgementSubmission, read_judgement
+from evalapp.judgements.models import Judgement
+from evalapp.judgements.presentation import (
+    choice_rows,
+    comparison_config,
+    comparison_payload,
+    judgement_url,
+    side_rows,
+)
+from evalapp.judgements.queries import (
+    NOT_YOURS,
+    ComparisonTask,
+    comparison_task,
+    judged_by,
+    judging_seat,
+    judging_stand,
+    order_words,
+    own_judgement,
+    slot_of,
+    stand_task,
+    verdict_of,
+)
+from evalapp.judgements.services import (
+    amend_judgement,
+    keep_draft,
+    skip_comparisons,
+    submit_judgement,
+    undo_last_judgement,
+)
+from evalapp.judgements.verdicts import Verdict, read_verdict
+from evalapp.reviews.answers import criteria_of, read_seconds
+from evalapp.reviews.forms import SkipForm, is_json, json_body, read_revision
+from evalapp.reviews.presentation import (
+    NO_WORK_WORDS,
+    key_rows,
+    no_work_payload,
+    progress_payload,
+    skip_fields_html,
+)
+from evalapp.reviews.queries import Stand
+
+_RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
+STATION = {"station": "reviews"}
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+@require_safe
+@signed_in_view
+def judgement_submitted(request: HttpRequest) -> HttpResponse:
+    """What this person judged, latest first; each can be opened, and changed until the end."""
+    page = keyset_page(judged_by(_user(request)), request)
+    rows = [
+        {
+            "judgement": judgement,
+            "url": judgement_url(judgement.place.key, slot_of(judgement)),
+            "verdict": order_words(verdict_of(judgement)),
+            "is_open": judgement.campaign.state in _RUNNING,
+        }
+        for judgement in page.rows
+    ]
+    return render(request, "judgements/submitted.html", {"page": page, "rows": rows, **STATION})
+
+
+@require_safe
+@signed_in_view
+def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
+    """The next comparison: the page itself, or its content for a script that fetches ahead."""
+    seat = judging_seat(_user(request), key)
+    found = next_assignment(seat=seat, showing=_showing(request))
+    if not isinstance(found, Assignment):
+        progress = progress_payload(seat, found)
+        if is_json(request):
+            return JsonResponse({**no_work_payload(found, seat), "progress": progress})
+        title, text = NO_WORK_WORDS[found.reason]
+        context = {
+            "seat": seat,
+            "no_work": found,
+            "title": title,
+            "text": text,
+            "progress": progress,
+            "out_of": f"of {seat.campaign.reviews_total:,}",
+            "closing_url": "",
+            **STATION,
+        }
+        return render(request, "reviews/no_work.html", context)
+    task = comparison_task(
+        place_key=found.place.key,
+        comparison_id=found.item_output_id,
+        campaign=seat.campaign,
+        reviewer=seat.user,
+    )
+    url = judgement_url(found.place.key, found.slot)
+    if is_json(request):
+        return JsonResponse(comparison_payload(url=url, task=task, seat=seat))
+    return _render_task(request, seat=seat, task=task, url=url)
+
+
+def _showing(request: HttpRequest) -> tuple[UUID, int] | None:
+    place, slot = request.GET.get("place", ""), request.GET.get("slot", "")
+    if not place:
+        return None
+    try:
+        return UUID(place), int(slot)
+    except ValueError as error:
+        raise InvalidError("place and slot must be those of a comparison's address.") from error
+
+
+def _render_task(
+    request: HttpRequest,
+    *,
+    seat: CampaignReviewer,
+    task: ComparisonTask,
+    url: str,
+    judgement: Judgement | None = None,
+    given: Verdict | None = None,
+    problem: ProblemError | None = None,
+) -> HttpResponse:
+    campaign = seat.campaign
+    payload = comparison_payload(url=url, task=task, seat=seat, judgement=judgement)
+    submitted = verdict_of(judgement) if judgement else None
+    verdict = given or submitted or task.draft or Verdict()
+    errors = problem.fields if problem else {}
+    context: dict[str, Any] = {
+        "seat": seat,
+        "campaign": campaign,
+        "task": task,
+        "payload": payload,
+        "judgement": judgement,
+        "is_editable": campaign.state in _RUNNING,
+        "verdict": verdict,
+        "sides": side_rows(task, payload["sides"], verdict),
+        "choices": choice_rows(verdict),
+        "criteria": [each.criterion for each in criteria_of(campaign.rubric_version)],
+        "errors": errors,
+        "problem": problem,
+        "skip_fields": skip_fields_html(),
+        "skip_url": f"{url}skip/",
+        "keys": key_rows(seat.user, without=OF_RATING if task.is_pair else OF_RATING | {"diff"}),
+        "config": comparison_config(campaign=campaign, user=seat.user, task=payload, fields=errors),
+    }
+    status = problem.status if problem else 200
+    return render(request, "judgements/task.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in_view
+def judgement_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    """One comparison at its own address: open, or submitted by this person before."""
+    stand = judging_stand(_user(request), key, slot)
+    if request.method == "POST":
+        return _submit(request, stand)
+    judgement = None if stand.is_open else own_judgement(stand)
+    if judgement is None and not stand.is_open:
+        return _not_held(request, stand)
+    seat = judging_seat(_user(request), stand.place.campaign.key)
+    return _render_task(request, seat=seat, task=stand_task(stand), url=request.path, judgement=judgement)
+
+
+def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
+    """Not theirs any more: their own text, and that the campaign is closed; else as if it did not exist."""
+    task = stand_task(stand)
+    if task.draft is None and stand.place.campaign.state != CampaignState.CLOSED:
+        raise MissingError(NOT_YOURS)
+    words = order_words(task.draft) if task.draft and None not in (task.draft.ranks or ()) else ""
+    context = {"seat": stand.seat, "draft": task.draft, "verdict": words, **STATION}
+    return render(request, "judgements/kept.html", context, status=409)
+
+
+def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
+    submission: JudgementSubmission | None = None
+    try:
+        task = stand_task(stand)
+        submission = read_judgement(request, outputs=len(task.answers))
+        judgement, is_replay = _store(stand, submission)
+    except ProblemError as error:
+        if is_json(request) or submission is None or error.status not in (400, 412):
+            raise
+        seat = judging_seat(_user(request), stand.place.campaign.key)
+        return _render_task(
+            request,
+            seat=seat,
+            task=task,
+            url=request.path,
+            judgement=own_judgement(stand) if submission.revision else None,
+            given=submission.verdict,
+            problem=error,
+        )
+    if is_json(request):
+        return _submitted_payload(judgement, is_replay=is_replay)
+    messages.success(request, "Saved. You can change it under “My comparisons” until the campaign closes.")
+    return redirect("judgement_next", key=stand.place.campaign.key)
+
+
+def _store(stand: Stand, submission: JudgementSubmission) -> tuple[Judgement, bool]:
+    if submission.revision:
+        judgement = own_judgement(stand)
+        if judgement is None:
+            raise MissingError(NOT_YOURS)
+        amended = amend_judgement(
+            judgement=judgement,
+            by=stand.seat.user,
+            verdict=submission.verdict,
+            revision=submission.revision,
+        )
+        return amended, False
+    result = submit_judgement(
+        stand=stand,
+        client_id=submission.client_id,
+        verdict=submission.verdict,
+        seconds_active=submission.seconds_active,
+        is_simulated=stand.seat.user.is_simulated,
+    )
+    return result.judgement, result.is_replay
+
+
+def _submitted_payload(judgement: Judgement, *, is_replay: bool) -> HttpResponse:
+    at = judgement.revised_at or judgement.submitted_at
+    body = {"saved_at": at.isoformat(), "revision": judgement.revision, "is_replay": is_replay}
+    return JsonResponse(body, status=200 if is_replay or judgement.revision > 1 else 201)
+
+
+@require_POST
+@signed_in_view
+def judgement_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    """Keep what is chosen and typed, and the lease alive."""
+    stand = judging_stand(_user(request), key, slot)
+    body = json_body(request)
+    try:
+        kept = keep_draft(
+            stand=stand,
+            verdict=read_verdict(body.get("answers")),
+            seconds_active=read_seconds(body.get("seconds_active", 0)),
+            revision=read_revision(body.get("revision", 0)),
+        )
+    except JudgementDraftConflictError as error:
+        draft = stand_task(stand).draft
+        conflict = {
+            "draft": draft.as_dict() if draft else None,
+            "draft_revision": error.draft.revision,
+        }
+        return JsonResponse({**problem_body(error), **conflict}, status=error.status)
+    return JsonResponse(
+        {"draft_revision": kept.revision, "saved_at": kept.saved_at.isoformat(), "is_held": kept.is_held}
+    )
+
+
+@require_POST
+@signed_in_view
+def judgement_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    stand = judging_stand(_user(request), key, slot)
+    if request.content_type == "application/json":
+        reason = str(json_body(request).get("reason", ""))
+    else:
+        reason = SkipForm(request.POST).reason_given()
+    skip_comparisons(reviewer=_user(request), place=stand.place, reason=reason)
+    if is_json(request):
+        return JsonResponse({"skipped": True})
+    messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
+    return redirect("judgement_next", key=stand.place.campaign.key)
+
+
+@require_POST
+@signed_in_view
+def judgement_undo(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Where the latest submission is, to be opened and changed."""
+    seat = judging_seat(_user(request), key)
+    judgement = undo_last_judgement(reviewer=seat.user, campaign=seat.campaign)
+    url = judgement_url(judgement.place.key, slot_of(judgement))
+    return JsonResponse({"url": url}) if is_json(request) else redirect(url)

@@ -1,0 +1,84 @@
+"""The page of the closing question."""
+
+from typing import cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from evalapp.accounts.access import signed_in_view
+from evalapp.accounts.models import User
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.reviews.closing import (
+    CLOSING_QUESTION,
+    ClosingQuestion,
+    answer_closing,
+    closing_questions,
+    decline_closing,
+)
+from evalapp.reviews.models import Belief
+from evalapp.reviews.queries import seat_for
+
+THANKS = "Thank you. You can still change your reviews until the campaign closes."
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in_view
+def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Asks once which texts the tuned model wrote, or takes the answers; else back to the campaign's end."""
+    seat = seat_for(cast(User, request.user), key)
+    problem: InvalidError | None = None
+    if request.method == "POST":
+        try:
+            if request.POST.get("action") == "decline":
+                decline_closing(seat=seat)
+            else:
+                answer_closing(seat=seat, beliefs=_beliefs(request.POST))
+        except InvalidError as error:
+            problem = error
+        except ConflictError:
+            # A second click, or a second tab: the first answer stands.
+            return redirect("review_next", key=key)
+        else:
+            messages.success(request, THANKS)
+            return redirect("review_home")
+    questions = closing_questions(seat)
+    if not questions:
+        return redirect("review_next", key=key)
+    context = {
+        "seat": seat,
+        "questions": [
+            (
+                question,
+                f"belief-{question.output.place_key}-{question.output.slot}",
+                _given(request, question),
+            )
+            for question in questions
+        ],
+        "question_text": CLOSING_QUESTION,
+        "choices": Belief.choices,
+        "problem": problem,
+        "station": "reviews",
+    }
+    return render(request, "reviews/closing.html", context, status=problem.status if problem else 200)
+
+
+def _given(request: HttpRequest, question: ClosingQuestion) -> str:
+    """What was chosen already, where the form comes back with a problem."""
+    return request.POST.get(f"belief-{question.output.place_key}-{question.output.slot}", "")
+
+
+def _beliefs(form: QueryDict) -> dict[tuple[UUID, int], int]:
+    """Radio groups ``belief-<place key>-<slot>``. Raises InvalidError for what is none."""
+    beliefs: dict[tuple[UUID, int], int] = {}
+    for name in form:
+        if not name.startswith("belief-"):
+            continue
+        key, _, slot = name.removeprefix("belief-").rpartition("-")
+        try:
+            beliefs[UUID(key), int(slot)] = int(form.get(name, ""))
+        except ValueError as error:
+            raise InvalidError("This answer cannot be read. Load the question again.") from error
+    return beliefs

@@ -1,0 +1,170 @@
+"""How a campaign gets on: each person's pace and share, and when the last review will be in."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.measure import Measure
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.reviews.queries import PersonProgress, progress_by_person
+from evalapp.stats.pace import Forecast, daily_pace, days_counted, forecast
+
+DAY = timedelta(days=1)
+# Longer than any project runs; what lies beyond is "never" in words, and no date overflows.
+LONGEST_DAYS = 10 * 365
+
+_COUNTS = """
+SELECT review.campaign_id, review.reviewer_id,
+       floor(extract(epoch FROM (%(now)s - review.submitted_at)) / 86400)::int AS day, count(*)
+FROM evalapp_review review
+WHERE review.campaign_id = ANY(%(campaigns)s)
+  AND review.submitted_at > %(since)s AND review.submitted_at <= %(now)s
+GROUP BY 1, 2, 3
+"""
+
+
+class TeamDays(NamedTuple):
+    """Reviews of the last whole days (24 hours back from now, the latest first) by reviewer."""
+
+    days: int
+    by_reviewer: dict[int, list[int]]
+
+    @property
+    def total(self) -> list[int]:
+        return [sum(each[day] for each in self.by_reviewer.values()) for day in range(self.days)]
+
+    def of(self, reviewer_id: int) -> list[int]:
+        return self.by_reviewer.get(reviewer_id, [0] * self.days)
+
+
+def recent_days(campaigns: Sequence[Campaign], *, now: datetime | None = None) -> dict[int, TeamDays]:
+    """What the last days brought, by campaign; one read of at most 14 days, however old the campaigns are."""
+    now = now or timezone.now()
+    found = {
+        campaign.pk: TeamDays(days_counted(now - campaign.opened_at) if campaign.opened_at else 0, {})
+        for campaign in campaigns
+    }
+    longest = max((each.days for each in found.values()), default=0)
+    if not longest:
+        return found
+    parameters: dict[str, Any] = {"campaigns": list(found), "now": now, "since": now - longest * DAY}
+    with connection.cursor() as database:
+        database.execute(_COUNTS, parameters)
+        for campaign_id, reviewer_id, day, count in database.fetchall():
+            team = found[campaign_id]
+            if day < team.days:
+                team.by_reviewer.setdefault(reviewer_id, [0] * team.days)[day] = count
+    return found
+
+
+class CampaignForecast(NamedTuple):
+    """When the last review will be in, at the pace of the last days. Dates are None where they cannot be told.
+
+    ``late_by``: from the deadline to ``done_at``; negative where it will be early, None without a deadline.
+    """
+
+    forecast: Forecast
+    left: int
+    done_at: datetime | None
+    soonest: datetime | None
+    latest: datetime | None
+    deadline: datetime | None
+
+    @property
+    def late_by(self) -> timedelta | None:
+        return self.done_at - self.deadline if self.done_at and self.deadline else None
+
+    @property
+    def days_late(self) -> int:
+        """Whole days after the deadline, at least 1 where it is late at all; 0 where it is not."""
+        late = self.late_by
+        return max(1, round(late / DAY)) if late is not None and late > timedelta(0) else 0
+
+    @property
+    def days_early(self) -> int:
+        late = self.late_by
+        return round(-late / DAY) if late is not None and late <= timedelta(0) else 0
+
+
+def campaign_forecast(
+    campaign: Campaign, *, done: int, days: TeamDays, now: datetime | None = None
+) -> CampaignForecast | None:
+    """The forecast of a campaign that is open and has reviews left; None for any other."""
+    left = campaign.reviews_total - done
+    if campaign.state != CampaignState.OPEN or left <= 0:
+        return None
+    now = now or timezone.now()
+    found = forecast(days.total, left)
+    return CampaignForecast(
+        found,
+        left,
+        _after(now, found.days.value),
+        _after(now, found.soonest),
+        _after(now, found.latest),
+        campaign.deadline,
+    )
+
+
+def _after(now: datetime, days: float | None) -> datetime | None:
+    return None if days is None or days > LONGEST_DAYS else now + timedelta(days=days)
+
+
+class TeamMember(NamedTuple):
+    """``share``: reviews that an even share of the work asks of this person, None once they have left.
+    ``left``: how many of those are still to do.
+    """
+
+    progress: PersonProgress
+    name: str
+    number: int | None
+    share: int | None
+    left: int
+    pace: Measure
+
+    @property
+    def share_done(self) -> float | None:
+        """From 0 to 1; more than an even share is 1."""
+        return min(1.0, self.progress.reviews / self.share) if self.share else None
+
+
+class TeamProgress(NamedTuple):
+    done: int
+    fair_share: int
+    members: list[TeamMember]
+    forecast: CampaignForecast | None
+    names: ReviewerNames
+
+
+def team_progress(campaign: Campaign, *, reader_id: int | None = None) -> TeamProgress:
+    """Everybody's progress, under the names that `shown_names` gives. Who has left leaves the rest of the
+    work to the others, in even shares.
+    """
+    people = progress_by_person(campaign)
+    names = shown_names(campaign, reader_id=reader_id)
+    days = recent_days([campaign])[campaign.pk]
+    done = sum(person.reviews for person in people)
+    share = fair_share(campaign.reviews_total, people)
+    members = [
+        TeamMember(
+            progress=person,
+            name=names.of(person.seat.user_id),
+            number=names.numbers.get(person.seat.user_id),
+            share=None if person.seat.left_at else share,
+            left=0 if person.seat.left_at else max(0, share - person.reviews),
+            pace=daily_pace(days.of(person.seat.user_id)),
+        )
+        for person in people
+    ]
+    return TeamProgress(done, share, members, campaign_forecast(campaign, done=done, days=days), names)
+
+
+def fair_share(reviews_total: int, people: Iterable[PersonProgress]) -> int:
+    """Reviews of each person who is still there, when what the others left undone is split evenly."""
+    team = list(people)
+    active = [person for person in team if person.seat.left_at is None]
+    gone = sum(person.reviews for person in team if person.seat.left_at is not None)
+    return -(-max(0, reviews_total - gone) // len(active)) if active else 0

@@ -1,0 +1,59 @@
+"""How reviewers are called where others see what they did: by number, or by name if the project says so."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from django.db.models import Min
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import Campaign
+from evalapp.reviews.models import Review
+
+NOT_BEGUN = "Not begun yet"
+READER = "You"
+
+
+def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
+    """By campaign: each reviewer's number, in order of their first review there. Who has none has no number."""
+    numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
+    firsts = (
+        Review.objects.filter(campaign__in=numbers)
+        .values_list("campaign_id", "reviewer_id")
+        .annotate(first=Min("pk"))
+        .order_by("first")
+    )
+    for campaign_id, reviewer_id, _ in firsts:
+        numbers[campaign_id][reviewer_id] = len(numbers[campaign_id]) + 1
+    return numbers
+
+
+@dataclass(frozen=True)
+class ReviewerNames:
+    """What one reader sees a campaign's reviewers called. ``names`` is empty where pseudonyms hold."""
+
+    numbers: Mapping[int, int]
+    names: Mapping[int, str] = field(default_factory=dict)
+    reader_id: int | None = None
+
+    def of(self, reviewer_id: int) -> str:
+        """The one place that decides how a reviewer is called: "You", a name, "Reviewer 3", or that they
+        have not begun.
+        """
+        if reviewer_id == self.reader_id:
+            return READER
+        if name := self.names.get(reviewer_id):
+            return name
+        number = self.numbers.get(reviewer_id)
+        return NOT_BEGUN if number is None else f"Reviewer {number}"
+
+
+def shown_names(
+    campaign: Campaign, *, numbers: Mapping[int, int] | None = None, reader_id: int | None = None
+) -> ReviewerNames:
+    """How the campaign's reviewers are called on pages, in the API and in files; ``reader_id`` reads "You"."""
+    if numbers is None:
+        numbers = pseudonym_numbers([campaign])[campaign.pk]
+    if not campaign.project.shows_reviewer_names:
+        return ReviewerNames(numbers, {}, reader_id)
+    people = User.objects.filter(pk__in={*numbers, *campaign.reviewers.values_list("user", flat=True)})
+    return ReviewerNames(numbers, {person.pk: str(person) for person in people}, reader_id)

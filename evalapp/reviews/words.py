@@ -1,0 +1,26 @@
+"""Words that somebody writes about a review: one rule for reasons, messages and answers."""
+
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import has_visible
+from evalapp.reviews.answers import unstorable
+
+LONGEST_REASON = 2_000
+LONGEST_MESSAGE = 5_000
+
+
+def checked_words(text: str, *, field: str, missing: str, longest: int = LONGEST_REASON) -> str:
+    """The text without the space around it; InvalidError for ``field`` where it cannot stay.
+
+    ``missing`` is what to say of a text with nothing to see in it.
+    """
+    text = text.replace("\r\n", "\n").strip()
+    problem = ""
+    if not has_visible(text):
+        problem = missing
+    elif len(text) > longest:
+        problem = f"This has {len(text):,} characters; the limit is {longest:,}. Shorten it."
+    elif bad := unstorable(text):
+        problem = f"This holds {bad}. Remove it."
+    if problem:
+        raise InvalidError(problem, fields={field: [problem]})
+    return text

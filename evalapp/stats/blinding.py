@@ -1,0 +1,112 @@
+"""Whether reviewers could tell what was hidden from them: Bang's blinding index."""
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.proportions import wilson_interval
+from evalapp.stats.resampling import Interval, require_level
+from evalapp.stats.scores import student_quantile
+
+
+class Guess(NamedTuple):
+    """What a reviewer believes of one output: ``said`` tuned (True), not tuned (False), or cannot tell (None)."""
+
+    reviewer: Hashable
+    is_tuned: bool
+    said: bool | None
+
+    @property
+    def credit(self) -> int:
+        """1 right, -1 wrong, 0 cannot tell."""
+        if self.said is None:
+            return 0
+        return 1 if self.said == self.is_tuned else -1
+
+
+class BlindingIndex(NamedTuple):
+    """Of each arm, and ``overall``: the mean of the two."""
+
+    overall: Measure
+    tuned: Measure
+    other: Measure
+
+
+def blinding_index(guesses: Sequence[Guess], *, level: float = 0.95) -> BlindingIndex:
+    """(right - wrong) / all answers in each arm: 0 guessing, 1 all known, below 0 the opposite believed.
+
+    "Cannot tell" counts as neither. The overall index is the mean of the arms, so that believing every
+    output to be tuned gives 0. ``n`` counts answers. The interval is the wider of two: Student's t over
+    reviewers' own indices, and Wilson's over answers (for the mean of the arms combined by MOVER), because
+    few reviewers who all answer alike are no proof. Undefined for an arm without an answer.
+    Sources: Bang, Ni and Davis (2004); Zou and Donner (2008).
+    """
+    require_level(level)
+    tuned = _arm([guess for guess in guesses if guess.is_tuned], "tuned", level)
+    other = _arm([guess for guess in guesses if not guess.is_tuned], "other", level)
+    return BlindingIndex(_overall(guesses, tuned, other, level), tuned, other)
+
+
+def _arm(guesses: Sequence[Guess], arm: str, level: float) -> Measure:
+    name = signature("blinding-index", arm=arm, level=level)
+    if not guesses:
+        return Measure.undefined("no answer", signature=name)
+    n = len(guesses)
+    value = sum(guess.credit for guess in guesses) / n
+    over_answers = _over_answers(value, n, level)
+    over_reviewers = _over_reviewers(_mean_by_reviewer(guesses).values(), value, level)
+    low, high = _wider(over_answers, over_reviewers)
+    return Measure(value=value, n=n, low=low, high=high, note=over_reviewers.note, signature=name)
+
+
+def _overall(guesses: Sequence[Guess], tuned: Measure, other: Measure, level: float) -> Measure:
+    name = signature("blinding-index", arm="mean", level=level)
+    if tuned.value is None or other.value is None:
+        return Measure.undefined("answers about one kind of output only", n=len(guesses), signature=name)
+    value = (tuned.value + other.value) / 2
+    below, above = 0.0, 0.0
+    for arm in (tuned, other):
+        assert arm.value is not None  # noqa: S101 - for the type checker
+        low, high = _over_answers(arm.value, arm.n, level)
+        below += (arm.value - low) ** 2
+        above += (high - arm.value) ** 2
+    over_answers = (value - math.sqrt(below) / 2, value + math.sqrt(above) / 2)
+    by_arm = [_mean_by_reviewer(guess for guess in guesses if guess.is_tuned is arm) for arm in (True, False)]
+    both = [
+        (by_arm[0][reviewer] + by_arm[1][reviewer]) / 2 for reviewer in by_arm[0] if reviewer in by_arm[1]
+    ]
+    over_reviewers = _over_reviewers(both, value, level)
+    low, high = _wider(over_answers, over_reviewers)
+    return Measure(value=value, n=len(guesses), low=low, high=high, note=over_reviewers.note, signature=name)
+
+
+def _mean_by_reviewer(guesses: Iterable[Guess]) -> dict[Hashable, float]:
+    by_reviewer: dict[Hashable, list[int]] = defaultdict(list)
+    for guess in guesses:
+        by_reviewer[guess.reviewer].append(guess.credit)
+    return {reviewer: sum(given) / len(given) for reviewer, given in by_reviewer.items()}
+
+
+def _over_answers(value: float, n: int, level: float) -> tuple[float, float]:
+    """Wilson's interval of the share that the index stands for: 0.5 guessing, 1 all known."""
+    low, high = wilson_interval((1 + value) / 2 * n, n, level=level)
+    return 2 * low - 1, 2 * high - 1
+
+
+def _over_reviewers(indices: Iterable[float], value: float, level: float) -> Interval:
+    given = np.asarray(list(indices), dtype=np.float64)
+    if given.size < 2:
+        return Interval(None, None, "one reviewer: the interval is over their answers only")
+    reach = student_quantile(level, given.size - 1) * float(given.std(ddof=1)) / math.sqrt(given.size)
+    return Interval(value - reach, value + reach)
+
+
+def _wider(first: tuple[float, float], second: Interval) -> tuple[float, float]:
+    low, high = first
+    if second.low is not None and second.high is not None:
+        low, high = min(low, second.low), max(high, second.high)
+    return max(-1.0, low), min(1.0, high)

@@ -1,0 +1,177 @@
+"""Answers compared in pairs: shares of wins, the effect of a side, and Bradley–Terry strengths.
+
+A *duel* is one reviewer's verdict on two candidates of one item. ``points`` is what the first of them
+got: 1 for a win, 0 for a loss, 0.5 for a tie, None where both were called bad. A tie counts half to
+each; verdicts of "both bad" say nothing of which is better and are left out and counted.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.resampling import (
+    DEFAULT_REPLICATES,
+    Array,
+    percentile_interval,
+    require_level,
+    unit_weights,
+)
+from evalapp.stats.scores import item_share
+
+# Half a win to either side of every pair that was compared, so that a candidate that won them all has
+# a finite strength; Jeffreys' prior for one share.
+PRIOR = 0.5
+_MOST_STEPS = 50
+_LONGEST_STEP = 2.0
+_CONVERGED = 1e-9
+
+NO_DUELS = "nobody has said which is better"
+NO_CHAIN = "no chain of comparisons links the candidates"
+
+
+class Duel(NamedTuple):
+    """``first`` and ``second`` are candidates; ``points`` is what the first got."""
+
+    item: Hashable
+    reviewer: Hashable
+    first: Hashable
+    second: Hashable
+    points: float | None
+
+
+def win_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
+    """Share of wins of the first candidate over the second, a tie counting half.
+
+    Every duel is of the same two, in the same order. Mean over items, with Wilson's interval at the
+    effective number of independent verdicts. ``n`` counts items.
+    """
+    name = signature("win-share", ties="half", interval="wilson-effective", level=level)
+    return _share(duels, [duel.points for duel in duels], name, level)
+
+
+def both_bad_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
+    """Share of verdicts that call both bad, with the same interval as `win_share`."""
+    name = signature("both-bad-share", interval="wilson-effective", level=level)
+    return _share(duels, [float(duel.points is None) for duel in duels], name, level)
+
+
+def first_side_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
+    """Of the verdicts for one of the two: the share for the candidate that stood first on the screen.
+
+    Each duel has as ``first`` whoever stood there. With balanced sides 0.5 says that standing first
+    neither helps nor harms, whichever candidate is better. ``n`` counts items.
+    """
+    name = signature("first-side-share", interval="wilson-effective", level=level)
+    decided = [duel.points if duel.points in (0.0, 1.0) else None for duel in duels]
+    return _share(duels, decided, name, level)
+
+
+def _share(duels: Sequence[Duel], values: Sequence[float | None], name: str, level: float) -> Measure:
+    kept = [(duel.item, duel.reviewer, value) for duel, value in zip(duels, values, strict=True)]
+    kept = [each for each in kept if each[2] is not None]
+    if not kept:
+        return Measure.undefined(NO_DUELS, signature=name)
+    items, reviewers, scores = zip(*kept, strict=True)
+    return item_share(Ratings.from_columns(items, reviewers, scores), name=name, level=level)
+
+
+def bradley_terry(
+    duels: Sequence[Duel],
+    candidates: Sequence[Hashable],
+    *,
+    seed: int,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
+) -> dict[Hashable, Measure]:
+    """Each candidate's log strength; their mean is 0, so 0 is an average one.
+
+    A candidate beats another with probability 1 / (1 + exp(its strength less its own)). Most
+    likely strengths with half a win to either side of each compared pair; the interval is a percentile
+    bootstrap over items. ``n`` counts items. Undefined while the comparisons do not link all
+    candidates. Source: Bradley and Terry (1952); ties count half.
+    """
+    require_level(level)
+    name = signature("bradley-terry", prior=PRIOR, seed=seed, replicates=replicates, level=level)
+    wins = _wins_by_item(duels, candidates)
+    total = wins.sum(axis=0)
+    compared = (total + total.T) > 0
+    if len(candidates) < 2 or not _is_linked(compared):
+        reason = NO_CHAIN if compared.any() else NO_DUELS
+        return {candidate: Measure.undefined(reason, signature=name) for candidate in candidates}
+    prior = PRIOR * compared
+    strengths = _strengths(total[None] + prior)[0]
+    items = wins.shape[0]
+    drawn = np.concatenate(
+        [
+            _strengths(np.tensordot(weights, wins, axes=1) + prior)
+            for weights in unit_weights(items, replicates=replicates, seed=seed)
+        ]
+    )
+    found = {}
+    for position, candidate in enumerate(candidates):
+        interval = percentile_interval(drawn[:, position], level=level)
+        found[candidate] = Measure(
+            value=float(strengths[position]),
+            n=items,
+            low=interval.low,
+            high=interval.high,
+            note=interval.note,
+            signature=name,
+        )
+    return found
+
+
+def _wins_by_item(duels: Sequence[Duel], candidates: Sequence[Hashable]) -> Array:
+    """Items × winner × loser: how often, ties half each; items without a decided duel have no row."""
+    position = {candidate: code for code, candidate in enumerate(candidates)}
+    decided = [duel for duel in duels if duel.points is not None]
+    items: dict[Hashable, int] = {}
+    for duel in decided:
+        items.setdefault(duel.item, len(items))
+    wins = np.zeros((len(items), len(candidates), len(candidates)))
+    for duel in decided:
+        row, first, second = items[duel.item], position[duel.first], position[duel.second]
+        wins[row, first, second] += duel.points or 0.0
+        wins[row, second, first] += 1 - (duel.points or 0.0)
+    return wins
+
+
+def _is_linked(compared: np.ndarray) -> bool:
+    """Whether a chain of compared pairs leads from the first candidate to every other."""
+    reached = {0}
+    waiting = [0]
+    while waiting:
+        for other in np.flatnonzero(compared[waiting.pop()]).tolist():
+            if other not in reached:
+                reached.add(other)
+                waiting.append(other)
+    return len(reached) == len(compared)
+
+
+def _strengths(wins: Array) -> Array:
+    """Most likely log strengths of many tables of wins at once: tables × candidates, mean 0.
+
+    Newton's method on the concave likelihood; a longest step keeps the first ones from running off.
+    """
+    tables, count, _ = wins.shape
+    games = wins + wins.transpose(0, 2, 1)
+    strengths = np.zeros((tables, count))
+    # The likelihood does not see the mean: this ties it to 0.
+    tie = np.ones((count, count)) / count
+    for _ in range(_MOST_STEPS):
+        chance = 1 / (1 + np.exp(strengths[:, None, :] - strengths[:, :, None]))
+        slope = (wins - games * chance).sum(axis=2)
+        spread = games * chance * (1 - chance)
+        curve = -spread
+        diagonal = np.arange(count)
+        curve[:, diagonal, diagonal] = spread.sum(axis=2) - spread[:, diagonal, diagonal]
+        step = np.linalg.solve(curve + tie, slope[:, :, None])[:, :, 0]
+        step = np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
+        strengths += step
+        strengths -= strengths.mean(axis=1, keepdims=True)
+        if np.abs(step).max() < _CONVERGED:
+            break
+    return strengths

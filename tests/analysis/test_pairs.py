@@ -1,0 +1,327 @@
+"""Results of campaigns whose answers are compared, and the judgements behind each number."""
+
+import csv
+import io
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.pair_lists import as_lines, find_judgements, lines_of_item, pair_filter
+from evalapp.analysis.pairs import load_judgements, pair_results
+from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.services import close_campaign
+from evalapp.core.errors import MissingError
+from evalapp.decisions.services import decide
+from evalapp.exports.models import ExportRow
+from evalapp.exports.services import open_tray
+from evalapp.judgements.models import Judgement
+from evalapp.judgements.queries import stand_task
+from evalapp.judgements.verdicts import Verdict
+from tests.cast import client_of
+from tests.factories import make_campaign
+from tests.judgements.conftest import again, claim, judge
+
+pytestmark = pytest.mark.django_db
+TEXTS = {"old": "The old answer to {n}.", "new": "The new answer to {n}.", "third": "A third one to {n}."}
+
+
+def pairs_campaign(project: Project, people: list[User], *, rows: int = 6, name: str = "Pairs", **options):
+    texts = {label: TEXTS[label] for label in options.pop("labels", ("old", "new"))}
+    texts = {f"{label} of {name}": text for label, text in texts.items()}
+    method = options.pop("method", "pairwise")
+    return make_campaign(project, people, rows=rows, texts=texts, method=method, name=name, **options)
+
+
+def judge_by(campaign: Campaign, person: User, rule, *, count: int | None = None) -> None:
+    """Judge what the person is offered: ``rule(texts)`` gives the verdict, told by the words of the answers."""
+    done = 0
+    while count is None or done < count:
+        try:
+            stand = claim(campaign, person)
+        except AssertionError:
+            return
+        texts = [answer.text for answer in stand_task(stand).answers]
+        judge(campaign, person, rule(texts), stand=again(stand))
+        done += 1
+
+
+def prefers(word: str, comment: str = ""):
+    """Whichever side it stands on."""
+    return lambda texts: Verdict("a" if word in texts[0] else "b", None, comment)
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    return pairs_campaign(project, [reviewer, other_reviewer])
+
+
+def results_of(campaign: Campaign):
+    return pair_results(load_judgements(Campaign.objects.select_related("project").get(pk=campaign.pk)))
+
+
+def test_wins_are_counted_by_candidate_whatever_side_they_stood_on(
+    campaign: Campaign, reviewer: User, other_reviewer: User
+) -> None:
+    judge_by(campaign, reviewer, prefers("new"))
+    judge_by(campaign, other_reviewer, prefers("old"), count=2)
+    judge_by(campaign, other_reviewer, lambda _: Verdict("tie"), count=1)
+    judge_by(campaign, other_reviewer, lambda _: Verdict("both_bad"), count=1)
+    results = results_of(campaign)
+    (pair,) = results.pairs
+    assert pair.first.model_version.label.startswith("old")
+    assert (pair.wins, pair.losses, pair.ties, pair.both_bad) == (2, 6, 1, 1)
+    assert pair.total == 10
+    by_item: dict[int, list[float]] = {}
+    for row in results.judgements.rows:
+        for first, _, points in row.duels():
+            if points is not None:
+                told = points if first == pair.first.pk else 1 - points
+                by_item.setdefault(row.item_id, []).append(told)
+    expected = sum(sum(told) / len(told) for told in by_item.values()) / len(by_item)
+    assert pair.share.value == pytest.approx(expected)
+    assert pair.bad_share.value == pytest.approx(1 / 12)
+    strengths = {
+        row.candidate.model_version.label.split()[0]: row.strength.value for row in results.strengths
+    }
+    assert strengths["new"] > 0 > strengths["old"]
+    assert results.strengths[0].candidate.model_version.label.startswith("new")
+    assert (results.strengths[0].best, results.strengths[1].best) == (6, 2)
+
+
+def test_a_reviewer_who_always_takes_the_first_shows_as_an_effect_of_the_side(
+    campaign: Campaign, reviewer: User, other_reviewer: User
+) -> None:
+    judge_by(campaign, reviewer, lambda _: Verdict("a"))
+    judge_by(campaign, other_reviewer, lambda _: Verdict("a"))
+    results = results_of(campaign)
+    assert (results.first_side.value, results.first_side_counts) == (1.0, (12, 0))
+    # The sides are balanced, so neither candidate gains by it.
+    assert results.pairs[0].share.value == 0.5
+    assert results.exact.value == 0.0
+
+
+def test_a_ranking_tells_every_pair_and_a_mean_rank(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    campaign = pairs_campaign(
+        project, [reviewer, other_reviewer], method="ranking", labels=("old", "new", "third"), rows=4
+    )
+    order = ["new", "third", "old"]
+
+    def rule(texts):
+        found = [next(rank for rank, word in enumerate(order, 1) if word in text) for text in texts]
+        return Verdict("", found)
+
+    for person in (reviewer, other_reviewer):
+        judge_by(campaign, person, rule)
+    results = results_of(campaign)
+    assert results.is_ranking
+    names = [row.candidate.model_version.label.split()[0] for row in results.strengths]
+    assert names == order
+    assert [row.mean_rank.value for row in results.strengths] == [1, 2, 3]
+    assert {(pair.wins, pair.losses) for pair in results.pairs} == {(0, 8), (8, 0)}
+    assert results.exact.value == 1.0
+
+
+def test_each_number_leads_to_exactly_its_judgements(
+    campaign: Campaign, reviewer: User, other_reviewer: User
+) -> None:
+    judge_by(campaign, reviewer, prefers("new"))
+    judge_by(campaign, other_reviewer, prefers("old"), count=2)
+    judge_by(campaign, other_reviewer, lambda _: Verdict("tie"), count=1)
+    judge_by(campaign, other_reviewer, lambda _: Verdict("both_bad"), count=1)
+    judgements = load_judgements(campaign)
+    results = pair_results(judgements)
+    (pair,) = results.pairs
+    both = {"first": str(pair.first.pk), "second": str(pair.second.pk)}
+
+    def count(**query: str) -> int:
+        return len(find_judgements(judgements, pair_filter(judgements, query)))
+
+    assert count() == 10
+    assert count(**both) == pair.total
+    assert count(**both, outcome="first") == pair.wins
+    assert count(**both, outcome="second") == pair.losses
+    assert count(**both, outcome="tie") == pair.ties
+    assert count(**both, outcome="both_bad") == pair.both_bad
+    assert count(first=both["second"], second=both["first"], outcome="first") == pair.losses
+    assert (count(side="first"), count(side="other")) == results.first_side_counts
+    assert count(best=both["second"]) == 6
+    assert count(reviewer="2") == 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"first": "0"},
+        {"best": "999999999999"},
+        {"outcome": "first"},
+        {"outcome": "x"},
+        {"side": "left"},
+        {"reviewer": "7"},
+        {"reviewer": "x"},
+    ],
+)
+def test_a_filter_that_names_nothing_is_not_there(campaign: Campaign, query: dict[str, str]) -> None:
+    with pytest.raises(MissingError):
+        pair_filter(load_judgements(campaign), query)
+
+
+def test_lines_tell_the_verdict_by_name_and_how_the_answers_stood(campaign: Campaign, reviewer: User) -> None:
+    judge_by(campaign, reviewer, prefers("new", "Clearer."), count=1)
+    judgements = load_judgements(campaign)
+    (line,) = as_lines(judgements, judgements.rows)
+    assert line.verdict == "new of Pairs is better"
+    owner = dict(ItemOutput.objects.values_list("pk", "candidate"))
+    assert [each.pk for each in line.shown] == [owner[pk] for pk in line.judgement.outputs]
+    assert lines_of_item(judgements, line.judgement.comparison.item_id) == [line]
+
+
+PAGES = ["compare/{campaign}/pairs/", "compare/{campaign}/judgements/", "compare/{campaign}/judgements.csv"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("judged", [0, 3])
+def test_the_pages_open_for_those_who_evaluate(
+    page: str, judged: int, campaign: Campaign, reviewer: User, engineer: User, stranger: User
+) -> None:
+    judge_by(campaign, reviewer, prefers("new"), count=judged)
+    address = f"/projects/{campaign.project.slug}/" + page.format(campaign=campaign.pk)
+    assert client_of(engineer).get(address).status_code == 200
+    assert client_of(reviewer).get(address).status_code == 403
+    assert client_of(stranger).get(address).status_code == 404
+
+
+def test_results_of_a_campaign_that_rates_are_not_there(
+    project: Project, engineer: User, reviewer: User
+) -> None:
+    rated = make_campaign(project, [reviewer], rows=1)
+    for page in PAGES:
+        address = f"/projects/{project.slug}/" + page.format(campaign=rated.pk)
+        assert client_of(engineer).get(address).status_code == 404
+
+
+def test_the_results_page_shows_shares_strengths_and_sides(
+    campaign: Campaign, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    judge_by(campaign, reviewer, prefers("new"))
+    judge_by(campaign, other_reviewer, prefers("new"), count=5)
+    html = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/pairs/").text
+    assert "11 of 12 judgements so far, on 6 of 6 items, by 2 reviewers" in " ".join(html.split())
+    for words in ("Who is preferred to whom", "Strength of each candidate", "What the position does"):
+        assert words in html
+    assert "outcome=second" in html and ">11</a>" in html
+
+
+def test_a_page_costs_the_same_for_one_judgement_and_for_many(
+    campaign: Campaign, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    client = client_of(manager)
+    pages = [f"/projects/{campaign.project.slug}/" + page.format(campaign=campaign.pk) for page in PAGES]
+
+    def counts() -> list[int]:
+        found = []
+        for page in pages:
+            with CaptureQueriesContext(connection) as asked:
+                client.get(page)
+            found.append(len(asked))
+        return found
+
+    judge_by(campaign, reviewer, prefers("new"), count=1)
+    counts()
+    one = counts()
+    judge_by(campaign, reviewer, prefers("new"))
+    judge_by(campaign, other_reviewer, prefers("old"), count=5)
+    assert counts() == one
+
+
+def test_the_file_names_candidates_as_shown_and_reviewers_by_pseudonym(
+    campaign: Campaign, reviewer: User, manager: User
+) -> None:
+    judge_by(campaign, reviewer, prefers("new", "=SUM(A1)"), count=2)
+    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements.csv"
+    text = client_of(manager).get(address).text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 2
+    for row in rows:
+        assert {row["shown_a"], row["shown_b"]} == {"old of Pairs", "new of Pairs"}
+        assert row["preferred"] == "new of Pairs"
+        assert row[f"shown_{row['choice']}"] == "new of Pairs"
+        assert (row["reviewer"], row["comment"]) == ("Reviewer 1", "'=SUM(A1)")
+    assert reviewer.email not in text
+
+
+def test_the_other_pages_say_what_applies_and_lead_to_the_results(
+    campaign: Campaign, reviewer: User, manager: User
+) -> None:
+    judge_by(campaign, reviewer, prefers("new", "Because."), count=3)
+    project, client = campaign.project, client_of(manager)
+    results = f"/projects/{project.slug}/compare/{campaign.pk}/pairs/"
+    item = Judgement.objects.latest("pk").comparison.item_id
+    close_campaign(campaign=campaign, by=None)
+    for address in (
+        f"/projects/{project.slug}/",
+        f"/projects/{project.slug}/compare/",
+        f"/projects/{project.slug}/compare/{campaign.pk}/",
+        f"/projects/{project.slug}/campaigns/{campaign.pk}/",
+    ):
+        page = client.get(address)
+        assert (page.status_code, results in page.text) == (200, True), address
+    for part in ("cases/", "table.csv", "decide/"):
+        assert client.get(f"/projects/{project.slug}/compare/{campaign.pk}/{part}").status_code == 200
+    assert client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/items/").status_code == 200
+    case = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/{item}/").text
+    assert "What reviewers preferred" in case and "Because." in case and "is better" in case
+    assert "3</td>" in client.get(f"/projects/{project.slug}/compare/").text
+
+
+def test_a_campaign_under_way_does_not_stall_in_the_inbox(
+    campaign: Campaign, reviewer: User, manager: User
+) -> None:
+    Campaign.objects.update(opened_at="2020-01-01T00:00:00Z")
+    address = f"/projects/{campaign.project.slug}/"
+    assert "has had no review for two days" in client_of(manager).get(address).text
+    judge_by(campaign, reviewer, prefers("new"), count=1)
+    assert "has had no review for two days" not in client_of(manager).get(address).text
+
+
+def test_a_decision_stands_on_the_judgements(campaign: Campaign, reviewer: User, manager: User) -> None:
+    judge_by(campaign, reviewer, prefers("new"))
+    candidate = campaign.candidates.get(position=1).model_version
+    decision = decide(campaign=campaign, candidate=candidate, verdict="not_yet", note="", by=manager)
+    (pair,) = decision.evidence["pairs"]["pairs"]
+    assert (pair["wins"], pair["losses"]) == (0, 6)
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/").text
+    assert "6 judgements by 1 reviewer" in page and "Record the decision" in page
+
+
+def test_preferences_of_a_majority_become_training_pairs(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = pairs_campaign(project, [reviewer, other_reviewer], rows=3)
+    judge_by(campaign, reviewer, prefers("new"))
+    judge_by(campaign, other_reviewer, prefers("new"), count=2)
+    judge_by(campaign, other_reviewer, prefers("old"))
+    tray = open_tray(campaign=campaign, by=manager, name="Preferences")
+    rows = list(ExportRow.objects.filter(export=tray).select_related("chosen_output__candidate"))
+    assert {row.kind for row in rows} == {"preference"}
+    taken = [row for row in rows if row.is_included]
+    assert [row.reason for row in taken] == ["2 of 2 reviewers preferred it"] * 2
+    for row in taken:
+        assert row.chosen_output.candidate.label.startswith("new")
+        assert row.rejected_output.candidate.label.startswith("old")
+    (left_out,) = (row for row in rows if not row.is_included)
+    assert left_out.reason == "1 of 2 reviewers preferred it: no majority"
+
+
+def test_who_still_compares_blind_is_warned(
+    project: Project, manager: User, reviewer: User, owner: User
+) -> None:
+    campaign = pairs_campaign(project, [manager, reviewer], rows=2)
+    judge_by(campaign, reviewer, prefers("new"))
+    for page in PAGES[:2]:
+        address = f"/projects/{project.slug}/" + page.format(campaign=campaign.pk)
+        assert "You review this campaign blind" in client_of(manager).get(address).text
+        assert "You review this campaign blind" not in client_of(owner).get(address).text

@@ -1,0 +1,276 @@
+"""The quality of a campaign while it runs: each hint says its figures and leads to its cases."""
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.hints import HINTS, Hint, Quality, hints_of, reading_times
+from evalapp.analysis.quality import quality_of
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.allocation import return_lapsed_places
+from evalapp.campaigns.models import Campaign, Place, PlaceState
+from evalapp.reviews.models import Review
+from evalapp.reviews.progress import team_progress
+from evalapp.reviews.services import submit_review
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.closing_campaign import make_tuned_campaign
+from tests.factories import PLAIN, answers, make_campaign, review_all, walk
+from tests.reviews.test_closing import closing_url, fields_of
+
+pytestmark = pytest.mark.django_db
+
+LABELS = ("formal", "plain")
+ROWS = 16
+# Levels that go up and down with the row, so that there is something to agree on.
+VARIED = {
+    (label, row): answers(tone=1 + row % 5, accuracy=5 - row % 4)
+    for label in LABELS
+    for row in range(1, ROWS + 1)
+}
+
+
+def shifted(by: int) -> dict[tuple[str, int], object]:
+    return {key: answers(tone=max(1, min(5, 1 + key[1] % 5 + by)), accuracy=5 - key[1] % 4) for key in VARIED}
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User, engineer: User) -> Campaign:
+    return make_campaign(project, [reviewer, other_reviewer, engineer], rows=ROWS)
+
+
+@pytest.fixture
+def panel(campaign: Campaign, other_reviewer: User, engineer: User) -> Callable[[User, dict], list[Hint]]:
+    """Two people who agree, and a third who says ``said``: the hints about all of them."""
+
+    def look(third: User, said: dict, **options: object) -> list[Hint]:
+        for person in (other_reviewer, engineer):
+            review_all(campaign, person, VARIED, seconds_active=20.0)
+        review_all(campaign, third, said, **{"seconds_active": 20.0, **options})
+        return look_again()
+
+    def look_again() -> list[Hint]:
+        return hints_of(Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk)))
+
+    return look
+
+
+def test_people_who_agree_give_no_hint(panel: Callable, reviewer: User) -> None:
+    assert panel(reviewer, VARIED) == []
+
+
+def test_severity_is_told_with_its_interval_and_leads_to_its_cases(
+    panel: Callable, reviewer: User, campaign: Campaign, project: Project, manager: User
+) -> None:
+    hints = panel(reviewer, shifted(-2))
+    severe = [hint for hint in hints if hint.kind == "severity"]
+    assert next((hint.title, hint.reviewer_id) for hint in severe if hint.cases["criterion"] == "tone") == (
+        "Severe",
+        reviewer.pk,
+    )
+    (about_tone,) = [
+        hint for hint in severe if hint.reviewer_id == reviewer.pk and hint.cases["criterion"] == "tone"
+    ]
+    # Rows at level 1 cannot go lower: 32 outputs, 1.4 below on average.
+    assert (
+        "below the co-reviewers on 32 shared outputs" in about_tone.evidence and "99%" in about_tone.evidence
+    )
+    page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
+    number = load_scores(campaign).numbers[reviewer.pk]
+    address = f"/projects/{project.slug}/compare/{campaign.pk}/cases/?reviewer={number}&amp;criterion=tone&amp;differ=1"
+    assert address in page.text and "Severe" in page.text
+    cases = client_of(manager).get(address.replace("&amp;", "&"))
+    assert cases.status_code == 200 and cases.context["page"].paginator.count > 10
+
+
+def test_disagreement_is_not_severity(panel: Callable, reviewer: User) -> None:
+    mirrored = {key: answers(tone=5 - key[1] % 5, accuracy=5 - key[1] % 4) for key in VARIED}
+    hints = [hint for hint in panel(reviewer, mirrored) if hint.reviewer_id == reviewer.pk]
+    assert "disagreement" in [hint.kind for hint in hints]
+    (found,) = [hint for hint in hints if hint.kind == "disagreement"]
+    assert "Tone: far from a co-reviewer's answer" in found.evidence and "0% on 32" in found.evidence
+
+
+def test_one_answer_throughout_is_told_against_what_others_said(panel: Callable, reviewer: User) -> None:
+    same = {key: answers(tone=3, accuracy=5 - key[1] % 4) for key in VARIED}
+    hints = [hint for hint in panel(reviewer, same) if hint.kind == "same_answer"]
+    assert [hint.reviewer_id for hint in hints] == [reviewer.pk]
+    assert "“3” in 32 of 32 answers" in hints[0].evidence
+    assert "entropy 0.00 against" in hints[0].evidence
+    assert hints[0].cases["level"] == 3
+
+
+def test_what_everybody_answers_alike_is_no_hint(panel: Callable, reviewer: User) -> None:
+    # Clarity and personalization are 4 throughout for everybody.
+    assert not [hint for hint in panel(reviewer, VARIED) if hint.kind == "same_answer"]
+
+
+def test_speed_needs_both_the_others_and_the_words(
+    panel: Callable, reviewer: User, campaign: Campaign
+) -> None:
+    hints = panel(reviewer, VARIED, seconds_active=0.5)
+    (found,) = hints
+    assert (found.kind, found.reviewer_id) == ("too_fast", reviewer.pk)
+    assert "0.5 active seconds a review (median of the latest 32), the others 20.0" in found.evidence
+    # The same third of the others' time, but slower than anybody reads: no hint.
+    Review.objects.filter(campaign=campaign, reviewer=reviewer).update(seconds_active=5.0)
+    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk))
+    assert hints_of(quality) == []
+    # No times, no hint.
+    Review.objects.filter(campaign=campaign, reviewer=reviewer).update(seconds_active=0)
+    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk))
+    assert hints_of(quality) == []
+
+
+def test_who_is_behind_is_told_by_the_deadline_and_without_one_by_the_others(
+    campaign: Campaign, reviewer: User, other_reviewer: User, engineer: User
+) -> None:
+    for person, most in ((other_reviewer, 20), (engineer, 20), (reviewer, 2)):
+        for done, (place, entry) in enumerate(walk(campaign, person), start=1):
+            review_one(person, place, entry)
+            if done == most:
+                break
+
+    def look() -> list[Hint]:
+        quality = Quality(load_scores(campaign), team_progress(campaign), {})
+        return [hint for hint in hints_of(quality) if hint.kind == "behind"]
+
+    (by_others,) = look()
+    assert by_others.reviewer_id == reviewer.pk
+    assert "2 of an even share of 32 done; the others have done 20 (median)" in by_others.evidence
+
+    now = timezone.now()
+    Campaign.objects.filter(pk=campaign.pk).update(
+        opened_at=now - timedelta(days=5.5), deadline=now + timedelta(days=2)
+    )
+    campaign.refresh_from_db()
+    (by_deadline,) = look()
+    assert by_deadline.reviewer_id == reviewer.pk
+    assert "15.0 a day are needed until the deadline" in by_deadline.evidence
+    assert "0.4 a day over 5 days" in by_deadline.evidence
+
+
+def review_one(person: User, place: Place, entry: object) -> None:
+    submit_review(reviewer=person, place=place, item_output=entry, client_id=uuid.uuid4(), answers=answers())
+
+
+def test_a_further_hint_plugs_into_the_list(
+    panel: Callable, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drift(quality: Quality):
+        yield Hint("drift", "Drifts", reviewer.pk, f"On {len(quality.team.members)} people.", {})
+
+    monkeypatch.setattr("evalapp.analysis.hints.HINTS", [*HINTS, drift])
+    assert [(hint.kind, hint.evidence) for hint in panel(reviewer, VARIED)] == [("drift", "On 3 people.")]
+
+
+def test_agreement_is_early_until_ten_outputs_have_two_reviews(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    few = make_campaign(project, [reviewer, other_reviewer], rows=9, name="Few", texts={"one": PLAIN})
+    enough = make_campaign(project, [reviewer, other_reviewer], rows=10, name="Enough", texts={"two": PLAIN})
+    for campaign, label in ((few, "one"), (enough, "two")):
+        for person in (reviewer, other_reviewer):
+            review_all(campaign, person, {(label, row): VARIED["plain", row] for row in range(1, 11)})
+    shown = {
+        campaign.name: client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
+        for campaign in (few, enough)
+    }
+    assert "too early: 10 outputs are needed" in shown["Few"].text
+    assert "too early" not in shown["Enough"].text
+    (tone,) = [
+        each for each in shown["Enough"].context["quality"].agreement if each.row.criterion.key == "tone"
+    ]
+    assert (tone.outputs, tone.is_early, tone.row.alpha.value) == (10, False, 1.0)
+    # The campaign's own page fetches the same table, and links to it without scripts.
+    page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{enough.pk}/").text
+    address = f"/projects/{project.slug}/campaigns/{enough.pk}/quality/"
+    assert f'hx-get="{address}"' in page and f'href="{address}"' in page
+    assert f'href="/projects/{project.slug}/compare/{enough.pk}/cases/?differ=1"' in page
+
+
+def test_outputs_on_which_reviewers_differ_come_widest_first_on_any_criterion(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=3)
+    review_all(campaign, reviewer, {})
+    review_all(campaign, other_reviewer, {("plain", 2): answers(tone=1), ("formal", 3): answers(accuracy=5)})
+    quality = quality_of(campaign, reader=manager.pk)
+    labels = [row.candidate.model_version.label for row in quality.differing]
+    assert labels == ["plain", "formal"] and quality.differing_total == 2
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/?differ=1")
+    assert page.context["page"].paginator.count == 2
+    assert "2 outputs: reviewers differ, most first." in page.text
+    home = client_of(manager).get(f"/projects/{project.slug}/").text
+    assert f"/compare/{campaign.pk}/cases/?differ=1" in home
+
+
+def test_items_taken_and_left_again_are_listed(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2)
+    for _ in range(8):
+        next(walk(campaign, reviewer))
+        Place.objects.filter(campaign=campaign, state=PlaceState.HELD).update(
+            lease_expires_at=timezone.now() - timedelta(minutes=1)
+        )
+        return_lapsed_places(campaign=campaign)
+    page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
+    assert re.search(r"Row \d, left [34] times", page.text)
+    home = client_of(manager).get(f"/projects/{project.slug}/").text
+    assert "taken and left 3 times or more" in home
+    review_all(campaign, reviewer, {})
+    assert not quality_of(campaign, reader=manager.pk).left_items
+
+
+def test_the_unblinding_index_is_told_to_who_does_not_review_here(
+    project: Project, reviewer: User, engineer: User, manager: User
+) -> None:
+    campaign = make_tuned_campaign(project, [reviewer, engineer])
+    assert quality_of(campaign, reader=manager.pk).unblinding is None
+    for person in (reviewer, engineer):
+        review_all(campaign, person, {}) if person == reviewer else None
+    client = client_of(reviewer)
+    fields = fields_of(client.get(closing_url(campaign)).text)
+    client.post(closing_url(campaign), dict.fromkeys(fields, "2"))
+    # The engineer still reviews here blind; the manager does not.
+    assert quality_of(campaign, reader=engineer.pk).unblinding is None
+    found = quality_of(campaign, reader=manager.pk).unblinding
+    assert found is not None
+    assert (found.indices.overall.value, found.indices.tuned.value, found.indices.other.value) == (
+        0.0,
+        1.0,
+        -1.0,
+    )
+    assert (found.answers, found.reviewers, found.sure, found.sure_right) == (6, 1, 6, 3)
+    for path in (f"compare/{campaign.pk}/", f"campaigns/{campaign.pk}/quality/"):
+        page = client_of(manager).get(f"/projects/{project.slug}/{path}").text
+        assert "Unblinding index" in page and "6 guesses by 1 reviewer" in page
+    assert (
+        "Unblinding index"
+        not in client_of(engineer).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    )
+
+
+def test_the_api_says_the_same(panel: Callable, reviewer: User, campaign: Campaign, manager: User) -> None:
+    panel(reviewer, shifted(-2))
+    body = (
+        program_of(manager).get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/quality/").json()
+    )
+    assert {row["criterion"] for row in body["agreement"]} >= {"tone", "accuracy"}
+    assert {"kind", "title", "reviewer", "evidence", "cases"} == set(body["hints"][0])
+    assert "Severe" in {hint["title"] for hint in body["hints"]}
+    assert body["unblinding"] is None and body["differing_total"] > 10
+
+
+def test_a_draft_has_no_quality(project: Project, campaign: Campaign, manager: User) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(state="draft", opened_at=None)
+    assert (
+        client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/").status_code
+        == 404
+    )

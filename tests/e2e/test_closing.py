@@ -1,0 +1,92 @@
+"""The closing question by keyboard alone, and the pages on quality as they look."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from evalapp.accounts.models import Project, User
+from evalapp.reviews.models import ClosingAnswer
+from tests.closing_campaign import make_tuned_campaign
+from tests.e2e.test_accessibility import findings
+from tests.factories import review_all
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_reviewer_answers_by_keyboard_and_is_not_asked_again(
+    project: Project,
+    reviewer: User,
+    live_server: Any,
+    page: Page,
+    sign_in: Callable[[User], object],
+    complaints: list[str],
+) -> None:
+    campaign = make_tuned_campaign(project, [reviewer], rows=3)
+    review_all(campaign, reviewer, {})
+    sign_in(reviewer)
+    page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
+    page.get_by_role("link", name="Answer it").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Which of these do you think came from the tuned model?"
+    )
+    assert findings(page, page.url) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for text in range(1, 7):
+        group = page.get_by_role("group", name=f"Text {text} was written by")
+        group.get_by_role("radio").first.focus()
+        page.keyboard.press("Space")
+        page.keyboard.press("ArrowDown")
+    page.get_by_role("button", name="Send my guesses").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Thank you. You can still change your reviews")).to_be_visible()
+    assert set(ClosingAnswer.objects.values_list("belief", flat=True)) == {1}
+    page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
+    expect(page.get_by_text("One last question")).to_have_count(0)
+    assert complaints == []
+
+
+def test_the_last_review_leads_to_the_question_on_the_same_page(
+    project: Project, reviewer: User, live_server: Any, page: Page, sign_in: Callable[[User], object]
+) -> None:
+    campaign = make_tuned_campaign(project, [reviewer], rows=1)
+    sign_in(reviewer)
+    page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
+    for _ in range(2):
+        expect(page.locator("[data-rubric] fieldset").first).to_be_visible()
+        for group in page.locator("[data-rubric] fieldset[data-criterion]").all():
+            radio = group.locator("input[type=radio]").first
+            if radio.count():
+                radio.check(force=True)
+        shown = page.locator("[data-answer]").first.text_content()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function(
+            """before => document.querySelector('[data-end]:not([hidden])')
+                || document.querySelector('[data-answer]').textContent !== before""",
+            arg=shown,
+        )
+    question = page.get_by_role("link", name="which texts do you think the tuned model wrote?")
+    expect(question).to_be_visible()
+    question.click()
+    expect(page.get_by_role("button", name="Leave this out")).to_be_visible()
+
+
+def test_the_campaigns_page_fetches_its_agreement(
+    project: Project,
+    reviewer: User,
+    other_reviewer: User,
+    manager: User,
+    live_server: Any,
+    page: Page,
+    sign_in: Callable[[User], object],
+) -> None:
+    campaign = make_tuned_campaign(project, [reviewer, other_reviewer], rows=6)
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, {})
+    sign_in(manager)
+    page.goto(f"{live_server.url}/projects/{project.slug}/campaigns/{campaign.pk}/")
+    expect(page.get_by_role("heading", name="Agreement so far")).to_be_visible()
+    expect(page.locator("section.agreement tbody tr")).to_have_count(5)

@@ -1,0 +1,77 @@
+from uuid import uuid4
+
+import pytest
+
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.judgements.queries import judging_stand
+from evalapp.judgements.services import submit_judgement
+from evalapp.judgements.verdicts import Verdict
+from tests.campaigns.making import make_open_campaign
+
+A_IS_BETTER = Verdict("a")
+CLEARER = Verdict("a", None, "Clearer.")
+
+
+@pytest.fixture
+def campaign(project, reviewer, other_reviewer) -> Campaign:
+    return make_open_campaign(
+        project, [reviewer, other_reviewer], rows=4, candidates=2, overlap=2, method="pairwise"
+    )
+
+
+@pytest.fixture
+def ranking(project, reviewer, other_reviewer) -> Campaign:
+    return make_open_campaign(
+        project,
+        [reviewer, other_reviewer],
+        rows=3,
+        candidates=3,
+        overlap=2,
+        method="ranking",
+        name="Ranking",
+        dataset="Ranked",
+        rubric="Ranked",
+    )
+
+
+def claim(campaign, user):
+    """The next comparison as the reviewer stands before it."""
+    seat = CampaignReviewer.objects.select_related(
+        "campaign__rubric_version", "campaign__project", "user"
+    ).get(campaign=campaign, user=user)
+    found = next_assignment(seat=seat)
+    assert isinstance(found, Assignment), found
+    return judging_stand(user, found.place.key, found.slot)
+
+
+def again(stand):
+    """The same stand, read anew."""
+    return judging_stand(stand.seat.user, stand.place.key, stand.slot)
+
+
+def judge(campaign, user, verdict=A_IS_BETTER, *, stand=None, client_id=None, seconds=7.5):
+    return submit_judgement(
+        stand=stand or claim(campaign, user),
+        client_id=client_id or uuid4(),
+        verdict=verdict,
+        seconds_active=seconds,
+    )
+
+
+def url_of(stand) -> str:
+    return f"/judgements/{stand.place.key}/{stand.slot}/"
+
+
+def body(verdict=CLEARER, *, client_id=None, revision=0):
+    answers = verdict.as_dict() if isinstance(verdict, Verdict) else verdict
+    return {
+        "client_id": str(client_id or uuid4()),
+        "answers": answers,
+        "seconds_active": 7.5,
+        "revision": revision,
+    }
+
+
+def post(client, url, data):
+    return client.post(url, data, content_type="application/json", headers={"Accept": "application/json"})

@@ -1,0 +1,256 @@
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from evalapp.accounts.people import anonymise_person
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.allocation import return_lapsed_places
+from evalapp.campaigns.comparisons import arranged
+from evalapp.campaigns.models import CampaignReviewer, Comparison, Place, PlaceState, Skip
+from evalapp.campaigns.services import close_campaign, pause_campaign
+from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
+from evalapp.judgements.drafts import JudgementDraftConflictError
+from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
+from evalapp.judgements.queries import comparison_id_at, judging_stand, stand_task, verdict_of
+from evalapp.judgements.services import (
+    amend_judgement,
+    keep_draft,
+    skip_comparisons,
+    undo_last_judgement,
+)
+from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.models import Review
+from evalapp.reviews.services import CampaignClosedError, LeaseLostError, submit_at
+from tests.campaigns.making import make_open_campaign
+from tests.judgements.conftest import again, claim, judge
+
+pytestmark = pytest.mark.django_db
+
+
+def lapse(stand):
+    Place.objects.filter(pk=stand.place.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    return_lapsed_places()
+
+
+def keep(stand, verdict, revision=0):
+    return keep_draft(stand=again(stand), verdict=verdict, seconds_active=1.0, revision=revision)
+
+
+def test_a_judgement_is_stored_with_the_sides_it_was_given_on_and_counts_once(campaign, reviewer):
+    stand = claim(campaign, reviewer)
+    result = judge(campaign, reviewer, Verdict("b", None, " Clearer. "), stand=stand)
+    judgement = Judgement.objects.get()
+    comparison = Comparison.objects.get(pk=comparison_id_at(stand))
+    assert result.judgement == judgement
+    assert (judgement.choice, judgement.ranks, judgement.comment) == ("b", None, "Clearer.")
+    assert judgement.outputs == arranged(comparison.outputs, stand.place.arrangement)
+    assert (judgement.seconds_active, judgement.is_simulated, judgement.revision) == (7.5, False, 1)
+    seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
+    assert (seat.reviews_done, seat.seconds_active) == (1, 7.5)
+    place = Place.objects.get(pk=stand.place.pk)
+    assert (place.state, place.reviews_done, place.open_slots) == (PlaceState.COMPLETE, 1, [])
+    event = AuditEvent.objects.get(action="judgement.submitted")
+    assert (event.actor_id, event.object_id) == (reviewer.pk, judgement.pk)
+
+
+def test_a_ranking_is_stored_as_ranks_of_the_outputs_shown(ranking, reviewer):
+    judge(ranking, reviewer, Verdict("", [2, 3, 1]))
+    judgement = Judgement.objects.get()
+    assert (judgement.choice, judgement.ranks, len(judgement.outputs)) == ("", [2, 3, 1], 3)
+
+
+def test_a_replay_answers_with_the_stored_judgement_and_writes_nothing(campaign, reviewer):
+    stand, client_id = claim(campaign, reviewer), uuid4()
+    first = judge(campaign, reviewer, stand=stand, client_id=client_id)
+    once_more = judge(campaign, reviewer, stand=again(stand), client_id=client_id)
+    assert (once_more.judgement, once_more.is_replay, first.is_replay) == (first.judgement, True, False)
+    assert Judgement.objects.count() == 1
+    assert CampaignReviewer.objects.get(user=reviewer, campaign=campaign).reviews_done == 1
+
+
+def test_another_verdict_conflicts_and_the_first_stands(campaign, reviewer):
+    stand, client_id = claim(campaign, reviewer), uuid4()
+    judge(campaign, reviewer, stand=stand, client_id=client_id)
+    for sent_as in (client_id, uuid4()):
+        with pytest.raises(ConflictError) as refused:
+            judge(campaign, reviewer, Verdict("b"), stand=again(stand), client_id=sent_as)
+        assert refused.value.code == "already_submitted"
+    assert Judgement.objects.get().choice == "a"
+
+
+def test_a_client_id_cannot_serve_two_comparisons(campaign, reviewer):
+    client_id = uuid4()
+    judge(campaign, reviewer, client_id=client_id)
+    with pytest.raises(ConflictError) as refused:
+        judge(campaign, reviewer, client_id=client_id)
+    assert refused.value.code == "client_id_reused"
+    assert CampaignReviewer.objects.get(campaign=campaign, user=reviewer).reviews_done == 1
+
+
+def test_what_is_not_whole_is_refused_and_nothing_counts(campaign, ranking, reviewer):
+    for of, verdict, field in (
+        (campaign, Verdict(), "choice"),
+        (ranking, Verdict("", [1, 2, None]), "ranks"),
+    ):
+        with pytest.raises(InvalidError) as refused:
+            judge(of, reviewer, verdict)
+        assert list(refused.value.fields) == [field]
+    assert not Judgement.objects.exists()
+
+
+def test_a_lost_lease_keeps_the_verdict_as_a_draft(project, reviewer, other_reviewer):
+    campaign = make_open_campaign(
+        project, [reviewer, other_reviewer], rows=1, candidates=2, overlap=1, method="pairwise"
+    )
+    stand = claim(campaign, reviewer)
+    lapse(stand)
+    claim(campaign, other_reviewer)
+    with pytest.raises(LeaseLostError):
+        judge(campaign, reviewer, Verdict("a", None, "Mine."), stand=again(stand))
+    assert JudgementDraft.objects.get(reviewer=reviewer).body["comment"] == "Mine."
+    assert not Judgement.objects.exists()
+
+
+def test_a_late_submission_counts_while_the_place_is_free(campaign, reviewer):
+    stand = claim(campaign, reviewer)
+    lapse(stand)
+    assert not judge(campaign, reviewer, stand=again(stand)).is_replay
+    assert Place.objects.get(pk=stand.place.pk).reviewer == reviewer
+
+
+def test_after_the_end_nothing_is_stored_or_changed_and_the_text_is_kept(campaign, reviewer):
+    done = judge(campaign, reviewer).judgement
+    stand = claim(campaign, reviewer)
+    pause_campaign(campaign=campaign, by=None)
+    close_campaign(campaign=campaign, by=None)
+    with pytest.raises(CampaignClosedError):
+        judge(campaign, reviewer, stand=again(stand))
+    assert JudgementDraft.objects.filter(reviewer=reviewer).exists()
+    done.refresh_from_db()
+    with pytest.raises(CampaignClosedError):
+        amend_judgement(judgement=done, by=reviewer, verdict=Verdict("b"), revision=1)
+    with pytest.raises(CampaignClosedError):
+        undo_last_judgement(reviewer=reviewer, campaign=done.campaign)
+
+
+def test_an_amendment_replaces_the_verdict_and_keeps_what_it_said(campaign, reviewer, other_reviewer):
+    judgement = judge(campaign, reviewer, Verdict("a", None, "First.")).judgement
+    amended = amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("tie"), revision=1)
+    assert (amended.revision, verdict_of(amended)) == (2, Verdict("tie"))
+    assert JudgementRevision.objects.get().body == {"choice": "a", "ranks": None, "comment": "First."}
+    # The same edit once more, because its answer was lost on the way.
+    assert amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("tie"), revision=1).revision == 2
+    with pytest.raises(StaleError):
+        amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("b"), revision=1)
+    with pytest.raises(MissingError):
+        amend_judgement(judgement=judgement, by=other_reviewer, verdict=Verdict("b"), revision=2)
+    assert Judgement.objects.get().choice == "tie"
+
+
+def test_an_edit_that_changes_nothing_stores_nothing(campaign, reviewer):
+    judgement = judge(campaign, reviewer).judgement
+    assert amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("a"), revision=1).revision == 1
+    assert not JudgementRevision.objects.exists()
+
+
+def test_undo_opens_the_latest(campaign, reviewer):
+    with pytest.raises(MissingError):
+        undo_last_judgement(reviewer=reviewer, campaign=campaign)
+    judge(campaign, reviewer)
+    latest = judge(campaign, reviewer).judgement
+    assert undo_last_judgement(reviewer=reviewer, campaign=campaign) == latest
+
+
+def test_a_skipped_item_goes_to_others_and_its_drafts_go(campaign, reviewer):
+    stand = claim(campaign, reviewer)
+    keep(stand, Verdict("a"))
+    skip_comparisons(reviewer=reviewer, place=stand.place, reason="My own client")
+    assert not JudgementDraft.objects.exists()
+    assert Place.objects.get(pk=stand.place.pk).state == PlaceState.FREE
+    assert Skip.objects.get().item_id == stand.place.item_id
+    assert claim(campaign, reviewer).place.item_id != stand.place.item_id
+
+
+def test_a_draft_is_kept_and_a_newer_one_of_another_tab_is_not_written_over(campaign, reviewer):
+    stand = claim(campaign, reviewer)
+    assert keep(stand, Verdict("a", None, "So far")).revision == 1
+    assert keep(stand, Verdict("a", None, "So far, more"), revision=1).revision == 2
+    # Repeated, because its answer was lost.
+    assert keep(stand, Verdict("a", None, "So far, more"), revision=1).revision == 2
+    with pytest.raises(JudgementDraftConflictError):
+        keep(stand, Verdict("b"), revision=1)
+    assert stand_task(again(stand)).draft == Verdict("a", None, "So far, more")
+    judge(campaign, reviewer, stand=again(stand))
+    assert not JudgementDraft.objects.exists()
+
+
+def test_a_draft_follows_its_answers_to_a_place_where_they_stand_the_other_way(project, reviewer):
+    campaign = make_open_campaign(project, [reviewer], rows=1, candidates=2, overlap=1, method="pairwise")
+    stand = claim(campaign, reviewer)
+    keep(stand, Verdict("a"))
+    Place.objects.filter(pk=stand.place.pk).update(arrangement=1 - stand.place.arrangement)
+    assert stand_task(again(stand)).draft == Verdict("b")
+
+
+def test_the_drafts_of_a_deleted_person_go(campaign, reviewer):
+    keep(claim(campaign, reviewer), Verdict("a"))
+    anonymise_person(user=reviewer, by=reviewer)
+    assert not JudgementDraft.objects.exists()
+
+
+def test_the_quota_is_exact_and_both_reviewers_see_the_sides_the_other_way_round(
+    campaign, reviewer, other_reviewer
+):
+    for person in (reviewer, other_reviewer):
+        for _ in range(4):
+            judge(campaign, person)
+    assert set(Place.objects.values_list("state", flat=True)) == {PlaceState.COMPLETE}
+    assert Judgement.objects.count() == campaign.reviews_total == 8
+    for comparison in Comparison.objects.filter(item__campaign=campaign):
+        one, other = comparison.judgements.all()
+        assert one.outputs == other.outputs[::-1]
+
+
+def test_a_campaign_that_compares_takes_no_review_of_one_answer(campaign, reviewer):
+    stand = claim(campaign, reviewer)
+    with pytest.raises(InvalidError):
+        submit_at(
+            seat=stand.seat, place=stand.place, slot=0, client_id=uuid4(), answers=ReviewAnswers({"tone": 3})
+        )
+    assert not Review.objects.exists()
+
+
+def test_addresses_of_reviews_and_of_comparisons_do_not_meet(project, reviewer, campaign):
+    from evalapp.campaigns.allocation import next_assignment
+    from evalapp.reviews.queries import stand_at
+    from tests.reviews.conftest import seat_of
+
+    stand = claim(campaign, reviewer)
+    with pytest.raises(MissingError):
+        stand_at(reviewer, stand.place.key, 0)
+    rated = make_open_campaign(project, [reviewer], name="Rated", dataset="Rated", rubric="Rated", overlap=1)
+    place = next_assignment(seat=seat_of(rated, reviewer)).place
+    with pytest.raises(MissingError):
+        judging_stand(reviewer, place.key, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"choice": "c"},
+        {"choice": ""},
+        {"ranks": [1, 2]},
+        {"seconds_active": -1},
+        {"choice": "", "ranks": [1, 2, 2], "outputs": [1, 2, 3]},
+        {"choice": "", "ranks": [1, 2, 4], "outputs": [1, 2, 3]},
+        {"choice": "", "ranks": [1, 2, 3, 4], "outputs": [1, 2, 3]},
+    ],
+)
+def test_the_database_itself_refuses_a_verdict_that_is_none(campaign, reviewer, change):
+    judgement = judge(campaign, reviewer).judgement
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Judgement.objects.filter(pk=judgement.pk).update(**change)
