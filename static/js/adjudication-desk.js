@@ -14,6 +14,11 @@ if (form) {
   const rubric = new Rubric(form.querySelector("[data-rubric]"), { commandKeys: keys, onChange: () => {} });
   const reasonOf = (criterion) => criterion?.closest("[data-decision]")?.querySelector("textarea");
 
+  // Reasons stand among the criteria and belong to none of the rubric's fields.
+  for (const field of form.querySelectorAll("[data-decision] textarea")) {
+    for (const kind of ["input", "change"]) field.addEventListener(kind, (event) => event.stopPropagation());
+  }
+
   // A figure moves on in the review screen; here the reason comes first.
   const decide = (value) => {
     const criterion = rubric.current;

@@ -144,7 +144,9 @@ def _requests(review: Review, given: AppealForm | None) -> list[dict[str, Any]]:
         {
             "sent": each,
             "appeal": appeals.get(each.pk),
-            "form": _form_for(REQUEST, given) if each.resolved_at is None else None,
+            "form": _form_for(REQUEST, given)
+            if each.resolved_at is None and each.pk not in appeals
+            else None,
         }
         for each in review.send_backs.order_by("-pk")
     ]
