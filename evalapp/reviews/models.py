@@ -159,11 +159,11 @@ class Draft(BaseModel):
 class Belief(models.IntegerChoices):
     """What a reviewer believes of an output's origin, and how sure they are."""
 
-    TUNED_SURE = 2, "The tuned model, I am sure"
-    TUNED_GUESS = 1, "The tuned model, a guess"
+    TUNED_SURE = 2, "Tuned model, sure"
+    TUNED_GUESS = 1, "Tuned model, a guess"
     CANNOT_TELL = 0, "I cannot tell"
     OTHER_GUESS = -1, "Another model, a guess"
-    OTHER_SURE = -2, "Another model, I am sure"
+    OTHER_SURE = -2, "Another model, sure"
 
 
 class ClosingAnswer(BaseModel):
