@@ -16,6 +16,7 @@ from tests.factories import (
     review_all,
     run_scoring,
 )
+from tests.judgements.conftest import judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -82,3 +83,20 @@ def test_a_checkbox_stands_beside_its_words(
         })"""
     )
     assert beside == [True] * 4
+
+
+def test_results_of_compared_answers_fit_on_a_phone(
+    phone: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2, method="pairwise")
+    judge(campaign, reviewer)
+    judge(campaign, reviewer)
+    sign_in(manager)
+    for path in ("pairs/", "judgements/"):
+        phone.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/{path}")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
