@@ -17,7 +17,17 @@ from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.models import (
+    Correction,
+    Draft,
+    Flag,
+    Review,
+    ReviewRevision,
+    ReviewTag,
+    Score,
+    SpanAnswer,
+    TextAnswer,
+)
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -25,8 +35,8 @@ from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 __all__ = [
     "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration", "Draft", "Example", "Export",
-    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
+    "ExportRow", "Flag", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",
-    "TextAnswer", "TrainingPoint", "User",
+    "SpanAnswer", "TextAnswer", "TrainingPoint", "User",
 ]  # fmt: skip

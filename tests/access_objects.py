@@ -28,7 +28,17 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.models import (
+    Correction,
+    Draft,
+    Flag,
+    Review,
+    ReviewRevision,
+    ReviewTag,
+    Score,
+    SpanAnswer,
+    TextAnswer,
+)
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -199,6 +209,10 @@ def _reviews(world: SimpleNamespace) -> None:
     Score.objects.create(review=world.review, criterion=world.criterion, value=2, minimum=1, maximum=5)
     ReviewTag.objects.create(review=world.review, tag=world.reason_tag)
     TextAnswer.objects.create(review=world.review, criterion=world.criterion, text="In words.")
+    SpanAnswer.objects.create(review=world.review, criterion=world.criterion, label=1, start=0, end=2)
+    world.flag = Flag.objects.create(
+        campaign=world.campaign, item=world.item, reviewer=world.user, note="The facts are of another client."
+    )
     ReviewRevision.objects.create(review=world.review, revision=1, body={})
     Correction.objects.create(review=world.review, text="What should have been said.")
 
@@ -235,6 +249,7 @@ KWARGS: dict[str, Kwarg] = {
     "export_id": lambda world: world.export.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
+    "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
     "version_id": lambda world: world.model_version.pk,
     "number": lambda world: 1,
@@ -261,15 +276,18 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "review_task": {"key": lambda world: world.place.key},
     "review_draft": {"key": lambda world: world.place.key},
     "review_skip": {"key": lambda world: world.place.key},
+    "review_flag": {"key": lambda world: world.place.key},
+    "flag_resolve": {"pk": lambda world: world.campaign.pk},
     "api_my_campaign": {"key": lambda world: world.campaign.key},
     "api_my_next": {"key": lambda world: world.campaign.key},
     "api_my_task": {"key": lambda world: world.place.key},
     "api_my_draft": {"key": lambda world: world.place.key},
     "api_my_skip": {"key": lambda world: world.place.key},
+    "api_my_flag": {"key": lambda world: world.place.key},
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
-            *("detail", "edit", "discard", "items", "progress", "open", "pause", "resume", "close"),
+            *("detail", "edit", "discard", "items", "progress", "flags", "open", "pause", "resume", "close"),
             *("reviewers_add", "reviewer_remove"),
         )
     },

@@ -127,6 +127,9 @@ ACCESS: dict[str, Access] = {
     "review_task": both(SIGNED_IN),
     "review_draft": both(SIGNED_IN),
     "review_skip": both(SIGNED_IN),
+    "review_flag": both(SIGNED_IN),
+    "campaign_flags": both(P.VIEW_CAMPAIGNS),
+    "flag_resolve": both(P.EDIT_CAMPAIGNS),
     "campaign_progress": both(P.VIEW_CAMPAIGNS),
     # analysis
     "measure_notes": both(SIGNED_IN),
@@ -204,6 +207,8 @@ ACCESS: dict[str, Access] = {
     "api_campaign_resume": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_close": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_reviewers": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
+    "api_flags": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
+    "api_flag_resolve": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_progress": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_comparison": both(P.VIEW_ANALYSIS),
     "api_differences": both(P.VIEW_ANALYSIS),
@@ -226,6 +231,7 @@ ACCESS: dict[str, Access] = {
     "api_my_task": both(SIGNED_IN),
     "api_my_draft": both(SIGNED_IN),
     "api_my_skip": both(SIGNED_IN),
+    "api_my_flag": both(SIGNED_IN),
     # demo
     "demonstration": both(P.VIEW_HOME),
 }

@@ -22,6 +22,8 @@ REVIEW_KEYS = (
     ReviewKey("undo", "Undo the last submission", "u"),
     ReviewKey("raw", "Show the raw text", "r"),
     ReviewKey("facts", "Mark what the facts say", "m"),
+    ReviewKey("highlight", "Highlight words of the answer", "h"),
+    ReviewKey("flag", "Flag the item for the manager", "f"),
     ReviewKey("help", "Show the keys", "?"),
 )
 

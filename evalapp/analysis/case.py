@@ -1,14 +1,16 @@
 """The case page: one prompt, and all that was said about its outputs."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import RULE_CHANGED, pseudonym_numbers
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Flag, Review
+from evalapp.reviews.queries import spans_of
+from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
 
@@ -21,13 +23,21 @@ class WordChange(NamedTuple):
 
 
 class CaseReview(NamedTuple):
-    """``name`` is a pseudonym, or "You" for the reader's own."""
+    """``name`` is a pseudonym, or "You" for the reader's own. ``marks`` are in reading order."""
 
     review: Review
     name: str
     answers: list[tuple[Criterion, str]]
     tags: list[str]
     correction: list[WordChange]
+    marks: list[ShownSpan]
+
+
+class CaseFlag(NamedTuple):
+    """``name``: a pseudonym, "You", or nobody's where the reviewer has submitted nothing yet."""
+
+    flag: Flag
+    name: str
 
 
 class CaseMetric(NamedTuple):
@@ -53,6 +63,7 @@ class Case(NamedTuple):
     outputs: list[CaseOutput]
     previous_id: int | None
     next_id: int | None
+    flags: list[CaseFlag]
 
     @property
     def has_simulated(self) -> bool:
@@ -71,7 +82,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     reviews = (
         Review.objects.filter(item_output__item=item)
         .select_related("correction", "item_output__output")
-        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")
     )
     if not campaign.project.is_demonstration:
@@ -79,8 +90,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     numbers = pseudonym_numbers([campaign])[campaign.pk]
     by_output: dict[int, list[CaseReview]] = {}
     for review in reviews:
-        is_reader = review.reviewer_id == reader_id
-        name = "You" if is_reader else f"Reviewer {numbers[review.reviewer_id]}"
+        name = _name_of(review.reviewer_id, reader_id, numbers)
         by_output.setdefault(review.item_output_id, []).append(_case_review(review, name))
     rules = list(campaign.project.rule_checks.filter(is_active=True))
     entries = (
@@ -97,7 +107,17 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         )
         for entry in entries
     ]
-    return Case(item, outputs, *_neighbours(item, walk))
+    flags = [
+        CaseFlag(flag, _name_of(flag.reviewer_id, reader_id, numbers))
+        for flag in item.flags.filter(resolved_at=None).order_by("pk")
+    ]
+    return Case(item, outputs, *_neighbours(item, walk), flags)
+
+
+def _name_of(reviewer_id: int, reader_id: int, numbers: Mapping[int, int]) -> str:
+    if reviewer_id == reader_id:
+        return "You"
+    return f"Reviewer {numbers[reviewer_id]}" if reviewer_id in numbers else "A reviewer"
 
 
 def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int | None]:
@@ -115,6 +135,7 @@ def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int
 
 def _case_review(review: Review, name: str) -> CaseReview:
     correction = getattr(review, "correction", None)
+    text = review.item_output.output.text
     answers = [
         *((score.criterion, score.words) for score in review.scores.all()),
         *((given.criterion, given.text) for given in review.texts.all()),
@@ -124,8 +145,15 @@ def _case_review(review: Review, name: str) -> CaseReview:
         name,
         sorted(answers, key=lambda answer: answer[0].position),
         [given.tag.label for given in review.tags.all()],
-        word_changes(review.item_output.output.text, correction.text) if correction else [],
+        word_changes(text, correction.text) if correction else [],
+        [mark for criterion, spans in _by_criterion(review) for mark in shown_spans(criterion, spans, text)],
     )
+
+
+def _by_criterion(review: Review) -> list[tuple[Criterion, list[Span]]]:
+    spans = spans_of(review)
+    criteria = {each.criterion.key: each.criterion for each in review.spans.all()}
+    return [(criteria[key], spans[key]) for key in sorted(criteria, key=lambda key: criteria[key].position)]
 
 
 def _case_metrics(results: Iterable[MetricResult], rules: Iterable[RuleCheck]) -> list[CaseMetric]:

@@ -27,6 +27,7 @@ from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
+from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.tables import comparison_lines
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -92,6 +93,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "reference": reference,
         "pairs": compare_pairs(scores, comparison, reference) if reference else [],
         "agreement": agreement_rows(scores),
+        "marks": marks_by_candidate(scores, people=people),
         "reviewers": reviewer_rows(scores, request.user.pk),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "people": people,

@@ -89,6 +89,10 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/close/", campaigns.CampaignClose.as_view(), name="api_campaign_close"),
     path(f"{_CAMPAIGN}/reviewers/", campaigns.CampaignReviewers.as_view(), name="api_campaign_reviewers"),
     path(f"{_CAMPAIGN}/progress/", campaigns.CampaignProgress.as_view(), name="api_campaign_progress"),
+    path(f"{_CAMPAIGN}/flags/", campaigns.FlagList.as_view(), name="api_flags"),
+    path(
+        f"{_CAMPAIGN}/flags/<int:flag_id>/resolve/", campaigns.FlagResolve.as_view(), name="api_flag_resolve"
+    ),
     path(f"{_CAMPAIGN}/comparison/", analysis.ComparisonDetail.as_view(), name="api_comparison"),
     path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
@@ -118,5 +122,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
     path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
+    path(f"{_TASK}/flag/", reviews.FlagTask.as_view(), name="api_my_flag"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

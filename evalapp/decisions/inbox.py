@@ -12,6 +12,7 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.services import IMPORT_TASK
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.reviews.flags import open_flags_of
 from evalapp.reviews.models import Review
 
 STALLED_AFTER = timedelta(days=2)
@@ -32,6 +33,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     """What a manager or engineer should look at next, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
+        *_flagged(project),
         *_undecided(project),
         *_complete(project),
         *_trays(project),
@@ -62,6 +64,17 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
             "failed", f"{job.title} failed: {job.error}", reverse("job_detail", args=[project.slug, job.pk])
         )
         for job in failed
+    ]
+
+
+def _flagged(project: Project) -> list[InboxEntry]:
+    return [
+        InboxEntry(
+            "flagged",
+            f"{campaign.name}: {count} flag{'s' if count > 1 else ''} of reviewers to resolve",
+            reverse("campaign_flags", args=[project.slug, campaign.pk]),
+        )
+        for campaign, count in open_flags_of(project, most=3)
     ]
 
 

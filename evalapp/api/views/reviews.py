@@ -8,6 +8,7 @@ from evalapp.api.operations import Answer, ApiView, operation
 from evalapp.api.serializers.reviews import (
     AmendmentBody,
     DraftBody,
+    FlagBody,
     NextSerializer,
     ReviewSerializer,
     SavedDraftSerializer,
@@ -22,6 +23,7 @@ from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_client_id, read_seconds
 from evalapp.reviews.drafts import answers_in
+from evalapp.reviews.flags import flag_item
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
 from evalapp.reviews.queries import (
@@ -248,4 +250,12 @@ class SkipTask(ReviewView):
         """Somebody else gets it, and it is not offered to you again. Say why."""
         stand = self.stand(key, slot)
         skip_item(reviewer=self.person, place=stand.place, reason=self.body()["reason"])
+        return None
+
+
+class FlagTask(ReviewView):
+    @operation("Flag an item", body=FlagBody, status=204)
+    def post(self, key: UUID, slot: int) -> object:
+        """Tells the manager that something is wrong with it; the item stays yours. Once more: another note."""
+        flag_item(stand=self.stand(key, slot), by=self.person, note=self.body()["note"])
         return None
