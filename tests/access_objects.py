@@ -35,11 +35,13 @@ from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
     Draft,
+    Flag,
     Review,
     ReviewRevision,
     ReviewTag,
     Score,
     SendBack,
+    SpanAnswer,
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
@@ -217,6 +219,10 @@ def _reviews(world: SimpleNamespace) -> None:
     Score.objects.create(review=world.review, criterion=world.criterion, value=2, minimum=1, maximum=5)
     ReviewTag.objects.create(review=world.review, tag=world.reason_tag)
     TextAnswer.objects.create(review=world.review, criterion=world.criterion, text="In words.")
+    SpanAnswer.objects.create(review=world.review, criterion=world.criterion, label=1, start=0, end=2)
+    world.flag = Flag.objects.create(
+        campaign=world.campaign, item=world.item, reviewer=world.user, note="The facts are of another client."
+    )
     ReviewRevision.objects.create(review=world.review, revision=1, body={})
     Correction.objects.create(review=world.review, text="What should have been said.")
     ClosingAnswer.objects.create(
@@ -356,6 +362,7 @@ KWARGS: dict[str, Kwarg] = {
     "review_id": lambda world: world.review.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
+    "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
     "version_id": lambda world: world.model_version.pk,
     "number": lambda world: 1,
@@ -403,27 +410,20 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         name: {"campaign_id": lambda world: world.pairs.pk}
         for name in ("pair_results", "judgement_list", "judgement_file")
     },
+    "review_flag": {"key": lambda world: world.place.key},
+    "flag_resolve": {"pk": lambda world: world.campaign.pk},
     "api_my_campaign": {"key": lambda world: world.campaign.key},
     "api_my_next": {"key": lambda world: world.campaign.key},
     "api_my_closing": {"key": lambda world: world.campaign.key},
     "api_my_task": {"key": lambda world: world.place.key},
     "api_my_draft": {"key": lambda world: world.place.key},
     "api_my_skip": {"key": lambda world: world.place.key},
+    "api_my_flag": {"key": lambda world: world.place.key},
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
-            *(
-                "detail",
-                "edit",
-                "discard",
-                "items",
-                "progress",
-                "quality",
-                "open",
-                "pause",
-                "resume",
-                "close",
-            ),
+            *("detail", "edit", "discard", "items", "progress", "flags", "quality", "open", "pause"),
+            *("resume", "close"),
             *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
         )
     },

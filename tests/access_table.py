@@ -135,6 +135,9 @@ ACCESS: dict[str, Access] = {
     "review_draft": both(SIGNED_IN),
     "review_skip": both(SIGNED_IN),
     "review_closing": both(SIGNED_IN),
+    "review_flag": both(SIGNED_IN),
+    "campaign_flags": both(P.VIEW_CAMPAIGNS),
+    "flag_resolve": both(P.EDIT_CAMPAIGNS),
     "campaign_progress": both(P.VIEW_CAMPAIGNS),
     "campaign_additions": both(P.EDIT_CAMPAIGNS),
     # adjudication
@@ -252,6 +255,8 @@ ACCESS: dict[str, Access] = {
     "api_campaign_reassign": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_add_items": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_add_places": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
+    "api_flags": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
+    "api_flag_resolve": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_progress": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_comparison": both(P.VIEW_ANALYSIS),
     "api_differences": both(P.VIEW_ANALYSIS),
@@ -300,6 +305,7 @@ ACCESS: dict[str, Access] = {
     "api_my_comparison": both(SIGNED_IN),
     "api_my_verdict_draft": both(SIGNED_IN),
     "api_my_comparison_skip": both(SIGNED_IN),
+    "api_my_flag": both(SIGNED_IN),
     # demo
     "demonstration": both(P.VIEW_HOME),
 }

@@ -29,6 +29,7 @@ from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
+from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.pair_lists import lines_of_item
 from evalapp.analysis.pairs import load_judgements
 from evalapp.analysis.scores import CampaignScores, load_scores
@@ -114,6 +115,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "reviewers": reviewer_rows(originals, request.user.pk),
         "is_reviewing": is_reviewing,
         "unblinding": None if is_reviewing else unblinding_of(campaign),
+        "marks": marks_by_candidate(originals, people=people),
         "people": people,
         "people_choices": people_choices(campaign, people),
         "adjudicated_count": adjudicated.decided,

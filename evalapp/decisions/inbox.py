@@ -13,6 +13,7 @@ from evalapp.decisions.inbox_campaigns import campaign_entries
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.reviews.flags import open_flags_of
 from evalapp.webhooks.queries import switched_off
 
 RECENT = timedelta(days=7)
@@ -24,6 +25,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     entries = [
         *_failed_jobs(project),
         *_silent_webhooks(project),
+        *_flagged(project),
         *_appeals(project),
         *_undecided(project),
         *_complete(project),
@@ -66,6 +68,17 @@ def _silent_webhooks(project: Project) -> list[InboxEntry]:
             reverse("webhook_detail", args=[project.slug, endpoint.pk]),
         )
         for endpoint in switched_off(project)[:3]
+    ]
+
+
+def _flagged(project: Project) -> list[InboxEntry]:
+    return [
+        InboxEntry(
+            "flagged",
+            f"{campaign.name}: {count} flag{'s' if count > 1 else ''} of reviewers to resolve",
+            reverse("campaign_flags", args=[project.slug, campaign.pk]),
+        )
+        for campaign, count in open_flags_of(project, most=3)
     ]
 
 
