@@ -13,6 +13,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.scoring",
     "evalapp.campaigns",
     "evalapp.exports",
+    "evalapp.ratings",
     "evalapp.decisions",
     "evalapp.demo",
 ]

@@ -27,6 +27,7 @@ ORDER = [
     {"scoring", "reviews"},
     {"analysis"},
     {"exports"},
+    {"ratings"},
     {"decisions"},
     {"demo"},
 ]
