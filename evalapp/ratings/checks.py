@@ -135,8 +135,9 @@ def check_stage(plan: Plan, options: RatingsOptions, log: ProblemLog) -> int:
     already in ``ratings_answer``, and ``ratings_span``.
     """
     with connection.cursor() as cursor:
-        _tell_duplicates(plan, log)
         cursor.execute(_DUPLICATES)
+        if cursor.rowcount:
+            _tell_duplicates(plan, log)
         _tell_corrections(log)
         _find_items(plan.dataset_version, options, log)
         _find_answers(plan, log)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 from evalapp.datasets.csv_files import read_cells, read_header
@@ -28,6 +29,8 @@ from evalapp.ratings.records import (
 from evalapp.ratings.spans import spans_of
 
 Fields = Mapping[str, Any]
+_NAMED = (Use.ITEM, Use.CANDIDATE, Use.REVIEWER, Use.CRITERION)
+_MOST_REMEMBERED = 10_000
 
 
 def read_table(
@@ -65,6 +68,9 @@ class _Rows:
         self._columns = {use: column for column, use in mapping.items() if use != Use.IGNORE}
         self._scores = [column for column, use in mapping.items() if use == Use.SCORE]
         self._references = [column for column, use in mapping.items() if use == Use.REFERENCE]
+        # Names repeat from row to row: each is looked at once.
+        self._names: dict[Use, dict[str, str]] = {use: {} for use in _NAMED}
+        self._said = [(use, self._columns[use], read) for use, read in _SAID.items() if use in self._columns]
         self._prompts: dict[str, int] = {}
         self._answers: dict[tuple[str, str], int] = {}
 
@@ -82,50 +88,60 @@ class _Rows:
 
     def _record(self, row: int, fields: Fields) -> Record:
         problems: list[FieldProblem] = []
-
-        def kept(read: Callable[..., Any], use: Use, *arguments: Any, **options: Any) -> Any:
+        has_item = Use.ITEM in self._columns
+        item = self._name(Use.ITEM, fields, problems) if has_item else self._named(fields)
+        candidate = self._name(Use.CANDIDATE, fields, problems)
+        reviewer = self._name(Use.REVIEWER, fields, problems)
+        said: dict[str, Any] = {}
+        for use, column, read in self._said:
+            value = fields.get(column)
+            if value is None or value == "":
+                continue
             try:
-                return read(self._get(fields, use), self._columns.get(use, use.value), *arguments, **options)
+                said[use] = read(value, column)
             except RecordProblemError as error:
                 problems.extend(error.problems)
-                return None
-
-        item = kept(name_of, Use.ITEM, what="item") if Use.ITEM in self._columns else self._named(fields)
-        record = Record(
-            row=row,
-            item=item or "",
-            candidate=kept(name_of, Use.CANDIDATE, what="candidate") or "",
-            reviewer=kept(name_of, Use.REVIEWER, what="reviewer") or "",
-            seconds=kept(seconds_of, Use.SECONDS),
-            submitted_at=kept(moment_of, Use.SUBMITTED),
-            comment=kept(text_of, Use.COMMENT, LONGEST_COMMENT) or "",
-            correction=kept(correction_of, Use.CORRECTION),
-            spans=kept(_spans, Use.SPANS) or (),
-            values=self._values(fields, problems),
-        )
-        if not (record.values or record.comment or record.correction or record.spans or problems):
+        values = self._values(fields, problems)
+        if not (values or said.keys() & _WORDS or problems):
             name = self._columns.get(Use.VALUE, "row")
             problems.append(FieldProblem(name, "There is no rating.", "Write the value, or remove the row."))
         if problems:
             raise RecordProblemError(*problems)
-        return record
+        return Record(row, item, candidate, reviewer, values, **said)
 
-    def _values(self, fields: Fields, problems: list[FieldProblem]) -> Sequence[tuple[str, Any]]:
+    def _name(self, use: Use, fields: Fields, problems: list[FieldProblem]) -> str:
+        column = self._columns.get(use, use.value)
+        raw = fields.get(column)
+        known = self._names[use]
+        if type(raw) is str and (found := known.get(raw)) is not None:
+            return found
         try:
-            if not self._scores:
-                value = self._get(fields, Use.VALUE)
-                name = self._columns.get(Use.VALUE, Use.VALUE.value)
-                if value is None or value == "":
-                    return ()
-                criterion = name_of(
-                    self._get(fields, Use.CRITERION), self._columns[Use.CRITERION], what="criterion"
-                )
-                return ((criterion, _value(value, name)),)
-            given = ((column, fields.get(column)) for column in self._scores)
-            return [(column, _value(value, column)) for column, value in given if value not in (None, "")]
+            name = name_of(raw, column, what=use.value)
         except RecordProblemError as error:
             problems.extend(error.problems)
-            return ()
+            return ""
+        if type(raw) is str and len(known) < _MOST_REMEMBERED:
+            known[raw] = name
+        return name
+
+    def _values(self, fields: Fields, problems: list[FieldProblem]) -> Sequence[tuple[str, Any]]:
+        if not self._scores:
+            value = self._get(fields, Use.VALUE)
+            if value is None or value == "":
+                return ()
+            criterion = self._name(Use.CRITERION, fields, problems)
+            given = [(criterion, value, self._columns[Use.VALUE])]
+        else:
+            given = [(column, fields.get(column), column) for column in self._scores]
+        values: list[tuple[str, Any]] = []
+        for criterion, value, column in given:
+            if value is None or value == "":
+                continue
+            try:
+                values.append((criterion, _value(value, column)))
+            except RecordProblemError as error:
+                problems.extend(error.problems)
+        return values
 
     def _named(self, fields: Fields) -> str:
         """A name for an item that has none of its own: the beginning of its prompt, and what tells it apart."""
@@ -201,3 +217,14 @@ def _spans(value: Any, name: str) -> Sequence[SpanMark]:
                 FieldProblem(name, "The spans are no JSON list.", 'Write [{"text": "…", "label": "…"}].')
             ) from error
     return spans_of(value, name)
+
+
+# How the fields of a record that may be empty are read; their uses bear the names of its attributes.
+_SAID: Mapping[Use, Callable[[Any, str], Any]] = {
+    Use.SECONDS: seconds_of,
+    Use.SUBMITTED: moment_of,
+    Use.COMMENT: partial(text_of, longest=LONGEST_COMMENT),
+    Use.CORRECTION: correction_of,
+    Use.SPANS: _spans,
+}
+_WORDS = {Use.COMMENT, Use.CORRECTION, Use.SPANS}

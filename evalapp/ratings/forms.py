@@ -43,6 +43,8 @@ KINDS = [
     (CriterionKind.TEXT.value, "Text"),
     (LEFT_OUT, "Leave out"),
 ]
+# What no slug of a criterion is.
+AS_NAMED = "="
 # More names than these follow the rule for names that nobody mapped.
 MOST_SHOWN = 100
 
@@ -137,25 +139,23 @@ class RatingsForm(forms.Form):
 
     def _add_names(self) -> None:
         versions = ModelVersion.objects.filter(project=self._project).order_by("-id")
-        candidates = [("", "As its label says"), ("0", "A new candidate of this name")]
+        candidates = [(AS_NAMED, "As its label says"), ("0", "A new candidate")]
         candidates += [(str(version.pk), f"{version.label}") for version in versions]
         for number, (name, count) in enumerate(self._shown("candidates")):
             self.fields[f"candidate_{number}"] = forms.ChoiceField(
                 choices=candidates,
                 label=name,
-                required=False,
-                initial=self.start.candidates.get(name, ""),
+                initial=self.start.candidates.get(name, AS_NAMED),
                 help_text=f"{count:,} records",
             )
         members = User.objects.filter(memberships__project=self._project, is_simulated=False)
-        people = [("", "The member of this name, or a recorded reviewer"), ("0", "A recorded reviewer")]
+        people = [(AS_NAMED, "Member of that name, else recorded"), ("0", "A recorded reviewer")]
         people += [(str(member.pk), f"{member}") for member in members.order_by("name", "email")]
         for number, (name, count) in enumerate(self._shown("reviewers")):
             self.fields[f"reviewer_{number}"] = forms.ChoiceField(
                 choices=people,
                 label=name,
-                required=False,
-                initial=self.start.reviewers.get(name, ""),
+                initial=self.start.reviewers.get(name, AS_NAMED),
                 help_text=f"{count:,} records",
             )
 
@@ -176,21 +176,19 @@ class RatingsForm(forms.Form):
             for bound, label in (("minimum", "lowest"), ("maximum", "highest")):
                 self.fields[f"criterion_{number}_{bound}"] = forms.IntegerField(
                     label=f"{name}: {label} level",
-                    required=False,
                     initial=getattr(draft, bound) if draft else described[bound],
                 )
 
     def _add_uses(self) -> None:
         criteria = Criterion.objects.filter(version=self.start.rubric_version)
-        choices = [("", "The one of that name"), (LEFT_OUT, "Leave out")]
+        choices = [(AS_NAMED, "The one of that name"), (LEFT_OUT, "Leave out")]
         choices += [(criterion.key, criterion.name) for criterion in criteria]
         for number, described in enumerate(self._census["criteria"]):
             name = described["name"]
             self.fields[f"criterion_{number}_use"] = forms.ChoiceField(
                 choices=choices,
                 label=name,
-                required=False,
-                initial=self.start.criteria.get(name, {}).get("use", ""),
+                initial=self.start.criteria.get(name, {}).get("use", AS_NAMED),
                 help_text=f"{described['count']:,} values: {', '.join(described['values'])}",
             )
 
@@ -248,7 +246,7 @@ class RatingsForm(forms.Form):
         shown = [
             (name, self.cleaned_data.get(f"{prefix}_{n}")) for n, (name, _) in enumerate(self._shown(what))
         ]
-        return {name: int(value) for name, value in shown if value not in (None, "")}
+        return {name: int(value) for name, value in shown if value not in (None, AS_NAMED)}
 
     def _chosen_criteria(self) -> dict[str, dict[str, Any]]:
         chosen: dict[str, dict[str, Any]] = {}
@@ -263,6 +261,6 @@ class RatingsForm(forms.Form):
                 bounds = {name: own[name] for name in ("minimum", "maximum") if own[name] is not None}
                 is_scale = own["kind"] == CriterionKind.SCALE
                 chosen[described["name"]] = {"kind": own["kind"], **(bounds if is_scale else {})}
-            elif own["use"]:
+            elif own["use"] not in (None, AS_NAMED):
                 chosen[described["name"]] = {"use": own["use"]}
         return chosen

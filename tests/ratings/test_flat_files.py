@@ -34,7 +34,7 @@ def test_a_row_is_a_rating_and_texts_are_handed_on_once() -> None:
 
     first, second = (reading.records[0] for reading in found)
     assert (first.row, first.item, first.candidate, first.reviewer) == (2, "1", "base", "Mara")
-    assert (first.values, second.values) == ((("Accuracy", "4"),), (("Tone", "n/a"),))
+    assert (first.values, second.values) == ([("Accuracy", "4")], [("Tone", "n/a")])
     assert found[0].texts is not None
     assert found[0].texts.answers == {"base": "Answer 1 of base."}
     assert found[1].texts is None
@@ -69,7 +69,7 @@ def test_json_lines_have_the_same_fields_and_types_of_their_own() -> None:
 
     (record,) = records(json_lines({**row, "spans": spans, "time": 12.5}), "a.jsonl")
 
-    assert record.values == (("Accuracy", True),)
+    assert record.values == [("Accuracy", True)]
     assert (record.seconds, record.item) == (12.5, "1")
     assert [(mark.text, mark.start, mark.end, mark.label) for mark in record.spans] == [
         ("Answer", 0, 6, "good")
