@@ -149,7 +149,7 @@ class RatingsForm(forms.Form):
                 help_text=f"{count:,} records",
             )
         members = User.objects.filter(memberships__project=self._project, is_simulated=False)
-        people = [(AS_NAMED, "Member of that name, else recorded"), ("0", "A recorded reviewer")]
+        people = [(AS_NAMED, "As named, else recorded"), ("0", "A recorded reviewer")]
         people += [(str(member.pk), f"{member}") for member in members.order_by("name", "email")]
         for number, (name, count) in enumerate(self._shown("reviewers")):
             self.fields[f"reviewer_{number}"] = forms.ChoiceField(

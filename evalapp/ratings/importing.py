@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NoReturn
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from evalapp.campaigns.models import Campaign
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.datasets.files import open_stored, stored_path
 from evalapp.datasets.formats import FileProblemError
 from evalapp.jobs.work import Work
@@ -19,6 +19,7 @@ from evalapp.ratings.plan import Plan, plan_of
 from evalapp.ratings.problem_log import ProblemLog
 from evalapp.ratings.readings import readings
 from evalapp.ratings.records import Reading
+from evalapp.ratings.services import require_new
 from evalapp.ratings.staging import Stage
 from evalapp.ratings.storing import Storing
 
@@ -57,8 +58,7 @@ def import_ratings(work: Work) -> dict[str, Any]:
     options = RatingsOptions(**ratings_import.options)
     try:
         _take_census(work, ratings_import, options)
-        plan = plan_of(ratings_import.project, options, ratings_import.census)
-        campaign = _read_and_store(work, ratings_import, options, plan)
+        campaign = _read_and_store(work, ratings_import, options)
     except FileProblemError as error:
         raise InvalidError(str(error)) from error
     if campaign is None:
@@ -107,14 +107,15 @@ def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOpti
         ratings_import.save(update_fields=["census"])
 
 
-def _read_and_store(
-    work: Work, ratings_import: RatingsImport, options: RatingsOptions, plan: Plan
-) -> Campaign | None:
+def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsOptions) -> Campaign | None:
     """The campaign; None where the job was only to check. Problems are kept in both cases, and in a failure."""
     log = ProblemLog()
     campaign: Campaign | None = None
     try:
         with transaction.atomic():
+            if not work.job.params.get("checks_only"):
+                _take_turn(ratings_import)
+            plan = plan_of(ratings_import.project, options, ratings_import.census)
             _stage(work, ratings_import, options, plan, log)
             if work.job.params.get("checks_only"):
                 _undo()
@@ -128,7 +129,7 @@ def _read_and_store(
         with transaction.atomic():
             _keep_account(ratings_import, log, None)
             work.fence()
-    except InvalidError:
+    except ProblemError:
         with transaction.atomic():
             _keep_account(ratings_import, log, None)
             work.fence()
@@ -136,6 +137,17 @@ def _read_and_store(
     if log.refusals and campaign is not None:
         work.log(f"{ratings_import.records_refused:,} records were left out.", level="warning")
     return campaign
+
+
+def _take_turn(ratings_import: RatingsImport) -> None:
+    """Import one file of a project after the other, until the transaction ends: so two make no candidate or
+    recorded reviewer twice. Raises SameFileError where the one before was this file.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('ratings_import'), %s::int)", [ratings_import.project_id]
+        )
+    require_new(project=ratings_import.project, content_hash=ratings_import.content_hash)
 
 
 def _undo() -> NoReturn:

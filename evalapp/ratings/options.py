@@ -87,7 +87,11 @@ class RatingsOptions:
                 isinstance(chosen.get(bound, 0), int) and abs(chosen.get(bound, 0)) <= 10_000
                 for bound in ("minimum", "maximum")
             )
-            if kind not in (*_CHANGEABLE, CriterionKind.CATEGORY.value) or not whole:
+            if not isinstance(chosen.get("use", ""), str):
+                fields.setdefault("criteria", []).append(
+                    f"“{criterion[:60]}”: “use” is no key of a criterion."
+                )
+            elif kind not in (*_CHANGEABLE, CriterionKind.CATEGORY.value) or not whole:
                 message = f"“{criterion[:60]}”: use one of {', '.join(_CHANGEABLE)}, with whole bounds."
                 fields.setdefault("criteria", []).append(message)
         if fields:

@@ -1,24 +1,30 @@
 """From an uploaded file of ratings to a closed campaign: the services and the job, on the real database."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import TestCase
 
 from evalapp.accounts.models import Project, User
+from evalapp.accounts.people import anonymise_person
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, CampaignState, Place
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import Dataset, DatasetVersion, Example
+from evalapp.decisions.deletion import delete_project
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import request_cancel
 from evalapp.ratings.models import RatingsImport, RecordedReviewer
-from evalapp.ratings.services import discard_ratings_import
+from evalapp.ratings.options import RatingsOptions
+from evalapp.ratings.services import discard_ratings_import, start_ratings_import
+from evalapp.ratings.tasks import import_ratings
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Correction, Review, Score
@@ -199,6 +205,49 @@ def test_the_same_file_is_imported_once(project: Project, other_project: Project
         other.pk, other.key, other.name = None, uuid.uuid4(), "Other"
         other.save()
         RatingsImport.objects.filter(pk=waiting.pk).update(campaign=other)
+
+
+def test_of_two_that_wait_with_the_same_file_the_second_is_told(project: Project, manager: User) -> None:
+    first, second = received(project, manager, ratings()), received(project, manager, ratings())
+    options = RatingsOptions(**second.options)
+    late = start_ratings_import(ratings_import=second, options=replace(options, name="Second"), by=manager)
+    assert carried_out(first, manager).state == JobState.SUCCEEDED
+    before = counts()
+
+    import_ratings(late.pk)
+
+    late.refresh_from_db()
+    assert late.state == JobState.FAILED
+    assert "Exactly this file is imported already" in late.error
+    assert counts() == before
+
+
+def test_a_deleted_project_takes_its_recorded_reviewers_along(
+    project: Project, manager: User, owner: User, uploads: Path
+) -> None:
+    imported(project, manager, ratings())
+    waiting = received(project, manager, ratings(items=3))
+    people = User.objects.count()
+    assert list(uploads.glob("ratings-*"))
+
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        delete_project(project=project, typed_name=project.name, by=owner)
+
+    assert User.objects.count() == people - 2
+    assert not RatingsImport.objects.filter(pk=waiting.pk).exists()
+    assert not list(uploads.glob("ratings-*"))
+
+
+def test_a_recorded_reviewer_s_name_can_be_deleted(project: Project, manager: User) -> None:
+    imported(project, manager, ratings(people=("Mara",)))
+    admin = User.objects.create_user("admin@cast.example", is_superuser=True)
+    recorded = RecordedReviewer.objects.get().user
+
+    anonymise_person(user=recorded, by=admin)
+
+    recorded.refresh_from_db()
+    assert recorded.name == f"Former member {recorded.pk}"
+    assert not AuditEvent.objects.filter(object_label__contains="Mara").exists()
 
 
 def test_names_are_matched_with_members_and_candidates(
@@ -439,8 +488,6 @@ def test_a_worker_that_dies_after_storing_changes_nothing_when_it_comes_back(
     project: Project, manager: User
 ) -> None:
     ratings_import = imported(project, manager, ratings())
-    from evalapp.ratings.tasks import import_ratings
-
     Job.objects.filter(pk=ratings_import.job_id).update(state=JobState.QUEUED, finished_at=None)
     before = counts()
     import_ratings(ratings_import.job_id)  # type: ignore[arg-type]

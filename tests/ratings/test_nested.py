@@ -1,13 +1,16 @@
-"""The published human evaluation of SQuALITY goes in as it is, and the means that come out are its own."""
+"""Items with their answers and reviews go in as they are, and the means that come out are the published ones."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import load_scores
 from evalapp.core.errors import ConflictError
+from evalapp.datasets.models import Example
 from evalapp.ratings.models import RatingsImport
 from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion
@@ -20,7 +23,8 @@ PUBLISHED = {
     "overall": {"bart": 18.14, "bart-dpr": 27.91, "human": 91.26},
 }
 
-pytestmark = pytest.mark.skipif(not Path(FILE).is_file(), reason="EVALAPP_SQUALITY_FILE names no file")
+
+EXAMPLE = Path(__file__).parent / "nested_example.jsonl"
 
 
 def means(ratings_import: RatingsImport) -> dict[str, dict[str, float]]:
@@ -34,7 +38,27 @@ def means(ratings_import: RatingsImport) -> dict[str, dict[str, float]]:
     return found
 
 
-def test_it_is_imported_whole_and_its_means_are_the_published_ones(project: Project, manager: User) -> None:
+def test_a_small_file_of_the_same_shape_gives_its_own_means(project: Project, manager: User) -> None:
+    ratings_import = received(project, manager, EXAMPLE.read_bytes(), EXAMPLE.name)
+
+    job = carried_out(ratings_import, manager)
+
+    assert job.state == "succeeded", job.error
+    assert (ratings_import.records_imported, ratings_import.records_refused) == (12, 0)
+    assert means(ratings_import) == {
+        "correctness": {"base": 41.67, "tuned": 90.83},
+        "ranks: correctness": {"base": 2.0, "tuned": 1.0},
+    }
+    assert (ratings_import.census["spans"], ratings_import.spans_missing) == (5, 2)
+    example = Example.objects.get(row_number=1)
+    assert example.metadata == {"item": "made-up-1", "note": "synthetic"}
+    assert example.references == ["A reference that nobody reviewed."]
+
+
+@pytest.mark.skipif(not Path(FILE).is_file(), reason="EVALAPP_SQUALITY_FILE names no file")
+def test_it_is_imported_whole_and_its_means_are_the_published_ones(
+    project: Project, manager: User, client_for: Callable[[User | None], Client]
+) -> None:
     ratings_import = received(project, manager, Path(FILE).read_bytes(), "squality-human-eval.jsonl")
 
     job = carried_out(ratings_import, manager)
@@ -57,6 +81,9 @@ def test_it_is_imported_whole_and_its_means_are_the_published_ones(project: Proj
     assert (criteria["correctness"].minimum, criteria["correctness"].maximum) == (0, 100)
     assert (criteria["ranks: overall"].minimum, criteria["ranks: overall"].maximum) == (1, 3)
     assert criteria["ranks: overall"].weight == 0
+
+    page = client_for(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/")
+    assert page.status_code == 200
 
     with pytest.raises(ConflictError, match="Exactly this file is imported already"):
         received(project, manager, Path(FILE).read_bytes(), "again.jsonl")
