@@ -14,6 +14,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.campaigns",
     "evalapp.exports",
     "evalapp.webhooks",
+    "evalapp.ratings",
     "evalapp.decisions",
     "evalapp.demo",
 ]

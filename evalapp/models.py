@@ -19,6 +19,7 @@ from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
+from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
     ClosingAnswer,
@@ -44,7 +45,8 @@ __all__ = [
     "DiscussionMessage", "Draft", "Example", "Export",
     "ExportRow", "Flag", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
     "JudgementRevision", "LeftFiles", "Membership", "MetricResult",
-    "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
+    "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
+    "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
     "SendBack", "Skip",
     "SpanAnswer", "TextAnswer", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",

@@ -30,6 +30,7 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
+from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
     ClosingAnswer,
@@ -64,6 +65,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _pairs(world)
     _results(world)
     _webhooks(world)
+    _ratings(world)
     return world
 
 
@@ -341,6 +343,21 @@ def _webhooks(world: SimpleNamespace) -> None:
     WebhookAttempt.objects.create(delivery=world.delivery, status=200)
 
 
+def _ratings(world: SimpleNamespace) -> None:
+    world.ratings_import = RatingsImport.objects.create(
+        project=world.project,
+        file_name="ratings.csv",
+        stored_name=uuid.uuid4().hex,
+        size_bytes=1,
+        content_hash=DIGEST,
+    )
+    RatingsProblem.objects.create(
+        ratings_import=world.ratings_import, row=2, field="value", problem="9 is outside."
+    )
+    recorded = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Somebody", is_active=False)
+    RecordedReviewer.objects.create(project=world.project, user=recorded)
+
+
 Kwarg = Callable[[SimpleNamespace], object]
 
 # What an address calls a row → the row's key. Names that end in "id" or "pk" are ids of rows.
@@ -379,6 +396,18 @@ KWARGS: dict[str, Kwarg] = {
 
 ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "dataset_version": {"version_id": lambda world: world.dataset_version.pk},
+    **{
+        name: {"import_id": lambda world: world.ratings_import.pk}
+        for name in (
+            *("ratings_import", "ratings_problems"),
+            *(
+                "api_ratings_import",
+                "api_ratings_problems",
+                "api_ratings_import_check",
+                "api_ratings_import_start",
+            ),
+        )
+    },
     "token_revoke": {"pk": lambda world: world.token.pk},
     "member_role": {"pk": lambda world: world.membership.pk},
     "member_remove": {"pk": lambda world: world.membership.pk},

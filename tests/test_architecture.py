@@ -29,6 +29,7 @@ ORDER = [
     {"judgements"},
     {"analysis"},
     {"exports", "webhooks"},
+    {"ratings"},
     {"decisions"},
     {"demo"},
 ]

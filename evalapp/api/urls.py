@@ -13,6 +13,7 @@ from evalapp.api.views import (
     exports,
     jobs,
     judgements,
+    ratings,
     registry,
     reviews,
     rubrics,
@@ -30,6 +31,7 @@ _MODEL = f"{_PROJECT}/models/<int:version_id>"
 _RUN = f"{_PROJECT}/runs/<int:run_id>"
 _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
+_RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
@@ -134,6 +136,33 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
     path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
+    path(f"{_RATINGS}/", ratings.RatingsImportList.as_view(), name="api_ratings_imports"),
+    path(f"{_RATINGS}/<int:import_id>/", ratings.RatingsImportDetail.as_view(), name="api_ratings_import"),
+    path(
+        f"{_RATINGS}/<int:import_id>/problems/",
+        ratings.RatingsProblemList.as_view(),
+        name="api_ratings_problems",
+    ),
+    path(
+        f"{_RATINGS}/<int:import_id>/check/",
+        ratings.RatingsImportCheck.as_view(),
+        name="api_ratings_import_check",
+    ),
+    path(
+        f"{_RATINGS}/<int:import_id>/start/",
+        ratings.RatingsImportStart.as_view(),
+        name="api_ratings_import_start",
+    ),
+    path(
+        f"{_CAMPAIGN}/label-studio/tasks/",
+        ratings.LabelStudioTasks.as_view(),
+        name="api_label_studio_tasks",
+    ),
+    path(
+        f"{_CAMPAIGN}/label-studio/config/",
+        ratings.LabelStudioConfig.as_view(),
+        name="api_label_studio_config",
+    ),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
