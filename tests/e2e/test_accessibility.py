@@ -130,6 +130,10 @@ def test_axe_finds_nothing(
     begin = ["/reviews/", "/projects/"] + ([f"/projects/{filled.slug}/"] if who == "manager" else [])
     addresses = pages_from(page, base, begin)
     assert len(addresses) > (30 if who == "manager" else 6)
+    # Two kinds of comparisons, and of their results, are at addresses of one form.
+    for campaign in filled.campaigns.exclude(method="pointwise"):
+        results = f"/projects/{filled.slug}/compare/{campaign.pk}/pairs/"
+        addresses.append(results if who == "manager" else f"/judgements/campaigns/{campaign.key}/")
     for address in addresses:
         found += findings(page, base + address)
     assert found == []

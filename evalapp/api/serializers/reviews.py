@@ -8,7 +8,7 @@ from evalapp.api.fields import Body, Fields, Number, Text, Whole
 from evalapp.api.serializers.common import MessageSerializer
 from evalapp.api.serializers.rubrics import CriterionSerializer
 from evalapp.campaigns.allocation import NoWorkReason
-from evalapp.campaigns.models import CampaignState
+from evalapp.campaigns.models import CampaignState, Method
 from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS
 from evalapp.reviews.flags import LONGEST_NOTE
 
@@ -29,6 +29,11 @@ class SeatSerializer(serializers.Serializer[Any]):
     campaign = serializers.UUIDField(source="campaign.key")
     name = serializers.CharField(source="campaign.name")
     project = serializers.CharField(source="campaign.project.name")
+    method = serializers.ChoiceField(
+        source="campaign.method",
+        choices=Method.choices,
+        help_text="Where it is not pointwise, the work is under judgements/.",
+    )
     state = serializers.ChoiceField(source="campaign.state", choices=CampaignState.choices)
     deadline = serializers.DateTimeField(source="campaign.deadline", allow_null=True)
     progress = ReviewProgressSerializer(source="shown_progress")
