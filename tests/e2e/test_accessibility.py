@@ -9,7 +9,16 @@ from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.static_build import build_browser_bundle
-from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring, tagged
+from tests.factories import (
+    answers,
+    corrected,
+    make_campaign,
+    make_flag,
+    make_tray,
+    review_all,
+    run_scoring,
+    tagged,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -27,6 +36,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     low = tagged(corrected(answers(tone=1), "As it should be."), tone=["too-formal"])
     review_all(campaign, engineer, {("formal", 1): low})
     make_tray(campaign, manager)
+    make_flag(campaign, reviewer)
     return project
 
 

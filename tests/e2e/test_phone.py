@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
-from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring
+from tests.factories import answers, corrected, make_campaign, make_flag, make_tray, review_all, run_scoring
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -35,12 +35,14 @@ def test_every_column_is_in_sight(
     run_scoring(campaign)
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
     tray = make_tray(campaign, manager)
+    make_flag(campaign, reviewer)
     sign_in(manager)
     criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "members/": {"Address", "Role", "Since"},
         "audit/": {"When", "Who", "What", "On", "Details"},
+        f"campaigns/{campaign.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
     }
     for path, labels in expected.items():
