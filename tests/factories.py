@@ -22,7 +22,7 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Flag, Review
 from evalapp.reviews.services import submit_review
 from evalapp.rubrics.models import CriterionKind, RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
@@ -234,6 +234,10 @@ def make_webhook(project: Project) -> WebhookEndpoint:
 def make_tray(campaign: Campaign, by: User) -> Export:
     before = campaign.project.exports.count()
     return open_tray(campaign=campaign, by=by, name=f"Corrections {before + 1}" if before else "Corrections")
+
+
+def make_flag(campaign: Campaign, by: User, note: str = "The facts are of another client.") -> Flag:
+    return Flag.objects.create(campaign=campaign, item=campaign.items.first(), reviewer=by, note=note)
 
 
 def make_adapter(

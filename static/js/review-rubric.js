@@ -147,7 +147,7 @@ export class Rubric {
   showErrors(fields) {
     for (const criterion of this.criteria) {
       const key = criterion.dataset.criterion;
-      const texts = fields[`scores.${key}`] ?? fields[`tags.${key}`] ?? fields[`texts.${key}`];
+      const texts = ["scores", "tags", "texts", "spans"].map((part) => fields[`${part}.${key}`]).find(Boolean);
       if (!texts) continue;
       criterion.classList.add("field-bad");
       const line = document.createElement("p");

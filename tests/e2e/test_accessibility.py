@@ -21,6 +21,7 @@ from tests.factories import (
     answers,
     corrected,
     make_campaign,
+    make_flag,
     make_tray,
     make_webhook,
     review_all,
@@ -59,6 +60,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
             verdicts.Verdict("a") if method == "pairwise" else verdicts.Verdict("", [2, 1, 3]),
         )
     judge(compared, reviewer, verdicts.Verdict("", [1, 2, 3]))
+    make_flag(campaign, reviewer)
     return project
 
 

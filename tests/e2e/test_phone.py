@@ -11,6 +11,7 @@ from tests.factories import (
     answers,
     corrected,
     make_campaign,
+    make_flag,
     make_tray,
     make_webhook,
     review_all,
@@ -47,6 +48,7 @@ def test_every_column_is_in_sight(
     review_all(campaign, engineer, {})
     tray = make_tray(campaign, manager)
     webhook = make_webhook(project)
+    make_flag(campaign, reviewer)
     sign_in(manager)
     criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
     expected = {
@@ -61,6 +63,7 @@ def test_every_column_is_in_sight(
             "Seconds",
         },
         f"compare/{campaign.pk}/adjudication/": {"Differ on", "State"},
+        f"campaigns/{campaign.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
     }
     for path, labels in expected.items():
