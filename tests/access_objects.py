@@ -233,11 +233,12 @@ def _reviews(world: SimpleNamespace) -> None:
 
 
 def _disputes(world: SimpleNamespace) -> None:
-    owner = world.project.created_by
+    # Somebody else than any reviewer: nobody decides about their own.
+    decider = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Adjudicator")
     world.send_back = SendBack.objects.create(
-        review=world.review, revision=1, reason="Look at the tone again.", sent_by=owner
+        review=world.review, revision=1, reason="Look at the tone again.", sent_by=decider
     )
-    decision = {"reason": "Too formal.", "decided_by": owner, "decided_at": timezone.now()}
+    decision = {"reason": "Too formal.", "decided_by": decider, "decided_at": timezone.now()}
     world.adjudication = Adjudication.objects.create(
         campaign=world.campaign,
         item_output=world.item_output,
@@ -249,12 +250,12 @@ def _disputes(world: SimpleNamespace) -> None:
         **decision,
     )
     AdjudicationRevision.objects.create(adjudication=world.adjudication, revision=1, value=2, **decision)
-    DiscussionMessage.objects.create(item_output=world.item_output, author=owner, text="Why so low?")
+    DiscussionMessage.objects.create(item_output=world.item_output, author=decider, text="Why so low?")
     world.appeal = Appeal.objects.create(
         campaign=world.campaign,
         appellant=world.user,
         send_back=world.send_back,
-        decided_by=owner,
+        decided_by=decider,
         reason="It is right.",
     )
 

@@ -85,7 +85,9 @@ RATING_COLUMNS = [
 
 
 def rating_lines(
-    reviews: Iterable[Review], names: ReviewerNames, decided: Mapping[tuple[int, int], Adjudication]
+    reviews: Iterable[Review],
+    names: ReviewerNames,
+    decided: Mapping[tuple[int, int], Adjudication] | None = None,
 ) -> Iterator[str]:
     """One CSV line an answer to a criterion, with the header first. Reviewers are called as on the pages.
     ``decided``: by output and criterion, what was adjudicated; it stands beside each answer that it is about.
@@ -123,7 +125,7 @@ def rating_lines(
                     round(review.seconds_active, 1),
                     review.submitted_at.isoformat(),
                     _json(marks[criterion.pk][1]) if criterion.pk in marks else "",
-                    _adjudicated(decided.get((review.item_output_id, criterion.pk))),
+                    _adjudicated((decided or {}).get((review.item_output_id, criterion.pk))),
                 ]
             )
 

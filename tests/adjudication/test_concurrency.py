@@ -1,0 +1,70 @@
+"""Two who decide, send back, answer or write at the same moment: one does, and the other is told."""
+
+import pytest
+
+from evalapp.accounts.models import User
+from evalapp.adjudication.appeals import REQUEST, answer_appeal, appeal, appeals_of
+from evalapp.adjudication.discussion import write_message
+from evalapp.adjudication.models import Adjudication, DiscussionMessage
+from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.campaigns.models import ItemOutput
+from evalapp.core.errors import ConflictError, StaleError
+from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.send_backs import send_back, withdraw_send_back
+from tests.at_once import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CLIENTS = 4
+
+
+def outcomes(found: list[object]) -> tuple[int, set[type]]:
+    """How many went through, and what the others were told."""
+    refused = [each for each in found if isinstance(each, Exception)]
+    return len(found) - len(refused), {type(each) for each in refused}
+
+
+def test_one_first_decision(disputed: ItemOutput, manager: User, owner: User) -> None:
+    campaign = disputed.item.campaign
+
+    def decide(number: int) -> object:
+        by = (manager, owner)[number % 2]
+        verdict = Verdict(2 + number % 2, f"Reason {number}.")
+        return adjudicate(campaign=campaign, item_output=disputed, verdicts={"tone": verdict}, by=by)
+
+    assert outcomes(at_once(CLIENTS, decide)) == (1, {StaleError})
+    assert Adjudication.objects.get().revision == 1
+
+
+def test_one_request_and_one_end_of_it(
+    disputed: ItemOutput, manager: User, owner: User, reviewer: User
+) -> None:
+    review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
+    found = at_once(CLIENTS, lambda number: send_back(review=review, by=manager, reason=f"Reason {number}."))
+    assert outcomes(found) == (1, {ConflictError})
+    sent = SendBack.objects.select_related("review__campaign__project").get()
+    found = at_once(CLIENTS, lambda _: withdraw_send_back(sent=sent, by=owner))
+    assert outcomes(found) == (1, {ConflictError})
+
+
+def test_one_appeal_and_one_answer(disputed: ItemOutput, manager: User, owner: User, reviewer: User) -> None:
+    review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
+    send_back(review=review, by=manager, reason="Look again.")
+    found = at_once(
+        CLIENTS, lambda _: appeal(review=review, against=REQUEST, reason="It is right.", by=reviewer)
+    )
+    assert outcomes(found) == (1, {ConflictError})
+
+    def answer(number: int) -> object:
+        one = appeals_of(review.campaign).get()
+        outcome = ("upheld", "changed")[number % 2]
+        return answer_appeal(appeal=one, by=owner, outcome=outcome, answer=f"Answer {number}.")
+
+    assert outcomes(at_once(CLIENTS, answer)) == (1, {ConflictError})
+
+
+def test_one_message_of_a_button_pressed_often(disputed: ItemOutput, reviewer: User) -> None:
+    campaign = disputed.item.campaign
+    at_once(
+        CLIENTS, lambda _: write_message(campaign=campaign, item_output=disputed, by=reviewer, text="Once.")
+    )
+    assert DiscussionMessage.objects.count() == 1
