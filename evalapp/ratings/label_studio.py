@@ -6,16 +6,16 @@ annotator that it does not know.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from django.db.models import Prefetch
 
-from evalapp.analysis.scores import pseudonym_numbers
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.ratings.annotations import COMMENT, CORRECTION, NOT_APPLICABLE_SUFFIX, REASONS_SUFFIX
 from evalapp.reviews.models import Review
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
 
 ANSWER = "answer"
@@ -94,7 +94,7 @@ def json_of_tasks(campaign: Campaign) -> Iterator[str]:
 def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
     """A task for each answer of the campaign, in the order of its items; those without a review as well."""
     criteria = list(campaign.rubric_version.criteria.all())
-    numbers = pseudonym_numbers([campaign])[campaign.pk]
+    names = shown_names(campaign)
     reviews = (
         Review.objects.select_related("correction")
         .prefetch_related("scores", "texts", "tags__tag")
@@ -109,7 +109,7 @@ def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
     for entry in entries.iterator(chunk_size=_ANSWERS_AT_ONCE):
         yield {
             "data": _data(entry),
-            "annotations": [_annotation(review, criteria, numbers) for review in entry.reviews.all()],
+            "annotations": [_annotation(review, criteria, names) for review in entry.reviews.all()],
         }
 
 
@@ -126,8 +126,8 @@ def _data(entry: ItemOutput) -> dict[str, str]:
     return dict(zip(_DATA, values, strict=True))
 
 
-def _annotation(review: Review, criteria: list[Criterion], numbers: Mapping[int, int]) -> dict[str, Any]:
-    meta = {"reviewer": f"Reviewer {numbers[review.reviewer_id]}"}
+def _annotation(review: Review, criteria: list[Criterion], names: ReviewerNames) -> dict[str, Any]:
+    meta = {"reviewer": names.of(review.reviewer_id)}
     results = [
         {
             "id": f"r{number}",
