@@ -13,6 +13,8 @@ PACKAGES_WITH_TASKS = [
     "evalapp.scoring",
     "evalapp.campaigns",
     "evalapp.exports",
+    "evalapp.webhooks",
+    "evalapp.ratings",
     "evalapp.decisions",
     "evalapp.demo",
 ]
@@ -22,7 +24,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(PACKAGES_WITH_TASKS)
 app.conf.beat_scheduler = "evalapp.jobs.clock:Clock"
 # Short, and needed most when the workers are stuck: the clock carries them out itself.
-DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-places"})
+DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-places", "ring-for-webhooks"})
 app.conf.beat_schedule = {
     # Expires, so that rings do not pile up while nobody hears them.
     "advance-demonstration": {
@@ -31,6 +33,8 @@ app.conf.beat_schedule = {
         "options": {"expires": 10},
     },
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
+    "remove-old-deliveries": {"task": "evalapp.webhooks.tasks.remove_old_deliveries", "schedule": 3600.0},
+    "ring-for-webhooks": {"task": "evalapp.webhooks.tasks.ring_if_due", "schedule": 2.0},
     "remove-left-files": {"task": "evalapp.decisions.tasks.remove_left_files", "schedule": 3600.0},
     "return-lapsed-places": {"task": "evalapp.campaigns.tasks.return_lapsed_places", "schedule": 60.0},
 }

@@ -21,6 +21,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from evalapp.env_sign_on import SignOnSettings, domains_in, issuer_in, secret_in
+from evalapp.outgoing_policy import policy_of
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 DATABASE_NAME = "evalapp"
@@ -91,6 +94,9 @@ class Environment:
     model_folders: tuple[Path, ...]
     trusted_proxy: tuple[str, ...]
     debug: bool
+    outgoing_allowed: tuple[str, ...]
+    sign_on: SignOnSettings | None
+    passwords: bool
 
     @property
     def postgres_folder(self) -> Path:
@@ -227,6 +233,9 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         model_folders=read.one("EVALAPP_MODEL_FOLDERS", _folders, (home / "models",)),
         trusted_proxy=read.one("EVALAPP_TRUSTED_PROXY", _networks, _NO_WORDS),
         debug=read.one("EVALAPP_DEBUG", _truth, False),
+        outgoing_allowed=read.one("EVALAPP_OUTGOING_ALLOWED", _outgoing, _NO_WORDS),
+        sign_on=(sign_on := _sign_on(read)),
+        passwords=_passwords(read, sign_on),
     )
 
 
@@ -313,6 +322,40 @@ def _allowed_hosts(read: _Reader, bind: Bind) -> tuple[str, ...]:
         )
         raise EnvironmentProblem(message)
     return ("localhost", "127.0.0.1", "[::1]")
+
+
+def _sign_on(read: _Reader) -> SignOnSettings | None:
+    issuer = read.one("EVALAPP_OIDC_ISSUER", issuer_in, "")
+    if not issuer:
+        return None
+    client_id = read.one("EVALAPP_OIDC_CLIENT_ID", str, "")
+    secret = read.one("EVALAPP_OIDC_CLIENT_SECRET_FILE", secret_in, "")
+    if not client_id or not secret:
+        raise EnvironmentProblem(
+            "EVALAPP_OIDC_ISSUER needs EVALAPP_OIDC_CLIENT_ID and EVALAPP_OIDC_CLIENT_SECRET_FILE beside it:"
+            " what the provider gave you when you registered evalapp there."
+        )
+    return SignOnSettings(
+        issuer=issuer,
+        client_id=client_id,
+        client_secret=secret,
+        name=read.one("EVALAPP_OIDC_NAME", str, urlsplit(issuer).hostname or ""),
+        signup_domains=read.one("EVALAPP_OIDC_SIGNUP_DOMAINS", domains_in, _NO_WORDS),
+    )
+
+
+def _passwords(read: _Reader, sign_on: SignOnSettings | None) -> bool:
+    allowed = read.one("EVALAPP_PASSWORDS", _truth, True)
+    if not allowed and sign_on is None:
+        raise EnvironmentProblem(
+            "EVALAPP_PASSWORDS=off without EVALAPP_OIDC_ISSUER: nobody could sign in. Set the issuer, or leave passwords on."
+        )
+    return allowed
+
+
+def _outgoing(text: str) -> tuple[str, ...]:
+    policy_of(_words(text))
+    return _words(text)
 
 
 def _absolute_path(text: str) -> Path:

@@ -19,30 +19,35 @@ from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
+from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
     Draft,
+    Flag,
     Review,
     ReviewRevision,
     ReviewTag,
     Score,
     SendBack,
+    SpanAnswer,
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
+from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
     "DiscussionMessage", "Draft", "Example", "Export",
-    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
+    "ExportRow", "Flag", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
     "JudgementRevision", "LeftFiles", "Membership", "MetricResult",
-    "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
+    "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
+    "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
     "SendBack", "Skip",
-    "TextAnswer", "TrainingPoint", "User",
+    "SpanAnswer", "TextAnswer", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

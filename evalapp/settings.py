@@ -25,6 +25,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "axes",
     "csp",
     "django_htmx",
@@ -124,6 +126,21 @@ AXES_LOCKOUT_CALLABLE = "evalapp.accounts.views.sign_in.locked_out"
 AXES_CLIENT_IP_CALLABLE = "evalapp.accounts.views.sign_in.client_address"
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENVIRONMENT.trusted_proxy else 0
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# Single sign-on (docs/operations.md). Identities are kept, tokens of the provider are not.
+SIGN_ON = ENVIRONMENT.sign_on
+PASSWORDS_ALLOWED = ENVIRONMENT.passwords
+SOCIALACCOUNT_ADAPTER = "evalapp.accounts.sign_on.SignOnAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "provider_class": "evalapp.accounts.sign_on.SignOnProvider",
+        "OAUTH_PKCE_ENABLED": True,
+    }
+}
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_LOGIN_ON_GET = True
+# Where requests to the outside may go; empty: nowhere. See evalapp.core.outgoing.
+OUTGOING_ALLOWED = ENVIRONMENT.outgoing_allowed
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -235,6 +252,8 @@ SPECTACULAR_SETTINGS = {
         "NoWorkReason": "evalapp.campaigns.allocation.NoWorkReason",
         "Verdict": "evalapp.decisions.models.Verdict",
         "RowDecision": "evalapp.exports.models.RowDecision",
+        "WebhookEvent": "evalapp.webhooks.models.WebhookEvent",
+        "DeliveryState": "evalapp.webhooks.models.DeliveryState",
     },
 }
 

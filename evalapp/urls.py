@@ -22,6 +22,8 @@ urlpatterns = [
     path("", include("evalapp.judgements.urls")),
     path("", include("evalapp.analysis.urls")),
     path("", include("evalapp.exports.urls")),
+    path("", include("evalapp.webhooks.urls")),
+    path("", include("evalapp.ratings.urls")),
     path("", include("evalapp.decisions.urls")),
     path("", include("evalapp.scoring.urls")),
     path("", include("evalapp.demo.urls")),

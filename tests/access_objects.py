@@ -30,21 +30,25 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
+from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
     Draft,
+    Flag,
     Review,
     ReviewRevision,
     ReviewTag,
     Score,
     SendBack,
+    SpanAnswer,
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
+from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 DIGEST = "0" * 64
 
@@ -60,6 +64,8 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _disputes(world)
     _pairs(world)
     _results(world)
+    _webhooks(world)
+    _ratings(world)
     return world
 
 
@@ -215,6 +221,10 @@ def _reviews(world: SimpleNamespace) -> None:
     Score.objects.create(review=world.review, criterion=world.criterion, value=2, minimum=1, maximum=5)
     ReviewTag.objects.create(review=world.review, tag=world.reason_tag)
     TextAnswer.objects.create(review=world.review, criterion=world.criterion, text="In words.")
+    SpanAnswer.objects.create(review=world.review, criterion=world.criterion, label=1, start=0, end=2)
+    world.flag = Flag.objects.create(
+        campaign=world.campaign, item=world.item, reviewer=world.user, note="The facts are of another client."
+    )
     ReviewRevision.objects.create(review=world.review, revision=1, body={})
     Correction.objects.create(review=world.review, text="What should have been said.")
     ClosingAnswer.objects.create(
@@ -320,6 +330,35 @@ def _results(world: SimpleNamespace) -> None:
     )
 
 
+def _webhooks(world: SimpleNamespace) -> None:
+    world.endpoint = WebhookEndpoint.objects.create(
+        project=world.project,
+        address="https://hooks.example/evalapp",
+        site="http://testserver",
+        events=["campaign.completed"],
+        secret_salt="salt",
+    )
+    world.delivery = WebhookDelivery.objects.create(
+        endpoint=world.endpoint, event="test", state="delivered", delivered_at=timezone.now()
+    )
+    WebhookAttempt.objects.create(delivery=world.delivery, status=200)
+
+
+def _ratings(world: SimpleNamespace) -> None:
+    world.ratings_import = RatingsImport.objects.create(
+        project=world.project,
+        file_name="ratings.csv",
+        stored_name=uuid.uuid4().hex,
+        size_bytes=1,
+        content_hash=DIGEST,
+    )
+    RatingsProblem.objects.create(
+        ratings_import=world.ratings_import, row=2, field="value", problem="9 is outside."
+    )
+    recorded = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Somebody", is_active=False)
+    RecordedReviewer.objects.create(project=world.project, user=recorded)
+
+
 Kwarg = Callable[[SimpleNamespace], object]
 
 # What an address calls a row → the row's key. Names that end in "id" or "pk" are ids of rows.
@@ -339,6 +378,9 @@ KWARGS: dict[str, Kwarg] = {
     "export_id": lambda world: world.export.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
+    "endpoint_id": lambda world: world.endpoint.pk,
+    "delivery_id": lambda world: world.delivery.pk,
+    "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
     "version_id": lambda world: world.model_version.pk,
     "number": lambda world: 1,
@@ -355,6 +397,18 @@ KWARGS: dict[str, Kwarg] = {
 
 ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "dataset_version": {"version_id": lambda world: world.dataset_version.pk},
+    **{
+        name: {"import_id": lambda world: world.ratings_import.pk}
+        for name in (
+            *("ratings_import", "ratings_problems"),
+            *(
+                "api_ratings_import",
+                "api_ratings_problems",
+                "api_ratings_import_check",
+                "api_ratings_import_start",
+            ),
+        )
+    },
     "token_revoke": {"pk": lambda world: world.token.pk},
     "member_role": {"pk": lambda world: world.membership.pk},
     "member_remove": {"pk": lambda world: world.membership.pk},
@@ -386,27 +440,20 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         name: {"campaign_id": lambda world: world.pairs.pk}
         for name in ("pair_results", "judgement_list", "judgement_file")
     },
+    "review_flag": {"key": lambda world: world.place.key},
+    "flag_resolve": {"pk": lambda world: world.campaign.pk},
     "api_my_campaign": {"key": lambda world: world.campaign.key},
     "api_my_next": {"key": lambda world: world.campaign.key},
     "api_my_closing": {"key": lambda world: world.campaign.key},
     "api_my_task": {"key": lambda world: world.place.key},
     "api_my_draft": {"key": lambda world: world.place.key},
     "api_my_skip": {"key": lambda world: world.place.key},
+    "api_my_flag": {"key": lambda world: world.place.key},
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
-            *(
-                "detail",
-                "edit",
-                "discard",
-                "items",
-                "progress",
-                "quality",
-                "open",
-                "pause",
-                "resume",
-                "close",
-            ),
+            *("detail", "edit", "discard", "items", "progress", "flags", "quality", "open", "pause"),
+            *("resume", "close"),
             *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
         )
     },

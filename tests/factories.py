@@ -1,5 +1,6 @@
 """Real rows for tests of the loop, made by the services: versions, outputs, reviewed campaigns."""
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Flag, Review
 from evalapp.reviews.services import submit_review
 from evalapp.rubrics.models import CriterionKind, RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
@@ -29,6 +30,7 @@ from evalapp.rubrics.templates.summaries import SUMMARIES
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.scoring.services import start_scoring
 from evalapp.scoring.tasks import score_run
+from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 SCALES = ("accuracy", "clarity", "tone", "personalization")
 YES_NO = "material-factual-error"
@@ -197,9 +199,45 @@ def run_scoring(campaign: Campaign) -> Run:
     return run
 
 
+def make_webhook(project: Project) -> WebhookEndpoint:
+    """An endpoint with a delivery that arrived and one that failed once."""
+    endpoint = WebhookEndpoint.objects.create(
+        project=project,
+        address="https://hooks.example/evalapp",
+        site="https://evalapp.example",
+        events=WebhookEvent.values,
+        secret_salt="salt",
+        failures_in_row=1,
+        failing_since=timezone.now(),
+    )
+    arrived = WebhookDelivery.objects.create(
+        endpoint=endpoint, event="test", state="delivered", attempts=1, delivered_at=timezone.now(), body="{}"
+    )
+    WebhookAttempt.objects.create(delivery=arrived, status=200, answer="thanks", seconds=0.12)
+    failed = WebhookDelivery.objects.create(
+        endpoint=endpoint,
+        event="campaign.completed",
+        attempts=1,
+        next_attempt_at=timezone.now() + dt.timedelta(minutes=1),
+        body='{"event": "campaign.completed", "project": {"slug": "summaries", "name": "Summaries"}}',
+    )
+    WebhookAttempt.objects.create(
+        delivery=failed,
+        status=500,
+        answer="Internal error",
+        problem="Answered 500; 200 to 299 say that it arrived",
+        seconds=1.5,
+    )
+    return endpoint
+
+
 def make_tray(campaign: Campaign, by: User) -> Export:
     before = campaign.project.exports.count()
     return open_tray(campaign=campaign, by=by, name=f"Corrections {before + 1}" if before else "Corrections")
+
+
+def make_flag(campaign: Campaign, by: User, note: str = "The facts are of another client.") -> Flag:
+    return Flag.objects.create(campaign=campaign, item=campaign.items.first(), reviewer=by, note=note)
 
 
 def make_adapter(

@@ -17,6 +17,8 @@ from evalapp.embedded.valkey import ValkeyServer
 from evalapp.env import Environment, read_environment
 
 _MARK = "EVALAPP_TEST_SERVICES"
+# Where data lies that tests use and the product knows nothing of.
+_OF_TESTS = {"EVALAPP_SQUALITY_FILE"}
 
 
 def _choose_folder() -> Environment | None:
@@ -29,7 +31,7 @@ def _choose_folder() -> Environment | None:
     # Directly under /tmp: a socket's path must be short.
     home = Path(tempfile.mkdtemp(prefix="evalapp-tests-", dir="/tmp"))
     # Nothing of the developer's own installation may reach a test, or be reached by one.
-    for name in [name for name in os.environ if name.startswith("EVALAPP_")]:
+    for name in [name for name in os.environ if name.startswith("EVALAPP_") and name not in _OF_TESTS]:
         del os.environ[name]
     environment = read_environment({"EVALAPP_HOME": str(home)})
     os.environ.update(

@@ -28,7 +28,8 @@ ORDER = [
     {"adjudication"},
     {"judgements"},
     {"analysis"},
-    {"exports"},
+    {"exports", "webhooks"},
+    {"ratings"},
     {"decisions"},
     {"demo"},
 ]

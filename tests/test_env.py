@@ -100,3 +100,74 @@ def test_a_weak_or_open_secret_key_is_refused(tmp_path: Path, text: str, mode: i
     file.chmod(mode)
     with pytest.raises(EnvironmentProblem, match=message):
         read_environment({"EVALAPP_SECRET_KEY_FILE": str(file)}).secret_key()
+
+
+@pytest.fixture
+def secret_file(tmp_path):
+    file = tmp_path / "client-secret"
+    file.write_text("hidden\n")
+    file.chmod(0o600)
+    return file
+
+
+def test_single_sign_on_is_read_whole(secret_file):
+    environment = read_environment(
+        {
+            "EVALAPP_OIDC_ISSUER": "https://id.example/",
+            "EVALAPP_OIDC_CLIENT_ID": "evalapp",
+            "EVALAPP_OIDC_CLIENT_SECRET_FILE": str(secret_file),
+            "EVALAPP_OIDC_SIGNUP_DOMAINS": "Example.org, @other.example",
+            "EVALAPP_PASSWORDS": "off",
+        }
+    )
+    sign_on = environment.sign_on
+    assert (sign_on.issuer, sign_on.name, sign_on.client_secret) == (
+        "https://id.example",
+        "id.example",
+        "hidden",
+    )
+    assert sign_on.signup_domains == ("example.org", "other.example")
+    assert not environment.passwords
+    assert "hidden" not in repr(environment)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"EVALAPP_OIDC_ISSUER": "http://id.example"}, "EVALAPP_OIDC_ISSUER"),
+        ({"EVALAPP_OIDC_ISSUER": "id.example"}, "EVALAPP_OIDC_ISSUER"),
+        ({"EVALAPP_OIDC_CLIENT_ID": ""}, "needs EVALAPP_OIDC_CLIENT_ID"),
+        ({"EVALAPP_OIDC_CLIENT_SECRET_FILE": "/nowhere"}, "EVALAPP_OIDC_CLIENT_SECRET_FILE"),
+        ({"EVALAPP_OIDC_SIGNUP_DOMAINS": "*.example"}, "EVALAPP_OIDC_SIGNUP_DOMAINS"),
+        ({"EVALAPP_OIDC_ISSUER": "", "EVALAPP_PASSWORDS": "off"}, "nobody could sign in"),
+        ({"EVALAPP_PASSWORDS": "maybe"}, "EVALAPP_PASSWORDS"),
+        ({"EVALAPP_OUTGOING_ALLOWED": "0.0.0.0/0"}, "EVALAPP_OUTGOING_ALLOWED"),
+        ({"EVALAPP_OUTGOING_ALLOWED": "https://x.example"}, "EVALAPP_OUTGOING_ALLOWED"),
+    ],
+)
+def test_a_sign_on_that_could_not_work_is_refused_at_start_by_name(change, said, secret_file):
+    variables = {
+        "EVALAPP_OIDC_ISSUER": "https://id.example",
+        "EVALAPP_OIDC_CLIENT_ID": "evalapp",
+        "EVALAPP_OIDC_CLIENT_SECRET_FILE": str(secret_file),
+        **change,
+    }
+    with pytest.raises(EnvironmentProblem, match=said):
+        read_environment(variables)
+
+
+def test_a_client_secret_that_everybody_can_read_is_refused(secret_file):
+    secret_file.chmod(0o644)
+    with pytest.raises(EnvironmentProblem, match="chmod 600"):
+        read_environment(
+            {
+                "EVALAPP_OIDC_ISSUER": "https://id.example",
+                "EVALAPP_OIDC_CLIENT_ID": "evalapp",
+                "EVALAPP_OIDC_CLIENT_SECRET_FILE": str(secret_file),
+            }
+        )
+
+
+def test_by_default_nothing_goes_out_and_passwords_are_on():
+    environment = read_environment({})
+    assert (environment.outgoing_allowed, environment.sign_on, environment.passwords) == ((), None, True)

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from evalapp.accounts.permissions import PERMISSIONS
@@ -20,4 +21,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         if user is not None and user.is_authenticated
         else ()
     )
-    return {"project": project, "membership": membership, "may": names, "my_memberships": memberships}
+    return {
+        "project": project,
+        "membership": membership,
+        "may": names,
+        "my_memberships": memberships,
+        "passwords_allowed": settings.PASSWORDS_ALLOWED,
+        "sign_on_name": settings.SIGN_ON.name if settings.SIGN_ON else "",
+    }

@@ -108,6 +108,28 @@ def accept_as(*, invitation: Invitation, user: User) -> Membership:
     return _use(invitation, user)
 
 
+def has_open_invitation(email: str) -> bool:
+    """Whether anybody has invited this address, by a link that would still let it in."""
+    return _open_for(email).exists()
+
+
+def accept_open_invitations(*, user: User) -> int:
+    """Let somebody whose address is proven into every project that invited it; how many.
+
+    Call it in a transaction. Raises ConflictError where a link is used at the same moment.
+    """
+    invitations = list(_open_for(user.email).select_related("project").order_by("project_id", "id"))
+    for invitation in invitations:
+        _use(invitation, user)
+    return len(invitations)
+
+
+def _open_for(email: str) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(
+        email=email, accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()
+    )
+
+
 def _open(invitation: Invitation) -> QuerySet[Invitation]:
     return Invitation.objects.filter(
         pk=invitation.pk, accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()

@@ -4,6 +4,8 @@ from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -57,6 +59,8 @@ def create_reset_link(*, membership: Membership, by: Membership) -> str:
     Raises NotAllowedError where the account is out of reach of ``by``
     (see `evalapp.accounts.queries.may_reset_password_of`).
     """
+    if not settings.PASSWORDS_ALLOWED:
+        raise NotAllowedError("Passwords are switched off in this installation, so there is none to set.")
     if not may_reset_password_of(membership.user, viewer=by):
         raise NotAllowedError(
             "This person has roles that you could not have given them, here or in another project; "
@@ -116,6 +120,7 @@ def _delete_what_names(person: User, former_address: str) -> dict[str, list[int]
     person.memberships.all().delete()
     EmailAddress.objects.filter(user=person).delete()
     Authenticator.objects.filter(user=person).delete()
+    SocialAccount.objects.filter(user=person).delete()
     _end_sessions(person)
     return {"invitation": invitation_ids, "apitoken": token_ids}
 

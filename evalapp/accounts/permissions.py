@@ -26,6 +26,7 @@ class Permission(StrEnum):
     DECIDE = "decide on a cycle"
     MANAGE_MEMBERS = "manage members"
     VIEW_AUDIT = "view the audit"
+    MANAGE_WEBHOOKS = "manage webhooks"
     DELETE_PROJECT = "delete the project"
 
 
@@ -55,6 +56,7 @@ _MANAGER = _ENGINEER | {
     Permission.DECIDE,
     Permission.MANAGE_MEMBERS,
     Permission.VIEW_AUDIT,
+    Permission.MANAGE_WEBHOOKS,
 }
 _OWNER = _MANAGER | {Permission.DELETE_PROJECT}
 

@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -38,7 +39,8 @@ def member_rows(project: Project, *, viewer: Membership) -> list[MemberRow]:
         MemberRow(
             membership=each,
             may_change=each.role in grantable,
-            may_reset_password=each.user_id in manageable
+            may_reset_password=settings.PASSWORDS_ALLOWED
+            and each.user_id in manageable
             and each.user_id != viewer.user_id
             and not each.user.is_simulated,
         )

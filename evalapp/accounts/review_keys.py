@@ -24,6 +24,8 @@ REVIEW_KEYS = (
     ReviewKey("raw", "Show the raw text", "r"),
     ReviewKey("facts", "Mark what the facts say", "m"),
     ReviewKey("diff", "Show what differs between two answers", "d"),
+    ReviewKey("highlight", "Highlight words of the answer", "h"),
+    ReviewKey("flag", "Flag the item for the manager", "f"),
     ReviewKey("help", "Show the keys", "?"),
 )
 OF_RATING = frozenset({"not_applicable", "correct"})

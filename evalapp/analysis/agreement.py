@@ -6,6 +6,7 @@ from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
 from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.drafts import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
 from evalapp.stats.correlation import segment_correlation
@@ -14,7 +15,7 @@ REPLICATES = 500
 
 
 class AgreementRow(NamedTuple):
-    """``within_one`` is for scales only."""
+    """``within_one`` is for scales only, on which one level is a step that people can tell."""
 
     criterion: Criterion
     alpha: Measure
@@ -42,7 +43,7 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
                     ratings, scale="ordinal" if is_scale else "nominal", seed=SEED, replicates=REPLICATES
                 ),
                 percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
-                within if is_scale else None,
+                within if is_scale and len(criterion.levels) <= MOST_BUTTONS else None,
             )
         )
     return rows

@@ -10,8 +10,10 @@ from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
-from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.models import Flag, Review, SendBack
 from evalapp.reviews.pseudonyms import shown_names
+from evalapp.reviews.queries import spans_of
+from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
 
@@ -24,8 +26,8 @@ class WordChange(NamedTuple):
 
 
 class CaseReview(NamedTuple):
-    """``name`` is what `shown_names` calls the reviewer; "You" for the reader's own. ``send_back`` waits for
-    the reviewer.
+    """``name`` is what `shown_names` calls the reviewer; "You" for the reader's own. ``marks`` are in reading
+    order. ``send_back`` waits for the reviewer.
     """
 
     review: Review
@@ -33,7 +35,15 @@ class CaseReview(NamedTuple):
     answers: list[tuple[Criterion, str]]
     tags: list[str]
     correction: list[WordChange]
+    marks: list[ShownSpan]
     send_back: SendBack | None = None
+
+
+class CaseFlag(NamedTuple):
+    """``name`` is what `shown_names` calls the reviewer."""
+
+    flag: Flag
+    name: str
 
 
 class CaseMetric(NamedTuple):
@@ -78,6 +88,7 @@ class Case(NamedTuple):
     outputs: list[CaseOutput]
     previous_id: int | None
     next_id: int | None
+    flags: list[CaseFlag]
 
     @property
     def has_simulated(self) -> bool:
@@ -96,7 +107,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     reviews = (
         Review.objects.filter(item_output__item=item)
         .select_related("correction", "item_output__output")
-        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")
     )
     if not campaign.project.is_demonstration:
@@ -127,7 +138,11 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         )
         for entry in entries
     ]
-    return Case(item, outputs, *_neighbours(item, walk))
+    flags = [
+        CaseFlag(flag, names.of(flag.reviewer_id))
+        for flag in item.flags.filter(resolved_at=None).order_by("pk")
+    ]
+    return Case(item, outputs, *_neighbours(item, walk), flags)
 
 
 def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int | None]:
@@ -145,6 +160,7 @@ def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int
 
 def _case_review(review: Review, name: str) -> CaseReview:
     correction = getattr(review, "correction", None)
+    text = review.item_output.output.text
     answers = [
         *((score.criterion, score.words) for score in review.scores.all()),
         *((given.criterion, given.text) for given in review.texts.all()),
@@ -154,8 +170,15 @@ def _case_review(review: Review, name: str) -> CaseReview:
         name,
         sorted(answers, key=lambda answer: answer[0].position),
         [given.tag.label for given in review.tags.all()],
-        word_changes(review.item_output.output.text, correction.text) if correction else [],
+        word_changes(text, correction.text) if correction else [],
+        [mark for criterion, spans in _by_criterion(review) for mark in shown_spans(criterion, spans, text)],
     )
+
+
+def _by_criterion(review: Review) -> list[tuple[Criterion, list[Span]]]:
+    spans = spans_of(review)
+    criteria = {each.criterion.key: each.criterion for each in review.spans.all()}
+    return [(criteria[key], spans[key]) for key in sorted(criteria, key=lambda key: criteria[key].position)]
 
 
 def _case_metrics(results: Iterable[MetricResult], rules: Iterable[RuleCheck]) -> list[CaseMetric]:

@@ -15,6 +15,7 @@ from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import CampaignCandidate, PlaceState
 from evalapp.measure import Measure, signature
 from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.drafts import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.scoring.models import RuleCheck
 from evalapp.stats.proportions import wilson
@@ -22,6 +23,7 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import FOR_THIS_PANEL, candidate_score, distribution, share_of_low_scores
 
 NOT_SCORED = "not scored yet"
+BINS = 10
 OVER_ITEMS = "interval over items"
 
 
@@ -47,6 +49,17 @@ class HumanCell:
     @property
     def is_category(self) -> bool:
         return self.criterion.kind == CriterionKind.CATEGORY
+
+    @property
+    def binned(self) -> dict[str, int]:
+        """``counts`` for a drawing: by level, those of a wide scale in ten bins of neighbouring levels."""
+        levels = list(self.counts)
+        if len(levels) <= MOST_BUTTONS:
+            return {str(level): count for level, count in self.counts.items()}
+        bins: dict[int, list[int]] = {}
+        for position, level in enumerate(levels):
+            bins.setdefault(position * BINS // len(levels), []).append(level)
+        return {f"{each[0]}–{each[-1]}": sum(self.counts[level] for level in each) for each in bins.values()}
 
     @property
     def options_given(self) -> list[tuple[int, str, int]]:

@@ -122,8 +122,7 @@ def behind(quality: Quality) -> Iterator[Hint]:
         else:
             evidence = _behind_others(member, median(others))
         if evidence:
-            cases = {"reviewer": member.number} if member.number else {}
-            yield Hint("behind", "Behind", member.progress.seat.user_id, evidence, cases)
+            yield Hint("behind", "Behind", member.progress.seat.user_id, evidence, {})
 
 
 def _behind_deadline(member: TeamMember, days: float) -> str:
@@ -133,13 +132,14 @@ def _behind_deadline(member: TeamMember, days: float) -> str:
     if member.pace.value is None:
         return ""
     needed = member.left / days
+    asked = f"{needed:.1f} a day are needed until the deadline."
+    if not member.pace.value:
+        return f"{share}; nothing in the last {member.pace.n} days, {asked}"
     upper = member.pace.high if member.pace.high is not None else member.pace.value
     if upper >= needed:
         return ""
-    return (
-        f"{share}; {member.pace.value:.1f} a day over {member.pace.n} days (at most {upper:.1f}, 95%), "
-        f"{needed:.1f} a day are needed until the deadline."
-    )
+    recent = f"{member.pace.value:.1f} a day over {member.pace.n} days (at most {upper:.1f}, 95%)"
+    return f"{share}; {recent}, {asked}"
 
 
 def _behind_others(member: TeamMember, usual: float) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from evalapp.analysis.pairs import CHUNK, Judged, Judgements
-from evalapp.campaigns.models import CampaignCandidate
+from evalapp.analysis.pairs import CHUNK, Judged, Judgements, load_judgements
+from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
 from evalapp.core.spreadsheets import csv_line
@@ -157,9 +157,10 @@ def verdict_words(row: Judged, shown: Sequence[CampaignCandidate]) -> str:
     return str(Choice(row.choice).label)
 
 
-def lines_of_item(judgements: Judgements, item_id: int) -> list[JudgementLine]:
+def lines_of_item(campaign: Campaign, item_id: int) -> list[JudgementLine]:
     """What was said of one item's outputs, as its case shows it."""
-    return as_lines(judgements, [row for row in judgements.rows if row.item_id == item_id])
+    judgements = load_judgements(campaign, item_id=item_id)
+    return as_lines(judgements, judgements.rows)
 
 
 COLUMNS = [

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from django.db.models import Min
+
 from evalapp.analysis.differences import SEED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method
 from evalapp.judgements.models import Choice
@@ -63,31 +65,39 @@ class Judgements:
         return any(row.is_simulated for row in self.rows)
 
 
-def load_judgements(campaign: Campaign, *, people: str = "all") -> Judgements:
-    """Read a campaign's judgements. ``people`` is "all", "human" or "simulated".
+def load_judgements(campaign: Campaign, *, people: str = "all", item_id: int | None = None) -> Judgements:
+    """Read a campaign's judgements, or those of one item. ``people`` is "all", "human" or "simulated".
 
     Outside a demonstration project simulated ones are never read.
     """
     if not campaign.project.is_demonstration:
         people = "human"
-    candidates = list(campaign.candidates.select_related("model_version").order_by("position"))
-    owner = dict(
-        ItemOutput.objects.filter(item__campaign=campaign).values_list("pk", "candidate").iterator(CHUNK)
+    firsts = (
+        campaign.judgements.order_by().values_list("reviewer").annotate(first=Min("pk")).order_by("first")
     )
+    entries = ItemOutput.objects.filter(item__campaign=campaign)
+    stored = campaign.judgements.order_by("pk")
+    if item_id is not None:
+        entries, stored = entries.filter(item=item_id), stored.filter(comparison__item=item_id)
+    if people != "all":
+        stored = stored.filter(is_simulated=people == "simulated")
+    owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))
     columns = (
         "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated",
     )  # fmt: skip
-    numbers: dict[int, int] = {}
-    rows = []
-    for row in campaign.judgements.order_by("pk").values_list(*columns).iterator(CHUNK):
-        pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated = row
-        numbers.setdefault(reviewer, len(numbers) + 1)
-        if people != "all" and is_simulated != (people == "simulated"):
-            continue
-        shown = tuple(owner[output] for output in outputs)
-        given = tuple(ranks) if ranks is not None else None
-        rows.append(Judged(pk, item, comparison, reviewer, shown, choice, given, is_simulated))
-    return Judgements(campaign, candidates, rows, numbers)
+    return Judgements(
+        campaign=campaign,
+        candidates=list(campaign.candidates.select_related("model_version").order_by("position")),
+        rows=[_judged(row, owner) for row in stored.values_list(*columns).iterator(CHUNK)],
+        numbers={reviewer: number for number, (reviewer, _) in enumerate(firsts, start=1)},
+    )
+
+
+def _judged(row: tuple[Any, ...], owner: dict[int, int]) -> Judged:
+    pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated = row
+    shown = tuple(owner[output] for output in outputs)
+    given = tuple(ranks) if ranks is not None else None
+    return Judged(pk, item, comparison, reviewer, shown, choice, given, is_simulated)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Pl
 from evalapp.measure import Measure
 from evalapp.reviews.models import ReviewTag, Score
 from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import NOT_LEVELS, Criterion, CriterionKind
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import weighted_total
@@ -233,7 +233,7 @@ def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int
         for criterion in Criterion.objects.filter(
             version__in={campaign.rubric_version_id for campaign in campaigns}
         )
-        .exclude(kind=CriterionKind.TEXT)
+        .exclude(kind__in=NOT_LEVELS)
         .order_by("version_id", "position")
     )
     answers, tags = _answers(ids, people), _tags(ids, people)

@@ -7,6 +7,9 @@ from evalapp.reviews.closing import TUNED_KINDS
 from evalapp.reviews.models import ClosingAnswer
 from evalapp.stats.blinding import BlindingIndex, Guess, blinding_index
 
+# About 40 answers that agree between reviewers.
+NARROW = 0.3
+
 
 class Unblinding(NamedTuple):
     """``reviewers`` answered, ``declined`` were asked and left it out. ``sure`` and ``sure_right`` count the
@@ -22,9 +25,15 @@ class Unblinding(NamedTuple):
 
     @property
     def could_tell(self) -> bool | None:
-        """True: more often right than by guessing, surely. None: it cannot be said."""
-        low = self.indices.overall.low
-        return None if low is None else low > 0
+        """True: more often right than by guessing, surely. False: no sign of it, and the interval is narrow
+        enough to say so. None: it cannot be said.
+        """
+        overall = self.indices.overall
+        if overall.low is None or overall.half_width is None:
+            return None
+        if overall.low > 0:
+            return True
+        return False if overall.half_width <= NARROW else None
 
 
 def unblinding_of(campaign: Campaign) -> Unblinding | None:

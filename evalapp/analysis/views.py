@@ -29,8 +29,8 @@ from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
+from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.pair_lists import lines_of_item
-from evalapp.analysis.pairs import load_judgements
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.tables import comparison_lines
 from evalapp.analysis.unblinding import unblinding_of
@@ -114,6 +114,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "reviewers": reviewer_rows(originals, request.user.pk),
         "is_reviewing": is_reviewing,
         "unblinding": None if is_reviewing else unblinding_of(campaign),
+        "marks": marks_by_candidate(originals, people=people),
         "people": people,
         "people_choices": people_choices(campaign, people),
         "adjudicated_count": adjudicated.decided,
@@ -222,12 +223,11 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     case = load_case(
         campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
     )
-    judged = load_judgements(campaign) if campaign.compares else None
     context = {
         "station": "compare",
         "campaign": campaign,
         "case": case,
-        "judged": lines_of_item(judged, item_id) if judged else [],
+        "judged": lines_of_item(campaign, item_id) if campaign.compares else [],
         "list_query": query,
         "listed": listed or {},
         "is_reviewing": is_reviewing_blind(campaign, request.user),

@@ -13,11 +13,13 @@ from evalapp.api.views import (
     exports,
     jobs,
     judgements,
+    ratings,
     registry,
     reviews,
     rubrics,
     runs,
     scoring,
+    webhooks,
 )
 
 _PROJECT = "projects/<slug:slug>"
@@ -29,7 +31,9 @@ _MODEL = f"{_PROJECT}/models/<int:version_id>"
 _RUN = f"{_PROJECT}/runs/<int:run_id>"
 _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
+_RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
@@ -101,6 +105,10 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/items/", campaigns.CampaignAddItems.as_view(), name="api_campaign_add_items"),
     path(f"{_CAMPAIGN}/places/", campaigns.CampaignAddPlaces.as_view(), name="api_campaign_add_places"),
     path(f"{_CAMPAIGN}/progress/", campaigns.CampaignProgress.as_view(), name="api_campaign_progress"),
+    path(f"{_CAMPAIGN}/flags/", campaigns.FlagList.as_view(), name="api_flags"),
+    path(
+        f"{_CAMPAIGN}/flags/<int:flag_id>/resolve/", campaigns.FlagResolve.as_view(), name="api_flag_resolve"
+    ),
     path(f"{_CAMPAIGN}/comparison/", analysis.ComparisonDetail.as_view(), name="api_comparison"),
     path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
@@ -128,6 +136,33 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
     path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
+    path(f"{_RATINGS}/", ratings.RatingsImportList.as_view(), name="api_ratings_imports"),
+    path(f"{_RATINGS}/<int:import_id>/", ratings.RatingsImportDetail.as_view(), name="api_ratings_import"),
+    path(
+        f"{_RATINGS}/<int:import_id>/problems/",
+        ratings.RatingsProblemList.as_view(),
+        name="api_ratings_problems",
+    ),
+    path(
+        f"{_RATINGS}/<int:import_id>/check/",
+        ratings.RatingsImportCheck.as_view(),
+        name="api_ratings_import_check",
+    ),
+    path(
+        f"{_RATINGS}/<int:import_id>/start/",
+        ratings.RatingsImportStart.as_view(),
+        name="api_ratings_import_start",
+    ),
+    path(
+        f"{_CAMPAIGN}/label-studio/tasks/",
+        ratings.LabelStudioTasks.as_view(),
+        name="api_label_studio_tasks",
+    ),
+    path(
+        f"{_CAMPAIGN}/label-studio/config/",
+        ratings.LabelStudioConfig.as_view(),
+        name="api_label_studio_config",
+    ),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
@@ -144,6 +179,17 @@ urlpatterns: list[URLPattern] = [
         f"{_PROJECT}/reviews/<int:review_id>/lineage/",
         decisions.ReviewLineage.as_view(),
         name="api_review_lineage",
+    ),
+    path(f"{_PROJECT}/webhooks/", webhooks.WebhookList.as_view(), name="api_webhooks"),
+    path(f"{_WEBHOOK}/", webhooks.WebhookDetail.as_view(), name="api_webhook"),
+    path(f"{_WEBHOOK}/secret/", webhooks.WebhookSecret.as_view(), name="api_webhook_secret"),
+    path(f"{_WEBHOOK}/enable/", webhooks.WebhookEnable.as_view(), name="api_webhook_enable"),
+    path(f"{_WEBHOOK}/disable/", webhooks.WebhookDisable.as_view(), name="api_webhook_disable"),
+    path(f"{_WEBHOOK}/deliveries/", webhooks.WebhookDeliveries.as_view(), name="api_webhook_deliveries"),
+    path(
+        f"{_WEBHOOK}/deliveries/<int:delivery_id>/redeliver/",
+        webhooks.WebhookRedelivery.as_view(),
+        name="api_webhook_redeliver",
     ),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
@@ -165,5 +211,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
     path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
     path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
+    path(f"{_TASK}/flag/", reviews.FlagTask.as_view(), name="api_my_flag"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

@@ -50,6 +50,12 @@ class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]  # likewise
         return marked(str(obj), obj)
 
 
+class _Method(forms.ChoiceField):
+    def clean(self, value: Any) -> Any:
+        """A form that says nothing of it means the usual."""
+        return super().clean(value or Method.POINTWISE)
+
+
 class CampaignForm(forms.Form):
     """The design of a campaign; the services check what spans several fields."""
 
@@ -71,10 +77,9 @@ class CampaignForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="The latest answer of each to every example is reviewed.",
     )
-    method = forms.ChoiceField(
+    method = _Method(
         choices=Method.choices,
         initial=Method.POINTWISE,
-        required=False,
         label="What reviewers do",
         widget=forms.RadioSelect,
         help_text="Compared answers stand side by side, their sides in turn. The rubric is then shown as a guide.",
@@ -178,9 +183,6 @@ class CampaignForm(forms.Form):
         }
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
-
-    def clean_method(self) -> str:
-        return self.cleaned_data["method"] or Method.POINTWISE
 
     def clean_deadline(self) -> Any:
         deadline = self.cleaned_data["deadline"]

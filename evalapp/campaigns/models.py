@@ -99,6 +99,8 @@ class Campaign(BaseModel):
     invites_visitors = models.BooleanField(default=False)
     is_simulated = models.BooleanField(default=False)
     is_recorded = models.BooleanField(default=False)
+    # Its reviews were given elsewhere and came in a file of ratings.
+    is_imported = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

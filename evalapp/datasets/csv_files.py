@@ -129,29 +129,51 @@ def read_csv(
     columns = read_header(stream, delimiter).columns
     stream.seek(0)
     uses = [Use(mapping.get(column, Use.METADATA)) for column in columns]
+    for number, cells, problem in read_cells(stream, delimiter, read=read):
+        if problem is not None:
+            yield Reading(number, None, [problem])
+        else:
+            yield _read_cells(number, cells, columns, uses, layout)
+
+
+class Cells(NamedTuple):
+    """A row of a CSV file; where there is a ``problem``, its cells say nothing."""
+
+    number: int
+    cells: list[str]
+    problem: FieldProblem | None = None
+
+
+def read_cells(
+    stream: BinaryIO, delimiter: str, *, read: Callable[[int], None] | None = None
+) -> Iterator[Cells]:
+    """The rows under the header, each with as many cells as that has, or with what is wrong with it."""
     reader = csv.reader(_lines(stream, read), delimiter=delimiter, strict=True)
-    number = 0
+    number = columns = 0
     try:
         for cells in reader:
             number += 1
-            if number > 1 and cells:
-                yield _read_cells(number, cells, columns, uses, layout)
+            if number == 1:
+                columns = len(cells)
+            elif cells:
+                yield Cells(number, cells, _uneven(cells, columns) if len(cells) != columns else None)
     except csv.Error as error:
-        yield Reading(number + 1, None, [_not_csv(error)])
+        yield Cells(number + 1, [], _not_csv(error))
     except _LineTooLongError:
-        yield Reading(number + 1, None, [_unclosed(f"A line is larger than {LARGEST_ROW_BYTES >> 20} MiB")])
+        yield Cells(number + 1, [], _unclosed(f"A line is larger than {LARGEST_ROW_BYTES >> 20} MiB"))
+
+
+def _uneven(cells: list[str], columns: int) -> FieldProblem:
+    return FieldProblem(
+        "row",
+        f"The row has {len(cells):,} cell{'s' * (len(cells) != 1)}, the header {columns:,}.",
+        "A cell that holds the delimiter or a line break must stand in double quotes.",
+    )
 
 
 def _read_cells(
     number: int, cells: list[str], columns: list[str], uses: list[Use], layout: Layout
 ) -> Reading:
-    if len(cells) != len(columns):
-        problem = FieldProblem(
-            "row",
-            f"The row has {len(cells):,} cell{'s' * (len(cells) != 1)}, the header {len(columns):,}.",
-            "A cell that holds the delimiter or a line break must stand in double quotes.",
-        )
-        return Reading(number, None, [problem])
     return reading_of(
         number,
         lambda: _fields(cells, columns, uses, layout),

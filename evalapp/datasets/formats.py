@@ -181,6 +181,14 @@ def _read_line(number: int, content: bytes, layout: Layout, *, is_cut: bool) -> 
     return reading_of(number, lambda: _parse(content, is_cut=is_cut), layout)
 
 
+def object_of(content: bytes, *, is_cut: bool = False) -> dict[str, Any] | FieldProblem:
+    """A line's JSON object, or what keeps it from being one. ``is_cut``: no line break ends the line."""
+    try:
+        return _parse(content, is_cut=is_cut)
+    except _RowError as error:
+        return error.problem
+
+
 def _parse(content: bytes, *, is_cut: bool) -> dict[str, Any]:
     try:
         text = content.decode()

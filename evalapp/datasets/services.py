@@ -181,7 +181,7 @@ def receive_upload(*, dataset: Dataset, upload: "UploadedFile[Any]", by: User | 
     try:
         file_format = format_by_name(name)
         stored_name = new_stored_name(file_format)
-        _keep(upload, stored_name)
+        keep_upload(upload, stored_name)
         options = _first_options(name, stored_name)
         with transaction.atomic():
             dataset_import = DatasetImport.objects.create(
@@ -262,7 +262,7 @@ def _held(dataset_import: DatasetImport) -> DatasetImport:
     return current
 
 
-def _keep(upload: "UploadedFile[Any]", stored_name: str) -> None:
+def keep_upload(upload: "UploadedFile[Any]", stored_name: str) -> None:
     """Move or write the upload to its own name; a file with that name is always whole."""
     path = stored_path(stored_name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

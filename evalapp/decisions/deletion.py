@@ -25,6 +25,7 @@ from evalapp.datasets.models import Dataset
 from evalapp.decisions.left_files import files_of, remove_files
 from evalapp.decisions.models import LeftFiles
 from evalapp.jobs.models import Job
+from evalapp.ratings.queries import recorded_reviewers_of
 
 PathsToProject = dict[type[models.Model], str]
 
@@ -71,10 +72,13 @@ def _delete(project: Project, by: User) -> None:
     list(Dataset.objects.select_for_update().filter(project=project).order_by("pk").values_list("pk"))
     left = LeftFiles.objects.create(files=files_of(project))
     record("project.deleted", by=by, obj=project, project=project)
+    # They are accounts of this project alone, which nobody can sign in to.
+    recorded = list(recorded_reviewers_of(project).values_list("pk", flat=True))
     paths = paths_to_project()
     for model in _referring_first(paths):
         rows = model._base_manager.filter(**{paths[model]: project.pk})
         rows._raw_delete(rows.db)
+    User.objects.filter(pk__in=recorded)._raw_delete("default")
     Project.objects.filter(pk=project.pk)._raw_delete("default")
     transaction.on_commit(partial(remove_files, left.pk), robust=True)
 

@@ -13,6 +13,8 @@ from evalapp.decisions.inbox_campaigns import campaign_entries
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.reviews.flags import open_flags_of
+from evalapp.webhooks.queries import switched_off
 
 RECENT = timedelta(days=7)
 SHOWN = 8
@@ -22,6 +24,8 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     """What a manager or engineer should look at next, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
+        *_silent_webhooks(project),
+        *_flagged(project),
         *_appeals(project),
         *_undecided(project),
         *_complete(project),
@@ -53,6 +57,28 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
             "failed", f"{job.title} failed: {job.error}", reverse("job_detail", args=[project.slug, job.pk])
         )
         for job in failed
+    ]
+
+
+def _silent_webhooks(project: Project) -> list[InboxEntry]:
+    return [
+        InboxEntry(
+            "webhook",
+            f"The webhook to {endpoint} was switched off: {endpoint.disabled_because}",
+            reverse("webhook_detail", args=[project.slug, endpoint.pk]),
+        )
+        for endpoint in switched_off(project)[:3]
+    ]
+
+
+def _flagged(project: Project) -> list[InboxEntry]:
+    return [
+        InboxEntry(
+            "flagged",
+            f"{campaign.name}: {count} flag{'s' if count > 1 else ''} of reviewers to resolve",
+            reverse("campaign_flags", args=[project.slug, campaign.pk]),
+        )
+        for campaign, count in open_flags_of(project, most=3)
     ]
 
 

@@ -51,9 +51,9 @@ GROUP BY paused.campaign_id
 
 
 def campaign_entries(project: Project) -> list[InboxEntry]:
-    """What needs somebody's eye among the campaigns that are open and have reviews left, most pressing first."""
+    """What needs somebody's eye among the campaigns that run and have reviews left, most pressing first."""
     campaigns = list(
-        project.campaigns.filter(state=CampaignState.OPEN, invites_visitors=False)
+        project.campaigns.filter(state__in=[CampaignState.OPEN, CampaignState.PAUSED], invites_visitors=False)
         .annotate(done=Coalesce(Sum("reviewers__reviews_done"), 0), latest=_LATEST_REVIEW)
         .filter(done__lt=F("reviews_total"))
         .order_by("-id")
@@ -62,10 +62,11 @@ def campaign_entries(project: Project) -> list[InboxEntry]:
         return []
     now = timezone.now()
     overdue = [campaign for campaign in campaigns if campaign.deadline and campaign.deadline <= now]
+    going = [each for each in campaigns if each.state == CampaignState.OPEN and each not in overdue]
     return [
         *(_overdue(project, campaign, now) for campaign in overdue[:SHOWN_OF_A_KIND]),
-        *_stalled(project, campaigns, now),
-        *_late(project, [campaign for campaign in campaigns if campaign not in overdue], now),
+        *_stalled(project, going, now),
+        *_late(project, going, now),
         *_left_again(project),
     ]
 

@@ -35,8 +35,9 @@ def files_of(project: Project) -> dict[str, list[str]]:
     exports = [
         str(export_folder(export).relative_to(_ROOTS["artifacts"]())) for export in project.exports.all()
     ]
+    ratings = project.ratings_imports.values_list("stored_name", flat=True)
     return {
-        "uploads": list(uploads),
+        "uploads": [*uploads, *ratings],
         "runs": [folder_for(run).name for run in project.runs.only("job")],
         "artifacts": exports + list(adapters.values_list("path", flat=True)),
     }

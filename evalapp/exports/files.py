@@ -13,7 +13,9 @@ from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.pseudonyms import ReviewerNames
-from evalapp.rubrics.models import CriterionKind
+from evalapp.reviews.queries import spans_of
+from evalapp.reviews.spans import shown_spans
+from evalapp.rubrics.models import Criterion, CriterionKind
 
 
 class WrittenFile(NamedTuple):
@@ -78,7 +80,7 @@ def preference_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
 
 RATING_COLUMNS = [
     "example_row", "split", "candidate", "reviewer", "simulated", "criterion", "value", "not_applicable",
-    "reason_tags", "comment", "correction", "seconds_active", "submitted_at", "adjudicated",
+    "reason_tags", "comment", "correction", "seconds_active", "submitted_at", "spans", "adjudicated",
 ]  # fmt: skip
 
 
@@ -89,6 +91,8 @@ def rating_lines(
 ) -> Iterator[str]:
     """One CSV line an answer to a criterion, with the header first. Reviewers are called as on the pages.
     ``decided``: by output and criterion, what was adjudicated; it stands beside each answer that it is about.
+    ``spans`` is JSON: what was marked for a span criterion, of which ``value`` is how much; offsets count the
+    code points of the output's text.
     """
     yield csv_line(RATING_COLUMNS)
     for review in reviews:
@@ -102,6 +106,8 @@ def rating_lines(
             *((score.criterion, _value(score), score.is_not_applicable) for score in review.scores.all()),
             *((given.criterion, given.text, False) for given in review.texts.all()),
         ]
+        marks = _marks(review)
+        answers += [(criterion, len(given), False) for criterion, given in marks.values()]
         for criterion, value, is_not_applicable in answers:
             yield csv_line(
                 [
@@ -118,9 +124,31 @@ def rating_lines(
                     correction.text if correction else "",
                     round(review.seconds_active, 1),
                     review.submitted_at.isoformat(),
+                    _json(marks[criterion.pk][1]) if criterion.pk in marks else "",
                     _adjudicated((decided or {}).get((review.item_output_id, criterion.pk))),
                 ]
             )
+
+
+def _marks(review: Review) -> dict[int, tuple[Criterion, list[dict[str, Any]]]]:
+    """By span criterion: its marks in reading order, each with its label in words and what it stands on."""
+    spans = spans_of(review)
+    text = review.item_output.output.text if spans else ""
+    criteria = {each.criterion.key: each.criterion for each in review.spans.all()}
+    return {
+        criterion.pk: (
+            criterion,
+            [
+                {**each.span.as_dict(), "label": each.label, "text": each.quote}
+                for each in shown_spans(criterion, spans[key], text)
+            ],
+        )
+        for key, criterion in criteria.items()
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _value(score: Score) -> int | str:

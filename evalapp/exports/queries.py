@@ -184,8 +184,11 @@ def ratings_of(campaign: Campaign) -> QuerySet[Review]:
         reviews = reviews.filter(is_simulated=False)
     return (
         reviews.select_related(
-            "item_output__item__example", "item_output__candidate__model_version", "correction"
+            "item_output__item__example",
+            "item_output__candidate__model_version",
+            "item_output__output",
+            "correction",
         )
-        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("id")
     )

@@ -47,11 +47,11 @@ class Migration(migrations.Migration):
                     "belief",
                     models.SmallIntegerField(
                         choices=[
-                            (2, "The tuned model, I am sure"),
-                            (1, "The tuned model, a guess"),
+                            (2, "Tuned model, sure"),
+                            (1, "Tuned model, a guess"),
                             (0, "I cannot tell"),
                             (-1, "Another model, a guess"),
-                            (-2, "Another model, I am sure"),
+                            (-2, "Another model, sure"),
                         ]
                     ),
                 ),

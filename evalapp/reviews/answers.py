@@ -14,6 +14,7 @@ from uuid import UUID
 
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import has_visible
+from evalapp.reviews.spans import CheckedSpan, Span, as_body, checked_spans, read_spans
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
 
@@ -30,8 +31,8 @@ Answer = int | str
 class ReviewAnswers:
     """``scores``: criterion key → level (yes/no: 1/0) or "na"; left out where not answered.
     ``tags``: criterion key → keys of its reasons. ``correction``: the whole answer as it should have
-    been, or None. ``texts``: key of a text criterion → what was written. Keys are those of the rubric
-    version.
+    been, or None. ``texts``: key of a text criterion → what was written. ``spans``: key of a span criterion →
+    what was marked; "na" among the scores: nothing to mark. Keys are those of the rubric version.
     """
 
     scores: Mapping[str, Answer] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class ReviewAnswers:
     comment: str = ""
     correction: str | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
+    spans: Mapping[str, Sequence[Span]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON, the same for the same answers."""
@@ -46,10 +48,11 @@ class ReviewAnswers:
         body["scores"] = dict(sorted(body["scores"].items()))
         body["tags"] = {key: sorted(tags) for key, tags in sorted(body["tags"].items()) if tags}
         body["texts"] = {key: text for key, text in sorted(body["texts"].items()) if text}
-        if not body[
-            "texts"
-        ]:  # as it was before rubrics asked for texts: the same answers, the same fingerprint
-            del body["texts"]
+        body["spans"] = as_body(self.spans)
+        for name in ("texts", "spans"):
+            # As it was before rubrics asked for them: the same answers, the same fingerprint.
+            if not body[name]:
+                del body[name]
         return body
 
     def fingerprint(self) -> str:
@@ -82,6 +85,7 @@ class CheckedAnswers(NamedTuple):
     scores: list[CheckedScore]
     tag_ids: list[int]
     texts: dict[int, str]
+    spans: list[CheckedSpan]
 
 
 def criteria_of(version: RubricVersion) -> list[RubricCriterion]:
@@ -132,7 +136,8 @@ def check_answers(
 ) -> CheckedAnswers:
     """The answers as rows, or InvalidError with every field that cannot stay.
 
-    Fields are named ``scores.<criterion>``, ``tags.<criterion>``, ``comment`` and ``correction``.
+    Fields are named ``scores.<criterion>``, ``tags.<criterion>``, ``texts.<criterion>``, ``spans.<criterion>``,
+    ``comment`` and ``correction``. Marks are checked against ``output_text`` where it is given.
     A correction equal to the answer is none.
     """
     problems = _Problems()
@@ -141,7 +146,7 @@ def check_answers(
         if key not in known:
             problems.add(f"scores.{_shown(key)}", f"this rubric has no criterion “{_shown(key)}”.")
     asked = asked_keys(criteria, answers.scores)
-    for key in (*answers.scores, *answers.tags, *answers.texts):
+    for key in (*answers.scores, *answers.tags, *answers.texts, *answers.spans):
         if key in known and key not in asked:
             problems.add(f"scores.{key}", f"{known[key].criterion.name} is not asked here. Leave it out.")
     scores = [
@@ -153,6 +158,15 @@ def check_answers(
     ]
     tag_ids = _checked_tags(answers, known, problems)
     texts = _checked_texts(answers, known, asked, problems)
+    spans, nothing = checked_spans(
+        answers,
+        criteria={each.key: each.criterion for each in criteria},
+        asked=asked,
+        length=None if output_text is None else len(output_text),
+        unstorable=unstorable,
+        report=problems.add,
+    )
+    scores += [CheckedScore(each.pk, None, True, each.minimum, each.maximum) for each in nothing]
     _check_text("comment", answers.comment, LONGEST_COMMENT, problems)
     correction = answers.correction
     if correction is not None:
@@ -167,8 +181,11 @@ def check_answers(
             correction = None
     problems.raise_if_any()
     words = {key: text.strip() for key, text in answers.texts.items() if text.strip()}
-    kept = ReviewAnswers(answers.scores, answers.tags, answers.comment.strip(), correction, words)
-    return CheckedAnswers(kept, scores, tag_ids, texts)
+    marks = {
+        key: [s._replace(comment=s.comment.strip()) for s in given] for key, given in answers.spans.items()
+    }
+    kept = ReviewAnswers(answers.scores, answers.tags, answers.comment.strip(), correction, words, marks)
+    return CheckedAnswers(kept, scores, tag_ids, texts, spans)
 
 
 def asked_keys(criteria: Sequence[RubricCriterion], scores: Mapping[str, Answer]) -> set[str]:
@@ -234,12 +251,12 @@ def _checked_texts(
 ) -> dict[int, str]:
     """By criterion id: what was written. Only text criteria take words, and they take nothing else."""
     for key, text in answers.texts.items():
-        if key not in known or known[key].criterion.is_rated:
+        if key not in known or known[key].criterion.kind != CriterionKind.TEXT:
             problems.add(f"texts.{_shown(key)}", f"“{_shown(key)}” is no text criterion of this rubric.")
         _check_text(f"texts.{_shown(key)}", text, LONGEST_COMMENT, problems)
     texts = {}
     for key, each in known.items():
-        if each.criterion.is_rated:
+        if each.criterion.kind != CriterionKind.TEXT:
             continue
         if key in answers.scores:
             problems.add(f"scores.{key}", f"{each.criterion.name} is answered in words: send it in texts.")
@@ -278,8 +295,8 @@ def _shown(value: object) -> str:
 def read_answers(raw: object) -> ReviewAnswers:
     """Answers from decoded JSON of any shape; InvalidError where the shape is wrong.
 
-    ``{"scores": {key: level | "na"}, "tags": {key: [tag]}, "texts": {key: str}, "comment": str,
-    "correction": str | null}``; unknown fields are refused.
+    ``{"scores": {key: level | "na"}, "tags": {key: [tag]}, "texts": {key: str}, "spans": {key: [{"label",
+    "start", "end", "comment"}]}, "comment": str, "correction": str | null}``; unknown fields are refused.
     """
     problems = _Problems()
     if not isinstance(raw, dict):
@@ -287,7 +304,7 @@ def read_answers(raw: object) -> ReviewAnswers:
             "The review was not stored: answers must be an object.", fields={"answers": ["Not an object."]}
         )
     for name in raw:
-        if name not in ("scores", "tags", "texts", "comment", "correction"):
+        if name not in ("scores", "tags", "texts", "spans", "comment", "correction"):
             problems.add(f"answers.{_shown(name)}", f"there is no field “{_shown(name)}”.")
     scores = raw.get("scores", {})
     tags = raw.get("tags", {})
@@ -306,6 +323,7 @@ def read_answers(raw: object) -> ReviewAnswers:
     if not isinstance(texts, dict) or not all(isinstance(each, str) for each in texts.values()):
         problems.add("texts", "texts must be an object of criterion and text.")
         texts = {}
+    spans = read_spans(raw.get("spans", {}), problems.add)
     if not isinstance(comment, str):
         problems.add("comment", "the comment must be text.")
         comment = ""
@@ -315,7 +333,7 @@ def read_answers(raw: object) -> ReviewAnswers:
     problems.raise_if_any()
     given = {key: value for key, value in scores.items() if value is not None}
     reasons = {key: tuple(each) for key, each in tags.items()}
-    return ReviewAnswers(given, reasons, comment, correction, dict(texts))
+    return ReviewAnswers(given, reasons, comment, correction, dict(texts), spans)
 
 
 def _is_level(value: object) -> bool:

@@ -50,9 +50,11 @@ def asked_outputs(seat: CampaignReviewer) -> list[ClosingOutput]:
     reviewed = Review.objects.filter(campaign=campaign, reviewer=seat.user).values_list(
         "place__key", "place__outputs_order", "item_output_id", "item_output__candidate__model_version__kind"
     )
-    arms: dict[bool, list[ClosingOutput]] = {True: [], False: []}
-    for key, order, item_output_id, kind in reviewed:
-        arms[kind in TUNED_KINDS].append(ClosingOutput(key, order.index(item_output_id), item_output_id))
+    arms: dict[bool, dict[int, ClosingOutput]] = {True: {}, False: {}}
+    for key, order, item_output_id, kind in reviewed.order_by("-pk"):
+        # By the output, so that one that was reviewed twice is asked about once.
+        output = ClosingOutput(key, order.index(item_output_id), item_output_id)
+        arms[kind in TUNED_KINDS][item_output_id] = output
     if not (arms[True] and arms[False]):
         return []
 
@@ -65,7 +67,7 @@ def asked_outputs(seat: CampaignReviewer) -> list[ClosingOutput]:
     chosen = [
         output
         for arm in arms.values()
-        for output in sorted(arm, key=lambda each: drawn("choice", each))[:ASKED_OF_EACH]
+        for output in sorted(arm.values(), key=lambda each: drawn("choice", each))[:ASKED_OF_EACH]
     ]
     return sorted(chosen, key=lambda each: drawn("order", each))
 

@@ -69,7 +69,8 @@ def save_draft(
     saved already. Raises DraftConflictError where another tab saved since.
     """
     answers = _storable(answers)
-    longest_text = max((len(text) for text in (answers.comment, *answers.texts.values())), default=0)
+    marks = [span.comment for given in answers.spans.values() for span in given]
+    longest_text = max((len(text) for text in (answers.comment, *answers.texts.values(), *marks)), default=0)
     if longest_text > LONGEST_COMMENT or len(answers.correction or "") > LONGEST_CORRECTION:
         raise InvalidError(
             f"This draft is too long to be kept on the server (comment {LONGEST_COMMENT:,}, correction "
@@ -116,4 +117,8 @@ def _storable(answers: ReviewAnswers) -> ReviewAnswers:
     tags = {clean(key): [clean(tag) for tag in each] for key, each in answers.tags.items()}
     correction = None if answers.correction is None else clean(answers.correction)
     texts = {clean(key): clean(text) for key, text in answers.texts.items()}
-    return ReviewAnswers(scores, tags, clean(answers.comment), correction, texts)
+    spans = {
+        clean(key): [span._replace(comment=clean(span.comment)) for span in given]
+        for key, given in answers.spans.items()
+    }
+    return ReviewAnswers(scores, tags, clean(answers.comment), correction, texts, spans)

@@ -1,6 +1,8 @@
 """What comes in: a plain form, or JSON from the page's own script."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +21,8 @@ from evalapp.reviews.answers import (
     read_client_id,
     read_seconds,
 )
+from evalapp.reviews.spans import Span, read_spans, span_from_quote
+from evalapp.rubrics.fields import QuotedField
 
 _DEEPEST = 8
 
@@ -86,17 +90,20 @@ def read_submission(request: HttpRequest, criteria: list[RubricCriterion]) -> Su
 
 
 def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> ReviewAnswers:
-    """Radio groups ``criterion-<key>``, check boxes ``tag-<key>`` and text areas ``text-<key>``, as the
-    rubric's form names them.
+    """Radio groups ``criterion-<key>``, check boxes ``tag-<key>``, text areas ``text-<key>`` and marks
+    ``span-<key>``, as the rubric's form names them.
     """
     scores: dict[str, Answer] = {}
     tags: dict[str, list[str]] = {}
     texts: dict[str, str] = {}
+    marks: dict[str, list[Any]] = {}
     known = {each.key for each in criteria}
     for name in form:
         kind, _, key = name.partition("-")
-        if kind == "criterion" and form[name] != "":
-            scores[key] = _whole(str(form[name]))
+        if kind == "criterion" and (given := str(form[name]).strip()):
+            scores[key] = _whole(given)
+        elif kind == "span" and key in known:
+            marks[key] = [_mark(value) for value in form.getlist(name)]
         elif kind == "tag" and key in known:
             tags[key] = form.getlist(name)
         elif kind == "text" and str(form[name]).strip():
@@ -107,7 +114,55 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
     scores = {key: score for key, score in scores.items() if key in asked or key not in known}
     tags = {key: given for key, given in tags.items() if key in asked}
     texts = {key: text for key, text in texts.items() if key in asked or key not in known}
-    return ReviewAnswers(scores, tags, form.get("comment", ""), correction or None, texts)
+    spans = {key: given for key, given in _spans(marks).items() if key in asked}
+    return ReviewAnswers(scores, tags, form.get("comment", ""), correction or None, texts, spans)
+
+
+def _mark(value: str) -> object:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _spans(marks: dict[str, list[Any]]) -> dict[str, tuple[Span, ...]]:
+    fields: dict[str, list[str]] = {}
+    spans = read_spans(marks, lambda name, message: fields.setdefault(name, []).append(message))
+    if fields:
+        raise InvalidError(next(iter(fields.values()))[0], fields=fields)
+    return spans
+
+
+def quoted_in(form: QueryDict, criteria: list[RubricCriterion]) -> dict[str, QuotedField]:
+    """By criterion: the words that the form quotes, as typed."""
+    names = ("quote", "quotenth", "quotelabel", "quotecomment")
+    return {
+        each.key: QuotedField(*(form.get(f"{name}-{each.key}", "") for name in names))
+        for each in criteria
+        if form.get(f"quote-{each.key}")
+    }
+
+
+def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text: str) -> ReviewAnswers:
+    """The answers with marks on the words that are quoted from the output's text.
+
+    Raises InvalidError for ``spans.<criterion>`` where they do not stand there.
+    """
+    spans = {key: list(given) for key, given in answers.spans.items()}
+    scores = dict(answers.scores)
+    for key, given in quoted.items():
+        nth, label = _whole(given.occurrence or "1"), _whole(given.label)
+        field = f"spans.{key}"
+        if not isinstance(nth, int) or nth < 1 or not isinstance(label, int) or label < 1:
+            message = "Say with whole numbers from 1 which time the words stand there, and which label."
+            raise InvalidError(message, fields={field: [message]})
+        span = span_from_quote(
+            text, words=given.words, occurrence=nth, label=label, comment=given.comment, field=field
+        )
+        kept = [old for old in spans.get(key, []) if old[:3] != span[:3]]
+        spans[key] = [*kept, span]
+        scores.pop(key, None)
+    return replace(answers, scores=scores, spans=spans)
 
 
 def _whole(text: str) -> Answer:

@@ -3,9 +3,9 @@ from django.db import models
 from django.db.models import F, Q
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, ItemOutput, Place
+from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place
 from evalapp.core.models import BaseModel
-from evalapp.rubrics.models import Criterion, ReasonTag
+from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
 
 
 class Review(BaseModel):
@@ -80,7 +80,9 @@ class Score(models.Model):
     @property
     def words(self) -> str:
         """The answer as people read it: a level, yes or no, an option, N/A. Reads the criterion."""
-        return "N/A" if self.value is None else self.criterion.level_words(self.value)
+        if self.value is None:
+            return "nothing to mark" if self.criterion.kind == CriterionKind.SPANS else "N/A"
+        return self.criterion.level_words(self.value)
 
 
 class TextAnswer(models.Model):
@@ -98,6 +100,34 @@ class TextAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class SpanAnswer(models.Model):
+    """A stretch of the output that a reviewer marked with one of a span criterion's labels.
+
+    ``label`` counts the criterion's options from 1. ``start`` and ``end`` (behind the last) count Unicode
+    code points of ``Output.text`` as it is stored, so that ``text[start:end]`` is what was marked.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="spans")
+    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="+")
+    label = models.PositiveSmallIntegerField()
+    start = models.IntegerField()
+    end = models.IntegerField()
+    comment = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["review", "criterion", "label", "start", "end"], name="span_once"
+            ),
+            models.CheckConstraint(condition=Q(start__gte=0, end__gt=F("start")), name="span_not_empty"),
+            models.CheckConstraint(condition=Q(label__gte=1), name="span_label_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start}–{self.end}"
 
 
 class ReviewTag(models.Model):
@@ -159,11 +189,11 @@ class Draft(BaseModel):
 class Belief(models.IntegerChoices):
     """What a reviewer believes of an output's origin, and how sure they are."""
 
-    TUNED_SURE = 2, "The tuned model, I am sure"
-    TUNED_GUESS = 1, "The tuned model, a guess"
+    TUNED_SURE = 2, "Tuned model, sure"
+    TUNED_GUESS = 1, "Tuned model, a guess"
     CANNOT_TELL = 0, "I cannot tell"
     OTHER_GUESS = -1, "Another model, a guess"
-    OTHER_SURE = -2, "Another model, I am sure"
+    OTHER_SURE = -2, "Another model, sure"
 
 
 class ClosingAnswer(BaseModel):
@@ -224,3 +254,33 @@ class SendBack(BaseModel):
         if self.resolved_at is None:
             return "sent_back"
         return "withdrawn" if self.is_withdrawn else "resubmitted"
+
+
+class Flag(BaseModel):
+    """A reviewer's word to the manager that something is wrong with an item, which they keep.
+
+    Open until ``resolved_at``. One person has at most one open flag on an item.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="flags")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="flags")
+    reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    note = models.CharField(max_length=500)
+    resolved_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item", "reviewer"], condition=Q(resolved_at=None), name="flag_open_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True, resolved_by__isnull=True)
+                | Q(resolved_at__isnull=False, resolved_by__isnull=False),
+                name="flag_resolved_by_somebody",
+            ),
+        ]
+        indexes = [models.Index(fields=["campaign", "-id"], name="flag_open", condition=Q(resolved_at=None))]
+
+    def __str__(self) -> str:
+        return self.note

@@ -21,8 +21,9 @@ from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.forms import SkipForm
 from evalapp.reviews.models import Review
 from evalapp.reviews.queries import Stand, Task
-from evalapp.rubrics.fields import NOT_APPLICABLE
-from evalapp.rubrics.models import RubricVersion
+from evalapp.reviews.spans import ShownSpan, Span, shown_spans, span_fields
+from evalapp.rubrics.fields import NOT_APPLICABLE, QuotedField
+from evalapp.rubrics.models import CriterionKind, RubricVersion
 from evalapp.templatetags.text import render_markdown
 
 NO_WORK_WORDS = {
@@ -171,21 +172,29 @@ def rubric_html(
     *,
     answers: ReviewAnswers | None = None,
     errors: Mapping[str, Sequence[str]] | None = None,
+    output_text: str = "",
+    quoted: Mapping[str, QuotedField] | None = None,
 ) -> str:
-    """The rubric's form; the empty one of a frozen version is rendered once per process."""
+    """The rubric's form; ``output_text`` is what its marks stand on, ``quoted`` words that could not be marked,
+    by criterion. The empty one of a frozen version is rendered once per process.
+    """
     if answers is None and not errors and version.frozen_at is not None:
         return _empty_rubric_html(version.pk)
-    return _render_rubric(version, answers or ReviewAnswers(), errors or {})
+    return _render_rubric(version, answers or ReviewAnswers(), errors or {}, output_text, quoted or {})
 
 
 @lru_cache(maxsize=256)
 def _empty_rubric_html(version_id: int) -> str:
     version = RubricVersion.objects.get(pk=version_id)
-    return _render_rubric(version, ReviewAnswers(), {})
+    return _render_rubric(version, ReviewAnswers(), {}, "", {})
 
 
 def _render_rubric(
-    version: RubricVersion, answers: ReviewAnswers, errors: Mapping[str, Sequence[str]]
+    version: RubricVersion,
+    answers: ReviewAnswers,
+    errors: Mapping[str, Sequence[str]],
+    output_text: str,
+    quoted: Mapping[str, QuotedField],
 ) -> str:
     rows = []
     for each in criteria_of(version):
@@ -197,10 +206,12 @@ def _render_rubric(
                     "value": value,
                     "tags": answers.tags.get(each.key, ()),
                     "text": answers.texts.get(each.key, ""),
+                    "spans": span_fields(each.criterion, answers.spans.get(each.key, ()), output_text),
+                    "quoted": quoted.get(each.key),
                 },
                 "errors": [
                     text
-                    for part in ("scores", "tags", "texts")
+                    for part in ("scores", "tags", "texts", "spans")
                     for text in errors.get(f"{part}.{each.key}", ())
                 ],
             }
@@ -220,6 +231,23 @@ def shown_answers(task: Task, submitted: ReviewAnswers | None) -> ReviewAnswers 
     if submitted is not None:
         return submitted
     return answers_in(task.draft) if task.draft else None
+
+
+def marks_of(
+    version: RubricVersion, spans: Mapping[str, Sequence[Span]], output_text: str
+) -> list[ShownSpan]:
+    """What was marked, criterion by criterion, each with the words that it stands on."""
+    return [
+        mark
+        for each in criteria_of(version)
+        if each.key in spans
+        for mark in shown_spans(each.criterion, spans[each.key], output_text)
+    ]
+
+
+def has_spans(version: RubricVersion) -> bool:
+    """Whether the rubric asks for marks in the answer."""
+    return any(each.criterion.kind == CriterionKind.SPANS for each in criteria_of(version))
 
 
 def stand_url(stand: Stand) -> str:

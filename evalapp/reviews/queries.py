@@ -19,10 +19,11 @@ from evalapp.core.errors import MissingError
 from evalapp.core.joined import JoinedRows
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review
+from evalapp.reviews.spans import Span
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
 
-ANSWERS = ("scores__criterion", "tags__tag__criterion", "texts__criterion")
+ANSWERS = ("scores__criterion", "tags__tag__criterion", "texts__criterion", "spans__criterion")
 """What to prefetch of reviews whose answers are read."""
 REVIEWING_ROLES = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
 _NOT_YOURS = "There is no such review work, or it is not yours."
@@ -240,15 +241,32 @@ def answers_of(review: Review) -> ReviewAnswers:
     }
     correction = getattr(review, "correction", None)
     texts = {each.criterion.key: each.text for each in review.texts.all()}
-    return ReviewAnswers(scores, tags, review.comment, correction.text if correction else None, texts)
+    return ReviewAnswers(
+        scores, tags, review.comment, correction.text if correction else None, texts, spans_of(review)
+    )
+
+
+def spans_of(review: Review) -> dict[str, list[Span]]:
+    """By the key of the criterion: what was marked, in reading order. Prefetch ``spans__criterion``."""
+    spans: dict[str, list[Span]] = {}
+    for each in review.spans.all():
+        spans.setdefault(each.criterion.key, []).append(Span(each.start, each.end, each.label, each.comment))
+    return {key: sorted(given) for key, given in spans.items()}
 
 
 def submitted_by(user: User) -> QuerySet[Review]:
     """The person's reviews with what the list of them shows; page it by ``-id``."""
     return (
         Review.objects.filter(reviewer=user, campaign__reviewers__in=seats_of(user).values("pk"))
-        .select_related("campaign__project", "place", "item_output__item__example", "correction")
-        .prefetch_related("scores__criterion")
+        .select_related(
+            "campaign__project",
+            "campaign__rubric_version",
+            "place",
+            "item_output__item__example",
+            "item_output__output",
+            "correction",
+        )
+        .prefetch_related("scores__criterion", "spans__criterion")
         .order_by("-id")
     )
 

@@ -4,9 +4,10 @@ One submission is one transaction: the place's slot, the reviewer's count, the r
 tags and correction, the audit event, and the end of its draft. A replay finds the stored review.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -35,12 +36,23 @@ from evalapp.reviews.answers import (
     unstorable,
 )
 from evalapp.reviews.drafts import keep_text, save_draft
-from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.models import (
+    Correction,
+    Draft,
+    Review,
+    ReviewRevision,
+    ReviewTag,
+    Score,
+    SpanAnswer,
+    TextAnswer,
+)
 from evalapp.reviews.queries import ANSWERS, Stand, answers_of, last_submitted
 from evalapp.reviews.send_backs import resubmitted, waits_for_reviewer
+from evalapp.reviews.spans import CheckedSpan
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
+_SPAN_COLUMNS = ("span_criteria", "span_labels", "span_starts", "span_ends", "span_comments")
 _ANSWERS = """
 WITH scores AS (
     INSERT INTO evalapp_score (review_id, criterion_id, value, is_not_applicable, minimum, maximum)
@@ -51,6 +63,10 @@ WITH scores AS (
 ), texts AS (
     INSERT INTO evalapp_textanswer (review_id, criterion_id, text)
     SELECT %(review)s, * FROM unnest(%(text_criteria)s::bigint[], %(texts)s::text[])
+), spans AS (
+    INSERT INTO evalapp_spananswer (review_id, criterion_id, label, start, "end", comment)
+    SELECT %(review)s, * FROM unnest(%(span_criteria)s::bigint[], %(span_labels)s::smallint[],
+        %(span_starts)s::integer[], %(span_ends)s::integer[], %(span_comments)s::text[])
 ), correction AS (
     INSERT INTO evalapp_correction (review_id, text, created_at)
     SELECT %(review)s, %(correction)s::text, now() WHERE %(correction)s::text IS NOT NULL
@@ -169,7 +185,7 @@ def submit_at(
 
 def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) -> CheckedAnswers:
     output_text = None
-    if answers.correction is not None:
+    if answers.correction is not None or answers.spans:
         output_text = ItemOutput.objects.values_list("output__text", flat=True).get(pk=item_output_id)
     return check_answers(
         answers,
@@ -227,7 +243,7 @@ def _store(
 
 
 def _write_answers(review: Review, checked: CheckedAnswers) -> None:
-    """Scores, tags, texts and correction by one statement, and the end of the draft they came from."""
+    """Scores, tags, texts, spans and correction by one statement, and the end of the draft they came from."""
     with connection.cursor() as cursor:
         cursor.execute(
             _ANSWERS,
@@ -241,11 +257,16 @@ def _write_answers(review: Review, checked: CheckedAnswers) -> None:
                 "tags": checked.tag_ids,
                 "text_criteria": list(checked.texts),
                 "texts": list(checked.texts.values()),
+                **dict(zip(_SPAN_COLUMNS, _columns(checked.spans), strict=True)),
                 "correction": checked.answers.correction,
                 "reviewer": review.reviewer_id,
                 "item_output": review.item_output_id,
             },
         )
+
+
+def _columns(spans: Sequence[CheckedSpan]) -> list[list[Any]]:
+    return [list(column) for column in zip(*spans, strict=True)] or [[] for _ in _SPAN_COLUMNS]
 
 
 def _stored(place: Place, slot: int, client_id: UUID) -> Review | None:
@@ -341,6 +362,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     Score.objects.filter(review=review).delete()
     ReviewTag.objects.filter(review=review).delete()
     TextAnswer.objects.filter(review=review).delete()
+    SpanAnswer.objects.filter(review=review).delete()
     Correction.objects.filter(review=review).delete()
     _write_answers(review, checked)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})

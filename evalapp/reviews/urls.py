@@ -12,6 +12,13 @@ urlpatterns = [
     path("reviews/<uuid:key>/<int:slot>/", views.review_task, name="review_task"),
     path("reviews/<uuid:key>/<int:slot>/draft/", views.review_draft, name="review_draft"),
     path("reviews/<uuid:key>/<int:slot>/skip/", views.review_skip, name="review_skip"),
+    path("reviews/<uuid:key>/<int:slot>/flag/", views.review_flag, name="review_flag"),
+    path("projects/<slug:slug>/campaigns/<int:pk>/flags/", views.campaign_flags, name="campaign_flags"),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/flags/<int:flag_id>/resolve/",
+        views.flag_resolve,
+        name="flag_resolve",
+    ),
     path(
         "projects/<slug:slug>/campaigns/<int:pk>/additions/",
         addition_views.campaign_additions,

@@ -18,12 +18,24 @@ from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
 from evalapp.reviews.drafts import DraftConflictError
-from evalapp.reviews.forms import SkipForm, Submission, is_json, json_body, read_revision, read_submission
+from evalapp.reviews.flags import flag_item, flags_of, resolve_flag
+from evalapp.reviews.forms import (
+    SkipForm,
+    Submission,
+    is_json,
+    json_body,
+    quoted_in,
+    read_revision,
+    read_submission,
+    with_quoted,
+)
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import (
     NO_WORK_WORDS,
     closing_url,
+    has_spans,
     key_rows,
+    marks_of,
     no_work_payload,
     page_config,
     progress_payload,
@@ -42,6 +54,7 @@ from evalapp.reviews.queries import (
     own_review,
     seat_for,
     seats_of,
+    spans_of,
     stand_at,
     submitted_by,
     task_for,
@@ -49,6 +62,7 @@ from evalapp.reviews.queries import (
 )
 from evalapp.reviews.send_backs import reviews_waiting, sent_back_to, waits_for_reviewer
 from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at, undo_last
+from evalapp.rubrics.fields import QuotedField
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -87,6 +101,9 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
             "url": review_url(review),
             "is_open": review.campaign.state in _RUNNING,
             "is_sent_back": review.pk in waiting,
+            "marks": marks_of(
+                review.campaign.rubric_version, spans_of(review), review.item_output.output.text
+            ),
         }
         for review in page.rows
     ]
@@ -159,7 +176,14 @@ def _render_task(
         "sent_back": waits_for_reviewer(review) if review else None,
         "is_editable": campaign.state in _RUNNING,
         "answers": answers,
-        "rubric": rubric_html(campaign.rubric_version, answers=answers, errors=errors),
+        "rubric": rubric_html(
+            campaign.rubric_version,
+            answers=answers,
+            errors=errors,
+            output_text=task.answer,
+            quoted=quoted_in(request.POST, criteria_of(campaign.rubric_version)) if problem else None,
+        ),
+        "has_spans": has_spans(campaign.rubric_version),
         "errors": errors,
         "problem": problem,
         "skip_fields": skip_fields_html(),
@@ -192,14 +216,25 @@ def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
     task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
     if task.draft is None and campaign.state != CampaignState.CLOSED:
         raise MissingError("There is no such review work, or it is not yours.")
-    context = {"seat": stand.seat, "answers": shown_answers(task, None), "station": "reviews"}
+    answers = shown_answers(task, None)
+    context = {
+        "seat": stand.seat,
+        "answers": answers,
+        "marks": marks_of(campaign.rubric_version, answers.spans, task.answer) if answers else [],
+        "station": "reviews",
+    }
     return render(request, "reviews/kept.html", context, status=409)
 
 
 def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
     submission: Submission | None = None
     try:
-        submission = read_submission(request, criteria_of(stand.place.campaign.rubric_version))
+        criteria = criteria_of(stand.place.campaign.rubric_version)
+        submission = read_submission(request, criteria)
+        if quoted := quoted_in(request.POST, criteria):
+            submission = _with_marks(stand, submission, quoted)
+        if request.POST.get("action") == "mark":
+            return _show_again(request, stand, submission)
         review, is_replay = _store(stand, submission)
     except ProblemError as error:
         if is_json(request) or submission is None or error.status not in (400, 412):
@@ -209,6 +244,12 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
         return _submitted_payload(stand, review, is_replay=is_replay)
     messages.success(request, "Saved. You can change it under “My submitted” until the campaign closes.")
     return redirect("review_next", key=stand.place.campaign.key)
+
+
+def _with_marks(stand: Stand, submission: Submission, quoted: Mapping[str, QuotedField]) -> Submission:
+    campaign = stand.place.campaign
+    task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
+    return submission._replace(answers=with_quoted(submission.answers, quoted, task.answer))
 
 
 def _store(stand: Stand, submission: Submission) -> tuple[Review, bool]:
@@ -239,7 +280,7 @@ def _submitted_payload(stand: Stand, review: Review, *, is_replay: bool) -> Http
 
 
 def _show_again(
-    request: HttpRequest, stand: Stand, submission: Submission, error: ProblemError
+    request: HttpRequest, stand: Stand, submission: Submission, error: ProblemError | None = None
 ) -> HttpResponse:
     seat = seat_for(_user(request), stand.place.campaign.key)
     task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
@@ -293,6 +334,19 @@ def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 
 @require_POST
 @signed_in_view
+def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    """Tell the manager that something is wrong with the item, and keep it."""
+    stand = stand_at(_user(request), key, slot)
+    body = json_body(request) if request.content_type == "application/json" else request.POST
+    flag_item(stand=stand, by=stand.seat.user, note=str(body.get("note", "")))
+    if is_json(request):
+        return JsonResponse({"flagged": True})
+    messages.success(request, "Flagged: the manager sees your note. The item stays yours.")
+    return redirect("review_task", key=key, slot=slot)
+
+
+@require_POST
+@signed_in_view
 def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = seat_for(_user(request), key)
@@ -326,3 +380,32 @@ def campaign_progress(request: MemberRequest, pk: int) -> HttpResponse:
     team = team_progress(campaign, reader_id=request.user.pk)
     context = {"campaign": campaign, "team": team, "forecast": team.forecast, "station": "campaigns"}
     return render(request, "reviews/progress.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_CAMPAIGNS)
+def campaign_flags(request: MemberRequest, pk: int) -> HttpResponse:
+    """What reviewers say is wrong with items, open ones first, and by whom it was resolved."""
+    campaign = get_or_missing(request.project.campaigns.all(), pk=pk)
+    is_open = request.GET.get("show", "open") != "resolved"
+    context = {
+        "campaign": campaign,
+        "page": keyset_page(flags_of(campaign).filter(resolved_at__isnull=is_open), request),
+        "choices": [
+            {"label": "Open", "href": "?show=open", "on": is_open},
+            {"label": "Resolved", "href": "?show=resolved", "on": not is_open},
+        ],
+        "is_open": is_open,
+        "station": "campaigns",
+    }
+    return render(request, "reviews/flags.html", context)
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def flag_resolve(request: MemberRequest, pk: int, flag_id: int) -> HttpResponse:
+    campaign = get_or_missing(request.project.campaigns.select_related("project"), pk=pk)
+    flag = get_or_missing(campaign.flags.select_related("campaign__project"), pk=flag_id)
+    resolve_flag(flag=flag, by=request.user)
+    messages.success(request, "Resolved.")
+    return redirect("campaign_flags", request.project.slug, campaign.pk)

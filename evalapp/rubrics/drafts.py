@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 
 from django.utils.text import slugify
 
-from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+from evalapp.rubrics.models import NOT_LEVELS, Criterion, CriterionKind, RubricVersion
 
 MOST_CRITERIA = 30
 MOST_TAGS = 20
 LOWEST_LEVEL = -10
 HIGHEST_LEVEL = 100
-MOST_LEVELS = 11
+MOST_LEVELS = 101
+MOST_BUTTONS = 11
+"""A scale of more levels is answered by typing the number."""
+_TEXTS_OF_WIDE_SCALE = 10
 MOST_OPTIONS = 20
 HIGHEST_WEIGHT = Decimal(100)
 LONGEST_NAME = 80
@@ -36,7 +39,9 @@ class TagDraft:
 
 @dataclass(frozen=True, slots=True)
 class OptionDraft:
-    """One answer of a category criterion; an undesired one asks for reasons, as a low score does."""
+    """One answer of a category criterion, or a label of spans. An undesired answer asks for reasons, as a
+    low score does.
+    """
 
     label: str
     is_undesired: bool = False
@@ -90,15 +95,41 @@ class CriterionDraft:
         return self.kind == CriterionKind.TEXT
 
     @property
+    def is_spans(self) -> bool:
+        return self.kind == CriterionKind.SPANS
+
+    @property
+    def is_rated(self) -> bool:
+        """Whether it is answered by a level; a text and spans are not."""
+        return self.kind not in NOT_LEVELS
+
+    @property
     def is_scale(self) -> bool:
         return self.kind == CriterionKind.SCALE
 
     @property
+    def is_wide(self) -> bool:
+        """A scale of so many levels that its answer is a number typed in."""
+        return self.is_scale and self.maximum - self.minimum >= MOST_BUTTONS
+
+    @property
     def levels(self) -> list[int]:
         """Values in the order they are offered: a scale from its lowest, yes before no."""
-        if self.is_text:
+        if not self.is_rated:
             return []
         return [YES, NO] if self.is_yes_no else list(range(self.minimum, self.maximum + 1))
+
+    @property
+    def text_levels(self) -> list[int]:
+        """The levels that a text can be written for: all, but of a wide scale every tenth part and those
+        that have one.
+        """
+        if not self.is_wide:
+            return self.levels
+        parts = range(_TEXTS_OF_WIDE_SCALE + 1)
+        width = self.maximum - self.minimum
+        steps = {self.minimum + round(part * width / _TEXTS_OF_WIDE_SCALE) for part in parts}
+        return [level for level in self.levels if level in steps or self.anchor(level) or self.example(level)]
 
     def level_key(self, level: int) -> str:
         """The name of a level in ``anchors`` and ``examples``."""
@@ -156,7 +187,7 @@ def range_of(kind: str, options: Sequence[OptionDraft]) -> dict[str, int | None]
         return {"minimum": NO, "maximum": YES, "low_threshold": None}
     if kind == CriterionKind.CATEGORY:
         return {"minimum": 1, "maximum": len(options), "low_threshold": None}
-    if kind == CriterionKind.TEXT:
+    if kind in NOT_LEVELS:
         return {"minimum": 0, "maximum": 1, "low_threshold": None}
     return {}
 

@@ -21,6 +21,42 @@ class LevelField(NamedTuple):
     example: str = ""
 
 
+class NumberField(NamedTuple):
+    """The answer to a wide scale, typed in; reasons are asked at ``low`` and under (empty: never)."""
+
+    value: str
+    minimum: int
+    maximum: int
+    low: str
+
+
+class SpanField(NamedTuple):
+    """A marked stretch of the answer: ``value`` is what the form sends, ``quote`` what was marked."""
+
+    value: str
+    number: int
+    label: str
+    quote: str
+    comment: str
+
+
+class QuotedField(NamedTuple):
+    """Words to be marked, as they were typed in a form that could not be taken."""
+
+    words: str
+    occurrence: str
+    label: str
+    comment: str
+
+
+class LabelField(NamedTuple):
+    """A label that stretches can be marked with; ``number`` counts from 1."""
+
+    number: int
+    label: str
+    is_undesired: bool
+
+
 class TagField(NamedTuple):
     key: str
     label: str
@@ -28,7 +64,9 @@ class TagField(NamedTuple):
 
 
 class CriterionFields(NamedTuple):
-    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``, or the text area ``text_name``.
+    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``, or the text area ``text_name``, or
+    the ``spans`` of an answer and the ``labels`` they carry. A wide scale has a ``number`` instead of buttons;
+    its ``levels`` are the legend.
 
     ``depends_on`` and ``depends_values`` (spaces between): asked only where that criterion has one of
     these values.
@@ -49,6 +87,10 @@ class CriterionFields(NamedTuple):
     depends_on: str
     depends_values: str
     errors: list[str]
+    number: NumberField | None = None
+    labels: Sequence[LabelField] = ()
+    spans: Sequence[SpanField] = ()
+    quoted: QuotedField | None = None
 
     @property
     def has_examples(self) -> bool:
@@ -64,8 +106,8 @@ def fields_of(
 ) -> CriterionFields:
     """The fieldset of a criterion.
 
-    ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons given, "text": words}. ``prefix`` is put
-    before the names, for pages that show a criterion more than once.
+    ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons given, "text": words, "spans":
+    `SpanField`s, "quoted": a `QuotedField`}. ``prefix`` is put before the names, for pages that show a criterion more than once.
     """
     given = answer or {}
     value = given.get("value")
@@ -80,12 +122,12 @@ def fields_of(
             is_low=draft.is_low(level),
             example=draft.example(level),
         )
-        for level in draft.levels
+        for level in draft.text_levels
+        if not draft.is_wide or draft.anchor(level) or draft.example(level)
     ]
     if draft.allows_not_applicable:
-        levels.append(
-            LevelField(NOT_APPLICABLE, "N/A", "Does not apply here", chosen == NOT_APPLICABLE, is_low=False)
-        )
+        label, text = ("Nothing to mark", "") if draft.is_spans else ("N/A", "Does not apply here")
+        levels.append(LevelField(NOT_APPLICABLE, label, text, chosen == NOT_APPLICABLE, is_low=False))
     return CriterionFields(
         key=draft.key,
         title=draft.name,
@@ -102,4 +144,17 @@ def fields_of(
         depends_on=draft.visible_if.criterion if draft.visible_if else "",
         depends_values=" ".join(map(str, draft.visible_if.values)) if draft.visible_if else "",
         errors=list(errors),
+        number=_number_field(draft, chosen) if draft.is_wide else None,
+        labels=[
+            LabelField(number, option.label, option.is_undesired)
+            for number, option in enumerate(draft.options, start=1)
+            if draft.is_spans
+        ],
+        spans=tuple(given.get("spans") or ()),
+        quoted=given.get("quoted"),
     )
+
+
+def _number_field(draft: CriterionDraft, chosen: str) -> NumberField:
+    low = "" if draft.low_threshold is None else str(draft.low_threshold)
+    return NumberField("" if chosen == NOT_APPLICABLE else chosen, draft.minimum, draft.maximum, low)

@@ -104,8 +104,7 @@ class CriterionForm:
 
     @property
     def anchors(self) -> list[AnchorField]:
-        levels = self.draft.levels
-        if not 0 < len(levels) <= max(MOST_LEVELS, MOST_OPTIONS):
+        if not 0 < len(self.draft.levels) <= max(MOST_LEVELS, MOST_OPTIONS):
             return []
         return [
             AnchorField(
@@ -115,7 +114,7 @@ class CriterionForm:
                 f"{self.prefix}-example-{level}",
                 self.draft.example(level),
             )
-            for level in levels
+            for level in self.draft.text_levels
         ]
 
     @property
@@ -172,7 +171,7 @@ class BuilderForm:
                     ],
                 )
                 for position, before in enumerate(keyed[: criterion.position])
-                if before.name and not before.is_text
+                if before.name and before.is_rated and not before.is_wide
             ]
             if condition is not None and not any(each.is_chosen for each in criterion.earlier):
                 message = "What this depended on is not above it any more, so it would always be asked."
@@ -263,6 +262,15 @@ def _new_draft(kind: str) -> CriterionDraft:
         return CriterionDraft(
             name="", kind=CriterionKind.TEXT, minimum=0, maximum=1, low_threshold=None, is_required=False
         )
+    if kind == "spans":
+        return CriterionDraft(
+            name="",
+            kind=CriterionKind.SPANS,
+            minimum=0,
+            maximum=1,
+            low_threshold=None,
+            allows_not_applicable=True,
+        )
     if kind == "category":
         return CriterionDraft(name="", kind=CriterionKind.CATEGORY, minimum=1, maximum=0, low_threshold=None)
     return CriterionDraft(name="")
@@ -283,8 +291,9 @@ def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, lis
         return value
 
     is_yes_no = text("kind") == CriterionKind.YES_NO
-    is_scale = text("kind") not in (CriterionKind.YES_NO, CriterionKind.CATEGORY, CriterionKind.TEXT)
-    options = _read_options(text("options")) if text("kind") == CriterionKind.CATEGORY else ()
+    has_options = text("kind") in (CriterionKind.CATEGORY, CriterionKind.SPANS)
+    is_scale = not (is_yes_no or has_options or text("kind") == CriterionKind.TEXT)
+    options = _read_options(text("options")) if has_options else ()
     ranged = range_of(text("kind"), options)
     draft = CriterionDraft(
         name=text("name").strip(),

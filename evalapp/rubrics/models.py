@@ -38,6 +38,11 @@ class CriterionKind(models.TextChoices):
     YES_NO = "yes_no", "Yes / no"
     CATEGORY = "category", "Category"
     TEXT = "text", "Text"
+    SPANS = "spans", "Span labels"
+
+
+NOT_LEVELS = (CriterionKind.TEXT, CriterionKind.SPANS)
+"""Kinds that are answered in words or by marks in the answer: they have no levels and no mean."""
 
 
 class Criterion(BaseModel):
@@ -46,7 +51,7 @@ class Criterion(BaseModel):
     ``anchors`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as 1/0.
     Reason tags are offered when a scale's value is at or under ``low_threshold`` (for yes/no: when the
     answer is the undesired one, ``undesired``). A text is answered in words and has no levels. ``options`` are a category's answers, stored as 1, 2, …:
-    {"label", "is_undesired"}. ``examples`` maps levels, as ``anchors``, to an answer that deserves it.
+    {"label", "is_undesired"}; of spans, which are marked in the output and have no levels either, the labels. ``examples`` maps levels, as ``anchors``, to an answer that deserves it.
     ``visible_if``: {"criterion": key, "values": levels}, asked only where that earlier criterion was
     answered so; null: always.
     """
@@ -92,8 +97,8 @@ class Criterion(BaseModel):
 
     @property
     def is_rated(self) -> bool:
-        """Whether its answers are levels, which can be counted; a text's are words."""
-        return self.kind != CriterionKind.TEXT
+        """Whether its answers are levels, which can be counted; a text's are words, spans are marks."""
+        return self.kind not in NOT_LEVELS
 
     @property
     def levels(self) -> list[int]:
@@ -115,7 +120,7 @@ class Criterion(BaseModel):
             return self.counted_levels
         if self.kind == CriterionKind.YES_NO:
             return frozenset() if self.undesired is None else frozenset({self.undesired})
-        if self.kind == CriterionKind.TEXT:
+        if not self.is_rated:
             return frozenset()
         threshold = self.minimum if self.low_threshold is None else self.low_threshold
         return frozenset(range(self.minimum, threshold + 1))

@@ -19,6 +19,7 @@ from evalapp.rubrics.drafts import (
     LONGEST_NAME,
     LONGEST_TAG,
     LOWEST_LEVEL,
+    MOST_BUTTONS,
     MOST_CRITERIA,
     MOST_LEVELS,
     MOST_OPTIONS,
@@ -51,8 +52,8 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
             found.append(("key", f"Two criteria have the key “{draft.key}”. Remove one and add it anew."))
         found.extend(_condition_problems(draft, drafts, position))
         problems.extend(DraftProblem(position, field_name, message) for field_name, message in found)
-    if all(draft.is_text for draft in drafts):
-        message = "Words alone cannot be compared. Add a criterion that is rated or chosen."
+    if not any(draft.is_rated for draft in drafts):
+        message = "Words alone cannot be compared, nor can marks. Add a criterion that is rated or chosen."
         problems.append(DraftProblem(0, "kind", message))
     elif not any(draft.weight.is_finite() and draft.weight > 0 for draft in drafts):
         problems.append(DraftProblem(0, "weight", "At least one criterion needs a weight above 0."))
@@ -80,10 +81,11 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         CriterionKind.YES_NO: _yes_no_problems,
         CriterionKind.CATEGORY: _category_problems,
         CriterionKind.TEXT: _text_problems,
+        CriterionKind.SPANS: _spans_problems,
     }
     yield from checks.get(CriterionKind(draft.kind), _scale_problems)(draft)
-    if draft.options and not draft.is_category:
-        yield "options", "Only a category has options. Remove them."
+    if draft.options and not (draft.is_category or draft.is_spans):
+        yield "options", "Only a category and span labels have options. Remove them."
     yield from _level_text_problems(draft)
     yield from _tag_problems(draft)
     texts = (draft.name, draft.help_text, *draft.anchors.values(), *draft.examples.values())
@@ -99,6 +101,8 @@ def _level_text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     ):
         if unknown := sorted(set(texts) - known):
             what = "yes and no only" if draft.is_yes_no else f"levels {', '.join(sorted(known)) or 'of none'}"
+            if draft.is_wide:
+                what = f"levels {draft.minimum} to {draft.maximum}"
             yield name, f"There is no level {unknown[0]} here: there are texts for {what}. Remove its text."
         if any(len(text) > longest for text in texts.values()):
             yield name, f"A level's text has at most {longest:,} characters here."
@@ -111,7 +115,7 @@ def _scale_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     if draft.minimum < LOWEST_LEVEL or draft.maximum > HIGHEST_LEVEL:
         yield "maximum", f"Levels lie between {LOWEST_LEVEL} and {HIGHEST_LEVEL}."
     if draft.maximum - draft.minimum + 1 > MOST_LEVELS:
-        yield "maximum", f"A scale has at most {MOST_LEVELS} levels; people cannot tell more apart."
+        yield "maximum", f"A scale has at most {MOST_LEVELS} levels; take fewer, or wider steps."
         return
     if draft.low_threshold is not None and not draft.minimum <= draft.low_threshold < draft.maximum:
         yield (
@@ -135,15 +139,31 @@ def _category_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         return
     if (draft.minimum, draft.maximum) != (1, len(draft.options)):
         yield "maximum", f"These options are the levels 1 to {len(draft.options)}."
-    if any(not option.label.strip() or len(option.label) > LONGEST_TAG for option in draft.options):
-        yield "options", f"Each option has 1 to {LONGEST_TAG} characters."
-    labels = Counter(option.label.strip().casefold() for option in draft.options)
-    if repeated := [label for label, count in labels.items() if count > 1]:
-        yield "options", f"The option “{repeated[0]}” is there twice. Remove one."
+    yield from _label_problems(draft, "option")
     if draft.is_critical and not any(option.is_undesired for option in draft.options):
         yield "options", "A critical category must say which options are undesired (a ! before them)."
     if all(option.is_undesired for option in draft.options):
         yield "options", "Every option is undesired, so no answer could be right. Mark fewer."
+
+
+def _label_problems(draft: CriterionDraft, what: str) -> Iterator[tuple[str, str]]:
+    if any(not option.label.strip() or len(option.label) > LONGEST_TAG for option in draft.options):
+        yield "options", f"Each {what} has 1 to {LONGEST_TAG} characters."
+    labels = Counter(option.label.strip().casefold() for option in draft.options)
+    if repeated := [label for label, count in labels.items() if count > 1]:
+        yield "options", f"The {what} “{repeated[0]}” is there twice. Remove one."
+
+
+def _spans_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if not 1 <= len(draft.options) <= MOST_OPTIONS:
+        yield "options", f"Spans have 1 to {MOST_OPTIONS} labels; write one a line."
+    yield from _label_problems(draft, "label")
+    if draft.is_critical:
+        yield "is_critical", "A mark cannot fail an answer by itself. Ask a yes/no question beside it."
+    if draft.tags:
+        yield "tags", "Each mark has a comment of its own, and no reasons to pick. Remove them."
+    if draft.low_threshold is not None:
+        yield "low_threshold", "Spans have no levels that reasons could be asked at. Leave it empty."
 
 
 def _text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
@@ -177,6 +197,13 @@ def _condition_problems(
         )
     elif drafts[place].is_text:
         yield "visible_if", f"“{drafts[place].name}” is answered in words; depend on an answer to choose."
+    elif drafts[place].is_spans:
+        yield "visible_if", f"“{drafts[place].name}” is marked in the text; depend on an answer to choose."
+    elif drafts[place].is_wide:
+        yield (
+            "visible_if",
+            f"“{drafts[place].name}” has more than {MOST_BUTTONS} levels; depend on an answer to choose.",
+        )
     elif not condition.values:
         yield "visible_if", f"Choose at least one answer to “{drafts[place].name}”."
     elif unknown := sorted(set(condition.values) - set(drafts[place].levels)):
@@ -220,17 +247,28 @@ def _own_hints(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
             "name",
             f"“{word}” in the name asks two things at once: who finds them unequal cannot answer. Make two.",
         )
-    missing = [level for level in draft.levels if not draft.anchor(level).strip()]
+    named = (draft.minimum, draft.maximum) if draft.is_wide else draft.levels
+    missing = [level for level in named if not draft.anchor(level).strip()]
     if missing and draft.is_scale:
         shown = ", ".join(str(level) for level in missing)
         yield (
             "anchors",
             f"Level {shown} has no text: reviewers agree more when each level says what it means.",
         )
-    if draft.is_scale and len(draft.levels) % 2 == 0 and not draft.help_text.strip():
+    if draft.is_wide:
+        yield (
+            "maximum",
+            f"{len(draft.levels)} levels are typed as a number; few people tell so many apart. 5 to 7 agree best.",
+        )
+    elif draft.is_scale and len(draft.levels) % 2 == 0 and not draft.help_text.strip():
         yield (
             "maximum",
             "An even number of levels has no middle: reviewers must take a side. Say in the help why.",
+        )
+    if draft.is_spans and draft.is_required and not draft.allows_not_applicable:
+        yield (
+            "allows_not_applicable",
+            "Whoever finds nothing to mark cannot submit. Allow “nothing to mark”, or make it optional.",
         )
     if any(draft.is_low(level) for level in draft.levels) and not draft.tags:
         yield "tags", "Without reasons a low score says that, not why. Add a few to pick from."

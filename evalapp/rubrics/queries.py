@@ -64,13 +64,14 @@ def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) 
         "kind": kind_words(draft),
         "weight": f"{draft.weight.normalize():f}",
         "required": _yes(draft.is_required),
+        "undesired options": ", ".join(each.label for each in draft.options if each.is_undesired) or "none",
         "N/A allowed": _yes(draft.allows_not_applicable),
         "critical": _yes(draft.is_critical),
         "reasons asked at": low_words(draft) or "never",
         "asked": condition_words(draft, all_drafts),
         "reasons": ", ".join(tag.label for tag in draft.tags) or "none",
     }
-    for level in draft.levels:
+    for level in draft.text_levels:
         name = draft.level_label(level).lower()
         if text := draft.anchor(level):
             described[f"level {name}"] = text
@@ -81,6 +82,8 @@ def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) 
 
 def low_words(draft: CriterionDraft) -> str:
     """The answers that reasons are asked at: "1, 2", "yes"; empty where there is none."""
+    if draft.is_wide:
+        return "" if draft.low_threshold is None else f"{draft.low_threshold} and under"
     return ", ".join(draft.level_label(level).lower() for level in draft.levels if draft.is_low(level))
 
 
@@ -90,6 +93,8 @@ def kind_words(draft: CriterionDraft) -> str:
         return "yes/no"
     if draft.is_text:
         return "text"
+    if draft.is_spans:
+        return f"marks: {', '.join(option.label for option in draft.options)}"
     if draft.is_category:
         return f"one of {', '.join(option.label for option in draft.options)}"
     return f"scale {draft.minimum} to {draft.maximum}"

@@ -6,12 +6,13 @@ each; verdicts of "both bad" say nothing of which is better and are left out and
 """
 
 from collections.abc import Hashable, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.proportions import wilson_interval
 from evalapp.stats.resampling import (
     DEFAULT_REPLICATES,
     Array,
@@ -19,7 +20,7 @@ from evalapp.stats.resampling import (
     require_level,
     unit_weights,
 )
-from evalapp.stats.scores import item_share
+from evalapp.stats.scores import FOR_THIS_PANEL, student_quantile
 
 # Half a win to either side of every pair that was compared, so that a candidate that won them all has
 # a finite strength; Jeffreys' prior for one share.
@@ -45,16 +46,17 @@ class Duel(NamedTuple):
 def win_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
     """Share of wins of the first candidate over the second, a tie counting half.
 
-    Every duel is of the same two, in the same order. Mean over items, with Wilson's interval at the
-    effective number of independent verdicts. ``n`` counts items.
+    Every duel is of the same two, in the same order. Mean over items; ``n`` counts items. The interval is
+    Wilson's at the number of independent verdicts that would give the same standard error over items, so
+    verdicts of one item that agree count once. It speaks of new items and these reviewers.
     """
-    name = signature("win-share", ties="half", interval="wilson-effective", level=level)
+    name = signature("win-share", ties="half", interval="wilson-items", level=level)
     return _share(duels, [duel.points for duel in duels], name, level)
 
 
 def both_bad_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
     """Share of verdicts that call both bad, with the same interval as `win_share`."""
-    name = signature("both-bad-share", interval="wilson-effective", level=level)
+    name = signature("both-bad-share", interval="wilson-items", level=level)
     return _share(duels, [float(duel.points is None) for duel in duels], name, level)
 
 
@@ -64,18 +66,34 @@ def first_side_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
     Each duel has as ``first`` whoever stood there. With balanced sides 0.5 says that standing first
     neither helps nor harms, whichever candidate is better. ``n`` counts items.
     """
-    name = signature("first-side-share", interval="wilson-effective", level=level)
+    name = signature("first-side-share", interval="wilson-items", level=level)
     decided = [duel.points if duel.points in (0.0, 1.0) else None for duel in duels]
     return _share(duels, decided, name, level)
 
 
 def _share(duels: Sequence[Duel], values: Sequence[float | None], name: str, level: float) -> Measure:
-    kept = [(duel.item, duel.reviewer, value) for duel, value in zip(duels, values, strict=True)]
-    kept = [each for each in kept if each[2] is not None]
-    if not kept:
+    require_level(level)
+    by_item: dict[Hashable, list[float]] = {}
+    for duel, value in zip(duels, values, strict=True):
+        if value is not None:
+            by_item.setdefault(duel.item, []).append(value)
+    if not by_item:
         return Measure.undefined(NO_DUELS, signature=name)
-    items, reviewers, scores = zip(*kept, strict=True)
-    return item_share(Ratings.from_columns(items, reviewers, scores), name=name, level=level)
+    means = np.array([sum(own) / len(own) for own in by_item.values()])
+    share = float(means.mean())
+    effective = _effective_verdicts(means, sum(map(len, by_item.values())), level)
+    low, high = wilson_interval(share * effective, effective, level=level)
+    return Measure(value=share, n=means.size, low=low, high=high, signature=name, note=FOR_THIS_PANEL)
+
+
+def _effective_verdicts(means: Array, verdicts: int, level: float) -> float:
+    """How many independent verdicts are worth what these items are (Korn and Graubard 1998)."""
+    share, items = float(means.mean()), means.size
+    spread = float(means.var(ddof=1)) / items if items > 1 else 0.0
+    if spread == 0:
+        return float(items)
+    ratio = NormalDist().inv_cdf(0.5 + level / 2) / student_quantile(level, items - 1)
+    return min(max(share * (1 - share) / spread * ratio**2, 1.0), float(verdicts))
 
 
 def bradley_terry(
@@ -118,7 +136,7 @@ def bradley_terry(
             n=items,
             low=interval.low,
             high=interval.high,
-            note=interval.note,
+            note=interval.note or FOR_THIS_PANEL,
             signature=name,
         )
     return found

@@ -184,22 +184,12 @@ def share_of_low_scores(ratings: Ratings, *, at_most: float = 2.0, level: float 
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=name)
     low_scores = ratings.with_scores((ratings.score <= at_most).astype(np.float64))
-    return item_share(low_scores, name=name, level=level)
-
-
-def item_share(shares: Ratings, *, name: str, level: float = 0.95) -> Measure:
-    """Mean over items of scores from 0 to 1, such as yes and no, with Wilson's interval at the effective
-    number of independent scores. ``name``: the measure's signature. ``n`` counts items.
-    """
-    require_level(level)
-    if not len(shares):
-        return Measure.undefined(_no_scores(shares), signature=name)
-    share = float(shares.item_means().mean())
-    effective = _effective_scores(shares, share, level)
+    share = float(low_scores.item_means().mean())
+    effective = _effective_scores(low_scores, share, level)
     low, high = wilson_interval(share * effective, effective, level=level)
     return Measure(
-        value=share, n=len(shares.items), low=low, high=high, signature=name,
-        note=FOR_THIS_PANEL if len(shares.reviewers) < 2 else "",
+        value=share, n=len(ratings.items), low=low, high=high, signature=name,
+        note=FOR_THIS_PANEL if len(ratings.reviewers) < 2 else "",
     )  # fmt: skip
 
 

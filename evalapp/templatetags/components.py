@@ -312,6 +312,7 @@ STATIONS = (
 )
 OFFICE = (
     Station("members", "Members", "members/", "MANAGE_MEMBERS"),
+    Station("webhooks", "Webhooks", "webhooks/", "VIEW_ANALYSIS"),
     Station("audit", "Audit", "audit/", "VIEW_AUDIT"),
     Station("settings", "Settings", "settings/", "MANAGE_MEMBERS"),
 )

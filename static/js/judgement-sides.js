@@ -53,6 +53,7 @@ export class Sides {
       const raw = element.querySelector("[data-answer-raw]");
       element.querySelector("[data-answer]").hidden = view !== "text";
       raw.hidden = view === "text";
+      raw.classList.toggle("is-diff", view === "diff");
       if (view === "diff") raw.replaceChildren(...marked(parts, position === 0 ? "new" : "cut"));
       else raw.textContent = view === "raw" ? this.#sides[position].text : "";
     }

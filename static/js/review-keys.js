@@ -1,7 +1,8 @@
 // Keys of the review screen. Figures and Ctrl+Enter always work; single letters can be switched off.
 
+// A number field takes figures alone, so letters are keys there as they are on buttons.
 const isTyping = (element) =>
-  element?.closest?.("textarea, input:not([type=radio], [type=checkbox]), select, [contenteditable]");
+  element?.closest?.("textarea, input:not([type=radio], [type=checkbox], [type=number]), select, [contenteditable]");
 
 // `actions`: name → function. `keys`: {on, map: action → letter}, read at each key. `rubric`: see there.
 export function listenForKeys({ actions, keys, rubric }) {

@@ -7,6 +7,7 @@ import { listenForKeys, showKeys } from "./review-keys.js";
 import { Outbox } from "./review-outbox.js";
 import { Rubric } from "./review-rubric.js";
 import { send } from "./review-server.js";
+import { Spans } from "./review-spans.js";
 import { Store } from "./review-store.js";
 
 const DRAFT_WAIT = 1_200;
@@ -37,6 +38,17 @@ const facts = new Facts({
   source: part("source"),
   legend: part("facts-legend"),
   button: part("facts"),
+});
+const spans = new Spans({
+  rubric,
+  raw: part("answer-raw"),
+  bar: part("span-bar"),
+  opener: part("highlight"),
+  text: task.answer_text,
+  showRaw: toggleRaw,
+  onChange: changed,
+  onPaint: () => facts.refresh(),
+  say,
 });
 const outbox = new Outbox(store, { sent: wasSent, refused: wasRefused, waiting: isWaiting });
 
@@ -85,6 +97,7 @@ function answers() {
   const isCorrected = correction?.open && correctionText.value.trim() !== task.answer_text.trim();
   return {
     ...rubric.read(),
+    ...spans.read(),
     comment: part("comment").value,
     correction: isCorrected ? correctionText.value : null,
   };
@@ -92,6 +105,7 @@ function answers() {
 
 function fill(given) {
   rubric.write(given ?? {});
+  spans.write(given?.spans);
   part("comment").value = given?.comment ?? "";
   if (correction) {
     correctionText.value = given?.correction ?? task.answer_text;
@@ -180,10 +194,12 @@ function show(next) {
   part("candidate").hidden = !next.candidate;
   part("notices").replaceChildren();
   facts.refresh();
+  spans.show(next.answer_text);
   form.action = next.url;
   form.elements.client_id.value = next.client_id;
   form.elements.revision.value = next.revision;
   document.querySelector("[data-skip-form]").action = `${next.url}skip/`;
+  document.querySelector("[data-flag-form]").action = `${next.url}flag/`;
   skipOpener?.toggleAttribute("hidden", Boolean(next.revision));
   form.hidden = false;
   part("end").hidden = true;
@@ -273,8 +289,7 @@ function submit() {
   if (form.hidden || !part("submit")) return;
   const missing = rubric.missing();
   if (missing.length) {
-    const words = (each) => (each.querySelector("textarea") ? "Write a few words." : "Give it a score.");
-    rubric.showErrors(Object.fromEntries(missing.map((each) => [`scores.${each.dataset.criterion}`, [words(each)]])));
+    rubric.showErrors(Object.fromEntries(missing.map((each) => [`scores.${each.dataset.criterion}`, [rubric.wanted(each)]])));
     rubric.focus(missing[0]);
     say(`${missing.length} still to score`, true);
     return;
@@ -333,6 +348,7 @@ function toggleRaw() {
   part("answer").hidden = isRaw;
   part("raw").setAttribute("aria-pressed", String(isRaw));
   facts.refresh();
+  spans.rawToggled();
 }
 
 function correct() {
@@ -352,6 +368,16 @@ async function undo() {
   const answer = await send(config.undo_url, { method: "POST", body: {} });
   if (answer.ok) location.assign(answer.body.url);
   else say(answer.message ?? "Nothing to undo yet", true);
+}
+
+async function flag(event) {
+  event.preventDefault();
+  const note = new FormData(event.target).get("note");
+  const answer = await send(`${task.url}flag/`, { method: "POST", body: { note } });
+  if (!answer.ok) return say(answer.message ?? "Not flagged: the server does not answer. Try again", true);
+  document.getElementById("flag").close();
+  event.target.reset();
+  say("Flagged: the manager sees your note. The item stays yours");
 }
 
 async function skip(event) {
@@ -377,6 +403,8 @@ const actions = {
   correct,
   not_applicable: () => rubric.score("na") || say("This criterion has no “not applicable”", true),
   comment: () => part("comment").focus(),
+  highlight: () => spans.enter(),
+  flag: () => open("flag"),
   skip: () => !task.revision && open("skip"),
   help: () => open("keys"),
 };
@@ -403,6 +431,7 @@ function start() {
   });
   part("again").addEventListener("click", lookAgain);
   document.querySelector("[data-skip-form]").addEventListener("submit", skip);
+  document.querySelector("[data-flag-form]").addEventListener("submit", flag);
   if (correction) {
     correctionText.addEventListener("input", () => {
       followCorrection();

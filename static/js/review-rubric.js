@@ -2,7 +2,8 @@
 
 const REASON_KEYS = "adfgjklopqwxyzbim";
 
-const isRated = (criterion) => criterion.querySelector("input[type=radio]") !== null;
+const isRated = (criterion) => criterion.querySelector(".levels :is(input[type=radio], input[type=number])") !== null;
+const numberIn = (criterion) => criterion?.querySelector(".levels input[type=number]");
 
 export class Rubric {
   constructor(element, { commandKeys, onChange }) {
@@ -13,7 +14,8 @@ export class Rubric {
     this.reasonsOf = null;
     element.addEventListener("change", (event) => this.#changed(event));
     // Words are kept while they are written, as the comment is.
-    element.addEventListener("input", (event) => event.target.matches("textarea") && this.#changed(event));
+    element.addEventListener("input", (event) => event.target.matches("textarea, .levels input[type=number]") && this.#changed(event));
+    element.addEventListener("keydown", (event) => this.#moveOn(event));
     // A locked group stays focusable and readable; only a change is refused.
     element.addEventListener("click", (event) => this.#refuseLocked(event), true);
     element.addEventListener("keydown", (event) => this.#refuseLocked(event), true);
@@ -56,7 +58,7 @@ export class Rubric {
   }
 
   focus(criterion, { scroll = true } = {}) {
-    const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio], textarea");
+    const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio], input[type=number], textarea, [data-mark-open]");
     target?.focus({ preventScroll: true });
     if (scroll) criterion?.scrollIntoView({ block: "nearest" });
     this.#mark();
@@ -65,7 +67,13 @@ export class Rubric {
   // Score the current criterion; true when the value exists in it.
   score(value) {
     const criterion = this.current;
-    const input = [...criterion.querySelectorAll(".levels input")].find((each) => each.value === value);
+    const number = numberIn(criterion);
+    if (number && value !== "na") {
+      // The figure goes into the field, as the first of the number.
+      if (!this.locked && document.activeElement !== number) number.select();
+      return false;
+    }
+    const input = [...criterion.querySelectorAll(".levels input:not([type=number], :disabled)")].find((each) => each.value === value);
     if (!input || this.locked || this.element.closest("[hidden]")) return false;
     input.checked = true;
     input.dispatchEvent(new Event("change", { bubbles: true }));
@@ -81,11 +89,22 @@ export class Rubric {
   }
 
   missing() {
-    return this.criteria.filter((each) => each.querySelector("[data-required]") && !this.#isAnswered(each));
+    const isWrong = (each) => numberIn(each)?.validity.valid === false;
+    return this.criteria.filter((each) => isWrong(each) || (each.querySelector("[data-required]") && !this.#isAnswered(each)));
+  }
+
+  // What a criterion among the missing waits for, in words.
+  wanted(criterion) {
+    const number = numberIn(criterion);
+    if (number) return `Type a whole number from ${number.min} to ${number.max}.`;
+    if (criterion.querySelector("[data-spans]"))
+      return criterion.querySelector(".levels") ? "Highlight something in the answer, or say that there is nothing to mark." : "Highlight something in the answer.";
+    return criterion.querySelector("textarea") ? "Write a few words." : "Give it a score.";
   }
 
   lock(locked) {
     this.locked = locked;
+    for (const number of this.element.querySelectorAll(".levels input[type=number]")) number.readOnly = locked;
     this.element.classList.toggle("is-locked", locked);
   }
 
@@ -101,7 +120,7 @@ export class Rubric {
       if (words?.trim()) texts[key] = words;
       const given = [...criterion.querySelectorAll(".reason input:checked")].map((each) => each.value);
       // Reasons belong to a low score; raising it takes them back.
-      if (given.length && chosen?.closest(".level-low")) tags[key] = given;
+      if (given.length && this.#isLow(criterion)) tags[key] = given;
     }
     return { scores, tags, texts };
   }
@@ -110,7 +129,10 @@ export class Rubric {
     for (const criterion of this.#all) {
       const key = criterion.dataset.criterion;
       const value = scores[key] === undefined ? null : String(scores[key]);
-      for (const input of criterion.querySelectorAll(".levels input")) input.checked = input.value === value;
+      for (const input of criterion.querySelectorAll(".levels input"))
+        if (input.type === "number") input.value = value === "na" ? "" : (value ?? "");
+        else input.checked = input.value === value;
+      this.#followNumber(criterion);
       const words = criterion.querySelector("textarea");
       if (words) words.value = texts[key] ?? "";
       const given = new Set(tags[key] ?? []);
@@ -125,7 +147,7 @@ export class Rubric {
   showErrors(fields) {
     for (const criterion of this.criteria) {
       const key = criterion.dataset.criterion;
-      const texts = fields[`scores.${key}`] ?? fields[`tags.${key}`] ?? fields[`texts.${key}`];
+      const texts = ["scores", "tags", "texts", "spans"].map((part) => fields[`${part}.${key}`]).find(Boolean);
       if (!texts) continue;
       criterion.classList.add("field-bad");
       const line = document.createElement("p");
@@ -138,23 +160,51 @@ export class Rubric {
   // What to answer after it; a text that need not be written does not stand in the way of figures.
   #following(criterion) {
     const after = this.criteria.slice(this.criteria.indexOf(criterion) + 1);
-    return after.find((each) => isRated(each) || each.querySelector("textarea[data-required]"));
+    return after.find((each) => isRated(each) || each.querySelector("textarea[data-required], [data-spans][data-required]"));
   }
 
   #isAnswered(criterion) {
-    return Boolean(this.#chosen(criterion) || criterion?.querySelector("textarea")?.value.trim());
+    return Boolean(
+      this.#chosen(criterion) || criterion?.querySelector("textarea")?.value.trim() || criterion?.querySelector("[data-span-list] li"),
+    );
   }
 
   #chosen(criterion) {
-    return criterion?.querySelector(".levels input:checked");
+    return criterion?.querySelector(".levels input:checked") ?? (numberIn(criterion)?.value ? numberIn(criterion) : null);
+  }
+
+  // A number is low by its size, any other answer by where it stands.
+  #isLow(criterion) {
+    const low = numberIn(criterion)?.closest("[data-low]").dataset.low;
+    const chosen = this.#chosen(criterion);
+    if (low === undefined) return Boolean(chosen?.closest(".level-low"));
+    return low !== "" && chosen?.type === "number" && Number(chosen.value) <= Number(low);
+  }
+
+  #followNumber(criterion) {
+    if (numberIn(criterion)) criterion.toggleAttribute("data-high", !this.#isLow(criterion));
+  }
+
+  // Enter ends a number, and goes on to what follows.
+  #moveOn(event) {
+    if (event.key !== "Enter" || event.ctrlKey || event.metaKey || !event.target.matches(".levels input[type=number]")) return;
+    event.preventDefault();
+    const criterion = event.target.closest("[data-criterion]");
+    event.target.blur();
+    this.focus(this.#following(criterion) ?? criterion);
   }
 
   #changed(event) {
     const criterion = event.target.closest("[data-criterion]");
     criterion.classList.remove("field-bad");
     for (const old of criterion.querySelectorAll(".field-error")) old.remove();
-    if (event.target.type === "radio") {
-      this.#offerReasons(event.target.closest(".level-low") ? criterion : null);
+    const number = event.target.closest(".levels") ? numberIn(criterion) : null;
+    if (number && event.target === number && number.value) for (const other of criterion.querySelectorAll(".levels input:checked")) other.checked = false;
+    else if (number && event.target.checked) number.value = "";
+    // A number may be half typed; its reasons are asked for once it is left.
+    if (event.target.type === "radio" || (number && event.type === "change")) {
+      this.#followNumber(criterion);
+      this.#offerReasons(this.#isLow(criterion) ? criterion : null);
       this.#ask();
     }
     this.onChange();

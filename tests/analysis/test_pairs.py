@@ -169,6 +169,21 @@ def test_a_filter_that_names_nothing_is_not_there(campaign: Campaign, query: dic
         pair_filter(load_judgements(campaign), query)
 
 
+def test_pseudonyms_are_the_same_on_every_page(
+    campaign: Campaign, reviewer: User, other_reviewer: User
+) -> None:
+    judge_by(campaign, other_reviewer, prefers("new"), count=1)
+    judge_by(campaign, reviewer, prefers("new"))
+    judge_by(campaign, other_reviewer, prefers("old"))
+    everything = load_judgements(campaign)
+    assert everything.numbers == {other_reviewer.pk: 1, reviewer.pk: 2}
+    told = {line.judgement.pk: line.reviewer for line in as_lines(everything, everything.rows)}
+    for item in campaign.items.all():
+        for line in lines_of_item(campaign, item.pk):
+            assert told.pop(line.judgement.pk) == line.reviewer
+    assert told == {}
+
+
 def test_lines_tell_the_verdict_by_name_and_how_the_answers_stood(campaign: Campaign, reviewer: User) -> None:
     judge_by(campaign, reviewer, prefers("new", "Clearer."), count=1)
     judgements = load_judgements(campaign)
@@ -176,7 +191,7 @@ def test_lines_tell_the_verdict_by_name_and_how_the_answers_stood(campaign: Camp
     assert line.verdict == "new of Pairs is better"
     owner = dict(ItemOutput.objects.values_list("pk", "candidate"))
     assert [each.pk for each in line.shown] == [owner[pk] for pk in line.judgement.outputs]
-    assert lines_of_item(judgements, line.judgement.comparison.item_id) == [line]
+    assert lines_of_item(campaign, line.judgement.comparison.item_id) == [line]
 
 
 PAGES = ["compare/{campaign}/pairs/", "compare/{campaign}/judgements/", "compare/{campaign}/judgements.csv"]

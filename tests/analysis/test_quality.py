@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
@@ -274,3 +276,22 @@ def test_a_draft_has_no_quality(project: Project, campaign: Campaign, manager: U
         client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/").status_code
         == 404
     )
+
+
+def test_the_page_reads_the_same_number_of_times_for_one_difference_and_for_three(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    counts = []
+    for rows in (1, 3):
+        campaign = make_campaign(
+            project, [reviewer, other_reviewer], rows=rows, name=f"{rows} rows", texts={f"of {rows}": PLAIN}
+        )
+        review_all(campaign, reviewer, {})
+        review_all(campaign, other_reviewer, {f"of {rows}": answers(tone=1)})
+        client = client_of(manager)
+        client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
+        assert page.context["quality"].differing_total == rows
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

@@ -26,6 +26,7 @@ GOOD: dict[str, Any] = {
     "comment": "Reads well.",
     "correction": None,
     "texts": {},
+    "spans": {},
 }
 
 

@@ -85,6 +85,10 @@ def test_paused_and_finished_campaigns_do_not_stall(campaign: Campaign, project:
     assert kinds(project) == ["stalled"]
     Campaign.objects.filter(pk=campaign.pk).update(state="paused")
     assert kinds(project) == []
+    # A deadline runs on; one thing is said of a campaign that is past it.
+    for state in ("paused", "open"):
+        Campaign.objects.filter(pk=campaign.pk).update(state=state, deadline=timezone.now() - HOUR)
+        assert kinds(project) == ["overdue"]
 
 
 def test_the_inbox_reads_the_same_number_of_times_for_one_campaign_and_for_three(

@@ -21,7 +21,9 @@ from tests.factories import (
     answers,
     corrected,
     make_campaign,
+    make_flag,
     make_tray,
+    make_webhook,
     review_all,
     run_scoring,
     tagged,
@@ -45,6 +47,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     low = tagged(corrected(answers(tone=1), "As it should be."), tone=["too-formal"])
     review_all(campaign, engineer, {("formal", 1): low})
     make_tray(campaign, manager)
+    make_webhook(project)
     _dispute(campaign, reviewer, engineer, manager)
     for method, labels in (("pairwise", ("one", "two")), ("ranking", ("three", "four", "five"))):
         texts = {label: f"Answer {label} to {{n}}." for label in labels}
@@ -57,6 +60,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
             verdicts.Verdict("a") if method == "pairwise" else verdicts.Verdict("", [2, 1, 3]),
         )
     judge(compared, reviewer, verdicts.Verdict("", [1, 2, 3]))
+    make_flag(campaign, reviewer)
     return project
 
 
@@ -128,6 +132,10 @@ def test_axe_finds_nothing(
     begin = ["/reviews/", "/projects/"] + ([f"/projects/{filled.slug}/"] if who == "manager" else [])
     addresses = pages_from(page, base, begin)
     assert len(addresses) > (30 if who == "manager" else 6)
+    # Two kinds of comparisons, and of their results, are at addresses of one form.
+    for campaign in filled.campaigns.exclude(method="pointwise"):
+        results = f"/projects/{filled.slug}/compare/{campaign.pk}/pairs/"
+        addresses.append(results if who == "manager" else f"/judgements/campaigns/{campaign.key}/")
     for address in addresses:
         found += findings(page, base + address)
     assert found == []

@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
 from evalapp.reviews.models import ClosingAnswer
-from tests.closing_campaign import make_tuned_campaign
+from tests.closing_campaign import OTHER, TUNED, make_tuned_campaign
 from tests.e2e.test_accessibility import findings
-from tests.factories import review_all
+from tests.factories import answers, review_all
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -74,7 +74,7 @@ def test_the_last_review_leads_to_the_question_on_the_same_page(
     expect(page.get_by_role("button", name="Leave this out")).to_be_visible()
 
 
-def test_the_campaigns_page_fetches_its_agreement(
+def test_the_campaigns_page_fetches_its_agreement_and_leads_to_hints(
     project: Project,
     reviewer: User,
     other_reviewer: User,
@@ -83,10 +83,21 @@ def test_the_campaigns_page_fetches_its_agreement(
     page: Page,
     sign_in: Callable[[User], object],
 ) -> None:
-    campaign = make_tuned_campaign(project, [reviewer, other_reviewer], rows=6)
-    for person in (reviewer, other_reviewer):
-        review_all(campaign, person, {})
+    campaign = make_tuned_campaign(project, [reviewer, other_reviewer], rows=12)
+    varied = {(label, row): answers(tone=1 + row % 4) for label in (TUNED, OTHER) for row in range(1, 13)}
+    review_all(campaign, reviewer, varied, seconds_active=25.0)
+    review_all(campaign, other_reviewer, {}, seconds_active=0.6)
     sign_in(manager)
     page.goto(f"{live_server.url}/projects/{project.slug}/campaigns/{campaign.pk}/")
     expect(page.get_by_role("heading", name="Agreement so far")).to_be_visible()
     expect(page.locator("section.agreement tbody tr")).to_have_count(5)
+    page.get_by_role("link", name="Agreement and hints").click()
+    expect(page.locator(".hints > li").first).to_be_visible()
+    assert findings(page, page.url) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    for path in ("quality", "progress"):
+        assert (
+            findings(page, f"{live_server.url}/projects/{project.slug}/campaigns/{campaign.pk}/{path}/") == []
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path

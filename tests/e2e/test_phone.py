@@ -7,7 +7,17 @@ import pytest
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
-from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring
+from tests.factories import (
+    answers,
+    corrected,
+    make_campaign,
+    make_flag,
+    make_tray,
+    make_webhook,
+    review_all,
+    run_scoring,
+)
+from tests.judgements.conftest import judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -37,13 +47,23 @@ def test_every_column_is_in_sight(
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
     review_all(campaign, engineer, {})
     tray = make_tray(campaign, manager)
+    webhook = make_webhook(project)
+    make_flag(campaign, reviewer)
     sign_in(manager)
     criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "members/": {"Address", "Role", "Since"},
         "audit/": {"When", "Who", "What", "On", "Details"},
+        "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
+        f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
+        f"webhooks/{webhook.pk}/deliveries/{webhook.deliveries.latest('id').pk}/": {
+            "Answer",
+            "What came of it",
+            "Seconds",
+        },
         f"compare/{campaign.pk}/adjudication/": {"Differ on", "State"},
+        f"campaigns/{campaign.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
     }
     for path, labels in expected.items():
@@ -66,3 +86,20 @@ def test_a_checkbox_stands_beside_its_words(
         })"""
     )
     assert beside == [True] * 4
+
+
+def test_results_of_compared_answers_fit_on_a_phone(
+    phone: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2, method="pairwise")
+    judge(campaign, reviewer)
+    judge(campaign, reviewer)
+    sign_in(manager)
+    for path in ("pairs/", "judgements/"):
+        phone.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/{path}")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path

@@ -145,7 +145,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         ([a_scale(key="k"), a_scale("B", key="k")], "criteria.0.key", "Two criteria have the key"),
         ([a_scale(key="Not A Key")], "criteria.0.key", "small letters"),
         ([a_scale(minimum=5, maximum=5)], "criteria.0.maximum", "above the lowest"),
-        ([a_scale(minimum=1, maximum=99)], "criteria.0.maximum", "at most 11 levels"),
+        ([a_scale(minimum=-10, maximum=100)], "criteria.0.maximum", "at most 101 levels"),
         ([a_scale(minimum=-40, maximum=-38)], "criteria.0.maximum", "between -10 and 100"),
         ([a_scale(anchors={"6": "x"})], "criteria.0.anchors", "no level 6"),
         ([a_scale(anchors={"1": "x" * 501})], "criteria.0.anchors", "at most 500"),

@@ -155,7 +155,7 @@ def test_criteria_are_added_removed_and_moved_by_plain_posts(
         ({"criteria-0-weight": "NaN"}, "A weight is a number from 0 to 100."),
         ({"criteria-0-low_threshold": "5"}, "Reasons can be asked at 1 to 4"),
         ({"criteria-4-undesired": ""}, "must say which answer is the undesired one"),
-        ({"criteria-0-kind": "stars"}, "A criterion is one of scale, yes_no, category, text."),
+        ({"criteria-0-kind": "stars"}, "A criterion is one of scale, yes_no, category, text, spans."),
         ({"criteria-0-tags": "same\r\nSame"}, "is there twice"),
         ({"criteria-count": "0"}, "at least one criterion"),
         ({"based_on": "stale"}, "Somebody saved this rubric while you were editing it."),

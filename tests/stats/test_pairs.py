@@ -129,3 +129,15 @@ def test_candidates_that_nothing_links_have_no_strengths():
         assert measure.reason == NO_CHAIN
     assert bradley_terry([], ["new", "old"], seed=1)["new"].reason == NO_DUELS
     assert bradley_terry(duels_of([(1, 0)]), ["new", "old", "third"], seed=1)["third"].reason == NO_CHAIN
+
+
+def test_the_interval_of_a_share_holds_the_truth_also_where_verdicts_of_an_item_agree():
+    generator = np.random.default_rng(11)
+    held = 0
+    for _ in range(300):
+        # Each item has a leaning of its own, which its three reviewers share.
+        leanings = generator.beta(2.1, 0.9, size=40)
+        points = (generator.random((40, 3)) < leanings[:, None]).astype(float)
+        share = win_share(duels_of(points, reviewers=3))
+        held += share.low <= 0.7 <= share.high
+    assert held / 300 > 0.92

@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -6,9 +7,11 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 
 from evalapp.accounts.forms import NewPersonForm
+from evalapp.accounts.identities import provider_name
 from evalapp.accounts.invitations import accept_as, accept_as_new_person
 from evalapp.accounts.models import Invitation, User
 from evalapp.accounts.queries import invitation_for
+from evalapp.core.errors import NotAllowedError
 from evalapp.core.http import answers_problems
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -24,6 +27,8 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
     if User.objects.with_email(invitation.email).exists():
         return redirect(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
     form = NewPersonForm(request.POST or None, email=invitation.email)
+    if request.method == "POST" and not settings.PASSWORDS_ALLOWED:
+        raise NotAllowedError(f"Passwords are switched off here. Join with {provider_name()}.")
     if request.method == "POST" and form.is_valid():
         user = accept_as_new_person(
             invitation=invitation, name=form.cleaned_data["name"], password=form.cleaned_data["password1"]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import person_of, signed_in_view
 from evalapp.accounts.forms import DeletePersonForm, ProfileForm, TokenForm
+from evalapp.accounts.identities import has_identity
 from evalapp.accounts.people import anonymise_person, update_profile
 from evalapp.accounts.queries import tokens_of
 from evalapp.accounts.tokens import create_api_token, revoke_api_token
@@ -27,7 +28,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         update_profile(user=user, by=user, name=form.cleaned_data["name"], review_keys=form.review_keys())
         messages.success(request, "Saved.")
         return redirect("profile")
-    context = {"form": form, "delete_form": DeletePersonForm()}
+    context = {"form": form, "delete_form": DeletePersonForm(), "has_identity": has_identity(user)}
     return render(request, "accounts/profile.html", context, status=400 if form.errors else 200)
 
 

@@ -9,9 +9,19 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 
-from evalapp.core.http import wants_json
+from evalapp.accounts.identities import provider_name
+from evalapp.core.errors import NotAllowedError
+from evalapp.core.http import answers_problems, wants_json
 
-sign_in = ensure_csrf_cookie(allauth.login)
+
+@ensure_csrf_cookie
+@answers_problems
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Allauth's own page; where passwords are switched off, it only shows the other door."""
+    if request.method == "POST" and not settings.PASSWORDS_ALLOWED:
+        raise NotAllowedError(f"Passwords are switched off here. Sign in with {provider_name()}.")
+    response: HttpResponse = allauth.login(request)
+    return response
 
 
 def attempted_address(request: HttpRequest, credentials: dict[str, Any] | None) -> str:

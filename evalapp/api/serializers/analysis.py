@@ -197,6 +197,17 @@ class CaseRowSerializer(serializers.Serializer[Any]):
         return {criterion.key: mean for criterion, mean in zip(criteria, row.means, strict=True)}
 
 
+class CaseMarkSerializer(serializers.Serializer[Any]):
+    """A stretch of the output that was marked, in code points of its text."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    label = serializers.CharField()
+    start = serializers.IntegerField(source="span.start")
+    end = serializers.IntegerField(source="span.end")
+    text = serializers.CharField(source="quote")
+    comment = serializers.CharField(source="span.comment", allow_blank=True)
+
+
 class CaseReviewSerializer(serializers.Serializer[Any]):
     review = serializers.IntegerField(source="review.pk")
     reviewer = serializers.CharField(source="name", help_text="A pseudonym, or “You”.")
@@ -206,6 +217,7 @@ class CaseReviewSerializer(serializers.Serializer[Any]):
     tags = serializers.ListField(child=serializers.CharField())
     comment = serializers.CharField(source="review.comment", allow_blank=True)
     correction = serializers.SerializerMethodField()
+    marks = CaseMarkSerializer(many=True)
 
     def get_is_sent_back(self, given: CaseReview) -> bool:
         """It waits for its reviewer, who was asked to look at it again."""

@@ -19,7 +19,7 @@ VERDICT_HELP = (
 )
 
 
-class VerdictSerializer(serializers.Serializer[Any]):
+class PreferenceSerializer(serializers.Serializer[Any]):
     """``choice``: of two answers, A the first; empty for a ranking. ``ranks``: of each answer in the order
     shown, 1 for the best; null for two.
     """
@@ -37,10 +37,10 @@ class ShownAnswerSerializer(serializers.Serializer[Any]):
     candidate = serializers.CharField(source="candidate_label", allow_blank=True)
 
 
-class VerdictDraftSerializer(serializers.Serializer[Any]):
+class PreferenceDraftSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     saved_at = serializers.DateTimeField()
-    answers = VerdictSerializer()
+    answers = PreferenceSerializer()
 
 
 class ComparisonTaskSerializer(serializers.Serializer[Any]):
@@ -54,9 +54,9 @@ class ComparisonTaskSerializer(serializers.Serializer[Any]):
     context = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(allow_blank=True)
     shown = ShownAnswerSerializer(many=True)
-    draft = VerdictDraftSerializer(allow_null=True)
+    draft = PreferenceDraftSerializer(allow_null=True)
     revision = serializers.IntegerField()
-    answers = VerdictSerializer(allow_null=True)
+    answers = PreferenceSerializer(allow_null=True)
 
 
 class NextComparisonSerializer(serializers.Serializer[Any]):
@@ -77,7 +77,7 @@ class MyJudgementSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     submitted_at = serializers.DateTimeField()
     revised_at = serializers.DateTimeField(allow_null=True)
-    answers = VerdictSerializer()
+    answers = PreferenceSerializer()
     is_replay = serializers.BooleanField()
 
 

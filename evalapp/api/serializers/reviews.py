@@ -8,8 +8,9 @@ from evalapp.api.fields import Body, Fields, Number, Text, Whole
 from evalapp.api.serializers.common import MessageSerializer
 from evalapp.api.serializers.rubrics import CriterionSerializer
 from evalapp.campaigns.allocation import NoWorkReason
-from evalapp.campaigns.models import CampaignState
+from evalapp.campaigns.models import CampaignState, Method
 from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS
+from evalapp.reviews.flags import LONGEST_NOTE
 
 
 class ReviewProgressSerializer(serializers.Serializer[Any]):
@@ -28,6 +29,11 @@ class SeatSerializer(serializers.Serializer[Any]):
     campaign = serializers.UUIDField(source="campaign.key")
     name = serializers.CharField(source="campaign.name")
     project = serializers.CharField(source="campaign.project.name")
+    method = serializers.ChoiceField(
+        source="campaign.method",
+        choices=Method.choices,
+        help_text="Where it is not pointwise, the work is under judgements/.",
+    )
     state = serializers.ChoiceField(source="campaign.state", choices=CampaignState.choices)
     deadline = serializers.DateTimeField(source="campaign.deadline", allow_null=True)
     progress = ReviewProgressSerializer(source="shown_progress")
@@ -42,13 +48,26 @@ class SeatDetailSerializer(SeatSerializer):
     criteria = CriterionSerializer(many=True)
 
 
+class SpanSerializer(serializers.Serializer[Any]):
+    """A marked stretch. ``label`` counts the criterion's options from 1; ``start`` and ``end`` (behind the last)
+    count Unicode code points of the task's ``answer``.
+    """
+
+    label = serializers.IntegerField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    comment = serializers.CharField(allow_blank=True)
+
+
 class AnswersSerializer(serializers.Serializer[Any]):
     """``scores``: criterion → level (yes/no: 1/0; of a category the option's place, from 1) or "na".
-    ``tags``: criterion → its reasons. ``texts``: text criterion → what was written.
+    ``tags``: criterion → its reasons. ``texts``: text criterion → what was written. ``spans``: span criterion →
+    what was marked; "na" among the scores: nothing to mark.
     """
 
     scores = serializers.DictField()
     texts = serializers.DictField(child=serializers.CharField(), default=dict)
+    spans = serializers.DictField(child=serializers.ListField(child=SpanSerializer()), default=dict)
     tags = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     comment = serializers.CharField(allow_blank=True)
     correction = serializers.CharField(allow_null=True)
@@ -113,8 +132,9 @@ class SavedDraftSerializer(serializers.Serializer[Any]):
 
 
 ANSWERS_HELP = (
-    '{"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion: text}, "comment": text, '
-    '"correction": text or null}'
+    '{"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion: text}, '
+    '"spans": {criterion: [{"label": number, "start": offset, "end": offset, "comment": text}]}, '
+    '"comment": text, "correction": text or null}'
 )
 
 
@@ -133,6 +153,20 @@ class DraftBody(Body):
     answers = Fields(help_text=ANSWERS_HELP)
     seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
     revision = Whole(default=0, help_text="The draft it grew from; 0: none.")
+
+
+class FlagBody(Body):
+    note = Text(max_length=LONGEST_NOTE)
+
+
+class FlagSerializer(serializers.Serializer[Any]):
+    """What a reviewer says is wrong with an item; open until ``resolved_at``. It names no reviewer."""
+
+    id = serializers.IntegerField()
+    item = serializers.IntegerField(source="item_id")
+    note = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
 
 
 class SkipBody(Body):

@@ -21,6 +21,7 @@ from evalapp.api.serializers.campaigns import (
     ReassignBody,
     ReviewersBody,
 )
+from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
@@ -30,6 +31,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.registry.queries import versions_of
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
+from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.progress import team_progress
 from evalapp.rubrics.models import RubricVersion
 
@@ -233,3 +235,21 @@ class CampaignProgress(CampaignView):
             "people": team.members,
             "forecast": team.forecast,
         }
+
+
+class FlagList(CampaignView):
+    @operation("List a campaign's flags", result=FlagSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """What reviewers say is wrong with items, latest first."""
+        return self.page(flags_of(self.campaign(campaign_id)))
+
+
+class FlagResolve(CampaignView):
+    @operation("Resolve a flag", status=204)
+    def post(self, campaign_id: int, flag_id: int) -> object:
+        """409 where somebody has resolved it before."""
+        flags = self.campaign(campaign_id).flags.select_related("campaign__project")
+        flag = get_or_missing(flags, pk=flag_id)
+        self.body()
+        resolve_flag(flag=flag, by=self.person)
+        return None

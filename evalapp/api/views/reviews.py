@@ -9,6 +9,7 @@ from evalapp.api.serializers.quality import ClosingBody, ClosingSerializer
 from evalapp.api.serializers.reviews import (
     AmendmentBody,
     DraftBody,
+    FlagBody,
     NextSerializer,
     ReviewSerializer,
     SavedDraftSerializer,
@@ -30,6 +31,7 @@ from evalapp.reviews.closing import (
     is_asked,
 )
 from evalapp.reviews.drafts import answers_in
+from evalapp.reviews.flags import flag_item
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
 from evalapp.reviews.queries import (
@@ -285,4 +287,12 @@ class SkipTask(ReviewView):
         """Somebody else gets it, and it is not offered to you again. Say why."""
         stand = self.stand(key, slot)
         skip_item(reviewer=self.person, place=stand.place, reason=self.body()["reason"])
+        return None
+
+
+class FlagTask(ReviewView):
+    @operation("Flag an item", body=FlagBody, status=204)
+    def post(self, key: UUID, slot: int) -> object:
+        """Tells the manager that something is wrong with it; the item stays yours. Once more: another note."""
+        flag_item(stand=self.stand(key, slot), by=self.person, note=self.body()["note"])
         return None

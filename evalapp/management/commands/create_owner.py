@@ -4,6 +4,7 @@ import getpass
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from evalapp.accounts.addresses import checked_email
+from evalapp.accounts.identities import provider_name
 from evalapp.accounts.models import User
 from evalapp.accounts.people import password_path
 from evalapp.audit.services import record
@@ -54,14 +56,17 @@ class Command(BaseCommand):
             raise CommandError(f"{email!r} is not an e-mail address.") from error
         user = User.objects.with_email(email).first()
         password = None
-        if not options["link"] and (user is None or not user.has_usable_password()):
+        needs_one = user is None or not user.has_usable_password()
+        if settings.PASSWORDS_ALLOWED and not options["link"] and needs_one:
             password = self._ask_password(email, options["name"])
         try:
             user = self._store(user, email=email, password=password, options=options)
         except ProblemError as error:
             raise CommandError(error.message) from error
         address = state.as_running(environment()).bind.url
-        if password is None:
+        if not settings.PASSWORDS_ALLOWED:
+            self.stdout.write(f"{email} can sign in with {provider_name()} at {address}/accounts/login/")
+        elif password is None:
             self.stdout.write(f"Set the password of {email} at {address}{password_path(user)}")
             self.stdout.write("The link works once, within three days.")
         else:
@@ -100,7 +105,7 @@ class Command(BaseCommand):
             user.set_password(password)
             user.save(update_fields=["password"])
             record("person.password_set", by=None, obj=user)
-        else:
+        elif settings.PASSWORDS_ALLOWED:
             record("person.reset_link_created", by=None, obj=user)
         if options["admin"] and not user.is_superuser:
             user.is_superuser = True

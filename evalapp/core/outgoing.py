@@ -1,0 +1,336 @@
+"""The one way out: every request to an address that somebody gave us goes through here.
+
+Nothing is opened unless the operator allowed it (EVALAPP_OUTGOING_ALLOWED). The name is resolved once,
+every address it has is judged, and the connection is made to a judged address: what the name says a
+moment later does not matter. Host header, SNI and certificate stay those of the name.
+"""
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+import urllib3
+from django.conf import settings
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+
+from evalapp.core.errors import InvalidError
+from evalapp.outgoing_policy import OutgoingPolicy, policy_of
+
+LONGEST_ADDRESS = 2000
+_CHUNK = 16_384
+
+
+class OutgoingRefusedError(InvalidError):
+    """The address may not be reached from here (400)."""
+
+    code = "address_refused"
+
+
+class OutgoingFailedError(Exception):
+    """The other side did not answer as it should; the text says how, in words for the sender."""
+
+
+def policy() -> OutgoingPolicy:
+    """What the operator allows."""
+    return policy_of(settings.OUTGOING_ALLOWED)
+
+
+def checked_address(text: str, *, allowed: OutgoingPolicy | None = None, field: str = "address") -> str:
+    """The address without spaces around it, where a request to it would be allowed by its name.
+
+    Asks no name server, so it can say no more about a name than that it is allowed. Raises
+    OutgoingRefusedError for ``field``.
+    """
+    allowed = policy() if allowed is None else allowed
+    text = text.strip()
+    try:
+        _require_allowed(_split(text).hostname or "", allowed)
+    except OutgoingFailedError as problem:
+        message = f"{problem}."
+        raise OutgoingRefusedError(message, fields={field: [message]}) from None
+    return text
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port: what may be shown and logged, since paths and queries may hold secrets."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _split(text: str) -> SplitResult:
+    if len(text) > LONGEST_ADDRESS:
+        raise OutgoingFailedError(f"The address is longer than {LONGEST_ADDRESS:,} characters")
+    if not text.isascii() or any(character.isspace() or not character.isprintable() for character in text):
+        raise OutgoingFailedError(
+            "Write the address in ASCII without spaces; other letters in their xn-- or % form"
+        )
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise OutgoingFailedError(
+            "This is no address; write for instance https://hooks.example.org/evalapp"
+        ) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise OutgoingFailedError("Write an address that begins with https:// or http:// and names a host")
+    if "@" in parts.netloc or "\\" in text:
+        raise OutgoingFailedError("Leave names, passwords and \\ out of the address")
+    if port == 0:
+        raise OutgoingFailedError("There is no port 0")
+    return parts
+
+
+def _require_allowed(host: str, allowed: OutgoingPolicy) -> None:
+    """Refuse at once what no name server could make right."""
+    if allowed.is_closed:
+        raise OutgoingFailedError(
+            "This installation sends nothing to other machines. Ask the operator to name the host in "
+            "EVALAPP_OUTGOING_ALLOWED and to start again"
+        )
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # Which addresses a name has is seen when it is used; a network may hold them.
+        if not (allowed.opens_host(host.lower().rstrip(".")) or allowed.networks):
+            raise OutgoingFailedError(
+                f"{host} is not an allowed host. Ask the operator to name it in EVALAPP_OUTGOING_ALLOWED"
+            ) from None
+        return
+    if refusal := allowed.refusal_of(host, address):
+        raise OutgoingFailedError(f"{refusal}. Ask the operator to allow it in EVALAPP_OUTGOING_ALLOWED")
+
+
+class _Call:
+    """What one call may do: its policy, and its sockets, which are cut when its time is over."""
+
+    def __init__(self, allowed: OutgoingPolicy, seconds: float) -> None:
+        self.allowed = allowed
+        self.ends = time.monotonic() + seconds
+        self.is_over = False
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def watch(self, connected: socket.socket) -> None:
+        # A second handle: TLS takes over the first. Shutting one down ends the connection for both.
+        self._sockets.append(connected.dup())
+        if self.is_over:
+            self._cut()
+
+    def _cut(self) -> None:
+        self.is_over = True
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        for each in self._sockets:
+            each.close()
+
+
+_call: ContextVar[_Call | None] = ContextVar("outgoing_call", default=None)
+
+
+@contextlib.contextmanager
+def _within(allowed: OutgoingPolicy, seconds: float) -> Iterator[_Call]:
+    call = _Call(allowed, seconds)
+    token = _call.set(call)
+    try:
+        yield call
+    finally:
+        _call.reset(token)
+        call.close()
+
+
+def _connect(connection: Any) -> socket.socket:
+    """A socket to one judged address of the connection's host."""
+    call = _call.get()
+    if call is None:
+        raise OutgoingRefusedError("A request to the outside was made without its guard.")
+    host = str(connection._dns_host)
+    try:
+        found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NameResolutionError(host, connection, socket.gaierror(str(error))) from error
+    for *_, place in found:
+        address = ipaddress.ip_address(str(place[0]))
+        # All of them: a name that is public and private at once is not to be trusted with a choice.
+        if refusal := call.allowed.refusal_of(host.lower().rstrip("."), address):
+            raise OutgoingRefusedError(f"{refusal}.")
+    problem: OSError | None = None
+    for family, kind, protocol, _, place in found:
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.settimeout(max(0.01, min(connection.timeout or 5.0, call.ends - time.monotonic())))
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.connect(place)
+        except OSError as error:
+            problem = error
+            opened.close()
+            continue
+        call.watch(opened)
+        return opened
+    if isinstance(problem, TimeoutError):
+        raise ConnectTimeoutError(connection, f"{host} does not answer") from problem
+    raise NewConnectionError(
+        connection, f"no connection: {getattr(problem, 'strerror', None) or problem}"
+    ) from problem
+
+
+class _GuardedConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+
+class _GuardedSecureConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+
+class _GuardedPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _GuardedConnection
+
+
+class _GuardedSecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _GuardedSecureConnection
+
+
+def _guarded_manager(**options: Any) -> urllib3.PoolManager:
+    manager = urllib3.PoolManager(**{"ssl_context": ssl.create_default_context(), **options})
+    manager.pool_classes_by_scheme = {"http": _GuardedPool, "https": _GuardedSecurePool}
+    return manager
+
+
+class Answer(NamedTuple):
+    """``text`` is the beginning of the body, as far as it was read."""
+
+    status: int
+    text: str
+    location: str = ""
+
+
+def send(
+    address: str,
+    *,
+    body: bytes,
+    headers: Mapping[str, str],
+    seconds: float = 10.0,
+    most_bytes: int = 4096,
+    allowed: OutgoingPolicy | None = None,
+) -> Answer:
+    """POST ``body`` and read the beginning of the answer; redirects are not followed.
+
+    Raises OutgoingRefusedError where the address may not be reached, OutgoingFailedError where nobody
+    answers, or not in time: ``seconds`` are for the whole of it, however slowly bytes drip.
+    """
+    checked_address(address, allowed=allowed)
+    timeout = urllib3.Timeout(connect=min(5.0, seconds), read=seconds)
+    with _within(policy() if allowed is None else allowed, seconds) as call:
+        try:
+            with _guarded_manager(retries=False) as manager:
+                response = manager.request(
+                    "POST",
+                    address,
+                    body=body,
+                    headers=dict(headers),
+                    redirect=False,
+                    timeout=timeout,
+                    preload_content=False,
+                )
+                # A body that is cut off is an answer all the same: its status has come.
+                text = _beginning(response, most_bytes)
+                location = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
+                response.close()
+        except (HTTPError, OSError, ValueError) as error:
+            if not call.is_over:
+                raise OutgoingFailedError(_in_words(error)) from error
+        if call.is_over:
+            # Also where the library took the cut for the end of an answer.
+            raise OutgoingFailedError(f"No whole answer within {seconds:g} seconds")
+    return Answer(response.status, text, location)
+
+
+def _beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> str:
+    read = b""
+    with contextlib.suppress(HTTPError, OSError):
+        # decode_content off: a small compressed body may be a very large one.
+        for chunk in response.stream(_CHUNK, decode_content=False):
+            read += chunk
+            if len(read) >= most_bytes:
+                break
+    return read[:most_bytes].decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, NameResolutionError):
+        return "The host name is not known"
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return "No answer within the time allowed"
+    if isinstance(error, urllib3.exceptions.SSLError):
+        return f"TLS failed: {error}"[:300]
+    if isinstance(error, NewConnectionError):
+        return "Nobody listens there: " + str(error).rpartition(": ")[2]
+    if isinstance(error, ConnectTimeoutError):
+        return "No connection within the time allowed"
+    return f"The connection broke: {error}"[:300]
+
+
+class GuardedSession(requests.Session):
+    """A session of `requests` for libraries that insist on one, behind the same guard.
+
+    Every hop of a redirect is judged anew; proxies and passwords of the process's environment are not
+    used. ``seconds`` are for a whole request, ``most_bytes`` for what it answers.
+    """
+
+    def __init__(self, allowed: OutgoingPolicy, *, seconds: float = 5.0, most_bytes: int = 2**20) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.max_redirects = 3
+        self._allowed, self._seconds, self._most_bytes = allowed, seconds, most_bytes
+        self.mount("https://", _GuardedAdapter())
+        self.mount("http://", _GuardedAdapter())
+
+    def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
+        options["timeout"] = self._seconds
+        options["stream"] = True
+        try:
+            checked_address(str(url), allowed=self._allowed)
+            with _within(self._allowed, self._seconds) as call:
+                response = super().request(method, url, *args, **options)
+                response._content = self._read(response)
+                response._content_consumed = True
+                if call.is_over:
+                    raise requests.Timeout(f"No whole answer within {self._seconds:g} seconds.")
+        except OutgoingRefusedError as error:
+            raise requests.ConnectionError(error.message) from error
+        return response
+
+    def _read(self, response: requests.Response) -> bytes:
+        read = b""
+        for chunk in response.iter_content(_CHUNK):
+            read += chunk
+            if len(read) > self._most_bytes:
+                response.close()
+                raise requests.ConnectionError(f"The answer is larger than {self._most_bytes:,} bytes.")
+        return read
+
+
+class _GuardedAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _GuardedPool, "https": _GuardedSecurePool}
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        raise requests.exceptions.ProxyError("Requests to the outside go through no proxy.")

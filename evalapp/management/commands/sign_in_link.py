@@ -1,0 +1,29 @@
+"""A link that signs the site admin in, once: the way in when single sign-on is broken."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from evalapp.accounts.emergency import MINUTES, emergency_path
+from evalapp.accounts.models import User
+from evalapp.core.errors import ProblemError
+from evalapp.embedded import state
+from evalapp.env import environment
+
+
+class Command(BaseCommand):
+    help = "Print a link that signs the site admin in without password or provider, once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True, help="The site admin's address.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = User.objects.with_email(options["email"]).first()
+        if user is None:
+            raise CommandError(f"There is no account of {options['email']}.")
+        try:
+            path = emergency_path(user)
+        except ProblemError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(f"{state.as_running(environment()).bind.url}{path}")
+        self.stdout.write(f"The link works once, within {MINUTES} minutes. Keep it to yourself.")

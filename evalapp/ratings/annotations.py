@@ -1,0 +1,159 @@
+"""One annotation of Label Studio: its list of results as values, words and spans of the answers. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalapp.datasets.rows import FieldProblem
+from evalapp.ratings.records import (
+    LONGEST_COMMENT,
+    RecordProblemError,
+    SpanMark,
+    name_of,
+    storable,
+)
+from evalapp.ratings.spans import code_points, spans_of
+
+NOT_APPLICABLE_SUFFIX = "-na"
+REASONS_SUFFIX = "-reasons"
+COMMENT, CORRECTION = "comment", "correction"
+_COMMENTS = frozenset({COMMENT, "comments", "note", "notes", "feedback"})
+_CORRECTIONS = frozenset({CORRECTION, "corrected", "rewrite"})
+_LABELS = frozenset({"labels", "hypertextlabels", "paragraphlabels"})
+
+
+@dataclass
+class Said:
+    """What an annotation says of one answer."""
+
+    values: list[tuple[str, Any]] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    correction: str | None = None
+    spans: list[SpanMark] = field(default_factory=list)
+
+
+@dataclass
+class Annotation:
+    """``said``: name of the object tag → what is said of it. ``is_skipped``: its annotator gave none."""
+
+    reviewer: str
+    said: dict[str, Said] = field(default_factory=dict)
+    remarks: list[FieldProblem] = field(default_factory=list)
+    is_skipped: bool = False
+
+
+def annotation_of(given: Any, place: str, answers: Mapping[str, str]) -> Annotation:
+    """Read one annotation; ``answers``: object tag → text, in which spans are counted. Raises
+    RecordProblemError.
+    """
+    if not isinstance(given, dict) or not isinstance(given.get("result"), list):
+        raise RecordProblemError(FieldProblem(place, "This is no annotation.", "It needs a list “result”."))
+    if given.get("was_cancelled"):
+        remark = FieldProblem(place, "Its annotator skipped the task.", "It is left out.")
+        return Annotation("", remarks=[remark], is_skipped=True)
+    found = Annotation(_reviewer(given, place))
+    problems: list[FieldProblem] = []
+    for number, result in enumerate(given["result"], start=1):
+        name = f"{place}.result[{number}]"
+        try:
+            _read_result(result, name, found, answers)
+        except RecordProblemError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise RecordProblemError(*problems)
+    return found
+
+
+def _reviewer(given: Mapping[str, Any], place: str) -> str:
+    """Who it is by: the e-mail address where there is one, else the number; for files that this product
+    wrote, the pseudonym in the results' own remarks.
+    """
+    who = given.get("completed_by")
+    if isinstance(who, dict):
+        who = who.get("email") or who.get("username") or who.get("id")
+    if who is None:
+        metas = (each.get("meta") for each in given["result"] if isinstance(each, dict))
+        who = next(
+            (meta["reviewer"] for meta in metas if isinstance(meta, dict) and "reviewer" in meta), None
+        )
+    if isinstance(who, list) and len(who) == 1:
+        who = who[0]
+    return name_of(who, f"{place}.completed_by", what="reviewer")
+
+
+def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str, str]) -> None:
+    if not isinstance(result, dict) or not isinstance(result.get("value"), dict):
+        raise RecordProblemError(FieldProblem(name, "This is no result.", "Export the task again."))
+    kind, value = result.get("type"), result["value"]
+    control = name_of(result.get("from_name"), f"{name}.from_name", what="criterion")
+    target = str(result.get("to_name") or "")
+    said = found.said.setdefault(target, Said())
+    if kind in _LABELS:
+        said.spans.append(_span(value, kind, control, name, answers.get(target, "")))
+    elif kind == "choices":
+        _read_choices(value, control, name, said)
+    elif kind == "textarea":
+        _read_words(value, control, name, said)
+    elif kind in ("rating", "number"):
+        said.values.append((control, _number(value.get(kind), name)))
+    elif kind == "taxonomy" and isinstance(value.get("taxonomy"), list):
+        paths = [" / ".join(map(str, path)) for path in value["taxonomy"] if isinstance(path, list)]
+        said.values.append((control, storable("; ".join(paths), name, LONGEST_COMMENT)))
+    else:
+        problem = f"Results of the type “{str(kind)[:40]}” are not read."
+        found.remarks.append(FieldProblem(name, problem, "Ratings, choices, texts, numbers and labels are."))
+        if said == Said():
+            del found.said[target]
+
+
+def _number(value: Any, name: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RecordProblemError(FieldProblem(name, "The rating is no number.", "Export the task again."))
+    return value
+
+
+def _texts(value: Any, name: str) -> Sequence[str]:
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise RecordProblemError(FieldProblem(name, "This is no list of texts.", "Export the task again."))
+    return [storable(each.strip(), name) for each in given if each.strip()]
+
+
+def _read_choices(value: Mapping[str, Any], control: str, name: str, said: Said) -> None:
+    chosen = _texts(value.get("choices"), name)
+    if control.endswith(REASONS_SUFFIX):
+        said.comments.append(f"{control.removesuffix(REASONS_SUFFIX)}: {', '.join(chosen)}")
+    elif control.endswith(NOT_APPLICABLE_SUFFIX):
+        said.values.append((control.removesuffix(NOT_APPLICABLE_SUFFIX), "N/A"))
+    elif chosen:
+        said.values.append((control, "; ".join(chosen)))
+
+
+def _read_words(value: Mapping[str, Any], control: str, name: str, said: Said) -> None:
+    text = "\n".join(_texts(value.get("text"), name))
+    if not text:
+        return
+    if control.casefold() in _COMMENTS:
+        said.comments.append(text)
+    elif control.casefold() in _CORRECTIONS:
+        said.correction = text
+    else:
+        said.values.append((control, text))
+
+
+def _span(value: Mapping[str, Any], kind: str, control: str, name: str, answer: str) -> SpanMark:
+    labels = _texts(value.get(kind), name)
+    start, end = value.get("start"), value.get("end")
+    # In hypertext these are paths into the page; only the words can be looked for there.
+    places = [start, end] if kind == "labels" else [None, None]
+    whole = [
+        code_points(answer, place)
+        if isinstance(place, int) and not isinstance(place, bool) and place >= 0
+        else None
+        for place in places
+    ]
+    given = {"text": value.get("text"), "label": "; ".join(labels) or control}
+    if None not in whole:
+        given |= {"start": whole[0], "end": whole[1]}
+    mark = spans_of([given], name)[0]
+    return mark._replace(field=name)

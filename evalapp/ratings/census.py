@@ -1,0 +1,110 @@
+"""What a file of ratings speaks of: its candidates, reviewers and criteria, counted in one pass. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from evalapp.datasets.formats import FileProblemError
+from evalapp.ratings.nested_files import RANKED
+from evalapp.ratings.records import Reading
+from evalapp.ratings.values import Census, suggested
+from evalapp.rubrics.drafts import LONGEST_NAME, CriterionDraft, OptionDraft
+
+MOST_REVIEWERS = 1_000
+# A campaign compares fewer; this tells a column of texts from one of names.
+MOST_NAMES = 100
+_SAMPLE = 6
+
+
+@dataclass
+class FileCensus:
+    """Counts of the records that can be read. Raises FileProblemError where names are no names."""
+
+    records: int = 0
+    items: set[int] = field(default_factory=set)
+    candidates: Counter[str] = field(default_factory=Counter)
+    reviewers: Counter[str] = field(default_factory=Counter)
+    criteria: dict[str, Census] = field(default_factory=dict)
+    spans: int = 0
+
+    def add(self, reading: Reading) -> None:
+        if reading.texts is not None:
+            for candidate in reading.texts.answers:
+                self.candidates[candidate] += 0
+        for record in reading.records:
+            self.records += 1
+            self.items.add(hash(record.item))
+            self.candidates[record.candidate] += 1
+            self.reviewers[record.reviewer] += 1
+            self.spans += len(record.spans)
+            for criterion, raw in record.values:
+                if criterion not in self.criteria:
+                    self.criteria[criterion] = Census()
+                self.criteria[criterion].add(raw)
+        self._check()
+
+    def _check(self) -> None:
+        for found, most, what in (
+            (self.candidates, MOST_NAMES, "candidates"),
+            (self.reviewers, MOST_REVIEWERS, "reviewers"),
+            (self.criteria, MOST_NAMES, "criteria"),
+        ):
+            if len(found) > most:
+                raise FileProblemError(
+                    f"The file names more than {most:,} {what}. Check which column holds their names."
+                )
+
+    def as_json(self, layout: Mapping[str, Any]) -> dict[str, Any]:
+        """What the import keeps; ``layout`` says how the file was read for it."""
+        most = max((census.count for census in self.criteria.values()), default=0)
+        return {
+            "layout": dict(layout),
+            "records": self.records,
+            "items": len(self.items),
+            "spans": self.spans,
+            "candidates": self.candidates.most_common(),
+            "reviewers": self.reviewers.most_common(),
+            "criteria": [_described(name, census, most) for name, census in self.criteria.items()],
+        }
+
+
+def census_of(found: Iterable[Reading]) -> FileCensus:
+    census = FileCensus()
+    for reading in found:
+        census.add(reading)
+    return census
+
+
+def _described(name: str, census: Census, most: int) -> dict[str, Any]:
+    draft = suggested(name, census, records=most, is_ranked=name.casefold().startswith(RANKED))
+    shown = [str(raw)[:24] for raw, _ in census.values.most_common(_SAMPLE)]
+    return {
+        "name": name,
+        "count": census.count,
+        "values": shown,
+        "kind": draft.kind,
+        "minimum": draft.minimum,
+        "maximum": draft.maximum,
+        "options": [option.label for option in draft.options],
+        "weight": str(draft.weight),
+        "is_required": draft.is_required,
+        "allows_not_applicable": draft.allows_not_applicable,
+        "low_threshold": draft.low_threshold,
+    }
+
+
+def draft_from(described: Mapping[str, Any]) -> CriterionDraft:
+    """The criterion that a census suggests, as it was kept."""
+    return CriterionDraft(
+        name=" ".join(described["name"].split())[:LONGEST_NAME],
+        kind=described["kind"],
+        minimum=described["minimum"],
+        maximum=described["maximum"],
+        options=tuple(OptionDraft(label) for label in described["options"]),
+        weight=Decimal(described["weight"]),
+        is_required=described["is_required"],
+        allows_not_applicable=described["allows_not_applicable"],
+        low_threshold=described["low_threshold"],
+    )

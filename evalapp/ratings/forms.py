@@ -1,0 +1,266 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.queries import usable_rubrics
+from evalapp.datasets.csv_files import DELIMITERS
+from evalapp.datasets.models import DatasetVersion, VersionState
+from evalapp.ratings.layouts import ARGILLA, CSV, LABEL_STUDIO, MAPPED, Use
+from evalapp.ratings.models import RatingsImport
+from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, LEFT_OUT, RatingsOptions
+from evalapp.ratings.plan import suggested_drafts
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+
+USES = [
+    (Use.ITEM.value, "Item"),
+    (Use.CANDIDATE.value, "Candidate (model)"),
+    (Use.REVIEWER.value, "Reviewer"),
+    (Use.CRITERION.value, "Criterion"),
+    (Use.VALUE.value, "Value of the criterion"),
+    (Use.SCORE.value, "Score: the column is a criterion"),
+    (Use.COMMENT.value, "Comment"),
+    (Use.CORRECTION.value, "Corrected answer"),
+    (Use.SPANS.value, "Marked spans"),
+    (Use.SECONDS.value, "Time in seconds"),
+    (Use.SUBMITTED.value, "Date and time"),
+    (Use.PROMPT.value, "Prompt"),
+    (Use.ANSWER.value, "Answer that was rated"),
+    (Use.REFERENCE.value, "Reference answer"),
+    (Use.CONTEXT.value, "Context (facts)"),
+    (Use.IGNORE.value, "Leave out"),
+]
+_TASK_USES = {
+    *(Use.ITEM, Use.CANDIDATE, Use.PROMPT, Use.ANSWER, Use.REFERENCE, Use.CONTEXT, Use.IGNORE),
+}
+KINDS = [
+    (CriterionKind.SCALE.value, "Scale"),
+    (CriterionKind.YES_NO.value, "Yes / no"),
+    (CriterionKind.CATEGORY.value, "Category"),
+    (CriterionKind.TEXT.value, "Text"),
+    (LEFT_OUT, "Leave out"),
+]
+# What no slug of a criterion is.
+AS_NAMED = "="
+# More names than these follow the rule for names that nobody mapped.
+MOST_SHOWN = 100
+
+
+class RatingsUploadForm(forms.Form):
+    file = forms.FileField(
+        label="File",
+        help_text="CSV or JSONL with ratings, or the JSON export of Label Studio or Argilla, in UTF-8.",
+        error_messages={
+            "required": "Choose a file.",
+            "empty": "The file is empty. Check that it was saved, and upload it again.",
+        },
+    )
+
+
+class RatingsForm(forms.Form):
+    """How a file of ratings becomes a campaign: its columns first, then whom and what its names stand for."""
+
+    delimiter = forms.ChoiceField(choices=list(DELIMITERS.items()), label="Columns are separated by")
+    name = forms.CharField(max_length=120, label="Name of the campaign")
+    rubric_version = forms.ModelChoiceField(
+        RubricVersion.objects.none(),
+        required=False,
+        label="Rubric",
+        empty_label="Make one from the file",
+        help_text="After another choice, check again: the criteria below follow it.",
+    )
+    dataset_version = forms.ModelChoiceField(
+        DatasetVersion.objects.none(),
+        required=False,
+        label="Prompts and answers",
+        empty_label="They are in the file",
+        help_text="With a dataset version, items are its rows, and answers that the file lacks are looked for there.",
+    )
+    items_by = forms.ChoiceField(
+        label="An item is named by",
+        choices=[(BY_ROW, "Row number"), (BY_PROMPT, "Prompt"), (BY_FIELD, "Field of its metadata")],
+        required=False,
+    )
+    item_field = forms.CharField(required=False, max_length=200, label="That field")
+    is_blind = forms.BooleanField(
+        required=False,
+        label="Reviewers did not know which model had answered",
+        help_text="The comparison says so, or says that models were shown.",
+    )
+    skips_invalid = forms.BooleanField(
+        required=False,
+        label="Leave out records that cannot be used",
+        help_text="They are counted and listed. Otherwise one of them stops the import.",
+    )
+
+    def __init__(self, data: Any = None, *, ratings_import: RatingsImport) -> None:
+        self.start = RatingsOptions(**ratings_import.options)
+        census = ratings_import.census
+        self.is_counted = census.get("layout") == self.start.layout_json
+        self._census: Mapping[str, Any] = census if self.is_counted else {}
+        super().__init__(data, initial=self._initial())
+        self._project: Project = ratings_import.project
+        self._add_columns()
+        if self.is_counted:
+            self._add_choices()
+            self._add_names()
+            self._add_criteria()
+        else:
+            own = ("rubric_version", "dataset_version", "items_by", "item_field", "is_blind", "skips_invalid")
+            for field in own:
+                del self.fields[field]
+
+    def _initial(self) -> dict[str, Any]:
+        own = ("delimiter", "name", "rubric_version", "dataset_version", "items_by", "item_field")
+        return {name: getattr(self.start, name) for name in (*own, "is_blind", "skips_invalid")}
+
+    def _add_columns(self) -> None:
+        is_tasks = self.start.file_format in (LABEL_STUDIO, ARGILLA)
+        uses = [(use, label) for use, label in USES if not is_tasks or use in _TASK_USES]
+        for number, column in enumerate(self.start.mapping):
+            field = forms.ChoiceField(choices=uses, label=column, initial=self.start.mapping[column])
+            self.fields[f"column_{number}"] = field
+        if self.start.file_format != CSV:
+            del self.fields["delimiter"]
+
+    def _add_choices(self) -> None:
+        rubrics, versions = self.fields["rubric_version"], self.fields["dataset_version"]
+        assert isinstance(rubrics, forms.ModelChoiceField)  # noqa: S101 - declared above
+        assert isinstance(versions, forms.ModelChoiceField)  # noqa: S101 - declared above
+        rubrics.queryset = usable_rubrics(self._project)
+        versions.queryset = (
+            DatasetVersion.objects.filter(dataset__project=self._project, state=VersionState.READY)
+            .select_related("dataset")
+            .order_by("-id")
+        )
+
+    def _add_names(self) -> None:
+        versions = ModelVersion.objects.filter(project=self._project).order_by("-id")
+        candidates = [(AS_NAMED, "As its label says"), ("0", "A new candidate")]
+        candidates += [(str(version.pk), f"{version.label}") for version in versions]
+        for number, (name, count) in enumerate(self._shown("candidates")):
+            self.fields[f"candidate_{number}"] = forms.ChoiceField(
+                choices=candidates,
+                label=name,
+                initial=self.start.candidates.get(name, AS_NAMED),
+                help_text=f"{count:,} records",
+            )
+        members = User.objects.filter(memberships__project=self._project, is_simulated=False)
+        people = [(AS_NAMED, "As named, else recorded"), ("0", "A recorded reviewer")]
+        people += [(str(member.pk), f"{member}") for member in members.order_by("name", "email")]
+        for number, (name, count) in enumerate(self._shown("reviewers")):
+            self.fields[f"reviewer_{number}"] = forms.ChoiceField(
+                choices=people,
+                label=name,
+                initial=self.start.reviewers.get(name, AS_NAMED),
+                help_text=f"{count:,} records",
+            )
+
+    def _add_criteria(self) -> None:
+        if self.start.rubric_version is not None:
+            self._add_uses()
+            return
+        drafts = suggested_drafts(self.start, self._census)
+        for number, described in enumerate(self._census["criteria"]):
+            name, draft = described["name"], drafts.get(described["name"])
+            shown = ", ".join(described["values"])
+            self.fields[f"criterion_{number}_kind"] = forms.ChoiceField(
+                choices=[each for each in KINDS if each[0] != CriterionKind.CATEGORY or described["options"]],
+                label=name,
+                initial=draft.kind if draft else LEFT_OUT,
+                help_text=f"{described['count']:,} values: {shown}",
+            )
+            for bound, label in (("minimum", "lowest"), ("maximum", "highest")):
+                self.fields[f"criterion_{number}_{bound}"] = forms.IntegerField(
+                    label=f"{name}: {label} level",
+                    initial=getattr(draft, bound) if draft else described[bound],
+                )
+
+    def _add_uses(self) -> None:
+        criteria = Criterion.objects.filter(version=self.start.rubric_version)
+        choices = [(AS_NAMED, "The one of that name"), (LEFT_OUT, "Leave out")]
+        choices += [(criterion.key, criterion.name) for criterion in criteria]
+        for number, described in enumerate(self._census["criteria"]):
+            name = described["name"]
+            self.fields[f"criterion_{number}_use"] = forms.ChoiceField(
+                choices=choices,
+                label=name,
+                initial=self.start.criteria.get(name, {}).get("use", AS_NAMED),
+                help_text=f"{described['count']:,} values: {', '.join(described['values'])}",
+            )
+
+    def _shown(self, what: str) -> list[tuple[str, int]]:
+        return [(name, count) for name, count in self._census[what]][:MOST_SHOWN]
+
+    def _bound(self, prefix: str) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(prefix)]
+
+    @property
+    def column_fields(self) -> list[forms.BoundField]:
+        return self._bound("column_")
+
+    @property
+    def candidate_fields(self) -> list[forms.BoundField]:
+        return self._bound("candidate_")
+
+    @property
+    def reviewer_fields(self) -> list[forms.BoundField]:
+        return self._bound("reviewer_")
+
+    @property
+    def criterion_rows(self) -> list[list[forms.BoundField]]:
+        """The fields of each criterion: its use, or its kind with its lowest and highest level."""
+        numbers = range(len(self._census.get("criteria", [])))
+        return [self._bound(f"criterion_{number}_") for number in numbers]
+
+    def options(self) -> RatingsOptions:
+        """The choices of a valid form."""
+        values = self.cleaned_data
+        mapping = {column: values[f"column_{number}"] for number, column in enumerate(self.start.mapping)}
+        options = replace(
+            self.start,
+            delimiter=values.get("delimiter") or self.start.delimiter,
+            mapping=mapping if self.start.file_format in MAPPED else {},
+            name=values["name"],
+        )
+        if not self.is_counted:
+            return options
+        rubric, data = values["rubric_version"], values["dataset_version"]
+        return replace(
+            options,
+            rubric_version=rubric.pk if rubric else None,
+            dataset_version=data.pk if data else None,
+            items_by=values["items_by"] or BY_ROW,
+            item_field=values["item_field"] or "item",
+            is_blind=values["is_blind"],
+            skips_invalid=values["skips_invalid"],
+            candidates=self._chosen("candidate", "candidates"),
+            reviewers=self._chosen("reviewer", "reviewers"),
+            criteria=self._chosen_criteria(),
+        )
+
+    def _chosen(self, prefix: str, what: str) -> dict[str, int]:
+        shown = [
+            (name, self.cleaned_data.get(f"{prefix}_{n}")) for n, (name, _) in enumerate(self._shown(what))
+        ]
+        return {name: int(value) for name, value in shown if value not in (None, AS_NAMED)}
+
+    def _chosen_criteria(self) -> dict[str, dict[str, Any]]:
+        chosen: dict[str, dict[str, Any]] = {}
+        for number, described in enumerate(self._census["criteria"]):
+            own = {
+                name: self.cleaned_data.get(f"criterion_{number}_{name}")
+                for name in ("use", "kind", "minimum", "maximum")
+            }
+            if own["kind"] == LEFT_OUT or own["use"] == LEFT_OUT:
+                chosen[described["name"]] = {"use": LEFT_OUT}
+            elif own["kind"]:
+                bounds = {name: own[name] for name in ("minimum", "maximum") if own[name] is not None}
+                is_scale = own["kind"] == CriterionKind.SCALE
+                chosen[described["name"]] = {"kind": own["kind"], **(bounds if is_scale else {})}
+            elif own["use"] not in (None, AS_NAMED):
+                chosen[described["name"]] = {"use": own["use"]}
+        return chosen

@@ -1,0 +1,210 @@
+"""An import of ratings from its file to its campaign: what the job does, and the preview before it."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NoReturn
+
+from django.db import connection, transaction
+
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import InvalidError, ProblemError
+from evalapp.datasets.files import open_stored, stored_path
+from evalapp.datasets.formats import FileProblemError
+from evalapp.jobs.work import Work
+from evalapp.ratings.census import census_of
+from evalapp.ratings.checks import check_stage
+from evalapp.ratings.models import RatingsImport
+from evalapp.ratings.options import RatingsOptions
+from evalapp.ratings.plan import Plan, plan_of
+from evalapp.ratings.problem_log import ProblemLog
+from evalapp.ratings.readings import readings
+from evalapp.ratings.records import Reading
+from evalapp.ratings.services import require_new
+from evalapp.ratings.staging import Stage
+from evalapp.ratings.storing import Storing
+
+RECORDS_BETWEEN_REPORTS = 2_000
+PREVIEW_ROWS = 6
+
+
+class _Checked(Exception):  # noqa: N818 - undoes the transaction of a reading that was only to check
+    """Everything is known, and nothing is to stay."""
+
+
+def preview(ratings_import: RatingsImport, options: RatingsOptions) -> list[Reading]:
+    """The file's first rows as they are read. Raises InvalidError for a file that cannot be read so."""
+    if problems := options.layout.problems():
+        raise InvalidError(next(iter(problems.values()))[0], fields=problems)
+    try:
+        with open_stored(ratings_import.stored_name) as stream:
+            return list(islice(readings(stream, options.layout), PREVIEW_ROWS))
+    except FileProblemError as error:
+        raise InvalidError(str(error)) from error
+
+
+def import_ratings(work: Work) -> dict[str, Any]:
+    """Carry out the job: count what the file speaks of, then check every record, then store all or nothing.
+
+    With ``checks_only`` in its parameters it ends before storing. Repeating it after a campaign was made
+    changes nothing. Raises InvalidError (bad records, names that stand for nothing, an unusable file).
+    """
+    ratings_import = (
+        RatingsImport.objects.select_related("project", "campaign", "created_by").filter(job=work.job).first()
+    )
+    if ratings_import is None:
+        raise InvalidError("This import was discarded or started anew, so this job has nothing to do.")
+    if ratings_import.campaign is not None:
+        return _result(ratings_import, ratings_import.campaign)
+    options = RatingsOptions(**ratings_import.options)
+    try:
+        _take_census(work, ratings_import, options)
+        campaign = _read_and_store(work, ratings_import, options)
+    except FileProblemError as error:
+        raise InvalidError(str(error)) from error
+    if campaign is None:
+        return {"records": ratings_import.records_read, "refused": ratings_import.records_refused}
+    stored_path(ratings_import.stored_name).unlink(missing_ok=True)
+    return _result(ratings_import, campaign)
+
+
+def _reporting(
+    work: Work, ratings_import: RatingsImport, stage: str
+) -> tuple[Callable[[int], None], Callable[[int], None]]:
+    """What counts the bytes passed, and what reports them with the records read so far."""
+    passed = 0
+
+    def count(size: int) -> None:
+        nonlocal passed
+        passed += size
+
+    def report(records: int) -> None:
+        done = min(passed, ratings_import.size_bytes)
+        work.progress(done, ratings_import.size_bytes, f"{stage}: {records:,} records")
+
+    return count, report
+
+
+def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOptions) -> None:
+    """Count the file's names, unless that was done for the same layout."""
+    if ratings_import.census.get("layout") == options.layout_json:
+        return
+    count, report = _reporting(work, ratings_import, "Counting")
+
+    def reported(found: Iterator[Reading]) -> Iterator[Reading]:
+        records = reported_at = 0
+        for reading in found:
+            records += len(reading.records) + len(reading.refusals)
+            if records - reported_at >= RECORDS_BETWEEN_REPORTS:
+                reported_at = records
+                report(records)
+            yield reading
+
+    with open_stored(ratings_import.stored_name) as stream:
+        census = census_of(reported(readings(stream, options.layout, read=count)))
+    ratings_import.census = census.as_json(options.layout_json)
+    with transaction.atomic():
+        work.fence()
+        ratings_import.save(update_fields=["census"])
+
+
+def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsOptions) -> Campaign | None:
+    """The campaign; None where the job was only to check. Problems are kept in both cases, and in a failure."""
+    log = ProblemLog()
+    campaign: Campaign | None = None
+    try:
+        with transaction.atomic():
+            if not work.job.params.get("checks_only"):
+                _take_turn(ratings_import)
+            plan = plan_of(ratings_import.project, options, ratings_import.census)
+            _stage(work, ratings_import, options, plan, log)
+            if work.job.params.get("checks_only"):
+                _undo()
+            if log.refusals and not options.skips_invalid:
+                raise _refusal(ratings_import, log)
+            work.enter("Storing")
+            campaign = Storing(ratings_import, plan, options, work.job).store()
+            _keep_account(ratings_import, log, campaign)
+            work.fence()
+    except _Checked:
+        with transaction.atomic():
+            _keep_account(ratings_import, log, None)
+            work.fence()
+    except ProblemError:
+        with transaction.atomic():
+            _keep_account(ratings_import, log, None)
+            work.fence()
+        raise
+    if log.refusals and campaign is not None:
+        work.log(f"{ratings_import.records_refused:,} records were left out.", level="warning")
+    return campaign
+
+
+def _take_turn(ratings_import: RatingsImport) -> None:
+    """Import one file of a project after the other, until the transaction ends: so two make no candidate or
+    recorded reviewer twice. Raises SameFileError where the one before was this file.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('ratings_import'), %s::int)", [ratings_import.project_id]
+        )
+    require_new(project=ratings_import.project, content_hash=ratings_import.content_hash)
+
+
+def _undo() -> NoReturn:
+    raise _Checked
+
+
+def _stage(
+    work: Work, ratings_import: RatingsImport, options: RatingsOptions, plan: Plan, log: ProblemLog
+) -> None:
+    count, report = _reporting(work, ratings_import, "Reading")
+    stage = Stage(plan, log)
+    reported_at = 0
+    with open_stored(ratings_import.stored_name) as stream:
+        for records in stage.take(readings(stream, options.layout, read=count)):
+            if records - reported_at >= RECORDS_BETWEEN_REPORTS:
+                reported_at = records
+                report(records)
+    work.enter("Checking")
+    work.raise_if_cancelled()
+    refused = check_stage(plan, options, log) + stage.records_refused
+    ratings_import.records_read = stage.records_read
+    ratings_import.records_refused = refused
+    ratings_import.spans_missing = log.remarks_on_spans
+    work.raise_if_cancelled()
+
+
+def _refusal(ratings_import: RatingsImport, log: ProblemLog) -> InvalidError:
+    row, problem = log.first
+    return InvalidError(
+        f"{ratings_import.records_refused:,} of {ratings_import.records_read:,} records cannot be used, so nothing "
+        f"was imported. The first is in row {row:,}, {problem.field}: {problem.problem} {problem.mend} "
+        "Mend the file, change the mapping, or import it without these records.",
+        code="invalid_records",
+    )
+
+
+def _keep_account(ratings_import: RatingsImport, log: ProblemLog, campaign: Campaign | None) -> None:
+    log.store(ratings_import)
+    ratings_import.campaign = campaign
+    ratings_import.problems_found = log.found
+    imported = ratings_import.records_read - ratings_import.records_refused
+    ratings_import.records_imported = imported if campaign is not None else 0
+    fields = [
+        "campaign",
+        "records_read",
+        "records_imported",
+        "records_refused",
+        "problems_found",
+        "spans_missing",
+    ]
+    ratings_import.save(update_fields=fields)
+
+
+def _result(ratings_import: RatingsImport, campaign: Campaign) -> dict[str, Any]:
+    return {
+        "campaign": campaign.pk,
+        "records": ratings_import.records_read,
+        "imported": ratings_import.records_imported,
+        "refused": ratings_import.records_refused,
+    }

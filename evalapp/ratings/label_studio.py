@@ -1,0 +1,175 @@
+"""A campaign as Label Studio reads it: a task for each answer, its reviews as annotations, and the interface
+that they fit. What ``annotations`` reads back.
+
+Reviewers are told apart by their pseudonyms, in the remarks (``meta``) of results: Label Studio takes no
+annotator that it does not know.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from django.db.models import Prefetch
+
+from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.ratings.annotations import COMMENT, CORRECTION, NOT_APPLICABLE_SUFFIX, REASONS_SUFFIX
+from evalapp.reviews.models import Review
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+
+ANSWER = "answer"
+_DATA = ("item", "candidate", "prompt", "context", "reference", ANSWER)
+_MOST_STARS = 10
+_ANSWERS_AT_ONCE = 200
+
+
+def control_of(criterion: Criterion) -> str:
+    """The name of the control that a criterion is rated with."""
+    taken = criterion.key in (*_DATA, COMMENT, CORRECTION)
+    return f"{criterion.key}-criterion" if taken else criterion.key
+
+
+def _has_stars(criterion: Criterion) -> bool:
+    return (
+        criterion.kind == CriterionKind.SCALE and criterion.minimum == 1 and criterion.maximum <= _MOST_STARS
+    )
+
+
+def labeling_config(version: RubricVersion) -> str:
+    """The interface, as Label Studio's XML, with the rubric's questions."""
+    lines = [
+        "<View>",
+        '  <Header value="Prompt"/>',
+        '  <Text name="prompt" value="$prompt"/>',
+        '  <Header value="Context"/>',
+        '  <Text name="context" value="$context"/>',
+        '  <Header value="Answer"/>',
+        f'  <Text name="{ANSWER}" value="${ANSWER}"/>',
+    ]
+    for criterion in version.criteria.prefetch_related("reason_tags"):
+        lines.append(f"  <Header value={quoteattr(criterion.name)}/>")
+        lines.extend(f"  {line}" for line in _controls(criterion))
+    lines += [
+        '  <Header value="Corrected answer"/>',
+        f'  <TextArea name="{CORRECTION}" toName="{ANSWER}" rows="6" maxSubmissions="1"/>',
+        '  <Header value="Comment"/>',
+        f'  <TextArea name="{COMMENT}" toName="{ANSWER}" rows="2" maxSubmissions="1"/>',
+        "</View>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _controls(criterion: Criterion) -> Iterator[str]:
+    name = control_of(criterion)
+    common = f'name={quoteattr(name)} toName="{ANSWER}"'
+    if criterion.kind == CriterionKind.TEXT:
+        yield f'<TextArea {common} rows="3" maxSubmissions="1"/>'
+    elif _has_stars(criterion):
+        yield f'<Rating {common} maxRating="{criterion.maximum}"/>'
+    elif criterion.kind == CriterionKind.SCALE:
+        yield f'<Number {common} min="{criterion.minimum}" max="{criterion.maximum}"/>'
+    else:
+        yield from _choices(name, [criterion.level_words(level) for level in criterion.levels])
+    if criterion.allows_not_applicable:
+        yield from _choices(f"{name}{NOT_APPLICABLE_SUFFIX}", ["N/A"])
+    if reasons := [tag.label for tag in criterion.reason_tags.all()]:
+        yield from _choices(f"{name}{REASONS_SUFFIX}", reasons, choice="multiple")
+
+
+def _choices(name: str, labels: Iterable[str], choice: str = "single") -> Iterator[str]:
+    yield f'<Choices name={quoteattr(name)} toName="{ANSWER}" choice="{choice}">'
+    yield from (f"  <Choice value={quoteattr(label)}/>" for label in labels)
+    yield "</Choices>"
+
+
+def json_of_tasks(campaign: Campaign) -> Iterator[str]:
+    """The tasks as one JSON list, written as it is read from the database."""
+    yield "["
+    for number, task in enumerate(tasks_of(campaign)):
+        yield f"{',' if number else ''}\n{json.dumps(task, ensure_ascii=False)}"
+    yield "\n]\n"
+
+
+def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
+    """A task for each answer of the campaign, in the order of its items; those without a review as well."""
+    criteria = list(campaign.rubric_version.criteria.all())
+    names = shown_names(campaign)
+    reviews = (
+        Review.objects.select_related("correction")
+        .prefetch_related("scores", "texts", "tags__tag")
+        .order_by("pk")
+    )
+    entries = (
+        ItemOutput.objects.filter(item__campaign=campaign)
+        .select_related("item__example", "output", "candidate__model_version")
+        .prefetch_related(Prefetch("reviews", queryset=reviews))
+        .order_by("pk")
+    )
+    for entry in entries.iterator(chunk_size=_ANSWERS_AT_ONCE):
+        yield {
+            "data": _data(entry),
+            "annotations": [_annotation(review, criteria, names) for review in entry.reviews.all()],
+        }
+
+
+def _data(entry: ItemOutput) -> dict[str, str]:
+    example = entry.item.example
+    values = (
+        str(example.metadata.get("item", example.row_number)),
+        entry.candidate.model_version.label,
+        example.prompt_text,
+        example.context,
+        example.references[0] if example.references else "",
+        entry.output.text,
+    )
+    return dict(zip(_DATA, values, strict=True))
+
+
+def _annotation(review: Review, criteria: list[Criterion], names: ReviewerNames) -> dict[str, Any]:
+    meta = {"reviewer": names.of(review.reviewer_id)}
+    results = [
+        {
+            "id": f"r{number}",
+            "from_name": name,
+            "to_name": ANSWER,
+            "type": kind,
+            "origin": "manual",
+            "value": {kind if kind != "textarea" else "text": value},
+            "meta": meta,
+        }
+        for number, (name, kind, value) in enumerate(_results(review, criteria), start=1)
+    ]
+    return {
+        "result": results,
+        "lead_time": review.seconds_active,
+        "created_at": review.submitted_at.isoformat(),
+        "was_cancelled": False,
+        "ground_truth": False,
+    }
+
+
+def _results(review: Review, criteria: list[Criterion]) -> Iterator[tuple[str, str, Any]]:
+    """Control, type and value of each thing that the review says."""
+    scores = {score.criterion_id: score for score in review.scores.all()}
+    texts = {text.criterion_id: text.text for text in review.texts.all()}
+    reasons: dict[int, list[str]] = {}
+    for given in review.tags.all():
+        reasons.setdefault(given.tag.criterion_id, []).append(given.tag.label)
+    for criterion in criteria:
+        name = control_of(criterion)
+        score = scores.get(criterion.pk)
+        if criterion.pk in texts:
+            yield name, "textarea", [texts[criterion.pk]]
+        elif score is not None and score.value is None:
+            yield f"{name}{NOT_APPLICABLE_SUFFIX}", "choices", ["N/A"]
+        elif score is not None and criterion.kind == CriterionKind.SCALE:
+            yield name, "rating" if _has_stars(criterion) else "number", score.value
+        elif score is not None:
+            yield name, "choices", [criterion.level_words(score.value or 0)]
+        if criterion.pk in reasons:
+            yield f"{name}{REASONS_SUFFIX}", "choices", reasons[criterion.pk]
+    if hasattr(review, "correction"):
+        yield CORRECTION, "textarea", [review.correction.text]
+    if review.comment:
+        yield COMMENT, "textarea", [review.comment]

@@ -1,0 +1,89 @@
+from django.db import models
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.core.models import BaseModel
+from evalapp.jobs.models import Job
+
+
+class RecordedReviewer(BaseModel):
+    """Somebody whom a file of ratings names and who is no member: an account that nobody can sign in to.
+
+    The same name in the project's next file is the same person. Nobody may sign in with it, nobody can be
+    invited to its address, and it is a member of nothing.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="recorded_reviewers")
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="recorded_reviewer")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class RatingsImport(BaseModel):
+    """An uploaded file of ratings on its way to becoming a closed campaign.
+
+    ``content_hash``: SHA-256 of the file; one file becomes one campaign of a project. ``options`` is what
+    ``options.RatingsOptions`` reads, ``census`` what ``census.FileCensus`` found, empty before the first
+    reading. ``records_read`` = ``records_imported`` + ``records_refused``, once imported. ``problems_found``
+    counts all problems, of which ``problems`` holds the first. ``spans_missing``: marked words that do not
+    stand in their answer.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="ratings_imports")
+    file_name = models.CharField(max_length=200)
+    stored_name = models.CharField(max_length=80, unique=True)
+    size_bytes = models.BigIntegerField()
+    content_hash = models.CharField(max_length=64)
+    options = models.JSONField(default=dict)
+    census = models.JSONField(default=dict)
+    job = models.OneToOneField(
+        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="ratings_import"
+    )
+    campaign = models.OneToOneField(
+        Campaign, null=True, blank=True, on_delete=models.SET_NULL, related_name="ratings_import"
+    )
+    records_read = models.BigIntegerField(default=0)
+    records_imported = models.BigIntegerField(default=0)
+    records_refused = models.BigIntegerField(default=0)
+    problems_found = models.BigIntegerField(default=0)
+    spans_missing = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "content_hash"],
+                condition=models.Q(campaign__isnull=False),
+                name="ratings_file_imported_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(campaign__isnull=True)
+                | models.Q(records_read=models.F("records_imported") + models.F("records_refused")),
+                name="ratings_records_add_up",
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-id"], name="ratings_import_latest")]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class RatingsProblem(models.Model):
+    """What is wrong with a field of a file of ratings. ``is_refusal``: its record was not imported for it;
+    else it was, and this tells how it differs from the file.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    ratings_import = models.ForeignKey(RatingsImport, on_delete=models.CASCADE, related_name="problems")
+    row = models.PositiveIntegerField()
+    field = models.CharField(max_length=200)
+    problem = models.TextField()
+    mend = models.TextField(blank=True)
+    is_refusal = models.BooleanField(default=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["ratings_import", "id"], name="ratings_problem_order")]
+
+    def __str__(self) -> str:
+        return f"row {self.row}, {self.field}: {self.problem}"

@@ -1,0 +1,217 @@
+"""JSONL with an item a line, its answers and the reviews of them, into records. Pure.
+
+{"id": "7", "question": "…", "references": ["…"], "outputs": {"base": "…", "tuned": "…"},
+"reviews": [{"system": "base", "reviewer": "r1", "accuracy": 4, "comment": "…", "spans": [{"text": "…"}]}]}
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from evalapp.datasets.rows import ExampleRow, FieldProblem
+from evalapp.ratings.json_rows import json_lines
+from evalapp.ratings.records import (
+    LONGEST_COMMENT,
+    RawValue,
+    Reading,
+    Record,
+    RecordProblemError,
+    Refusal,
+    Texts,
+    correction_of,
+    example_of,
+    moment_of,
+    name_of,
+    refused,
+    seconds_of,
+    storable,
+    text_of,
+)
+from evalapp.ratings.spans import spans_of
+
+ITEM = ("id", "item", "item_id", "question_id")
+PROMPT = ("messages", "prompt", "question", "input", "instruction", "query")
+CONTEXT = ("context", "document", "passage", "source")
+REFERENCES = ("references", "reference")
+OUTPUTS = ("outputs", "answers", "candidates", "responses")
+REVIEWS = ("reviews", "ratings")
+CANDIDATE = ("system", "candidate", "model", "output")
+REVIEWER = ("reviewer", "annotator", "rater", "user", "evaluator")
+SECONDS = ("seconds", "time", "lead_time", "seconds_active")
+SUBMITTED = ("submitted_at", "created_at", "timestamp")
+COMMENT = ("comment", "comments", "note")
+CORRECTION = ("correction", "corrected")
+SPANS = ("spans", "highlights")
+SCORES = ("scores", "ratings", "criteria", "values")
+RANKED = "ranks"
+
+
+class _Item(NamedTuple):
+    row: int
+    name: str
+    answers: Mapping[str, str]
+
+
+def is_nested(line: Mapping[str, Any]) -> bool:
+    return any(isinstance(line.get(name), list) for name in REVIEWS) and any(
+        isinstance(line.get(name), dict | list) for name in OUTPUTS
+    )
+
+
+def read_nested(stream: BinaryIO, *, read: Callable[[int], None] | None = None) -> Iterator[Reading]:
+    """The items of the file, each with its reviews."""
+    for number, found in json_lines(stream, read=read):
+        if isinstance(found, FieldProblem):
+            yield refused(number, found)
+        else:
+            yield _reading(number, found)
+
+
+def _reading(row: int, line: dict[str, Any]) -> Reading:
+    try:
+        item = _item(row, line)
+        example = _example(row, line, item.name)
+        reviews = _list(line, REVIEWS)
+    except RecordProblemError as error:
+        return refused(row, *error.problems)
+    records: list[Record] = []
+    refusals: list[Refusal] = []
+    remarks: list[FieldProblem] = []
+    for number, review in enumerate(reviews, start=1):
+        try:
+            records.append(_record(item, review, f"reviews[{number}]", remarks))
+        except RecordProblemError as error:
+            refusals.append(Refusal(error.problems))
+    return Reading(row, Texts(row, item.name, example, item.answers), records, refusals, remarks)
+
+
+def _take(fields: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
+    """The first of the names that is there, and its value."""
+    return next(((name, fields[name]) for name in names if fields.get(name) is not None), (names[0], None))
+
+
+def _list(line: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    name, value = _take(line, names)
+    if not isinstance(value, list) or not value:
+        raise RecordProblemError(
+            FieldProblem(name, "The item has no list of reviews.", f'Write "{name}": [{{…}}].')
+        )
+    return value
+
+
+def _item(row: int, line: Mapping[str, Any]) -> _Item:
+    name, value = _take(line, ITEM)
+    item = str(row) if value is None else name_of(value, name, what="item")
+    name, outputs = _take(line, OUTPUTS)
+    if isinstance(outputs, list):
+        outputs = {
+            str(_take(each, CANDIDATE)[1]): _take(each, ("text", "output", "answer"))[1]
+            for each in outputs
+            if isinstance(each, dict)
+        }
+    if not isinstance(outputs, dict):
+        raise RecordProblemError(
+            FieldProblem(name, "The item has no answers.", 'Write "outputs": {"candidate": "its answer"}.')
+        )
+    problems = [
+        FieldProblem(f"{name}.{candidate}"[:80], "This is not text.", "Put text in double quotes.")
+        for candidate, text in outputs.items()
+        if not isinstance(text, str)
+    ]
+    if problems:
+        raise RecordProblemError(*problems)
+    answers = {
+        name_of(candidate, name, what="candidate"): storable(text, f"{name}.{candidate}"[:80])
+        for candidate, text in outputs.items()
+    }
+    return _Item(row, item, answers)
+
+
+def _example(row: int, line: Mapping[str, Any], item: str) -> ExampleRow | None:
+    name, prompt = _take(line, PROMPT)
+    if prompt is None:
+        return None
+    references = _take(line, REFERENCES)[1]
+    taken = {*ITEM, *PROMPT, *CONTEXT, *REFERENCES, *OUTPUTS, *REVIEWS}
+    rest = {key: value for key, value in line.items() if key not in taken}
+    fields = {
+        "messages" if name == "messages" else "prompt": prompt,
+        "references": [references] if isinstance(references, str) else references,
+        "context": _take(line, CONTEXT)[1],
+        "metadata": {**rest, "item": item},
+    }
+    example, problems = example_of(row, fields)
+    if problems:
+        raise RecordProblemError(*problems)
+    return example
+
+
+def _record(item: _Item, review: Any, place: str, remarks: list[FieldProblem]) -> Record:
+    if not isinstance(review, dict):
+        raise RecordProblemError(FieldProblem(place, "This is no review.", 'Write {"reviewer": "…", …}.'))
+    problems: list[FieldProblem] = []
+
+    def kept(read: Callable[..., Any], names: Sequence[str], *arguments: Any, **options: Any) -> Any:
+        name, value = _take(review, names)
+        try:
+            return read(value, f"{place}.{name}", *arguments, **options)
+        except RecordProblemError as error:
+            problems.extend(error.problems)
+            return None
+
+    candidate = kept(name_of, CANDIDATE, what="candidate")
+    if candidate is None and len(item.answers) == 1 and _take(review, CANDIDATE)[1] is None:
+        problems.pop()
+        candidate = next(iter(item.answers))
+    record = Record(
+        row=item.row,
+        item=item.name,
+        candidate=candidate or "",
+        reviewer=kept(name_of, REVIEWER, what="reviewer") or "",
+        seconds=kept(seconds_of, SECONDS),
+        submitted_at=kept(moment_of, SUBMITTED),
+        comment=kept(text_of, COMMENT, LONGEST_COMMENT) or "",
+        correction=kept(correction_of, CORRECTION),
+        spans=kept(spans_of, SPANS) or (),
+        values=_values(review, place, problems, remarks),
+        place=f"{place}.",
+    )
+    if not (record.values or record.comment or record.correction or record.spans or problems):
+        problems.append(FieldProblem(place, "The review says nothing.", "Give it a value, or remove it."))
+    if problems:
+        raise RecordProblemError(*problems)
+    return record
+
+
+_KNOWN = frozenset((*CANDIDATE, *REVIEWER, *SECONDS, *SUBMITTED, *COMMENT, *CORRECTION, *SPANS, "id"))
+
+
+def _values(
+    review: Mapping[str, Any], place: str, problems: list[FieldProblem], remarks: list[FieldProblem]
+) -> list[tuple[str, RawValue]]:
+    """Criteria of a review: what is no other field of it, and the members of an object in it, whose name they
+    bear ("ranks: accuracy") unless that says no more than scores.
+    """
+    values: list[tuple[str, RawValue]] = []
+    for name, value in review.items():
+        if name in _KNOWN or value is None:
+            continue
+        if isinstance(value, dict):
+            group = "" if name in SCORES else f"{name}: "
+            inner = {f"{group}{key}": each for key, each in value.items() if each is not None}
+        else:
+            inner = {name: value}
+        for criterion, given in inner.items():
+            if isinstance(given, dict | list):
+                problem = f"“{criterion[:60]}” is neither a value nor an object of values, so it is not read."
+                remarks.append(FieldProblem(f"{place}.{name}"[:80], problem, "Write one value a criterion."))
+                continue
+            try:
+                named = name_of(criterion, f"{place}.{name}"[:80], what="criterion")
+                if isinstance(given, str):
+                    words = storable(given.strip(), f"{place}.{criterion}"[:80], LONGEST_COMMENT)
+                    values.extend([(named, words)] if words else [])
+                else:
+                    values.append((named, given))
+            except RecordProblemError as error:
+                problems.extend(error.problems)
+    return values

@@ -1,0 +1,98 @@
+"""What a person chooses for an import of ratings."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import checked_name
+from evalapp.ratings.layouts import FileLayout
+from evalapp.rubrics.models import CriterionKind
+
+LEFT_OUT = "-"
+MAKE, RECORD, REFUSE = "make", "record", "refuse"
+BY_ROW, BY_PROMPT, BY_FIELD = "row", "prompt", "field"
+_CHANGEABLE = (CriterionKind.SCALE.value, CriterionKind.YES_NO.value, CriterionKind.TEXT.value)
+
+
+@dataclass(frozen=True)
+class RatingsOptions:
+    """The choices for one file; kept as JSON in ``RatingsImport.options``.
+
+    ``rubric_version`` None: a rubric is made from the file. ``criteria``: criterion of the file → {"use":
+    key of the rubric's criterion, "" for the one of that name, or "-" to leave it out; "kind", "minimum",
+    "maximum": for a rubric made from the file, instead of what its values suggest}. ``candidates``: name →
+    id of a model version; ``reviewers``: e-mail or name → id of a member, 0 for a recorded reviewer. Who is
+    not named there is found by label, e-mail address or name; else as ``unknown_…`` says.
+    ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by`` row
+    number, prompt, or the metadata field ``item_field``.
+    """
+
+    file_format: str = ""
+    delimiter: str = ","
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    rubric_version: int | None = None
+    criteria: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    candidates: Mapping[str, int] = field(default_factory=dict)
+    reviewers: Mapping[str, int] = field(default_factory=dict)
+    unknown_candidates: str = MAKE
+    unknown_reviewers: str = RECORD
+    dataset_version: int | None = None
+    items_by: str = BY_ROW
+    item_field: str = "item"
+    is_blind: bool = False
+    skips_invalid: bool = False
+
+    def __post_init__(self) -> None:
+        # Kept as pairs, because the database does not keep the order of an object's fields.
+        object.__setattr__(self, "mapping", dict(self.mapping))
+
+    @property
+    def layout(self) -> FileLayout:
+        return FileLayout(self.file_format, self.delimiter, self.mapping)
+
+    @property
+    def layout_json(self) -> dict[str, Any]:
+        """How the file is read; a census made by another layout says nothing about this one."""
+        return {
+            "file_format": self.file_format,
+            "delimiter": self.delimiter,
+            "mapping": [list(pair) for pair in self.mapping.items()],
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``RatingsImport.options`` keeps it; ``RatingsOptions(**options)`` reads it back."""
+        return {**asdict(self), "mapping": list(self.mapping.items())}
+
+    def check(self) -> None:
+        """Raises InvalidError naming each field that cannot be used, whatever the file holds."""
+        fields = dict(self.layout.problems())
+        try:
+            checked_name(self.name, of="the campaign")
+        except InvalidError as error:
+            fields["name"] = [error.message]
+        for name, allowed in (
+            ("unknown_candidates", (MAKE, REFUSE)),
+            ("unknown_reviewers", (RECORD, REFUSE)),
+            ("items_by", (BY_ROW, BY_PROMPT, BY_FIELD)),
+        ):
+            if getattr(self, name) not in allowed:
+                fields[name] = [f"Use {' or '.join(allowed)}."]
+        if not 0 < len(self.item_field) <= 200 or "\x00" in self.item_field:
+            fields["item_field"] = ["A field's name has 1 to 200 characters."]
+        for criterion, chosen in self.criteria.items():
+            kind = chosen.get("kind", CriterionKind.SCALE)
+            whole = all(
+                isinstance(chosen.get(bound, 0), int) and abs(chosen.get(bound, 0)) <= 10_000
+                for bound in ("minimum", "maximum")
+            )
+            if not isinstance(chosen.get("use", ""), str):
+                fields.setdefault("criteria", []).append(
+                    f"“{criterion[:60]}”: “use” is no key of a criterion."
+                )
+            elif kind not in (*_CHANGEABLE, CriterionKind.CATEGORY.value) or not whole:
+                message = f"“{criterion[:60]}”: use one of {', '.join(_CHANGEABLE)}, with whole bounds."
+                fields.setdefault("criteria", []).append(message)
+        if fields:
+            raise InvalidError(next(iter(fields.values()))[0], fields=fields)

@@ -1,0 +1,235 @@
+"""Whom and what the names in a file stand for, in this project: candidates, reviewers, criteria."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.design import MOST_CANDIDATES
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import checked_name
+from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.queries import version_of
+from evalapp.ratings.census import draft_from
+from evalapp.ratings.models import RecordedReviewer
+from evalapp.ratings.options import LEFT_OUT, MAKE, RECORD, RatingsOptions
+from evalapp.ratings.records import RawValue
+from evalapp.ratings.values import Level, reader_of
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.drafts import CriterionDraft, drafts_of, range_of, with_keys
+from evalapp.rubrics.models import CriterionKind, RubricVersion
+from evalapp.rubrics.problems import draft_problems
+
+
+@dataclass
+class Names:
+    """Names of a file and the slots (from 0) that they stand for; two names may stand for one.
+
+    ``refused``: name → why nothing stands for it.
+    """
+
+    slots: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    """Where the file's names lead. ``candidates``: a model version, or the label of one to be made.
+    ``reviewers``: an account, or the name of one to be recorded. ``criteria`` are those of the rubric, by
+    slot, with their readers; ``criterion_slots``: criterion of the file → slot, None where it is left out.
+    """
+
+    rubric_version: RubricVersion | None
+    dataset_version: DatasetVersion | None
+    candidates: list[ModelVersion | str] = field(default_factory=list)
+    candidate_names: Names = field(default_factory=Names)
+    reviewers: list[User | str] = field(default_factory=list)
+    reviewer_names: Names = field(default_factory=Names)
+    criteria: list[CriterionDraft] = field(default_factory=list)
+    readers: list[Callable[[RawValue], Level]] = field(default_factory=list)
+    criterion_slots: dict[str, int | None] = field(default_factory=dict)
+    criterion_refused: dict[str, str] = field(default_factory=dict)
+
+
+def plan_of(project: Project, options: RatingsOptions, census: Mapping[str, Any]) -> Plan:
+    """The plan for the file that the census counted. Raises InvalidError naming every field of the options
+    that names what the project has not, or from which no rubric can be made.
+    """
+    problems: dict[str, list[str]] = {}
+    plan = Plan(*_material(project, options, problems))
+    _plan_criteria(plan, options, census, problems)
+    candidates = [name for name, _ in census["candidates"]]
+    _plan_candidates(plan, project, options, candidates, problems)
+    _plan_reviewers(plan, project, options, [name for name, _ in census["reviewers"]], problems)
+    if problems:
+        raise InvalidError(next(iter(problems.values()))[0], fields=problems)
+    return plan
+
+
+def _material(
+    project: Project, options: RatingsOptions, problems: dict[str, list[str]]
+) -> tuple[RubricVersion | None, DatasetVersion | None]:
+    rubric = data = None
+    if options.rubric_version is not None:
+        versions = RubricVersion.objects.filter(rubric__project=project).select_related("rubric")
+        rubric = versions.filter(pk=options.rubric_version).first()
+        if rubric is None:
+            problems["rubric_version"] = ["This project has no such rubric version."]
+    if options.dataset_version is not None:
+        data = version_of(project, pk=options.dataset_version).first()
+        if data is None:
+            problems["dataset_version"] = ["This project has no such dataset version that is ready."]
+    return rubric, data
+
+
+def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict[str, CriterionDraft]:
+    """Criterion of the file → the criterion to be made of it, as its values and the choices say."""
+    drafts: dict[str, CriterionDraft] = {}
+    for described in census["criteria"]:
+        chosen = options.criteria.get(described["name"], {})
+        if chosen.get("use") == LEFT_OUT:
+            continue
+        draft = draft_from(described)
+        kind = chosen.get("kind", draft.kind)
+        if kind != draft.kind:
+            fixed: dict[str, Any] = dict(range_of(kind, ()))
+            draft = replace(draft, kind=kind, options=(), **fixed)
+            if kind == CriterionKind.TEXT:
+                draft = replace(draft, allows_not_applicable=False, is_required=False)
+        if kind == CriterionKind.SCALE:
+            bounds = {name: chosen[name] for name in ("minimum", "maximum") if name in chosen}
+            if bounds and (bounds.get("minimum"), bounds.get("maximum")) != (draft.minimum, draft.maximum):
+                draft = replace(draft, **bounds, low_threshold=None)
+        drafts[described["name"]] = draft
+    return drafts
+
+
+def _plan_criteria(
+    plan: Plan, options: RatingsOptions, census: Mapping[str, Any], problems: dict[str, list[str]]
+) -> None:
+    names = [described["name"] for described in census["criteria"]]
+    if plan.rubric_version is None:
+        drafts = suggested_drafts(options, census)
+        plan.criteria = with_keys(list(drafts.values()))
+        plan.criterion_slots = dict.fromkeys(names) | {name: slot for slot, name in enumerate(drafts)}
+        found = draft_problems(plan.criteria) if options.rubric_version is None else []
+        problems.setdefault("criteria", []).extend(
+            f"{plan.criteria[each.position].name if plan.criteria else 'The file'}: {each.message}"
+            for each in found
+        )
+        if not problems["criteria"]:
+            del problems["criteria"]
+    else:
+        plan.criteria = drafts_of(plan.rubric_version)
+        keys = {draft.key: slot for slot, draft in enumerate(plan.criteria)}
+        known = keys | {draft.name.casefold(): slot for slot, draft in enumerate(plan.criteria)}
+        for name in names:
+            use = options.criteria.get(name, {}).get("use", "")
+            if use == LEFT_OUT:
+                plan.criterion_slots[name] = None
+            elif use and use not in keys:
+                message = f"{plan.rubric_version} has no criterion with the key “{str(use)[:40]}”."
+                problems.setdefault("criteria", []).append(message)
+            elif (slot := known.get(use or name.casefold())) is not None:
+                plan.criterion_slots[name] = slot
+            else:
+                plan.criterion_refused[name] = (
+                    f"{plan.rubric_version} has no criterion “{name}”. Say which it is, or leave it out."
+                )
+    plan.readers = [reader_of(draft) for draft in plan.criteria]
+
+
+def _plan_candidates(
+    plan: Plan,
+    project: Project,
+    options: RatingsOptions,
+    names: Iterable[str],
+    problems: dict[str, list[str]],
+) -> None:
+    versions = list(ModelVersion.objects.filter(project=project))
+    by_id = {version.pk: version for version in versions}
+    labels = Counter(version.label.casefold() for version in versions)
+    by_label = {version.label.casefold(): version for version in versions}
+    slots: dict[int | str, int] = {}
+    for name in names:
+        chosen = options.candidates.get(name, 0)
+        found: ModelVersion | str | None = None
+        if chosen:
+            found = by_id.get(chosen)
+            if found is None:
+                problems.setdefault("candidates", []).append(f"“{name}”: this project has no such candidate.")
+        elif name not in options.candidates and labels[name.casefold()] == 1:
+            found = by_label[name.casefold()]
+        elif name in options.candidates or options.unknown_candidates == MAKE:
+            found = _label_of(name, labels, problems)
+        if found is None:
+            plan.candidate_names.refused[name] = (
+                f"This project has no candidate labelled “{name}”. Say which one it is, or let it be made."
+            )
+            continue
+        key = found.casefold() if isinstance(found, str) else found.pk
+        if key not in slots:
+            slots[key] = len(plan.candidates)
+            plan.candidates.append(found)
+        plan.candidate_names.slots[name] = slots[key]
+    if len(plan.candidates) > MOST_CANDIDATES:
+        problems.setdefault("candidates", []).append(
+            f"The file has {len(plan.candidates)} candidates; a campaign compares at most {MOST_CANDIDATES}. "
+            "Split the file."
+        )
+
+
+def _label_of(name: str, labels: Counter[str], problems: dict[str, list[str]]) -> str | None:
+    """A label for a candidate that is to be made: its name, or with what tells it from one that is there."""
+    try:
+        label = checked_name(name, of="the candidate", longest=80)
+    except InvalidError as error:
+        problems.setdefault("candidates", []).append(f"“{name}”: {error.message}")
+        return None
+    free, number = label, 1
+    while labels[free.casefold()]:
+        number += 1
+        free = f"{label[:70]} ({number})"
+    return free
+
+
+def _plan_reviewers(
+    plan: Plan,
+    project: Project,
+    options: RatingsOptions,
+    names: Iterable[str],
+    problems: dict[str, list[str]],
+) -> None:
+    members = list(User.objects.filter(memberships__project=project))
+    by_id = {member.pk: member for member in members}
+    named = Counter(member.name.casefold() for member in members)
+    by_word = {member.name.casefold(): member for member in members if named[member.name.casefold()] == 1}
+    by_word |= {member.email.casefold(): member for member in members}
+    by_word.pop("", None)
+    recorded = {
+        each.user.name.casefold(): each.user
+        for each in RecordedReviewer.objects.filter(project=project).select_related("user")
+    }
+    slots: dict[int | str, int] = {}
+    for name in names:
+        chosen = options.reviewers.get(name)
+        found: User | str | None = None
+        if chosen:
+            found = by_id.get(chosen)
+            if found is None:
+                problems.setdefault("reviewers", []).append(f"“{name}”: this project has no such member.")
+        elif chosen is None and name.casefold() in by_word:
+            found = by_word[name.casefold()]
+        elif chosen == 0 or options.unknown_reviewers == RECORD:
+            found = recorded.get(name.casefold()) or name
+        if found is None:
+            plan.reviewer_names.refused[name] = (
+                f"“{name}” is no member of this project. Say who it is, or let the name be recorded."
+            )
+            continue
+        key = found.casefold() if isinstance(found, str) else found.pk
+        if key not in slots:
+            slots[key] = len(plan.reviewers)
+            plan.reviewers.append(found)
+        plan.reviewer_names.slots[name] = slots[key]

@@ -1,0 +1,182 @@
+"""What a file of ratings says, whatever its format: texts of items, and records of what people said. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from evalapp.core.names import has_visible
+from evalapp.datasets.formats import Layout, reading_of
+from evalapp.datasets.models import Split
+from evalapp.datasets.rows import ExampleRow, FieldProblem
+
+LONGEST_NAME = 120
+LONGEST_COMMENT = 20_000
+LONGEST_TEXT = 200_000
+MOST_SECONDS = 24 * 3600.0
+MOST_SPANS = 200
+
+RawValue = int | float | bool | str
+
+
+class SpanMark(NamedTuple):
+    """A marked part of an answer: its words, where the file gives them its place in code points, and what
+    was said about it. ``field`` is where it stands in the file.
+    """
+
+    text: str
+    start: int | None = None
+    end: int | None = None
+    label: str = ""
+    comment: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one reviewer said about one answer, or a part of that: one row, one nested review, one annotation.
+
+    ``place`` is put before the names of fields in messages ("reviews[3]."). ``values``: criterion → value.
+    """
+
+    row: int
+    item: str
+    candidate: str
+    reviewer: str
+    values: Sequence[tuple[str, RawValue]] = ()
+    seconds: float | None = None
+    submitted_at: datetime | None = None
+    comment: str = ""
+    correction: str | None = None
+    spans: Sequence[SpanMark] = ()
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What belongs to an item: its prompt and references as a row of a dataset (None where the file has no
+    prompt here), and answers by candidate.
+    """
+
+    row: int
+    item: str
+    example: ExampleRow | None
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refusal(NamedTuple):
+    """A record that cannot be read."""
+
+    problems: Sequence[FieldProblem]
+
+
+class Reading(NamedTuple):
+    """A row of the file: its texts, its records, those that cannot be read, and remarks on what is read
+    otherwise than it stands there.
+    """
+
+    row: int
+    texts: Texts | None = None
+    records: Sequence[Record] = ()
+    refusals: Sequence[Refusal] = ()
+    remarks: Sequence[FieldProblem] = ()
+
+
+class RecordProblemError(Exception):
+    """Why a record cannot be read; one problem or several."""
+
+    def __init__(self, *problems: FieldProblem) -> None:
+        super().__init__(str(problems[0]))
+        self.problems = problems
+
+
+def refused(row: int, *problems: FieldProblem) -> Reading:
+    return Reading(row, refusals=(Refusal(problems),))
+
+
+def name_of(value: Any, name: str, *, what: str) -> str:
+    """A name in a file (of an item, a candidate, a reviewer), which may be a number. Raises RecordProblemError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise RecordProblemError(
+            FieldProblem(name, f"The {what} is missing, or no text.", "Write its name or number.")
+        )
+    text = " ".join(value.split())
+    if not has_visible(text):
+        raise RecordProblemError(FieldProblem(name, f"The {what} is empty.", "Write its name or number."))
+    if len(text) > LONGEST_NAME:
+        mend = f"Names have at most {LONGEST_NAME} characters: check which column is the {what}."
+        raise RecordProblemError(FieldProblem(name, f"The {what} has {len(text):,} characters.", mend))
+    return storable(text, name)
+
+
+def storable(text: str, name: str, longest: int = LONGEST_TEXT) -> str:
+    """The text, where a database can keep it. Raises RecordProblemError."""
+    if len(text) > longest:
+        problem = f"The text has {len(text):,} characters; the limit is {longest:,}."
+        raise RecordProblemError(FieldProblem(name, problem, "Shorten it."))
+    if "\x00" in text:
+        raise RecordProblemError(FieldProblem(name, "The text holds a NUL character (U+0000).", "Remove it."))
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            problem = f"Character {error.start + 1:,} cannot be read as UTF-8."
+            raise RecordProblemError(FieldProblem(name, problem, "Save the file as UTF-8.")) from error
+    return text
+
+
+def text_of(value: Any, name: str, longest: int = LONGEST_TEXT) -> str:
+    """A text that may be missing (then empty). Raises RecordProblemError."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise RecordProblemError(FieldProblem(name, "This is not text.", "Put text in double quotes."))
+    return storable(value, name, longest)
+
+
+def correction_of(value: Any, name: str) -> str | None:
+    text = text_of(value, name)
+    return text if has_visible(text) else None
+
+
+def seconds_of(value: Any, name: str) -> float | None:
+    """Seconds of work, a number or its text. Raises RecordProblemError for what is none, or over a day."""
+    if value is None or value == "":
+        return None
+    try:
+        seconds = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError, OverflowError):
+        seconds = -1.0
+    # NaN compares as false, so it is refused as well.
+    if not 0 <= seconds <= MOST_SECONDS:
+        problem = f"“{str(value)[:40]}” is no number of seconds from 0 to {MOST_SECONDS:,.0f}."
+        raise RecordProblemError(FieldProblem(name, problem, "Write seconds, or leave it empty."))
+    return seconds
+
+
+def moment_of(value: Any, name: str) -> datetime | None:
+    """A date and time in ISO 8601; without a zone it is taken for UTC. Raises RecordProblemError."""
+    if value is None or value == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC)
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        problem = f"“{str(value)[:40]}” is no date and time."
+        mend = "Write it as 2025-03-31T14:05:00Z, or leave it empty."
+        raise RecordProblemError(FieldProblem(name, problem, mend)) from error
+    if not 1970 <= moment.year <= 2100:
+        problem = f"The year {moment.year} cannot be right."
+        raise RecordProblemError(FieldProblem(name, problem, "Write it as 2025-03-31T14:05:00Z."))
+    return moment
+
+
+def example_of(row: int, fields: Mapping[str, Any]) -> tuple[ExampleRow | None, list[FieldProblem]]:
+    """The dataset row that these fields (``prompt`` or ``messages``, ``references``, ``context``, ``metadata``)
+    make; or what is wrong with them. Reviewed rows belong to the feedback split.
+    """
+    reading = reading_of(row, lambda: {**fields, "split": Split.FEEDBACK.value}, Layout())
+    return reading.row, reading.problems

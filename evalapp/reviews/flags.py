@@ -1,0 +1,84 @@
+"""Flags: a reviewer tells the manager that something is wrong with an item, without giving it up."""
+
+from django.db import connection, transaction
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.core.names import has_visible
+from evalapp.reviews.answers import unstorable
+from evalapp.reviews.models import Flag
+from evalapp.reviews.queries import Stand, own_review
+
+LONGEST_NOTE = 500
+
+# A second word on the same item takes the place of the first, also when both come at once.
+_FLAG = """
+INSERT INTO evalapp_flag (campaign_id, item_id, reviewer_id, note, created_at)
+VALUES (%(campaign)s, %(item)s, %(reviewer)s, %(note)s, now())
+ON CONFLICT (item_id, reviewer_id) WHERE resolved_at IS NULL
+DO UPDATE SET note = excluded.note, created_at = now()
+RETURNING id
+"""
+
+
+@transaction.atomic
+def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
+    """Open a flag on the item, or say something else in the one that is open.
+
+    Only for an item that the reviewer holds or has reviewed: MissingError else, and InvalidError for a
+    note that says nothing or is too long.
+    """
+    note = note.strip()
+    if len(note) > LONGEST_NOTE or not has_visible(note) or unstorable(note):
+        message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
+        raise InvalidError(message, fields={"note": [message]})
+    if stand.seat.user_id != by.pk or not (stand.is_held or own_review(stand)):
+        raise MissingError("There is no such review work, or it is not yours.")
+    place = stand.place
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FLAG,
+            {"campaign": place.campaign_id, "item": place.item_id, "reviewer": by.pk, "note": note},
+        )
+        flag = Flag.objects.get(pk=cursor.fetchone()[0])
+    record(
+        "item.flagged",
+        by=by,
+        obj=flag,
+        project=place.campaign.project,
+        data={"campaign": place.campaign_id, "item": place.item_id},
+    )
+    return flag
+
+
+@transaction.atomic
+def resolve_flag(*, flag: Flag, by: User) -> None:
+    """Close a flag. Permission is the view's to check; ConflictError where somebody closed it before."""
+    if not Flag.objects.filter(pk=flag.pk, resolved_at=None).update(resolved_by=by, resolved_at=Now()):
+        raise ConflictError("Somebody has resolved this flag already.", code="flag_resolved")
+    record(
+        "flag.resolved",
+        by=by,
+        obj=flag,
+        project=flag.campaign.project,
+        data={"campaign": flag.campaign_id, "item": flag.item_id},
+    )
+
+
+def flags_of(campaign: Campaign) -> QuerySet[Flag]:
+    """The campaign's flags, open and resolved, latest first. Show nobody's name beside them: a reviewer who
+    wrote one may be known by it among the pseudonyms of the case.
+    """
+    return campaign.flags.select_related("item__example", "resolved_by").order_by("-id")
+
+
+def open_flags_of(project: Project, *, most: int) -> list[tuple[Campaign, int]]:
+    """The campaigns with open flags and how many each has, most first."""
+    flagged = project.campaigns.filter(flags__resolved_at=None, flags__isnull=False).annotate(
+        flag_count=Count("flags")
+    )
+    return [(campaign, campaign.flag_count) for campaign in flagged.order_by("-flag_count", "-id")[:most]]

@@ -1,0 +1,215 @@
+"""Stretches of an output that a reviewer marks: their shape, what the rubric allows, and quoting. Pure.
+
+Offsets count Unicode code points of the output's exact text, as Python indexes a ``str``: an emoji of four
+joined figures is seven, a letter with a combining accent two, CR LF two. The page's script counts UTF-16
+and converts.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from evalapp.core.errors import InvalidError
+from evalapp.rubrics.fields import NOT_APPLICABLE, SpanField
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+MOST_SPANS = 200
+LONGEST_SPAN_COMMENT = 1_000
+_LARGEST_OFFSET = 2**31 - 1
+_SHOWN_WORDS = 60
+
+Report = Callable[[str, str], None]
+"""Takes a field and what is wrong with it."""
+
+
+class Span(NamedTuple):
+    """``label`` counts the criterion's options from 1; ``text[start:end]`` is what was marked."""
+
+    start: int
+    end: int
+    label: int
+    comment: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"label": self.label, "start": self.start, "end": self.end, "comment": self.comment}
+
+
+class CheckedSpan(NamedTuple):
+    criterion_id: int
+    label: int
+    start: int
+    end: int
+    comment: str
+
+
+class _Given(Protocol):
+    """What of ``ReviewAnswers`` is looked at."""
+
+    @property
+    def scores(self) -> Mapping[str, Any]: ...
+    @property
+    def spans(self) -> Mapping[str, Sequence[Span]]: ...
+
+
+def as_body(spans: Mapping[str, Sequence[Span]]) -> dict[str, list[dict[str, Any]]]:
+    """As plain JSON, the same for the same marks; a criterion without any is left out."""
+    return {key: [span.as_dict() for span in sorted(given)] for key, given in sorted(spans.items()) if given}
+
+
+def read_spans(raw: object, report: Report) -> dict[str, tuple[Span, ...]]:
+    """Marks from decoded JSON, ``{criterion: [{"label", "start", "end", "comment"}]}``; a wrong shape is
+    reported, and nothing read then. What the rubric and the text allow is not asked yet.
+    """
+    if not isinstance(raw, dict) or not all(isinstance(given, list) for given in raw.values()):
+        report("spans", "spans must be an object of criterion and a list of marks.")
+        return {}
+    if sum(map(len, raw.values())) > MOST_SPANS:
+        report("spans", f"one answer has at most {MOST_SPANS} marks. Remove some.")
+        return {}
+    read: dict[str, tuple[Span, ...]] = {}
+    for key, given in raw.items():
+        spans = [_read(each) for each in given]
+        if None in spans:
+            report(
+                f"spans.{_shown(key)}",
+                'a mark is {"label": its number, "start": offset, "end": offset, "comment": text}, '
+                "with whole numbers from 0.",
+            )
+        else:
+            read[key] = tuple(span for span in spans if span is not None)
+    return read
+
+
+def _read(raw: object) -> Span | None:
+    if not isinstance(raw, dict) or not set(raw) <= {"label", "start", "end", "comment"}:
+        return None
+    numbers = [raw.get(name) for name in ("start", "end", "label")]
+    comment = raw.get("comment", "")
+    if not isinstance(comment, str) or not all(_is_offset(number) for number in numbers):
+        return None
+    start, end, label = (number for number in numbers if isinstance(number, int))
+    return Span(start, end, label, comment)
+
+
+def _is_offset(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_OFFSET
+
+
+def _shown(value: object) -> str:
+    return str(value)[:40].encode("ascii", "replace").decode()
+
+
+def checked_spans(
+    answers: _Given,
+    *,
+    criteria: Mapping[str, Criterion],
+    asked: set[str],
+    length: int | None,
+    unstorable: Callable[[str], str],
+    report: Report,
+) -> tuple[list[CheckedSpan], list[Criterion]]:
+    """The marks as rows, and the criteria for which somebody said that there is nothing to mark.
+
+    ``length`` is the output's in code points (None: not known, the end is not checked). What cannot stay is
+    reported under ``spans.<criterion>``.
+    """
+    for key in answers.spans:
+        if key not in criteria or criteria[key].kind != CriterionKind.SPANS:
+            report(f"spans.{_shown(key)}", f"“{_shown(key)}” is no span criterion of this rubric.")
+    rows: list[CheckedSpan] = []
+    nothing: list[Criterion] = []
+    for key, criterion in criteria.items():
+        if criterion.kind != CriterionKind.SPANS or key not in asked:
+            continue
+        spans = answers.spans.get(key, ())
+        for problem in _problems(criterion, spans, length, unstorable):
+            report(f"spans.{key}", problem)
+        rows += [CheckedSpan(criterion.pk, s.label, s.start, s.end, s.comment.strip()) for s in spans]
+        said = answers.scores.get(key)
+        if said is None:
+            if criterion.is_required and not spans:
+                otherwise = ", or say that there is nothing" if criterion.allows_not_applicable else ""
+                report(f"spans.{key}", f"{criterion.name} is required. Mark at least one stretch{otherwise}.")
+        elif said != NOT_APPLICABLE:
+            report(f"scores.{key}", f"{criterion.name} is marked in the answer: send it in spans, or “na”.")
+        elif not criterion.allows_not_applicable:
+            report(f"scores.{key}", f"{criterion.name} cannot be “nothing to mark”. Mark a stretch.")
+        elif spans:
+            report(f"spans.{key}", f"{criterion.name} has marks and “nothing to mark”. Take one back.")
+        else:
+            nothing.append(criterion)
+    return rows, nothing
+
+
+def _problems(
+    criterion: Criterion, spans: Sequence[Span], length: int | None, unstorable: Callable[[str], str]
+) -> Iterator[str]:
+    seen: set[tuple[int, int, int]] = set()
+    for span in spans:
+        where = f"the mark from {span.start} to {span.end}"
+        if not 1 <= span.label <= len(criterion.options):
+            yield f"{where} has label {span.label}; {criterion.name} has 1 to {len(criterion.options)}."
+        if span.end <= span.start:
+            yield f"{where} holds nothing: its end must lie behind its start."
+        elif length is not None and span.end > length:
+            yield f"{where} reaches beyond the answer, which has {length:,} characters."
+        if span[:3] in seen:
+            yield f"{where} is there twice with one label. Remove one."
+        seen.add(span[:3])
+        if len(span.comment) > LONGEST_SPAN_COMMENT:
+            yield f"the comment on {where} is longer than {LONGEST_SPAN_COMMENT:,} characters. Shorten it."
+        if bad := unstorable(span.comment):
+            yield f"the comment on {where} holds {bad}. Remove it."
+
+
+class ShownSpan(NamedTuple):
+    """A mark for people: its label and what it stands on, in words."""
+
+    criterion: Criterion
+    label: str
+    is_undesired: bool
+    span: Span
+    quote: str
+
+
+def shown_spans(criterion: Criterion, spans: Iterable[Span], text: str) -> list[ShownSpan]:
+    """The marks of one criterion in reading order, each with the words of the output that it stands on."""
+    return [
+        ShownSpan(criterion, *_label(criterion, span.label), span, text[span.start : span.end])
+        for span in sorted(spans)
+    ]
+
+
+def _label(criterion: Criterion, number: int) -> tuple[str, bool]:
+    if not 1 <= number <= len(criterion.options):
+        return f"label {number}", False
+    option = criterion.options[number - 1]
+    return str(option["label"]), bool(option["is_undesired"])
+
+
+def span_fields(criterion: Criterion, spans: Iterable[Span], text: str) -> list[SpanField]:
+    """The marks as the review form holds them."""
+    return [
+        SpanField(json.dumps(each.span.as_dict()), each.span.label, each.label, each.quote, each.span.comment)
+        for each in shown_spans(criterion, spans, text)
+    ]
+
+
+def span_from_quote(text: str, *, words: str, occurrence: int, label: int, comment: str, field: str) -> Span:
+    """A mark on the words where they stand in the text for the ``occurrence``-th time (from 1), counted
+    without overlap. Raises InvalidError for ``field``.
+    """
+    start = end = 0
+    shown = words if len(words) <= _SHOWN_WORDS else f"{words[:_SHOWN_WORDS]}…"
+    for found in range(occurrence):
+        start = text.find(words, end) if words else -1
+        if start < 0:
+            message = (
+                f"“{shown}” stands in the answer only {found} time{'s' if found > 1 else ''}. Choose an "
+                "earlier one."
+                if found
+                else f"“{shown}” does not stand in the answer. Quote it exactly as it is written there."
+            )
+            raise InvalidError(message, fields={field: [message]})
+        end = start + len(words)
+    return Span(start, end, label, comment)

@@ -1,0 +1,38 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.webhooks.models import WebhookEndpoint, WebhookEvent
+
+
+class EndpointForm(forms.Form):
+    """An endpoint, to register or to change."""
+
+    address = forms.CharField(
+        max_length=LONGEST_ADDRESS,
+        help_text="Where events are sent, by POST. Another address later gets another secret.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "inputmode": "url", "spellcheck": "false", "autocapitalize": "none"}
+        ),
+    )
+    events = forms.MultipleChoiceField(
+        choices=WebhookEvent.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one event."},
+    )
+    includes_text = forms.BooleanField(
+        label="With what reviewers wrote",
+        required=False,
+        help_text="Scores, reasons, comments and corrections of a submitted review. Never who wrote them.",
+    )
+
+    def __init__(self, data: Any = None, *, endpoint: WebhookEndpoint | None = None) -> None:
+        initial: dict[str, Any] = {"events": [WebhookEvent.CAMPAIGN_COMPLETED.value]}
+        if endpoint is not None:
+            initial = {
+                "address": endpoint.address,
+                "events": endpoint.events,
+                "includes_text": endpoint.includes_text,
+            }
+        super().__init__(data, initial=initial)

@@ -1,0 +1,97 @@
+"""What a receiver is told: ids, links and counts, as a manager may see them.
+
+Never who reviewed, which candidate an answer came from, or where it stood on the reviewer's page: what
+leaves the installation may come back to a reviewer who is still blind.
+"""
+
+import json
+from typing import Any
+
+from django.urls import reverse
+
+from evalapp.campaigns.models import Campaign, Method
+from evalapp.judgements.models import Judgement
+from evalapp.reviews.models import Review
+from evalapp.reviews.queries import ANSWERS, answers_of
+from evalapp.webhooks.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
+
+
+def body_of(delivery: WebhookDelivery) -> str | None:
+    """The JSON text of a delivery, or None where what it tells of was deleted meanwhile."""
+    endpoint = delivery.endpoint
+    project = endpoint.project
+    told: dict[str, Any] = {
+        "id": str(delivery.key),
+        "event": delivery.event,
+        "at": delivery.created_at.isoformat(),
+        "project": {
+            "slug": project.slug,
+            "name": project.name,
+            "link": _link(endpoint, "project_home", project.slug),
+        },
+    }
+    if delivery.event == TEST_EVENT:
+        return json.dumps({**told, "message": "This is a test; nothing happened."}, ensure_ascii=False)
+    facts = delivery.facts
+    campaign = project.campaigns.filter(pk=facts["campaign"]).first()
+    if campaign is None:
+        return None
+    told["campaign"] = _campaign(endpoint, campaign)
+    if "review" in facts:
+        review = (
+            Review.objects.select_related("place", "correction")
+            .prefetch_related(*ANSWERS)
+            .filter(pk=facts["review"], campaign=campaign)
+            .first()
+        )
+        if review is None:
+            return None
+        told["review"] = {**_submitted(review), **_answers(endpoint, review)}
+        told["item"] = _item(endpoint, campaign, review.place.item_id)
+    elif "judgement" in facts:
+        judgement = campaign.judgements.select_related("place").filter(pk=facts["judgement"]).first()
+        if judgement is None:
+            return None
+        # Not what was chosen: "the first" says nothing without who stood there, and that is blind.
+        said = {"comment": judgement.comment} if endpoint.includes_text else {}
+        told["judgement"] = {**_submitted(judgement), **said}
+        told["item"] = _item(endpoint, campaign, judgement.place.item_id)
+    elif "item" in facts:
+        told["item"] = _item(endpoint, campaign, facts["item"])
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _campaign(endpoint: WebhookEndpoint, campaign: Campaign) -> dict[str, Any]:
+    return {
+        "id": campaign.pk,
+        "name": campaign.name,
+        "state": campaign.state,
+        "items": campaign.items_total,
+        "reviews": campaign.reviews_total,
+        "is_simulated": campaign.is_simulated,
+        "link": _link(endpoint, "campaign_detail", endpoint.project.slug, campaign.pk),
+    }
+
+
+def _item(endpoint: WebhookEndpoint, campaign: Campaign, item_id: int) -> dict[str, Any]:
+    place: tuple[str, *tuple[object, ...]] = ("case_detail", endpoint.project.slug, campaign.pk, item_id)
+    if campaign.method != Method.POINTWISE:
+        place = ("judgement_list", endpoint.project.slug, campaign.pk)
+    return {"id": item_id, "link": _link(endpoint, *place)}
+
+
+def _submitted(work: Review | Judgement) -> dict[str, Any]:
+    return {
+        "id": work.pk,
+        "submitted_at": work.submitted_at.isoformat(),
+        "seconds_active": work.seconds_active,
+        "is_simulated": work.is_simulated,
+    }
+
+
+def _answers(endpoint: WebhookEndpoint, review: Review) -> dict[str, Any]:
+    return {"answers": answers_of(review).as_dict()} if endpoint.includes_text else {}
+
+
+def _link(endpoint: WebhookEndpoint, route: str, *arguments: object) -> str:
+    return endpoint.site + reverse(route, args=arguments)

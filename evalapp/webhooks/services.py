@@ -1,0 +1,207 @@
+"""Writes to webhooks by people: endpoints, their secrets, and what is sent once more."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.services import lock_members
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.outgoing import checked_address, origin_of
+from evalapp.webhooks.models import (
+    TEST_EVENT,
+    DeliveryState,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+from evalapp.webhooks.signing import new_salt, secret_of
+
+MOST_ENDPOINTS = 20
+
+
+class EndpointSecret(NamedTuple):
+    """``secret`` is shown now, never again; empty where it stays as it was."""
+
+    endpoint: WebhookEndpoint
+    secret: str
+
+
+@transaction.atomic
+def register_endpoint(
+    *, project: Project, address: str, events: Iterable[str], includes_text: bool, site: str, by: User
+) -> EndpointSecret:
+    """Have an address told of events. ``site`` is this installation as its users see it.
+
+    Raises InvalidError (``address``, ``events``) and OutgoingRefusedError, ConflictError where the
+    project has the address already or 20 others.
+    """
+    address = checked_address(address)
+    lock_members([project.pk])
+    if project.webhook_endpoints.count() >= MOST_ENDPOINTS:
+        raise ConflictError(
+            f"This project has {MOST_ENDPOINTS} webhooks; delete one that is no longer used first."
+        )
+    endpoint = WebhookEndpoint(
+        project=project,
+        address=address,
+        site=site.rstrip("/"),
+        events=_checked_events(events),
+        includes_text=includes_text,
+        secret_salt=new_salt(),
+        created_by=by,
+    )
+    try:
+        with transaction.atomic():
+            endpoint.save()
+    except IntegrityError as error:
+        raise _taken() from error
+    record("webhook.registered", by=by, obj=endpoint, project=project, data=_in_audit(endpoint))
+    return EndpointSecret(endpoint, secret_of(endpoint))
+
+
+@transaction.atomic
+def change_endpoint(
+    *,
+    endpoint: WebhookEndpoint,
+    address: str,
+    events: Iterable[str],
+    includes_text: bool,
+    site: str,
+    by: User,
+) -> EndpointSecret:
+    """Change what is sent, and where to: another address gets a secret of its own, and the old one is void.
+
+    Raises as `register_endpoint`.
+    """
+    address = checked_address(address)
+    events = _checked_events(events)
+    stored = _locked(endpoint)
+    is_moved = address != stored.address
+    stored.address, stored.events, stored.includes_text = address, events, includes_text
+    stored.site = site.rstrip("/")
+    if is_moved:
+        stored.secret_salt = new_salt()
+        stored.failures_in_row, stored.failing_since = 0, None
+    try:
+        with transaction.atomic():
+            stored.save()
+    except IntegrityError as error:
+        raise _taken() from error
+    record("webhook.changed", by=by, obj=stored, project=stored.project, data=_in_audit(stored))
+    return EndpointSecret(stored, secret_of(stored) if is_moved else "")
+
+
+@transaction.atomic
+def renew_secret(*, endpoint: WebhookEndpoint, by: User) -> EndpointSecret:
+    """Sign with a new secret from now on; the old one is void at once."""
+    stored = _locked(endpoint)
+    stored.secret_salt = new_salt()
+    stored.save(update_fields=["secret_salt"])
+    record("webhook.secret_renewed", by=by, obj=stored, project=stored.project)
+    return EndpointSecret(stored, secret_of(stored))
+
+
+@transaction.atomic
+def enable_endpoint(*, endpoint: WebhookEndpoint, by: User) -> None:
+    """Go on where it was switched off: what waits is sent, what happened meanwhile is not made up for.
+
+    Raises ConflictError where it is on, OutgoingRefusedError where its address may not be reached any more.
+    """
+    checked_address(endpoint.address)
+    off = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at__isnull=False)
+    if not off.update(disabled_at=None, disabled_because="", failures_in_row=0, failing_since=None):
+        raise ConflictError("This webhook is on already.")
+    record("webhook.enabled", by=by, obj=endpoint, project=endpoint.project)
+
+
+@transaction.atomic
+def disable_endpoint(*, endpoint: WebhookEndpoint, by: User | None, because: str = "") -> None:
+    """Send nothing to it any more. Raises ConflictError where it is off. ``by`` None is the product itself."""
+    reason = because or f"Switched off by {by}."
+    enabled = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None)
+    if not enabled.update(disabled_at=Now(), disabled_because=reason[:400]):
+        raise ConflictError("This webhook is off already.")
+    data = {"because": because} if because else {}
+    record("webhook.disabled", by=by, obj=endpoint, project=endpoint.project, data=data)
+
+
+@transaction.atomic
+def delete_endpoint(*, endpoint: WebhookEndpoint, by: User) -> None:
+    """It and its deliveries go; what waits is never sent."""
+    record("webhook.deleted", by=by, obj=endpoint, project=endpoint.project)
+    endpoint.delete()
+
+
+@transaction.atomic
+def send_test(*, endpoint: WebhookEndpoint, by: User) -> WebhookDelivery:
+    """A delivery that says that nothing happened. Raises ConflictError where the endpoint is off."""
+    _require_on(endpoint)
+    delivery = WebhookDelivery.objects.create(endpoint=endpoint, event=TEST_EVENT, next_attempt_at=Now())
+    record("webhook.tested", by=by, obj=endpoint, project=endpoint.project)
+    return delivery
+
+
+@transaction.atomic
+def redeliver(*, delivery: WebhookDelivery, by: User) -> None:
+    """Send the same once more, from its first attempt; a receiver tells it by its id.
+
+    Raises ConflictError where it is under way already, or its endpoint is off.
+    """
+    _require_on(delivery.endpoint)
+    again = {"state": DeliveryState.WAITING, "attempts": 0, "next_attempt_at": Now(), "delivered_at": None}
+    ended = [DeliveryState.DELIVERED, DeliveryState.FAILED]
+    if not WebhookDelivery.objects.filter(pk=delivery.pk, state__in=ended).update(**again):
+        # One that waits for its next attempt need not wait.
+        waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING)
+        if not waiting.update(next_attempt_at=Now()):
+            raise ConflictError("This delivery is being sent at this moment. Reload the page.")
+    endpoint = delivery.endpoint
+    record(
+        "webhook.redelivered",
+        by=by,
+        obj=endpoint,
+        project=endpoint.project,
+        data={"delivery": str(delivery.key)},
+    )
+
+
+def _require_on(endpoint: WebhookEndpoint) -> None:
+    if endpoint.disabled_at is not None:
+        raise ConflictError("This webhook is off, so nothing is sent. Switch it on first.")
+
+
+def _locked(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    found = WebhookEndpoint.objects.select_related("project").select_for_update(of=("self",))
+    stored = found.filter(pk=endpoint.pk).first()
+    if stored is None:
+        raise ConflictError("Somebody else has deleted this webhook in the meantime.")
+    return stored
+
+
+def _checked_events(events: Iterable[str]) -> list[str]:
+    chosen = set(events)
+    if unknown := sorted(chosen - set(WebhookEvent.values)):
+        message = f"There is no event “{unknown[0][:60]}”. Known: {', '.join(WebhookEvent.values)}."
+        raise InvalidError(message, fields={"events": [message]})
+    if not chosen:
+        message = "Choose at least one event; a webhook without any would never be called."
+        raise InvalidError(message, fields={"events": [message]})
+    return [event for event in WebhookEvent.values if event in chosen]
+
+
+def _taken() -> ConflictError:
+    message = "This project has a webhook at this address already; change that one."
+    return ConflictError(message, fields={"address": [message]})
+
+
+def _in_audit(endpoint: WebhookEndpoint) -> dict[str, object]:
+    # Without the path: it may hold a secret of the receiver's.
+    return {
+        "address": origin_of(endpoint.address),
+        "events": endpoint.events,
+        "includes_text": endpoint.includes_text,
+    }

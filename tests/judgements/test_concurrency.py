@@ -1,0 +1,117 @@
+"""Real threads on real connections: exactly once and an exact quota, also where answers are compared."""
+
+import random
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.db.models import Count
+from django.utils import timezone
+
+from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
+from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState
+from evalapp.core.errors import ConflictError, StaleError
+from evalapp.judgements.models import Judgement, JudgementRevision
+from evalapp.judgements.queries import judging_stand
+from evalapp.judgements.services import amend_judgement
+from evalapp.judgements.verdicts import Verdict
+from tests.at_once import at_once
+from tests.campaigns.making import make_open_campaign, make_team
+from tests.judgements.conftest import again, claim, judge
+from tests.reviews.conftest import seat_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def alone(**options):
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(
+        project, [person], rows=1, candidates=2, overlap=1, method="pairwise", **options
+    )
+    return campaign, person
+
+
+def test_fifty_parallel_submits_of_one_submission_store_one_judgement():
+    campaign, person = alone()
+    stand, client_id = claim(campaign, person), uuid4()
+    results = at_once(50, lambda _: judge(campaign, person, stand=again(stand), client_id=client_id))
+    assert sorted(result.is_replay for result in results) == [False] + [True] * 49
+    assert Judgement.objects.count() == CampaignReviewer.objects.get().reviews_done == 1
+
+
+def test_fifty_parallel_submits_of_different_verdicts_store_one():
+    campaign, person = alone()
+    stand = claim(campaign, person)
+    results = at_once(
+        50, lambda number: judge(campaign, person, Verdict("a", None, f"{number}"), stand=again(stand))
+    )
+    stored = [result for result in results if not isinstance(result, Exception)]
+    assert len(stored) == 1
+    assert all(isinstance(result, ConflictError) for result in results if isinstance(result, Exception))
+    assert Judgement.objects.get().comment == stored[0].judgement.comment
+
+
+def test_of_parallel_changes_of_one_revision_one_holds():
+    campaign, person = alone()
+    judgement = judge(campaign, person).judgement
+
+    def change(number):
+        fresh = Judgement.objects.select_related("campaign").get(pk=judgement.pk)
+        verdict = Verdict("b", None, f"{number}")
+        return amend_judgement(judgement=fresh, by=person, verdict=verdict, revision=1)
+
+    results = at_once(20, change)
+    assert sum(isinstance(result, Judgement) for result in results) == 1
+    assert sum(isinstance(result, StaleError) for result in results) == 19
+    assert (Judgement.objects.get().revision, JudgementRevision.objects.count()) == (2, 1)
+
+
+def test_the_quota_of_comparisons_is_exact_while_leases_expire_at_random():
+    project, people = make_team(8)
+    campaign = make_open_campaign(project, people, rows=6, candidates=3, overlap=3, method="pairwise")
+
+    def work(number):
+        chance, person = random.Random(number), people[number]
+        for _ in range(4000):
+            # Back to the pool, as after a request.
+            connection.close()
+            found = next_assignment(seat=seat_of(campaign, person))
+            if not isinstance(found, Assignment):
+                if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
+                    return
+                return_lapsed_places()
+                continue
+            if chance.random() < 0.2:
+                # Whoever holds it now: time passes for anybody.
+                lapse(pk=found.place.id)
+            try:
+                submit(person, found, chance.choice("ab"))
+            except ConflictError:
+                continue
+        raise AssertionError("The campaign never ended for this reviewer.")
+
+    def submit(person, found, choice):
+        stand = judging_stand(person, found.place.key, found.slot)
+        judge(campaign, person, Verdict(choice), stand=stand)
+
+    ended = at_once(8, work)
+    assert [each for each in ended if isinstance(each, Exception)] == []
+    # Leases can lapse in the hands of the last ones; then there is work for whoever comes back.
+    lapse()
+    return_lapsed_places()
+    for person in people:
+        while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+            submit(person, found, "a")
+    assert Judgement.objects.count() == campaign.reviews_total == 54
+    told = Judgement.objects.values("comparison").annotate(
+        n=Count("id"), people=Count("reviewer", distinct=True)
+    )
+    assert {(row["n"], row["people"]) for row in told} == {(3, 3)}
+    assert set(Place.objects.values_list("state", "reviews_done")) == {(PlaceState.COMPLETE, 3)}
+    assert sum(seat.reviews_done for seat in CampaignReviewer.objects.all()) == 54
+
+
+def lapse(**lookup):
+    held = Place.objects.filter(state=PlaceState.HELD, **lookup)
+    held.update(lease_expires_at=timezone.now() - timedelta(seconds=1))

@@ -1,0 +1,496 @@
+"""From an uploaded file of ratings to a closed campaign: the services and the job, on the real database."""
+
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import TestCase
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.people import anonymise_person
+from evalapp.analysis.comparison import compare
+from evalapp.analysis.scores import load_scores
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.models import Campaign, CampaignState, Place
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.models import Dataset, DatasetVersion, Example
+from evalapp.decisions.deletion import delete_project
+from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.services import request_cancel
+from evalapp.ratings.models import RatingsImport, RecordedReviewer
+from evalapp.ratings.options import RatingsOptions
+from evalapp.ratings.services import discard_ratings_import, start_ratings_import
+from evalapp.ratings.tasks import import_ratings
+from evalapp.registry.models import ModelVersion
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.models import Correction, Review, Score
+from evalapp.reviews.services import CampaignClosedError, amend_review
+from evalapp.rubrics.models import Criterion, Rubric
+from evalapp.runs.models import Output, Run
+from tests.factories import make_candidates, make_outputs, make_rubric, make_version
+from tests.ratings.files import (
+    COLUMNS,
+    carried_out,
+    imported,
+    json_lines,
+    rating,
+    ratings,
+    received,
+    table,
+    told,
+)
+
+
+def counts() -> dict[str, int]:
+    models: list[Any] = [Campaign, Rubric, Dataset, ModelVersion, Run, Output, Review, RecordedReviewer, User]
+    return {model.__name__: model.objects.count() for model in models}
+
+
+def test_a_table_becomes_a_closed_campaign_that_can_be_compared(
+    project: Project, manager: User, uploads: Path
+) -> None:
+    ratings_import = imported(project, manager, ratings(), file_name="spring.csv")
+
+    campaign = ratings_import.campaign
+    assert campaign is not None
+    assert (campaign.name, campaign.state, campaign.is_imported) == ("spring", CampaignState.CLOSED, True)
+    assert (campaign.items_total, campaign.reviews_total, campaign.overlap) == (2, 8, 2)
+    account = (ratings_import.records_read, ratings_import.records_imported, ratings_import.records_refused)
+    assert account == (16, 16, 0)
+    assert [c.model_version.label for c in campaign.candidates.all()] == ["base", "tuned"]
+    assert Score.objects.filter(review__campaign=campaign).count() == 16
+    assert list(campaign.rubric_version.criteria.values_list("name", "kind", "minimum", "maximum")) == [
+        ("Accuracy", "scale", 1, 5),
+        ("Tone", "scale", 1, 5),
+    ]
+    comparison = compare(load_scores(campaign))
+    assert comparison.design.reviews == 8
+    assert {row.candidate.model_version.label for row in comparison.rows} == {"base", "tuned"}
+    examples = Example.objects.filter(version=campaign.dataset_version).order_by("row_number")
+    assert [(e.prompt_text, e.split, e.metadata) for e in examples] == [
+        ("Question 1?", "feedback", {"item": "1"}),
+        ("Question 2?", "feedback", {"item": "2"}),
+    ]
+    assert set(Output.objects.values_list("text", flat=True)) == {
+        f"Answer {item} of {candidate}." for item in (1, 2) for candidate in ("base", "tuned")
+    }
+    assert not list(uploads.glob("ratings-*"))
+    assert AuditEvent.objects.filter(action="campaign.imported", actor_id=manager.pk).count() == 1
+
+
+def test_every_score_is_the_one_in_the_file(project: Project, manager: User) -> None:
+    content = table(rating(1, "base", "Mara", "Accuracy", 2), rating(1, "base", "Ole", "Accuracy", 5))
+
+    campaign = imported(project, manager, content).campaign
+
+    said = Review.objects.filter(campaign=campaign).order_by("reviewer__name")
+    assert [(r.reviewer.name, r.scores.get().value) for r in said] == [("Mara", 2), ("Ole", 5)]
+
+
+def test_a_recorded_reviewer_can_never_sign_in_and_is_a_member_of_nothing(
+    project: Project, manager: User
+) -> None:
+    imported(project, manager, ratings(people=("Mara", manager.email)))
+
+    recorded = RecordedReviewer.objects.get(project=project).user
+    assert (recorded.name, recorded.is_active, recorded.has_usable_password()) == ("Mara", False, False)
+    assert recorded.email.endswith("@deleted.invalid")
+    assert not recorded.memberships.exists()
+    assert set(Review.objects.values_list("reviewer", flat=True)) == {recorded.pk, manager.pk}
+
+    imported(project, manager, ratings(items=3, people=("mara",)), file_name="later.csv")
+
+    assert RecordedReviewer.objects.count() == 1
+
+
+def test_texts_times_comments_and_corrections_come_along(project: Project, manager: User) -> None:
+    columns = (*COLUMNS, "seconds", "submitted_at", "comment", "correction", "reference", "context")
+    whole = (*rating(), 30, "2024-03-01T10:00:00+02:00", "too short", "A better answer.", "Ref.", "Facts.")
+    second = (1, "base", "Mara", "Tone", 3, "", "", 30)
+    apart = [
+        (1, "tuned", "Mara", name, 3, "", f"T{''}", seconds)
+        for name, seconds in (("Accuracy", 20), ("Tone", 25))
+    ]
+
+    campaign = imported(project, manager, table(whole, second, *apart, columns=columns)).campaign
+
+    assert campaign is not None
+    base, tuned = Review.objects.filter(campaign=campaign).order_by("seconds_active")
+    assert (base.seconds_active, tuned.seconds_active) == (30, 45)
+    assert base.comment == "too short"
+    assert base.submitted_at == datetime(2024, 3, 1, 8, tzinfo=UTC)
+    assert Correction.objects.get().text == "A better answer."
+    example = Example.objects.get(version=campaign.dataset_version)
+    assert (example.references, example.context) == (["Ref."], "Facts.")
+    seat = campaign.reviewers.get()
+    assert (seat.reviews_done, seat.seconds_active) == (2, 75)
+
+
+def test_everything_wrong_is_told_at_once_and_nothing_stays(project: Project, manager: User) -> None:
+    make_rubric(project)
+    before = counts()
+    content = table(
+        rating(1, value=4),
+        rating(1, value=5),
+        rating(2, criterion="Accuracy", value="seven"),
+        rating(3, value=9),
+        rating(4, reviewer=""),
+        (5, "base", "Mara", "Accuracy", 3, "Question 5?", ""),
+        (6, "base", "Mara", "Accuracy", 3, "", "Answer 6."),
+        (1, "base", "Ole", "Accuracy", 3, "Another question?", ""),
+        *(rating(10 + item, value=3) for item in range(40)),
+    )
+    ratings_import = received(project, manager, content)
+
+    job = carried_out(
+        ratings_import, manager, criteria={"Accuracy": {"kind": "scale", "minimum": 1, "maximum": 5}}
+    )
+
+    assert job.state == JobState.FAILED
+    assert "7 of 48 records cannot be used, so nothing was imported." in job.error
+    assert told(ratings_import) == [
+        (3, "Accuracy"),
+        (4, "Accuracy"),
+        (5, "Accuracy"),
+        (6, "reviewer"),
+        (7, "answer"),
+        (8, "prompt"),
+        (9, "prompt"),
+    ]
+    assert counts() == before
+
+
+def test_a_file_goes_in_without_its_bad_records_and_they_are_counted(project: Project, manager: User) -> None:
+    content = table(rating(1), rating(1), rating(2, value="?"), *(rating(3 + n) for n in range(9)))
+    ratings_import = received(project, manager, content)
+    assert carried_out(ratings_import, manager).state == JobState.FAILED
+
+    job = carried_out(ratings_import, manager, skips_invalid=True)
+
+    assert job.result == {
+        "campaign": ratings_import.campaign_id, "records": 12, "imported": 10, "refused": 2
+    }  # fmt: skip
+    assert Score.objects.count() == 10
+    assert not Example.objects.filter(metadata__item="2").exists()
+
+
+def test_a_check_says_what_an_import_would_and_stores_nothing(project: Project, manager: User) -> None:
+    ratings_import = received(project, manager, ratings() + b"1,base,Mara,Accuracy,4,,\n")
+    before = counts()
+
+    job = carried_out(ratings_import, manager, checks_only=True)
+
+    assert job.result == {"records": 17, "refused": 1}
+    assert counts() == before
+    assert told(ratings_import) == [(18, "Accuracy")]
+    assert ratings_import.census["candidates"] == [["base", 9], ["tuned", 8]]
+    assert [c["name"] for c in ratings_import.census["criteria"]] == ["Accuracy", "Tone"]
+
+
+def test_the_same_file_is_imported_once(project: Project, other_project: Project, manager: User) -> None:
+    waiting = received(project, manager, ratings())
+    imported(project, manager, ratings())
+
+    with pytest.raises(ConflictError, match="Exactly this file is imported already, as “history”"):
+        received(project, manager, ratings(), "renamed.csv")
+    with pytest.raises(ConflictError, match="Exactly this file is imported already"):
+        carried_out(waiting, manager, name="Another name")
+    assert received(other_project, manager, ratings()).campaign is None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        other = Campaign.objects.get()
+        other.pk, other.key, other.name = None, uuid.uuid4(), "Other"
+        other.save()
+        RatingsImport.objects.filter(pk=waiting.pk).update(campaign=other)
+
+
+def test_of_two_that_wait_with_the_same_file_the_second_is_told(project: Project, manager: User) -> None:
+    first, second = received(project, manager, ratings()), received(project, manager, ratings())
+    options = RatingsOptions(**second.options)
+    late = start_ratings_import(ratings_import=second, options=replace(options, name="Second"), by=manager)
+    assert carried_out(first, manager).state == JobState.SUCCEEDED
+    before = counts()
+
+    import_ratings(late.pk)
+
+    late.refresh_from_db()
+    assert late.state == JobState.FAILED
+    assert "Exactly this file is imported already" in late.error
+    assert counts() == before
+
+
+def test_a_deleted_project_takes_its_recorded_reviewers_along(
+    project: Project, manager: User, owner: User, uploads: Path
+) -> None:
+    imported(project, manager, ratings())
+    waiting = received(project, manager, ratings(items=3))
+    people = User.objects.count()
+    assert list(uploads.glob("ratings-*"))
+
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        delete_project(project=project, typed_name=project.name, by=owner)
+
+    assert User.objects.count() == people - 2
+    assert not RatingsImport.objects.filter(pk=waiting.pk).exists()
+    assert not list(uploads.glob("ratings-*"))
+
+
+def test_a_recorded_reviewer_s_name_can_be_deleted(project: Project, manager: User) -> None:
+    imported(project, manager, ratings(people=("Mara",)))
+    admin = User.objects.create_user("admin@cast.example", is_superuser=True)
+    recorded = RecordedReviewer.objects.get().user
+
+    anonymise_person(user=recorded, by=admin)
+
+    recorded.refresh_from_db()
+    assert recorded.name == f"Former member {recorded.pk}"
+    assert not AuditEvent.objects.filter(object_label__contains="Mara").exists()
+
+
+def test_names_are_matched_with_members_and_candidates(
+    project: Project, manager: User, reviewer: User
+) -> None:
+    (base,) = make_candidates(project, ["base"])
+
+    campaign = imported(
+        project,
+        manager,
+        ratings(people=("MANAGER", "Somebody"), candidates=("Base", "new one")),
+        reviewers={"Somebody": reviewer.pk},
+    ).campaign
+
+    assert campaign is not None
+    assert [c.model_version.label for c in campaign.candidates.all()] == ["base", "new one"]
+    assert campaign.candidates.first().model_version == base  # type: ignore[union-attr]
+    assert set(Review.objects.values_list("reviewer", flat=True)) == {manager.pk, reviewer.pk}
+    assert not RecordedReviewer.objects.exists()
+
+
+def test_two_names_for_one_person_are_duplicates(project: Project, manager: User) -> None:
+    content = table(rating(reviewer="Mara"), rating(reviewer=manager.email))
+    ratings_import = received(project, manager, content)
+
+    job = carried_out(ratings_import, manager, reviewers={"Mara": manager.pk})
+
+    assert job.state == JobState.FAILED
+    assert told(ratings_import) == [(3, "Accuracy")]
+
+
+def test_unknown_people_and_candidates_can_be_refused(project: Project, manager: User) -> None:
+    ratings_import = received(project, manager, table(rating()))
+
+    job = carried_out(ratings_import, manager, unknown_reviewers="refuse", unknown_candidates="refuse")
+
+    assert job.state == JobState.FAILED
+    assert told(ratings_import) == [(2, "candidate"), (2, "reviewer")]
+
+
+def test_an_existing_rubric_is_used_and_unknown_criteria_are_told(project: Project, manager: User) -> None:
+    rubric = make_rubric(project)
+    content = table(
+        rating(criterion="Accuracy"), rating(criterion="tone", value="n/a"), rating(criterion="Humour")
+    )
+    ratings_import = received(project, manager, content)
+
+    carried_out(ratings_import, manager, rubric_version=rubric.pk)
+    assert told(ratings_import) == [(4, "Humour")]
+
+    job = carried_out(ratings_import, manager, rubric_version=rubric.pk, criteria={"Humour": {"use": "-"}})
+
+    assert job.state == JobState.SUCCEEDED, job.error
+    assert (ratings_import.records_imported, ratings_import.records_refused) == (2, 1)
+    assert told(ratings_import, refusals=False) == [(4, "Humour")]
+    review = Review.objects.get()
+    assert {s.criterion.key: (s.value, s.is_not_applicable) for s in review.scores.all()} == {
+        "accuracy": (4, False),
+        "tone": (None, True),
+    }
+    rubric.refresh_from_db()
+    assert rubric.frozen_at is not None
+
+
+def test_items_of_a_dataset_are_found_by_their_row_and_stored_answers_are_used(
+    project: Project, manager: User
+) -> None:
+    version = make_version(project, rows=2)
+    formal, plain = make_candidates(project, ["formal", "plain"])
+    make_outputs(version, {formal: "Formal {n}.", plain: "Plain {n}."})
+    before = counts()
+    content = table(
+        (1, "formal", "Mara", "Accuracy", 4),
+        (2, "plain", "Mara", "Accuracy", 3),
+        (99, "plain", "Mara", "Accuracy", 3),
+        (1, "absent", "Mara", "Accuracy", 3),
+    )
+    ratings_import = received(project, manager, content)
+
+    carried_out(ratings_import, manager, dataset_version=version.pk)
+    assert told(ratings_import) == [(4, "item"), (4, "answer"), (5, "answer")]
+
+    carried_out(ratings_import, manager, dataset_version=version.pk, skips_invalid=True)
+
+    campaign = ratings_import.campaign
+    assert campaign is not None
+    assert (campaign.dataset_version, campaign.split) == (version, "feedback")
+    assert {r.item_output.output.text for r in Review.objects.all()} == {"Formal 1.", "Plain 2."}
+    assert counts()["Output"] == before["Output"]
+    assert counts()["Dataset"] == before["Dataset"]
+
+
+@pytest.mark.parametrize(
+    ("by", "field", "item"), [("prompt", "item", "Summarise portfolio 2."), ("field", "client", "c-2")]
+)
+def test_items_of_a_dataset_are_found_by_prompt_or_field(
+    project: Project, manager: User, by: str, field: str, item: str
+) -> None:
+    from evalapp.datasets.services import create_dataset, create_version
+    from tests.factories import example_row
+
+    rows = [example_row(number, metadata={"client": f"c-{number}"}) for number in (1, 2, 3)]
+    dataset = create_dataset(project=project, name="Clients", by=None)
+    version = create_version(dataset=dataset, rows=rows, by=None)
+    content = table((item, "base", "Mara", "Accuracy", 4, "", "An answer."))
+
+    ratings_import = imported(
+        project, manager, content, dataset_version=version.pk, items_by=by, item_field=field
+    )
+
+    assert Review.objects.get().item_output.item.example.row_number == 2
+    assert ratings_import.records_imported == 1
+
+
+def test_a_reviewer_who_rated_some_answers_of_an_item_has_a_whole_place(
+    project: Project, manager: User
+) -> None:
+    content = table(rating(1, "base", "Mara"), rating(1, "tuned", "Mara"), rating(1, "base", "Ole"))
+
+    campaign = imported(project, manager, content).campaign
+
+    places = Place.objects.filter(campaign=campaign).order_by("outputs_total")
+    assert [(p.state, p.outputs_total, p.reviews_done, p.open_slots) for p in places] == [
+        ("complete", 1, 1, []),
+        ("complete", 2, 2, []),
+    ]
+
+
+def test_imported_reviews_stay_as_they_came(project: Project, manager: User) -> None:
+    imported(project, manager, table(rating(reviewer=manager.email)))
+    review = Review.objects.select_related("campaign").get()
+
+    with pytest.raises(CampaignClosedError):
+        amend_review(review=review, by=manager, answers=ReviewAnswers({"accuracy": 1}), revision=1)
+
+
+def test_a_cancelled_import_leaves_nothing(
+    project: Project, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evalapp.ratings import importing
+
+    ratings_import = received(project, manager, ratings())
+    before = counts()
+    real = importing.check_stage
+
+    def cancelled(*arguments: Any) -> int:
+        request_cancel(job=Job.objects.get(), by=manager)
+        return real(*arguments)
+
+    monkeypatch.setattr(importing, "check_stage", cancelled)
+    monkeypatch.setattr("evalapp.jobs.work.Work.is_cancelled", property(lambda self: True))
+
+    job = carried_out(ratings_import, manager)
+
+    assert job.state == JobState.CANCELLED
+    assert counts() == before
+
+
+def test_a_discarded_upload_is_gone(project: Project, manager: User, uploads: Path) -> None:
+    ratings_import = received(project, manager, ratings())
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RatingsImport.objects.filter(pk=ratings_import.pk).update(stored_name=None)
+    discard_ratings_import(ratings_import=ratings_import, by=manager)
+
+    assert not RatingsImport.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (b"", "a.csv", "The file is empty"),
+        (b"PK\x03\x04rest", "a.csv", "is a zip file or an Excel workbook"),
+        (b"a,b\n1,2\n", "a.txt", "ends in .txt"),
+        (b"[1, 2]", "a.json", "holds no objects"),
+        (b'[{"x": 1}]', "a.json", "neither Label Studio"),
+        (b'[{"annotations": [], "data": {"text": "cut', "a.json", "was cut off"),
+        (b'{"item": 1', "a.jsonl", "The first row cannot be read: Not JSON"),
+    ],
+)
+def test_what_holds_no_ratings_is_refused_at_once(
+    project: Project, manager: User, uploads: Path, content: bytes, name: str, message: str
+) -> None:
+    with pytest.raises(InvalidError, match=message):
+        received(project, manager, content, name)
+    assert not list(uploads.iterdir())
+
+
+def test_too_many_candidates_are_told_before_anything_starts(project: Project, manager: User) -> None:
+    content = ratings(items=1, candidates=tuple(f"model {n}" for n in range(9)), people=("Mara",))
+    ratings_import = received(project, manager, content)
+
+    job = carried_out(ratings_import, manager)
+
+    assert "The file has 9 candidates; a campaign compares at most 8" in job.error
+
+
+def test_spans_are_found_and_kept_and_missing_ones_are_told(project: Project, manager: User) -> None:
+    line = {
+        "id": "a",
+        "question": "Why?",
+        "outputs": {"base": "Because 🙂 of rain. It rains."},
+        "reviews": [
+            {
+                "system": "base",
+                "reviewer": "Mara",
+                "overall": 55,
+                "ranks": {"overall": 1},
+                "spans": [
+                    {"text": "of rain", "comments": ["right"]},
+                    {"text": "of snow", "label": "wrong", "comments": []},
+                ],
+            },
+            {"system": "base", "reviewer": "Ole", "overall": 100, "ranks": {"overall": 2}, "extra": [1]},
+        ],
+    }
+
+    ratings_import = imported(project, manager, json_lines(line, {**line, "id": "b"}), "nested.jsonl")
+
+    assert ratings_import.spans_missing == 2
+    assert told(ratings_import, refusals=False) == [
+        (1, "reviews[2].extra"),
+        (1, "reviews[1].spans[2]"),
+        (2, "reviews[2].extra"),
+        (2, "reviews[1].spans[2]"),
+    ]
+    review = Review.objects.filter(reviewer__name="Mara").first()
+    assert review is not None
+    assert review.comment == "“of rain”: right\n“of snow” (wrong)"
+    criteria = Criterion.objects.order_by("position").values_list("name", "minimum", "maximum", "weight")
+    assert [(name, low, high, float(weight)) for name, low, high, weight in criteria] == [
+        ("overall", 0, 100, 1.0),
+        ("ranks: overall", 1, 2, 0.0),
+    ]
+
+
+def test_a_worker_that_dies_after_storing_changes_nothing_when_it_comes_back(
+    project: Project, manager: User
+) -> None:
+    ratings_import = imported(project, manager, ratings())
+    Job.objects.filter(pk=ratings_import.job_id).update(state=JobState.QUEUED, finished_at=None)
+    before = counts()
+    import_ratings(ratings_import.job_id)  # type: ignore[arg-type]
+
+    assert counts() == before
+    assert DatasetVersion.objects.count() == 1

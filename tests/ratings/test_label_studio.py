@@ -1,0 +1,128 @@
+"""A campaign as Label Studio's tasks, and back."""
+
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from evalapp.ratings.label_studio import json_of_tasks, labeling_config, tasks_of
+from evalapp.reviews.models import Correction, Review
+from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
+from evalapp.rubrics.services import create_rubric, save_version
+from tests.factories import GOOD, answers, corrected, make_campaign, review_all, tagged
+from tests.ratings.files import imported
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=2)
+    said = {
+        "formal": corrected(
+            tagged(answers(tone=1, clarity="na"), tone=["too-formal"]), "Say it “plainly” 🙂.", "Stiff."
+        ),
+        "plain": answers(accuracy=2, error=1),
+    }
+    review_all(campaign, reviewer, said)
+    review_all(campaign, other_reviewer, {"formal": answers(tone=3)})
+    return campaign
+
+
+def test_a_task_holds_an_answer_and_its_reviews_under_pseudonyms(campaign: Campaign) -> None:
+    tasks = list(tasks_of(campaign))
+
+    assert len(tasks) == 4
+    data = tasks[0]["data"]
+    assert (data["item"], data["candidate"], data["answer"]) == ("1", "formal", GOOD.replace("{n}", "1"))
+    (first, second) = tasks[0]["annotations"]
+    said = {result["from_name"]: (result["type"], result["value"]) for result in first["result"]}
+    assert said["accuracy"] == ("rating", {"rating": 4})
+    assert said["clarity-na"] == ("choices", {"choices": ["N/A"]})
+    assert said["material-factual-error"] == ("choices", {"choices": ["no"]})
+    assert said["correction"] == ("textarea", {"text": ["Say it “plainly” 🙂."]})
+    assert said["comment"] == ("textarea", {"text": ["Stiff."]})
+    assert said["tone-reasons"][0] == "choices"
+    metas = {result["meta"]["reviewer"] for each in (first, second) for result in each["result"]}
+    assert metas == {"Reviewer 1", "Reviewer 2"}
+    text = "".join(json_of_tasks(campaign))
+    assert json.loads(text) == tasks
+    assert not any(name in text for name in ("reviewer@cast", "other.reviewer", "Other Reviewer"))
+
+
+def test_the_interface_has_a_control_for_every_result(campaign: Campaign) -> None:
+    config = ET.fromstring(labeling_config(campaign.rubric_version))
+
+    controls = {element.get("name"): element for element in config.iter() if element.get("toName")}
+    used = {
+        (result["from_name"], result["to_name"], result["type"])
+        for task in tasks_of(campaign)
+        for annotation in task["annotations"]
+        for result in annotation["result"]
+    }
+    objects = {element.get("name"): element.get("value") for element in config.iter("Text")}
+    data = next(iter(tasks_of(campaign)))["data"]
+    assert used
+    for name, target, kind in used:
+        assert controls[name].get("toName") == target
+        assert controls[name].tag.lower() == kind
+        assert target in objects
+    assert all(value is not None and value.removeprefix("$") in data for value in objects.values())
+    assert controls["accuracy"].get("maxRating") == "5"
+
+
+def test_every_kind_of_criterion_has_its_control(project: Project) -> None:
+    rubric = create_rubric(project=project, name="Kinds", by=None)
+    options = (OptionDraft('a "b" <c>'), OptionDraft("d & e"))
+    version = save_version(
+        rubric=rubric,
+        by=None,
+        criteria=[
+            CriterionDraft("Percent", minimum=0, maximum=100, low_threshold=None),
+            CriterionDraft(
+                "Answer", kind="category", minimum=1, maximum=2, low_threshold=None, options=options
+            ),
+            CriterionDraft("Why", kind="text", minimum=0, maximum=1, low_threshold=None),
+        ],
+    )
+
+    config = ET.fromstring(labeling_config(version))
+
+    number = config.find("Number")
+    assert number is not None
+    assert (number.get("min"), number.get("max")) == ("0", "100")
+    choices = config.find("Choices")
+    assert choices is not None
+    assert choices.get("name") == "answer-criterion"
+    assert [choice.get("value") for choice in choices] == ['a "b" <c>', "d & e"]
+
+
+def test_what_goes_out_comes_back_the_same(
+    campaign: Campaign, other_project: Project, stranger: User
+) -> None:
+    content = "".join(json_of_tasks(campaign)).encode()
+
+    ratings_import = imported(other_project, stranger, content, "tasks.json", name="Back")
+
+    back = ratings_import.campaign
+    assert back is not None
+    assert (back.items_total, back.reviews_total, back.overlap) == (2, 8, 2)
+
+    def said(one: Campaign) -> list[tuple[str, str, str, int | None]]:
+        scores = load_scores(one)
+        labels = {c.pk: c.model_version.label for c in scores.candidates}
+        keys = {c.pk: c.key for c in scores.criteria}
+        return sorted(
+            (labels[a.candidate_id], str(scores.numbers[a.reviewer_id]), keys[a.criterion_id], str(a.value))
+            for a in scores.answers
+        )
+
+    assert said(back) == said(campaign)
+    assert set(Correction.objects.filter(review__campaign=back).values_list("text", flat=True)) == {
+        "Say it “plainly” 🙂."
+    }
+    commented = Review.objects.filter(campaign=back).exclude(comment="").first()
+    assert commented is not None
+    assert commented.comment.endswith("Stiff.")
+    assert "tone: " in commented.comment

@@ -1,0 +1,157 @@
+"""A reviewer tells the manager that something is wrong with an item, and keeps it."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.models import Campaign, Place, PlaceState
+from evalapp.core.errors import ConflictError
+from evalapp.decisions.inbox import inbox_of
+from evalapp.reviews.flags import resolve_flag
+from evalapp.reviews.models import Flag
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import make_campaign, review_all
+
+pytestmark = pytest.mark.django_db
+NOTE = "The facts are of another <b>client</b>."
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User) -> Campaign:
+    return make_campaign(project, [reviewer], rows=3)
+
+
+def flag(campaign: Campaign, person: User, note: str = NOTE, *, api: bool = False) -> object:
+    client = client_of(person)
+    url = client.get(f"/reviews/campaigns/{campaign.key}/").context["payload"]["url"]
+    if api:
+        return program_of(person).post(f"/api/v1{url}flag/", {"note": note})
+    headers = {"accept": "application/json"}
+    return client.post(f"{url}flag/", {"note": note}, content_type="application/json", headers=headers)
+
+
+def test_a_flag_reaches_the_manager_and_the_item_stays(
+    campaign: Campaign, reviewer: User, manager: User
+) -> None:
+    assert flag(campaign, reviewer).json() == {"flagged": True}
+
+    stored = Flag.objects.get()
+    assert (stored.note, stored.reviewer, stored.resolved_at) == (NOTE, reviewer, None)
+    assert Place.objects.get(state=PlaceState.HELD).reviewer == reviewer
+    assert AuditEvent.objects.get(action="item.flagged").object_id == stored.pk
+    (entry,) = [each for each in inbox_of(campaign.project) if each.kind == "flagged"]
+    assert "1 flag of reviewers to resolve" in entry.text
+    page = client_of(manager).get(entry.href).content.decode()
+    assert "another &lt;b&gt;client&lt;/b&gt;." in page
+    assert reviewer.name not in page
+    case = client_of(manager).get(
+        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/{stored.item_id}/"
+    )
+    assert "A reviewer flagged this item" in case.content.decode()
+
+
+def test_the_form_works_without_scripts(campaign: Campaign, reviewer: User) -> None:
+    client = client_of(reviewer)
+    url = client.get(f"/reviews/campaigns/{campaign.key}/").context["payload"]["url"]
+
+    answer = client.post(f"{url}flag/", {"note": NOTE}, follow=True)
+
+    assert answer.redirect_chain == [(url, 302)]
+    assert "The item stays yours." in answer.content.decode()
+
+
+def test_a_second_note_takes_the_place_of_the_first(campaign: Campaign, reviewer: User) -> None:
+    flag(campaign, reviewer)
+    assert flag(campaign, reviewer, "Also cut short.", api=True).status_code == 204
+    assert [each.note for each in Flag.objects.all()] == ["Also cut short."]
+
+
+@pytest.mark.parametrize("note", ["", "  \u200b", "x" * 501, "a\x00b"])
+def test_a_note_that_says_nothing_is_refused(campaign: Campaign, reviewer: User, note: str) -> None:
+    # The API refuses a NUL wherever it stands, before it looks at the field.
+    for api in (False,) if "\x00" in note else (False, True):
+        answer = flag(campaign, reviewer, note, api=api)
+        assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, ["note"])
+    assert not Flag.objects.exists()
+
+
+def test_nobody_flags_what_they_neither_hold_nor_reviewed(
+    campaign: Campaign, reviewer: User, other_reviewer: User
+) -> None:
+    place = Place.objects.filter(state=PlaceState.FREE).first()
+    for person in (reviewer, other_reviewer):
+        answer = client_of(person).post(
+            f"/reviews/{place.key}/0/flag/", {"note": NOTE}, content_type="application/json"
+        )
+        assert answer.status_code == 404
+
+
+def test_what_was_reviewed_can_still_be_flagged(campaign: Campaign, reviewer: User) -> None:
+    (first, *_) = review_all(campaign, reviewer, {})
+    url = f"/reviews/{first.place.key}/{first.place.outputs_order.index(first.item_output_id)}/flag/"
+    answer = client_of(reviewer).post(url, {"note": NOTE}, content_type="application/json")
+    assert answer.status_code == 200
+
+
+def test_a_manager_resolves_a_flag_once(
+    campaign: Campaign, reviewer: User, manager: User, engineer: User
+) -> None:
+    flag(campaign, reviewer)
+    stored = Flag.objects.get()
+    address = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/flags/{stored.pk}/resolve/"
+    assert client_of(engineer).post(address).status_code == 403
+
+    assert client_of(manager).post(address).status_code == 302
+    stored.refresh_from_db()
+    assert stored.resolved_by == manager
+    assert client_of(manager).post(address).status_code == 409
+    with pytest.raises(ConflictError):
+        resolve_flag(flag=stored, by=manager)
+    assert [each.kind for each in inbox_of(campaign.project) if each.kind == "flagged"] == []
+    page = client_of(manager).get(
+        f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/flags/?show=resolved"
+    )
+    assert manager.name in page.content.decode()
+    # What comes up later opens another.
+    flag(campaign, reviewer, "Again.")
+    assert Flag.objects.count() == 2
+
+
+def test_the_api_lists_and_resolves(campaign: Campaign, reviewer: User, manager: User) -> None:
+    flag(campaign, reviewer, api=True)
+    base = f"/api/v1/projects/{campaign.project.slug}/campaigns/{campaign.pk}/flags/"
+    client = program_of(manager)
+
+    (row,) = client.get(base).json()["results"]
+
+    assert set(row) == {"id", "item", "note", "created_at", "resolved_at"}
+    assert client.post(f"{base}{row['id']}/resolve/").status_code == 204
+    assert client.post(f"{base}{row['id']}/resolve/").status_code == 409
+
+
+def test_a_flag_is_resolved_by_somebody_at_some_time(campaign: Campaign, reviewer: User) -> None:
+    flag(campaign, reviewer)
+    for half in ({"resolved_by": reviewer}, {"resolved_at": timezone.now()}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Flag.objects.update(**half)
+
+
+def test_the_list_costs_the_same_for_one_and_for_three(
+    campaign: Campaign, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    client = client_of(manager)
+    counts = []
+    for number in (1, 2):
+        for item in campaign.items.all()[: 2 * number - 1]:
+            Flag.objects.get_or_create(
+                campaign=campaign, item=item, reviewer=reviewer, defaults={"note": NOTE}
+            )
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/flags/")
+        counts.append(len(queries))
+    assert Flag.objects.count() == 3
+    assert counts[0] == counts[1]
