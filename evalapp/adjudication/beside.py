@@ -10,6 +10,8 @@ from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.queries import spans_of
+from evalapp.reviews.spans import shown_spans
 from evalapp.rubrics.models import Criterion
 
 
@@ -69,12 +71,12 @@ def reviews_beside_each_other(campaign: Campaign, item_output: ItemOutput, names
     reviews = (
         Review.objects.filter(item_output=item_output)
         .select_related("correction", "reviewer")
-        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")
     )
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
-    columns = [_column(review, names) for review in reviews]
+    columns = [_column(review, names, item_output.output.text) for review in reviews]
     rows = []
     for criterion in Criterion.objects.filter(version=campaign.rubric_version_id).order_by("position"):
         cells = [(each.answers.get(criterion.pk, ""), each.tags.get(criterion.pk, [])) for each in columns]
@@ -83,12 +85,16 @@ def reviews_beside_each_other(campaign: Campaign, item_output: ItemOutput, names
     return ReviewTable(columns, rows)
 
 
-def _column(review: Review, names: Names) -> ReviewColumn:
+def _column(review: Review, names: Names, text: str) -> ReviewColumn:
     tags: dict[int, list[str]] = defaultdict(list)
     for given in review.tags.all():
         tags[given.tag.criterion_id].append(given.tag.label)
     answers = {score.criterion_id: score.words for score in review.scores.all()}
     answers |= {given.criterion_id: given.text for given in review.texts.all()}
+    marked = {each.criterion.key: each.criterion for each in review.spans.all()}
+    for key, spans in spans_of(review).items():
+        shown = shown_spans(marked[key], spans, text)
+        answers[marked[key].pk] = "; ".join(f"{each.label}: “{each.quote}”" for each in shown)
     correction = getattr(review, "correction", None)
     return ReviewColumn(
         review, names.of(review.reviewer), answers, tags, correction.text if correction else ""

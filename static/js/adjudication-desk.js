@@ -27,9 +27,19 @@ if (form) {
     return isScored;
   };
 
+  // A number is ended by Enter, and its reason comes next.
+  const endNumber = (event) => {
+    if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.target.type !== "number") return;
+    event.preventDefault();
+    event.stopPropagation();
+    reasonOf(event.target)?.focus();
+  };
+  form.addEventListener("keydown", endNumber, true);
+
   // Out of a reason to the first criterion that is still open, else to the button.
   const goOn = () => {
-    const open = rubric.criteria.find((each) => !each.querySelector("input:checked"));
+    const isOpen = (each) => !each.querySelector("input:checked") && !each.querySelector("input[type=number]")?.value;
+    const open = rubric.criteria.find(isOpen);
     if (open) rubric.focus(open);
     else form.querySelector(".desk-submit button").focus();
   };

@@ -20,8 +20,12 @@ from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError, StaleError
 from evalapp.exports.files import rating_lines
 from evalapp.exports.queries import ratings_of
+from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Score
 from evalapp.reviews.pseudonyms import shown_names
+from evalapp.reviews.spans import Span
+from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
+from evalapp.rubrics.services import create_rubric, save_version
 from tests.adjudication.conftest import address, name_distinctly, output_of
 from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all
@@ -319,3 +323,37 @@ def test_odd_addresses_fall_back(campaign: Campaign, disputed: ItemOutput, manag
         assert client.get(address(campaign, page)).status_code == 200
     for query in ("after=x", "after=99999999999999999999999", "after=1&apart=1"):
         assert client.get(address(campaign, f"adjudication/next/?{query}")).status_code == 302
+
+
+def test_the_desk_shows_marks_and_takes_numbers(
+    project: Project, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    rubric_version = save_version(
+        rubric=create_rubric(project=project, name="Marks", by=manager),
+        criteria=[
+            CriterionDraft(name="Worth", minimum=0, maximum=100, low_threshold=None),
+            CriterionDraft(
+                name="Facts", kind="spans", minimum=0, maximum=1, low_threshold=None, is_required=False,
+                options=(OptionDraft("invented"),),
+            ),
+        ],
+        by=manager,
+    )  # fmt: skip
+    campaign = make_campaign(
+        project,
+        [reviewer, other_reviewer],
+        rows=1,
+        texts={"one": "👩‍👧 A {n}."},
+        rubric_version=rubric_version,
+    )
+    marked = ReviewAnswers({"worth": 20}, spans={"facts": (Span(4, 5, 1),)})
+    review_all(campaign, reviewer, {"one": marked})
+    review_all(campaign, other_reviewer, {"one": ReviewAnswers({"worth": 70})})
+    assert (worklist_of(campaign, apart=2).total, worklist_of(campaign, apart=3).total) == (1, 0)
+    desk = address(campaign, f"adjudication/{output_of(campaign, 'one').pk}/")
+    page = client_of(manager).get(desk).text
+    assert "invented: “A”" in page
+    assert 'type="number" name="criterion-worth"' in page
+    assert client_of(manager).post(desk, {"criterion-worth": "101", "reason-worth": WHY}).status_code == 400
+    assert client_of(manager).post(desk, {"criterion-worth": "45", "reason-worth": WHY}).status_code == 302
+    assert Adjudication.objects.get().value == 45
