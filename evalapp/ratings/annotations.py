@@ -89,7 +89,8 @@ def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str
     target = str(result.get("to_name") or "")
     said = found.said.setdefault(target, Said())
     if kind in _LABELS:
-        said.spans.append(_span(value, kind, control, name, answers.get(target, "")))
+        mark = _span(value, kind, control, name, answers.get(target, ""))
+        said.spans.append(mark._replace(comment=_remark(result, name)))
     elif kind == "choices":
         _read_choices(value, control, name, said)
     elif kind == "textarea":
@@ -104,6 +105,13 @@ def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str
         found.remarks.append(FieldProblem(name, problem, "Ratings, choices, texts, numbers and labels are."))
         if said == Said():
             del found.said[target]
+
+
+def _remark(result: Mapping[str, Any], name: str) -> str:
+    """What somebody wrote about a region."""
+    meta = result.get("meta")
+    text = meta.get("text") if isinstance(meta, dict) else None
+    return "\n".join(_texts(text, f"{name}.meta")) if text else ""
 
 
 def _number(value: Any, name: str) -> Any:

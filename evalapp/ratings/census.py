@@ -10,11 +10,13 @@ from evalapp.datasets.formats import FileProblemError
 from evalapp.ratings.nested_files import RANKED
 from evalapp.ratings.records import Reading
 from evalapp.ratings.values import Census, suggested
-from evalapp.rubrics.drafts import LONGEST_NAME, CriterionDraft, OptionDraft
+from evalapp.rubrics.drafts import LONGEST_NAME, MOST_OPTIONS, CriterionDraft, OptionDraft
 
 MOST_REVIEWERS = 1_000
 # A campaign compares fewer; this tells a column of texts from one of names.
 MOST_NAMES = 100
+UNNAMED_LABEL = "Marked"
+"""What spans without a label of their own are labelled."""
 _SAMPLE = 6
 
 
@@ -28,6 +30,7 @@ class FileCensus:
     reviewers: Counter[str] = field(default_factory=Counter)
     criteria: dict[str, Census] = field(default_factory=dict)
     spans: int = 0
+    span_labels: Counter[str] = field(default_factory=Counter)
 
     def add(self, reading: Reading) -> None:
         if reading.texts is not None:
@@ -39,6 +42,7 @@ class FileCensus:
             self.candidates[record.candidate] += 1
             self.reviewers[record.reviewer] += 1
             self.spans += len(record.spans)
+            self.span_labels.update(mark.label or UNNAMED_LABEL for mark in record.spans)
             for criterion, raw in record.values:
                 if criterion not in self.criteria:
                     self.criteria[criterion] = Census()
@@ -64,6 +68,7 @@ class FileCensus:
             "records": self.records,
             "items": len(self.items),
             "spans": self.spans,
+            "span_labels": [label for label, _ in self.span_labels.most_common(MOST_OPTIONS)],
             "candidates": self.candidates.most_common(),
             "reviewers": self.reviewers.most_common(),
             "criteria": [_described(name, census, most) for name, census in self.criteria.items()],

@@ -8,6 +8,7 @@ from django.db import connection
 
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import FieldProblem
+from evalapp.ratings.census import UNNAMED_LABEL
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, RatingsOptions
 from evalapp.ratings.plan import Plan
 from evalapp.ratings.problem_log import ProblemLog
@@ -145,7 +146,7 @@ def check_stage(plan: Plan, options: RatingsOptions, log: ProblemLog) -> int:
         cursor.execute("SELECT count(DISTINCT record) FROM ratings_refused")
         refused = int(cursor.fetchone()[0])
         cursor.execute(_DROP_REFUSED)
-    _locate_spans(log)
+    _locate_spans(plan, log)
     return refused
 
 
@@ -217,9 +218,11 @@ def _find_answers(plan: Plan, log: ProblemLog) -> None:
         cursor.execute(_REFUSE_NO_ANSWER)
 
 
-def _locate_spans(log: ProblemLog) -> None:
-    """Look for every marked part in its answer; those that are not there keep their words, and are told."""
-    buffer = CopyBuffer("ratings_span", "record, start_at, end_at, label, words, comment")
+def _locate_spans(plan: Plan, log: ProblemLog) -> None:
+    """Look for every marked part in its answer; those that are not there keep their words, and are told. Which
+    criterion and label each is stays empty where the rubric has none for it.
+    """
+    buffer = CopyBuffer("ratings_span", "record, start_at, end_at, label, words, comment, criterion, level")
     last = 0
     while True:
         with connection.cursor() as cursor:
@@ -231,7 +234,10 @@ def _locate_spans(log: ProblemLog) -> None:
                 if not found.is_found:
                     _tell_missing(log, line, place, found)
                 words = found.mark.text or answer[found.start : found.end]
-                buffer.add(record, found.start, found.end, found.mark.label, words, found.mark.comment)
+                label = (found.mark.label or UNNAMED_LABEL).strip().casefold()
+                target = plan.span_labels.get(label, (None, None)) if found.is_found else (None, None)
+                said = (found.mark.label, words, found.mark.comment)
+                buffer.add(record, found.start, found.end, *said, *target)
             last = record
         if len(rows) < _ROWS_AT_ONCE:
             break

@@ -7,13 +7,14 @@ annotator that it does not know.
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from xml.sax.saxutils import quoteattr
 
 from django.db.models import Prefetch
 
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.ratings.annotations import COMMENT, CORRECTION, NOT_APPLICABLE_SUFFIX, REASONS_SUFFIX
+from evalapp.ratings.spans import utf16_units
 from evalapp.reviews.models import Review
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
@@ -63,7 +64,11 @@ def labeling_config(version: RubricVersion) -> str:
 def _controls(criterion: Criterion) -> Iterator[str]:
     name = control_of(criterion)
     common = f'name={quoteattr(name)} toName="{ANSWER}"'
-    if criterion.kind == CriterionKind.TEXT:
+    if criterion.kind == CriterionKind.SPANS:
+        yield f"<Labels {common}>"
+        yield from (f"  <Label value={quoteattr(option['label'])}/>" for option in criterion.options)
+        yield "</Labels>"
+    elif criterion.kind == CriterionKind.TEXT:
         yield f'<TextArea {common} rows="3" maxSubmissions="1"/>'
     elif _has_stars(criterion):
         yield f'<Rating {common} maxRating="{criterion.maximum}"/>'
@@ -97,7 +102,7 @@ def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
     names = shown_names(campaign)
     reviews = (
         Review.objects.select_related("correction")
-        .prefetch_related("scores", "texts", "tags__tag")
+        .prefetch_related("scores", "texts", "spans", "tags__tag")
         .order_by("pk")
     )
     entries = (
@@ -109,7 +114,9 @@ def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
     for entry in entries.iterator(chunk_size=_ANSWERS_AT_ONCE):
         yield {
             "data": _data(entry),
-            "annotations": [_annotation(review, criteria, names) for review in entry.reviews.all()],
+            "annotations": [
+                _annotation(review, entry.output.text, criteria, names) for review in entry.reviews.all()
+            ],
         }
 
 
@@ -126,19 +133,21 @@ def _data(entry: ItemOutput) -> dict[str, str]:
     return dict(zip(_DATA, values, strict=True))
 
 
-def _annotation(review: Review, criteria: list[Criterion], names: ReviewerNames) -> dict[str, Any]:
-    meta = {"reviewer": names.of(review.reviewer_id)}
+def _annotation(
+    review: Review, answer: str, criteria: list[Criterion], names: ReviewerNames
+) -> dict[str, Any]:
+    reviewer = {"reviewer": names.of(review.reviewer_id)}
     results = [
         {
             "id": f"r{number}",
-            "from_name": name,
+            "from_name": said.control,
             "to_name": ANSWER,
-            "type": kind,
+            "type": said.kind,
             "origin": "manual",
-            "value": {kind if kind != "textarea" else "text": value},
-            "meta": meta,
+            "value": said.value,
+            "meta": {**reviewer, **({"text": [said.remark]} if said.remark else {})},
         }
-        for number, (name, kind, value) in enumerate(_results(review, criteria), start=1)
+        for number, said in enumerate(_results(review, answer, criteria), start=1)
     ]
     return {
         "result": results,
@@ -149,8 +158,16 @@ def _annotation(review: Review, criteria: list[Criterion], names: ReviewerNames)
     }
 
 
-def _results(review: Review, criteria: list[Criterion]) -> Iterator[tuple[str, str, Any]]:
-    """Control, type and value of each thing that the review says."""
+class _Said(NamedTuple):
+    """One result: which control says what, and what was remarked about it."""
+
+    control: str
+    kind: str
+    value: dict[str, Any]
+    remark: str = ""
+
+
+def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator[_Said]:
     scores = {score.criterion_id: score for score in review.scores.all()}
     texts = {text.criterion_id: text.text for text in review.texts.all()}
     reasons: dict[int, list[str]] = {}
@@ -158,18 +175,37 @@ def _results(review: Review, criteria: list[Criterion]) -> Iterator[tuple[str, s
         reasons.setdefault(given.tag.criterion_id, []).append(given.tag.label)
     for criterion in criteria:
         name = control_of(criterion)
-        score = scores.get(criterion.pk)
-        if criterion.pk in texts:
-            yield name, "textarea", [texts[criterion.pk]]
-        elif score is not None and score.value is None:
-            yield f"{name}{NOT_APPLICABLE_SUFFIX}", "choices", ["N/A"]
-        elif score is not None and criterion.kind == CriterionKind.SCALE:
-            yield name, "rating" if _has_stars(criterion) else "number", score.value
-        elif score is not None:
-            yield name, "choices", [criterion.level_words(score.value or 0)]
+        if criterion.kind == CriterionKind.SPANS:
+            yield from _marks(review, answer, criterion)
+        elif criterion.pk in texts:
+            yield _Said(name, "textarea", {"text": [texts[criterion.pk]]})
+        elif (score := scores.get(criterion.pk)) is not None:
+            yield _score(name, criterion, score.value)
         if criterion.pk in reasons:
-            yield f"{name}{REASONS_SUFFIX}", "choices", reasons[criterion.pk]
+            yield _Said(f"{name}{REASONS_SUFFIX}", "choices", {"choices": reasons[criterion.pk]})
     if hasattr(review, "correction"):
-        yield CORRECTION, "textarea", [review.correction.text]
+        yield _Said(CORRECTION, "textarea", {"text": [review.correction.text]})
     if review.comment:
-        yield COMMENT, "textarea", [review.comment]
+        yield _Said(COMMENT, "textarea", {"text": [review.comment]})
+
+
+def _score(name: str, criterion: Criterion, value: int | None) -> _Said:
+    if value is None:
+        return _Said(f"{name}{NOT_APPLICABLE_SUFFIX}", "choices", {"choices": ["N/A"]})
+    if criterion.kind == CriterionKind.SCALE:
+        kind = "rating" if _has_stars(criterion) else "number"
+        return _Said(name, kind, {kind: value})
+    return _Said(name, "choices", {"choices": [criterion.level_words(value)]})
+
+
+def _marks(review: Review, answer: str, criterion: Criterion) -> Iterator[_Said]:
+    """Places are counted in UTF-16 units there, as browsers do."""
+    for span in review.spans.all():
+        if span.criterion_id == criterion.pk:
+            value = {
+                "start": utf16_units(answer, span.start),
+                "end": utf16_units(answer, span.end),
+                "text": answer[span.start : span.end],
+                "labels": [criterion.options[span.label - 1]["label"]],
+            }
+            yield _Said(control_of(criterion), "labels", value, span.comment)

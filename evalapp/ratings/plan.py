@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from evalapp.accounts.models import Project, User
@@ -11,13 +12,13 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import version_of
-from evalapp.ratings.census import draft_from
+from evalapp.ratings.census import UNNAMED_LABEL, draft_from
 from evalapp.ratings.models import RecordedReviewer
 from evalapp.ratings.options import LEFT_OUT, MAKE, RECORD, RatingsOptions
 from evalapp.ratings.records import RawValue
 from evalapp.ratings.values import Level, reader_of
 from evalapp.registry.models import ModelVersion
-from evalapp.rubrics.drafts import CriterionDraft, drafts_of, range_of, with_keys
+from evalapp.rubrics.drafts import CriterionDraft, OptionDraft, drafts_of, range_of, with_keys
 from evalapp.rubrics.models import CriterionKind, RubricVersion
 from evalapp.rubrics.problems import draft_problems
 
@@ -38,6 +39,7 @@ class Plan:
     """Where the file's names lead. ``candidates``: a model version, or the label of one to be made.
     ``reviewers``: an account, or the name of one to be recorded. ``criteria`` are those of the rubric, by
     slot, with their readers; ``criterion_slots``: criterion of the file → slot, None where it is left out.
+    ``span_labels``: label in small letters → slot of its criterion, and which of its labels it is (from 1).
     """
 
     rubric_version: RubricVersion | None
@@ -50,6 +52,7 @@ class Plan:
     readers: list[Callable[[RawValue], Level]] = field(default_factory=list)
     criterion_slots: dict[str, int | None] = field(default_factory=dict)
     criterion_refused: dict[str, str] = field(default_factory=dict)
+    span_labels: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def plan_of(project: Project, options: RatingsOptions, census: Mapping[str, Any]) -> Plan:
@@ -111,7 +114,7 @@ def _plan_criteria(
     names = [described["name"] for described in census["criteria"]]
     if plan.rubric_version is None:
         drafts = suggested_drafts(options, census)
-        plan.criteria = with_keys(list(drafts.values()))
+        plan.criteria = with_keys([*drafts.values(), *_span_draft(census, drafts.values())])
         plan.criterion_slots = dict.fromkeys(names) | {name: slot for slot, name in enumerate(drafts)}
         found = draft_problems(plan.criteria) if options.rubric_version is None else []
         problems.setdefault("criteria", []).extend(
@@ -138,6 +141,32 @@ def _plan_criteria(
                     f"{plan.rubric_version} has no criterion “{name}”. Say which it is, or leave it out."
                 )
     plan.readers = [reader_of(draft) for draft in plan.criteria]
+    plan.span_labels = {
+        option.label.strip().casefold(): (slot, level)
+        for slot, draft in enumerate(plan.criteria)
+        if draft.is_spans
+        for level, option in enumerate(draft.options, start=1)
+    }
+    if len(plan.span_labels) == 1:
+        plan.span_labels[UNNAMED_LABEL.casefold()] = next(iter(plan.span_labels.values()))
+
+
+def _span_draft(census: Mapping[str, Any], drafts: Iterable[CriterionDraft]) -> list[CriterionDraft]:
+    """The criterion that the file's marks answer, where it has any."""
+    labels = {label.casefold(): label for label in census.get("span_labels", [])}
+    if not labels or not drafts:
+        return []
+    taken = {draft.name.casefold() for draft in drafts}
+    name = next(
+        name for name in ("Marks", "Marks in the answer", "Marks of the file") if name.casefold() not in taken
+    )
+    options = tuple(OptionDraft(label) for label in labels.values())
+    fixed: dict[str, Any] = dict(range_of(CriterionKind.SPANS, options))
+    return [
+        CriterionDraft(
+            name, CriterionKind.SPANS, options=options, is_required=False, weight=Decimal(0), **fixed
+        )
+    ]
 
 
 def _plan_candidates(

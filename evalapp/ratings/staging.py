@@ -33,7 +33,8 @@ CREATE TEMPORARY TABLE ratings_value (record int, line int, place text, item int
     criterion int, level smallint, words text, seconds float, submitted_at timestamptz, comment text,
     correction text, spans text) ON COMMIT DROP;
 CREATE TEMPORARY TABLE ratings_refused (record int) ON COMMIT DROP;
-CREATE TEMPORARY TABLE ratings_span (record int, start_at int, end_at int, label text, words text, comment text)
+CREATE TEMPORARY TABLE ratings_span (record int, start_at int, end_at int, label text, words text, comment text,
+    criterion int, level int)
     ON COMMIT DROP;
 """
 

@@ -38,7 +38,7 @@ from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.plan import Plan
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_imported
-from evalapp.reviews.models import Correction, Review, Score, TextAnswer
+from evalapp.reviews.models import Correction, Review, Score, SpanAnswer, TextAnswer
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, freeze, save_version
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
@@ -125,10 +125,22 @@ UPDATE ratings_review r SET comment = left(concat_ws(E'\\n', nullif(r.comment, '
 FROM (SELECT v.item, v.candidate, v.reviewer, string_agg(
         '“' || s.words || '”' || CASE WHEN s.label <> '' THEN ' (' || s.label || ')' ELSE '' END
         || CASE WHEN s.comment <> '' THEN ': ' || s.comment ELSE '' END, E'\\n' ORDER BY s.ctid) AS words
-      FROM (SELECT ctid, * FROM ratings_span WHERE words <> '' OR comment <> '') AS s
+      FROM (SELECT ctid, * FROM ratings_span
+            WHERE level IS NULL AND (words <> '' OR comment <> '')) AS s
       JOIN (SELECT DISTINCT record, item, candidate, reviewer FROM ratings_value) AS v ON v.record = s.record
       GROUP BY v.item, v.candidate, v.reviewer) AS marks
 WHERE (r.item, r.candidate, r.reviewer) = (marks.item, marks.candidate, marks.reviewer)
+"""
+# The same stretch may be marked twice with one label; its comments come together then.
+_MARKS = """
+(SELECT r.review_id, c.id AS criterion_id, s.level, s.start_at, s.end_at,
+    coalesce(string_agg(DISTINCT nullif(s.comment, ''), E'\\n'), '') AS comment
+ FROM ratings_span s
+ JOIN (SELECT DISTINCT record, item, candidate, reviewer FROM ratings_value) AS v ON v.record = s.record
+ JOIN ratings_review r ON r.item = v.item AND r.candidate = v.candidate AND r.reviewer = v.reviewer
+ JOIN ratings_criterion c ON c.criterion = s.criterion
+ WHERE s.level IS NOT NULL
+ GROUP BY r.review_id, c.id, s.level, s.start_at, s.end_at) AS marks
 """
 
 
@@ -333,7 +345,7 @@ class Storing:
     def _reviews(self, campaign: Campaign) -> None:
         own = {"campaign": campaign.pk, "complete": PlaceState.COMPLETE.value, "import": self._import.pk}
         _execute(_REVIEWS)
-        store_spans()
+        _execute(_SPANS_AS_WORDS)
         _execute("ANALYZE ratings_review")
         insert_from(
             Place,
@@ -394,6 +406,7 @@ class Storing:
             {"review_id": "r.review_id", "criterion_id": "c.id", "text": "v.words"},
             f"{said} WHERE v.words IS NOT NULL",
         )
+        store_spans()
         insert_from(
             Correction,
             {"review_id": "r.review_id", "text": "r.correction"},
@@ -427,10 +440,19 @@ class Storing:
 
 
 def store_spans() -> None:
-    """Put the staged spans (``ratings_span``: record, start_at, end_at, label, words, comment) where reviews
-    keep them. For now that is their comment, as quoted words; their places are found and checked already.
-    """
-    _execute(_SPANS_AS_WORDS)
+    """Store the staged spans whose place and label are known; the others are words of the comment."""
+    insert_from(
+        SpanAnswer,
+        {
+            "review_id": "marks.review_id",
+            "criterion_id": "marks.criterion_id",
+            "label": "marks.level",
+            "start": "marks.start_at",
+            "end": "marks.end_at",
+            "comment": "marks.comment",
+        },
+        _MARKS,
+    )
 
 
 def record_reviewer(*, project: Project, name: str, by: User | None) -> User:

@@ -174,6 +174,7 @@ def reader_of(draft: CriterionDraft) -> Callable[[RawValue], Level]:
         CriterionKind.YES_NO: _read_yes_no,
         CriterionKind.CATEGORY: _category_reader(draft),
         CriterionKind.TEXT: _read_text,
+        CriterionKind.SPANS: _read_spans,
     }.get(CriterionKind(draft.kind), _read_scale)
     known: dict[RawValue, Level] = {}
 
@@ -243,6 +244,11 @@ def _read_text(draft: CriterionDraft, raw: RawValue) -> Level:
         mend = f"{draft.name} takes 1 to {LONGEST_COMMENT:,} characters."
         raise ValueProblemError("The text is empty or too long.", mend)
     return Level(words=text)
+
+
+def _read_spans(draft: CriterionDraft, raw: RawValue) -> Level:
+    mend = "Give its marks as spans, with their words and labels."
+    raise ValueProblemError(f"{draft.name} is answered by marks in the answer, not by a value.", mend)
 
 
 def _shown(raw: RawValue) -> str:

@@ -476,11 +476,16 @@ def test_spans_are_found_and_kept_and_missing_ones_are_told(project: Project, ma
     ]
     review = Review.objects.filter(reviewer__name="Mara").first()
     assert review is not None
-    assert review.comment == "“of rain”: right\n“of snow” (wrong)"
+    assert review.comment == "“of snow” (wrong)"
+    span = review.spans.get()
+    text = review.item_output.output.text
+    assert (text[span.start : span.end], span.comment) == ("of rain", "right")
+    assert span.criterion.options[span.label - 1]["label"] == "Marked"
     criteria = Criterion.objects.order_by("position").values_list("name", "minimum", "maximum", "weight")
     assert [(name, low, high, float(weight)) for name, low, high, weight in criteria] == [
         ("overall", 0, 100, 1.0),
         ("ranks: overall", 1, 2, 0.0),
+        ("Marks", 0, 1, 0.0),
     ]
 
 

@@ -9,11 +9,11 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.ratings.label_studio import json_of_tasks, labeling_config, tasks_of
-from evalapp.reviews.models import Correction, Review
+from evalapp.reviews.models import Correction, Review, SpanAnswer
 from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.factories import GOOD, answers, corrected, make_campaign, review_all, tagged
-from tests.ratings.files import imported
+from tests.ratings.files import imported, json_lines
 
 
 @pytest.fixture
@@ -96,6 +96,41 @@ def test_every_kind_of_criterion_has_its_control(project: Project) -> None:
     assert choices is not None
     assert choices.get("name") == "answer-criterion"
     assert [choice.get("value") for choice in choices] == ['a "b" <c>', "d & e"]
+
+
+def test_marks_go_out_in_utf_16_and_come_back_in_code_points(
+    project: Project, manager: User, other_project: Project, stranger: User
+) -> None:
+    spans = [
+        {"text": "of rain", "label": "right", "comment": "Yes."},
+        {"text": "🙂", "label": "wrong"},
+    ]
+    line = {
+        "id": "a",
+        "question": "Why?",
+        "outputs": {"base": "Because 🙂 of rain 🙂."},
+        "reviews": [{"system": "base", "reviewer": "Mara", "overall": 3, "spans": spans}],
+    }
+    first = imported(project, manager, json_lines(line), "nested.jsonl").campaign
+    assert first is not None
+    (task,) = tasks_of(first)
+    labels = [r for r in task["annotations"][0]["result"] if r["type"] == "labels"]
+    assert [r["value"] for r in labels] == [
+        {"start": 11, "end": 18, "text": "of rain", "labels": ["right"]},
+        {"start": 8, "end": 10, "text": "🙂", "labels": ["wrong"]},
+    ]
+    config = ET.fromstring(labeling_config(first.rubric_version))
+    assert [label.get("value") for label in config.iter("Label")] == ["right", "wrong"]
+
+    back = imported(other_project, stranger, json.dumps([task]).encode(), "tasks.json").campaign
+
+    def marks(campaign: Campaign | None) -> list[tuple[int, int, str, str]]:
+        found = (
+            SpanAnswer.objects.filter(review__campaign=campaign).select_related("criterion").order_by("start")
+        )
+        return [(s.start, s.end, s.criterion.options[s.label - 1]["label"], s.comment) for s in found]
+
+    assert marks(back) == marks(first) == [(8, 9, "wrong", ""), (10, 17, "right", "Yes.")]
 
 
 def test_what_goes_out_comes_back_the_same(

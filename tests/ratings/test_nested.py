@@ -12,7 +12,7 @@ from evalapp.analysis.scores import load_scores
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.models import Example
 from evalapp.ratings.models import RatingsImport
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Review, SpanAnswer
 from evalapp.rubrics.models import Criterion
 from tests.ratings.files import carried_out, received
 
@@ -71,6 +71,10 @@ def test_it_is_imported_whole_and_its_means_are_the_published_ones(
     assert remarks.filter(problem__startswith="The words").count() == 97
     assert remarks.filter(problem__startswith="The span is empty").count() == 5
     assert ratings_import.spans_missing == remarks.count() == 102
+    marks = SpanAnswer.objects.filter(review__campaign=ratings_import.campaign)
+    places = marks.values_list("start", "end", "review__item_output__output__text")
+    assert 3000 < len(places) <= 3040
+    assert all(text[start:end].strip() for start, end, text in places)
     campaign = ratings_import.campaign
     assert campaign is not None
     assert (campaign.items_total, campaign.reviews_total, campaign.overlap) == (100, 900, 3)

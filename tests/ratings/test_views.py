@@ -59,7 +59,13 @@ def test_a_file_is_uploaded_checked_and_imported_through_the_pages(office: Clien
     assert "16 of 16 records became" in done
     campaign = project.campaigns.get()
     assert (campaign.name, campaign.is_blind, campaign.is_imported) == ("Spring", True, True)
-    for name in ("campaign_detail", "comparison_detail", "campaign_items", "campaign_progress"):
+    for name in (
+        "campaign_detail",
+        "comparison_detail",
+        "campaign_items",
+        "campaign_progress",
+        "campaign_quality",
+    ):
         response = office.get(address(name, project, campaign.pk))
         assert response.status_code == 200, name
     assert "Recorded elsewhere" in office.get(address("campaign_list", project)).content.decode()
