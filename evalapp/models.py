@@ -3,9 +3,11 @@
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
+    CalibrationNote,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    GoldAnswer,
     Item,
     ItemOutput,
     Place,
@@ -23,9 +25,9 @@ from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 
 __all__ = [
-    "ApiToken", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
+    "ApiToken", "AuditEvent", "CalibrationNote", "Campaign", "CampaignCandidate", "CampaignReviewer", "CorpusMetric",
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration", "Draft", "Example", "Export",
-    "ExportRow", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
+    "ExportRow", "GoldAnswer", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "ReasonTag", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score", "Skip",
     "TextAnswer", "TrainingPoint", "User",

@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from evalapp.accounts.models import ApiToken, Invitation, Project, User
 from evalapp.campaigns.models import (
+    CalibrationNote,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    GoldAnswer,
     Item,
     ItemOutput,
     Place,
@@ -149,6 +151,7 @@ def _campaign(world: SimpleNamespace) -> None:
         state="open",
         opened_at=timezone.now(),
         overlap=1,
+        calibration_items=1,
         items_total=1,
         places_total=1,
         reviews_total=2,
@@ -165,7 +168,9 @@ def _campaign(world: SimpleNamespace) -> None:
     second_output = Output.objects.create(
         run=world.run, example=world.example, candidate=second_version, text="Another answer."
     )
-    world.seat = CampaignReviewer.objects.create(campaign=world.campaign, user=world.user)
+    world.seat = CampaignReviewer.objects.create(
+        campaign=world.campaign, user=world.user, admitted_at=timezone.now()
+    )
     world.item = Item.objects.create(campaign=world.campaign, example=world.example)
     world.item_output = ItemOutput.objects.create(item=world.item, output=world.output, candidate=candidate)
     other = ItemOutput.objects.create(item=world.item, output=second_output, candidate=second)
@@ -182,6 +187,10 @@ def _campaign(world: SimpleNamespace) -> None:
         outputs_total=2,
         reviews_done=1,
     )
+    world.gold_answer = GoldAnswer.objects.create(
+        campaign=world.campaign, example=world.example, criterion=world.criterion, value=4
+    )
+    CalibrationNote.objects.create(item=world.item, author=world.user, text="I see it otherwise.")
     Draft.objects.create(reviewer=world.user, item_output=other, body={})
     Skip.objects.create(
         campaign=world.campaign, item=world.item, reviewer=world.project.created_by, reason="my own client"
@@ -232,6 +241,7 @@ KWARGS: dict[str, Kwarg] = {
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,
     "person_id": lambda world: world.user.pk,
+    "answer": lambda world: world.gold_answer.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
     "export_id": lambda world: world.export.pk,
@@ -260,6 +270,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "invitation_revoke": {"pk": lambda world: world.invitation.pk},
     "review_next": {"key": lambda world: world.campaign.key},
     "review_undo": {"key": lambda world: world.campaign.key},
+    "review_calibration": {"key": lambda world: world.campaign.key},
     "review_task": {"key": lambda world: world.place.key},
     "review_draft": {"key": lambda world: world.place.key},
     "review_skip": {"key": lambda world: world.place.key},
@@ -272,7 +283,8 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (
             *("detail", "edit", "discard", "items", "progress", "open", "pause", "resume", "close"),
-            *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
+            *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions", "checks"),
+            *("gold_remove", "calibration", "admit"),
         )
     },
 }

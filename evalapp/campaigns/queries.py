@@ -9,7 +9,15 @@ from django.forms import model_to_dict
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.choice import MOST_STRATA, items_with_more, places_of, shares_by_stratum
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, PlaceState
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignReviewer,
+    CampaignState,
+    Item,
+    Place,
+    PlaceState,
+    Purpose,
+)
 from evalapp.campaigns.opening import coverage_of, strata_of
 from evalapp.datasets.models import DatasetVersion, VersionState
 from evalapp.registry.models import ModelVersion
@@ -49,8 +57,9 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     own = ("name", "rubric_version", "dataset_version", "split", "overlap", "instructions", "lease_minutes")
     choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
     size = ("item_choice", "items_wanted", "strata_field", "overlap_more", "assignment", "quota")
+    checks = ("gold_share", "repeat_share", "calibration_items")
     return {
-        **model_to_dict(campaign, fields=own + choices + size),
+        **model_to_dict(campaign, fields=own + choices + size + checks),
         "overlap_share": campaign.overlap_share or None,
         "candidates": list(campaign.candidates.values_list("model_version", flat=True)),
         "reviewers": list(campaign.reviewers.filter(left_at=None).values_list("user", flat=True)),
@@ -69,7 +78,10 @@ class PlaceCounts(NamedTuple):
 
 def place_counts(campaign: Campaign) -> PlaceCounts:
     counts = dict(
-        Place.objects.filter(campaign=campaign).values_list("state").annotate(Count("id")).order_by()
+        Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
+        .values_list("state")
+        .annotate(Count("id"))
+        .order_by()
     )
     return PlaceCounts(
         *(counts.get(state, 0) for state in (PlaceState.FREE, PlaceState.HELD, PlaceState.COMPLETE))
@@ -88,9 +100,14 @@ def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
     """Everyone's seat with ``held``, ``complete`` and ``waiting`` (assigned, not begun) places, most reviews
     first.
     """
-    places = Place.objects.filter(campaign=OuterRef("campaign"), reviewer=OuterRef("user")).order_by()
+    places = Place.objects.filter(
+        campaign=OuterRef("campaign"), reviewer=OuterRef("user"), purpose=Purpose.REVIEW
+    ).order_by()
     assigned = Place.objects.filter(
-        campaign=OuterRef("campaign"), assigned_to=OuterRef("user"), state=PlaceState.FREE
+        campaign=OuterRef("campaign"),
+        assigned_to=OuterRef("user"),
+        state=PlaceState.FREE,
+        purpose=Purpose.REVIEW,
     ).order_by()
     waiting = assigned.values("assigned_to").annotate(n=Count("id")).values("n")
 
@@ -116,12 +133,14 @@ def waiting_for_anybody(campaign: Campaign) -> int:
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
     """Items with ``complete``, ``held`` and ``reviews_done``; page them by ``id``."""
+    counted = Q(places__purpose=Purpose.REVIEW)
     return (
-        campaign.items.select_related("example")
+        campaign.items.filter(purpose=Purpose.REVIEW)
+        .select_related("example")
         .annotate(
-            complete=Count("places", filter=Q(places__state=PlaceState.COMPLETE)),
-            held=Count("places", filter=Q(places__state=PlaceState.HELD)),
-            reviews_done=Coalesce(Sum("places__reviews_done"), 0),
+            complete=Count("places", filter=counted & Q(places__state=PlaceState.COMPLETE)),
+            held=Count("places", filter=counted & Q(places__state=PlaceState.HELD)),
+            reviews_done=Coalesce(Sum("places__reviews_done", filter=counted), 0),
             skipped=Coalesce(
                 Subquery(
                     Item.objects.filter(pk=OuterRef("pk"))
@@ -183,6 +202,15 @@ class Cost(NamedTuple):
     quota: int | None = None
     not_chosen: int = 0
     strata: tuple[tuple[str, int, int], ...] = ()
+    gold_share: int = 0
+    repeat_share: int = 0
+    calibration_items: int = 0
+
+    @property
+    def checks(self) -> int:
+        """About how many reviews gold, repeats and calibration ask for."""
+        shares = round(self.places * self.gold_share / 100) + round(self.places * self.repeat_share / 100)
+        return (shares + self.people * self.calibration_items) * self.candidates
 
     @property
     def items_with_more(self) -> int:
@@ -208,7 +236,7 @@ class Cost(NamedTuple):
     @property
     def share(self) -> int:
         """Reviews of each person, when all do the same."""
-        return -(-self.reviews // self.people) if self.people else 0
+        return -(-(self.reviews + self.checks) // self.people) if self.people else 0
 
     @property
     def is_over_quota(self) -> bool:
@@ -216,7 +244,7 @@ class Cost(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        return self.reviews * ASSUMED_SECONDS
+        return (self.reviews + self.checks) * ASSUMED_SECONDS
 
     @property
     def share_seconds(self) -> int:
@@ -236,6 +264,10 @@ class CostOf(NamedTuple):
     quota: int | None = None
     items_wanted: int | None = None
     strata_field: str = ""
+    gold_share: int = 0
+    repeat_share: int = 0
+    calibration_items: int = 0
+    gold_examples: int = 0
 
 
 def cost_of(design: CostOf) -> Cost:
@@ -246,7 +278,8 @@ def cost_of(design: CostOf) -> Cost:
         "candidate_ids": design.candidate_ids,
     }
     coverage = coverage_of(**material)  # type: ignore[arg-type]
-    items = coverage.complete if design.items_wanted is None else min(design.items_wanted, coverage.complete)
+    there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
+    items = there if design.items_wanted is None else min(design.items_wanted, there)
     strata: dict[str, int] = {}
     if design.strata_field and items:
         strata = strata_of(**material, field=design.strata_field)  # type: ignore[arg-type]
@@ -260,7 +293,10 @@ def cost_of(design: CostOf) -> Cost:
         overlap_share=design.overlap_share,
         overlap_more=design.overlap_more,
         quota=design.quota,
-        not_chosen=coverage.complete - items,
+        not_chosen=there - items,
+        gold_share=design.gold_share,
+        repeat_share=design.repeat_share,
+        calibration_items=design.calibration_items,
         strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
     )
 
@@ -279,5 +315,11 @@ def cost_of_draft(campaign: Campaign) -> Cost:
             quota=campaign.quota,
             items_wanted=campaign.items_wanted,
             strata_field=campaign.strata_field,
+            gold_share=campaign.gold_share,
+            repeat_share=campaign.repeat_share,
+            calibration_items=campaign.calibration_items,
+            gold_examples=campaign.gold_answers.values("example").distinct().count()
+            if campaign.gold_share
+            else 0,
         )
     )

@@ -103,7 +103,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
             "title": title,
             "text": text,
             "progress": progress_payload(seat, found),
-            "out_of": f"of {seat.campaign.reviews_total:,}",
+            "out_of": f"of {progress_payload(seat)['total']:,}",
             "station": "reviews",
         }
         return render(request, "reviews/no_work.html", context)
