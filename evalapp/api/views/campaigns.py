@@ -283,9 +283,10 @@ class CampaignAdmit(CampaignView):
     def post(self, campaign_id: int, person_id: int) -> object:
         """They get the campaign's items from here on. 409 where they have been admitted, or left."""
         campaign = self.campaign(campaign_id)
-        self.body()
         seats = CampaignReviewer.objects.select_related("user", "campaign__project")
-        admit(seat=get_or_missing(seats, campaign=campaign, user=person_id), by=self.person)
+        seat = get_or_missing(seats, campaign=campaign, user=person_id)
+        self.body()
+        admit(seat=seat, by=self.person)
         return {"people": calibrating(campaign)}
 
 
