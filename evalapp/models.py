@@ -4,10 +4,12 @@ from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, U
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
+    CalibrationNote,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
     Comparison,
+    GoldAnswer,
     Item,
     ItemOutput,
     Place,
@@ -40,10 +42,10 @@ from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
-    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
+    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
     "DiscussionMessage", "Draft", "Example", "Export",
-    "ExportRow", "Flag", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
+    "ExportRow", "Flag", "GoldAnswer", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
     "JudgementRevision", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
     "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",

@@ -14,10 +14,12 @@ from django.utils import timezone
 from evalapp.accounts.models import ApiToken, Invitation, Project, User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.campaigns.models import (
+    CalibrationNote,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
     Comparison,
+    GoldAnswer,
     Item,
     ItemOutput,
     Place,
@@ -170,6 +172,7 @@ def _campaign(world: SimpleNamespace) -> None:
         state="open",
         opened_at=timezone.now(),
         overlap=1,
+        calibration_items=1,
         items_total=1,
         places_total=1,
         reviews_total=2,
@@ -186,7 +189,9 @@ def _campaign(world: SimpleNamespace) -> None:
     second_output = Output.objects.create(
         run=world.run, example=world.example, candidate=second_version, text="Another answer."
     )
-    world.seat = CampaignReviewer.objects.create(campaign=world.campaign, user=world.user)
+    world.seat = CampaignReviewer.objects.create(
+        campaign=world.campaign, user=world.user, admitted_at=timezone.now()
+    )
     world.item = Item.objects.create(campaign=world.campaign, example=world.example)
     world.item_output = ItemOutput.objects.create(item=world.item, output=world.output, candidate=candidate)
     other = ItemOutput.objects.create(item=world.item, output=second_output, candidate=second)
@@ -203,6 +208,10 @@ def _campaign(world: SimpleNamespace) -> None:
         outputs_total=2,
         reviews_done=1,
     )
+    world.gold_answer = GoldAnswer.objects.create(
+        campaign=world.campaign, example=world.example, criterion=world.criterion, value=4
+    )
+    CalibrationNote.objects.create(item=world.item, author=world.user, text="I see it otherwise.")
     Draft.objects.create(reviewer=world.user, item_output=other, body={})
     Skip.objects.create(
         campaign=world.campaign, item=world.item, reviewer=world.project.created_by, reason="my own client"
@@ -370,6 +379,7 @@ KWARGS: dict[str, Kwarg] = {
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,
     "person_id": lambda world: world.user.pk,
+    "answer": lambda world: world.gold_answer.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
@@ -417,6 +427,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "review_next": {"key": lambda world: world.campaign.key},
     "review_undo": {"key": lambda world: world.campaign.key},
     "review_closing": {"key": lambda world: world.campaign.key},
+    "review_calibration": {"key": lambda world: world.campaign.key},
     "review_task": {"key": lambda world: world.place.key},
     "review_draft": {"key": lambda world: world.place.key},
     "review_skip": {"key": lambda world: world.place.key},
@@ -455,6 +466,8 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
             *("detail", "edit", "discard", "items", "progress", "flags", "quality", "open", "pause"),
             *("resume", "close"),
             *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
+            "checks",
+            *("gold_remove", "calibration", "admit"),
         )
     },
 }

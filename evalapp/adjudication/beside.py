@@ -8,7 +8,7 @@ from django.db.models import Count, Prefetch
 
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.reviews.models import Review, SendBack
 from evalapp.reviews.queries import spans_of
 from evalapp.reviews.spans import shown_spans
@@ -69,7 +69,7 @@ def message_counts(item_outputs: Iterable[ItemOutput]) -> dict[int, int]:
 def reviews_beside_each_other(campaign: Campaign, item_output: ItemOutput, names: Names) -> ReviewTable:
     """Every review of the output, a column each, and every rated or written criterion, a row each."""
     reviews = (
-        Review.objects.filter(item_output=item_output)
+        Review.objects.filter(item_output=item_output, purpose=Purpose.REVIEW)
         .select_related("correction", "reviewer")
         .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")

@@ -8,7 +8,7 @@ from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.utils.text import Truncator
 
 from evalapp.adjudication.models import Adjudication
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.reviews.models import Score
 from evalapp.rubrics.models import Criterion, CriterionKind
 
@@ -132,7 +132,9 @@ def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist:
 
 
 def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
-    scores = Score.objects.filter(review__campaign=campaign, value__isnull=False)
+    scores = Score.objects.filter(
+        review__campaign=campaign, review__purpose=Purpose.REVIEW, value__isnull=False
+    )
     return scores if campaign.project.is_demonstration else scores.filter(review__is_simulated=False)
 
 

@@ -105,7 +105,8 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
     if item is None:
         raise MissingError("There is no such case in this campaign.")
     reviews = (
-        Review.objects.filter(item_output__item=item)
+        # Of gold or calibration its own; never a repeat, which says the same person's mind twice.
+        Review.objects.filter(item_output__item=item, purpose=item.purpose)
         .select_related("correction", "item_output__output")
         .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")
@@ -147,7 +148,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
 
 def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int | None]:
     if walk is None:
-        ids = item.campaign.items.order_by("pk").values_list("pk", flat=True)
+        ids = item.campaign.items.filter(purpose=item.purpose).order_by("pk").values_list("pk", flat=True)
         return ids.filter(pk__lt=item.pk).last(), ids.filter(pk__gt=item.pk).first()
     if item.pk not in walk:
         return None, None

@@ -54,7 +54,7 @@ FROM evalapp_campaignreviewer seat CROSS JOIN LATERAL (
     JOIN evalapp_itemoutput item_output ON item_output.id = review.item_output_id
     JOIN evalapp_output output ON output.id = item_output.output_id
     WHERE review.campaign_id = seat.campaign_id AND review.reviewer_id = seat.user_id
-      AND review.seconds_active > 0
+      AND review.purpose = 'review' AND review.seconds_active > 0
     ORDER BY review.id DESC LIMIT %(latest)s
 ) AS each
 WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id

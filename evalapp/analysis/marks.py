@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django.db.models import Count
 
 from evalapp.analysis.scores import CampaignScores
-from evalapp.campaigns.models import CampaignCandidate
+from evalapp.campaigns.models import CampaignCandidate, Purpose
 from evalapp.measure import Measure
 from evalapp.reviews.models import Review, SpanAnswer
 from evalapp.rubrics.models import Criterion, CriterionKind
@@ -40,7 +40,7 @@ def marks_by_candidate(scores: CampaignScores, *, people: str = "all") -> list[C
     )
     if not criteria:
         return []
-    reviews = Review.objects.filter(campaign=campaign)
+    reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:
         people = "human"
     if people != "all":

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from django.db.models import Count, F, QuerySet
 
 from evalapp.analysis.columns import METRICS
-from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place
+from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place, Purpose
 from evalapp.measure import Measure
 from evalapp.reviews.models import ReviewTag, Score
 from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
@@ -240,7 +240,9 @@ def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int
     outputs = _outputs(ids, rules)
     corpus = _corpus(campaigns, outputs, candidates)
     places: dict[int, dict[str, int]] = defaultdict(dict)
-    counted = Place.objects.filter(campaign__in=ids).values_list("campaign_id", "state")
+    counted = Place.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
+        "campaign_id", "state"
+    )
     for campaign_id, state, count in counted.annotate(n=Count("id")).order_by():
         places[campaign_id][state] = count
     numbers = pseudonym_numbers(campaigns)
@@ -262,7 +264,7 @@ def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int
 
 
 def _answers(ids: list[int], people: str) -> dict[int, list[Answer]]:
-    scores = Score.objects.filter(review__campaign__in=ids)
+    scores = Score.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
     if people != "all":
         scores = scores.filter(review__is_simulated=people == "simulated")
     columns = scores.order_by("review_id", "criterion_id").values_list(
@@ -280,7 +282,7 @@ def _answers(ids: list[int], people: str) -> dict[int, list[Answer]]:
 
 
 def _tags(ids: list[int], people: str) -> dict[int, list[GivenTag]]:
-    tags = ReviewTag.objects.filter(review__campaign__in=ids)
+    tags = ReviewTag.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
     if people != "all":
         tags = tags.filter(review__is_simulated=people == "simulated")
     columns = tags.order_by("review_id", "tag_id").values_list(
@@ -295,7 +297,9 @@ def _tags(ids: list[int], people: str) -> dict[int, list[GivenTag]]:
 
 
 def _outputs(ids: list[int], rules: list[RuleCheck]) -> dict[int, list[ReviewedOutput]]:
-    entries: QuerySet[ItemOutput] = ItemOutput.objects.filter(item__campaign__in=ids)
+    entries: QuerySet[ItemOutput] = ItemOutput.objects.filter(
+        item__campaign__in=ids, item__purpose=Purpose.REVIEW
+    )
     signatures = {rule.metric: rule.signature for rule in rules}
     values: dict[int, dict[str, float]] = defaultdict(dict)
     undefined: dict[int, dict[str, str]] = defaultdict(dict)

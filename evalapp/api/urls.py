@@ -104,6 +104,18 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/reassign/", campaigns.CampaignReassign.as_view(), name="api_campaign_reassign"),
     path(f"{_CAMPAIGN}/items/", campaigns.CampaignAddItems.as_view(), name="api_campaign_add_items"),
     path(f"{_CAMPAIGN}/places/", campaigns.CampaignAddPlaces.as_view(), name="api_campaign_add_places"),
+    path(f"{_CAMPAIGN}/gold/", campaigns.CampaignGold.as_view(), name="api_campaign_gold"),
+    path(f"{_CAMPAIGN}/checks/", campaigns.CampaignChecks.as_view(), name="api_campaign_checks"),
+    path(
+        f"{_CAMPAIGN}/calibration/",
+        campaigns.CampaignCalibration.as_view(),
+        name="api_campaign_calibration",
+    ),
+    path(
+        f"{_CAMPAIGN}/reviewers/<int:person_id>/admit/",
+        campaigns.CampaignAdmit.as_view(),
+        name="api_campaign_admit",
+    ),
     path(f"{_CAMPAIGN}/progress/", campaigns.CampaignProgress.as_view(), name="api_campaign_progress"),
     path(f"{_CAMPAIGN}/flags/", campaigns.FlagList.as_view(), name="api_flags"),
     path(

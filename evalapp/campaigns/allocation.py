@@ -21,7 +21,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState, Skip
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignReviewer,
+    CampaignState,
+    Place,
+    PlaceState,
+    Purpose,
+    Skip,
+)
 
 HAND = 5
 # With one output an item there is nothing to interleave; one place is on screen, one is prefetched.
@@ -38,7 +46,8 @@ _CAMPAIGN_LOCK = 20_001
 # walking them in order to the first that fits.
 _ELIGIBLE = """
     coalesce((SELECT 1 FROM evalapp_place mine
-              WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s LIMIT 1), 0) <> 1
+              WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s
+                AND p.purpose <> 'repeat' LIMIT 1), 0) <> 1
     AND coalesce((SELECT 1 FROM evalapp_skip s
                   WHERE s.item_id = p.item_id AND s.reviewer_id = %(user)s LIMIT 1), 0) <> 1
 """
@@ -49,29 +58,37 @@ WHERE reviewer_id = %s AND campaign_id = %s AND state = 'held' ORDER BY id
 """
 
 # Not where another place of the item waits for this person.
-_FOR_ANYBODY = """p.assigned_to_id IS NULL
+_FOR_ANYBODY = """p.assigned_to_id IS NULL AND %(admitted)s
     AND coalesce((SELECT 1 FROM evalapp_place waiting
                   WHERE waiting.item_id = p.item_id AND waiting.assigned_to_id = %(user)s LIMIT 1), 0) <> 1"""
-_FOR_ONE = "p.assigned_to_id = %(user)s"
+_FOR_ONE = "p.assigned_to_id = %(user)s AND p.purpose = 'review' AND %(admitted)s"
+# What checks this person comes when it is due; before they are admitted there is calibration only.
+_CHECK = """p.assigned_to_id = %(user)s AND p.purpose <> 'review' AND p.rank <= %(due)s
+    AND (%(admitted)s OR p.purpose = 'calibration')"""
+
+_ONWARDS = "AND p.rank > %(cursor)s"
 
 _FIRST_FREE = """
     SELECT p.id, p.rank FROM evalapp_place p
-    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND p.rank > %(cursor)s
-      AND {whose} AND {eligible}
+    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND {whose} AND {eligible}
       AND (SELECT count(*) FROM evalapp_place h
            WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s AND h.state = 'held') < %(hand)s
     ORDER BY p.rank LIMIT 1 FOR UPDATE OF p SKIP LOCKED
 """
 
-# Two walks, each along an index of its own: places of other people are never stepped over.
+# Three walks, each along an index of its own: places of other people are never stepped over.
 CLAIM = f"""
-WITH own AS ({_FIRST_FREE.format(whose=_FOR_ONE, eligible=_ELIGIBLE)}
-), open_to_all AS ({_FIRST_FREE.format(whose=_FOR_ANYBODY, eligible=_ELIGIBLE)}
+WITH due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=_ELIGIBLE)}
+), own AS ({_FIRST_FREE.format(whose=f"{_FOR_ONE} {_ONWARDS}", eligible=_ELIGIBLE)}
+), open_to_all AS ({_FIRST_FREE.format(whose=f"{_FOR_ANYBODY} {_ONWARDS}", eligible=_ELIGIBLE)}
 ), offered AS (
-    SELECT id, rank FROM (SELECT * FROM own UNION ALL SELECT * FROM open_to_all) AS firsts
-    ORDER BY rank LIMIT 1
+    SELECT id, rank, is_check FROM (
+        SELECT id, rank, true AS is_check FROM due
+        UNION ALL SELECT id, rank, false FROM own UNION ALL SELECT id, rank, false FROM open_to_all) AS firsts
+    ORDER BY is_check DESC, rank LIMIT 1
 ), seat AS (
-    UPDATE evalapp_campaignreviewer r SET cursor = offered.rank FROM offered WHERE r.id = %(seat)s
+    UPDATE evalapp_campaignreviewer r SET cursor = offered.rank FROM offered
+    WHERE r.id = %(seat)s AND NOT offered.is_check
 )
 UPDATE evalapp_place p
 SET state = 'held', reviewer_id = %(user)s,
@@ -82,18 +99,18 @@ RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires
 
 _RETURN_LAPSED = """
 WITH lapsed AS (
-    SELECT id, campaign_id, item_id, reviewer_id, reviews_done FROM evalapp_place
+    SELECT id, campaign_id, item_id, reviewer_id, reviews_done, purpose FROM evalapp_place
     WHERE state = 'held' AND lease_expires_at < now() {where}
     FOR UPDATE SKIP LOCKED
 ), noted AS (
     INSERT INTO evalapp_skip (campaign_id, item_id, reviewer_id, reason, is_lapse, created_at)
     SELECT campaign_id, item_id, reviewer_id, 'The lease ran out half-way', true, now()
-    FROM lapsed WHERE reviews_done > 0
+    FROM lapsed WHERE reviews_done > 0 AND purpose = 'review'
     ON CONFLICT (item_id, reviewer_id) DO NOTHING
 )
 UPDATE evalapp_place p
 SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL, lapses = least(p.lapses + 1, 32767),
-    assigned_to_id = CASE WHEN p.reviews_done > 0 THEN NULL ELSE p.assigned_to_id END
+    assigned_to_id = CASE WHEN p.reviews_done > 0 AND p.purpose = 'review' THEN NULL ELSE p.assigned_to_id END
 FROM lapsed WHERE p.id = lapsed.id
 """
 
@@ -107,10 +124,11 @@ WITH filled AS (
     FROM evalapp_campaign c
     WHERE p.id = %(place)s AND c.id = p.campaign_id AND c.state IN ('open', 'paused')
       AND p.state = 'held' AND p.reviewer_id = %(user)s AND %(slot)s = ANY(p.open_slots)
-    RETURNING p.campaign_id, p.item_id
+    RETURNING p.campaign_id, p.item_id, (p.purpose = 'review')::int AS counts
 )
 UPDATE evalapp_campaignreviewer r
-SET reviews_done = r.reviews_done + 1, seconds_active = r.seconds_active + %(seconds)s,
+SET reviews_done = r.reviews_done + filled.counts, checks_done = r.checks_done + 1 - filled.counts,
+    seconds_active = r.seconds_active + %(seconds)s,
     recent_items = (ARRAY[filled.item_id] || r.recent_items)[1:%(spacing)s]
 FROM filled WHERE r.campaign_id = filled.campaign_id AND r.user_id = %(user)s
 """
@@ -147,6 +165,7 @@ class NoWorkReason(StrEnum):
     ALL_TAKEN = "all_taken"
     NOTHING_LEFT_FOR_YOU = "nothing_left_for_you"
     ASSIGNED_TO_OTHERS = "assigned_to_others"
+    NOT_ADMITTED = "not_admitted"
     LAST_ON_SCREEN = "last_on_screen"
 
 
@@ -231,25 +250,27 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     campaign = seat.campaign
     with transaction.atomic():
         # Alone in this statement, so that the next one sees what the other tab has just claimed.
-        cursor = _locked_cursor(seat)
-        if cursor is None or not _has_room(seat):
+        locked = _locked(seat)
+        if locked is None or not _has_room(locked):
             return []
-        claimed = _claim_after(cursor, seat, campaign)
+        claimed = _claim_after(locked.cursor, locked, campaign)
         if not claimed:
             return_lapsed_places(campaign=campaign, except_of=seat.user_id)
-            claimed = _claim_after(-1, seat, campaign)
+            claimed = _claim_after(-1, locked, campaign)
     return claimed
 
 
-def _locked_cursor(seat: CampaignReviewer) -> int | None:
-    """Where the reviewer's walk stands; None once they have left."""
-    with connection.cursor() as database:
-        database.execute(
-            "SELECT cursor FROM evalapp_campaignreviewer WHERE id = %s AND left_at IS NULL FOR UPDATE",
-            [seat.pk],
-        )
-        row = database.fetchone()
-    return int(row[0]) if row else None
+def _locked(seat: CampaignReviewer) -> CampaignReviewer | None:
+    """The seat as it is now, held until the transaction ends; None once they have left."""
+    locked = CampaignReviewer.objects.select_for_update().filter(pk=seat.pk, left_at=None).first()
+    if locked is not None:
+        locked.campaign = seat.campaign
+    return locked
+
+
+def is_admitted(seat: CampaignReviewer) -> bool:
+    """Whether this reviewer gets ordinary work: at once, or after the campaign's calibration."""
+    return not seat.campaign.calibration_items or seat.admitted_at is not None
 
 
 def quota_of(seat: CampaignReviewer) -> int | None:
@@ -258,17 +279,17 @@ def quota_of(seat: CampaignReviewer) -> int | None:
 
 
 def _has_room(seat: CampaignReviewer) -> bool:
-    """Whether another place fits the reviewer's quota, with all that is in hand. Their seat is locked, so
-    that two tabs cannot both find room. A place left half-way counts by its reviews.
+    """Whether another place fits the reviewer's quota, with all that is in hand. Of a locked seat, so
+    that two tabs cannot both find room. A place left half-way counts by its reviews; checks do not count.
     """
-    if quota_of(seat) is None:
+    quota, each = quota_of(seat), seat.campaign.reviews_a_place
+    if quota is None:
         return True
-    locked = CampaignReviewer.objects.select_related("campaign").get(pk=seat.pk)
-    quota, each = quota_of(locked), locked.campaign.reviews_a_place
-    in_hand = Place.objects.filter(
-        reviewer=seat.user_id, campaign=seat.campaign_id, state=PlaceState.HELD
-    ).aggregate(reviews=Sum(F("outputs_total") - F("reviews_done")))["reviews"]
-    return quota is None or locked.reviews_done + (in_hand or 0) + each <= quota * each
+    hand = Place.objects.filter(
+        reviewer=seat.user_id, campaign=seat.campaign_id, state=PlaceState.HELD, purpose=Purpose.REVIEW
+    )
+    in_hand = hand.aggregate(reviews=Sum(F("outputs_total") - F("reviews_done")))["reviews"] or 0
+    return seat.reviews_done + in_hand + each <= quota * each
 
 
 def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, Any]:
@@ -278,6 +299,8 @@ def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int)
         "seat": seat.pk,
         "cursor": cursor,
         "hand": hand_size(campaign),
+        "admitted": is_admitted(seat),
+        "due": seat.reviews_done // campaign.reviews_a_place,
         "lease": lease_of(campaign),
         "started": started_lease_of(campaign),
     }
@@ -364,31 +387,35 @@ SELECT EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s 
     OR EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'free'
                AND {_FOR_ONE} AND {_ELIGIBLE}),
     (SELECT min(p.lease_expires_at) FROM evalapp_place p
-     WHERE p.campaign_id = %(campaign)s AND p.state = 'held' AND {_ELIGIBLE}
+     WHERE p.campaign_id = %(campaign)s AND p.state = 'held' AND {_ELIGIBLE} AND p.purpose = 'review'
        AND ({_FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
     EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state IN ('free', 'held')
-            AND p.assigned_to_id <> %(user)s)
+            AND p.assigned_to_id <> %(user)s AND p.purpose = 'review')
 """  # noqa: S608 - constants only; every value is a parameter
 
 
 def _why_nothing(seat: CampaignReviewer) -> NoWork:
     campaign = seat.campaign
-    unfinished = Place.objects.filter(campaign=campaign).exclude(state=PlaceState.COMPLETE)
+    # As it is now: the seat that was passed is as old as the page.
+    seat = CampaignReviewer.objects.select_related("campaign").get(pk=seat.pk)
+    if not is_admitted(seat):
+        return NoWork(NoWorkReason.NOT_ADMITTED)
+    unfinished = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exclude(
+        state=PlaceState.COMPLETE
+    )
     if not unfinished.exists():
         return NoWork(NoWorkReason.ALL_DONE)
     if not _has_room(seat):
         return NoWork(NoWorkReason.QUOTA_REACHED)
     with connection.cursor() as database:
-        database.execute(_WHY_NOTHING, {"campaign": campaign.pk, "user": seat.user_id})
+        database.execute(_WHY_NOTHING, {"campaign": campaign.pk, "user": seat.user_id, "admitted": True})
         some_is_free, earliest, is_with_others = database.fetchone()
     if some_is_free:
         # Somebody else's claim of it was under way and came to nothing.
         return NoWork(NoWorkReason.ALL_TAKEN, timezone.now())
     if earliest is not None:
         return NoWork(NoWorkReason.ALL_TAKEN, earliest)
-    if is_with_others:
-        return NoWork(NoWorkReason.ASSIGNED_TO_OTHERS)
-    return NoWork(NoWorkReason.NOTHING_LEFT_FOR_YOU)
+    return NoWork(NoWorkReason.ASSIGNED_TO_OTHERS if is_with_others else NoWorkReason.NOTHING_LEFT_FOR_YOU)
 
 
 def why_over(seat: CampaignReviewer) -> NoWork | None:
@@ -434,14 +461,14 @@ def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
 
     Only for a place that was offered to this reviewer; an item they skipped stays skipped.
     """
-    locked = CampaignReviewer.objects.select_for_update().filter(pk=seat.pk, left_at=None).first()
+    locked = _locked(seat)
     if locked is None:
         return False
-    locked.campaign = seat.campaign
     skips = Skip.objects.filter(item=place.item_id, reviewer=seat.user_id)
     if skips.filter(is_lapse=False).exists():
         return False
-    if Place.objects.filter(item=place.item_id, reviewer=seat.user_id).exists() or not _has_room(locked):
+    theirs = Place.objects.filter(item=place.item_id, reviewer=seat.user_id)
+    if place.purpose == Purpose.REVIEW and (theirs.exists() or not _has_room(locked)):
         return False
     for_them = Q(assigned_to=None) | Q(assigned_to=seat.user_id)
     free = Place.objects.filter(for_them, pk=place.pk, state=PlaceState.FREE)

@@ -21,6 +21,8 @@ from evalapp.rubrics.models import RubricVersion
 
 MOST_CANDIDATES = 8
 MOST_OVERLAP = 50
+MOST_CHECK_SHARE = 50
+MOST_CALIBRATION_ITEMS = 50
 LONGEST_INSTRUCTIONS = 20_000
 LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
 
@@ -58,6 +60,9 @@ class CampaignDesign:
     quota: int | None = None
     method: str = Method.POINTWISE
     baseline: ModelVersion | None = None
+    gold_share: int = 0
+    repeat_share: int = 0
+    calibration_items: int = 0
 
     def columns(self) -> dict[str, Any]:
         """The fields that are the campaign's own; a seed only where one is given."""
@@ -79,6 +84,9 @@ class CampaignDesign:
             "overlap_share": self.overlap_share,
             "assignment": str(self.assignment),
             "quota": self.quota,
+            "gold_share": self.gold_share,
+            "repeat_share": self.repeat_share,
+            "calibration_items": self.calibration_items,
         }
 
 
@@ -110,6 +118,7 @@ def require_sound(design: CampaignDesign, project: Project) -> None:
     _check_people(problems, project, design.reviewers, design.overlap)
     _check_more_overlap(problems, design)
     _check_choice(problems, design)
+    _check_checks(problems, design)
     if not problems.keys() & {"dataset_version", "split", "candidates"}:
         _check_answers(problems, design)
     if problems:
@@ -195,8 +204,31 @@ def _check_choice(problems: _Problems, design: CampaignDesign) -> None:
         problems.refuse("assignment", f"Choose one of {', '.join(AssignmentMode.values)}.")
 
 
+_ONLY_RATED = "Only where each answer is rated can reviewers be checked like this. Leave it at 0."
+
+
+def _check_checks(problems: _Problems, design: CampaignDesign) -> None:
+    for name, share in (("gold_share", design.gold_share), ("repeat_share", design.repeat_share)):
+        if not 0 <= share <= MOST_CHECK_SHARE:
+            problems.refuse(name, f"The share lies between 0 and {MOST_CHECK_SHARE} percent.")
+        elif share and design.method != Method.POINTWISE:
+            problems.refuse(name, _ONLY_RATED)
+    if design.calibration_items and design.method != Method.POINTWISE:
+        problems.refuse("calibration_items", _ONLY_RATED)
+    if not 0 <= design.calibration_items <= MOST_CALIBRATION_ITEMS:
+        problems.refuse(
+            "calibration_items", f"A round of calibration has at most {MOST_CALIBRATION_ITEMS} items."
+        )
+
+
 def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> None:
     """Whether there are as many items as are wanted, and people for all of them within their quota."""
+    complete -= design.calibration_items
+    if complete < 1:
+        problems.refuse(
+            "calibration_items", "That many calibration items leave nothing to review. Choose fewer."
+        )
+        return
     wanted = complete if design.items_wanted is None else design.items_wanted
     if wanted > complete:
         problems.refuse(

@@ -4,7 +4,14 @@ from django import forms
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_OVERLAP, CampaignDesign
+from evalapp.campaigns.design import (
+    LEASE_MINUTES,
+    LONGEST_INSTRUCTIONS,
+    MOST_CALIBRATION_ITEMS,
+    MOST_CHECK_SHARE,
+    MOST_OVERLAP,
+    CampaignDesign,
+)
 from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice, Method
 from evalapp.campaigns.queries import (
     Cost,
@@ -141,6 +148,28 @@ class CampaignForm(forms.Form):
         label="At most so many items a person",
         help_text="Nobody is handed more. Each person's own can be set on the campaign's page.",
     )
+    gold_share = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_CHECK_SHARE,
+        label="Gold items for each reviewer, in percent",
+        help_text="Examples whose right answers you know; they look like any other. Enter the answers before you "
+        "open the campaign.",
+    )
+    repeat_share = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_CHECK_SHARE,
+        label="Hidden repeats, in percent",
+        help_text="Items that a reviewer meets once more, later and in another order.",
+    )
+    calibration_items = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_CALIBRATION_ITEMS,
+        label="Items of a calibration round",
+        help_text="All reviewers rate these first, then see each other's answers. You admit each to the rest.",
+    )
     is_blind = forms.BooleanField(
         required=False, initial=True, label="Blind: reviewers do not see which model wrote an answer"
     )
@@ -196,7 +225,8 @@ class CampaignForm(forms.Form):
         given["candidates"] = sorted(given["candidates"], key=lambda candidate: candidate.pk)
         given["item_choice"] = given["item_choice"] or ItemChoice.ALL
         given["assignment"] = given["assignment"] or AssignmentMode.PULL
-        given["overlap_share"] = given["overlap_share"] or 0
+        for name in ("overlap_share", "gold_share", "repeat_share", "calibration_items"):
+            given[name] = given[name] or 0
         return CampaignDesign(**given)
 
     def cost(self) -> Cost | None:
@@ -221,6 +251,9 @@ class CampaignForm(forms.Form):
                 strata_field=given.get("strata_field") or "" if is_some else "",
                 method=given.get("method") or Method.POINTWISE,
                 has_baseline=bool(given.get("baseline")),
+                gold_share=given.get("gold_share") or 0,
+                repeat_share=given.get("repeat_share") or 0,
+                calibration_items=given.get("calibration_items") or 0,
             )
         )
 

@@ -8,7 +8,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.registry.models import ModelVersion
-from evalapp.rubrics.models import RubricVersion
+from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.runs.models import Output
 
 
@@ -38,6 +38,21 @@ class Method(models.TextChoices):
     RANKING = "ranking", "Put three to five answers in order"
 
 
+class Purpose(models.TextChoices):
+    """What a turn at an item is for. Only ``review`` counts in results; the others check reviewers."""
+
+    REVIEW = "review", "Review"
+    GOLD = "gold", "Gold"
+    REPEAT = "repeat", "Repeat"
+    CALIBRATION = "calibration", "Calibration"
+
+
+def purpose_field() -> "models.CharField[str, str]":
+    return models.CharField(
+        max_length=11, choices=Purpose.choices, default=Purpose.REVIEW, db_default=Purpose.REVIEW
+    )
+
+
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version.
 
@@ -54,6 +69,10 @@ class Campaign(BaseModel):
     are the places behind ``reviews_total``; every place asks for the same number of reviews.
     ``baseline``: in a pairwise campaign, the candidate that every other is compared with; None compares
     all with all.
+
+    ``gold_share`` and ``repeat_share``: percent of a person's items that check them, by known answers or by
+    what they said before; ``calibration_items``: how many everybody rates before they are admitted.
+    ``checks_total`` are the reviews that these ask for; the other totals are without them.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -92,6 +111,10 @@ class Campaign(BaseModel):
     items_total = models.PositiveIntegerField(default=0)
     places_total = models.PositiveIntegerField(default=0, db_default=0)
     reviews_total = models.PositiveIntegerField(default=0)
+    gold_share = models.PositiveSmallIntegerField(default=0, db_default=0)
+    repeat_share = models.PositiveSmallIntegerField(default=0, db_default=0)
+    calibration_items = models.PositiveSmallIntegerField(default=0, db_default=0)
+    checks_total = models.PositiveIntegerField(default=0, db_default=0)
     seed = models.BigIntegerField(default=42)
     deadline = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)
@@ -127,6 +150,9 @@ class Campaign(BaseModel):
             models.CheckConstraint(
                 condition=models.Q(method=Method.PAIRWISE) | models.Q(baseline__isnull=True),
                 name="campaign_baseline_of_pairs",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(gold_share__lte=50, repeat_share__lte=50), name="campaign_check_shares"
             ),
             models.CheckConstraint(
                 condition=models.Q(state=CampaignState.DRAFT) | models.Q(opened_at__isnull=False),
@@ -182,13 +208,17 @@ class CampaignReviewer(BaseModel):
     a sum over people and not a count over reviews; ``recent_items`` are the items of the latest two,
     latest first. Who has left keeps their row and their reviews. ``quota``: the most items they are
     handed here; without it the campaign's counts. ``closing_at``: when they answered the closing question,
-    or declined to.
+    or declined to. ``checks_done`` are their reviews of gold, repeats and
+    calibration, which ``reviews_done`` leaves out. Where a campaign calibrates, they get ordinary work once
+    ``admitted_at`` says so.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     cursor = models.IntegerField(default=0)
     reviews_done = models.PositiveIntegerField(default=0)
+    checks_done = models.PositiveIntegerField(default=0, db_default=0)
+    admitted_at = models.DateTimeField(null=True, blank=True)
     seconds_active = models.FloatField(default=0)
     recent_items = ArrayField(models.BigIntegerField(), default=list, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
@@ -208,13 +238,21 @@ class CampaignReviewer(BaseModel):
     def __str__(self) -> str:
         return str(self.user)
 
+    @property
+    def submitted(self) -> int:
+        """All that they submitted, as they see it."""
+        return self.reviews_done + self.checks_done
+
 
 class Item(BaseModel):
-    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it, its places."""
+    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it, its places for
+    reviews. An item for gold or calibration is apart from those whose results count.
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
     example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="items")
     overlap = models.PositiveSmallIntegerField(default=1, db_default=1)
+    purpose = purpose_field()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["campaign", "example"], name="item_example_once")]
@@ -285,6 +323,9 @@ class Place(BaseModel):
     Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
     ``arrangement`` says how far each one's outputs are turned on this reviewer's screen
     (`comparisons.arranged`).
+
+    A repeat is a second turn of one person at an item; nothing that a reviewer gets tells it, or gold,
+    from other work. Of a turn that checks, ``rank`` says after how many of the person's items it is due.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
@@ -294,8 +335,9 @@ class Place(BaseModel):
     rank = models.IntegerField()
     state = models.CharField(max_length=8, choices=PlaceState.choices, default=PlaceState.FREE)
     reviewer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    assigned_to = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    assigned_to = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     is_added = models.BooleanField(default=False, db_default=False)
+    purpose = purpose_field()
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     outputs_order = ArrayField(models.BigIntegerField())
     open_slots = ArrayField(models.SmallIntegerField())
@@ -310,13 +352,18 @@ class Place(BaseModel):
             models.UniqueConstraint(fields=["item", "number"], name="place_number"),
             models.UniqueConstraint(
                 fields=["item", "reviewer"],
-                condition=models.Q(reviewer__isnull=False),
+                condition=models.Q(reviewer__isnull=False) & ~models.Q(purpose=Purpose.REPEAT),
                 name="place_one_per_reviewer_and_item",
             ),
             models.UniqueConstraint(
                 fields=["item", "assigned_to"],
-                condition=models.Q(assigned_to__isnull=False),
+                condition=models.Q(assigned_to__isnull=False) & ~models.Q(purpose=Purpose.REPEAT),
                 name="place_one_assigned_per_item",
+            ),
+            # What checks one person is never anybody else's.
+            models.CheckConstraint(
+                condition=models.Q(purpose=Purpose.REVIEW) | models.Q(assigned_to__isnull=False),
+                name="place_check_is_somebodys",
             ),
             models.CheckConstraint(
                 condition=models.Q(
@@ -351,7 +398,12 @@ class Place(BaseModel):
             models.Index(
                 fields=["campaign", "assigned_to", "rank"],
                 name="place_assigned",
-                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=False),
+                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=False, purpose=Purpose.REVIEW),
+            ),
+            models.Index(
+                fields=["campaign", "assigned_to", "rank"],
+                name="place_check",
+                condition=models.Q(state=PlaceState.FREE) & ~models.Q(purpose=Purpose.REVIEW),
             ),
             models.Index(
                 fields=["campaign", "lease_expires_at"],
@@ -389,3 +441,46 @@ class Skip(BaseModel):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class GoldAnswer(BaseModel):
+    """What is known of an example's answers: the right ``value`` of a criterion, and how far a reviewer may be
+    from it. Without a ``candidate`` it holds for every candidate's answer.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gold_answers")
+    example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="+")
+    candidate = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="+")
+    value = models.SmallIntegerField()
+    tolerance = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "example", "candidate", "criterion"],
+                nulls_distinct=False,
+                name="gold_answer_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.criterion}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """The right answer as people read it."""
+        return self.criterion.level_words(self.value)
+
+
+class CalibrationNote(BaseModel):
+    """A message in the discussion of a calibration item."""
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="calibration_notes")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+
+    def __str__(self) -> str:
+        return self.text[:60]

@@ -13,10 +13,12 @@ from django.db.models import Count, Exists, Max, Model, OuterRef, Sum, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
+from evalapp.campaigns.checks import checks_wanted, insert_check_items, insert_checks
 from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
 from evalapp.campaigns.comparisons import arrange_comparisons
-from evalapp.campaigns.models import AssignmentMode, Campaign, Item, ItemOutput, Place
+from evalapp.campaigns.models import AssignmentMode, Campaign, Item, ItemOutput, Place, Purpose
 from evalapp.campaigns.sharing import LACKING, people_for_places
+from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
 from evalapp.runs.models import Output
 
@@ -61,6 +63,7 @@ JOIN evalapp_campaigncandidate c ON c.campaign_id = i.campaign_id
 JOIN evalapp_output o
   ON o.candidate_id = c.model_version_id AND o.example_id = i.example_id AND o.sample_index = 0
 WHERE i.campaign_id = %(campaign)s AND i.id > %(after)s
+  AND NOT EXISTS (SELECT 1 FROM evalapp_itemoutput present WHERE present.item_id = i.id)
 ORDER BY i.id, c.position, o.id DESC
 """
 
@@ -159,10 +162,12 @@ def fields_of(dataset_version_id: int, split: str) -> list[str]:
 
 def make_places(*, campaign: Campaign) -> tuple[int, int]:
     """Make items, item outputs and places; (items, reviews that they need). Call it in a transaction."""
+    insert_check_items(campaign=campaign)
     insert_items(campaign=campaign, wanted=campaign.items_wanted)
     insert_places(campaign=campaign)
     if campaign.compares:
         arrange_comparisons(campaign=campaign)
+    insert_checks(campaign=campaign)
     return set_totals(campaign)
 
 
@@ -171,10 +176,18 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
     many. ``wanted`` is at most the number that there is, and at least one for each stratum.
     """
     field = campaign.strata_field if wanted is not None else ""
-    shares = {"": _EVERY_ONE} if wanted is None else {"": wanted}
-    if field and wanted is not None:
-        shares = shares_by_stratum(strata_of_campaign(campaign), wanted)
-    last = Item.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    shares = {"": _EVERY_ONE}
+    if wanted is not None:
+        strata = strata_of_campaign(campaign)
+        if not len(strata) <= wanted <= sum(strata.values()):
+            raise InvalidError(
+                f"{wanted:,} items are wanted; {sum(strata.values()):,} examples, in {len(strata):,} strata, are left "
+                "for that, without gold and calibration. Edit the design."
+            )
+        shares = shares_by_stratum(strata, wanted)
+    last = (
+        Item.objects.filter(purpose=Purpose.REVIEW).order_by("-pk").values_list("pk", flat=True).first() or 0
+    )
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,
         "version": campaign.dataset_version_id,
@@ -186,15 +199,20 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
         "overlap": campaign.overlap,
         "share": campaign.overlap_share,
         "more": campaign.overlap_more or campaign.overlap,
-        "after": last,
     }
     with connection.cursor() as cursor:
         cursor.execute(_ITEMS, parameters)
         added = int(cursor.rowcount)
         _analyze(cursor, Item)
-        cursor.execute(_OUTPUTS, parameters)
-        _analyze(cursor, ItemOutput)
+    insert_outputs(campaign=campaign, after=last)
     return added
+
+
+def insert_outputs(*, campaign: Campaign, after: int = 0) -> None:
+    """Give the items behind ``after`` that have none their outputs: the latest of each candidate."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTPUTS, {"campaign": campaign.pk, "after": after})
+        _analyze(cursor, ItemOutput)
 
 
 def insert_places(*, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False) -> int:
@@ -203,7 +221,7 @@ def insert_places(*, campaign: Campaign, items: Sequence[int] | None = None, is_
     Where the campaign is assigned, so are they; what nobody can take is free for everybody.
     """
     assigned = people_for_places(campaign, items) if campaign.assignment == AssignmentMode.ASSIGNED else []
-    last_rank = campaign.places.aggregate(last=Max("rank"))["last"] or 0
+    last_rank = campaign.places.filter(purpose=Purpose.REVIEW).aggregate(last=Max("rank"))["last"] or 0
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,
         "seed": str(campaign.seed),
@@ -231,9 +249,14 @@ def _analyze(cursor: Any, model: type[Model]) -> None:
 
 def set_totals(campaign: Campaign) -> tuple[int, int]:
     """Count what there is into the campaign's row; (items, reviews)."""
-    items = campaign.items.count()
-    counted = campaign.places.aggregate(places=Count("pk"), reviews=Coalesce(Sum("outputs_total"), 0))
+    items = campaign.items.filter(purpose=Purpose.REVIEW).count()
+    counted = campaign.places.filter(purpose=Purpose.REVIEW).aggregate(
+        places=Count("pk"), reviews=Coalesce(Sum("outputs_total"), 0)
+    )
     Campaign.objects.filter(pk=campaign.pk).update(
-        items_total=items, places_total=counted["places"], reviews_total=counted["reviews"]
+        items_total=items,
+        places_total=counted["places"],
+        reviews_total=counted["reviews"],
+        checks_total=checks_wanted(campaign),
     )
     return items, counted["reviews"]

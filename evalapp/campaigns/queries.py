@@ -18,6 +18,7 @@ from evalapp.campaigns.models import (
     Method,
     Place,
     PlaceState,
+    Purpose,
 )
 from evalapp.campaigns.opening import coverage_of, strata_of
 from evalapp.datasets.models import DatasetVersion, VersionState
@@ -59,8 +60,9 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
     size = ("item_choice", "items_wanted", "strata_field", "overlap_more", "assignment", "quota")
     compared = ("method", "baseline")
+    checks = ("gold_share", "repeat_share", "calibration_items")
     return {
-        **model_to_dict(campaign, fields=own + choices + size + compared),
+        **model_to_dict(campaign, fields=own + choices + size + compared + checks),
         "overlap_share": campaign.overlap_share or None,
         "candidates": list(campaign.candidates.values_list("model_version", flat=True)),
         "reviewers": list(campaign.reviewers.filter(left_at=None).values_list("user", flat=True)),
@@ -79,7 +81,10 @@ class PlaceCounts(NamedTuple):
 
 def place_counts(campaign: Campaign) -> PlaceCounts:
     counts = dict(
-        Place.objects.filter(campaign=campaign).values_list("state").annotate(Count("id")).order_by()
+        Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
+        .values_list("state")
+        .annotate(Count("id"))
+        .order_by()
     )
     return PlaceCounts(
         *(counts.get(state, 0) for state in (PlaceState.FREE, PlaceState.HELD, PlaceState.COMPLETE))
@@ -103,9 +108,14 @@ def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
     """Everyone's seat with ``held``, ``complete`` and ``waiting`` (assigned, not begun) places, most reviews
     first; by name where the project keeps names apart from what people did.
     """
-    places = Place.objects.filter(campaign=OuterRef("campaign"), reviewer=OuterRef("user")).order_by()
+    places = Place.objects.filter(
+        campaign=OuterRef("campaign"), reviewer=OuterRef("user"), purpose=Purpose.REVIEW
+    ).order_by()
     assigned = Place.objects.filter(
-        campaign=OuterRef("campaign"), assigned_to=OuterRef("user"), state=PlaceState.FREE
+        campaign=OuterRef("campaign"),
+        assigned_to=OuterRef("user"),
+        state=PlaceState.FREE,
+        purpose=Purpose.REVIEW,
     ).order_by()
     waiting = assigned.values("assigned_to").annotate(n=Count("id")).values("n")
 
@@ -133,12 +143,14 @@ def waiting_for_anybody(campaign: Campaign) -> int:
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
     """Items with ``complete``, ``held`` and ``reviews_done``; page them by ``id``."""
+    counted = Q(places__purpose=Purpose.REVIEW)
     return (
-        campaign.items.select_related("example")
+        campaign.items.filter(purpose=Purpose.REVIEW)
+        .select_related("example")
         .annotate(
-            complete=Count("places", filter=Q(places__state=PlaceState.COMPLETE)),
-            held=Count("places", filter=Q(places__state=PlaceState.HELD)),
-            reviews_done=Coalesce(Sum("places__reviews_done"), 0),
+            complete=Count("places", filter=counted & Q(places__state=PlaceState.COMPLETE)),
+            held=Count("places", filter=counted & Q(places__state=PlaceState.HELD)),
+            reviews_done=Coalesce(Sum("places__reviews_done", filter=counted), 0),
             skipped=Coalesce(
                 Subquery(
                     Item.objects.filter(pk=OuterRef("pk"))
@@ -203,6 +215,15 @@ class Cost(NamedTuple):
     not_chosen: int = 0
     strata: tuple[tuple[str, int, int], ...] = ()
     unit: str = "candidate"
+    gold_share: int = 0
+    repeat_share: int = 0
+    calibration_items: int = 0
+
+    @property
+    def checks(self) -> int:
+        """About how many reviews gold, repeats and calibration ask for."""
+        shares = round(self.places * self.gold_share / 100) + round(self.places * self.repeat_share / 100)
+        return (shares + self.people * self.calibration_items) * self.candidates
 
     @property
     def items_with_more(self) -> int:
@@ -228,7 +249,7 @@ class Cost(NamedTuple):
     @property
     def share(self) -> int:
         """Reviews of each person, when all do the same."""
-        return -(-self.reviews // self.people) if self.people else 0
+        return -(-(self.reviews + self.checks) // self.people) if self.people else 0
 
     @property
     def is_over_quota(self) -> bool:
@@ -236,7 +257,7 @@ class Cost(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        return self.reviews * ASSUMED_SECONDS
+        return (self.reviews + self.checks) * ASSUMED_SECONDS
 
     @property
     def share_seconds(self) -> int:
@@ -258,6 +279,10 @@ class CostOf(NamedTuple):
     strata_field: str = ""
     method: str = Method.POINTWISE
     has_baseline: bool = False
+    gold_share: int = 0
+    repeat_share: int = 0
+    calibration_items: int = 0
+    gold_examples: int = 0
 
 
 def cost_of(design: CostOf) -> Cost:
@@ -268,7 +293,8 @@ def cost_of(design: CostOf) -> Cost:
         "candidate_ids": design.candidate_ids,
     }
     coverage = coverage_of(**material)  # type: ignore[arg-type]
-    items = coverage.complete if design.items_wanted is None else min(design.items_wanted, coverage.complete)
+    there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
+    items = there if design.items_wanted is None else min(design.items_wanted, there)
     strata: dict[str, int] = {}
     if design.strata_field and items:
         strata = strata_of(**material, field=design.strata_field)  # type: ignore[arg-type]
@@ -284,7 +310,10 @@ def cost_of(design: CostOf) -> Cost:
         overlap_share=design.overlap_share,
         overlap_more=design.overlap_more,
         quota=design.quota,
-        not_chosen=coverage.complete - items,
+        not_chosen=there - items,
+        gold_share=design.gold_share,
+        repeat_share=design.repeat_share,
+        calibration_items=design.calibration_items,
         strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
     )
 
@@ -305,5 +334,11 @@ def cost_of_draft(campaign: Campaign) -> Cost:
             strata_field=campaign.strata_field,
             method=campaign.method,
             has_baseline=campaign.baseline_id is not None,
+            gold_share=campaign.gold_share,
+            repeat_share=campaign.repeat_share,
+            calibration_items=campaign.calibration_items,
+            gold_examples=campaign.gold_answers.values("example").distinct().count()
+            if campaign.gold_share
+            else 0,
         )
     )

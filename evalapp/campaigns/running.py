@@ -13,7 +13,7 @@ from django.utils import timezone
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.design import MOST_OVERLAP
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, PlaceState
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, Purpose
 from evalapp.campaigns.opening import insert_items, insert_places, set_totals, strata_of_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 
@@ -23,7 +23,7 @@ RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 _REASSIGN = """
 WITH movable AS (
     SELECT p.id FROM evalapp_place p
-    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND p.reviews_done = 0
+    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND p.reviews_done = 0 AND p.purpose = 'review'
       AND p.assigned_to_id IS NOT DISTINCT FROM %(source)s::bigint
       AND (%(target)s::bigint IS NULL OR NOT EXISTS (
             SELECT 1 FROM evalapp_place theirs WHERE theirs.item_id = p.item_id
@@ -43,7 +43,7 @@ WHERE p.id IN (SELECT id FROM evalapp_place JOIN chosen USING (id) ORDER BY rank
 """
 
 
-def _locked(campaign: Campaign, doing: str) -> Campaign:
+def lock_running(campaign: Campaign, doing: str) -> Campaign:
     """The campaign's row, held until the transaction ends; ConflictError where it does not run."""
     locked = (
         Campaign.objects.select_for_update(no_key=True, of=("self",))
@@ -60,13 +60,13 @@ def _locked(campaign: Campaign, doing: str) -> Campaign:
 
 
 def _locked_to_grow(campaign: Campaign, doing: str) -> Campaign:
-    """`_locked`, and ConflictError where outputs are compared: their sides are balanced at the launch."""
+    """`lock_running`, and ConflictError where outputs are compared: their sides are balanced at the launch."""
     if campaign.compares:
         raise ConflictError(
             f"“{campaign}” compares answers, and their sides are balanced over the items and reviewers that it "
             "began with; so it cannot grow. Start another campaign for the rest."
         )
-    return _locked(campaign, doing)
+    return lock_running(campaign, doing)
 
 
 @transaction.atomic
@@ -75,7 +75,7 @@ def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | No
     if deadline is not None and deadline <= timezone.now():
         message = "The deadline is in the past. Choose a later one, or none."
         raise InvalidError(message, fields={"deadline": [message]})
-    locked = _locked(campaign, "its deadline can be moved")
+    locked = lock_running(campaign, "its deadline can be moved")
     before = locked.deadline
     Campaign.objects.filter(pk=locked.pk).update(deadline=deadline)
     record(
@@ -122,7 +122,7 @@ def reassign(
     that the source would reach last; an item that the target has, or skipped, stays, and so does what
     is in somebody's hands. Raises InvalidError for people who do not review here, or a full quota.
     """
-    locked = _locked(campaign, "work can be reassigned")
+    locked = lock_running(campaign, "work can be reassigned")
     if source == target:
         message = "Choose somebody else than the one who has the work."
         raise InvalidError(message, fields={"target": [message]})
@@ -160,7 +160,8 @@ def _room_of(campaign: Campaign, target: User) -> int | None:
     quota = seat.quota if seat.quota is not None else campaign.quota
     if quota is None:
         return None
-    has = Place.objects.filter(Q(reviewer=target) | Q(reviewer=None, assigned_to=target), campaign=campaign)
+    theirs = Q(reviewer=target) | Q(reviewer=None, assigned_to=target)
+    has = Place.objects.filter(theirs, campaign=campaign, purpose=Purpose.REVIEW)
     room = quota - has.count()
     if room < 1:
         message = f"{target}'s quota of {quota:,} items is full. Raise it first."
@@ -219,7 +220,7 @@ def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: Use
     people = locked.reviewers.filter(left_at=None).count()
     # Someone who left, or skipped the item, has no place to give; so people are counted per item.
     fitting = (
-        Item.objects.filter(campaign=locked, pk__in=items)
+        Item.objects.filter(campaign=locked, pk__in=items, purpose=Purpose.REVIEW)
         .annotate(skipped=Count("skips"))
         .filter(overlap__lte=people - more - F("skipped"))
         .exclude(overlap__gt=MOST_OVERLAP - more)
@@ -243,9 +244,3 @@ def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: Use
     )
     campaign.refresh_from_db()
     return len(chosen)
-
-
-def pending_additions(campaign: Campaign) -> set[int]:
-    """Items with added places that are not done yet."""
-    pending = campaign.places.filter(is_added=True).exclude(state=PlaceState.COMPLETE)
-    return set(pending.values_list("item", flat=True))

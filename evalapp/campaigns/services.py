@@ -11,6 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions, release_place
+from evalapp.campaigns.checks import insert_checks
 from evalapp.campaigns.choice import places_of
 from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
 from evalapp.campaigns.models import (
@@ -21,6 +22,7 @@ from evalapp.campaigns.models import (
     CampaignState,
     Place,
     PlaceState,
+    Purpose,
     Skip,
 )
 from evalapp.campaigns.opening import coverage_of, make_places, strata_of_campaign
@@ -175,12 +177,8 @@ def _require_people(campaign: Campaign) -> None:
     strata = strata_of_campaign(campaign)
     items = campaign.items_wanted
     if items is None:
-        items = sum(strata.values())
-    elif not len(strata) <= items <= sum(strata.values()):
-        raise InvalidError(
-            f"{items:,} items are wanted; {sum(strata.values()):,} examples in {len(strata):,} strata can be "
-            "reviewed. Edit the design."
-        )
+        gold = campaign.gold_answers.values("example").distinct().count() if campaign.gold_share else 0
+        items = sum(strata.values()) - gold - campaign.calibration_items
     if campaign.assignment == AssignmentMode.PULL and not any(quotas):
         return
     room = sum(items if quota is None else min(items, quota) for quota in quotas)
@@ -251,6 +249,8 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
     new = [person for person in reviewers if person.pk not in present]
     _seat(campaign, new)
     campaign.reviewers.filter(user__in=new).update(left_at=None)
+    if campaign.state != CampaignState.DRAFT:
+        insert_checks(campaign=campaign)
     record(
         "campaign.reviewers_added",
         by=by,
@@ -286,9 +286,9 @@ def _leave(seat: CampaignReviewer, by: User | None) -> bool:
     if not CampaignReviewer.objects.filter(pk=seat.pk, left_at=None).update(left_at=Now()):
         return False
     # What was to be theirs is free for everybody; what they hold is given back one by one.
-    Place.objects.filter(campaign=seat.campaign_id, assigned_to=seat.user_id, state=PlaceState.FREE).update(
-        assigned_to=None
-    )
+    Place.objects.filter(
+        campaign=seat.campaign_id, assigned_to=seat.user_id, state=PlaceState.FREE, purpose=Purpose.REVIEW
+    ).update(assigned_to=None)
     held = Place.objects.filter(campaign=seat.campaign_id, reviewer=seat.user_id, state=PlaceState.HELD)
     for place in held.order_by("pk").select_for_update(no_key=True):
         give_back(place=place, reviewer=seat.user, reason="Left the campaign", is_lapse=True)
@@ -309,11 +309,11 @@ def give_back(*, place: Place, reviewer: User, reason: str, is_lapse: bool = Fal
     """
     if not release_place(place=place, reviewer=reviewer):
         return False
-    # Whoever it was assigned to will not have it.
-    Place.objects.filter(pk=place.pk, state=PlaceState.FREE).exclude(assigned_to=None).update(
-        assigned_to=None
-    )
-    if is_lapse and not place.reviews_done:
+    if place.purpose == Purpose.REVIEW:
+        # Whoever it was assigned to will not have it.
+        given_back = Place.objects.filter(pk=place.pk, state=PlaceState.FREE)
+        given_back.exclude(assigned_to=None).update(assigned_to=None)
+    if is_lapse and (not place.reviews_done or place.purpose != Purpose.REVIEW):
         return True
     Skip.objects.get_or_create(
         item_id=place.item_id,

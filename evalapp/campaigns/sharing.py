@@ -8,7 +8,7 @@ from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.assignment import assign_places, level_targets
-from evalapp.campaigns.models import Campaign, Place, Skip
+from evalapp.campaigns.models import Campaign, Place, Purpose, Skip
 
 # Items that have fewer places than their overlap, with the number of those they have.
 LACKING = """
@@ -16,8 +16,9 @@ LACKING = """
         row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     CROSS JOIN LATERAL (
-        SELECT coalesce(max(p.number), 0) AS places FROM evalapp_place p WHERE p.item_id = i.id) AS present
-    WHERE i.campaign_id = %(campaign)s AND i.overlap > present.places
+        SELECT coalesce(max(p.number), 0) AS places FROM evalapp_place p
+        WHERE p.item_id = i.id AND p.purpose = 'review') AS present
+    WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review' AND i.overlap > present.places
       AND (%(items)s::bigint[] IS NULL OR i.id = ANY(%(items)s::bigint[]))
 """
 
@@ -71,7 +72,8 @@ def people_for_places(campaign: Campaign, items: Sequence[int] | None = None) ->
 def _loads(campaign: Campaign) -> dict[int, int]:
     """How many places each person has: assigned, in hand or done."""
     counted = (
-        campaign.places.annotate(whose=Coalesce("reviewer", "assigned_to"))
+        campaign.places.filter(purpose=Purpose.REVIEW)
+        .annotate(whose=Coalesce("reviewer", "assigned_to"))
         .exclude(whose=None)
         .values_list("whose")
         .annotate(n=Count("pk"))

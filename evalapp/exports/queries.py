@@ -6,7 +6,7 @@ from django.db.models import Avg, Count, Q, QuerySet
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import stretched
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
 from evalapp.exports.selection import GivenCorrection, ReviewedOutput
 from evalapp.jobs.models import JobState
@@ -102,14 +102,15 @@ def accepted_rows(export: Export, kind: RowKind) -> QuerySet[ExportRow]:
 
 def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
     """Each output under review with its weighted mean over scale criteria, stretched to 1–5."""
+    counted = Q(reviews__purpose=Purpose.REVIEW)
     means = _weighted_means(campaign)
     failed = _failed_on(campaign)
     outputs = (
-        ItemOutput.objects.filter(item__campaign=campaign)
+        ItemOutput.objects.filter(item__campaign=campaign, item__purpose=Purpose.REVIEW)
         .select_related("output", "item")
         .annotate(
-            reviews_given=Count("reviews", distinct=True),
-            simulated_given=Count("reviews", filter=Q(reviews__is_simulated=True), distinct=True),
+            reviews_given=Count("reviews", filter=counted, distinct=True),
+            simulated_given=Count("reviews", filter=counted & Q(reviews__is_simulated=True), distinct=True),
         )
         .order_by("item__example__row_number", "id")
     )
@@ -132,7 +133,10 @@ def _failed_on(campaign: Campaign) -> dict[int, str]:
     failed: dict[int, str] = {}
     for criterion in Criterion.objects.filter(version=campaign.rubric_version, is_critical=True):
         scores = Score.objects.filter(
-            review__campaign=campaign, criterion=criterion, value__in=criterion.failing_levels
+            review__campaign=campaign,
+            review__purpose=Purpose.REVIEW,
+            criterion=criterion,
+            value__in=criterion.failing_levels,
         )
         for item_output_id in scores.values_list("review__item_output_id", flat=True):
             failed.setdefault(item_output_id, criterion.name)
@@ -147,7 +151,12 @@ def _weighted_means(campaign: Campaign) -> dict[int, float]:
     }
     weights: dict[Hashable, float] = {pk: float(criterion.weight) for pk, criterion in criteria.items()}
     per_criterion = (
-        Score.objects.filter(review__campaign=campaign, criterion__in=criteria, value__isnull=False)
+        Score.objects.filter(
+            review__campaign=campaign,
+            review__purpose=Purpose.REVIEW,
+            criterion__in=criteria,
+            value__isnull=False,
+        )
         .values_list("review__item_output_id", "criterion_id")
         .annotate(mean=Avg("value"))
     )
@@ -160,7 +169,7 @@ def _weighted_means(campaign: Campaign) -> dict[int, float]:
 
 def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
     corrections = (
-        Correction.objects.filter(review__campaign=campaign)
+        Correction.objects.filter(review__campaign=campaign, review__purpose=Purpose.REVIEW)
         .select_related("review__item_output__output", "review__item_output__item")
         .order_by("review__item_output__item__example__row_number", "id")
     )
@@ -179,7 +188,7 @@ def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
 
 def ratings_of(campaign: Campaign) -> QuerySet[Review]:
     """Every review that may leave the product: simulated ones from a demonstration only."""
-    reviews = campaign.reviews.all()
+    reviews = campaign.reviews.filter(purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
     return (

@@ -11,6 +11,13 @@ UPDATE evalapp_item i SET overlap = c.overlap FROM evalapp_campaign c WHERE c.id
 UPDATE evalapp_campaign SET places_total = items_total * overlap;
 """
 
+PURPOSE = models.CharField(
+    choices=[("review", "Review"), ("gold", "Gold"), ("repeat", "Repeat"), ("calibration", "Calibration")],
+    db_default="review",
+    default="review",
+    max_length=11,
+)
+
 
 class Migration(migrations.Migration):
     dependencies = [("evalapp", "0007_text_criteria")]
@@ -87,10 +94,112 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(
                 blank=True,
                 null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
+                on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
             ),
+        ),
+        *(
+            migrations.AddField(model_name=model, name="purpose", field=PURPOSE.clone())
+            for model in ("item", "place", "review")
+        ),
+        *(
+            migrations.AddField(
+                model_name="campaign",
+                name=name,
+                field=models.PositiveSmallIntegerField(db_default=0, default=0),
+            )
+            for name in ("gold_share", "repeat_share", "calibration_items")
+        ),
+        migrations.AddField(
+            model_name="campaign",
+            name="checks_total",
+            field=models.PositiveIntegerField(db_default=0, default=0),
+        ),
+        migrations.AddField(
+            model_name="campaignreviewer",
+            name="checks_done",
+            field=models.PositiveIntegerField(db_default=0, default=0),
+        ),
+        migrations.AddField(
+            model_name="campaignreviewer",
+            name="admitted_at",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.CreateModel(
+            name="GoldAnswer",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("value", models.SmallIntegerField()),
+                ("tolerance", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="gold_answers",
+                        to="evalapp.campaign",
+                    ),
+                ),
+                (
+                    "candidate",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="evalapp.modelversion",
+                    ),
+                ),
+                (
+                    "criterion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="evalapp.criterion",
+                    ),
+                ),
+                (
+                    "example",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="evalapp.example"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("campaign", "example", "candidate", "criterion"),
+                        name="gold_answer_once",
+                        nulls_distinct=False,
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CalibrationNote",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("text", models.TextField()),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="calibration_notes",
+                        to="evalapp.item",
+                    ),
+                ),
+            ],
+            options={"abstract": False},
         ),
         migrations.AddField(
             model_name="place", name="is_added", field=models.BooleanField(db_default=False, default=False)
@@ -129,8 +238,38 @@ class Migration(migrations.Migration):
             model_name="place",
             constraint=models.UniqueConstraint(
                 fields=("item", "assigned_to"),
-                condition=Q(assigned_to__isnull=False),
+                condition=Q(assigned_to__isnull=False) & ~Q(purpose="repeat"),
                 name="place_one_assigned_per_item",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="place",
+            constraint=models.CheckConstraint(
+                condition=Q(purpose="review") | Q(assigned_to__isnull=False), name="place_check_is_somebodys"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=Q(gold_share__lte=50, repeat_share__lte=50), name="campaign_check_shares"
+            ),
+        ),
+        migrations.RemoveConstraint(model_name="place", name="place_one_per_reviewer_and_item"),
+        migrations.AddConstraint(
+            model_name="place",
+            constraint=models.UniqueConstraint(
+                fields=("item", "reviewer"),
+                condition=Q(reviewer__isnull=False) & ~Q(purpose="repeat"),
+                name="place_one_per_reviewer_and_item",
+            ),
+        ),
+        migrations.RemoveConstraint(model_name="review", name="review_once_per_reviewer_and_output"),
+        migrations.AddConstraint(
+            model_name="review",
+            constraint=models.UniqueConstraint(
+                fields=("reviewer", "item_output"),
+                condition=~Q(purpose="repeat"),
+                name="review_once_per_reviewer_and_output",
             ),
         ),
         migrations.RemoveIndex(model_name="place", name="place_free"),
@@ -147,7 +286,15 @@ class Migration(migrations.Migration):
             index=models.Index(
                 fields=["campaign", "assigned_to", "rank"],
                 name="place_assigned",
-                condition=Q(state="free", assigned_to__isnull=False),
+                condition=Q(state="free", assigned_to__isnull=False, purpose="review"),
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="place",
+            index=models.Index(
+                fields=["campaign", "assigned_to", "rank"],
+                name="place_check",
+                condition=Q(state="free") & ~Q(purpose="review"),
             ),
         ),
     ]

@@ -60,18 +60,19 @@ BEGIN
     IF asked_for_items THEN
         -- Not FOR UPDATE: rows that refer to the item may be added meanwhile.
         PERFORM 1 FROM evalapp_item WHERE id = NEW.item_id FOR NO KEY UPDATE;
-        IF NOT EXISTS (SELECT 1 FROM evalapp_place WHERE item_id = NEW.item_id AND state <> 'complete') THEN
+        IF NOT EXISTS (SELECT 1 FROM evalapp_place WHERE item_id = NEW.item_id AND purpose = 'review'
+                         AND state <> 'complete') THEN
             PERFORM evalapp_webhook_tell(its_project, 'item.completed',
                 jsonb_build_object('campaign', NEW.campaign_id, 'item', NEW.item_id));
         END IF;
     END IF;
     -- Only near the end can this place be the last; more are never under way at one moment.
     IF asked_for_campaigns AND (SELECT count(*) FROM (
-            SELECT 1 FROM evalapp_place WHERE campaign_id = NEW.campaign_id AND state IN ('free', 'held')
-            LIMIT 200) AS few) < 200 THEN
+            SELECT 1 FROM evalapp_place WHERE campaign_id = NEW.campaign_id AND purpose = 'review'
+                AND state IN ('free', 'held') LIMIT 200) AS few) < 200 THEN
         PERFORM pg_advisory_xact_lock(20002, (NEW.campaign_id % 2147483647)::integer);
         IF NOT EXISTS (SELECT 1 FROM evalapp_place
-                       WHERE campaign_id = NEW.campaign_id AND state IN ('free', 'held')) THEN
+                       WHERE campaign_id = NEW.campaign_id AND purpose = 'review' AND state IN ('free', 'held')) THEN
             PERFORM evalapp_webhook_tell(its_project, 'campaign.completed',
                 jsonb_build_object('campaign', NEW.campaign_id));
         END IF;
@@ -79,7 +80,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER webhook_place_completed AFTER UPDATE OF state ON evalapp_place FOR EACH ROW
-    WHEN (NEW.state = 'complete' AND OLD.state <> 'complete')
+    WHEN (NEW.purpose = 'review' AND NEW.state = 'complete' AND OLD.state <> 'complete')
     EXECUTE FUNCTION evalapp_webhook_place_completed();
 """
 NOT_OF_COMPLETION = """

@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from django.db.models import Prefetch
 
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.ratings.annotations import COMMENT, CORRECTION, NOT_APPLICABLE_SUFFIX, REASONS_SUFFIX
 from evalapp.ratings.spans import utf16_units
 from evalapp.reviews.models import Review
@@ -101,7 +101,8 @@ def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
     criteria = list(campaign.rubric_version.criteria.all())
     names = shown_names(campaign)
     reviews = (
-        Review.objects.select_related("correction")
+        Review.objects.filter(purpose=Purpose.REVIEW)
+        .select_related("correction")
         .prefetch_related("scores", "texts", "spans", "tags__tag")
         .order_by("pk")
     )

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import NoWork, why_over
-from evalapp.campaigns.models import CampaignReviewer
+from evalapp.campaigns.models import CampaignReviewer, Purpose
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.registry.models import ModelKind
 from evalapp.reviews.models import Belief, ClosingAnswer, Review
@@ -47,7 +47,9 @@ def asked_outputs(seat: CampaignReviewer) -> list[ClosingOutput]:
     campaign = seat.campaign
     if not campaign.is_blind or seat.user.is_simulated:
         return []
-    reviewed = Review.objects.filter(campaign=campaign, reviewer=seat.user).values_list(
+    reviewed = Review.objects.filter(
+        campaign=campaign, reviewer=seat.user, purpose=Purpose.REVIEW
+    ).values_list(
         "place__key", "place__outputs_order", "item_output_id", "item_output__candidate__model_version__kind"
     )
     arms: dict[bool, dict[int, ClosingOutput]] = {True: {}, False: {}}

@@ -2,7 +2,7 @@
 
 from django.db.models import Count, Max, Min
 
-from evalapp.campaigns.models import Campaign, PlaceState
+from evalapp.campaigns.models import Campaign, PlaceState, Purpose
 from evalapp.reviews.models import Score
 from evalapp.rubrics.models import Criterion, CriterionKind
 
@@ -20,7 +20,9 @@ def items_that_differ(campaign: Campaign, criterion: Criterion, *, least: int) -
     whose answers differ. N/A is left out, and so are items with added places still to be done: their
     answers may settle it.
     """
-    scores = Score.objects.filter(review__campaign=campaign, criterion=criterion, value__isnull=False)
+    scores = Score.objects.filter(
+        review__campaign=campaign, review__purpose=Purpose.REVIEW, criterion=criterion, value__isnull=False
+    )
     by_output = scores.values("review__item_output", "review__item_output__item").order_by()
     if criterion.kind == CriterionKind.CATEGORY:
         differing = by_output.annotate(apart=Count("value", distinct=True) - 1).filter(apart__gt=0)

@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place
+from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place, Purpose, purpose_field
 from evalapp.core.models import BaseModel
 from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
 
@@ -12,7 +12,8 @@ class Review(BaseModel):
     """A submitted review of one output at one place; an edit is a new revision of it.
 
     ``client_id`` is the client's UUID of the first submission and ``body_hash`` its content, so that a
-    replay is told from a conflict. ``seconds_active`` excludes idle time and hidden tabs.
+    replay is told from a conflict. ``seconds_active`` excludes idle time and hidden tabs. ``purpose`` is
+    its place's: results are of those for review only.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviews")
@@ -22,6 +23,7 @@ class Review(BaseModel):
     client_id = models.UUIDField(unique=True)
     body_hash = models.CharField(max_length=64)
     revision = models.PositiveIntegerField(default=1)
+    purpose = purpose_field()
     comment = models.TextField(blank=True)
     seconds_active = models.FloatField(default=0)
     is_simulated = models.BooleanField(default=False)
@@ -32,7 +34,9 @@ class Review(BaseModel):
         constraints = [
             models.UniqueConstraint(fields=["place", "item_output"], name="review_once_per_place_and_output"),
             models.UniqueConstraint(
-                fields=["reviewer", "item_output"], name="review_once_per_reviewer_and_output"
+                fields=["reviewer", "item_output"],
+                condition=~Q(purpose=Purpose.REPEAT),
+                name="review_once_per_reviewer_and_output",
             ),
             models.CheckConstraint(condition=Q(seconds_active__gte=0), name="review_time_not_negative"),
         ]

@@ -45,6 +45,10 @@ NO_WORK_WORDS = {
         "Your part is done",
         "What is left is assigned to other reviewers. If the manager gives you some of it, it comes to you.",
     ),
+    NoWorkReason.NOT_ADMITTED: (
+        "The calibration round is done",
+        "Look at the others' answers and talk about them. The campaign's items come when the manager admits you.",
+    ),
     NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
     NoWorkReason.ALL_TAKEN: (
         "Nothing free right now",
@@ -121,21 +125,26 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
     """
     campaign = seat.campaign
     median = getattr(seat, "median_seconds", None)
-    most = campaign.items_total * campaign.reviews_a_place
+    items = campaign.items_total
     if (quota := quota_of(seat)) is not None:
-        most = min(most, quota * campaign.reviews_a_place)
+        items = min(items, quota)
+    # Checks are in every figure, or a reviewer could tell them by one that stands still.
+    most = items * campaign.reviews_a_place
+    most += round(most * (campaign.gold_share + campaign.repeat_share) / 100)
+    mine = seat.reviews_done + seat.checks_done
+    total = campaign.reviews_total + campaign.checks_total
     mine_total, words = most, f"of up to {most:,}"
     if no_work is not None and no_work.is_over:
-        mine_total, words = seat.reviews_done, "nothing left for you"
+        mine_total, words = mine, "nothing left for you"
     elif campaign.invites_visitors:
         mine_total = min(most, VISITORS_GOAL)
         words = f"of {mine_total}, or more if you like"
     return {
-        "mine": seat.reviews_done,
+        "mine": mine,
         "mine_total": mine_total,
         "mine_words": words,
-        "done": getattr(seat, "campaign_done", 0),
-        "total": campaign.reviews_total,
+        "done": min(getattr(seat, "campaign_done", 0), total),
+        "total": total,
         "median_seconds": round(float(median), 1) if median is not None else None,
     }
 

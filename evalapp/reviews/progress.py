@@ -21,7 +21,7 @@ _COUNTS = """
 SELECT review.campaign_id, review.reviewer_id,
        floor(extract(epoch FROM (%(now)s - review.submitted_at)) / 86400)::int AS day, count(*)
 FROM evalapp_review review
-WHERE review.campaign_id = ANY(%(campaigns)s)
+WHERE review.campaign_id = ANY(%(campaigns)s) AND review.purpose = 'review'
   AND review.submitted_at > %(since)s AND review.submitted_at <= %(now)s
 GROUP BY 1, 2, 3
 """

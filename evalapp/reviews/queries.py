@@ -8,13 +8,13 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Avg, Count, Max, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Avg, Count, F, Max, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from evalapp.accounts.models import Membership, Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState, Purpose
 from evalapp.core.errors import MissingError
 from evalapp.core.joined import JoinedRows
 from evalapp.reviews.answers import ReviewAnswers
@@ -56,12 +56,14 @@ def seats_of(user: User) -> QuerySet[CampaignReviewer]:
 
 
 def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewer]:
-    """Adds ``campaign_done`` (reviews of everyone) and ``median_seconds`` (of this person's latest 30)."""
+    """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them) and
+    ``median_seconds`` (of this person's latest 30).
+    """
     everyone = (
         CampaignReviewer.objects.filter(campaign=OuterRef("campaign"))
         .order_by()
         .values("campaign")
-        .annotate(done=Sum("reviews_done"))
+        .annotate(done=Sum(F("reviews_done") + F("checks_done")))
         .values("done")
     )
     return seats.annotate(campaign_done=Coalesce(Subquery(everyone), 0), median_seconds=_MEDIAN_SECONDS)
@@ -81,7 +83,7 @@ WHERE evalapp_campaignreviewer.user_id = %(user)s AND evalapp_campaignreviewer.l
               AND m.user_id = evalapp_campaignreviewer.user_id AND m.role = ANY(%(roles)s))
 """
 _EVERYONE = """
-(SELECT sum(everyone.reviews_done) FROM evalapp_campaignreviewer everyone
+(SELECT sum(everyone.reviews_done + everyone.checks_done) FROM evalapp_campaignreviewer everyone
  WHERE everyone.campaign_id = campaign.id)
 """
 
@@ -296,14 +298,16 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
         .order_by("-reviews_done", "user__name", "id")
     )
     held = dict(
-        Place.objects.filter(campaign=campaign, state=PlaceState.HELD)
+        Place.objects.filter(campaign=campaign, state=PlaceState.HELD, purpose=Purpose.REVIEW)
         .values_list("reviewer")
         .annotate(Count("id"))
         .order_by()
     )
     times = {
         row["reviewer"]: row
-        for row in (campaign.judgements if campaign.compares else campaign.reviews)
+        for row in (
+            campaign.judgements if campaign.compares else campaign.reviews.filter(purpose=Purpose.REVIEW)
+        )
         .values("reviewer")
         .annotate(last_at=Max("submitted_at"), mean=Avg("seconds_active"))
         .order_by()

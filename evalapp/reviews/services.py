@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, renew_place, take_again
+from evalapp.campaigns.checks import plan_repeat
 from evalapp.campaigns.models import (
     Campaign,
     CampaignReviewer,
@@ -170,6 +171,7 @@ def submit_at(
                     seconds_active=seconds_active,
                     is_simulated=is_simulated,
                 )
+                plan_repeat(place=place, seat=seat)
                 return SubmitResult(review)
     except IntegrityError as error:
         # Another request with the same client id was quicker, at this place or at another.
@@ -223,6 +225,7 @@ def _store(
         place=place,
         item_output_id=place.outputs_order[slot],
         reviewer=seat.user,
+        purpose=place.purpose,
         client_id=client_id,
         body_hash=checked.answers.fingerprint(),
         comment=checked.answers.comment,

@@ -129,7 +129,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
             "text": text,
             "progress": progress_payload(seat, found),
             "closing_url": closing_url(seat, found),
-            "out_of": f"of {seat.campaign.reviews_total:,}",
+            "out_of": f"of {progress_payload(seat)['total']:,}",
             "station": "reviews",
         }
         return render(request, "reviews/no_work.html", context)

@@ -218,6 +218,33 @@ def test_the_claim_walks_the_index_of_free_places_and_no_finished_work():
     ]
 
 
+def test_the_claim_of_assigned_work_steps_over_nobody_elses():
+    project, people = make_team(3)
+    campaign = make_open_campaign(
+        project, people, rows=3000, candidates=1, overlap=3, assignment="assigned", repeat_share=5
+    )
+    seat = seat_of(campaign, people[2])
+    # The two others have done nothing; this one nine tenths.
+    campaign.places.filter(rank__lte=8100, assigned_to=people[2]).update(
+        state=PlaceState.COMPLETE, reviewer=people[2], open_slots=[], reviews_done=1
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE evalapp_place")
+        for start in (0, -1, 9000):
+            parameters = claim_parameters(seat=seat, campaign=campaign, cursor=start)
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
+            (plan,) = cursor.fetchone()
+            nodes = list(walk_plan(plan[0]["Plan"]))
+            walked = [node for node in nodes if node.get("Index Name") == "place_assigned"]
+            assert [(node["Actual Rows"], node["Rows Removed by Filter"]) for node in walked] in (
+                [(1, 0)],
+                [(0, 0)],
+            ), plan
+            assert not [
+                node for node in nodes if node["Node Type"] == "Seq Scan" and "place" in node["Relation Name"]
+            ]
+
+
 def walk_plan(node):
     yield node
     for child in node.get("Plans", ()):

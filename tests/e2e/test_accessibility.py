@@ -36,7 +36,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href'))"
 # Downloads and what ends the session or is no page.
-LEFT_OUT = re.compile(r"logout|\.csv|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/(schema|$)|^mailto:")
+LEFT_OUT = re.compile(
+    r"logout|\.csv|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/(schema|$)|^mailto:"
+)
 
 
 @pytest.fixture

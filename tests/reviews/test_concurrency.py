@@ -1,12 +1,13 @@
 """Real threads on real connections: what is true one by one must be true all at once."""
 
 import random
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from evalapp.accounts.models import ApiToken, Membership, User
@@ -15,15 +16,17 @@ from evalapp.accounts.services import remove_member
 from evalapp.accounts.tokens import create_api_token
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
-from evalapp.campaigns.models import CampaignReviewer, ItemOutput, Place, PlaceState
-from evalapp.campaigns.services import close_campaign
-from evalapp.core.errors import ConflictError, MissingError, StaleError
+from evalapp.campaigns.gold import GoldRow, set_gold
+from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place, PlaceState
+from evalapp.campaigns.running import reassign
+from evalapp.campaigns.services import close_campaign, open_campaign
+from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.drafts import save_draft
 from evalapp.reviews.models import Draft, Review, Score
 from evalapp.reviews.services import CampaignClosedError, amend_review
 from tests.at_once import at_once
-from tests.campaigns.making import make_open_campaign, make_team
+from tests.campaigns.making import make_campaign, make_open_campaign, make_team
 from tests.reviews.conftest import GOOD, claim, seat_of, submit
 from tests.traces import traces_of
 
@@ -221,3 +224,76 @@ def test_a_deletion_of_a_persons_data_leaves_nothing_of_what_they_do_meanwhile()
         assert str(User.objects.get(pk=person.pk)) == f"Former member {person.pk}"
     assert not Draft.objects.exists() and not ApiToken.objects.exists()
     assert not Place.objects.filter(state=PlaceState.HELD).exists()
+
+
+def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_moves_it():
+    project, people = make_team(8)
+    draft = make_campaign(
+        project,
+        people,
+        rows=34,
+        candidates=2,
+        overlap=2,
+        overlap_share=25,
+        overlap_more=4,
+        assignment="assigned",
+        quota=20,
+        gold_share=20,
+        repeat_share=20,
+    )
+    set_gold(campaign=draft, rows=[GoldRow(str(n), str(n), "tone", "4") for n in (1, 2, 3, 4)], by=None)
+    campaign = open_campaign(campaign=draft, by=None)
+
+    def work(number):
+        chance = random.Random(number)
+        for _ in range(2000):
+            connection.close()
+            if number == 8:
+                source, target = chance.sample(people, 2)
+                with suppress(InvalidError):
+                    reassign(
+                        campaign=campaign,
+                        source=source,
+                        target=chance.choice([target, None]),
+                        most=2,
+                        by=None,
+                    )
+                if not campaign.places.filter(purpose="review").exclude(state=PlaceState.COMPLETE).exists():
+                    return
+                continue
+            found = next_assignment(seat=seat_of(campaign, people[number]))
+            if not isinstance(found, Assignment):
+                if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.QUOTA_REACHED):
+                    return
+                return_lapsed_places()
+                continue
+            if chance.random() < 0.1:
+                Place.objects.filter(pk=found.place.id, state=PlaceState.HELD).update(
+                    lease_expires_at=timezone.now() - timedelta(seconds=1)
+                )
+                continue
+            with suppress(ConflictError):
+                submit(campaign, people[number], found)
+
+    results = at_once(9, work)
+    assert [result for result in results if isinstance(result, Exception)] == []
+    counted = Review.objects.filter(purpose="review")
+    per_output = counted.values("item_output").annotate(
+        n=Count("id"), people=Count("reviewer", distinct=True), wanted=Max("item_output__item__overlap")
+    )
+    assert all(row["n"] == row["people"] <= row["wanted"] for row in per_output)
+    for seat in CampaignReviewer.objects.all():
+        assert seat.reviews_done == counted.filter(reviewer=seat.user_id).count() <= 20 * 2
+        assert (
+            seat.checks_done == Review.objects.exclude(purpose="review").filter(reviewer=seat.user_id).count()
+        )
+    # Nothing is stuck: what a quota left half-way goes on once it is raised.
+    Campaign.objects.update(quota=None)
+    Place.objects.filter(state=PlaceState.HELD).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    return_lapsed_places()
+    for _ in range(2):
+        for person in people:
+            while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+                submit(campaign, person, found)
+    assert not campaign.places.filter(purpose="review").exclude(state=PlaceState.COMPLETE).exists()
+    assert counted.count() == campaign.reviews_total

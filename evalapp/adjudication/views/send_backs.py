@@ -10,7 +10,7 @@ from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.forms import SendBackForm
 from evalapp.adjudication.rights import is_running, require_may_read
 from evalapp.adjudication.views.shared import campaign_or_missing, tabs_of
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
@@ -28,7 +28,7 @@ def _case(campaign: Campaign, review: Review) -> str:
 def send_back_new(request: MemberRequest, campaign_id: int, review_id: int) -> HttpResponse:
     """Ask a reviewer to look at their review again."""
     campaign = campaign_or_missing(request, campaign_id)
-    reviews = Review.objects.filter(campaign=campaign).select_related(
+    reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).select_related(
         "item_output__item__example", "item_output__output", "reviewer"
     )
     review = get_or_missing(reviews.prefetch_related("scores__criterion", "texts__criterion"), pk=review_id)

@@ -5,8 +5,22 @@ from rest_framework import serializers
 
 from evalapp.api.fields import Body, Flag, Id, Shown, Text, Whole
 from evalapp.api.serializers.common import MeasureSerializer
-from evalapp.campaigns.design import LEASE_MINUTES, LONGEST_INSTRUCTIONS, MOST_CANDIDATES, MOST_OVERLAP
-from evalapp.campaigns.models import AssignmentMode, Campaign, CampaignCandidate, ItemChoice, Method
+from evalapp.campaigns.design import (
+    LEASE_MINUTES,
+    LONGEST_INSTRUCTIONS,
+    MOST_CALIBRATION_ITEMS,
+    MOST_CANDIDATES,
+    MOST_CHECK_SHARE,
+    MOST_OVERLAP,
+)
+from evalapp.campaigns.models import (
+    AssignmentMode,
+    Campaign,
+    CampaignCandidate,
+    GoldAnswer,
+    ItemChoice,
+    Method,
+)
 from evalapp.datasets.models import Split
 from evalapp.reviews.progress import TeamMember
 
@@ -40,7 +54,8 @@ class CampaignSerializer(Shown):
             "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
             "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
             "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
-            "strata_field", "overlap_share", "overlap_more", "assignment", "quota", "is_overdue",
+            "strata_field", "overlap_share", "overlap_more", "assignment", "quota", "is_overdue", "gold_share",
+            "repeat_share", "calibration_items",
         )  # fmt: skip
 
     @extend_schema_field(CampaignCandidateSerializer(many=True))
@@ -102,6 +117,11 @@ class CampaignBody(Body):
         default=None,
         help_text="In pairs: the candidate that every other is compared with; null compares all with all.",
     )
+    gold_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
+    repeat_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
+    calibration_items = Whole(
+        max_value=MOST_CALIBRATION_ITEMS, default=0, help_text="What everybody rates before admission."
+    )
 
 
 class DeadlineBody(Body):
@@ -137,6 +157,70 @@ class AddPlacesBody(Body):
         min_value=1, help_text="How far apart the answers lie at least; a category's differ at all."
     )
     more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
+
+
+class GoldAnswerBody(Body):
+    row = Whole(min_value=1, help_text="The row's number in the dataset version.")
+    criterion = Text(max_length=120, help_text="The key of a criterion of the rubric.")
+    value = Whole(min_value=-(2**15), max_value=2**15 - 1, help_text="The right level.")
+    tolerance = Whole(default=0, help_text="How many levels off still count as right.")
+    candidate = Text(
+        max_length=200, allow_blank=True, default="", help_text="A candidate's label; empty: every one's."
+    )
+
+
+class GoldBody(Body):
+    answers = serializers.ListField(child=GoldAnswerBody(), min_length=1, max_length=1_000)
+
+
+class GoldAnswerSerializer(Shown):
+    row = serializers.IntegerField(source="example.row_number")
+    criterion = serializers.CharField(source="criterion.key")
+    candidate = serializers.CharField(source="candidate.label", default="")
+
+    class Meta:
+        model = GoldAnswer
+        fields = ("id", "row", "criterion", "value", "tolerance", "candidate")
+
+
+class StoredSerializer(serializers.Serializer[Any]):
+    stored = serializers.IntegerField()
+
+
+class ReviewerChecksSerializer(serializers.Serializer[Any]):
+    """``gold_right`` of ``gold_answered``; of ``repeats_compared`` answers so many are the same, or close."""
+
+    person = serializers.IntegerField(source="seat.user_id")
+    gold_right = serializers.IntegerField(source="hits")
+    gold_answered = serializers.IntegerField(source="answered")
+    repeats_compared = serializers.IntegerField(source="compared")
+    repeats_equal = serializers.IntegerField(source="equal")
+    repeats_close = serializers.IntegerField(source="close")
+
+
+class ChecksSerializer(serializers.Serializer[Any]):
+    people = ReviewerChecksSerializer(many=True)
+
+
+class CalibratingSerializer(serializers.Serializer[Any]):
+    person = serializers.IntegerField(source="seat.user_id")
+    is_admitted = serializers.SerializerMethodField()
+    items_done = serializers.IntegerField(source="done")
+    items_wanted = serializers.IntegerField(source="wanted")
+    distance = serializers.FloatField(
+        allow_null=True, help_text="Levels from the median of the others, on average."
+    )
+
+    def get_is_admitted(self, each: Any) -> bool:
+        return each.seat.admitted_at is not None
+
+
+class CalibrationSerializer(serializers.Serializer[Any]):
+    people = CalibratingSerializer(many=True)
+
+
+class RoundBody(Body):
+    items = Whole(min_value=1, max_value=MOST_CALIBRATION_ITEMS)
 
 
 class AddedToSerializer(serializers.Serializer[Any]):

@@ -11,25 +11,35 @@ from evalapp.api.serializers.campaigns import (
     AddedToSerializer,
     AddItemsBody,
     AddPlacesBody,
+    CalibrationSerializer,
     CampaignBody,
     CampaignSerializer,
+    ChecksSerializer,
     DeadlineBody,
+    GoldAnswerSerializer,
+    GoldBody,
     MovedSerializer,
     ProgressSerializer,
     QuotaBody,
     QuotaSerializer,
     ReassignBody,
     ReviewersBody,
+    RoundBody,
+    StoredSerializer,
 )
 from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
+from evalapp.campaigns.calibration import admit, start_round
 from evalapp.campaigns.design import CampaignDesign
+from evalapp.campaigns.gold import GoldRow, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
 from evalapp.campaigns.queries import campaigns_of, place_counts, possible_reviewers, usable_datasets
 from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.registry.queries import versions_of
+from evalapp.reviews.calibration import calibrating
+from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.progress import team_progress
@@ -219,6 +229,71 @@ class CampaignAddPlaces(CampaignView):
         if items:
             added = add_places(campaign=campaign, items=items, more=values["more"], by=self.person)
         return {"differing": len(items), "added": added}
+
+
+class CampaignGold(CampaignView):
+    # Who sees them could not be checked by them.
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("List known answers", result=GoldAnswerSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """The right answers of gold items, by which reviewers are checked."""
+        campaign = self.campaign(campaign_id)
+        return self.page(campaign.gold_answers.select_related("example", "criterion", "candidate"))
+
+    @operation("Store known answers", body=GoldBody, result=StoredSerializer)
+    def post(self, campaign_id: int) -> object:
+        """All or nothing; what is known already is replaced. An open campaign takes no new examples."""
+        campaign = self.campaign(campaign_id)
+        rows = [
+            GoldRow(
+                f"answers[{number}]",
+                str(given["row"]),
+                given["criterion"],
+                str(given["value"]),
+                str(given["tolerance"]),
+                given["candidate"],
+            )
+            for number, given in enumerate(self.body()["answers"])
+        ]
+        return {"stored": set_gold(campaign=campaign, rows=rows, by=self.person)}
+
+
+class CampaignChecks(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Read how reviewers do on checks", result=ChecksSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Gold answers within their tolerance, and repeats answered as before, by person."""
+        return {"people": checks_by_reviewer(self.campaign(campaign_id))}
+
+
+class CampaignCalibration(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Read the calibration", result=CalibrationSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Who has rated the items of the round, how far from the others, and who is admitted."""
+        return {"people": calibrating(self.campaign(campaign_id))}
+
+    @operation("Start another round", body=RoundBody, result=CalibrationSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Further items for everybody who is not admitted yet."""
+        campaign = self.campaign(campaign_id)
+        start_round(campaign=campaign, wanted=self.body()["items"], by=self.person)
+        return {"people": calibrating(campaign)}
+
+
+class CampaignAdmit(CampaignView):
+    @operation("Admit a reviewer", result=CalibrationSerializer)
+    def post(self, campaign_id: int, person_id: int) -> object:
+        """They get the campaign's items from here on. 409 where they have been admitted, or left."""
+        campaign = self.campaign(campaign_id)
+        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
+        seat = get_or_missing(seats, campaign=campaign, user=person_id)
+        self.body()
+        admit(seat=seat, by=self.person)
+        return {"people": calibrating(campaign)}
 
 
 class CampaignProgress(CampaignView):

@@ -1,0 +1,81 @@
+"""Writes of the calibration round: everybody rates the same items, talks, and is admitted."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.campaigns.checks import add_calibration_items, insert_checks
+from evalapp.campaigns.design import MOST_CALIBRATION_ITEMS
+from evalapp.campaigns.models import CalibrationNote, Campaign, CampaignReviewer, Item, Purpose
+from evalapp.campaigns.opening import insert_outputs, set_totals
+from evalapp.campaigns.running import lock_running
+from evalapp.core.errors import ConflictError, InvalidError
+
+LONGEST_NOTE = 5_000
+
+
+@transaction.atomic
+def admit(*, seat: CampaignReviewer, by: User | None) -> None:
+    """Let a reviewer go on to the campaign's items. ConflictError where they have been admitted, or left."""
+    lock_running(seat.campaign, "reviewers can be admitted")
+    waiting = CampaignReviewer.objects.filter(pk=seat.pk, admitted_at=None, left_at=None)
+    if not waiting.update(admitted_at=Now()):
+        raise ConflictError(f"{seat.user} has been admitted already, or has left.")
+    record(
+        "campaign.reviewer_admitted",
+        by=by,
+        obj=seat.campaign,
+        project=seat.campaign.project,
+        data={"reviewer": seat.user_id},
+    )
+
+
+@transaction.atomic
+def start_round(*, campaign: Campaign, wanted: int, by: User | None) -> int:
+    """Another round: further items for everybody who is not admitted; how many people it asks.
+
+    Raises InvalidError where nobody waits, or there are not so many examples left.
+    """
+    locked = lock_running(campaign, "a round of calibration can be started")
+    if not locked.calibration_items:
+        raise ConflictError("This campaign was designed without calibration.")
+    if not 1 <= wanted <= MOST_CALIBRATION_ITEMS:
+        message = f"A round has between 1 and {MOST_CALIBRATION_ITEMS} items."
+        raise InvalidError(message, fields={"items": [message]})
+    people = locked.reviewers.filter(admitted_at=None, left_at=None).count()
+    if not people:
+        message = "Everybody is admitted, so another round has nobody to ask."
+        raise InvalidError(message, fields={"items": [message]})
+    add_calibration_items(campaign=locked, wanted=wanted)
+    insert_outputs(campaign=locked)
+    insert_checks(campaign=locked)
+    set_totals(locked)
+    record(
+        "campaign.calibration_started",
+        by=by,
+        obj=locked,
+        project=locked.project,
+        data={"items": wanted, "people": people},
+    )
+    return people
+
+
+@transaction.atomic
+def add_note(*, item: Item, author: User, text: str) -> CalibrationNote:
+    """Say something about a calibration item. Raises InvalidError for an empty or overlong text."""
+    text = text.strip()
+    if not text or len(text) > LONGEST_NOTE or "\0" in text:
+        message = f"Write something, in at most {LONGEST_NOTE:,} characters."
+        raise InvalidError(message, fields={"text": [message]})
+    if item.purpose != Purpose.CALIBRATION:
+        raise ConflictError("Only items of a calibration are discussed here.")
+    note = CalibrationNote.objects.create(item=item, author=author, text=text)
+    record(
+        "campaign.calibration_note",
+        by=author,
+        obj=item.campaign,
+        project=item.campaign.project,
+        data={"item": item.pk, "note": note.pk},
+    )
+    return note

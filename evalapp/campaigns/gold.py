@@ -1,0 +1,202 @@
+"""Gold: examples whose right answers a manager knows, to see how reviewers do on them."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from django.db import transaction
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign, CampaignState, GoldAnswer, Purpose
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.rubrics.models import Criterion
+
+COLUMNS = ("row", "criterion", "value", "tolerance", "candidate")
+MOST_ROWS = 10_000
+_SHOWN_PROBLEMS = 20
+
+
+class GoldRow(NamedTuple):
+    """A known answer as it was written; ``line`` names where. Empty ``candidate``: of every answer."""
+
+    line: str
+    row: str
+    criterion: str
+    value: str
+    tolerance: str = ""
+    candidate: str = ""
+
+
+def read_gold_file(data: bytes) -> list[GoldRow]:
+    """The rows of a CSV with the columns row, criterion, value and, if wanted, tolerance and candidate.
+
+    Raises InvalidError for a file that is none.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _refused("The file is not UTF-8 text. Save it as CSV in UTF-8.") from error
+    if "\0" in text:
+        raise _refused("The file holds a NUL character, so it is no CSV.")
+    try:
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+        if missing := [name for name in COLUMNS[:3] if name not in names]:
+            raise _refused(
+                f"The first line lacks the column {', '.join(missing)}. Known: {', '.join(COLUMNS)}."
+            )
+        rows = [
+            GoldRow(
+                f"line {reader.line_num}",
+                *((each.get(names[name]) or "").strip() if name in names else "" for name in COLUMNS),
+            )
+            for each in reader
+        ]
+    except csv.Error as error:
+        raise _refused(f"Line {reader.line_num} cannot be read: {error}.") from error
+    if not rows:
+        raise _refused("The file has no rows below its first line.")
+    if len(rows) > MOST_ROWS:
+        raise _refused(f"The file has {len(rows):,} rows; {MOST_ROWS:,} are the most.")
+    return rows
+
+
+def _refused(message: str) -> InvalidError:
+    return InvalidError(message, fields={"file": [message]})
+
+
+@transaction.atomic
+def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) -> int:
+    """Store known answers; those that are known already are replaced. How many.
+
+    New examples are taken while the campaign is a draft; of one that is open, the answers of its gold
+    items can be mended. Raises InvalidError with every row that cannot stay.
+    """
+    locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    if locked.state == CampaignState.CLOSED:
+        raise ConflictError(f"“{campaign}” is closed; its gold stays.")
+    reader = _Reader(locked, rows)
+    answers = [answer for row in rows if (answer := reader.answer(row)) is not None]
+    if reader.problems:
+        shown = reader.problems[:_SHOWN_PROBLEMS]
+        if len(reader.problems) > len(shown):
+            shown.append(f"and {len(reader.problems) - len(shown)} more.")
+        message = f"{len(reader.problems)} of {len(rows)} rows cannot stay; nothing was stored."
+        raise InvalidError(message, fields={"rows": shown})
+    for answer in answers:
+        GoldAnswer.objects.update_or_create(
+            campaign=locked,
+            example_id=answer.example_id,
+            candidate_id=answer.candidate_id,
+            criterion_id=answer.criterion_id,
+            defaults={"value": answer.value, "tolerance": answer.tolerance},
+        )
+    record("campaign.gold_set", by=by, obj=campaign, project=campaign.project, data={"answers": len(answers)})
+    return len(answers)
+
+
+@transaction.atomic
+def remove_gold(*, answer: GoldAnswer, by: User | None) -> None:
+    """Take a known answer off the list. Of an open campaign the example stays a gold item."""
+    if answer.campaign.state == CampaignState.CLOSED:
+        raise ConflictError(f"“{answer.campaign}” is closed; its gold stays.")
+    record(
+        "campaign.gold_removed",
+        by=by,
+        obj=answer.campaign,
+        project=answer.campaign.project,
+        data={"example": answer.example_id, "criterion": answer.criterion_id, "value": answer.value},
+    )
+    answer.delete()
+
+
+class _Reader:
+    """Turns rows into answers of one campaign, and collects what cannot stay."""
+
+    def __init__(self, campaign: Campaign, rows: Iterable[GoldRow]) -> None:
+        self.campaign = campaign
+        self.problems: list[str] = []
+        self.criteria = {
+            criterion.key: criterion
+            for criterion in Criterion.objects.filter(version=campaign.rubric_version_id)
+            if criterion.levels
+        }
+        self.candidates = {
+            each.model_version.label: each.model_version_id
+            for each in campaign.candidates.select_related("model_version")
+        }
+        numbers = {int(row.row) for row in rows if _is_number(row.row)}
+        examples = campaign.dataset_version.examples.filter(split=campaign.split, row_number__in=numbers)
+        if campaign.state != CampaignState.DRAFT:
+            gold = campaign.items.filter(purpose=Purpose.GOLD).values("example")
+            examples = examples.filter(pk__in=gold)
+        self.examples: Mapping[int, int] = dict(examples.values_list("row_number", "pk"))
+        self.seen: dict[tuple[int, int | None, int], str] = {}
+
+    def answer(self, row: GoldRow) -> GoldAnswer | None:
+        """The row's answer; None, and a problem more, where it cannot stay."""
+        example = self.examples.get(int(row.row)) if _is_number(row.row) else None
+        criterion = self._criterion(row.criterion)
+        value = _level(criterion, row.value) if criterion else None
+        problem = self._problem(row, example, criterion, value)
+        candidate = self.candidates.get(row.candidate)
+        if problem is None and example is not None and criterion is not None and value is not None:
+            first = self.seen.setdefault((example, candidate, criterion.pk), row.line)
+            if first == row.line:
+                return GoldAnswer(
+                    example_id=example,
+                    candidate_id=candidate,
+                    criterion_id=criterion.pk,
+                    value=value,
+                    tolerance=int(row.tolerance or 0),
+                )
+            problem = f"speaks of the same answer and criterion as {first}"
+        self.problems.append(f"{row.line}: {problem}.")
+        return None
+
+    def _problem(
+        self, row: GoldRow, example: int | None, criterion: Criterion | None, value: int | None
+    ) -> str | None:
+        if example is None:
+            return f"there is no row “{row.row[:40]}” {self._where()}"
+        if criterion is None:
+            return f"there is no rated criterion “{row.criterion[:60]}”; known: {', '.join(self.criteria)}"
+        if value is None:
+            return f"“{row.value[:40]}” is no answer to {criterion.name}; {_answers_of(criterion)}"
+        if row.candidate and row.candidate not in self.candidates:
+            return f"there is no candidate “{row.candidate[:60]}”; known: {', '.join(self.candidates)}"
+        furthest = criterion.maximum - criterion.minimum
+        if row.tolerance and (not _is_number(row.tolerance) or int(row.tolerance) > furthest):
+            return f"“{row.tolerance[:40]}” is no tolerance; it lies between 0 and {furthest} levels"
+        return None
+
+    def _criterion(self, name: str) -> Criterion | None:
+        found = self.criteria.get(name)
+        return found or next((c for c in self.criteria.values() if c.name.lower() == name.lower()), None)
+
+    def _where(self) -> str:
+        if self.campaign.state == CampaignState.DRAFT:
+            return f"in {self.campaign.dataset_version}, {self.campaign.split}"
+        return "among the gold items, and an open campaign takes no new ones"
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _level(criterion: Criterion, text: str) -> int | None:
+    """A level by its number or its words."""
+    wanted = text.strip().lower()
+    for level in criterion.levels:
+        if wanted in (str(level), criterion.level_words(level).lower()):
+            return level
+    return None
+
+
+def _answers_of(criterion: Criterion) -> str:
+    levels = criterion.levels
+    if len(levels) > 8:
+        return f"its levels are {levels[0]} to {levels[-1]}"
+    return f"its answers are {', '.join(criterion.level_words(level) for level in levels)}"

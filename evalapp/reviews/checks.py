@@ -1,0 +1,145 @@
+"""What gold and hidden repeats say of each reviewer, with the items behind it. For managers only."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from evalapp.campaigns.models import Campaign, CampaignReviewer, Purpose
+from evalapp.reviews.models import Review, Score
+from evalapp.rubrics.models import CriterionKind
+
+
+class GoldMiss(NamedTuple):
+    """An answer further from the known one than its tolerance; None is N/A."""
+
+    item_id: int
+    row_number: int
+    criterion: str
+    given: str
+    known: str
+
+
+class SelfDifference(NamedTuple):
+    """Two answers of one person to the same question about the same output."""
+
+    item_id: int
+    row_number: int
+    criterion: str
+    first: str
+    second: str
+
+
+class ReviewerChecks(NamedTuple):
+    """``close`` of ``compared`` pairs of answers lie within one level, ``equal`` are the same; of yes or no
+    and of categories only the same is close. None where there is nothing to compare.
+    """
+
+    seat: CampaignReviewer
+    hits: int
+    answered: int
+    misses: list[GoldMiss]
+    compared: int
+    equal: int
+    close: int
+    differences: list[SelfDifference]
+
+    @property
+    def hit_share(self) -> float | None:
+        return self.hits / self.answered if self.answered else None
+
+    @property
+    def equal_share(self) -> float | None:
+        return self.equal / self.compared if self.compared else None
+
+    @property
+    def close_share(self) -> float | None:
+        return self.close / self.compared if self.compared else None
+
+
+def checks_by_reviewer(campaign: Campaign) -> list[ReviewerChecks]:
+    """Everybody's, by the order of their seats; a handful of reads whatever the size of the team."""
+    gold, repeats = _gold_results(campaign), _repeat_results(campaign)
+    found = []
+    for seat in campaign.reviewers.select_related("user").order_by("pk"):
+        hits, misses = gold.get(seat.user_id, (0, []))
+        pairs = repeats.get(seat.user_id, [])
+        found.append(
+            ReviewerChecks(
+                seat=seat,
+                hits=hits,
+                answered=hits + len(misses),
+                misses=misses,
+                compared=len(pairs),
+                equal=sum(equal for equal, _, _ in pairs),
+                close=sum(close for _, close, _ in pairs),
+                differences=[difference for equal, _, difference in pairs if not equal],
+            )
+        )
+    return found
+
+
+def _gold_results(campaign: Campaign) -> dict[int, tuple[int, list[GoldMiss]]]:
+    known: dict[tuple[int, int], dict[int | None, tuple[int, int]]] = defaultdict(dict)
+    for answer in campaign.gold_answers.all():
+        known[answer.example_id, answer.criterion_id][answer.candidate_id] = (answer.value, answer.tolerance)
+    scores = (
+        Score.objects.filter(review__campaign=campaign, review__purpose=Purpose.GOLD)
+        .select_related("criterion", "review__item_output__item__example", "review__item_output__candidate")
+        .order_by("review_id", "criterion__position")
+    )
+    hits: dict[int, int] = defaultdict(int)
+    misses: dict[int, list[GoldMiss]] = defaultdict(list)
+    for score in scores:
+        entry = score.review.item_output
+        answers = known.get((entry.item.example_id, score.criterion_id), {})
+        # What is known of this candidate's answer goes before what holds for every one.
+        right = answers.get(entry.candidate.model_version_id, answers.get(None))
+        if right is None:
+            continue
+        value, tolerance = right
+        reviewer = score.review.reviewer_id
+        if score.value is not None and abs(score.value - value) <= tolerance:
+            hits[reviewer] += 1
+            continue
+        words = score.criterion.level_words(value)
+        allowed = f"{words} ± {tolerance}" if tolerance else words
+        misses[reviewer].append(
+            GoldMiss(entry.item_id, entry.item.example.row_number, score.criterion.name, score.words, allowed)
+        )
+    return {reviewer: (hits[reviewer], misses[reviewer]) for reviewer in {*hits, *misses}}
+
+
+def _repeat_results(campaign: Campaign) -> dict[int, list[tuple[bool, bool, SelfDifference]]]:
+    repeats = list(
+        Review.objects.filter(campaign=campaign, purpose=Purpose.REPEAT)
+        .select_related("item_output__item__example")
+        .prefetch_related("scores__criterion")
+        .order_by("pk")
+    )
+    firsts = {
+        (first.reviewer_id, first.item_output_id): {score.criterion_id: score for score in first.scores.all()}
+        for first in Review.objects.filter(
+            campaign=campaign,
+            purpose=Purpose.REVIEW,
+            item_output__in=[repeat.item_output_id for repeat in repeats],
+        ).prefetch_related("scores__criterion")
+    }
+    pairs: dict[int, list[tuple[bool, bool, SelfDifference]]] = defaultdict(list)
+    for repeat in repeats:
+        before = firsts.get((repeat.reviewer_id, repeat.item_output_id), {})
+        item = repeat.item_output.item
+        for score in repeat.scores.all():
+            first = before.get(score.criterion_id)
+            if first is None:
+                continue
+            equal = first.value == score.value
+            is_near = (
+                score.criterion.kind == CriterionKind.SCALE
+                and first.value is not None
+                and score.value is not None
+                and abs(first.value - score.value) <= 1
+            )
+            difference = SelfDifference(
+                item.pk, item.example.row_number, score.criterion.name, first.words, score.words
+            )
+            pairs[repeat.reviewer_id].append((equal, equal or is_near, difference))
+    return pairs
