@@ -59,11 +59,16 @@ class CampaignForm(forms.Form):
         ModelVersion.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         help_text="The latest answer of each to every example is reviewed.",
+        error_messages={"required": "Choose at least one candidate."},
     )
     leaves_out_incomplete = forms.BooleanField(
         required=False, label="Leave out examples that a candidate has not answered"
     )
-    reviewers = _Reviewers(User.objects.none(), widget=forms.CheckboxSelectMultiple)
+    reviewers = _Reviewers(
+        User.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one reviewer."},
+    )
     overlap = forms.IntegerField(
         min_value=1,
         max_value=MOST_OVERLAP,
