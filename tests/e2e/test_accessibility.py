@@ -134,7 +134,7 @@ def _links(project: Project, world: SimpleNamespace) -> dict[str, str]:
     reset = create_reset_link(membership=world.membership, by=project.memberships.get(user=by))
     upload = reverse("dataset_upload", args=[project.slug, world.dataset.pk])
     file = SimpleUploadedFile("rows.jsonl", b'{"prompt": "Why?", "completion": "So."}\n')
-    draft = make_draft(project, [by])
+    draft = make_draft(project, [by], dataset="More clients", rubric="Second rubric")
     return {
         "dataset_import": client_of(by).post(upload, {"file": file})["Location"],
         "campaign_edit": reverse("campaign_edit", args=[project.slug, draft.pk]),
