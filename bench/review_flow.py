@@ -19,8 +19,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PORT = 18_641
 WARM_UP = 3.0
@@ -35,9 +37,16 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
+    with installation(PORT) as home:
+        sys.exit(0 if measure(options, home) else 1)
+
+
+@contextmanager
+def installation(port: int) -> Iterator[Path]:
+    """A home of its own with its database and broker, durable, and this process set up for it."""
     home = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
     os.environ["EVALAPP_HOME"] = str(home)
-    os.environ["EVALAPP_BIND"] = f"127.0.0.1:{PORT}"
+    os.environ["EVALAPP_BIND"] = f"127.0.0.1:{port}"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalapp.settings")
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)
@@ -50,41 +59,50 @@ def main() -> None:
     try:
         for server in servers:
             server.start()
-        sys.exit(0 if measure(options, home) else 1)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        (home / "build").mkdir()
+        call_command("migrate", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        yield home
     finally:
         for server in reversed(servers):
             server.stop()
         shutil.rmtree(home, ignore_errors=True)
 
 
-def measure(options: argparse.Namespace, home: Path) -> bool:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    (home / "build").mkdir()
-    call_command("migrate", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
-    started = time.monotonic()
-    campaign_key, cookies = prepare(options.items, options.clients)
-    print(f"campaign of {options.items:,} items opened; set up in {time.monotonic() - started:.1f} s")
+@contextmanager
+def web_server(home: Path, port: int) -> Iterator[None]:
+    """Gunicorn as the product starts it (2 processes of 4 threads)."""
     with (home / "gunicorn.log").open("w") as log:
         command = [sys.executable, "-m", "gunicorn", "--config", "python:evalapp.embedded.web_server"]
         web = subprocess.Popen([*command, "evalapp.wsgi:application"], stdout=log, stderr=log)
         try:
-            wait_until_up()
-            good = True
-            for style in ("pages", "script"):
-                good &= run(style, campaign_key, cookies, options.seconds)
+            wait_until_up(port)
+            yield
         finally:
             web.terminate()
             web.wait(20)
+
+
+def measure(options: argparse.Namespace, home: Path) -> bool:
+    started = time.monotonic()
+    campaign_key, cookies = prepare(options.items, options.clients)
+    print(f"campaign of {options.items:,} items opened; set up in {time.monotonic() - started:.1f} s")
+    good = True
+    with web_server(home, PORT):
+        for style in ("pages", "script"):
+            figures = load(style, campaign_key, cookies, options.seconds)
+            print(f"{style}: {figures.told()}")
+            good &= figures.rate >= 100 and max(figures.p95("next"), figures.p95("submit")) <= 100
     check_quota()
     return good
 
 
-def prepare(items: int, clients: int) -> tuple[str, list[str]]:
+def prepare(items: int, clients: int, overlap: int = 3) -> tuple[str, list[str]]:
     """A project, reviewers who are signed in, and an open campaign; its key and their cookies."""
     from django.conf import settings
     from django.test import Client
@@ -110,7 +128,7 @@ def prepare(items: int, clients: int) -> tuple[str, list[str]]:
             dataset_version=version,
             split="test",
             candidates=[candidate],
-            overlap=3,
+            overlap=overlap,
             reviewers=people,
         ),
         by=None,
@@ -161,10 +179,10 @@ def make_answers(project: Any, items: int) -> tuple[Any, Any]:
     return version, candidate
 
 
-def wait_until_up() -> None:
+def wait_until_up(port: int = PORT) -> None:
     for _ in range(200):
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/healthz")
             if connection.getresponse().status == 200:
                 return
@@ -176,11 +194,11 @@ def wait_until_up() -> None:
 class Reviewer:
     """One browser: keeps its connection, its session and its token."""
 
-    def __init__(self, campaign_key: str, cookie: str) -> None:
+    def __init__(self, campaign_key: str, cookie: str, port: int = PORT) -> None:
         self.next_address = f"/reviews/campaigns/{campaign_key}/"
         self.session = f"sessionid={cookie}"
         self.token = ""
-        self.connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.times: dict[str, list[float]] = {"next": [], "submit": []}
         self.reviews = 0
 
@@ -227,10 +245,46 @@ class Reviewer:
         self.reviews = 0
 
 
-def run(style: str, campaign_key: str, cookies: list[str], seconds: float) -> bool:
-    people = [Reviewer(campaign_key, cookie) for cookie in cookies]
+class Figures(NamedTuple):
+    """What a load gave: how many reviews in how many seconds, and each request's seconds by kind, sorted."""
+
+    clients: int
+    reviews: int
+    seconds: float
+    times: dict[str, list[float]]
+
+    @property
+    def rate(self) -> float:
+        return self.reviews / self.seconds
+
+    def p95(self, kind: str) -> float:
+        """Milliseconds."""
+        values = self.times[kind]
+        return 1000 * values[int(0.95 * len(values))] if values else float("inf")
+
+    def median(self, kind: str) -> float:
+        return 1000 * statistics.median(self.times[kind] or [float("inf")])
+
+    def told(self) -> str:
+        lines = [
+            f"{self.rate:.1f} reviews/s with {self.clients} clients ({self.reviews} in {self.seconds:.0f} s)"
+        ]
+        lines += [
+            f"  {kind}: median {self.median(kind):.1f} ms, p95 {self.p95(kind):.1f} ms" for kind in self.times
+        ]
+        return "\n".join(lines)
+
+
+def load(style: str, campaign_key: str, cookies: list[str], seconds: float, *, port: int = PORT) -> Figures:
+    """The flow of ``style`` ("pages" or "script") by one client for each cookie, after a warm-up."""
+    people = [Reviewer(campaign_key, cookie, port) for cookie in cookies]
+    return work_together(people, f"by_{style}", seconds)
+
+
+def work_together(people: Sequence[Any], way: str, seconds: float) -> Figures:
+    """Let clients work at once, each by its method ``way``; only what comes after the warm-up counts."""
     stop = threading.Event()
-    threads = [threading.Thread(target=getattr(person, f"by_{style}"), args=[stop]) for person in people]
+    threads = [threading.Thread(target=getattr(person, way), args=[stop]) for person in people]
     for thread in threads:
         thread.start()
     time.sleep(WARM_UP)
@@ -244,14 +298,7 @@ def run(style: str, campaign_key: str, cookies: list[str], seconds: float) -> bo
     stop.set()
     for thread in threads:
         thread.join()
-    rate = reviews / elapsed
-    worst = 0.0
-    print(f"{style}: {rate:.0f} reviews/s with {len(people)} clients ({reviews} in {elapsed:.0f} s)")
-    for kind, values in times.items():
-        p95 = 1000 * values[int(0.95 * len(values))]
-        worst = max(worst, p95)
-        print(f"  {kind}: median {1000 * statistics.median(values):.1f} ms, p95 {p95:.1f} ms")
-    return rate >= 100 and worst <= 100
+    return Figures(len(people), reviews, elapsed, times)
 
 
 def check_quota() -> None:

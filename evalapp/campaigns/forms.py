@@ -83,6 +83,7 @@ class CampaignForm(forms.Form):
         ModelVersion.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         help_text="The latest answer of each to every example is reviewed.",
+        error_messages={"required": "Choose at least one candidate."},
     )
     method = _Method(
         choices=Method.choices,
@@ -116,7 +117,11 @@ class CampaignForm(forms.Form):
         label="Field that is kept in proportion",
         help_text="A metadata field of the examples, such as topic. Each of its values gives at least one item.",
     )
-    reviewers = _Reviewers(User.objects.none(), widget=forms.CheckboxSelectMultiple)
+    reviewers = _Reviewers(
+        User.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one reviewer."},
+    )
     overlap = forms.IntegerField(
         min_value=1,
         max_value=MOST_OVERLAP,

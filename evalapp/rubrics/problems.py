@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from django.utils.text import slugify
@@ -190,6 +190,14 @@ def _condition_problems(
         yield "visible_if", f"There is no criterion with the key “{condition.criterion}” to depend on."
     elif place == position:
         yield "visible_if", "A criterion cannot depend on itself."
+    elif circle := _circle(drafts, places, position):
+        yield (
+            "visible_if",
+            (
+                f"These wait for each other in a circle, so none of them would ever be asked: {circle}. "
+                "Ask one of them always."
+            ),
+        )
     elif place > position:
         yield (
             "visible_if",
@@ -208,6 +216,19 @@ def _condition_problems(
         yield "visible_if", f"Choose at least one answer to “{drafts[place].name}”."
     elif unknown := sorted(set(condition.values) - set(drafts[place].levels)):
         yield "visible_if", f"“{drafts[place].name}” has no answer {unknown[0]}."
+
+
+def _circle(drafts: Sequence[CriterionDraft], places: Mapping[str, int], start: int) -> str:
+    """The names on the way from a criterion by what each depends on, where the way leads back to it."""
+    way = [start]
+    while (condition := drafts[way[-1]].visible_if) is not None:
+        place = places.get(condition.criterion)
+        if place == start:
+            return " → ".join(f"“{drafts[each].name}”" for each in [*way, start])
+        if place is None or place in way:
+            break
+        way.append(place)
+    return ""
 
 
 def _tag_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:

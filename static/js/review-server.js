@@ -1,6 +1,9 @@
 // Requests to the server: every answer is sorted into what the page can do about it.
 
-const token = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
+// From the cookie, because a sign-in in another tab makes a new one, and this page's own is void then.
+const token = () =>
+  document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ??
+  document.querySelector("[name=csrfmiddlewaretoken]").value;
 
 // `away`: try again later with the same body; `signedOut`: sign in again first; else `status` and `body`.
 export async function send(url, { method = "GET", body, keepalive = false } = {}) {

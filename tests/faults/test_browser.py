@@ -1,4 +1,6 @@
-"""A reviewer's page while the database is down: it says so, tries again, and what was given arrives once."""
+"""A reviewer's page while the server or its database is down: it says so, tries again, and what was given
+arrives once.
+"""
 
 import json
 import os
@@ -79,3 +81,39 @@ def test_a_review_given_while_the_database_is_down_is_retried_with_its_id_and_st
         scores = connection.execute("SELECT count(*) FROM evalapp_score").fetchone()
     assert stored == [(sent[0], 1)]
     assert scores == (5,)
+
+
+def test_a_review_given_while_the_server_restarts_arrives_once_and_so_does_what_was_typed(
+    page: Page, running: Running
+) -> None:
+    words = running.installation.run_module("tests.faults.filling", "1", "3", "1")
+    filled = Filled(**json.loads(words))
+    page.set_default_timeout(PATIENCE_MS)
+    sign_in(page, running, filled)
+    page.goto(f"{running.home.bind.url}/reviews/campaigns/{filled.campaign}/")
+    page.wait_for_selector("[data-review][data-ready]")
+    page.wait_for_load_state("networkidle")
+    state = page.locator("[data-state]")
+    page.keyboard.press("c")
+    page.keyboard.type("Before")
+    expect(state).to_contain_text("Draft saved")
+    assert running.stop()[0] == 0
+
+    page.keyboard.type(" and while it was away")
+    for key in ("Escape", "4", "3", "5", "4", "0", "Control+Enter"):
+        page.keyboard.press(key)
+    expect(state).to_contain_text("Not sent yet (1): will retry")
+    # The next answer was there already.
+    page.keyboard.press("c")
+    page.keyboard.type("Into the next one")
+    again = Running(running.installation)
+    try:
+        expect(page.locator("[data-progress=mine]")).to_have_text("1", timeout=PATIENCE_MS)
+        expect(state).to_contain_text("Draft saved", timeout=PATIENCE_MS)
+        with psycopg.connect(running.home.database_url) as connection:
+            reviews = connection.execute("SELECT comment, revision FROM evalapp_review").fetchall()
+            drafts = connection.execute("SELECT body->>'comment' FROM evalapp_draft").fetchall()
+        assert reviews == [("Before and while it was away", 1)]
+        assert drafts == [("Into the next one",)]
+    finally:
+        again.stop()

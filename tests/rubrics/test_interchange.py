@@ -192,6 +192,40 @@ def test_a_file_that_is_none_is_refused_with_a_sentence(content: bytes, said: st
     assert said in message
 
 
+def test_conditions_in_a_circle_are_refused_with_the_circle(
+    project: Project, manager: User, client_for
+) -> None:
+    content = (
+        HEAD
+        + b"""
+criteria:
+- {name: Tone, key: tone, visible_if: {criterion: facts, values: [1]}}
+- {name: Length, key: length, visible_if: {criterion: tone, values: [1]}}
+- {name: Facts, key: facts, visible_if: {criterion: length, values: [1]}}
+- {name: Ease, key: ease, visible_if: {criterion: ease, values: [1]}}
+- {name: Late, key: late, visible_if: {criterion: last, values: [1]}}
+- {name: Last, key: last}
+"""
+    )
+    said = "These wait for each other in a circle, so none of them would ever be asked: "
+    with pytest.raises(InvalidError) as caught:
+        bring_rubric(project=project, content=content, by=manager)
+    assert caught.value.fields == {
+        "criteria.0.visible_if": [said + "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always."],
+        "criteria.1.visible_if": [said + "“Length” → “Tone” → “Facts” → “Length”. Ask one of them always."],
+        "criteria.2.visible_if": [said + "“Facts” → “Length” → “Tone” → “Facts”. Ask one of them always."],
+        "criteria.3.visible_if": ["A criterion cannot depend on itself."],
+        "criteria.4.visible_if": [
+            "“Last” comes later; its answer is not known yet. Depend on an earlier one."
+        ],
+    }
+    file = SimpleUploadedFile("rubric.yaml", content)
+    page = client_for(manager).post(reverse("rubric_bring", args=[project.slug]), {"file": file})
+    assert page.status_code == 400
+    assert "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always." in page.text
+    assert not Rubric.objects.filter(project=project, name="Answers").exists()
+
+
 def test_a_file_becomes_a_rubric_and_its_copy_says_the_same(
     project: Project,
     manager: User,

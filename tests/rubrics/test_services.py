@@ -185,7 +185,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         (
             [depending("b", 1, name="A"), depending("a", 1, name="B")],
             "criteria.0.visible_if",
-            "comes later",
+            "wait for each other in a circle",
         ),
         ([a_scale("Tone"), depending("tone")], "criteria.1.visible_if", "at least one answer"),
         ([a_scale("Tone"), depending("tone", 7)], "criteria.1.visible_if", "has no answer 7"),

@@ -73,9 +73,14 @@ class CampaignBody(Body):
         min_length=1,
         max_length=MOST_CANDIDATES,
         help_text="Ids of model versions, in their order.",
+        error_messages={"min_length": "Choose at least one candidate."},
     )
     reviewers = serializers.ListField(
-        child=Id(), min_length=1, max_length=1_000, help_text="Members' `person` ids."
+        child=Id(),
+        min_length=1,
+        max_length=1_000,
+        help_text="Members' `person` ids.",
+        error_messages={"min_length": "Choose at least one reviewer."},
     )
     overlap = Whole(min_value=1, max_value=MOST_OVERLAP, help_text="Reviewers of each item.")
     instructions = Text(max_length=LONGEST_INSTRUCTIONS, allow_blank=True, default="")

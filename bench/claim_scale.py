@@ -1,0 +1,254 @@
+"""Getting and submitting work in a campaign of 1,000 items and in one of 1,000,000, both with 90% done.
+
+    python -m bench.claim_scale [--items 1000000] [--small 1000] [--rounds 9]
+
+Each campaign is on a server of its own, filled by SQL; the two are measured in turn. Two figures each:
+what the database takes for one "next" (all its statements, one client), and the whole request through
+gunicorn with 8 clients as the page's script works. A round is 144 reviews, because the small campaign has
+200 places left; what it did is taken back afterwards. Figure to reach: the large at most 1.5 × the small.
+"""
+
+import argparse
+import json
+import statistics
+import threading
+import time
+from typing import Any
+
+from bench.review_flow import JSON, Figures, Reviewer, installation, prepare, web_server
+from bench.sides import Medians, Side, in_turn, serve_side
+
+MOST_RATIO = 1.5
+DONE = 0.9
+OVERLAP = 2
+CLIENTS = 8
+EACH, LOOKS = 18, 200
+PORTS = {"small": 18_651, "large": 18_652}
+
+# What `prepare` made of one row is made again for the others, so that the campaign's own launch does the rest.
+_EXAMPLES = """
+INSERT INTO evalapp_example (version_id, row_number, split, messages, "references", label, context, metadata,
+                             group_key, prompt_hash, content_hash, provenance)
+SELECT version_id, n, split, messages, "references", label, context, metadata, group_key,
+       md5('p' || n), md5('c' || n), provenance
+FROM (SELECT * FROM evalapp_example ORDER BY id LIMIT 1) e, generate_series(2, %s) n
+"""
+_ANSWERS = """
+INSERT INTO evalapp_output (run_id, example_id, candidate_id, sample_index, text, finish_reason)
+SELECT o.run_id, e.id, o.candidate_id, 0, o.text, ''
+FROM (SELECT * FROM evalapp_output ORDER BY id LIMIT 1) o, evalapp_example e
+WHERE e.id <> o.example_id AND e.split = 'test'
+"""
+# Reviewers went through the places in their order; an item's places are different people's.
+_DONE = """
+UPDATE evalapp_place p SET state = 'complete', open_slots = '{}', reviews_done = outputs_total,
+    reviewer_id = (%(people)s::bigint[])[1 + (p.item_id + p.number) %% cardinality(%(people)s::bigint[])]
+WHERE p.campaign_id = %(campaign)s AND p.rank <= %(until)s
+"""
+_FREE = """
+UPDATE evalapp_place SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL, open_slots = '{0}',
+    reviews_done = 0
+WHERE campaign_id = %(campaign)s AND rank > %(until)s AND state <> 'free'
+"""
+_REVIEWS = """
+INSERT INTO evalapp_review (campaign_id, place_id, item_output_id, reviewer_id, client_id, body_hash, revision,
+                            comment, seconds_active, is_simulated, submitted_at, created_at)
+SELECT p.campaign_id, p.id, p.outputs_order[1], p.reviewer_id, gen_random_uuid(), '', 1, '', 20, false,
+       now() - interval '1 day', now() - interval '1 day'
+FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'complete' ORDER BY p.rank
+"""
+_SEATS = """
+UPDATE evalapp_campaignreviewer r SET cursor = %(until)s, recent_items = '{}', seconds_active = 20 * done.n, reviews_done = done.n
+FROM (SELECT reviewer_id, count(*) AS n FROM evalapp_place
+      WHERE campaign_id = %(campaign)s AND state = 'complete' GROUP BY reviewer_id) done
+WHERE r.campaign_id = %(campaign)s AND r.user_id = done.reviewer_id
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--small", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--side", choices=PORTS, help="used by the benchmark itself")
+    options = parser.parse_args()
+    if options.side:
+        serve(options.items, PORTS[options.side])
+        return
+    command = ["bench.claim_scale", "--side"]
+    sides = [
+        Side("small", [*command, "small", "--items", str(options.small)]),
+        Side("large", [*command, "large", "--items", str(options.items)]),
+    ]
+    with sides[0] as small, sides[1] as large:
+        for side in (small, large):
+            about = side.wait_until_ready()
+            print(f"{side.name}: {about['items']:,} items, {about['left']:,} places left")
+        # The first round warms up both.
+        in_turn(sides, rounds=1, seconds=1)
+        for side in sides:
+            side.rounds = []
+        in_turn(sides, rounds=options.rounds, seconds=1)
+        whole = {side.name: Medians(side.rounds) for side in sides}
+        for side in sides:
+            side.rounds = []
+        # By no time of load: what the database takes, looked at by one client.
+        in_turn(sides, rounds=options.rounds, seconds=0)
+        database = {side.name: Medians(side.rounds) for side in sides}
+    ratios = {
+        **{
+            f"next in the database, {what}": database["large"](f"next_{what}")
+            / database["small"](f"next_{what}")
+            for what in ("median", "p95")
+        },
+        **{
+            f"{kind}, whole request, {what}": whole["large"](f"{kind}_{what}")
+            / whole["small"](f"{kind}_{what}")
+            for kind in ("next", "submit")
+            for what in ("median", "p95")
+        },
+    }
+    for name, ratio in ratios.items():
+        print(f"{name}: {ratio:.2f} × (at most {MOST_RATIO})")
+    raise SystemExit(1 if max(ratios.values()) > MOST_RATIO else 0)
+
+
+def serve(items: int, port: int) -> None:
+    with installation(port) as home:
+        campaign, cookies, left = fill(items)
+        with web_server(home, port):
+
+            def go(whole_requests: float) -> Figures:
+                return work(campaign, cookies, port) if whole_requests else database_times(campaign)
+
+            serve_side(go, {"items": items, "left": left})
+
+
+def fill(items: int) -> tuple[Any, list[str], int]:
+    """An open campaign with 90% done by its eight reviewers; their cookies, and the places left."""
+    from django.db import connection
+
+    from evalapp.campaigns import services
+    from evalapp.campaigns.models import Campaign, Place
+
+    # The rest of the rows comes before the launch, which then makes items and places as always.
+    whole = services.make_places
+    services.make_places = lambda *, campaign: (_more_rows(items), whole(campaign=campaign))[1]
+    try:
+        key, cookies = prepare(1, CLIENTS, overlap=OVERLAP)
+    finally:
+        services.make_places = whole
+    campaign = Campaign.objects.get(key=key)
+    keys = _keys(campaign)
+    with connection.cursor() as cursor:
+        for statement in (_DONE, _REVIEWS, _SEATS):
+            cursor.execute(statement, keys)
+        cursor.execute("VACUUM ANALYZE")
+    return campaign, cookies, Place.objects.filter(campaign=campaign, state="free").count()
+
+
+def _more_rows(items: int) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        # A version takes no more rows once it is ready; this one is made for nothing else.
+        cursor.execute("ALTER TABLE evalapp_example DISABLE TRIGGER USER")
+        cursor.execute(_EXAMPLES, [items])
+        cursor.execute("ALTER TABLE evalapp_example ENABLE TRIGGER USER")
+        cursor.execute(_ANSWERS)
+        cursor.execute("ANALYZE evalapp_example")
+        cursor.execute("ANALYZE evalapp_output")
+
+
+def _keys(campaign: Any) -> dict[str, Any]:
+    people = list(campaign.reviewers.order_by("id").values_list("user", flat=True))
+    until = int(campaign.items_total * OVERLAP * DONE)
+    return {"campaign": campaign.pk, "until": until, "people": people}
+
+
+class Counted(Reviewer):
+    """Reviews so many and stops."""
+
+    def by_count(self) -> None:
+        self.ask("next", "GET", self.next_address)
+        task = json.loads(self.ask("next", "GET", self.next_address, **JSON))
+        self.forget()
+        for _ in range(EACH):
+            self.ask("submit", "POST", task["url"], self.submission(task["client_id"]), **JSON)
+            task = json.loads(self.ask("next", "GET", self.next_address, **JSON))
+            self.reviews += 1
+
+
+def work(campaign: Any, cookies: list[str], port: int) -> Figures:
+    """Eight at once as the page's script works; afterwards the campaign is as before."""
+    from evalapp.reviews.models import Review
+
+    latest = Review.objects.latest("id").pk
+    people = [Counted(str(campaign.key), cookie, port) for cookie in cookies]
+    threads = [threading.Thread(target=person.by_count) for person in people]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - began
+    reviews = sum(person.reviews for person in people)
+    if reviews != EACH * len(people):
+        raise SystemExit(f"Only {reviews} reviews came about; see the server's log.")
+    _take_back(campaign, latest)
+    times = {kind: sorted(t for person in people for t in person.times[kind]) for kind in ("next", "submit")}
+    return Figures(len(people), reviews, seconds, times)
+
+
+def _take_back(campaign: Any, latest: int) -> None:
+    from django.db import connection
+
+    from evalapp.reviews.models import Review
+
+    Review.objects.filter(campaign=campaign, pk__gt=latest).delete()
+    with connection.cursor() as cursor:
+        for statement in (_FREE, _SEATS):
+            cursor.execute(statement, _keys(campaign))
+        cursor.execute("VACUUM evalapp_place, evalapp_campaignreviewer, evalapp_review, evalapp_score")
+
+
+def database_times(campaign: Any) -> Figures:
+    """One client: what the database takes for a "next" that claims, and for giving it back (as "submit")."""
+    from django.db import connection, transaction
+
+    from evalapp.campaigns.allocation import Assignment, next_assignment
+    from evalapp.reviews.queries import seat_for, task_for
+
+    user = campaign.reviewers.order_by("id").first().user
+    spent: list[float] = []
+
+    def timed(execute: Any, *arguments: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return execute(*arguments)
+        finally:
+            spent.append(time.perf_counter() - began)
+
+    times: list[float] = []
+    began = time.perf_counter()
+    for _ in range(LOOKS):
+        with transaction.atomic():
+            # Taken back each time, so that each is a claim and none has a full hand.
+            campaign.places.filter(reviewer=user, state="held").update(
+                state="free", reviewer=None, lease_expires_at=None
+            )
+            spent.clear()
+            with connection.execute_wrapper(timed):
+                seat = seat_for(user, campaign.key)
+                found = next_assignment(seat=seat)
+                assert isinstance(found, Assignment), found
+                task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=user)
+            times.append(sum(spent))
+            transaction.set_rollback(True)
+    values = sorted(times)
+    print(f"next in the database: median {1000 * statistics.median(values):.2f} ms")
+    return Figures(1, LOOKS, time.perf_counter() - began, {"next": values, "submit": values})
+
+
+if __name__ == "__main__":
+    main()

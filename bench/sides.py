@@ -1,0 +1,102 @@
+"""Two servers that are measured in turn, each in a process of its own.
+
+A side is a module that calls `serve_side` with what it can do; it waits at its standard input for "go SECONDS"
+and answers with one line of figures. So both are up all the time, and only one is under load.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from bench.review_flow import Figures
+
+
+def serve_side(go: Callable[[float], Figures], about: dict[str, Any] | None = None) -> None:
+    """Say what there is to know, then measure as often as asked, until the input ends."""
+    _say({"ready": True, **(about or {})})
+    for line in sys.stdin:
+        word, _, seconds = line.strip().partition(" ")
+        if word != "go":
+            return
+        figures = go(float(seconds))
+        kinds = ("next", "submit")
+        _say(
+            {
+                "rate": figures.rate,
+                "reviews": figures.reviews,
+                **{f"{kind}_median": figures.median(kind) for kind in kinds},
+                **{f"{kind}_p95": figures.p95(kind) for kind in kinds},
+            }
+        )
+
+
+def _say(what: dict[str, Any]) -> None:
+    # Marked, because programs that a side starts write here too.
+    print(f"@side {json.dumps(what)}", flush=True)
+
+
+class Medians:
+    """Of several rounds, by the name of a figure."""
+
+    def __init__(self, rounds: list[dict[str, float]]) -> None:
+        self._rounds = list(rounds)
+
+    def __call__(self, name: str) -> float:
+        return statistics.median(figures[name] for figures in self._rounds)
+
+
+@dataclass
+class Side:
+    """One of the two; ``rounds`` are its answers so far."""
+
+    name: str
+    command: list[str]
+    rounds: list[dict[str, float]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *self.command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(120)
+
+    def wait_until_ready(self) -> dict[str, Any]:
+        self.about = self._hear()
+        return self.about
+
+    def go(self, seconds: float) -> dict[str, float]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"go {seconds}\n")
+        self._process.stdin.flush()
+        figures = self._hear()
+        self.rounds.append(figures)
+        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+        print(f"  {self.name}: {shown}", flush=True)
+        return figures
+
+    def median(self, name: str) -> float:
+        return Medians(self.rounds)(name)
+
+    def _hear(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("@side "):
+                return dict(json.loads(line.removeprefix("@side ")))
+            print(f"  [{self.name}] {line.rstrip()}", flush=True)
+        raise SystemExit(f"{self.name} ended before it answered.")
+
+
+def in_turn(sides: list[Side], *, rounds: int, seconds: float) -> None:
+    """Measure them alternately, beginning with the other one each time."""
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", flush=True)
+        for side in sides if number % 2 == 0 else reversed(sides):
+            side.go(seconds)

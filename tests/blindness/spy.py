@@ -1,0 +1,212 @@
+"""A reviewer who notes every answer they get: by the pages, by the pages' script, and by the API."""
+
+import json
+import re
+from http.cookies import SimpleCookie
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from evalapp.accounts.models import User
+from evalapp.accounts.tokens import SHOWN_CHARACTERS, create_api_token
+from evalapp.campaigns.models import Place
+from evalapp.campaigns.services import close_campaign, pause_campaign, resume_campaign
+from tests.access_objects import kwargs_of
+from tests.cast import client_of
+from tests.factories import answers
+
+READS, WRITES = ("GET",), ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_CHANGING = re.compile(
+    r"""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}  # keys, and ids of submissions
+      | \d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) | \b\d\d:\d\d(?::\d\d)?\b | \d{1,2}\ \w+\ 20\d\d | \d+\ seconds?\ ago | just\ now
+      | \w{3},\ \d\d\ \w{3}\ 20\d\d | /tokens/\d+/ | revoke-\d+ | \bmessages=[^\n;]+ | nonce-[\w+/=-]+ | nonce="[^"]+" | \b[A-Za-z0-9]{64}\b | \b[A-Za-z0-9]{32}\b""",
+    re.VERBOSE,
+)
+
+
+class Heard(NamedTuple):
+    """An answer as it came over the line: status, headers and body."""
+
+    asked: str
+    status: int
+    text: str
+
+    def evened(self) -> str:
+        """Without what differs from one request to the next, whoever asks."""
+        return _CHANGING.sub("…", self.text)
+
+
+class Spy:
+    """Asks as ``person``, in the browser and with a token, and keeps what was answered."""
+
+    def __init__(self, person: User) -> None:
+        signed_in = client_of(person)
+        self._cookies = signed_in.cookies.output(header="", sep=";")
+        self._secret = create_api_token(user=person, name="Spy", by=person).secret
+        self.heard: list[Heard] = []
+
+    def ask(self, method: str, address: str, body: Any = None, *, as_json: bool = False) -> Any:
+        # A client of its own, because a refused sign-out or a lost session must not end the walk.
+        client = Client(raise_request_exception=False)
+        client.cookies = SimpleCookie(self._cookies)
+        headers = {"Accept": "application/json"} if as_json else {}
+        if address.startswith("/api/"):
+            headers["Authorization"] = f"Bearer {self._secret}"
+        options: dict[str, Any] = {"headers": headers}
+        if as_json or address.startswith("/api/"):
+            content = json.dumps({} if body is None else body)
+            is_read = method in ("GET", "HEAD", "OPTIONS")
+            options |= {} if is_read else {"data": content, "content_type": "application/json"}
+        elif method == "POST":
+            options["data"] = body or {}
+        response = getattr(client, method.lower())(address, **options)
+        content = b"".join(response.streaming_content) if response.streaming else response.content
+        told = f"{response.headers}\n{response.cookies}\n{content.decode(errors='replace')}"
+        told = told.replace(self._secret, "").replace(self._secret[:SHOWN_CHARACTERS], "")
+        self.heard.append(Heard(f"{method} {address}", response.status_code, told))
+        return response
+
+
+def ask_every_address(
+    spy: Spy, routes: Any, world: SimpleNamespace, methods: tuple[str, ...] = (*READS, *WRITES)
+) -> None:
+    """Each address by each method, as a page and as JSON; whatever a request did is taken back."""
+    for route in routes:
+        kwargs = kwargs_of(route.name, list(route.kwargs), world)
+        address = reverse(route.name, kwargs=kwargs)
+        # The API counts requests, and this is more than one person may send.
+        cache.clear()
+        for method in methods:
+            is_both = method in ("GET", "POST") and not address.startswith("/api/")
+            for as_json in (False, True) if is_both else (True,):
+                with transaction.atomic():
+                    spy.ask(method, address, as_json=as_json)
+                    transaction.set_rollback(True)
+
+
+def review_everything(spy: Spy, world: SimpleNamespace, *, at_most: int = 20) -> None:
+    """What a reviewer does in a campaign, from its first answer to after its end, with every refusal."""
+    start = reverse("review_next", args=[world.campaign.key])
+    before = ("review_home", "review_submitted", "profile", "project_list", "home")
+    for name in before:
+        spy.ask("GET", reverse(name))
+    spy.ask("GET", start)
+    urls: list[str] = []
+    while "url" in (task := spy.ask("GET", start, as_json=True).json()):
+        # The first half by the pages and their script, the other by the API.
+        by_page = len(urls) < 4
+        urls.append(task["url"])
+        if len(urls) == 3:
+            _skip(spy, task["url"])
+        elif len(urls) == 4:
+            _lose(spy, task["url"], world)
+        elif by_page:
+            _review_by_page(spy, start, task)
+        else:
+            _review_by_api(spy, world, task["url"])
+        if len(urls) == at_most:
+            return
+    spy.ask("GET", start)
+    for name in before:
+        spy.ask("GET", reverse(name))
+    spy.ask("POST", reverse("review_undo", args=[world.campaign.key]))
+    spy.ask("POST", reverse("review_undo", args=[world.campaign.key]), {}, as_json=True)
+    spy.ask("POST", reverse("review_keys"), {"enabled": False}, as_json=True)
+    for name in ("api_me", "api_projects", "api_my_campaigns", "api_my_reviews", "api_schema"):
+        spy.ask("GET", reverse(name))
+    spy.ask("GET", reverse("api_my_campaign", args=[world.campaign.key]))
+    spy.ask("POST", reverse("api_my_next", args=[world.campaign.key]))
+    _see_it_end(spy, world, start, urls)
+
+
+def _given(**changes: Any) -> dict[str, Any]:
+    return {
+        "client_id": str(uuid4()),
+        "answers": answers().as_dict(),
+        "seconds_active": 12.5,
+        "revision": 0,
+        **changes,
+    }
+
+
+def _review_by_page(spy: Spy, start: str, task: dict[str, Any]) -> None:
+    url = task["url"]
+    place, slot = url.strip("/").split("/")[1:]
+    spy.ask("GET", url)
+    spy.ask("GET", f"{start}?place={place}&slot={slot}", as_json=True)
+    draft = {"answers": {"comment": "Mine"}, "seconds_active": 1, "revision": 0}
+    spy.ask("POST", f"{url}draft/", draft, as_json=True)
+    spy.ask("POST", f"{url}draft/", {**draft, "answers": {"comment": "Another tab"}}, as_json=True)
+    spy.ask("GET", url)
+    spy.ask("POST", url, _given(answers={"scores": {"tone": 9}}), as_json=True)
+    spy.ask("POST", url, {"client_id": str(uuid4()), "criterion-tone": "3", "comment": "By form"})
+    body = _given()
+    spy.ask("POST", url, body, as_json=True)
+    spy.ask("POST", url, body, as_json=True)
+    spy.ask("POST", url, _given(answers={**body["answers"], "comment": "Other words"}), as_json=True)
+    spy.ask("GET", url)
+    amended = {**body["answers"], "comment": "Amended"}
+    spy.ask("POST", url, _given(answers=amended, revision=1), as_json=True)
+    spy.ask("POST", url, _given(answers={**amended, "comment": "Late"}, revision=1), as_json=True)
+    spy.ask("POST", f"{url}draft/", draft, as_json=True)
+
+
+def _review_by_api(spy: Spy, world: SimpleNamespace, url: str) -> None:
+    place, slot = url.strip("/").split("/")[1:]
+    task = reverse("api_my_task", args=[place, slot])
+    spy.ask("POST", reverse("api_my_next", args=[world.campaign.key]))
+    spy.ask("GET", task)
+    draft = reverse("api_my_draft", args=[place, slot])
+    spy.ask("PUT", draft, {"answers": {"comment": "Mine"}, "revision": 0})
+    spy.ask("PUT", draft, {"answers": {"comment": "Other"}, "revision": 0})
+    given = {"client_id": str(uuid4()), "answers": answers().as_dict(), "seconds_active": 12.5}
+    spy.ask("POST", task, {**given, "answers": {"scores": {"tone": 9}}})
+    for _ in range(2):
+        spy.ask("POST", task, given)
+    spy.ask("POST", task, {**given, "client_id": str(uuid4()), "answers": answers(tone=1).as_dict()})
+    for _ in range(2):
+        spy.ask("PUT", task, {"answers": answers(tone=2).as_dict(), "revision": 1})
+    spy.ask("GET", task)
+    spy.ask("POST", reverse("api_my_skip", args=[place, slot]), {"reason": "Too late"})
+
+
+def _skip(spy: Spy, url: str) -> None:
+    spy.ask("POST", f"{url}skip/", {"reason": ""}, as_json=True)
+    spy.ask("POST", f"{url}skip/", {"reason": "other", "other": "My own client"})
+    spy.ask("POST", f"{url}skip/", {"reason": "Again"}, as_json=True)
+    spy.ask("GET", url)
+
+
+def _lose(spy: Spy, url: str, world: SimpleNamespace) -> None:
+    """The place goes to somebody else while the reviewer writes."""
+    key = url.strip("/").split("/")[1]
+    spy.ask("POST", f"{url}draft/", {"answers": {"comment": "Mine"}, "revision": 0}, as_json=True)
+    Place.objects.filter(key=key).update(reviewer=world.late)
+    spy.ask("POST", url, _given(), as_json=True)
+    spy.ask("POST", url, {"client_id": str(uuid4()), "criterion-tone": "3"})
+    spy.ask("POST", f"{url}draft/", {"answers": {}, "revision": 1}, as_json=True)
+    spy.ask("GET", url)
+    spy.ask("GET", reverse("api_my_task", args=url.strip("/").split("/")[1:]))
+
+
+def _see_it_end(spy: Spy, world: SimpleNamespace, start: str, urls: list[str]) -> None:
+    for change in (pause_campaign, resume_campaign, close_campaign):
+        change(campaign=world.campaign, by=None)
+        spy.ask("GET", start)
+        spy.ask("GET", start, as_json=True)
+        spy.ask("POST", reverse("api_my_next", args=[world.campaign.key]))
+    for url in urls:
+        place, slot = url.strip("/").split("/")[1:]
+        spy.ask("GET", url)
+        spy.ask("POST", url, _given(), as_json=True)
+        spy.ask("POST", f"{url}draft/", {"answers": {}, "revision": 0}, as_json=True)
+        spy.ask("POST", f"{url}skip/", {"reason": "After the end"}, as_json=True)
+        spy.ask("GET", reverse("api_my_task", args=[place, slot]))
+    spy.ask("POST", reverse("review_undo", args=[world.campaign.key]), {}, as_json=True)
+    for name in ("review_home", "review_submitted"):
+        spy.ask("GET", reverse(name))

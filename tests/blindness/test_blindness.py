@@ -1,0 +1,232 @@
+"""What a blind reviewer may not know leaks by no path, and the tests that say so can fail."""
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+from scipy.stats import binomtest, mannwhitneyu
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns import opening
+from evalapp.campaigns.models import Place
+from evalapp.reviews import presentation, queries, views
+from evalapp.reviews.models import Review
+from evalapp.runs.models import Output
+from tests.blindness.spy import Spy, ask_every_address, review_everything
+from tests.blindness.world import (
+    far_ids,
+    fields_in,
+    leaks_in,
+    make_blind_world,
+    otherwise,
+    own_ids_of,
+    slots_of_first_candidate,
+)
+from tests.campaigns.making import make_open_campaign
+from tests.test_access import ROUTES
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world(project: Project, reviewer: User) -> Iterator[SimpleNamespace]:
+    cache.clear()
+    with far_ids():
+        yield make_blind_world(project, reviewer)
+    cache.clear()
+
+
+def what_leaks(spy: Spy, world: SimpleNamespace) -> list[str]:
+    own = own_ids_of(world)
+    found = []
+    for heard in spy.heard:
+        assert heard.status < 500, heard
+        # Elsewhere a reviewer reads of themselves and of their projects, and when those were made.
+        fields = fields_in(heard.text) if "/reviews/" in heard.asked else []
+        leaks = leaks_in(heard.text, own_ids=own) + [f"field {name}" for name in fields]
+        found += [f"{heard.asked} ({heard.status}): {leak}" for leak in leaks]
+    return found
+
+
+def journey(world: SimpleNamespace, *, in_other_circumstances: bool = False, at_most: int = 20) -> Spy:
+    """A reviewer's whole way through the campaign, or its beginning; the campaign is as before afterwards."""
+    with transaction.atomic():
+        spy = Spy(world.user)
+        if in_other_circumstances:
+            otherwise(world)
+        review_everything(spy, world, at_most=at_most)
+        transaction.set_rollback(True)
+    cache.clear()
+    world.campaign.refresh_from_db()
+    return spy
+
+
+def test_no_answer_of_a_reviewers_whole_way_holds_a_secret(world: SimpleNamespace) -> None:
+    spy = journey(world)
+    # They met every kind of answer, so that silence means something.
+    assert {heard.status for heard in spy.heard} >= {200, 201, 204, 302, 400, 404, 409, 412}
+    assert len(spy.heard) > 120
+    assert what_leaks(spy, world) == []
+
+
+def test_no_address_of_the_product_tells_a_reviewer_a_secret(world: SimpleNamespace) -> None:
+    spy = Spy(world.user)
+    ask_every_address(spy, ROUTES, world)
+    assert len(spy.heard) > 6 * len(ROUTES)
+    assert what_leaks(spy, world) == []
+
+
+def test_the_same_secrets_are_there_for_who_may_see_them(world: SimpleNamespace) -> None:
+    """What the marks are worth: who runs the campaign meets them on the way past the same addresses."""
+    spy = Spy(world.project.created_by)
+    ask_every_address(spy, [route for route in ROUTES if "slug" in route.kwargs], world, methods=("GET",))
+    found = " ".join(leak for heard in spy.heard for leak in leaks_in(heard.text, own_ids=set()))
+    for mark in ("label", "comment", "correction", "peer", "prompt", "id 19", "tokens"):
+        assert mark in found, mark
+
+
+def test_a_reviewer_is_told_the_same_whoever_wrote_the_answers_and_whatever_peers_said(
+    world: SimpleNamespace,
+) -> None:
+    """Scores, tags and who wrote what bear no mark: so all of it is changed, and nothing may differ."""
+    first, second = journey(world), journey(world, in_other_circumstances=True)
+    assert len(first.heard) == len(second.heard)
+    for one, other in zip(first.heard, second.heard, strict=True):
+        assert (one.status, one.evened()) == (other.status, other.evened()), one.asked
+
+
+# That these tests can fail
+
+
+def _names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = queries.task_for
+
+    def task_for(**given: Any) -> Any:
+        label = Output.objects.values_list("candidate__label", flat=True).get(
+            item_outputs=given["item_output_id"]
+        )
+        return whole(**given)._replace(candidate_label=label)
+
+    monkeypatch.setattr(views, "task_for", task_for)
+
+
+def _sends_the_output_s_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = presentation.page_config
+
+    def page_config(**given: Any) -> dict[str, Any]:
+        key = given["task"]["url"].split("/")[2]
+        return {**whole(**given), "at": Place.objects.get(key=key).outputs_order[0]}
+
+    monkeypatch.setattr(views, "page_config", page_config)
+
+
+def _shows_a_peer_s_comment(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = presentation.source_html
+
+    def source_html(task: Any) -> str:
+        return whole(task) + Review.objects.exclude(comment="").earliest("id").comment
+
+    monkeypatch.setattr(presentation, "source_html", source_html)
+
+
+def _says_when_an_answer_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = views.task_payload
+    monkeypatch.setattr(views, "task_payload", lambda **given: {**whole(**given), "created_at": ""})
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        _names_the_model,
+        _sends_the_output_s_id,
+        _shows_a_peer_s_comment,
+        _says_when_an_answer_was_made,
+    ],
+)
+def test_a_broken_blinding_is_found(
+    breakage: Callable[[pytest.MonkeyPatch], None], world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breakage(monkeypatch)
+    assert what_leaks(journey(world, at_most=1), world) != []
+
+
+def test_a_secret_without_a_mark_is_found(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer's score as nothing but the width of a space."""
+    whole = presentation.source_html
+
+    def source_html(task: Any) -> str:
+        low = Review.objects.filter(scores__criterion__key="accuracy", scores__value__lte=2).exists()
+        return whole(task) + (" " if low else "  ")
+
+    monkeypatch.setattr(presentation, "source_html", source_html)
+    first = journey(world, at_most=1)
+    second = journey(world, in_other_circumstances=True, at_most=1)
+    assert what_leaks(first, world) == []
+    assert [heard.evened() for heard in first.heard] != [heard.evened() for heard in second.heard]
+
+
+# Order and keys
+
+SEEDS = range(1, 7)
+# Chance goes past it once in ten thousand; the seeds are fixed, so that it does always or never.
+LEAST_LIKELY = 1e-4
+
+
+def make_places(project: Project, people: list[User]) -> Any:
+    """Places of six campaigns of two candidates, each by a seed of its own."""
+    for seed in SEEDS:
+        name = f"Round {seed}"
+        make_open_campaign(project, people, rows=40, seed=seed, name=name, dataset=name, rubric=name)
+    return Place.objects.filter(campaign__project=project)
+
+
+def suspicion_of(slots: list[int]) -> float:
+    """How unlikely it is that chance alone put the first candidate there, or in that sequence."""
+    changes = [one != next_one for one, next_one in itertools.pairwise(slots)]
+    return float(min(binomtest(sum(slots), len(slots)).pvalue, binomtest(sum(changes), len(changes)).pvalue))
+
+
+def test_the_position_of_an_answer_says_nothing_about_who_wrote_it(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    places = make_places(project, [reviewer, other_reviewer])
+    slots = slots_of_first_candidate(places)
+    assert len(slots) == 6 * 40 * 2
+    assert suspicion_of(slots) > LEAST_LIKELY
+    # Nor does the number of the place, nor who has another place of the same item.
+    for number in (1, 2):
+        own = places.filter(number=number)
+        assert suspicion_of(slots_of_first_candidate(own)) > LEAST_LIKELY
+    of_item: dict[int, list[int]] = {}
+    for place, slot in zip(places.order_by("campaign_id", "rank"), slots, strict=True):
+        of_item.setdefault(place.item_id, []).append(slot)
+    assert suspicion_of([int(one == other) for one, other in of_item.values()]) > LEAST_LIKELY
+
+
+def test_a_key_is_drawn_and_says_nothing_about_who_wrote_what(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    places = make_places(project, [reviewer, other_reviewer])
+    keys = list(places.order_by("campaign_id", "rank").values_list("key", flat=True))
+    assert {key.version for key in keys} == {4} and {key.variant for key in keys} == {uuid.RFC_4122}
+    slots = slots_of_first_candidate(places)
+    by_first = [[key.int for key, slot in zip(keys, slots, strict=True) if slot == at] for at in (0, 1)]
+    # These are drawn anew each time, so that chance must be allowed much.
+    assert mannwhitneyu(*[[float(key) for key in group] for group in by_first]).pvalue > 1e-7
+    in_turn = [int(one < other) for one, other in itertools.pairwise(keys)]
+    assert binomtest(sum(in_turn), len(in_turn)).pvalue > 1e-7
+
+
+def test_an_order_that_gives_the_candidate_away_is_found(
+    project: Project, reviewer: User, other_reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = """md5(
+            %(seed)s || ':output:' || item.row_number || ':' || number || ':' || c.position)"""
+    assert drawn in opening._PLACES
+    monkeypatch.setattr(opening, "_PLACES", opening._PLACES.replace(drawn, "c.position"))
+    assert suspicion_of(slots_of_first_candidate(make_places(project, [reviewer, other_reviewer]))) < 1e-9
