@@ -110,16 +110,5 @@ def utf16_units(text: str, offset: int) -> int:
     return offset if text.isascii() else len(text[:offset].encode("utf-16-le")) // 2
 
 
-def quoted(spans: Sequence[Located]) -> str:
-    """The marks in words, for a comment: “the words” (label): what was said."""
-    lines = []
-    for each in spans:
-        mark = each.mark
-        label = f" ({mark.label})" if mark.label else ""
-        said = f": {mark.comment}" if mark.comment else ""
-        lines.append(f"“{mark.text}”{label}{said}")
-    return "\n".join(lines)
-
-
 def _squeezed(text: str) -> str:
     return _WORD.sub(" ", text).strip().casefold()

@@ -11,9 +11,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from django.utils.crypto import get_random_string
 
-from evalapp.accounts.addresses import FORMER_DOMAIN
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.campaigns.models import (
@@ -33,12 +31,14 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
 from evalapp.ratings.inserting import insert_from
-from evalapp.ratings.models import RatingsImport, RecordedReviewer
+from evalapp.ratings.marks import keep_missing_spans_as_words, store_spans
+from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.plan import Plan
+from evalapp.ratings.recorded_reviewers import record_reviewer
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_imported
-from evalapp.reviews.models import Correction, Review, Score, SpanAnswer, TextAnswer
+from evalapp.reviews.models import Correction, Review, Score, TextAnswer
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, freeze, save_version
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
@@ -119,28 +119,6 @@ UPDATE evalapp_campaignreviewer s SET reviews_done = t.n, seconds_active = t.sec
 FROM (SELECT reviewer_id, count(*) AS n, sum(seconds_active) AS seconds FROM evalapp_review
       WHERE campaign_id = %(campaign)s GROUP BY reviewer_id) AS t
 WHERE s.campaign_id = %(campaign)s AND s.user_id = t.reviewer_id
-"""
-_SPANS_AS_WORDS = """
-UPDATE ratings_review r SET comment = left(concat_ws(E'\\n', nullif(r.comment, ''), marks.words), 100000)
-FROM (SELECT v.item, v.candidate, v.reviewer, string_agg(
-        '“' || s.words || '”' || CASE WHEN s.label <> '' THEN ' (' || s.label || ')' ELSE '' END
-        || CASE WHEN s.comment <> '' THEN ': ' || s.comment ELSE '' END, E'\\n' ORDER BY s.ctid) AS words
-      FROM (SELECT ctid, * FROM ratings_span
-            WHERE level IS NULL AND (words <> '' OR comment <> '')) AS s
-      JOIN (SELECT DISTINCT record, item, candidate, reviewer FROM ratings_value) AS v ON v.record = s.record
-      GROUP BY v.item, v.candidate, v.reviewer) AS marks
-WHERE (r.item, r.candidate, r.reviewer) = (marks.item, marks.candidate, marks.reviewer)
-"""
-# The same stretch may be marked twice with one label; its comments come together then.
-_MARKS = """
-(SELECT r.review_id, c.id AS criterion_id, s.level, s.start_at, s.end_at,
-    coalesce(string_agg(DISTINCT nullif(s.comment, ''), E'\\n'), '') AS comment
- FROM ratings_span s
- JOIN (SELECT DISTINCT record, item, candidate, reviewer FROM ratings_value) AS v ON v.record = s.record
- JOIN ratings_review r ON r.item = v.item AND r.candidate = v.candidate AND r.reviewer = v.reviewer
- JOIN ratings_criterion c ON c.criterion = s.criterion
- WHERE s.level IS NOT NULL
- GROUP BY r.review_id, c.id, s.level, s.start_at, s.end_at) AS marks
 """
 
 
@@ -345,7 +323,7 @@ class Storing:
     def _reviews(self, campaign: Campaign) -> None:
         own = {"campaign": campaign.pk, "complete": PlaceState.COMPLETE.value, "import": self._import.pk}
         _execute(_REVIEWS)
-        _execute(_SPANS_AS_WORDS)
+        keep_missing_spans_as_words()
         _execute("ANALYZE ratings_review")
         insert_from(
             Place,
@@ -437,36 +415,6 @@ class Storing:
                 "reviews": campaign.reviews_total,
             },
         )
-
-
-def store_spans() -> None:
-    """Store the staged spans whose place and label are known; the others are words of the comment."""
-    insert_from(
-        SpanAnswer,
-        {
-            "review_id": "marks.review_id",
-            "criterion_id": "marks.criterion_id",
-            "label": "marks.level",
-            "start": "marks.start_at",
-            "end": "marks.end_at",
-            "comment": "marks.comment",
-        },
-        _MARKS,
-    )
-
-
-def record_reviewer(*, project: Project, name: str, by: User | None) -> User:
-    """The account that stands for somebody whom a file names: nobody can sign in to it or be invited to it."""
-    user = User(
-        email=f"recorded-{get_random_string(16).lower()}@{FORMER_DOMAIN}",
-        name=checked_name(name, of="the reviewer"),
-        is_active=False,
-    )
-    user.set_unusable_password()
-    user.save()
-    RecordedReviewer.objects.create(project=project, user=user)
-    record("person.recorded", by=by, obj=user, project=project)
-    return user
 
 
 def _free_names(name: str) -> Iterator[str]:
