@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
@@ -450,4 +452,32 @@ def test_programs_set_gold_and_run_the_calibration(project: Project, manager: Us
         reviewer.pk,
         checked["gold_answered"],
         0,
+    )
+
+
+def test_the_pages_of_checks_take_as_many_queries_for_three_people_as_for_one() -> None:
+    counts: dict[str, list[int]] = {}
+    for people in (1, 3):
+        campaign, team = make_checked(people, rows=20, calibration_items=people, team=f"{people} at work")
+        for person in team:
+            review_on(campaign, person)
+        CampaignReviewer.objects.update(admitted_at="2026-01-01T00:00Z")
+        for person in team:
+            review_on(campaign, person)
+        owner = campaign.project.created_by
+        assert owner is not None
+        address = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/"
+        pages = {
+            "checks": (owner, f"{address}checks/"),
+            "calibration": (owner, f"{address}calibration/"),
+            "mine": (team[0], f"/reviews/campaigns/{campaign.key}/calibration/"),
+        }
+        for name, (person, page) in pages.items():
+            browser = client_of(person)
+            browser.get(page)
+            with CaptureQueriesContext(connection) as captured:
+                assert browser.get(page).status_code == 200
+            counts.setdefault(name, []).append(len(captured))
+    assert {name: one == three for name, (one, three) in counts.items()} == dict.fromkeys(counts, True), (
+        counts
     )
