@@ -72,7 +72,8 @@ WITH scores AS (
     INSERT INTO evalapp_correction (review_id, text, created_at)
     SELECT %(review)s, %(correction)s::text, now() WHERE %(correction)s::text IS NOT NULL
 )
-DELETE FROM evalapp_draft WHERE reviewer_id = %(reviewer)s AND item_output_id = %(item_output)s
+DELETE FROM evalapp_draft
+WHERE %(ends_draft)s AND reviewer_id = %(reviewer)s AND item_output_id = %(item_output)s
 """
 
 
@@ -232,7 +233,7 @@ def _store(
         seconds_active=seconds_active,
         is_simulated=is_simulated,
     )
-    _write_answers(review, checked)
+    _write_answers(review, checked, ends_draft=True)
     if is_simulated and not campaign.is_simulated:
         Campaign.objects.filter(pk=campaign.pk, is_simulated=False).update(is_simulated=True)
     record(
@@ -245,7 +246,7 @@ def _store(
     return review
 
 
-def _write_answers(review: Review, checked: CheckedAnswers) -> None:
+def _write_answers(review: Review, checked: CheckedAnswers, *, ends_draft: bool) -> None:
     """Scores, tags, texts, spans and correction by one statement, and the end of the draft they came from."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -262,6 +263,7 @@ def _write_answers(review: Review, checked: CheckedAnswers) -> None:
                 "texts": list(checked.texts.values()),
                 **dict(zip(_SPAN_COLUMNS, _columns(checked.spans), strict=True)),
                 "correction": checked.answers.correction,
+                "ends_draft": ends_draft,
                 "reviewer": review.reviewer_id,
                 "item_output": review.item_output_id,
             },
@@ -367,7 +369,8 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     TextAnswer.objects.filter(review=review).delete()
     SpanAnswer.objects.filter(review=review).delete()
     Correction.objects.filter(review=review).delete()
-    _write_answers(review, checked)
+    # A draft of this output can only be of a second turn at it, which is not over.
+    _write_answers(review, checked, ends_draft=False)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
     resubmitted(review=review, by=by, revision=revision + 1)
     review.refresh_from_db()

@@ -23,10 +23,13 @@ from evalapp.campaigns.queries import items_with_progress, place_counts, seats_w
 from evalapp.campaigns.services import add_reviewers, give_back, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.exports.queries import given_corrections, ratings_of, reviewed_outputs
+from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.differing import items_that_differ
-from evalapp.reviews.models import Review
+from evalapp.reviews.drafts import save_draft
+from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import progress_by_person
+from evalapp.reviews.services import amend_review
 from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_campaign, make_team
 from tests.campaigns.test_allocation import lapse, next_for, seat_of
@@ -243,6 +246,24 @@ def test_repeats_show_who_is_at_one_with_themselves() -> None:
         ("Tone", "4", "3"),
         ("Clarity", "4", "1"),
     }
+
+
+def test_what_is_typed_for_a_repeat_outlives_a_change_of_the_first_review() -> None:
+    campaign, (person, _) = make_checked(gold_share=0, repeat_share=50)
+    while place_of(assignment := next_for(campaign, person)).purpose != Purpose.REPEAT:
+        submit(campaign, person, assignment, answers=answers())
+    first = Review.objects.get(reviewer=person, item_output=assignment.item_output_id)
+    save_draft(
+        reviewer=person,
+        item_output_id=assignment.item_output_id,
+        answers=ReviewAnswers(comment="Half a sent"),
+        seconds_active=1,
+        revision=0,
+    )
+
+    amend_review(review=first, by=person, answers=answers(tone=1), revision=1)
+
+    assert Draft.objects.get().body["comment"] == "Half a sent"
 
 
 def test_a_check_whose_lease_runs_out_stays_its_persons() -> None:
