@@ -10,6 +10,8 @@ from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.queries import spans_of
+from evalapp.reviews.spans import shown_spans
 from evalapp.rubrics.models import Criterion
 
 
@@ -68,8 +70,8 @@ def reviews_beside_each_other(campaign: Campaign, item_output: ItemOutput, names
     """Every review of the output, a column each, and every rated or written criterion, a row each."""
     reviews = (
         Review.objects.filter(item_output=item_output)
-        .select_related("correction", "reviewer")
-        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion")
+        .select_related("correction", "reviewer", "item_output__output")
+        .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")
     )
     if not campaign.project.is_demonstration:
@@ -89,7 +91,21 @@ def _column(review: Review, names: Names) -> ReviewColumn:
         tags[given.tag.criterion_id].append(given.tag.label)
     answers = {score.criterion_id: score.words for score in review.scores.all()}
     answers |= {given.criterion_id: given.text for given in review.texts.all()}
+    answers |= _marks_in_words(review)
     correction = getattr(review, "correction", None)
     return ReviewColumn(
         review, names.of(review.reviewer), answers, tags, correction.text if correction else ""
     )
+
+
+def _marks_in_words(review: Review) -> dict[int, str]:
+    """By span criterion: each mark's label, the words it stands on, and what was said of them."""
+    spans = spans_of(review)
+    text = review.item_output.output.text
+    return {
+        criterion.pk: "; ".join(
+            f"{mark.label}: “{mark.quote}” {mark.span.comment}".rstrip()
+            for mark in shown_spans(criterion, spans[criterion.key], text)
+        )
+        for criterion in {each.criterion for each in review.spans.all()}
+    }

@@ -21,6 +21,7 @@ from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError, St
 from evalapp.exports.files import rating_lines
 from evalapp.exports.queries import ratings_of
 from evalapp.reviews.models import Score
+from evalapp.reviews.pseudonyms import shown_names
 from tests.adjudication.conftest import address, name_distinctly, output_of
 from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all
@@ -264,9 +265,10 @@ def test_the_exported_ratings_have_what_was_decided(
     campaign: Campaign, disputed: ItemOutput, manager: User
 ) -> None:
     decision = decide(disputed, manager)
-    numbers = {review.reviewer_id: 1 for review in ratings_of(campaign)}
     found = {(disputed.pk, decision.criterion_id): decision}
-    lines = list(csv.DictReader(io.StringIO("".join(rating_lines(ratings_of(campaign), numbers, found)))))
+    lines = list(
+        csv.DictReader(io.StringIO("".join(rating_lines(ratings_of(campaign), shown_names(campaign), found))))
+    )
     told = [(line["value"], line["adjudicated"]) for line in lines if line["criterion"] == "tone"]
     assert sorted(told) == [
         ("1", "3"),
