@@ -11,7 +11,7 @@ from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.reviews.models import Flag, Review, SendBack
-from evalapp.reviews.pseudonyms import shown_names
+from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
 from evalapp.reviews.queries import spans_of
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
@@ -40,7 +40,7 @@ class CaseReview(NamedTuple):
 
 
 class CaseFlag(NamedTuple):
-    """``name`` is what `shown_names` calls the reviewer."""
+    """``name`` is what `shown_names` calls the reviewer, or nobody's where they have submitted nothing yet."""
 
     flag: Flag
     name: str
@@ -140,10 +140,15 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         for entry in entries
     ]
     flags = [
-        CaseFlag(flag, names.of(flag.reviewer_id))
+        CaseFlag(flag, _flagger(names, flag.reviewer_id))
         for flag in item.flags.filter(resolved_at=None).order_by("pk")
     ]
     return Case(item, outputs, *_neighbours(item, walk), flags)
+
+
+def _flagger(names: ReviewerNames, reviewer_id: int) -> str:
+    name = names.of(reviewer_id)
+    return "A reviewer" if name == NOT_BEGUN else name
 
 
 def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int | None]:

@@ -302,7 +302,7 @@ def test_the_case_my_submitted_and_the_files_show_what_was_marked(
     assert mine.count("👩‍👩‍👧‍👦</q>") == 1
     assert mine.count("nothing to mark") == 2
     scores = load_scores(campaign)
-    lines = "".join(rating_lines(ratings_of(campaign), scores.numbers))
+    lines = "".join(rating_lines(ratings_of(campaign), scores.names))
     assert '""label"": ""invented"", ""start"": 0, ""end"": 7' in lines
     assert [criterion.key for criterion in compare(scores).criteria] == ["tone"]
     (row,) = marks_by_candidate(scores)
@@ -311,6 +311,11 @@ def test_the_case_my_submitted_and_the_files_show_what_was_marked(
         ("well said", 1, 1),
     ]
     assert row.counts[0].share.n == 3
+    output = item.outputs.get()
+    beside = (
+        client_of(manager).get(f"{base}/compare/{campaign.pk}/adjudication/{output.pk}/").content.decode()
+    )
+    assert "invented: “👩‍👩‍👧‍👦” =who &lt;b&gt;?; well said: “" in beside
     comparison = client_of(manager).get(f"{base}/compare/{campaign.pk}/").content.decode()
     assert "What reviewers marked in the answers" in comparison
 
