@@ -94,7 +94,9 @@ def _column(review: Review, names: Names, text: str) -> ReviewColumn:
     marked = {each.criterion.key: each.criterion for each in review.spans.all()}
     for key, spans in spans_of(review).items():
         shown = shown_spans(marked[key], spans, text)
-        answers[marked[key].pk] = "; ".join(f"{each.label}: “{each.quote}”" for each in shown)
+        answers[marked[key].pk] = "; ".join(
+            f"{each.label}: “{each.quote}” {each.span.comment}".rstrip() for each in shown
+        )
     correction = getattr(review, "correction", None)
     return ReviewColumn(
         review, names.of(review.reviewer), answers, tags, correction.text if correction else ""

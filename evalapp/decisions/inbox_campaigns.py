@@ -41,9 +41,12 @@ FROM (
                OVER (PARTITION BY silent.id ORDER BY latest.submitted_at) AS pause
     FROM unnest(%(campaigns)s::bigint[], %(since)s::timestamptz[]) AS silent (id, since)
     CROSS JOIN LATERAL (
-        SELECT review.submitted_at FROM evalapp_review review
+        SELECT review.submitted_at FROM (
+            SELECT campaign_id, submitted_at FROM evalapp_review
+            UNION ALL SELECT campaign_id, submitted_at FROM evalapp_judgement
+        ) AS review
         WHERE review.campaign_id = silent.id AND review.submitted_at >= silent.since
-        ORDER BY review.id DESC LIMIT %(most)s
+        ORDER BY review.submitted_at DESC LIMIT %(most)s
     ) AS latest
 ) AS paused
 GROUP BY paused.campaign_id

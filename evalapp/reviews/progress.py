@@ -20,8 +20,11 @@ LONGEST_DAYS = 10 * 365
 _COUNTS = """
 SELECT review.campaign_id, review.reviewer_id,
        floor(extract(epoch FROM (%(now)s - review.submitted_at)) / 86400)::int AS day, count(*)
-FROM evalapp_review review
-WHERE review.campaign_id = ANY(%(campaigns)s) AND review.purpose = 'review'
+FROM (
+    SELECT campaign_id, reviewer_id, submitted_at FROM evalapp_review WHERE purpose = 'review'
+    UNION ALL SELECT campaign_id, reviewer_id, submitted_at FROM evalapp_judgement
+) AS review
+WHERE review.campaign_id = ANY(%(campaigns)s)
   AND review.submitted_at > %(since)s AND review.submitted_at <= %(now)s
 GROUP BY 1, 2, 3
 """

@@ -297,9 +297,9 @@ def test_a_campaign_under_way_does_not_stall_in_the_inbox(
 ) -> None:
     Campaign.objects.update(opened_at="2020-01-01T00:00:00Z")
     address = f"/projects/{campaign.project.slug}/"
-    assert "has had no review for two days" in client_of(manager).get(address).text
+    assert "has had no review for" in client_of(manager).get(address).text
     judge_by(campaign, reviewer, prefers("new"), count=1)
-    assert "has had no review for two days" not in client_of(manager).get(address).text
+    assert "has had no review for" not in client_of(manager).get(address).text
 
 
 def test_a_decision_stands_on_the_judgements(campaign: Campaign, reviewer: User, manager: User) -> None:
