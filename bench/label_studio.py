@@ -143,10 +143,10 @@ def serve_peer(options: argparse.Namespace) -> None:
         began = time.perf_counter()
         project = make_project(tokens[0], options.tasks)
         seconds = time.perf_counter() - began
-        people = [Peer(project, token) for token in tokens]
 
         def go(seconds: float) -> Figures:
-            return work_together(people, "review", seconds)
+            # New connections each time: the server has closed those that had nothing to do.
+            return work_together([Peer(project, token) for token in tokens], "review", seconds)
 
         serve_side(go, {"tasks": options.tasks, "import_seconds": round(seconds, 1)})
 

@@ -284,7 +284,15 @@ def load(style: str, campaign_key: str, cookies: list[str], seconds: float, *, p
 def work_together(people: Sequence[Any], way: str, seconds: float) -> Figures:
     """Let clients work at once, each by its method ``way``; only what comes after the warm-up counts."""
     stop = threading.Event()
-    threads = [threading.Thread(target=getattr(person, way), args=[stop]) for person in people]
+    failed: list[BaseException] = []
+
+    def work(person: Any) -> None:
+        try:
+            getattr(person, way)(stop)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - told below, in the one thread that is heard
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=[person]) for person in people]
     for thread in threads:
         thread.start()
     time.sleep(WARM_UP)
@@ -298,6 +306,9 @@ def work_together(people: Sequence[Any], way: str, seconds: float) -> Figures:
     stop.set()
     for thread in threads:
         thread.join()
+    # Figures of fewer clients than said would be no figures.
+    if failed:
+        raise SystemExit(f"{len(failed)} of {len(people)} clients failed; the first: {failed[0]!r}")
     return Figures(len(people), reviews, elapsed, times)
 
 
