@@ -22,6 +22,7 @@ from evalapp.api.serializers.judgements import (
 )
 from evalapp.api.serializers.reviews import SavedDraftSerializer, SkipBody
 from evalapp.api.views.analysis import AnalysisView
+from evalapp.api.views.reviews import no_work_body
 from evalapp.campaigns.allocation import Assignment, next_assignment
 from evalapp.campaigns.models import CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -47,7 +48,7 @@ from evalapp.judgements.services import (
 )
 from evalapp.judgements.verdicts import read_verdict
 from evalapp.reviews.answers import read_client_id, read_seconds
-from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
+from evalapp.reviews.presentation import progress_payload
 from evalapp.reviews.queries import Stand
 from evalapp.reviews.services import NOT_COUNTED, CampaignClosedError
 
@@ -106,9 +107,7 @@ class NextComparison(ApiView):
         found = next_assignment(seat=seat)
         progress = progress_payload(seat, None if isinstance(found, Assignment) else found)
         if not isinstance(found, Assignment):
-            _, text = NO_WORK_WORDS[found.reason]
-            no_work = {"reason": found.reason, "text": text, "come_back_at": found.come_back_at}
-            return {"task": None, "no_work": no_work, "progress": progress}
+            return {"task": None, "no_work": no_work_body(found, seat), "progress": progress}
         task = comparison_task(
             place_key=found.place.key,
             comparison_id=found.item_output_id,

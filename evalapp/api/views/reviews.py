@@ -102,13 +102,17 @@ class NextTask(ReviewView):
             )
         found = next_assignment(seat=seat)
         if not isinstance(found, Assignment):
-            return {"task": None, "no_work": _no_work(found, seat), "progress": progress_payload(seat, found)}
+            return {
+                "task": None,
+                "no_work": no_work_body(found, seat),
+                "progress": progress_payload(seat, found),
+            }
         progress = progress_payload(seat)
         task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
         return {"task": _task(found.place.key, found.slot, task), "no_work": None, "progress": progress}
 
 
-def _no_work(found: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
+def no_work_body(found: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
     _, text = NO_WORK_WORDS[found.reason]
     asks = is_asked(seat, found)
     return {
