@@ -5,7 +5,7 @@ follows from one by itself.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple, cast
@@ -16,6 +16,7 @@ from django.utils import timezone
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignState
 from evalapp.measure import Measure
+from evalapp.reviews.checks import ReviewerChecks
 from evalapp.reviews.progress import TeamMember, TeamProgress
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.panel import Apartness, apartness, concentration
@@ -42,6 +43,8 @@ NOTABLE_OFFSET = 1 / 8
 FAR = 1 / 4
 NOTABLE_APARTNESS = 0.15
 READ_OF_EACH = 100
+LEAST_CHECKS = 10
+LEAST_FOR_DRIFT = 20
 
 _READING = """
 SELECT each.reviewer_id, count(*),
@@ -63,7 +66,7 @@ WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id
 
 class Hint(NamedTuple):
     """``evidence`` is a sentence with its figures. ``cases`` filters the list of the cases behind it, as its
-    address does; empty where progress shows it.
+    address does; empty where progress shows it, or, ``is_of_checks``, the page of gold and repeats.
     """
 
     kind: str
@@ -71,6 +74,7 @@ class Hint(NamedTuple):
     reviewer_id: int
     evidence: str
     cases: dict[str, Any]
+    is_of_checks: bool = False
 
 
 class Reading(NamedTuple):
@@ -88,6 +92,7 @@ class Quality:
     scores: CampaignScores
     team: TeamProgress
     reading: dict[int, Reading]
+    checks: Sequence[ReviewerChecks] = ()
 
     def number(self, reviewer_id: int) -> int:
         return self.scores.numbers[reviewer_id]
@@ -314,7 +319,66 @@ def disagreement(quality: Quality) -> Iterator[Hint]:
             )
 
 
-HINTS: list[HintFunction] = [behind, too_fast, same_answer, severity, disagreement]
+def off_gold(quality: Quality) -> Iterator[Hint]:
+    """Who misses known answers more often than the others do."""
+    for each, sentence in _surely_less(quality, lambda checks: (checks.hits, checks.answered)):
+        evidence = f"Within the tolerance of the known answer in {sentence}"
+        yield Hint("off_gold", "Off on gold", each.seat.user_id, evidence, {}, is_of_checks=True)
+
+
+def drifting(quality: Quality) -> Iterator[Hint]:
+    """Whose later answers to gold items miss more often than their own earlier ones."""
+    for each in quality.checks:
+        half = len(each.golds) // 2
+        if 2 * half < LEAST_FOR_DRIFT:
+            continue
+        early, late = each.golds[:half], each.golds[half:]
+        before, after = (wilson(sum(part), len(part), level=LEVEL) for part in (early, late))
+        if before.low is None or after.high is None or before.value is None or after.value is None:
+            continue
+        if after.high < before.value and after.value < before.low:
+            evidence = (
+                f"Of the first {len(early)} gold answers {before.value:.0%} were right, of the latest {len(late)} "
+                f"{after.value:.0%} (at most {after.high:.0%}, 99%)."
+            )
+            yield Hint("drifting", "Drifts on gold", each.seat.user_id, evidence, {}, is_of_checks=True)
+
+
+def at_odds(quality: Quality) -> Iterator[Hint]:
+    """Who answers the same question about the same output otherwise the second time, more than the others do."""
+    for each, sentence in _surely_less(quality, lambda checks: (checks.close, checks.compared)):
+        evidence = f"The same again, or one level off, in {sentence}"
+        yield Hint("at_odds", "Unlike before", each.seat.user_id, evidence, {}, is_of_checks=True)
+
+
+def _surely_less(
+    quality: Quality, counted: Callable[[ReviewerChecks], tuple[int, int]]
+) -> Iterator[tuple[ReviewerChecks, str]]:
+    """Whose share of good answers to checks lies surely under that of the others together, and how far."""
+    total = [sum(counts) for counts in zip(*map(counted, quality.checks), strict=True)] or [0, 0]
+    for each in quality.checks:
+        good, n = counted(each)
+        others = wilson(total[0] - good, total[1] - n, level=LEVEL)
+        own = wilson(good, n, level=LEVEL)
+        if min(n, others.n) < LEAST_CHECKS or own.value is None or own.high is None or others.value is None:
+            continue
+        if own.high < others.value:
+            yield (
+                each,
+                f"{own.value:.0%} of {n} (at most {own.high:.0%}, 99%); the others in {others.value:.0%} of {others.n}.",
+            )
+
+
+HINTS: list[HintFunction] = [
+    behind,
+    too_fast,
+    same_answer,
+    severity,
+    disagreement,
+    off_gold,
+    drifting,
+    at_odds,
+]
 """What is looked for, in the order of the page. Nothing else knows the single hints."""
 
 

@@ -11,6 +11,7 @@ from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
 from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.progress import TeamProgress, team_progress
 
 # With fewer outputs that two people rated, an agreement is chance.
@@ -72,7 +73,8 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     scores = load_scores(campaign)
     team = team_progress(campaign, reader_id=reader)
     differing = find_cases(scores, CaseFilter(differ=True))
-    hints = hints_of(Quality(scores, team, reading_times(campaign.pk)))
+    checks = checks_by_reviewer(campaign) if campaign.gold_share or campaign.repeat_share else []
+    hints = hints_of(Quality(scores, team, reading_times(campaign.pk), checks))
     person = campaign.reviewers.filter(user=reader).select_related("user").first()
     is_reviewing = person is not None and is_reviewing_blind(campaign, person.user)
     return CampaignQuality(

@@ -63,6 +63,14 @@ class _Method(forms.ChoiceField):
         return super().clean(value or Method.POINTWISE)
 
 
+_MORE = {
+    "Only some of the examples": ("item_choice", "items_wanted", "strata_field"),
+    "More reviewers for a share of the items": ("overlap_share", "overlap_more"),
+    "Assignment, quotas, and how long an item is held": ("assignment", "quota", "lease_minutes"),
+    "Checks of the reviewers: gold, repeats, calibration": ("gold_share", "repeat_share", "calibration_items"),
+}
+
+
 class CampaignForm(forms.Form):
     """The design of a campaign; the services check what spans several fields."""
 
@@ -217,6 +225,20 @@ class CampaignForm(forms.Form):
         }
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
+
+    @property
+    def more(self) -> list[dict[str, Any]]:
+        """What most designs leave as it is, in groups; a group ``is_open`` where it says something else, or
+        something that cannot stay.
+        """
+        return [
+            {"title": title, "fields": [self[name] for name in names], "is_open": any(map(self._is_used, names))}
+            for title, names in _MORE.items()
+        ]
+
+    def _is_used(self, name: str) -> bool:
+        usual = self.fields[name].initial
+        return bool(self[name].errors) or self[name].value() not in (None, "", 0, "0", usual, str(usual))
 
     def clean_deadline(self) -> Any:
         deadline = self.cleaned_data["deadline"]

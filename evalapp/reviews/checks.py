@@ -30,17 +30,25 @@ class SelfDifference(NamedTuple):
 
 class ReviewerChecks(NamedTuple):
     """``close`` of ``compared`` pairs of answers lie within one level, ``equal`` are the same; of yes or no
-    and of categories only the same is close. None where there is nothing to compare.
+    and of categories only the same is close. None where there is nothing to compare. ``golds``: each answer
+    to a gold item in the order given, whether it was a hit.
     """
 
     seat: CampaignReviewer
-    hits: int
-    answered: int
+    golds: list[bool]
     misses: list[GoldMiss]
     compared: int
     equal: int
     close: int
     differences: list[SelfDifference]
+
+    @property
+    def hits(self) -> int:
+        return sum(self.golds)
+
+    @property
+    def answered(self) -> int:
+        return len(self.golds)
 
     @property
     def hit_share(self) -> float | None:
@@ -60,13 +68,12 @@ def checks_by_reviewer(campaign: Campaign) -> list[ReviewerChecks]:
     gold, repeats = _gold_results(campaign), _repeat_results(campaign)
     found = []
     for seat in campaign.reviewers.select_related("user").order_by("pk"):
-        hits, misses = gold.get(seat.user_id, (0, []))
+        golds, misses = gold.get(seat.user_id, ([], []))
         pairs = repeats.get(seat.user_id, [])
         found.append(
             ReviewerChecks(
                 seat=seat,
-                hits=hits,
-                answered=hits + len(misses),
+                golds=golds,
                 misses=misses,
                 compared=len(pairs),
                 equal=sum(equal for equal, _, _ in pairs),
@@ -77,7 +84,7 @@ def checks_by_reviewer(campaign: Campaign) -> list[ReviewerChecks]:
     return found
 
 
-def _gold_results(campaign: Campaign) -> dict[int, tuple[int, list[GoldMiss]]]:
+def _gold_results(campaign: Campaign) -> dict[int, tuple[list[bool], list[GoldMiss]]]:
     known: dict[tuple[int, int], dict[int | None, tuple[int, int]]] = defaultdict(dict)
     for answer in campaign.gold_answers.all():
         known[answer.example_id, answer.criterion_id][answer.candidate_id] = (answer.value, answer.tolerance)
@@ -86,7 +93,7 @@ def _gold_results(campaign: Campaign) -> dict[int, tuple[int, list[GoldMiss]]]:
         .select_related("criterion", "review__item_output__item__example", "review__item_output__candidate")
         .order_by("review_id", "criterion__position")
     )
-    hits: dict[int, int] = defaultdict(int)
+    golds: dict[int, list[bool]] = defaultdict(list)
     misses: dict[int, list[GoldMiss]] = defaultdict(list)
     for score in scores:
         entry = score.review.item_output
@@ -97,15 +104,16 @@ def _gold_results(campaign: Campaign) -> dict[int, tuple[int, list[GoldMiss]]]:
             continue
         value, tolerance = right
         reviewer = score.review.reviewer_id
-        if score.value is not None and abs(score.value - value) <= tolerance:
-            hits[reviewer] += 1
+        is_hit = score.value is not None and abs(score.value - value) <= tolerance
+        golds[reviewer].append(is_hit)
+        if is_hit:
             continue
         words = score.criterion.level_words(value)
         allowed = f"{words} ± {tolerance}" if tolerance else words
         misses[reviewer].append(
             GoldMiss(entry.item_id, entry.item.example.row_number, score.criterion.name, score.words, allowed)
         )
-    return {reviewer: (hits[reviewer], misses[reviewer]) for reviewer in {*hits, *misses}}
+    return {reviewer: (given, misses[reviewer]) for reviewer, given in golds.items()}
 
 
 def _repeat_results(campaign: Campaign) -> dict[int, list[tuple[bool, bool, SelfDifference]]]:

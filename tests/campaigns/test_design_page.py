@@ -106,6 +106,27 @@ def test_a_draft_is_edited_in_the_form_that_made_it(
     assert open_campaign(campaign=draft, by=manager).reviews_total == 3 * 2 * 2
 
 
+def test_what_a_design_says_beyond_the_usual_is_in_sight(
+    project: Project, manager: User, reviewer: User
+) -> None:
+    address = f"/projects/{project.slug}/campaigns"
+    draft = make_draft(project, [reviewer], overlap=1)
+
+    def in_sight(answer: Any) -> list[str]:
+        return [group["title"] for group in answer.context["form"].more if group["is_open"]]
+
+    browser = client_of(manager)
+    assert in_sight(browser.get(f"{address}/new/")) == []
+    assert in_sight(browser.get(f"{address}/{draft.pk}/edit/")) == []
+    Campaign.objects.update(quota=5, gold_share=10, lease_minutes=30)
+    assert in_sight(browser.get(f"{address}/{draft.pk}/edit/")) == [
+        "Assignment, quotas, and how long an item is held",
+        "Checks of the reviewers: gold, repeats, calibration",
+    ]
+    refused = browser.post(f"{address}/new/", {"items_wanted": "none", "lease_minutes": "30"})
+    assert in_sight(refused) == ["Only some of the examples"]
+
+
 def test_a_draft_is_discarded_and_an_opened_campaign_is_not(
     project: Project, manager: User, reviewer: User
 ) -> None:
