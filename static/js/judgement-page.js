@@ -333,7 +333,6 @@ function start() {
     submit();
   });
   part("comment").addEventListener("input", changed);
-  part("facts").addEventListener("click", () => facts.toggle());
   part("undo").addEventListener("click", (event) => {
     event.preventDefault();
     undo();

@@ -13,6 +13,7 @@ export class Facts {
   constructor({ answer, raw, source, legend, button }) {
     Object.assign(this, { answer, raw, source, legend, button, isOn: false });
     button.hidden = !this.isPossible;
+    button.addEventListener("click", () => this.toggle());
   }
 
   get isPossible() {

@@ -37,6 +37,6 @@ def test_figures_and_names_are_marked_and_those_that_are_nowhere_are_named(page,
         page.keyboard.press(key)
     expect(page.locator("[data-state]")).to_contain_text("Saved")
     expect(legend).to_contain_text("1,234, 2031")
-    page.keyboard.press("m")
+    page.locator("[data-facts]").click()
     expect(legend).to_be_hidden()
     assert page.evaluate("CSS.highlights.size") == 0
