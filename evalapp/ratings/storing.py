@@ -148,6 +148,7 @@ class Storing:
         run = self._outputs(data, versions)
         self._items(campaign)
         self._reviews(campaign)
+        self._answers()
         self._finish(campaign)
         if run is not None:
             outputs_stored.send(sender=Run, run=run)
@@ -363,6 +364,8 @@ class Storing:
             own,
         )
         _execute(_REVIEW_IDS)
+
+    def _answers(self) -> None:
         said = (
             "ratings_value v JOIN ratings_review r ON r.item = v.item AND r.candidate = v.candidate "
             "AND r.reviewer = v.reviewer JOIN ratings_criterion c ON c.criterion = v.criterion"
