@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evalapp.embedded import programs
 from evalapp.embedded.addresses import health
@@ -25,12 +25,16 @@ READY_SECONDS = 90
 _FROM_THE_TEST_RUN = ("DATABASE_URL", "REDIS_URL", "EVALAPP_")
 
 
-def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for an outcome of another process."""
+Outcome = TypeVar("Outcome")
+
+
+def eventually(look: Callable[[], Outcome | None], seconds: float, what: str) -> Outcome:
+    """Wait for an outcome of another process, and return it once it is true."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (outcome := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.05)
+    return outcome
 
 
 def free_port() -> int:

@@ -111,6 +111,7 @@ def task_payload(
         "candidate": marked(task.candidate_label, task),
         "answers": answers.as_dict() if answers else None,
         "draft": task.draft,
+        "draft_seconds": (task.draft or {}).get("seconds_active"),
         "draft_revision": task.draft_revision,
         "draft_saved_at": _iso(task.draft_saved_at),
         "progress": progress_payload(seat),

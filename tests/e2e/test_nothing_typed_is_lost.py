@@ -170,13 +170,14 @@ def test_ten_minutes_offline(desk: Desk) -> None:
     page.clock.run_for(40_000)
 
     expect(page.locator("[data-progress=mine]")).to_have_text("1")
-    say(page, "Draft saved")
-    review = Review.objects.get()
+    expect(page.locator("[data-state]")).not_to_contain_text(re.compile("Not sent yet|Offline"))
+    review = eventually(Review.objects.first, 20, "the review has arrived")
     assert review.comment == WORDS
     assert answers_of(review).scores["accuracy"] == 4
-    assert Draft.objects.get().body["comment"] == "Written offline, too"
+    draft = eventually(Draft.objects.first, 20, "the draft of the next one has arrived")
+    assert draft.body["comment"] == "Written offline, too"
     # Ten minutes without a sign of life are no time at work.
-    assert review.seconds_active < 120 and Draft.objects.get().body["seconds_active"] < 120
+    assert review.seconds_active < 120 and draft.body["seconds_active"] < 120
 
 
 def test_a_session_that_expired(desk: Desk, context: BrowserContext) -> None:
@@ -253,7 +254,7 @@ def test_a_lease_that_ended_and_somebody_else_has_the_place(desk: Desk) -> None:
 
     expect(page.get_by_text("This item is not in your hands")).to_be_visible()
     assert not Review.objects.exists()
-    page.get_by_role("link", name="See my text").click()
+    page.get_by_role("link", name="See what I gave").click()
     expect(page.locator("main")).to_contain_text("This item went to somebody else")
     expect(page.locator("main")).to_contain_text(WORDS)
     expect(page.locator("main")).to_contain_text("My own words.")

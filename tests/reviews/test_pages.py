@@ -449,7 +449,7 @@ def test_addresses_and_payload_hold_no_id_of_output_item_or_review(campaign, rev
     task = client_for(reviewer).get(next_url(campaign), headers=JSON).json()
     assert set(task) == {
         "url", "client_id", "revision", "source_html", "answer_html", "answer_text", "candidate", "answers",
-        "draft", "draft_revision", "draft_saved_at", "progress",
+        "draft", "draft_seconds", "draft_revision", "draft_saved_at", "progress",
     }  # fmt: skip
     assert re.fullmatch(r"/reviews/[0-9a-f-]{36}/[01]/", task["url"])
     answer = post(client_for(reviewer), task["url"], body())

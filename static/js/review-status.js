@@ -1,0 +1,93 @@
+// What the page says of itself: a line of state, notices that stay until they are answered, and progress.
+
+// In the page's language, as the server writes times.
+export const clockTime = (when) =>
+  new Date(when).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+
+export class Status {
+  #root;
+  #latest = ["", false];
+  #unsent = ["", false];
+
+  constructor(root) {
+    this.#root = root;
+  }
+
+  part(name) {
+    return this.#root.querySelector(`[data-${name}]`);
+  }
+
+  figure(name) {
+    return this.#root.querySelector(`[data-progress="${name}"]`);
+  }
+
+  say(text, isBad = false) {
+    this.#latest = [text, isBad];
+    this.#show();
+  }
+
+  // Submissions on their way stay told, whatever else is said meanwhile; "" when none is left.
+  sayUnsent(text, isBad = false) {
+    this.#unsent = [text, isBad];
+    this.#show();
+  }
+
+  #show() {
+    const said = [this.#unsent, this.#latest].filter(([text]) => text);
+    const state = this.part("state");
+    state.textContent = said.map(([text]) => text).join(" · ");
+    state.classList.toggle("saved-bad", said.some(([, isBad]) => isBad));
+  }
+
+  // `actions`: [label, address or function] each.
+  notice(text, { tone = "bad", actions = [] } = {}) {
+    const box = document.createElement("div");
+    box.className = `notice notice-${tone}`;
+    box.setAttribute("role", "alert");
+    const line = document.createElement("p");
+    line.textContent = text;
+    const buttons = document.createElement("p");
+    buttons.className = "buttons";
+    for (const [label, act] of actions) {
+      const isLink = typeof act === "string";
+      const button = document.createElement(isLink ? "a" : "button");
+      button.className = "button";
+      button.textContent = label;
+      if (isLink) button.href = act;
+      else {
+        button.type = "button";
+        button.addEventListener("click", () => {
+          box.remove();
+          act();
+        });
+      }
+      buttons.append(button);
+    }
+    box.append(line, ...(actions.length ? [buttons] : []));
+    this.part("notices").append(box);
+  }
+
+  dropNotices() {
+    this.part("notices").replaceChildren();
+  }
+
+  progress({ mine, mine_total: most, mine_words: words, done, median_seconds: median }) {
+    this.figure("mine").textContent = mine;
+    this.figure("words").textContent = words;
+    this.figure("done").textContent = done;
+    this.figure("bar").max = most;
+    this.figure("bar").value = mine;
+    this.#root.querySelector(".review-median").hidden = median === null;
+    if (median !== null)
+      this.figure("median").textContent =
+        median < 60 ? `${Math.round(median)} s` : `${Math.floor(median / 60)} min ${Math.round(median % 60)} s`;
+  }
+
+  get mine() {
+    return Number(this.figure("mine").textContent);
+  }
+
+  get done() {
+    return Number(this.figure("done").textContent);
+  }
+}
