@@ -137,7 +137,7 @@ def prepare(items: int, clients: int, overlap: int = 3) -> tuple[str, list[str]]
     cookies = []
     for person in people:
         client = Client()
-        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(person, backend="evalapp.accounts.backends.AccountBackend")
         cookies.append(client.cookies[settings.SESSION_COOKIE_NAME].value)
     return str(campaign.key), cookies
 

@@ -271,6 +271,8 @@ def database_settings(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **dict(parse_qsl(parts.query))}
     host = options.pop("host", None) or parts.hostname or ""
+    # Of `evalapp.core.prepared`; a cursor of Django's binds on this side and prepares nothing.
+    options["prepare_threshold"] = 2
     options["pool"] = {
         "min_size": 0,
         "max_size": POOL_SIZE,

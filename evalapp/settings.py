@@ -86,7 +86,7 @@ CACHES = {
 AUTH_USER_MODEL = "evalapp.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "evalapp.accounts.backends.AccountBackend",
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -142,6 +142,7 @@ SOCIALACCOUNT_LOGIN_ON_GET = True
 # Where requests to the outside may go; empty: nowhere. See evalapp.core.outgoing.
 OUTGOING_ALLOWED = ENVIRONMENT.outgoing_allowed
 
+SESSION_ENGINE = "evalapp.accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(ENVIRONMENT.trusted_proxy)

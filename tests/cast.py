@@ -10,7 +10,7 @@ from django.test import Client
 
 from evalapp.accounts.models import Membership, Project, Role, User
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "evalapp.accounts.backends.AccountBackend"
 
 
 def make_user(name: str, **fields: object) -> User:

@@ -1,8 +1,18 @@
+import json
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 
 from evalapp.audit.models import AuditEvent
+from evalapp.core.prepared import prepared_cursor
+
+_RECORD = """
+INSERT INTO evalapp_auditevent (at, action, actor_id, actor_label, project_id, project_label,
+                                object_type, object_id, object_label, data)
+VALUES (%(at)s, %(action)s, %(actor)s, %(actor_label)s, %(project)s, %(project_label)s,
+        %(object_type)s, %(object)s, %(object_label)s, %(data)s::jsonb)
+"""
 
 
 def record(
@@ -12,22 +22,25 @@ def record(
     obj: models.Model | None = None,
     project: Any = None,
     data: dict[str, Any] | None = None,
-) -> AuditEvent:
+) -> None:
     """Append one event; call it inside the transaction of the write it tells of.
 
     ``by`` is the acting user, or None for the system. ``action`` reads "review.submitted".
     """
-    return AuditEvent.objects.create(
-        action=action,
-        actor_id=getattr(by, "pk", None),
-        actor_label=str(by)[:200] if by is not None else "system",
-        project_id=getattr(project, "pk", None),
-        project_label=str(project)[:120] if project is not None else "",
-        object_type=obj._meta.model_name or "" if obj is not None else "",
-        object_id=obj.pk if obj is not None else None,
-        object_label=str(obj)[:200] if obj is not None else "",
-        data=data or {},
-    )
+    parameters: dict[str, Any] = {
+        "at": timezone.now(),
+        "action": action,
+        "actor": getattr(by, "pk", None),
+        "actor_label": str(by)[:200] if by is not None else "system",
+        "project": getattr(project, "pk", None),
+        "project_label": str(project)[:120] if project is not None else "",
+        "object_type": obj._meta.model_name or "" if obj is not None else "",
+        "object": obj.pk if obj is not None else None,
+        "object_label": str(obj)[:200] if obj is not None else "",
+        "data": json.dumps(data or {}),
+    }
+    with prepared_cursor() as cursor:
+        cursor.execute(_RECORD, parameters)
 
 
 def relabel_person(*, user_id: int, label: str, objects: dict[str, list[int]]) -> None:

@@ -12,6 +12,7 @@ whoever holds that row first takes places with SKIP LOCKED only, or has held off
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,6 +31,8 @@ from evalapp.campaigns.models import (
     Purpose,
     Skip,
 )
+from evalapp.core.joined import JoinedRows
+from evalapp.core.prepared import prepared_cursor
 
 HAND = 5
 # With one output an item there is nothing to interleave; one place is on screen, one is prefetched.
@@ -54,7 +57,7 @@ _ELIGIBLE = """
 
 _HELD = """
 SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at, rank FROM evalapp_place
-WHERE reviewer_id = %s AND campaign_id = %s AND state = 'held' ORDER BY id
+WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'held' ORDER BY id
 """
 
 # Not where another place of the item waits for this person.
@@ -236,8 +239,8 @@ def next_assignment(
 
 def held_places(seat: CampaignReviewer) -> list[HeldPlace]:
     """The reviewer's hand, oldest first."""
-    with connection.cursor() as database:
-        database.execute(_HELD, [seat.user_id, seat.campaign_id])
+    with prepared_cursor() as database:
+        database.execute(_HELD, {"user": seat.user_id, "campaign": seat.campaign_id})
         return [HeldPlace(*row) for row in database.fetchall()]
 
 
@@ -260,12 +263,20 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     return claimed
 
 
+@cache
+def _seat_rows() -> JoinedRows:
+    return JoinedRows(seat=CampaignReviewer)
+
+
 def _locked(seat: CampaignReviewer) -> CampaignReviewer | None:
     """The seat as it is now, held until the transaction ends; None once they have left."""
-    locked = CampaignReviewer.objects.select_for_update().filter(pk=seat.pk, left_at=None).first()
-    if locked is not None:
+    unless_left = "WHERE id = %(seat)s AND left_at IS NULL"
+    found = _seat_rows().first(
+        f"FROM evalapp_campaignreviewer seat {unless_left} FOR UPDATE", {"seat": seat.pk}
+    )
+    for locked in found or ():
         locked.campaign = seat.campaign
-    return locked
+    return found[0] if found else None
 
 
 def is_admitted(seat: CampaignReviewer) -> bool:
@@ -307,7 +318,7 @@ def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int)
 
 
 def _claim_after(cursor: int, seat: CampaignReviewer, campaign: Campaign) -> list[HeldPlace]:
-    with connection.cursor() as database:
+    with prepared_cursor() as database:
         database.execute(CLAIM, claim_parameters(seat=seat, campaign=campaign, cursor=cursor))
         return [HeldPlace(*row) for row in database.fetchall()]
 
@@ -451,7 +462,7 @@ def fill_slot(*, place: Place, slot: int, reviewer: User, seconds_active: float)
         "started": started_lease_of(place.campaign),
         "spacing": SPACING,
     }
-    with connection.cursor() as database:
+    with prepared_cursor() as database:
         database.execute(_FILL, parameters)
         return int(database.rowcount) == 1
 

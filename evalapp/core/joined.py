@@ -3,29 +3,39 @@
 Composing a query of five joined models anew costs Django more than the database takes to answer it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
 from django.db.models import Model
 
+from evalapp.core.prepared import first_row
+
 
 class JoinedRows:
     """The columns of several models for one SELECT, and the models of a row that it gave.
 
-    ``aliases`` maps each table's alias in the statement to its model. Models with a column that Django
-    converts after reading (JSON) are refused with TypeError.
+    ``aliases`` maps each table's alias in the statement to its model.
     """
 
     def __init__(self, **aliases: type[Model]) -> None:
         self._fields = {model: model._meta.concrete_fields for model in aliases.values()}
-        for model, fields in self._fields.items():
-            for field in fields:
-                if field.get_db_converters(connection):
-                    raise TypeError(f"{model.__name__}.{field.name} is converted after reading.")
+        self._converters = {
+            model: [
+                (position, converter)
+                for position, field in enumerate(fields)
+                for converter in field.get_db_converters(connection)
+            ]
+            for model, fields in self._fields.items()
+        }
         self.columns = ", ".join(
             f'{alias}."{field.column}"' for alias, model in aliases.items() for field in self._fields[model]
         )
+
+    def first(self, rest: str, parameters: Mapping[str, Any]) -> list[Any] | None:
+        """The models of the first row of a SELECT of these columns, prepared; ``rest`` begins with FROM."""
+        row = first_row(f"SELECT {self.columns} {rest}", parameters)
+        return None if row is None else self.models_of(row)[0]
 
     def models_of(self, row: Sequence[Any]) -> tuple[list[Any], Sequence[Any]]:
         """The models in the order of their aliases, and what the SELECT asked for after them."""
@@ -34,6 +44,9 @@ class JoinedRows:
         for model, fields in self._fields.items():
             end = start + len(fields)
             names = [field.attname for field in fields]
-            models.append(model.from_db(connection.alias, names, row[start:end]))
+            values = list(row[start:end])
+            for position, converter in self._converters[model]:
+                values[position] = converter(values[position], None, connection)
+            models.append(model.from_db(connection.alias, names, values))
             start = end
         return models, row[start:]

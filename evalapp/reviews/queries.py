@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Avg, Count, F, Max, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
@@ -17,6 +16,7 @@ from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState, Purpose
 from evalapp.core.errors import MissingError
 from evalapp.core.joined import JoinedRows
+from evalapp.core.prepared import first_row
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review
 from evalapp.reviews.spans import Span
@@ -119,12 +119,10 @@ def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
 
 
 def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
-    with connection.cursor() as database:
-        database.execute(statement, parameters)
-        row = database.fetchone()
+    row = first_row(statement, parameters)
     if row is None:
         raise MissingError(_NOT_YOURS)
-    return cast(Sequence[Any], row)
+    return row
 
 
 class Stand(NamedTuple):

@@ -4,13 +4,12 @@ One submission is one transaction: the place's slot, the reviewer's count, the r
 tags and correction, the audit event, and the end of its draft. A replay finds the stored review.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -49,32 +48,9 @@ from evalapp.reviews.models import (
 )
 from evalapp.reviews.queries import ANSWERS, Stand, answers_of, last_submitted
 from evalapp.reviews.send_backs import resubmitted, waits_for_reviewer
-from evalapp.reviews.spans import CheckedSpan
+from evalapp.reviews.storing import store_answers, store_review
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
-
-_SPAN_COLUMNS = ("span_criteria", "span_labels", "span_starts", "span_ends", "span_comments")
-_ANSWERS = """
-WITH scores AS (
-    INSERT INTO evalapp_score (review_id, criterion_id, value, is_not_applicable, minimum, maximum)
-    SELECT %(review)s, * FROM unnest(%(criteria)s::bigint[], %(values)s::smallint[],
-        %(not_applicable)s::boolean[], %(minima)s::smallint[], %(maxima)s::smallint[])
-), tags AS (
-    INSERT INTO evalapp_reviewtag (review_id, tag_id) SELECT %(review)s, unnest(%(tags)s::bigint[])
-), texts AS (
-    INSERT INTO evalapp_textanswer (review_id, criterion_id, text)
-    SELECT %(review)s, * FROM unnest(%(text_criteria)s::bigint[], %(texts)s::text[])
-), spans AS (
-    INSERT INTO evalapp_spananswer (review_id, criterion_id, label, start, "end", comment)
-    SELECT %(review)s, * FROM unnest(%(span_criteria)s::bigint[], %(span_labels)s::smallint[],
-        %(span_starts)s::integer[], %(span_ends)s::integer[], %(span_comments)s::text[])
-), correction AS (
-    INSERT INTO evalapp_correction (review_id, text, created_at)
-    SELECT %(review)s, %(correction)s::text, now() WHERE %(correction)s::text IS NOT NULL
-)
-DELETE FROM evalapp_draft
-WHERE %(ends_draft)s AND reviewer_id = %(reviewer)s AND item_output_id = %(item_output)s
-"""
 
 
 @dataclass(frozen=True)
@@ -221,7 +197,7 @@ def _store(
     is_simulated: bool,
 ) -> Review:
     campaign = place.campaign
-    review = Review.objects.create(
+    review = Review(
         campaign=campaign,
         place=place,
         item_output_id=place.outputs_order[slot],
@@ -233,7 +209,7 @@ def _store(
         seconds_active=seconds_active,
         is_simulated=is_simulated,
     )
-    _write_answers(review, checked, ends_draft=True)
+    store_review(review, checked)
     if is_simulated and not campaign.is_simulated:
         Campaign.objects.filter(pk=campaign.pk, is_simulated=False).update(is_simulated=True)
     record(
@@ -244,34 +220,6 @@ def _store(
         data={"campaign": campaign.pk, "place": place.pk, "item_output": review.item_output_id},
     )
     return review
-
-
-def _write_answers(review: Review, checked: CheckedAnswers, *, ends_draft: bool) -> None:
-    """Scores, tags, texts, spans and correction by one statement, and the end of the draft they came from."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ANSWERS,
-            {
-                "review": review.pk,
-                "criteria": [score.criterion_id for score in checked.scores],
-                "values": [score.value for score in checked.scores],
-                "not_applicable": [score.is_not_applicable for score in checked.scores],
-                "minima": [score.minimum for score in checked.scores],
-                "maxima": [score.maximum for score in checked.scores],
-                "tags": checked.tag_ids,
-                "text_criteria": list(checked.texts),
-                "texts": list(checked.texts.values()),
-                **dict(zip(_SPAN_COLUMNS, _columns(checked.spans), strict=True)),
-                "correction": checked.answers.correction,
-                "ends_draft": ends_draft,
-                "reviewer": review.reviewer_id,
-                "item_output": review.item_output_id,
-            },
-        )
-
-
-def _columns(spans: Sequence[CheckedSpan]) -> list[list[Any]]:
-    return [list(column) for column in zip(*spans, strict=True)] or [[] for _ in _SPAN_COLUMNS]
 
 
 def _stored(place: Place, slot: int, client_id: UUID) -> Review | None:
@@ -370,7 +318,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     SpanAnswer.objects.filter(review=review).delete()
     Correction.objects.filter(review=review).delete()
     # A draft of this output can only be of a second turn at it, which is not over.
-    _write_answers(review, checked, ends_draft=False)
+    store_answers(review, checked)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
     resubmitted(review=review, by=by, revision=revision + 1)
     review.refresh_from_db()

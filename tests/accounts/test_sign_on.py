@@ -273,7 +273,7 @@ def test_an_identity_is_unlinked_where_a_password_remains(provider: Provider, pe
     go(client)
     person.set_unusable_password()
     person.save()
-    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(person, backend="evalapp.accounts.backends.AccountBackend")
     assert client.post("/profile/unlink/").status_code == 400
     assert SocialAccount.objects.exists()
 
@@ -360,7 +360,7 @@ def test_where_passwords_are_off_no_door_takes_one(person: User) -> None:
     refused = client.post("/accounts/login/", {"login": person.email, "password": PASSWORD})
     assert (refused.status_code, who(client)) == (403, None)
     link = password_path(person)
-    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(person, backend="evalapp.accounts.backends.AccountBackend")
     for path in ("password/change/", "password/set/", "password/reset/", "reauthenticate/"):
         assert client.get(f"/accounts/{path}").status_code == 403
     assert Client().get(link).status_code == 403

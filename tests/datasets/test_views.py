@@ -208,7 +208,7 @@ def test_a_wrong_file_is_refused_beside_its_field_and_nothing_is_kept(
 
 def test_an_upload_without_token_is_refused(project: Project, dataset: Dataset, engineer: User) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(engineer, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(engineer, backend="evalapp.accounts.backends.AccountBackend")
 
     answer = client.post(
         reverse("dataset_upload", args=[project.slug, dataset.pk]), {"file": upload(questions([1]))}

@@ -14,7 +14,7 @@ from evalapp.accounts.queries import invitation_for
 from evalapp.core.errors import NotAllowedError
 from evalapp.core.http import answers_problems
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "evalapp.accounts.backends.AccountBackend"
 
 
 @never_cache

@@ -1,0 +1,100 @@
+"""A review and what it says, each written by one statement: its scores, tags, texts, spans and correction,
+and the end of the draft they came from.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from evalapp.core.prepared import prepared_cursor
+from evalapp.reviews.answers import CheckedAnswers
+from evalapp.reviews.models import Review
+from evalapp.reviews.spans import CheckedSpan
+
+_SPAN_COLUMNS = ("span_criteria", "span_labels", "span_starts", "span_ends", "span_comments")
+
+_REVIEW = """
+review AS (
+    INSERT INTO evalapp_review (created_at, submitted_at, campaign_id, place_id, item_output_id, reviewer_id,
+                                client_id, body_hash, revision, purpose, comment, seconds_active, is_simulated)
+    VALUES (%(now)s, %(now)s, %(campaign)s, %(place)s, %(item_output)s, %(reviewer)s,
+            %(client_id)s, %(body_hash)s, 1, %(purpose)s, %(comment)s, %(seconds_active)s, %(is_simulated)s)
+    RETURNING id
+)
+"""
+_ANSWERS = """
+scores AS (
+    INSERT INTO evalapp_score (review_id, criterion_id, value, is_not_applicable, minimum, maximum)
+    SELECT review.id, answer.* FROM review, unnest(%(criteria)s::bigint[], %(values)s::smallint[],
+        %(not_applicable)s::boolean[], %(minima)s::smallint[], %(maxima)s::smallint[]) AS answer
+), tags AS (
+    INSERT INTO evalapp_reviewtag (review_id, tag_id)
+    SELECT review.id, tag FROM review, unnest(%(tags)s::bigint[]) AS tag
+), texts AS (
+    INSERT INTO evalapp_textanswer (review_id, criterion_id, text)
+    SELECT review.id, answer.* FROM review, unnest(%(text_criteria)s::bigint[], %(texts)s::text[]) AS answer
+), spans AS (
+    INSERT INTO evalapp_spananswer (review_id, criterion_id, label, start, "end", comment)
+    SELECT review.id, answer.* FROM review, unnest(%(span_criteria)s::bigint[], %(span_labels)s::smallint[],
+        %(span_starts)s::integer[], %(span_ends)s::integer[], %(span_comments)s::text[]) AS answer
+), correction AS (
+    INSERT INTO evalapp_correction (review_id, text, created_at)
+    SELECT review.id, %(correction)s::text, now() FROM review WHERE %(correction)s::text IS NOT NULL
+)
+"""
+_STORE = f"""
+WITH {_REVIEW}, {_ANSWERS}, ended AS (
+    DELETE FROM evalapp_draft WHERE reviewer_id = %(reviewer)s AND item_output_id = %(item_output)s
+)
+SELECT id FROM review
+"""  # noqa: S608 - constants only; every value is a parameter
+_REPLACE = f"WITH review AS (SELECT %(review)s::bigint AS id), {_ANSWERS} SELECT id FROM review"  # noqa: S608
+
+
+def store_review(review: Review, checked: CheckedAnswers) -> Review:
+    """Store a new review, with its answers; its draft ends. Raises IntegrityError as ``create`` would."""
+    review.created_at = review.submitted_at = timezone.now()
+    parameters: dict[str, Any] = {
+        "now": review.submitted_at,
+        "campaign": review.campaign_id,
+        "place": review.place_id,
+        "item_output": review.item_output_id,
+        "reviewer": review.reviewer_id,
+        "client_id": review.client_id,
+        "body_hash": review.body_hash,
+        "purpose": str(review.purpose),
+        "comment": review.comment,
+        "seconds_active": review.seconds_active,
+        "is_simulated": review.is_simulated,
+    }
+    with prepared_cursor() as cursor:
+        cursor.execute(_STORE, {**parameters, **_answers(checked)})
+        (review.pk,) = cursor.fetchone()
+    review._state.adding, review._state.db = False, "default"
+    return review
+
+
+def store_answers(review: Review, checked: CheckedAnswers) -> None:
+    """Write what an amended review says now; what it said before is gone from its tables."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_REPLACE, {"review": review.pk, **_answers(checked)})
+
+
+def _answers(checked: CheckedAnswers) -> dict[str, Any]:
+    return {
+        "criteria": [score.criterion_id for score in checked.scores],
+        "values": [score.value for score in checked.scores],
+        "not_applicable": [score.is_not_applicable for score in checked.scores],
+        "minima": [score.minimum for score in checked.scores],
+        "maxima": [score.maximum for score in checked.scores],
+        "tags": checked.tag_ids,
+        "text_criteria": list(checked.texts),
+        "texts": list(checked.texts.values()),
+        **dict(zip(_SPAN_COLUMNS, _columns(checked.spans), strict=True)),
+        "correction": checked.answers.correction,
+    }
+
+
+def _columns(spans: Sequence[CheckedSpan]) -> list[list[Any]]:
+    return [list(column) for column in zip(*spans, strict=True)] or [[] for _ in _SPAN_COLUMNS]
