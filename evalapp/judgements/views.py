@@ -13,7 +13,7 @@ from evalapp.accounts.models import User
 from evalapp.accounts.review_keys import OF_RATING
 from evalapp.campaigns.allocation import Assignment, next_assignment
 from evalapp.campaigns.models import CampaignReviewer, CampaignState
-from evalapp.core.errors import InvalidError, MissingError, ProblemError
+from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.judgements.drafts import JudgementDraftConflictError
@@ -47,6 +47,7 @@ from evalapp.judgements.services import (
     undo_last_judgement,
 )
 from evalapp.judgements.verdicts import Verdict, read_verdict
+from evalapp.reviews.ahead import ahead_of, showing
 from evalapp.reviews.answers import criteria_of, read_seconds
 from evalapp.reviews.forms import SkipForm, is_json, json_body, read_revision
 from evalapp.reviews.presentation import (
@@ -88,7 +89,7 @@ def judgement_submitted(request: HttpRequest) -> HttpResponse:
 def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next comparison: the page itself, or its content for a script that fetches ahead."""
     seat = judging_seat(_user(request), key)
-    found = next_assignment(seat=seat, showing=_showing(request))
+    found = next_assignment(seat=seat, showing=showing(request))
     if not isinstance(found, Assignment):
         progress = progress_payload(seat, found)
         if is_json(request):
@@ -105,26 +106,24 @@ def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
             **STATION,
         }
         return render(request, "reviews/no_work.html", context)
-    task = comparison_task(
+    if is_json(request):
+        return JsonResponse(_assigned(seat, found))
+    url = judgement_url(found.place.key, found.slot)
+    return _render_task(request, seat=seat, task=_assigned_task(seat, found), url=url)
+
+
+def _assigned_task(seat: CampaignReviewer, found: Assignment) -> ComparisonTask:
+    return comparison_task(
         place_key=found.place.key,
         comparison_id=found.item_output_id,
         campaign=seat.campaign,
         reviewer=seat.user,
     )
+
+
+def _assigned(seat: CampaignReviewer, found: Assignment) -> dict[str, Any]:
     url = judgement_url(found.place.key, found.slot)
-    if is_json(request):
-        return JsonResponse(comparison_payload(url=url, task=task, seat=seat))
-    return _render_task(request, seat=seat, task=task, url=url)
-
-
-def _showing(request: HttpRequest) -> tuple[UUID, int] | None:
-    place, slot = request.GET.get("place", ""), request.GET.get("slot", "")
-    if not place:
-        return None
-    try:
-        return UUID(place), int(slot)
-    except ValueError as error:
-        raise InvalidError("place and slot must be those of a comparison's address.") from error
+    return comparison_payload(url=url, task=_assigned_task(seat, found), seat=seat)
 
 
 def _render_task(
@@ -208,7 +207,7 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             problem=error,
         )
     if is_json(request):
-        return _submitted_payload(judgement, is_replay=is_replay)
+        return _submitted_payload(request, stand, judgement, is_replay=is_replay)
     messages.success(request, "Saved. You can change it under “My comparisons” until the campaign closes.")
     return redirect("judgement_next", key=stand.place.campaign.key)
 
@@ -235,9 +234,16 @@ def _store(stand: Stand, submission: JudgementSubmission) -> tuple[Judgement, bo
     return result.judgement, result.is_replay
 
 
-def _submitted_payload(judgement: Judgement, *, is_replay: bool) -> HttpResponse:
+def _submitted_payload(
+    request: HttpRequest, stand: Stand, judgement: Judgement, *, is_replay: bool
+) -> HttpResponse:
     at = judgement.revised_at or judgement.submitted_at
-    body = {"saved_at": at.isoformat(), "revision": judgement.revision, "is_replay": is_replay}
+    body = {
+        "saved_at": at.isoformat(),
+        "revision": judgement.revision,
+        "is_replay": is_replay,
+        **ahead_of(request, lambda: judging_seat(_user(request), stand.place.campaign.key), _assigned),
+    }
     return JsonResponse(body, status=200 if is_replay or judgement.revision > 1 else 201)
 
 

@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,6 +16,7 @@ from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
+from evalapp.reviews.ahead import ahead_of, showing
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
 from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.flags import flag_item, flags_of, resolve_flag
@@ -117,7 +118,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     seat = seat_for(_user(request), key)
     if seat.campaign.compares:
         return redirect("judgement_next", key=key)
-    found = next_assignment(seat=seat, showing=_showing(request))
+    found = next_assignment(seat=seat, showing=showing(request))
     if not isinstance(found, Assignment):
         if is_json(request):
             return JsonResponse({**no_work_payload(found, seat), "progress": progress_payload(seat, found)})
@@ -133,21 +134,15 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
             "station": "reviews",
         }
         return render(request, "reviews/no_work.html", context)
-    task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
-    url = task_url(found.place.key, found.slot)
     if is_json(request):
-        return JsonResponse(task_payload(url=url, task=task, seat=seat))
-    return _render_task(request, seat=seat, task=task, url=url)
+        return JsonResponse(_assigned(seat, found))
+    task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
+    return _render_task(request, seat=seat, task=task, url=task_url(found.place.key, found.slot))
 
 
-def _showing(request: HttpRequest) -> tuple[UUID, int] | None:
-    place, slot = request.GET.get("place", ""), request.GET.get("slot", "")
-    if not place:
-        return None
-    try:
-        return UUID(place), int(slot)
-    except ValueError as error:
-        raise InvalidError("place and slot must be those of a review's address.") from error
+def _assigned(seat: CampaignReviewer, found: Assignment) -> dict[str, Any]:
+    task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
+    return task_payload(url=task_url(found.place.key, found.slot), task=task, seat=seat)
 
 
 def _render_task(
@@ -241,7 +236,7 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             raise
         return _show_again(request, stand, submission, error)
     if is_json(request):
-        return _submitted_payload(stand, review, is_replay=is_replay)
+        return _submitted_payload(request, stand, review, is_replay=is_replay)
     messages.success(request, "Saved. You can change it under “My submitted” until the campaign closes.")
     return redirect("review_next", key=stand.place.campaign.key)
 
@@ -273,9 +268,16 @@ def _store(stand: Stand, submission: Submission) -> tuple[Review, bool]:
     return result.review, result.is_replay
 
 
-def _submitted_payload(stand: Stand, review: Review, *, is_replay: bool) -> HttpResponse:
+def _submitted_payload(
+    request: HttpRequest, stand: Stand, review: Review, *, is_replay: bool
+) -> HttpResponse:
     at = review.revised_at or review.submitted_at
-    body = {"saved_at": at.isoformat(), "revision": review.revision, "is_replay": is_replay}
+    body = {
+        "saved_at": at.isoformat(),
+        "revision": review.revision,
+        "is_replay": is_replay,
+        **ahead_of(request, lambda: seat_for(_user(request), stand.place.campaign.key), _assigned),
+    }
     return JsonResponse(body, status=200 if is_replay or review.revision > 1 else 201)
 
 

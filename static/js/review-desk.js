@@ -11,6 +11,11 @@ import { Store } from "./review-store.js";
 
 export const openDialog = (name) => !document.getElementById(name).open && document.getElementById(name).showModal();
 
+function placeIn(url) {
+  const [, place, slot] = url.match(/\/([^/]+)\/(\d+)\/$/);
+  return `place=${place}&slot=${slot}`;
+}
+
 export class Desk {
   #config = JSON.parse(document.getElementById("review-config").textContent);
   #root;
@@ -136,8 +141,7 @@ export class Desk {
     // Until the last submission is stored the server still counts it as open, and would offer it again.
     if (this.#store.unsent.length) return;
     const of = this.task;
-    const [, place, slot] = of.url.match(/\/([^/]+)\/(\d+)\/$/);
-    const answer = await send(`${this.#config.next_url}?place=${place}&slot=${slot}`);
+    const answer = await send(`${this.#config.next_url}?${placeIn(of.url)}`);
     if (of === this.task && answer.ok && !answer.body.no_work) this.#ahead = answer.body;
   }
 
@@ -189,9 +193,11 @@ export class Desk {
     this.#drafts.stop();
     const { url, client_id, revision } = this.task;
     const body = { client_id, answers: this.#sheet.read(), seconds_active: this.#clock.seconds, revision };
+    // Its answer brings what comes after the task that is shown meanwhile.
+    const showing = this.#ahead?.url;
     this.say("");
     this.status.sayUnsent("Sending …");
-    this.#outbox.post({ url, body, at: Date.now() });
+    this.#outbox.post({ url, query: showing && `?ahead&${placeIn(showing)}`, showing, body, at: Date.now() });
     this.#goOn();
   }
 
@@ -201,6 +207,7 @@ export class Desk {
     if (this.#store.unsent.length) return;
     this.status.sayUnsent("");
     if (this.#form.hidden && !this.part("end").hidden) this.#lookAgain();
+    else if (this.task.url === submission.showing && answer.body.ahead !== undefined) this.#ahead = answer.body.ahead;
     else if (!this.#ahead && this.task.url !== submission.url) this.#fetchAhead();
   }
 

@@ -37,7 +37,7 @@ export class Outbox {
     this.#timer = null;
     // Read anew each time: another may be added while one is under way.
     for (let submission; (submission = this.#store.unsent[0]); ) {
-      const answer = await send(submission.url, { method: "POST", body: submission.body });
+      const answer = await send(`${submission.url}${submission.query ?? ""}`, { method: "POST", body: submission.body });
       if (answer.away || answer.signedOut) {
         this.#on.waiting({ count: this.#store.unsent.length, signedOut: Boolean(answer.signedOut) });
         this.#timer = setTimeout(() => this.flush(), this.#wait);

@@ -146,8 +146,8 @@ def _review_by_page(spy: Spy, start: str, task: dict[str, Any]) -> None:
     spy.ask("POST", url, _given(answers={"scores": {"tone": 9}}), as_json=True)
     spy.ask("POST", url, {"client_id": str(uuid4()), "criterion-tone": "3", "comment": "By form"})
     body = _given()
-    spy.ask("POST", url, body, as_json=True)
-    spy.ask("POST", url, body, as_json=True)
+    spy.ask("POST", f"{url}?ahead&place={place}&slot={slot}", body, as_json=True)
+    spy.ask("POST", f"{url}?ahead", body, as_json=True)
     spy.ask("POST", url, _given(answers={**body["answers"], "comment": "Other words"}), as_json=True)
     spy.ask("GET", url)
     amended = {**body["answers"], "comment": "Amended"}

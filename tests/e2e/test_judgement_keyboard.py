@@ -159,7 +159,7 @@ def test_a_submission_survives_a_dead_network_and_an_answer_lost_on_the_way(desk
         else:
             route.continue_()
 
-    page.route(re.compile(r"/judgements/[0-9a-f-]{36}/\d/$"), lose_the_first)
+    page.route(re.compile(r"/judgements/[0-9a-f-]{36}/\d/(\?|$)"), lose_the_first)
     page.wait_for_load_state("networkidle")
     press(page, "1", "Control+Enter")
     say(page, "Saved")

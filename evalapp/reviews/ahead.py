@@ -1,0 +1,41 @@
+"""What comes next, for a page that shows its task at once after the one on the screen."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import CampaignReviewer
+from evalapp.core.errors import InvalidError, ProblemError
+
+
+def showing(request: HttpRequest) -> tuple[UUID, int] | None:
+    """The place and slot on the screen (``?place=&slot=``), which are not offered again."""
+    place, slot = request.GET.get("place", ""), request.GET.get("slot", "")
+    if not place:
+        return None
+    try:
+        return UUID(place), int(slot)
+    except ValueError as error:
+        raise InvalidError("place and slot must be those of a task's address.") from error
+
+
+def ahead_of(
+    request: HttpRequest,
+    seat_of: Callable[[], CampaignReviewer],
+    payload_of: Callable[[CampaignReviewer, Assignment], dict[str, Any]],
+) -> dict[str, Any]:
+    """``{"ahead": task}`` for the answer to a submission that asks for it (``?ahead``), else nothing.
+
+    None where nothing comes or it cannot be told: the submission is stored, and its answer says so.
+    """
+    if "ahead" not in request.GET:
+        return {}
+    try:
+        seat = seat_of()
+        found = next_assignment(seat=seat, showing=showing(request))
+        return {"ahead": payload_of(seat, found) if isinstance(found, Assignment) else None}
+    except ProblemError:
+        return {"ahead": None}
