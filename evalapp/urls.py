@@ -9,6 +9,9 @@ handler500 = "evalapp.core.views.server_error"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    # First, because addresses are tried in order and these are asked for most.
+    path("", include("evalapp.reviews.urls")),
+    path("", include("evalapp.judgements.urls")),
     path("api/v1/", include("evalapp.api.urls")),
     path("", include("evalapp.accounts.urls")),
     path("", include("evalapp.jobs.urls")),
@@ -17,9 +20,7 @@ urlpatterns = [
     path("", include("evalapp.registry.urls")),
     path("", include("evalapp.runs.urls")),
     path("", include("evalapp.campaigns.urls")),
-    path("", include("evalapp.reviews.urls")),
     path("", include("evalapp.adjudication.urls")),
-    path("", include("evalapp.judgements.urls")),
     path("", include("evalapp.analysis.urls")),
     path("", include("evalapp.exports.urls")),
     path("", include("evalapp.webhooks.urls")),
