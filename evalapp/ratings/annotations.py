@@ -65,17 +65,16 @@ def annotation_of(given: Any, place: str, answers: Mapping[str, str]) -> Annotat
 
 
 def _reviewer(given: Mapping[str, Any], place: str) -> str:
-    """Who it is by: the e-mail address where there is one, else the number; for files that this product
-    wrote, the pseudonym in the results' own remarks.
+    """Who it is by: the pseudonym in the results' own remarks, which this product writes and which outlives
+    an import into Label Studio, where ``completed_by`` becomes whoever imported; else that one's e-mail
+    address where there is one, or number.
     """
-    who = given.get("completed_by")
+    metas = (each.get("meta") for each in given["result"] if isinstance(each, dict))
+    who = next((meta["reviewer"] for meta in metas if isinstance(meta, dict) and meta.get("reviewer")), None)
+    if who is None:
+        who = given.get("completed_by")
     if isinstance(who, dict):
         who = who.get("email") or who.get("username") or who.get("id")
-    if who is None:
-        metas = (each.get("meta") for each in given["result"] if isinstance(each, dict))
-        who = next(
-            (meta["reviewer"] for meta in metas if isinstance(meta, dict) and "reviewer" in meta), None
-        )
     if isinstance(who, list) and len(who) == 1:
         who = who[0]
     return name_of(who, f"{place}.completed_by", what="reviewer")
