@@ -22,7 +22,7 @@ from evalapp.measure import Measure, signature
 from evalapp.stats.components import VarianceComponents
 from evalapp.stats.proportions import upper_bound
 from evalapp.stats.resampling import Array
-from evalapp.stats.scores import FOR_THIS_PANEL
+from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
 
 Sides = Literal[1, 2]
 
@@ -89,10 +89,11 @@ class Precision(NamedTuple):
     degrees: float
 
 
-def precision(spread: Spread, design: Design) -> Precision:
+def precision(spread: Spread, design: Design, *, careful: bool = False) -> Precision:
     """What the analysis over new items and new reviewers will have.
 
     With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out.
+    ``careful``: with the degrees of freedom of a release (:func:`~evalapp.stats.release.release_p`).
     """
     rest = spread.rest**2 / design.reviews
     of_items = spread.item**2 / design.items + rest
@@ -103,6 +104,9 @@ def precision(spread: Spread, design: Design) -> Precision:
         variance += of_reviewers - rest
         left = design.reviews - design.items - design.reviewers + 1
         wobble += rest**2 / max(left, 1)
+        if careful:
+            degrees = careful_degrees(of_reviewers, design.reviewers - 1, variance=variance, wobble=wobble)
+            return Precision(math.sqrt(variance), degrees)
     return Precision(math.sqrt(variance), max(variance**2 / wobble, 1.0))
 
 
@@ -279,13 +283,13 @@ def most_allowed(limit: float, cases: int, *, level: float) -> int | None:
 class Requirement:
     """One criterion of a gate: the true value lies ``distance`` beyond what it must exceed.
 
-    The expected mean minus the floor, or the expected difference plus the margin.
+    The expected mean minus the floor, or the expected difference plus the margin. ``level`` is that of the
+    look it is planned for. Tested as a release is (:func:`~evalapp.stats.release.release_p`).
     """
 
     distance: float
     spread: Spread
     level: float = 0.05
-    sides: Sides = 1
 
 
 def joint_power(
@@ -352,8 +356,8 @@ def _passes(
     from scipy.special import stdtrit
 
     _require_share(requirement.level, "level")
-    found = precision(requirement.spread, design)
-    critical = float(stdtrit(found.degrees, 1 - requirement.level / requirement.sides))
+    found = precision(requirement.spread, design, careful=True)
+    critical = float(stdtrit(found.degrees, 1 - requirement.level))
     scale = np.sqrt(generator.chisquare(found.degrees, size=noise.size) / found.degrees)
     passes: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = (
         requirement.distance / found.error + noise > critical * scale

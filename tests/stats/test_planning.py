@@ -19,6 +19,7 @@ from evalapp.stats.planning import (
     items_for_joint_power,
     joint_power,
     most_allowed,
+    power_of,
     power_of_difference,
     power_of_rate_ceiling,
     power_of_win_rate,
@@ -26,6 +27,7 @@ from evalapp.stats.planning import (
     smallest_difference,
 )
 from evalapp.stats.ratings import Ratings
+from evalapp.stats.release import release_p
 from evalapp.stats.scores import candidate_score, crossed_spread
 
 PLAIN = Spread(item=0, reviewer=0, rest=1)
@@ -108,11 +110,10 @@ def test_a_margin_is_one_sided_and_counts_as_distance() -> None:
 
 
 def test_joint_power_of_independent_criteria_is_the_product() -> None:
-    design = Design(items=100, reviewers=5)
+    design = Design(items=100, reviewers=8)
     one, other = Requirement(distance=0.3, spread=USUAL), Requirement(distance=0.25, spread=USUAL)
-    single = [
-        power_of_difference(each.distance, USUAL, design, sides=1).value for each in (one, other)
-    ]  # fmt: skip
+    careful = precision(USUAL, design, careful=True)
+    single = [power_of(each.distance, careful, level=0.05, sides=1) for each in (one, other)]
     found = joint_power({"tone": one, "clarity": other}, design)
     assert found.value == pytest.approx(single[0] * single[1], abs=0.01)
     assert found.low < found.value < found.high
@@ -156,6 +157,25 @@ def test_precision_is_that_of_the_analysis_for_the_same_components() -> None:
     done = crossed_spread(ratings)
     assert planned.error == pytest.approx(done.error)
     assert planned.degrees == pytest.approx(done.degrees)
+
+
+@pytest.mark.verification
+@pytest.mark.parametrize(("reviewers", "level"), [(5, 0.05), (8, 0.01)])
+def test_joint_power_is_what_releases_reach(reviewers: int, level: float) -> None:
+    design = Design(items=60, reviewers=reviewers)
+    requirement = Requirement(distance=0.5, spread=USUAL, level=level)
+    planned = joint_power({"tone": requirement}, design).value
+    generator = np.random.default_rng(3)
+    passed, draws = 0, 2000
+    for _ in range(draws):
+        score = (
+            0.5
+            + generator.normal(0, USUAL.item, (60, 1))
+            + generator.normal(0, USUAL.reviewer, (1, reviewers))
+            + generator.normal(0, USUAL.rest, (60, reviewers))
+        )
+        passed += release_p(Ratings.from_table(score.tolist()), exceeds=0.0).value <= level
+    assert passed / draws == pytest.approx(planned, abs=0.06)
 
 
 @pytest.mark.verification
