@@ -33,6 +33,8 @@ MOST_VARIANCE = 1e3
 RIDGE = 1e-4
 PROBES = 16
 CHUNK = 64
+#: So many steps of its own a criterion may have: a scale of 0–10 has nine.
+MOST_STEPS = 9
 #: Fewer scores a group cannot tell the group from chance.
 LEAST_PER_GROUP = 1.25
 
@@ -56,13 +58,19 @@ class Term:
 class Levels:
     """The levels used of each criterion, criteria × most levels; ``used`` says which entries are levels.
 
-    ``value`` is stretched to 0–4. ``step`` is the place of each free step among the steps, -1 for the rest.
+    ``value`` is stretched to 0–4. A criterion's κ is its ``offset`` plus its ``basis`` (levels × steps) times
+    its steps, which lie at ``columns`` among all steps.
     """
 
     value: Array
     used: np.ndarray[Any, np.dtype[np.bool_]]
-    step: Codes
-    steps: int
+    offset: Array
+    basis: list[Array]
+    columns: list[slice]
+
+    @property
+    def steps(self) -> int:
+        return self.columns[-1].stop if self.columns else 0
 
 
 class OrdinalModel:
@@ -80,7 +88,7 @@ class OrdinalModel:
         self.design = self._design()
         self.value = self.levels.value[ratings.criterion]
         self.observed = self.value[np.arange(len(ratings)), self.level]
-        self.steps = self.levels.step[ratings.criterion]
+        self.rows = [np.flatnonzero(ratings.criterion == code) for code in range(len(ratings.criteria))]
 
     def term(self, name: str) -> Term | None:
         return next((term for term in self.terms if term.name == name), None)
@@ -101,10 +109,11 @@ class OrdinalModel:
 
     def step_values(self, effects: Array) -> Array:
         """κ of every criterion and level, minus infinity where there is no level."""
-        kappa = np.where(self.levels.used, 0.0, -np.inf)
-        free = self.levels.step >= 0
-        kappa[free] = effects[self.step_offset :][self.levels.step[free]]
-        return kappa
+        steps = effects[self.step_offset :]
+        kappa = self.levels.offset.copy()
+        for code, (basis, columns) in enumerate(zip(self.levels.basis, self.levels.columns, strict=True)):
+            kappa[code] += basis @ steps[columns]
+        return np.where(self.levels.used, kappa, -np.inf)
 
     def probabilities(self, effects: Array) -> Array:
         """Chance of each level for every score."""
@@ -119,7 +128,7 @@ class OrdinalModel:
 
     def slope(self, effects: Array, precision: Array) -> tuple[Array, Any]:
         """Gradient and Hessian of :meth:`objective`."""
-        from scipy.sparse import block_array, coo_array, csc_array, diags_array
+        from scipy.sparse import block_array, csc_array, diags_array
 
         chance = self.probabilities(effects)
         mean = (chance * self.value).sum(axis=1)
@@ -130,19 +139,16 @@ class OrdinalModel:
         top = self.design.T @ diags_array(variance) @ self.design
         if not self.levels.steps:
             return gradient, csc_array(top + diags_array(precision))
-        rows, columns = np.nonzero(self.steps >= 0)
-        places = self.steps[rows, columns]
-        seen = (self.level[rows] == columns).astype(np.float64)
-        gradient[self.step_offset :] -= np.bincount(
-            places, weights=seen - chance[rows, columns], minlength=self.levels.steps
-        )
-        cross = coo_array(
-            ((chance * centred)[rows, columns], (rows, places)), shape=(len(chance), self.levels.steps)
-        ).tocsr()
-        share = coo_array((chance[rows, columns], (rows, places)), shape=cross.shape).tocsr()
-        corner = diags_array(np.asarray(share.sum(axis=0)).ravel()) - share.T @ share
-        side = self.design.T @ cross
-        whole = block_array([[top, side], [side.T, corner]])
+        cross = np.zeros((len(chance), self.levels.steps))
+        corner = np.zeros((self.levels.steps, self.levels.steps))
+        for rows, basis, columns in zip(self.rows, self.levels.basis, self.levels.columns, strict=True):
+            own = chance[rows]
+            share = own @ basis
+            gradient[self.step_offset :][columns] -= (basis[self.level[rows]] - share).sum(axis=0)
+            cross[rows, columns] = (own * centred[rows]) @ basis
+            corner[columns, columns] = basis.T @ (own.sum(axis=0)[:, None] * basis) - share.T @ share
+        side = csc_array(self.design.T @ cross)
+        whole = block_array([[top, side], [side.T, csc_array(corner)]])
         return gradient, csc_array(whole + diags_array(precision))
 
     def fit(self, *, progress: Progress | None = None) -> "Fit":
@@ -280,21 +286,40 @@ def _probes(groups: int) -> Array:
 
 def _levels(ratings: FacetRatings, bounds: list[tuple[float, float]]) -> tuple[Levels, Codes]:
     """The levels in use by criterion, and the place of each score among its criterion's."""
-    used = [np.unique(ratings.score[ratings.criterion == code]) for code in range(len(ratings.criteria))]
+    criteria = len(ratings.criteria)
+    used = [np.unique(ratings.score[ratings.criterion == code]) for code in range(criteria)]
     most = max(levels.size for levels in used)
-    value, mask = np.zeros((len(used), most)), np.zeros((len(used), most), dtype=bool)
-    step = np.full((len(used), most), -1, dtype=np.int64)
+    value, offset = np.zeros((criteria, most)), np.zeros((criteria, most))
+    mask = np.zeros((criteria, most), dtype=bool)
     place = np.zeros(len(ratings), dtype=np.int64)
-    steps = 0
+    bases, columns = [], []
+    start = 0
     for code, (levels, (lowest, highest)) in enumerate(zip(used, bounds, strict=True)):
         value[code, : levels.size] = STRETCH * (levels - lowest) / (highest - lowest)
         mask[code, : levels.size] = True
-        inner = max(levels.size - 2, 0)
-        step[code, 1 : 1 + inner] = steps + np.arange(inner)
-        steps += inner
         chosen = ratings.criterion == code
         place[chosen] = np.searchsorted(levels, ratings.score[chosen])
-    return Levels(value, mask, step, steps), place
+        own = _basis(value[code, : levels.size])
+        basis = np.zeros((most, own.shape[1]))
+        basis[: levels.size] = own
+        bases.append(basis)
+        columns.append(slice(start, start + own.shape[1]))
+        start += own.shape[1]
+        if levels.size > MOST_STEPS + 2:
+            # People heap on round figures of a wide scale; what they use at all is taken as it is.
+            offset[code, : levels.size] = np.log(np.bincount(place[chosen], minlength=levels.size))
+    return Levels(value, mask, offset, bases, columns), place
+
+
+def _basis(value: Array) -> Array:
+    """A step for each level between the first and the last; on a wide scale a few, and lines between them."""
+    inner = value.size - 2
+    if inner <= 0:
+        return np.zeros((value.size, 0))
+    if inner <= MOST_STEPS:
+        return np.eye(value.size)[:, 1:-1]
+    knots = np.linspace(value[0], value[-1], MOST_STEPS + 2)
+    return np.column_stack([np.interp(value, knots, unit) for unit in np.eye(MOST_STEPS + 2)[1:-1]])
 
 
 def _terms(ratings: FacetRatings) -> list[Term]:

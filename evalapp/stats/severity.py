@@ -72,7 +72,7 @@ def severity_model(
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> SeverityModel:
-    """Fit all criteria in ``ratings`` together.
+    """Fit all criteria in ``ratings`` together; for one alone give its ratings alone.
 
     ``scales``: lowest and highest level by criterion. ``weights`` by criterion for the totals, else equal; 0
     takes no part. ``progress`` is called with rounds done and most rounds. Everything is undefined with one
@@ -304,11 +304,11 @@ def _score_gradients(table: _Table) -> Array:
     for cell in range(model.cells):
         candidate, criterion = divmod(cell, criteria)
         gradients[cell, model.random - border + cell] = table.slope[candidate, criterion].mean()
-        steps = model.levels.step[criterion]
-        free = steps >= 0
-        gradients[cell, model.step_offset - border + steps[free]] = table.step_slope[candidate, criterion][
-            free
-        ]
+        steps = model.levels.columns[criterion]
+        start = model.step_offset - border
+        gradients[cell, start + steps.start : start + steps.stop] = (
+            table.step_slope[candidate, criterion] @ model.levels.basis[criterion]
+        )
     return gradients
 
 

@@ -1,7 +1,10 @@
 """The many-facet ordinal model: planted effects come back, and what cannot be compared says so."""
 
+import json
+import os
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from evalapp.stats.severity import SeverityModel, severity_model
 Row = tuple[str, str, str, str, float | None]
 
 SCALE = (1.0, 5.0)
+SQUALITY = os.environ.get("EVALAPP_SQUALITY_FILE", "")
 ITEM_SD, OUTPUT_SD, SEVERITY_SD, NOISE_SD = 0.5, 0.4, 0.35, 0.6
 
 
@@ -115,6 +119,52 @@ def test_chances_are_those_of_the_partial_credit_model() -> None:
     for level in (1, 2):
         odds = np.log(chance[:, level] / chance[:, level - 1])
         assert odds == pytest.approx(2 * eta + kappa[level] - kappa[level - 1])
+
+
+def wide(rows: Sequence[Row]) -> list[Row]:
+    """The same on 0–100, where people heap on tens."""
+    return [(i, c, r, q, 25 * (score - 1) + (10.0 if score < 3 else 0.0)) for i, c, r, q, score in rows]
+
+
+def test_a_scale_of_a_hundred_levels_has_few_steps_and_still_gives_the_raw_means() -> None:
+    generator = np.random.default_rng(15)
+    pairs = list(crossed(30, "ab", 4))
+    rows = scored(generator, pairs, quality={"a": 2.6, "b": 3.4}, severity=[-0.4, 0, 0.1, 0.5])
+    spread = [
+        (i, c, r, q, float(np.clip(score + generator.integers(-9, 10), 0, 100)))
+        for i, c, r, q, score in wide(rows)
+    ]
+    ratings = facets(spread)
+    assert OrdinalModel(ratings, [(0, 100)]).levels.steps == 9
+    found = severity_model(ratings, scales={"tone": (0, 100)})
+    for candidate in "ab":
+        adjusted = found.scores[candidate, "tone"]
+        assert adjusted.score.value == pytest.approx(adjusted.raw, abs=1e-3)
+        assert 0 <= adjusted.score.low < adjusted.score.high <= 100
+    severe = found.severities["reviewer 3"]
+    # Points overall are on 1–5, those of the criterion on its own scale.
+    assert severe.by_criterion["tone"].value == pytest.approx(25 * severe.points.value)
+
+
+@pytest.mark.skipif(not Path(SQUALITY).is_file(), reason="EVALAPP_SQUALITY_FILE names no file")
+def test_real_ratings_by_four_people_three_an_output() -> None:
+    rows: list[Row] = [
+        (record["id"], review["system"], str(review["reviewer"]), criterion, float(review[criterion]))
+        for record in map(json.loads, Path(SQUALITY).read_text().splitlines())
+        for review in record["reviews"]
+        for criterion in ("correctness", "selection", "overall")
+    ]
+    ratings = facets(rows)
+    found = severity_model(ratings, scales=dict.fromkeys(ratings.criteria, (0, 100)))
+    assert found.converged
+    assert len(found.groups.reviewers) == 1
+    for criterion, raw in {"correctness": 34.84, "selection": 15.62, "overall": 18.14}.items():
+        adjusted = found.scores["bart", criterion]
+        assert adjusted.raw == pytest.approx(raw, abs=0.005)
+        # Who scored what was drawn evenly, so there is little to adjust.
+        assert adjusted.score.value == pytest.approx(raw, abs=0.5)
+    on_correctness = [each.by_criterion["correctness"].value for each in found.severities.values()]
+    assert max(on_correctness) - min(on_correctness) > 20
 
 
 def test_planted_severities_come_back() -> None:
@@ -298,7 +348,8 @@ def test_adjusted_scores_cover_at_their_level_with_new_items_and_reviewers(
 
 
 @pytest.mark.verification
-def test_twenty_thousand_ratings_take_at_most_twenty_seconds() -> None:
+@pytest.mark.parametrize("highest", [5, 100])
+def test_twenty_thousand_ratings_take_at_most_twenty_seconds(highest: int) -> None:
     generator = np.random.default_rng(14)
     severity = generator.normal(0, SEVERITY_SD, 20).tolist()
     pairs = drawn(generator, 1112, "abc", 20, 2)
@@ -306,9 +357,17 @@ def test_twenty_thousand_ratings_take_at_most_twenty_seconds() -> None:
         generator, pairs, quality={"a": 3, "b": 3.3, "c": 3.6}, severity=severity,
         criteria=("tone", "clarity", "actionable"),
     )  # fmt: skip
+    if highest == 100:
+        jitter = generator.integers(-9, 10, len(rows))
+        rows = [
+            (*row[:4], float(np.clip(row[4] + shift, 0, 100)))
+            for row, shift in zip(wide(rows), jitter.tolist(), strict=True)
+        ]
     ratings = facets(rows)
     assert len(ratings) >= 20_000
     begun = time.perf_counter()
-    found = severity_model(ratings, scales=dict.fromkeys(ratings.criteria, SCALE))
+    found = severity_model(
+        ratings, scales=dict.fromkeys(ratings.criteria, (0 if highest > 5 else 1, highest))
+    )
     assert time.perf_counter() - begun <= 20
     assert found.converged
