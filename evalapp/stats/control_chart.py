@@ -1,9 +1,9 @@
 """A weekly mean watched for a turn to the worse: one-sided exponentially weighted moving average.
 
-The chart is Roberts' (1959) with λ = 0.2: each week's distance from the baseline, in standard errors, moves the
-average by a fifth of the way; it alarms at 2.5 of the average's own standard deviations, which are small at first,
-on the bad side. A baseline estimated from few weeks is itself uncertain, so its limit is widened until a false alarm within a year
-is as likely as with a known one.
+The chart is Roberts' (1959) with λ = 0.2: each week's distance from the baseline, in standard errors, moves
+the average by a fifth of the way; it alarms at 2.5 of the average's own standard deviations, which are small
+at first, on the bad side. A baseline estimated from few weeks is itself uncertain, so its limit is widened
+until a false alarm within a year is as likely as with a known one.
 """
 
 import math
@@ -128,7 +128,7 @@ def estimated_baseline(weeks: Sequence[Week], *, deviation: float) -> Baseline:
 
 
 def limit_width(weeks: int | None) -> Measure:
-    """The limit in standard deviations of the average: 2.5 with a known baseline, wider with one from few weeks.
+    """The limit in standard deviations of the average: 2.5 with a known baseline, else wider.
 
     Wide enough for a false alarm within 52 weeks to be as likely as with a known baseline, by seeded
     simulation of 20,000 charts; ``n`` counts the baseline's weeks, 0 where it is known.

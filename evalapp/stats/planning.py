@@ -5,9 +5,9 @@ between items, between reviewers and by the rest; the mean of a design has the v
 
     item / items + reviewer / reviewers + rest / (items · overlap)
 
-so more items help until the reviewers' part is what is left. ``level`` is the chance of a false finding, 0.05, not of
-a true one. Powers use Student's noncentral t with the
-degrees of freedom of the analysis that will be done (:func:`~evalapp.stats.scores.crossed_spread`).
+so more items help until the reviewers' part is what is left. ``level`` is the chance of a false finding, such as
+0.05. Powers use Student's noncentral t with the degrees of freedom of the analysis that will be done
+(:func:`~evalapp.stats.scores.crossed_spread`).
 """
 
 import math
@@ -48,12 +48,16 @@ class Spread:
 
     @classmethod
     def of(cls, parts: VarianceComponents) -> "Spread":
-        """From this project's own scores; a variance that came out negative by chance is 0."""
-        return cls(
-            item=math.sqrt(max(parts.item, 0.0)),
-            reviewer=math.sqrt(max(parts.reviewer, 0.0)),
-            rest=math.sqrt(max(parts.rest, 1e-12)),
-        )
+        """From this project's own scores; a variance that came out negative by chance is 0.
+
+        Where each item has one score, nothing tells the item from the rest and all of it counts as the item's,
+        so that the plan does not promise anything of more reviews an item. Where one person scored, the
+        reviewers' part is 0 for want of knowledge: assume one.
+        """
+        item, rest = max(parts.item, 0.0), max(parts.rest, 1e-12)
+        if not parts.item_apart:
+            item, rest = item + rest, 1e-12
+        return cls(item=math.sqrt(item), reviewer=math.sqrt(max(parts.reviewer, 0.0)), rest=math.sqrt(rest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ def release_p(ratings: Ratings, *, exceeds: float) -> Measure:
 
     For a floor give a candidate's scores; for a difference the paired ones
     (:func:`~evalapp.stats.differences.paired_scores`), with ``exceeds`` 0 for superiority and minus the margin
-    for non-inferiority. Student's t with careful degrees of freedom, so that p under a level of 1% or 0.1% is as
-    rare as it says even where three reviewers differ about the difference. ``n`` counts items. Undefined with
-    one item, one reviewer or no variation: such a panel is no evidence about others.
+    for non-inferiority. Student's t with careful degrees of freedom, so that p under a level of 1% or 0.1% is
+    as rare as it says even where three reviewers differ about the difference. ``n`` counts items. Undefined
+    with one item, one reviewer or no variation: such a panel is no evidence about others.
     """
     name = signature("release-p", exceeds=exceeds, model="crossed", degrees="careful")
     n = len(ratings.items)

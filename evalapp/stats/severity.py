@@ -325,7 +325,7 @@ def _score(
     reason: str,
     level: float,
 ) -> Adjusted:
-    """Back from the stretched scale, on which ``expected`` and ``error`` are."""
+    """Back from the stretched scale, on which ``expected`` and ``error`` are; cut at the ends of the scale."""
     name = _name("adjusted-score", level)
     items = int(table.items[candidate][share > 0].max(initial=0))
     if reason:
@@ -333,7 +333,8 @@ def _score(
     value = lowest + expected * unit
     reach = student_quantile(level, _degrees(table, candidate, share, error**2)) * error * unit
     note = "" if table.fit.converged else NOT_SETTLED
-    score = Measure(value=value, n=items, low=value - reach, high=value + reach, note=note, signature=name)
+    low, high = max(value - reach, lowest), min(value + reach, lowest + STRETCH * unit)
+    score = Measure(value=value, n=items, low=low, high=high, note=note, signature=name)
     return Adjusted(score, error * unit, _known(raw))
 
 

@@ -199,6 +199,13 @@ def test_planned_power_is_what_the_analysis_reaches(items: int, reviewers: int, 
     assert found / draws == pytest.approx(0.8, abs=0.05)
 
 
+def test_one_score_an_item_promises_nothing_of_more_reviews() -> None:
+    parts = VarianceComponents(item=0.0, reviewer=0.04, rest=0.89, item_apart=False)
+    spread = Spread.of(parts)
+    errors = [precision(spread, Design(items=50, reviewers=6, overlap=each)).error for each in (1, 6)]
+    assert errors[1] == pytest.approx(errors[0])
+
+
 def test_bad_plans_are_refused() -> None:
     with pytest.raises(ValueError, match="2 items and a reviewer at least"):
         Design(items=1, reviewers=3)
