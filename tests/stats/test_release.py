@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.release import release_p
+from evalapp.stats.release import release_bound, release_p
 from evalapp.stats.scores import crossed_spread
 from tests.stats.simulation import drawn_ratings
 
@@ -57,6 +57,20 @@ def test_careful_degrees_are_never_more() -> None:
 )
 def test_what_is_no_evidence_says_why(table: list[list[float]], reason: str) -> None:
     assert release_p(Ratings.from_table(table), exceeds=3.0).reason == reason
+
+
+@pytest.mark.parametrize("level", [0.05, 0.01, 0.0004])
+def test_bound_and_p_say_the_same(level: float) -> None:
+    ratings = drawn_ratings(np.random.default_rng(4), 50, 5)
+    bound = release_bound(ratings, level=level).value
+    assert release_p(ratings, exceeds=bound).value == pytest.approx(level)
+    assert release_p(ratings, exceeds=bound - 0.01).value < level
+
+
+def test_bound_refuses_a_level_that_is_a_confidence() -> None:
+    with pytest.raises(ValueError, match="one-sided chance"):
+        release_bound(Ratings.from_table([[1, 2], [3, 4]]), level=0.95)
+    assert release_bound(Ratings.from_table([[1], [3]]), level=0.05).reason == "one reviewer"
 
 
 def test_few_reviewers_who_differ_do_not_release_by_chance() -> None:
