@@ -49,9 +49,8 @@ def expected_ceiling(
     require_level(level)
     if method not in METHODS:
         raise ValueError(f'the method is {", ".join(METHODS)}, not "{method}"')
-    options = {"bootstrap": replicates, "seed": seed, "level": level}
-    name = signature(f"{method}-ceiling", **options)
-    reliability = _reliability(ratings, signature("reliability-of-means", **options), seed, replicates, level)
+    name = signature(f"{method}-ceiling", bootstrap=replicates, seed=seed, level=level)
+    reliability = _reliability(ratings, seed, replicates, level)
     n = len(ratings.items)
     if reliability.value is None:
         return Ceiling(Measure.undefined(reliability.reason, n=n, signature=name), reliability)
@@ -71,7 +70,8 @@ def expected_ceiling(
     return Ceiling(measure, reliability)
 
 
-def _reliability(ratings: Ratings, name: str, seed: int, replicates: int, level: float) -> Measure:
+def _reliability(ratings: Ratings, seed: int, replicates: int, level: float) -> Measure:
+    name = signature("reliability-of-means", bootstrap=replicates, seed=seed, level=level)
     n = len(ratings.items)
     if reason := _cannot_tell(ratings):
         return Measure.undefined(reason, n=n, signature=name)

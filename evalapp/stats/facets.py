@@ -184,4 +184,5 @@ def _undetermined(ratings: FacetRatings, cells: int) -> Array:
 
 def _directions(size: int) -> Array:
     """A few fixed directions that no null space is orthogonal to but by accident."""
-    return np.random.default_rng(0).normal(size=(size, 4)) * np.sqrt(size)
+    drawn: Array = np.random.default_rng(0).normal(size=(size, 4)) * np.sqrt(size)
+    return drawn
