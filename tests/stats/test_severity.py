@@ -336,7 +336,7 @@ def test_adjusted_scores_cover_at_their_level_with_new_items_and_reviewers(
     generator = np.random.default_rng(13)
     quality = {"a": 3.3, "b": 3.7}
     truth = {candidate: population_mean(value) for candidate, value in quality.items()}
-    held, draws = 0, 800
+    held, draws = 0, 400
     for _ in range(draws):
         severity = generator.normal(0, SEVERITY_SD, reviewers).tolist()
         pairs = drawn(generator, items, "ab", reviewers, overlap)
