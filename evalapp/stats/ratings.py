@@ -52,8 +52,8 @@ class Ratings:
         if broken.size:
             row = int(broken[0])
             raise ValueError(f"row {row}: the score is {scores[row]}; use None for N/A")
-        item, item_labels = _codes(label for label, keep in zip(items, present, strict=True) if keep)
-        reviewer, reviewer_labels = _codes(
+        item, item_labels = label_codes(label for label, keep in zip(items, present, strict=True) if keep)
+        reviewer, reviewer_labels = label_codes(
             label for label, keep in zip(reviewers, present, strict=True) if keep
         )
         return cls(
@@ -111,7 +111,8 @@ class Ratings:
         return bool(np.unique(cell).size < cell.size)
 
 
-def _codes(labels: Iterable[Hashable]) -> tuple[npt.NDArray[np.int64], tuple[Hashable, ...]]:
+def label_codes(labels: Iterable[Hashable]) -> tuple[npt.NDArray[np.int64], tuple[Hashable, ...]]:
+    """A number per label, counted from 0 in the order of first appearance, and the distinct labels."""
     seen: dict[Hashable, int] = {}
     codes = [seen.setdefault(label, len(seen)) for label in labels]
     return np.array(codes, dtype=np.int64), tuple(seen)

@@ -93,12 +93,13 @@ def crossed_interval(ratings: Ratings, *, level: float) -> Interval:
     return Interval(centre - reach, centre + reach)
 
 
-def crossed_spread(ratings: Ratings) -> Spread | str:
+def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
     """Standard error over new items and new reviewers, or why there is none.
 
     The score is a weighted sum of ratings; its variance adds the item, reviewer and rest
     variances times their squared weights. For a full table this is
-    (MS items + MS reviewers - MS rest) / N with Satterthwaite's degrees of freedom.
+    (MS items + MS reviewers - MS rest) / N with Satterthwaite's degrees of freedom. ``careful``: these
+    allow for reviewers who differ more than the few there happen to; for levels far under 5%.
     """
     if len(ratings.items) < 2:
         return "one item"
@@ -125,7 +126,25 @@ def crossed_spread(ratings: Ratings) -> Spread | str:
         wobble += rest**2 / rest_degrees
     if variance <= 0:
         return "no variation"
-    return Spread(math.sqrt(variance), max(variance**2 / wobble, 1.0))
+    degrees = max(variance**2 / wobble, 1.0)
+    if careful and parts.reviewer_apart:
+        last = terms[-1]
+        degrees = careful_degrees(last.variance, last.degrees, variance=variance, wobble=wobble)
+    return Spread(math.sqrt(variance), degrees)
+
+
+def careful_degrees(of_reviewers: float, reviewers: float, *, variance: float, wobble: float) -> float:
+    """Degrees of freedom if the reviewers' part is as large as it is in one case of five.
+
+    ``of_reviewers``: that part of ``variance``, on ``reviewers`` degrees; ``wobble``: the sum of the parts'
+    squares over their degrees. Where few reviewers agree by chance, Satterthwaite's formula takes the variance
+    for well known just when it is too small, and p values under 1% come up to five times too often.
+    """
+    from scipy.special import chdtri
+
+    largest = of_reviewers * reviewers / float(chdtri(reviewers, 0.8))
+    careful = (variance + largest - of_reviewers) ** 2 / (wobble + (largest**2 - of_reviewers**2) / reviewers)
+    return max(min(careful, variance**2 / wobble), 1.0)
 
 
 class _Term(NamedTuple):

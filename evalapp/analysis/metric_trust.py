@@ -1,0 +1,151 @@
+"""Which automatic metric to trust for which criterion, in words with the numbers behind them."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from evalapp.analysis.agreement import REPLICATES
+from evalapp.analysis.columns import METRICS
+from evalapp.analysis.differences import SEED
+from evalapp.analysis.scores import CampaignScores
+from evalapp.measure import Measure
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.ceiling import expected_ceiling
+from evalapp.stats.correlation import segment_correlation
+
+Verdict = Literal["follows", "hint", "weak", "unsure", "against", "unknown"]
+
+# Shares of the ceiling that the lower end of the interval reaches.
+FOLLOWS = 0.7
+HINT = 0.3
+
+
+class MetricTrust(NamedTuple):
+    """A metric against a criterion. ``correlation``: Spearman over all outputs, the sign turned where less of
+    the metric is better, so that above 0 is the right way. ``ceiling``: the highest to be expected of any
+    metric. ``sentence`` says the verdict with both.
+    """
+
+    metric: MetricDescription
+    correlation: Measure
+    ceiling: Measure
+    verdict: Verdict
+    sentence: str
+
+
+class CriterionTrust(NamedTuple):
+    """``metrics``: those with a good direction that were computed, the most trusted first. ``sentence``: what
+    to do on this criterion.
+    """
+
+    criterion: Criterion
+    ceiling: Measure
+    metrics: list[MetricTrust]
+    sentence: str
+
+
+def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
+    """Every scale criterion against every metric of the comparison that has a good direction."""
+    items = [output.item_id for output in scores.outputs]
+    metrics = [
+        metric
+        for metric in METRICS.values()
+        if metric.better != "none" and any(metric.name in output.metrics for output in scores.outputs)
+    ]
+    found = []
+    for criterion in scores.scales:
+        means = scores.output_means(criterion)
+        human = [means.get(output.item_output_id) for output in scores.outputs]
+        ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
+        trusts = []
+        for metric in metrics:
+            values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
+            correlation = segment_correlation(items, human, values, seed=SEED, replicates=REPLICATES)
+            trusts.append(trust_of(criterion.name, metric, correlation, ceiling))
+        trusts.sort(key=_order, reverse=True)
+        found.append(CriterionTrust(criterion, ceiling, trusts, advice(criterion.name, trusts)))
+    return found
+
+
+def _right_way(value: float | None, metric: MetricDescription) -> float | None:
+    return -value if value is not None and metric.better == "lower" else value
+
+
+def _order(trust: MetricTrust) -> tuple[float, float]:
+    """By what is sure, then by what is seen; what is unknown last."""
+    correlation = trust.correlation
+    seen = -2.0 if correlation.value is None else correlation.value
+    return (-2.0 if correlation.low is None else correlation.low, seen)
+
+
+def trust_of(name: str, metric: MetricDescription, correlation: Measure, ceiling: Measure) -> MetricTrust:
+    """The verdict on one metric for the criterion called ``name``.
+
+    It rests on the lower end of the interval as a share of the ceiling (of 1 where that is undefined): 0.7 and
+    more *follows* people, 0.3 and more is a *hint*, over 0 *weak*. An interval with 0 inside is *unsure*,
+    one below 0 *against*, none at all *unknown*.
+    """
+    verdict = _verdict(correlation, ceiling)
+    return MetricTrust(metric, correlation, ceiling, verdict, _sentence(name, metric, correlation, ceiling))
+
+
+def _verdict(correlation: Measure, ceiling: Measure) -> Verdict:
+    if correlation.low is None or correlation.high is None:
+        return "unknown"
+    if correlation.high < 0:
+        return "against"
+    if correlation.low <= 0:
+        return "unsure"
+    share = correlation.low / (ceiling.value or 1.0)
+    if share >= FOLLOWS:
+        return "follows"
+    return "hint" if share >= HINT else "weak"
+
+
+def _sentence(name: str, metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
+    verdict = _verdict(correlation, ceiling)
+    if verdict == "unknown":
+        reason = correlation.reason or correlation.note
+        return f"Whether {metric.label} follows people on {name} cannot be told: {reason}."
+    figures = _figures(metric, correlation, ceiling)
+    words = {
+        "follows": f"{metric.label} follows people on {name}: {figures}.",
+        "hint": f"{metric.label} is a hint at {name}, no substitute for people: {figures}.",
+        "weak": f"{metric.label} says little about {name}: {figures}.",
+        "unsure": f"Nothing shows that {metric.label} follows people on {name}: {figures}.",
+        "against": f"{metric.label} points the wrong way on {name}: {figures}.",
+    }
+    return words[verdict]
+
+
+def _figures(metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
+    less = ", less counted as better" if metric.better == "lower" else ""
+    told = (
+        f"Spearman {_number(correlation.value)} ({_number(correlation.low)} to {_number(correlation.high)}) "
+        f"over {correlation.n} outputs{less}"
+    )
+    if ceiling.value is None:
+        return f"{told}; how high it could be is not known: {ceiling.reason}"
+    return f"{told}, where {_number(ceiling.value)} is the most to expect of any metric"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
+    """What to do on the criterion called ``name``; ``trusts`` with the most trusted first."""
+    told = [trust for trust in trusts if trust.verdict != "unknown"]
+    if not told:
+        return f"No metric can be compared with people on {name} yet."
+    best = told[0]
+    of = f" (the best of {len(told)} looked at)" if len(told) > 1 else ""
+    against = [trust.metric.label for trust in told if trust.verdict == "against"]
+    warning = f" {' and '.join(against)} would mislead." if against else ""
+    if best.verdict == "follows":
+        return (
+            f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as can be.{warning}"
+        )
+    if best.verdict == "hint":
+        return f"For {name} ask people; {best.metric.label}{of} is a hint for what to look at.{warning}"
+    return f"For {name} trust no metric: ask people.{warning}"

@@ -1,0 +1,396 @@
+"""How many items and reviewers a decision needs, and what a design can tell.
+
+A *design* is items × reviewers × reviews per item. Scores (or paired differences, which are planned alike) vary
+between items, between reviewers and by the rest; the mean of a design has the variance
+
+    item / items + reviewer / reviewers + rest / (items · overlap)
+
+so more items help until the reviewers' part is what is left. ``level`` is the chance of a false finding, such as
+0.05. Powers use Student's noncentral t with the degrees of freedom of the analysis that will be done
+(:func:`~evalapp.stats.scores.crossed_spread`).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.components import VarianceComponents
+from evalapp.stats.proportions import upper_bound
+from evalapp.stats.resampling import Array
+from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
+
+Sides = Literal[1, 2]
+
+MOST_ITEMS = 100_000
+DRAWS = 40_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Standard deviations between items, between reviewers, and of the rest.
+
+    Of scores where a floor is planned, of paired differences where a difference is.
+    """
+
+    item: float
+    reviewer: float
+    rest: float
+
+    def __post_init__(self) -> None:
+        parts = (self.item, self.reviewer, self.rest)
+        if not all(math.isfinite(part) and part >= 0 for part in parts) or not any(parts):
+            raise ValueError(f"standard deviations are 0 or more and not all 0, not {parts}")
+
+    @classmethod
+    def of(cls, parts: VarianceComponents) -> "Spread":
+        """From this project's own scores; a variance that came out negative by chance is 0.
+
+        Where each item has one score, nothing tells the item from the rest and all of it counts as the item's,
+        so that the plan does not promise anything of more reviews an item. Where one person scored, the
+        reviewers' part is 0 for want of knowledge: assume one.
+        """
+        item, rest = max(parts.item, 0.0), max(parts.rest, 1e-12)
+        if not parts.item_apart:
+            item, rest = item + rest, 1e-12
+        return cls(item=math.sqrt(item), reviewer=math.sqrt(max(parts.reviewer, 0.0)), rest=math.sqrt(rest))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """``overlap`` reviewers for each item; without one, each item by every reviewer."""
+
+    items: int
+    reviewers: int
+    overlap: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.items < 2 or self.reviewers < 1:
+            raise ValueError(
+                f"{self.items} items by {self.reviewers} reviewers: 2 items and a reviewer at least"
+            )
+        if not 1 <= self.each <= self.reviewers:
+            raise ValueError(f"{self.each} reviews for each item by {self.reviewers} reviewers")
+
+    @property
+    def each(self) -> int:
+        return self.reviewers if self.overlap is None else self.overlap
+
+    @property
+    def reviews(self) -> int:
+        """Reviews to be made of one candidate."""
+        return self.items * self.each
+
+
+class Precision(NamedTuple):
+    """Standard error of the mean and its degrees of freedom."""
+
+    error: float
+    degrees: float
+
+
+def precision(spread: Spread, design: Design, *, careful: bool = False) -> Precision:
+    """What the analysis over new items and new reviewers will have.
+
+    With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out.
+    ``careful``: with the degrees of freedom of a release (:func:`~evalapp.stats.release.release_p`).
+    """
+    rest = spread.rest**2 / design.reviews
+    of_items = spread.item**2 / design.items + rest
+    variance, wobble = of_items, of_items**2 / (design.items - 1)
+    if design.reviewers > 1:
+        of_reviewers = spread.reviewer**2 / design.reviewers + rest
+        wobble += of_reviewers**2 / (design.reviewers - 1)
+        variance += of_reviewers - rest
+        left = design.reviews - design.items - design.reviewers + 1
+        wobble += rest**2 / max(left, 1)
+        if careful:
+            degrees = careful_degrees(of_reviewers, design.reviewers - 1, variance=variance, wobble=wobble)
+            return Precision(math.sqrt(variance), degrees)
+    return Precision(math.sqrt(variance), max(variance**2 / wobble, 1.0))
+
+
+def power_of(distance: float, found: Precision, *, level: float, sides: Sides) -> float:
+    """Chance that t goes beyond its critical value when the truth is ``distance`` away.
+
+    ``level`` is the chance of a false finding. Towards the side of ``distance`` only where ``sides`` is 1.
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    if found.error == 0:
+        return float(distance > 0)
+    shift = distance / found.error
+    if sides == 2:
+        shift = abs(shift)
+    critical = float(stdtrit(found.degrees, 1 - level / sides))
+    above = 1 - float(nctdtr(found.degrees, shift, critical))
+    if not math.isfinite(above):
+        above = _noncentral_above(shift, critical, found.degrees)
+    if sides == 2:
+        # Where the other tail is too small for the function it is too small to matter.
+        below = float(nctdtr(found.degrees, shift, -critical))
+        above += below if math.isfinite(below) else 0.0
+    return min(max(above, 0.0), 1.0)
+
+
+def _noncentral_above(shift: float, critical: float, degrees: float) -> float:
+    """Chance that noncentral t exceeds ``critical``, as a mean over quantiles of the standard deviation."""
+    from scipy.special import chdtri, ndtr
+
+    points = (np.arange(4000) + 0.5) / 4000
+    deviation = np.sqrt(chdtri(degrees, 1 - points) / degrees)
+    return float(ndtr(shift - critical * deviation).mean())
+
+
+def power_of_difference(
+    difference: float,
+    spread: Spread,
+    design: Design,
+    *,
+    margin: float = 0.0,
+    level: float = 0.05,
+    sides: Sides = 2,
+) -> Measure:
+    """Chance to find a true paired difference (or mean minus floor) of ``difference``.
+
+    ``margin``: for non-inferiority, how much worse is still as good; then one-sided. ``spread`` is that of
+    the paired differences. ``n`` counts items.
+    """
+    _require_share(level, "level")
+    if margin < 0:
+        raise ValueError(f"the margin is {margin}; give how much worse is still as good, 0 or more")
+    if margin and sides == 2:
+        raise ValueError("non-inferiority is one-sided: ask for sides=1")
+    power = power_of(difference + margin, precision(spread, design), level=level, sides=sides)
+    name = signature("power-of-difference", margin=margin, level=level, sides=sides)
+    return Measure(value=power, n=design.items, signature=name, note=_panel(design))
+
+
+def smallest_difference(
+    spread: Spread, design: Design, *, power: float = 0.8, level: float = 0.05, sides: Sides = 2
+) -> Measure:
+    """The smallest true difference that the design finds with ``power``; ``n`` counts items."""
+    from scipy.optimize import brentq
+
+    _require_share(level, "level")
+    _require_share(power, "power")
+    found = precision(spread, design)
+    reach = found.error
+    while power_of(reach, found, level=level, sides=sides) < power:
+        reach *= 2
+
+    def missing(difference: float) -> float:
+        return power_of(difference, found, level=level, sides=sides) - power
+
+    name = signature("smallest-difference", power=power, level=level, sides=sides)
+    value = float(brentq(missing, 0.0, reach, xtol=1e-9)) if missing(0.0) < 0 else 0.0
+    return Measure(value=value, n=design.items, signature=name, note=_panel(design))
+
+
+def items_for_difference(
+    difference: float,
+    spread: Spread,
+    *,
+    reviewers: int = 1,
+    overlap: int | None = None,
+    margin: float = 0.0,
+    power: float = 0.8,
+    level: float = 0.05,
+    sides: Sides = 2,
+) -> Measure:
+    """Items to find a true difference of ``difference`` with ``power``; ``n`` is the answer too.
+
+    Undefined where no number of items does it: then the reviewers' part is too large and only more
+    reviewers help.
+    """
+    _require_share(power, "power")
+    start = Design(items=2, reviewers=reviewers, overlap=overlap)
+
+    def enough(items: int) -> bool:
+        design = replace(start, items=items)
+        found = power_of_difference(difference, spread, design, margin=margin, level=level, sides=sides)
+        return (found.value or 0.0) >= power
+
+    name = signature(
+        "items-for-difference", difference=difference, margin=margin, power=power, level=level, sides=sides
+    )
+    return _items(enough, name, _panel(start))
+
+
+def decisive_pairs_for_win_rate(rate: float, *, power: float = 0.8, level: float = 0.05) -> Measure:
+    """Pairs with a winner to tell a true win rate from 50%, two-sided, by the normal approximation."""
+    _require_share(level, "level")
+    _require_share(power, "power")
+    _require_share(rate, "win rate")
+    name = signature("pairs-for-win-rate", rate=rate, power=power, level=level)
+    if rate == 0.5:
+        return Measure.undefined("a win rate of 50% is no difference", signature=name)
+    normal = NormalDist()
+    reach = normal.inv_cdf(1 - level / 2) * 0.5 + normal.inv_cdf(power) * math.sqrt(rate * (1 - rate))
+    pairs = math.ceil((reach / (rate - 0.5)) ** 2 - 1e-9)
+    return Measure(value=pairs, n=pairs, signature=name)
+
+
+def power_of_win_rate(rate: float, pairs: int, *, level: float = 0.05) -> Measure:
+    """Chance to find a true win rate over ``pairs`` pairs with a winner; as the function above."""
+    _require_share(level, "level")
+    _require_share(rate, "win rate")
+    normal = NormalDist()
+    reach = abs(rate - 0.5) * math.sqrt(pairs) - normal.inv_cdf(1 - level / 2) * 0.5
+    power = normal.cdf(reach / math.sqrt(rate * (1 - rate)))
+    return Measure(value=power, n=pairs, signature=signature("power-of-win-rate", rate=rate, level=level))
+
+
+def power_of_rate_ceiling(rate: float, limit: float, cases: int, *, level: float = 0.05) -> Measure:
+    """Chance that the exact one-sided upper bound of a rate comes out at or under ``limit``.
+
+    ``rate``: the true share of material errors, say; ``cases``: independent outputs. With too few cases even
+    none in all of them does not do: the chance is 0.
+    """
+    from scipy.special import bdtr
+
+    _require_share(level, "level")
+    if not 0 <= rate <= 1:
+        raise ValueError(f"a rate of {rate} is outside 0 to 1")
+    _require_share(limit, "limit")
+    if cases < 1:
+        raise ValueError(f"{cases} cases show nothing; plan at least 1")
+    name = signature("power-of-rate-ceiling", limit=limit, level=level)
+    allowed = most_allowed(limit, cases, level=level)
+    if allowed is None:
+        note = f"even 0 of {cases} does not show that it is at most {100 * limit:g}%"
+        return Measure(value=0.0, n=cases, signature=name, note=note)
+    power = float(bdtr(allowed, cases, rate))
+    return Measure(value=power, n=cases, signature=name, note=f"at most {allowed} of {cases} pass")
+
+
+def most_allowed(limit: float, cases: int, *, level: float) -> int | None:
+    """How many of ``cases`` may be so for the upper bound to stay within ``limit``; None where not even 0."""
+
+    def bound(successes: int) -> float:
+        return upper_bound(successes, cases, level=1 - level).value or 0.0
+
+    if bound(0) > limit:
+        return None
+    low, high = 0, cases
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if bound(middle) <= limit else (low, middle)
+    return low
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One criterion of a gate: the true value lies ``distance`` beyond what it must exceed.
+
+    The expected mean minus the floor, or the expected difference plus the margin. ``level`` is that of the
+    look it is planned for. Tested as a release is (:func:`~evalapp.stats.release.release_p`).
+    """
+
+    distance: float
+    spread: Spread
+    level: float = 0.05
+
+
+def joint_power(
+    requirements: Mapping[str, Requirement],
+    design: Design,
+    *,
+    correlation: float = 0.0,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Measure:
+    """Chance that every criterion passes, the estimates correlated by ``correlation`` between any two.
+
+    0 is the careful choice for what is not known: criteria that rise and fall together pass together more
+    often. By seeded simulation, with its own interval; ``n`` counts items.
+    """
+    if not requirements:
+        raise ValueError("a gate without a criterion has no power")
+    if not 0 <= correlation <= 1:
+        raise ValueError(f"the correlation between criteria is {correlation}; give 0 to 1")
+    generator = np.random.default_rng(seed)
+    common = generator.normal(size=draws)
+    passed = np.ones(draws, dtype=bool)
+    for requirement in requirements.values():
+        own = generator.normal(size=draws)
+        noise = math.sqrt(correlation) * common + math.sqrt(1 - correlation) * own
+        passed &= _passes(requirement, design, noise, generator)
+    share = float(passed.mean())
+    reach = 1.96 * math.sqrt(share * (1 - share) / draws)
+    return Measure(
+        value=share,
+        n=design.items,
+        low=max(0.0, share - reach),
+        high=min(1.0, share + reach),
+        note="; ".join(filter(None, ("interval of the simulation", _panel(design)))),
+        signature=signature("joint-power", correlation=correlation, draws=draws, seed=seed),
+    )
+
+
+def items_for_joint_power(
+    requirements: Mapping[str, Requirement],
+    *,
+    reviewers: int,
+    overlap: int | None = None,
+    correlation: float = 0.0,
+    power: float = 0.8,
+    seed: int = 0,
+) -> Measure:
+    """Items for every criterion to pass together with ``power``; as :func:`items_for_difference`."""
+    _require_share(power, "power")
+    start = Design(items=2, reviewers=reviewers, overlap=overlap)
+
+    def enough(items: int) -> bool:
+        design = replace(start, items=items)
+        found = joint_power(requirements, design, correlation=correlation, seed=seed)
+        return (found.value or 0.0) >= power
+
+    name = signature("items-for-joint-power", correlation=correlation, power=power, draws=DRAWS, seed=seed)
+    return _items(enough, name, _panel(start))
+
+
+def _passes(
+    requirement: Requirement, design: Design, noise: Array, generator: np.random.Generator
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    from scipy.special import stdtrit
+
+    _require_share(requirement.level, "level")
+    found = precision(requirement.spread, design, careful=True)
+    critical = float(stdtrit(found.degrees, 1 - requirement.level))
+    scale = np.sqrt(generator.chisquare(found.degrees, size=noise.size) / found.degrees)
+    passes: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = (
+        requirement.distance / found.error + noise > critical * scale
+    )
+    return passes
+
+
+def _items(enough: Callable[[int], bool], name: str, note: str) -> Measure:
+    """The smallest number of items found to be enough.
+
+    In steps of a quarter, then by halving: with few reviewers more items can cost power, because the reviewers'
+    few degrees of freedom weigh more the less the items vary.
+    """
+    low, high = 1, 2
+    while not enough(high):
+        low, high = high, high + max(1, high // 4)
+        if high > MOST_ITEMS:
+            reason = f"not even {MOST_ITEMS:,} items are enough; more reviewers or a larger difference are"
+            return Measure.undefined(reason, signature=name)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return Measure(value=high, n=high, signature=name, note=note)
+
+
+def _panel(design: Design) -> str:
+    return FOR_THIS_PANEL if design.reviewers == 1 else ""
+
+
+def _require_share(value: float, what: str) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"the {what} is {value}; give a share such as 0.8")

@@ -1,0 +1,245 @@
+"""A candidate's human mean from few reviews and many metric scores: prediction-powered inference.
+
+The metric says how the reviewed items differ from all items, and the mean of the reviews is corrected by
+that much, times the weight at which it helps most (PPI++, Angelopoulos, Duchi and Zrnic 2023). A metric that
+says nothing about people gets weight 0 and changes nothing.
+"""
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.components import variance_components
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.resampling import Array, Interval, require_level
+from evalapp.stats.scores import (
+    FOR_THIS_PANEL,
+    IntervalKind,
+    candidate_score,
+    crossed_spread,
+    student_quantile,
+)
+
+#: With fewer reviewed items the weight is guesswork.
+FEWEST_REVIEWED = 10
+
+ASSUMPTION = (
+    "It takes for granted that the reviewed items were drawn at random from all items, and that the metric "
+    "was computed in the same way for all of them. The metric need not agree with people."
+)
+
+
+class PredictionPowered(NamedTuple):
+    """``mean`` beside the ``classical`` mean of the same reviews, each counting reviewed items.
+
+    ``weight``: how many points of score a point of the metric is taken for. ``correlation``: of metric and
+    human means over reviewed items. ``gain``: how many times as many reviewed items the classical interval
+    would need for what new items contribute to its width. ``most``: 1/(1 - r²), which no number of further
+    items exceeds. ``reviewed`` and ``unreviewed`` count items that have the metric; ``assumption`` says in
+    words what it rests on.
+    """
+
+    mean: Measure
+    classical: Measure
+    weight: Measure
+    correlation: Measure
+    gain: Measure
+    most: Measure
+    reviewed: int
+    unreviewed: int
+    assumption: str = ASSUMPTION
+
+
+def prediction_powered_mean(
+    ratings: Ratings,
+    metric: Mapping[Hashable, float | None],
+    *,
+    interval: IntervalKind = "crossed",
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> PredictionPowered:
+    """The candidate's mean over all items of ``metric``, reviewed or not.
+
+    ``metric``: the candidate's metric by item, the reviewed ones among them; None where it is undefined.
+    Reviewed items without a metric take no part in either mean. ``interval`` and ``bounds`` as in
+    :func:`~evalapp.stats.scores.candidate_score`: "crossed" speaks of new items and new reviewers, and the
+    metric makes only the items' part narrower. Undefined with fewer than 10 reviewed items, where every item
+    is reviewed, and where metric or scores do not vary. Raises ValueError for a metric that is not finite.
+    """
+    require_level(level)
+    known = _finite(metric)
+    ratings = _with_metric(ratings, known)
+    predicted = np.array([known[item] for item in ratings.items], dtype=np.float64)
+    reviewed = set(ratings.items)
+    others = np.array([value for item, value in known.items() if item not in reviewed], dtype=np.float64)
+    classical = candidate_score(ratings, interval=interval, level=level, bounds=bounds)
+    human = ratings.item_means() if len(ratings) else np.empty(0)
+    reason = _cannot_tell(human, predicted, others)
+    if reason:
+        return _undefined(reason, classical, human.size, others.size, level)
+    found = _estimate(human, predicted, others)
+    spread = _interval(ratings, found, interval=interval, level=level)
+    low, high = spread.low, spread.high
+    value = found.value
+    if bounds is not None:
+        # Corrected, a mean may leave the scale; people cannot.
+        value = min(max(value, bounds[0]), bounds[1])
+        low, high = (None if end is None else min(max(end, bounds[0]), bounds[1]) for end in (low, high))
+    n = int(human.size)
+    name = signature("prediction-powered-mean", method="ppi++", interval=interval, level=level)
+    most = 1 / (1 - found.correlation**2) if abs(found.correlation) < 1 else None
+    return PredictionPowered(
+        mean=Measure(value=value, n=n, low=low, high=high, note=spread.note, signature=name),
+        classical=classical,
+        weight=Measure(value=found.weight, n=n, signature=signature("prediction-powered-weight")),
+        correlation=Measure(value=found.correlation, n=n, signature=signature("pearson-reviewed-items")),
+        gain=_ratio(found.classical_variance, found.variance, n, "prediction-powered-gain"),
+        most=Measure.undefined("the metric gives the scores exactly", n=n, signature=_most_name())
+        if most is None
+        else Measure(value=most, n=n, signature=_most_name()),
+        reviewed=n,
+        unreviewed=int(others.size),
+    )
+
+
+def in_words(found: PredictionPowered) -> str:
+    """One sentence with the gain, or why there is none."""
+    if not found.mean.defined:
+        return f"The metric cannot narrow the interval: {found.mean.reason}."
+    gain, correlation = found.gain.value, found.correlation.value
+    if gain is None or correlation is None:
+        return f"The metric says all that people say: {found.gain.reason}."
+    more = round(100 * (gain - 1))
+    start = f"With r {correlation:.2f} between the metric and people over {found.reviewed} reviewed items, "
+    if more < 1:
+        return start + f"the metric of {found.unreviewed} more adds nothing to the reviews."
+    return start + (
+        f"the metric of {found.unreviewed} more is worth {more}% more reviewed items; "
+        f"a metric with this r can give {100 * ((found.most.value or 1) - 1):.0f}% at most."
+    )
+
+
+class _Estimate(NamedTuple):
+    """``variance`` of ``value`` over new items, beside that of the plain mean of the reviews."""
+
+    value: float
+    weight: float
+    correlation: float
+    variance: float
+    classical_variance: float
+
+
+def _finite(metric: Mapping[Hashable, float | None]) -> dict[Hashable, float]:
+    known = {item: float(value) for item, value in metric.items() if value is not None}
+    for item, value in known.items():
+        if not math.isfinite(value):
+            raise ValueError(f"the metric of {item} is {value}; use None for a missing one")
+    return known
+
+
+def _with_metric(ratings: Ratings, known: Mapping[Hashable, float]) -> Ratings:
+    if all(item in known for item in ratings.items):
+        return ratings
+    rows = [
+        (ratings.items[i], ratings.reviewers[r], score)
+        for i, r, score in zip(
+            ratings.item.tolist(), ratings.reviewer.tolist(), ratings.score.tolist(), strict=True
+        )
+        if ratings.items[i] in known
+    ]
+    return Ratings.from_columns(
+        [item for item, _, _ in rows], [reviewer for _, reviewer, _ in rows], [score for _, _, score in rows]
+    )
+
+
+def _cannot_tell(human: Array, predicted: Array, others: Array) -> str:
+    if human.size < FEWEST_REVIEWED:
+        return f"fewer than {FEWEST_REVIEWED} reviewed items with the metric"
+    if not others.size:
+        return "every item with the metric has been reviewed"
+    if np.ptp(human) == 0:
+        return "no variation in the human scores"
+    return "no variation in the metric" if np.ptp(predicted) == 0 else ""
+
+
+def _estimate(human: Array, predicted: Array, others: Array) -> _Estimate:
+    """PPI++ for a mean: the weight that makes the variance smallest, and both variances.
+
+    The slope comes from the reviewed items, the metric's own variance in the further items from those. The
+    residuals lose one more degree of freedom to the slope, so that few reviews do not look better than they
+    are.
+    """
+    n, further = human.size, others.size
+    centred = predicted - predicted.mean()
+    slope = float(centred @ (human - human.mean()) / (centred @ centred))
+    weight = slope * further / (n + further)
+    everywhere = np.concatenate([predicted, others])
+    residual = human - human.mean() - slope * centred
+    own = float(residual @ residual) / (n - 2)
+    # human - weight · metric = residual + (slope - weight) · metric, the two uncorrelated.
+    spread = float(everywhere.var(ddof=1))
+    variance = (own + (slope - weight) ** 2 * spread) / n + weight**2 * spread / further
+    return _Estimate(
+        value=float(human.mean() + weight * (others.mean() - predicted.mean())),
+        weight=weight,
+        correlation=float(np.clip(np.corrcoef(human, predicted)[0, 1], -1, 1)),
+        variance=variance,
+        classical_variance=float(human.var(ddof=1)) / n,
+    )
+
+
+def _interval(ratings: Ratings, found: _Estimate, *, interval: IntervalKind, level: float) -> Interval:
+    """Student's t on the items' part and, for new reviewers, on theirs, which the metric cannot narrow."""
+    items = len(ratings.items)
+    variance, wobble = found.variance, found.variance**2 / (items - 2)
+    note = FOR_THIS_PANEL
+    if interval == "crossed":
+        spread = crossed_spread(ratings)
+        if isinstance(spread, str):
+            return Interval(None, None, f"no interval: {spread}")
+        of_reviewers, uncertain = _reviewer_part(ratings)
+        variance += of_reviewers
+        wobble += uncertain
+        note = ""
+    if variance <= 0:
+        return Interval(None, None, "no interval: the metric gives the scores exactly")
+    reach = student_quantile(level, max(variance**2 / wobble, 1.0)) * math.sqrt(variance)
+    return Interval(found.value - reach, found.value + reach, note)
+
+
+def _reviewer_part(ratings: Ratings) -> tuple[float, float]:
+    """What new reviewers add to the variance of the mean, and its own square over degrees of freedom."""
+    parts = variance_components(ratings)
+    if not parts.reviewer_apart:
+        return 0.0, 0.0
+    weight = 1 / (len(ratings.items) * ratings.per_item[ratings.item])
+    per_reviewer = np.bincount(ratings.reviewer, weights=weight)
+    squares = float((per_reviewer**2).sum())
+    variance = max(parts.reviewer, 0.0) * squares
+    # Severities are seen through the noise of single scores, which is therefore part of what is uncertain.
+    seen = variance + max(parts.rest, 0.0) * float((weight**2).sum())
+    return variance, seen**2 / max(1 / squares - 1, 0.1)
+
+
+def _ratio(above: float, below: float, n: int, name: str) -> Measure:
+    if below <= 1e-12 * above:
+        return Measure.undefined("the metric gives the scores exactly", n=n, signature=signature(name))
+    return Measure(value=above / below, n=n, signature=signature(name))
+
+
+def _most_name() -> str:
+    return signature("prediction-powered-most")
+
+
+def _undefined(
+    reason: str, classical: Measure, reviewed: int, unreviewed: int, level: float
+) -> PredictionPowered:
+    name = signature("prediction-powered-mean", method="ppi++", level=level)
+    none = Measure.undefined(reason, n=reviewed, signature=name)
+    return PredictionPowered(
+        mean=none, classical=classical, weight=none, correlation=none, gain=none, most=none,
+        reviewed=reviewed, unreviewed=unreviewed,
+    )  # fmt: skip

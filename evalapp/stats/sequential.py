@@ -1,0 +1,172 @@
+"""Levels at which a gate stays honest when it is looked at every week and when a test version is used again.
+
+Over the looks at one challenger the level is spent by the function of Lan and DeMets (1983) that behaves like
+O'Brien and Fleming's: next to nothing early, nearly all at the end, whenever the looks happen to fall. Over the
+challengers on one test version it is split, so that the chance of any false release on it stays under the level
+however many are tried.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.resampling import Array
+
+#: A look that adds less than this share of the planned reviews is too soon: it gets no level, and what it
+#: would have spent is left for the next.
+LEAST_STEP = 0.002
+#: Chances under this cannot be told from none, and no p value of a review gets there.
+NEXT_TO_NOTHING = 1e-9
+POINTS = 1201
+FAR = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """``level``: one-sided chance of any false release on a test version, such as 0.025.
+
+    ``challengers``: how many were declared to be tried on it at most; each gets an equal part, and a further
+    one none. Without a number the k-th gets 6/(π²k²) of the level: 61, 15, 7, 4, 2%, and there is always a
+    little left.
+    """
+
+    level: float
+    challengers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 0.5:
+            raise ValueError(f"the level is {self.level}; give a one-sided chance such as 0.025")
+        if self.challengers is not None and self.challengers < 1:
+            raise ValueError(f"{self.challengers} challengers; declare at least 1")
+
+    def for_challenger(self, number: int) -> float:
+        """The part of the level that the ``number``-th challenger (from 1) on this test version has."""
+        if number < 1:
+            raise ValueError(f"challengers are counted from 1, not from {number}")
+        if self.challengers is None:
+            return self.level * 6 / (math.pi * number) ** 2
+        return self.level / self.challengers if number <= self.challengers else 0.0
+
+
+def level_for_look(spending: Spending, *, challenger: int, shares: Sequence[float]) -> Measure:
+    """The level to use now: release if the one-sided p value is at or under it.
+
+    ``challenger``: its number on this test version, from 1. ``shares``: for every look so far and this one the
+    reviews there were as a share of those planned, in order; beyond the plan counts as 1, and after a look at
+    1 nothing is left. ``n`` counts looks. Undefined when this look has no level, with the reason.
+    """
+    part = spending.for_challenger(challenger)
+    name = signature(
+        "level-for-look",
+        spending="obrien-fleming",
+        level=spending.level,
+        challenger=challenger,
+        challengers=spending.challengers,
+    )
+    n = len(shares)
+    if part == 0:
+        reason = (
+            f"the test version was declared for {spending.challengers} challengers and this is the "
+            f"{challenger}th: it is spent"
+        )
+        return Measure.undefined(reason, n=n, signature=name)
+    if not shares:
+        raise ValueError("give the share of the planned reviews at this look")
+    levels = look_levels(part, shares)
+    if levels[-1] > 0:
+        return Measure(value=levels[-1], n=n, signature=name)
+    if n > 1 and shares[-2] >= 1:
+        reason = "the level was spent at the look at the planned end"
+    elif n > 1 and min(shares[-1], 1.0) - max(0.0, *shares[:-1]) < LEAST_STEP:
+        reason = "too soon after the last look"
+    else:
+        reason = "too early: next to no level is spent by now"
+    return Measure.undefined(reason, n=n, signature=name)
+
+
+def spent(level: float, share: float) -> float:
+    """How much of a one-sided ``level`` may be spent by that share of the plan: 2 - 2Φ(z(level/2) / √share)."""
+    if share <= 0:
+        return 0.0
+    normal = NormalDist()
+    reach = normal.inv_cdf(1 - level / 2) / math.sqrt(min(share, 1.0))
+    # 1 - Φ loses all its digits far out, erfc does not.
+    return math.erfc(reach / math.sqrt(2))
+
+
+def look_levels(level: float, shares: Sequence[float]) -> list[float]:
+    """The one-sided nominal level of each look, 0 where a look has none.
+
+    The chance of p at or under it at any of the looks is ``level`` by the end of the plan when the score's
+    increments between looks are independent (Armitage, McPherson and Rowe 1969), and less when looks share
+    more than that, such as the same few reviewers. Raises ValueError for shares that fall.
+    """
+    _require_rising(shares)
+    levels: list[float] = []
+    density = _Density()
+    used, last = 0.0, 0.0
+    for share in (min(share, 1.0) for share in shares):
+        allowed = spent(level, share) - used
+        if share - last < LEAST_STEP or allowed < NEXT_TO_NOTHING:
+            levels.append(0.0)
+            continue
+        bound = density.bound(share, allowed)
+        density.stop(share, bound)
+        levels.append(1 - NormalDist().cdf(bound))
+        used, last = used + allowed, share
+    return levels
+
+
+def _require_rising(shares: Sequence[float]) -> None:
+    for place, share in enumerate(shares):
+        if not math.isfinite(share) or share < 0:
+            raise ValueError(f"look {place + 1}: the share of the plan is {share}, not 0 or more")
+        if place and share < shares[place - 1]:
+            raise ValueError(
+                f"look {place + 1}: the share of the plan falls from {shares[place - 1]} to {share}"
+            )
+
+
+class _Density:
+    """Where the score is (a Brownian motion over the share of the plan) if no look has stopped it yet."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self.at = np.zeros(1)
+        self.mass = np.ones(1)
+
+    def bound(self, share: float, allowed: float) -> float:
+        """The z value beyond which the chance is ``allowed``."""
+        from scipy.optimize import brentq
+
+        return float(brentq(lambda z: self.beyond(share, z) - allowed, -FAR, FAR + 2, xtol=1e-10))
+
+    def beyond(self, share: float, z: float) -> float:
+        """Chance of not having stopped and being beyond ``z`` at this share of the plan."""
+        from scipy.special import ndtr
+
+        step = math.sqrt(share - self.share)
+        return float(self.mass @ ndtr((self.at - z * math.sqrt(share)) / step))
+
+    def stop(self, share: float, z: float) -> None:
+        """Move on to ``share`` and leave out what is beyond ``z``."""
+        edge = z * math.sqrt(share)
+        step = math.sqrt(share - self.share)
+        points = np.linspace(-FAR * math.sqrt(share), edge, POINTS)
+        weight = _simpson(points)
+        kernel = np.exp(-0.5 * ((points[:, None] - self.at[None, :]) / step) ** 2) / (
+            step * math.sqrt(2 * math.pi)
+        )
+        self.at, self.mass, self.share = points, weight * (kernel @ self.mass), share
+
+
+def _simpson(points: Array) -> Array:
+    weight = np.full(points.size, 2.0)
+    weight[1::2] = 4.0
+    weight[[0, -1]] = 1.0
+    result: Array = weight * (points[1] - points[0]) / 3
+    return result

@@ -1,0 +1,414 @@
+"""Reviewers' severity, and candidate scores as if an average reviewer had given every one of them.
+
+The many-facet ordinal model of :mod:`evalapp.stats.ordinal_model` separates how good an answer is from how
+severe the person was who happened to get it. Everything is told on the rating scale: an adjusted score is
+the mean score that the model expects where every reviewer of the panel scores the candidate on every item.
+With a full table that is the raw mean itself.
+"""
+
+import math
+from collections.abc import Hashable, Mapping
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.facets import FacetRatings, LinkedGroups, linked_groups
+from evalapp.stats.ordinal_model import STRETCH, Fit, OrdinalModel, Progress, softmax
+from evalapp.stats.resampling import Array, require_level
+from evalapp.stats.scores import student_quantile
+
+Scale = tuple[float, float]
+
+NOT_SETTLED = "the model did not settle within its rounds: read it as approximate"
+
+
+class Adjusted(NamedTuple):
+    """``score`` with its interval over new items and new reviewers, ``error`` its standard error, ``raw``
+    the mean of item means as given (None without a score); ``score`` counts items.
+    """
+
+    score: Measure
+    error: float | None
+    raw: float | None
+
+
+class Severity(NamedTuple):
+    """``points``: how many points lower than the panel's mean reviewer this one scores the same answers;
+    below 0 is lenient. On 1–5, whatever the criteria's scales. ``by_criterion``: the same in points of each
+    criterion's own scale. ``error``: standard error of ``points``. ``infit``: mean square of the residuals
+    over what the model expects; 1 is as expected, 1.5 erratic, 0.5 all too regular. ``n`` counts scores.
+    """
+
+    points: Measure
+    error: float | None
+    by_criterion: dict[Hashable, Measure]
+    infit: float | None
+
+
+class SeverityModel(NamedTuple):
+    """``scores`` by candidate and criterion; ``totals`` by candidate on 1–5 with the weights given.
+
+    ``deviations``: standard deviation of each kind of effect, in units of the model: about a point of 1–5
+    seen from the middle of the scale. ``groups``: who can be compared with whom; more than one group of
+    reviewers or of candidates leaves what would compare them undefined.
+    """
+
+    scores: dict[tuple[Hashable, Hashable], Adjusted]
+    totals: dict[Hashable, Adjusted]
+    severities: dict[Hashable, Severity]
+    groups: LinkedGroups
+    deviations: dict[str, float]
+    rounds: int
+    converged: bool
+
+
+def severity_model(
+    ratings: FacetRatings,
+    *,
+    scales: Mapping[Hashable, Scale],
+    weights: Mapping[Hashable, float] | None = None,
+    level: float = 0.95,
+    progress: Progress | None = None,
+) -> SeverityModel:
+    """Fit all criteria in ``ratings`` together; for one alone give its ratings alone.
+
+    ``scales``: lowest and highest level by criterion. ``weights`` by criterion for the totals, else equal; 0
+    takes no part. ``progress`` is called with rounds done and most rounds. Everything is undefined with one
+    reviewer and where a criterion does not vary; scores and severities are where no chain of common items
+    links the reviewers, scores alone where none links the candidates. Raises ValueError for a score outside
+    its scale and a criterion without one.
+    """
+    require_level(level)
+    bounds = [_scale(scales, criterion) for criterion in ratings.criteria]
+    _require_inside(ratings, bounds)
+    share = _weights(ratings, weights)
+    groups = linked_groups(ratings) if len(ratings) else LinkedGroups((), ())
+    reason = _cannot_fit(ratings, groups)
+    if reason:
+        return _undefined(ratings, groups, reason, level)
+    fit = OrdinalModel(ratings, bounds).fit(progress=progress)
+    table = _Table(fit, bounds)
+    split = "" if len(groups.candidates) == 1 else no_link("candidates", groups.candidates)
+    scores, totals = _adjusted(table, share, split, level)
+    return SeverityModel(
+        scores=scores,
+        totals=totals,
+        severities=_severities(table, level),
+        groups=groups,
+        deviations={name: math.sqrt(variance) for name, variance in fit.variances.items()},
+        rounds=fit.rounds,
+        converged=fit.converged,
+    )
+
+
+def no_link(what: str, groups: tuple[tuple[Hashable, ...], ...]) -> str:
+    """Why ``what`` cannot be compared: how many groups, and how large."""
+    sizes = ", ".join(str(len(group)) for group in groups)
+    return f"the {what} fall into {len(groups)} groups that no common item links ({sizes})"
+
+
+def _scale(scales: Mapping[Hashable, Scale], criterion: Hashable) -> Scale:
+    if criterion not in scales:
+        raise ValueError(f"the criterion {criterion} has no scale")
+    lowest, highest = scales[criterion]
+    if not lowest < highest:
+        raise ValueError(f"the criterion {criterion} has a scale from {lowest:g} to {highest:g}")
+    return lowest, highest
+
+
+def _require_inside(ratings: FacetRatings, bounds: list[Scale]) -> None:
+    lowest, highest = np.array(bounds).reshape(-1, 2).T
+    outside = np.flatnonzero(
+        (ratings.score < lowest[ratings.criterion]) | (ratings.score > highest[ratings.criterion])
+    )
+    if outside.size:
+        row = int(outside[0])
+        code = int(ratings.criterion[row])
+        raise ValueError(
+            f"a score of {ratings.score[row]:g} is outside the scale of {ratings.criteria[code]}, "
+            f"{bounds[code][0]:g} to {bounds[code][1]:g}"
+        )
+
+
+def _weights(ratings: FacetRatings, weights: Mapping[Hashable, float] | None) -> Array:
+    if weights is not None:
+        for criterion in ratings.criteria:
+            if weights.get(criterion, -1.0) < 0:
+                raise ValueError(f"the criterion {criterion} needs a weight of 0 or more")
+    given = [1.0 if weights is None else weights[criterion] for criterion in ratings.criteria]
+    total = sum(given)
+    return np.array(given) / total if total else np.zeros(len(given))
+
+
+def _cannot_fit(ratings: FacetRatings, groups: LinkedGroups) -> str:
+    if not len(ratings):
+        return "every answer is N/A" if ratings.not_applicable else "no scores"
+    if len(ratings.reviewers) < 2:
+        return "one reviewer"
+    if len(ratings.items) < 2:
+        return "one item"
+    for code, criterion in enumerate(ratings.criteria):
+        if np.ptp(ratings.score[ratings.criterion == code]) == 0:
+            return f"no variation on {criterion}" if len(ratings.criteria) > 1 else "no variation"
+    return no_link("reviewers", groups.reviewers) if len(groups.reviewers) > 1 else ""
+
+
+def _undefined(ratings: FacetRatings, groups: LinkedGroups, reason: str, level: float) -> SeverityModel:
+    raw = ratings.raw_means() if len(ratings) else np.empty((0, 0))
+    score = Measure.undefined(reason, signature=_name("adjusted-score", level))
+    severity = Measure.undefined(reason, signature=_name("severity", level))
+    return SeverityModel(
+        scores={
+            (candidate, criterion): Adjusted(score, None, _known(raw[c, q]))
+            for c, candidate in enumerate(ratings.candidates)
+            for q, criterion in enumerate(ratings.criteria)
+        },
+        totals={candidate: Adjusted(score, None, None) for candidate in ratings.candidates},
+        severities={
+            reviewer: Severity(severity, None, dict.fromkeys(ratings.criteria, severity), None)
+            for reviewer in ratings.reviewers
+        },
+        groups=groups,
+        deviations={},
+        rounds=0,
+        converged=False,
+    )
+
+
+def _name(what: str, level: float) -> str:
+    return signature(what, model="many-facet-ordinal", level=level)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+class _Table:
+    """What the fitted model expects of every reviewer on every item, averaged over items.
+
+    ``expected`` and ``slope`` (its derivative in η) are candidates × criteria × reviewers, in stretched
+    units (0–4); ``step_slope`` is the derivative in each level's κ, averaged over reviewers.
+    """
+
+    def __init__(self, fit: Fit, bounds: list[Scale]) -> None:
+        self.fit, self.ratings, self.model = fit, fit.model.ratings, fit.model
+        self.covariance = fit.covariance()
+        self.unit = np.array([(high - low) / STRETCH for low, high in bounds])
+        self.lowest = np.array([low for low, _ in bounds])
+        ratings = self.ratings
+        shape = (len(ratings.candidates), len(ratings.criteria))
+        self.expected = np.zeros((*shape, len(ratings.reviewers)))
+        self.slope = np.zeros_like(self.expected)
+        self.step_slope = np.zeros((*shape, self.model.levels.value.shape[1]))
+        self.items = np.zeros(shape, dtype=np.int64)
+        for candidate in range(shape[0]):
+            for criterion in range(shape[1]):
+                self._fill(candidate, criterion)
+
+    def errors(self, gradients: Array) -> Array:
+        """Standard error of each linear combination of the effects from the border on, one a row."""
+        squares = np.einsum("kn,nm,km->k", gradients, self.covariance, gradients, optimize=True)
+        result: Array = np.sqrt(np.maximum(squares, 0.0))
+        return result
+
+    def _fill(self, candidate: int, criterion: int) -> None:
+        ratings, model = self.ratings, self.model
+        cell = candidate * len(ratings.criteria) + criterion
+        chosen = ratings.cell == cell
+        self.items[candidate, criterion] = np.unique(ratings.item[chosen]).size
+        quality = self._item_effects(candidate, criterion) + self.fit.effects[model.random + cell]
+        kappa = model.step_values(self.fit.effects)[criterion]
+        value = model.levels.value[criterion]
+        for reviewer in range(len(ratings.reviewers)):
+            eta = quality - self._reviewer_effect(reviewer, criterion)
+            chance = softmax(eta[:, None] * value + kappa)
+            mean = chance @ value
+            centred = chance * (value - mean[:, None])
+            self.expected[candidate, criterion, reviewer] = mean.mean()
+            self.slope[candidate, criterion, reviewer] = (centred @ value).mean()
+            self.step_slope[candidate, criterion] += centred.mean(axis=0) / len(ratings.reviewers)
+
+    def _item_effects(self, candidate: int, criterion: int) -> Array:
+        """Item, output and answer effects of every item; those of outputs never scored are 0."""
+        ratings = self.ratings
+        total = np.zeros(len(ratings.items))
+        of_candidate = ratings.candidate == candidate
+        for name, chosen in (
+            ("item", np.ones(len(ratings), dtype=bool)),
+            ("output", of_candidate),
+            ("answer", of_candidate & (ratings.criterion == criterion)),
+        ):
+            term = self.model.term(name)
+            if term is not None:
+                effect = np.zeros(len(ratings.items))
+                effect[ratings.item[chosen]] = self.fit.effects[term.start + term.code[chosen]]
+                total += effect
+        return total
+
+    def _reviewer_effect(self, reviewer: int, criterion: int) -> float:
+        columns = self.reviewer_columns(reviewer, criterion)
+        return float(self.fit.effects[columns].sum())
+
+    def reviewer_columns(self, reviewer: int, criterion: int) -> list[int]:
+        """Places of the reviewer's effects that bear on a criterion."""
+        ratings, found = self.ratings, []
+        mine = ratings.reviewer == reviewer
+        for name, chosen in (
+            ("reviewer", mine),
+            ("reviewer on criterion", mine & (ratings.criterion == criterion)),
+        ):
+            term = self.model.term(name)
+            rows = np.flatnonzero(chosen)
+            if term is not None and rows.size:
+                found.append(int(term.start + term.code[rows[0]]))
+        return found
+
+
+def _adjusted(
+    table: _Table, share: Array, split: str, level: float
+) -> tuple[dict[tuple[Hashable, Hashable], Adjusted], dict[Hashable, Adjusted]]:
+    ratings, criteria = table.ratings, len(table.ratings.criteria)
+    gradients = _score_gradients(table)
+    raw = ratings.raw_means()
+    errors = table.errors(gradients).reshape(-1, criteria)
+    per_candidate = gradients.reshape(-1, criteria, gradients.shape[1])
+    total_errors = table.errors(np.einsum("q,cqn->cn", share, per_candidate))
+    scores: dict[tuple[Hashable, Hashable], Adjusted] = {}
+    totals: dict[Hashable, Adjusted] = {}
+    for code, label in enumerate(ratings.candidates):
+        expected = table.expected[code].mean(axis=1)
+        seen = table.items[code] > 0
+        for q, criterion in enumerate(ratings.criteria):
+            scores[label, criterion] = _score(
+                table, code, share=np.eye(criteria)[q], error=float(errors[code, q]),
+                expected=float(expected[q]), lowest=float(table.lowest[q]), unit=float(table.unit[q]),
+                raw=float(raw[code, q]), reason=split if seen[q] else "no scores", level=level,
+            )  # fmt: skip
+        stretched_raw = 1 + (raw[code] - table.lowest) / table.unit
+        whole = bool(seen[share > 0].all())
+        totals[label] = _score(
+            table, code, share=share, error=float(total_errors[code]), expected=float(expected @ share),
+            lowest=1.0, unit=1.0, raw=float(np.where(share > 0, stretched_raw, 0.0) @ share),
+            reason=split if whole else "not scored on every criterion", level=level,
+        )  # fmt: skip
+    return scores, totals
+
+
+def _score_gradients(table: _Table) -> Array:
+    """Derivative of each candidate's score on each criterion in the effects from the border on."""
+    model, criteria = table.model, len(table.ratings.criteria)
+    border = table.fit.border
+    gradients = np.zeros((model.cells, model.size - border))
+    for cell in range(model.cells):
+        candidate, criterion = divmod(cell, criteria)
+        gradients[cell, model.random - border + cell] = table.slope[candidate, criterion].mean()
+        steps = model.levels.columns[criterion]
+        start = model.step_offset - border
+        gradients[cell, start + steps.start : start + steps.stop] = (
+            table.step_slope[candidate, criterion] @ model.levels.basis[criterion]
+        )
+    return gradients
+
+
+def _score(
+    table: _Table,
+    candidate: int,
+    *,
+    share: Array,
+    expected: float,
+    error: float,
+    lowest: float,
+    unit: float,
+    raw: float,
+    reason: str,
+    level: float,
+) -> Adjusted:
+    """Back from the stretched scale, on which ``expected`` and ``error`` are; cut at the ends of the scale."""
+    name = _name("adjusted-score", level)
+    items = int(table.items[candidate][share > 0].max(initial=0))
+    if reason:
+        return Adjusted(Measure.undefined(reason, n=items, signature=name), None, _known(raw))
+    value = lowest + expected * unit
+    reach = student_quantile(level, _degrees(table, candidate, share, error**2)) * error * unit
+    note = "" if table.fit.converged else NOT_SETTLED
+    low, high = max(value - reach, lowest), min(value + reach, lowest + STRETCH * unit)
+    score = Measure(value=value, n=items, low=low, high=high, note=note, signature=name)
+    return Adjusted(score, error * unit, _known(raw))
+
+
+def _degrees(table: _Table, candidate: int, share: Array, variance: float) -> float:
+    """Satterthwaite's degrees of freedom: how much of the variance few items and few reviewers carry."""
+    ratings = table.ratings
+    slope = float((table.slope[candidate].mean(axis=1) * share).sum())
+    chosen = (ratings.candidate == candidate) & (share[ratings.criterion] > 0)
+    variances = table.fit.variances
+    on_criterion = variances.get("reviewer on criterion", 0.0) * float((share**2).sum())
+    wobble, left = 0.0, variance
+    for of, spread in (
+        (ratings.item, variances.get("item", 0.0)),
+        (ratings.reviewer, variances.get("reviewer", 0.0) + on_criterion),
+    ):
+        part = np.bincount(of[chosen]) / max(int(chosen.sum()), 1)
+        squares = float((part**2).sum())
+        carried = slope**2 * spread * squares
+        wobble += carried**2 / max(1 / squares - 1, 0.1)
+        left -= carried
+    wobble += max(left, 0.0) ** 2 / max(int(chosen.sum()) - 1, 1)
+    return float(np.clip(variance**2 / wobble, 1.0, 1e6)) if wobble > 0 else 1e6
+
+
+def _severities(table: _Table, level: float) -> dict[Hashable, Severity]:
+    ratings, model = table.ratings, table.model
+    reviewers, criteria = len(ratings.reviewers), len(ratings.criteria)
+    scored = table.items > 0
+    counts = np.maximum(scored.sum(axis=0), 1)[:, None]
+    expected = np.where(scored[:, :, None], table.expected, 0.0).sum(axis=0) / counts
+    slope = np.where(scored[:, :, None], table.slope, 0.0).sum(axis=0) / counts
+    points = expected.mean(axis=1, keepdims=True) - expected
+    border = table.fit.border
+    gradients = np.zeros((reviewers, criteria, model.size - border))
+    for reviewer in range(reviewers):
+        for criterion in range(criteria):
+            for column in table.reviewer_columns(reviewer, criterion):
+                gradients[reviewer, criterion, column - border] += slope[criterion, reviewer]
+    gradients -= gradients.mean(axis=0, keepdims=True)
+    errors = table.errors(gradients.reshape(reviewers * criteria, -1)).reshape(reviewers, criteria)
+    overall = table.errors(gradients.mean(axis=1))
+    infits = _infits(table.fit)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    name = _name("severity", level)
+    found: dict[Hashable, Severity] = {}
+    for code, label in enumerate(ratings.reviewers):
+        mine = ratings.reviewer == code
+        by_criterion = {
+            criterion: _severity(
+                float(points[q, code] * table.unit[q]),
+                z * float(errors[code, q] * table.unit[q]),
+                int((mine & (ratings.criterion == q)).sum()),
+                name,
+            )
+            for q, criterion in enumerate(ratings.criteria)
+        }
+        mean = float(points[:, code].mean())
+        measure = _severity(mean, z * float(overall[code]), int(mine.sum()), name)
+        found[label] = Severity(measure, float(overall[code]), by_criterion, float(infits[code]))
+    return found
+
+
+def _severity(value: float, reach: float, n: int, name: str) -> Measure:
+    if not n:
+        return Measure.undefined("no scores", signature=name)
+    return Measure(value=value, n=n, low=value - reach, high=value + reach, signature=name)
+
+
+def _infits(fit: Fit) -> Array:
+    ratings, model = fit.model.ratings, fit.model
+    chance = model.probabilities(fit.effects)
+    mean = (chance * model.value).sum(axis=1)
+    variance = (chance * (model.value - mean[:, None]) ** 2).sum(axis=1)
+    squares = np.bincount(ratings.reviewer, weights=(model.observed - mean) ** 2)
+    expected = np.bincount(ratings.reviewer, weights=variance)
+    result: Array = squares / np.maximum(expected, 1e-12)
+    return result
