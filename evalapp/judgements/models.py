@@ -116,7 +116,7 @@ class JudgementDraft(BaseModel):
 class KnownOutcome(models.TextChoices):
     """What is known of a candidate's answer beside another's, or in a ranking beside all others."""
 
-    BETTER = "better", "is better"
+    BETTER = "better", "Better"
     TIE = "tie", "Equally good"
     BOTH_BAD = "both_bad", "Both bad"
 

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                     "outcome",
                     models.CharField(
                         choices=[
-                            ("better", "is better"),
+                            ("better", "Better"),
                             ("tie", "Equally good"),
                             ("both_bad", "Both bad"),
                         ],
