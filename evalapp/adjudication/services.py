@@ -11,7 +11,7 @@ from evalapp.accounts.models import User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision
 from evalapp.adjudication.rights import require_may_adjudicate
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
 from evalapp.reviews.models import Score
 from evalapp.reviews.words import checked_words
@@ -100,7 +100,9 @@ def _decide(
 
 def _first(decision: Adjudication, by: User) -> Adjudication:
     criterion = decision.criterion
-    given = Score.objects.filter(review__item_output=decision.item_output, criterion=criterion)
+    given = Score.objects.filter(
+        review__item_output=decision.item_output, review__purpose=Purpose.REVIEW, criterion=criterion
+    )
     if len(set(given.values_list("value", flat=True))) < 2:
         raise ConflictError(
             f"The reviewers of this output do not differ on {criterion.name}; there is nothing to decide."

@@ -56,8 +56,9 @@ _ELIGIBLE = """
 """
 
 _HELD = """
-SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at, rank FROM evalapp_place
-WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'held' ORDER BY id
+SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at FROM evalapp_place
+WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'held'
+ORDER BY held_since NULLS FIRST, id
 """
 
 # Not where another place of the item waits for this person.
@@ -94,10 +95,10 @@ WITH due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=_ELIGIBLE)}
     WHERE r.id = %(seat)s AND NOT offered.is_check
 )
 UPDATE evalapp_place p
-SET state = 'held', reviewer_id = %(user)s,
+SET state = 'held', reviewer_id = %(user)s, held_since = now(),
     lease_expires_at = now() + CASE WHEN p.reviews_done > 0 THEN %(started)s ELSE %(lease)s END
 FROM offered WHERE p.id = offered.id
-RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at, p.rank
+RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at
 """  # noqa: S608 - constants only; every value is a parameter
 
 _RETURN_LAPSED = """
@@ -108,11 +109,12 @@ WITH lapsed AS (
 ), noted AS (
     INSERT INTO evalapp_skip (campaign_id, item_id, reviewer_id, reason, is_lapse, created_at)
     SELECT campaign_id, item_id, reviewer_id, 'The lease ran out half-way', true, now()
-    FROM lapsed WHERE reviews_done > 0 AND purpose = 'review'
+    FROM lapsed WHERE reviews_done > 0 AND purpose <> 'calibration'
     ON CONFLICT (item_id, reviewer_id) DO NOTHING
 )
 UPDATE evalapp_place p
 SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL, lapses = least(p.lapses + 1, 32767),
+    last_holder_id = lapsed.reviewer_id,
     assigned_to_id = CASE WHEN p.reviews_done > 0 AND p.purpose = 'review' THEN NULL ELSE p.assigned_to_id END
 FROM lapsed WHERE p.id = lapsed.id
 """
@@ -144,7 +146,6 @@ class HeldPlace(NamedTuple):
     outputs_order: list[int]
     open_slots: list[int]
     lease_expires_at: datetime
-    rank: int
 
 
 class Assignment(NamedTuple):
@@ -238,7 +239,7 @@ def next_assignment(
 
 
 def held_places(seat: CampaignReviewer) -> list[HeldPlace]:
-    """The reviewer's hand, oldest first."""
+    """The reviewer's hand, in the order in which they got it."""
     with prepared_cursor() as database:
         database.execute(_HELD, {"user": seat.user_id, "campaign": seat.campaign_id})
         return [HeldPlace(*row) for row in database.fetchall()]
@@ -380,14 +381,11 @@ def _choose(
     if not candidates:
         return None
     last = latest[:SPACING]
-    # Then in the seeded order: what is claimed later stands behind, so a reload shows the same.
+    # The longer ago, the better; never reviewed is best. Of equals the one that was claimed first: so a
+    # reload shows the same, and what checks the reviewer takes its turn like everything else.
     return min(
         candidates,
-        key=lambda each: (
-            # The longer ago, the better; never reviewed is best.
-            SPACING - last.index(each.place.item_id) if each.place.item_id in last else 0,
-            each.place.rank,
-        ),
+        key=lambda each: SPACING - last.index(each.place.item_id) if each.place.item_id in last else 0,
     )
 
 
@@ -470,7 +468,7 @@ def fill_slot(*, place: Place, slot: int, reviewer: User, seconds_active: float)
 def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
     """Hold a place once more after its lease ran out: True if nobody took it meanwhile.
 
-    Only for a place that was offered to this reviewer; an item they skipped stays skipped.
+    Only for a place that was theirs until then; an item they skipped stays skipped.
     """
     locked = _locked(seat)
     if locked is None:
@@ -481,14 +479,16 @@ def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
     theirs = Place.objects.filter(item=place.item_id, reviewer=seat.user_id)
     if place.purpose == Purpose.REVIEW and (theirs.exists() or not _has_room(locked)):
         return False
+    if not is_admitted(locked) and place.purpose != Purpose.CALIBRATION:
+        return False
     for_them = Q(assigned_to=None) | Q(assigned_to=seat.user_id)
-    free = Place.objects.filter(for_them, pk=place.pk, state=PlaceState.FREE)
+    free = Place.objects.filter(for_them, pk=place.pk, state=PlaceState.FREE, last_holder=seat.user_id)
     taken = free.select_for_update(skip_locked=True).first()
     if taken is None:
         return False
     lease = started_lease_of(seat.campaign) if taken.reviews_done else lease_of(seat.campaign)
     Place.objects.filter(pk=taken.pk).update(
-        state=PlaceState.HELD, reviewer=seat.user_id, lease_expires_at=Now() + lease
+        state=PlaceState.HELD, reviewer=seat.user_id, lease_expires_at=Now() + lease, held_since=Now()
     )
     skips.filter(is_lapse=True).delete()
     return True
@@ -497,4 +497,4 @@ def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
 def release_place(*, place: Place, reviewer: User) -> bool:
     """Give a held place back; False if it is not held by this reviewer."""
     held = Place.objects.filter(pk=place.pk, state=PlaceState.HELD, reviewer=reviewer)
-    return held.update(state=PlaceState.FREE, reviewer=None, lease_expires_at=None) == 1
+    return held.update(state=PlaceState.FREE, reviewer=None, lease_expires_at=None, last_holder=reviewer) == 1

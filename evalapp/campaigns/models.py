@@ -318,7 +318,8 @@ class Place(BaseModel):
     ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. Free, it goes to
     ``assigned_to`` only, or to anybody where that is empty. ``is_added``: made later because the ratings
     of its item differed, so that agreement, which speaks of the items as designed, leaves it out.
-    ``lapses`` counts the leases that ran out.
+    ``lapses`` counts the leases that ran out. ``last_holder`` had it until it became free again;
+    ``held_since`` is when the latest holder got it.
 
     Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
     ``arrangement`` says how far each one's outputs are turned on this reviewer's screen
@@ -339,6 +340,10 @@ class Place(BaseModel):
     is_added = models.BooleanField(default=False, db_default=False)
     purpose = purpose_field()
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    held_since = models.DateTimeField(null=True, blank=True)
+    last_holder = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     outputs_order = ArrayField(models.BigIntegerField())
     open_slots = ArrayField(models.SmallIntegerField())
     outputs_total = models.PositiveSmallIntegerField()

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from evalapp.accounts.models import Project, User
@@ -133,6 +134,11 @@ def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     _require_people(campaign)
     freeze(rubric_version=campaign.rubric_version)
     items, reviews = make_places(campaign=campaign)
+    if not items:
+        raise InvalidError(
+            "No item is left to review: the split's examples are all gold or for calibration. Take fewer of "
+            "them, or choose data with more examples."
+        )
     campaign.refresh_from_db()
     record(
         "campaign.opened",
@@ -207,7 +213,7 @@ def close_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     running = (CampaignState.OPEN, CampaignState.PAUSED)
     closed = _move(campaign, running, CampaignState.CLOSED, "campaign.closed", by, closed_at=Now())
     Place.objects.filter(campaign=campaign, state=PlaceState.HELD).update(
-        state=PlaceState.FREE, reviewer=None, lease_expires_at=None
+        state=PlaceState.FREE, reviewer=None, lease_expires_at=None, last_holder=F("reviewer")
     )
     return closed
 

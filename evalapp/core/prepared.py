@@ -11,18 +11,26 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-from django.db import connection
+from django.db import NotSupportedError, OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 
 
 @contextmanager
 def prepared_cursor() -> Iterator[CursorWrapper]:
-    """A cursor of Django's connection that lets the server keep the plans of what it runs."""
+    """A cursor of Django's connection that lets the server keep the plans of what it runs.
+
+    Raises OperationalError where a migration has changed a type since: the connection is closed then,
+    and the same again runs on a new one.
+    """
     connection.ensure_connection()
     cursor: Any = psycopg.Cursor(connection.connection)
-    # A log of statements shows them with their values, which only an ordinary cursor knows.
-    with connection.cursor() if connection.queries_logged else connection.make_cursor(cursor) as wrapped:
-        yield wrapped
+    try:
+        # A log of statements shows them with their values, which only an ordinary cursor knows.
+        with connection.cursor() if connection.queries_logged else connection.make_cursor(cursor) as wrapped:
+            yield wrapped
+    except NotSupportedError as error:
+        connection.connection.close()
+        raise OperationalError(f"The tables have changed: {error}") from error
 
 
 def first_row(statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:

@@ -115,6 +115,10 @@ def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsO
         with transaction.atomic():
             if not work.job.params.get("checks_only"):
                 _take_turn(ratings_import)
+            if not ratings_import.census["records"]:
+                # Of nothing no plan can be made; what is wrong with the records is what helps.
+                _read_problems(work, ratings_import, options, log)
+                raise _refusal(ratings_import, log)
             plan = plan_of(ratings_import.project, options, ratings_import.census)
             _stage(work, ratings_import, options, plan, log)
             if work.job.params.get("checks_only"):
@@ -172,6 +176,19 @@ def _stage(
     ratings_import.records_refused = refused
     ratings_import.spans_missing = log.remarks_on_spans
     work.raise_if_cancelled()
+
+
+def _read_problems(
+    work: Work, ratings_import: RatingsImport, options: RatingsOptions, log: ProblemLog
+) -> None:
+    count, _ = _reporting(work, ratings_import, "Reading")
+    with open_stored(ratings_import.stored_name) as stream:
+        for reading in readings(stream, options.layout, read=count):
+            for refusal in reading.refusals:
+                for problem in refusal.problems:
+                    log.refuse(reading.row, problem)
+            ratings_import.records_read += len(reading.refusals)
+    ratings_import.records_refused = ratings_import.records_read
 
 
 def _refusal(ratings_import: RatingsImport, log: ProblemLog) -> InvalidError:

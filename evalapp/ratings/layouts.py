@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from evalapp.datasets.csv_files import DELIMITERS
 
@@ -61,9 +62,12 @@ _USUAL: Mapping[str, Use] = {
 }
 
 
-def usual_mapping(columns: Sequence[str], file_format: str) -> dict[str, str]:
-    """A guess by the columns' names: each use once. A table without a column for the criterion has a column
-    for each, so what is left over is taken for scores there.
+def usual_mapping(
+    columns: Sequence[str], file_format: str, first: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """A guess by the columns' names, and by the ``first`` row where "time" may mean a moment or a length:
+    each use once. A table without a column for the criterion has a column for each, so what is left over is
+    taken for scores there.
     """
     allowed = _TASK_USES if file_format in (LABEL_STUDIO, ARGILLA) else tuple(Use)
     mapping: dict[str, str] = {}
@@ -71,6 +75,10 @@ def usual_mapping(columns: Sequence[str], file_format: str) -> dict[str, str]:
         use = _USUAL.get(column.strip().casefold().replace(" ", "_"), Use.IGNORE)
         taken = use not in MANY and use in mapping.values()
         mapping[column] = Use.IGNORE if taken or use not in allowed else use
+    for column, use in mapping.items():
+        is_moment = use == Use.SECONDS and "-" in str((first or {}).get(column, ""))[1:]
+        if is_moment and Use.SUBMITTED not in mapping.values():
+            mapping[column] = Use.SUBMITTED
     if file_format in (CSV, FLAT) and Use.CRITERION not in mapping.values():
         for column, taken_for in mapping.items():
             if taken_for in (Use.IGNORE, Use.VALUE) and column.strip().casefold() not in _USUAL:

@@ -1,6 +1,8 @@
 """Files of ratings: what kind an upload is, and its readings as its layout says. Pure but for the file."""
 
+import csv
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,7 +33,9 @@ def first_layout(name: str, stream: BinaryIO) -> FileLayout:
     stream.seek(0)
     if recognise(name, head) == CSV_NAME:
         header = read_header(stream)
-        return FileLayout(CSV, header.delimiter, usual_mapping(header.columns, CSV))
+        lines = csv.reader(head.decode(errors="replace").splitlines(), delimiter=header.delimiter)
+        first_row = dict(zip(header.columns, next(islice(lines, 1, None), ()), strict=False))
+        return FileLayout(CSV, header.delimiter, usual_mapping(header.columns, CSV, first_row))
     is_list = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
     numbered: Iterator[Numbered] = json_list(stream) if is_list else json_lines(stream)
     first = next((found for _, found in numbered), None)
@@ -50,7 +54,7 @@ def first_layout(name: str, stream: BinaryIO) -> FileLayout:
         )
     if is_nested(first):
         return FileLayout(NESTED)
-    return FileLayout(FLAT, mapping=usual_mapping(list(first), FLAT))
+    return FileLayout(FLAT, mapping=usual_mapping(list(first), FLAT, first))
 
 
 def readings(

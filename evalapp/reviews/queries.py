@@ -147,7 +147,8 @@ class Stand(NamedTuple):
 
 
 def stand_at(user: User, place_key: UUID, slot: int, *, compares: bool = False) -> Stand:
-    """The place and the person's seat in its campaign, in one read; MissingError where either is not.
+    """The place and the person's seat in its campaign, in one read; MissingError where either is not, or the
+    place was never theirs: its texts are then not for them to see, nor its work theirs to do.
 
     A slot is an output, unless the campaign ``compares``: that has addresses of its own.
     """
@@ -160,10 +161,29 @@ def stand_at(user: User, place_key: UUID, slot: int, *, compares: bool = False) 
     (place, campaign, project, rubric_version), (seat_id,) = stands.models_of(row)
     if not 0 <= slot < place.outputs_total or campaign.compares != compares:
         raise MissingError(_NOT_YOURS)
+    _require_offered(user, place, slot, compares=compares)
     campaign.project, campaign.rubric_version = project, rubric_version
     place.campaign = campaign
     # A seat of which the place's read knows all that a submission needs.
     return Stand(place, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user))
+
+
+_OF_THEIRS_HERE = """
+SELECT EXISTS (SELECT 1 FROM {given} WHERE place_id = %(place)s AND reviewer_id = %(user)s)
+    OR EXISTS (SELECT 1 FROM {draft} WHERE {shown}_id = %(shown)s AND reviewer_id = %(user)s)
+"""
+_REVIEWED_HERE = _OF_THEIRS_HERE.format(given="evalapp_review", draft="evalapp_draft", shown="item_output")
+_JUDGED_HERE = _OF_THEIRS_HERE.format(
+    given="evalapp_judgement", draft="evalapp_judgementdraft", shown="comparison"
+)
+
+
+def _require_offered(user: User, place: Place, slot: int, *, compares: bool) -> None:
+    if user.pk in (place.reviewer_id, place.last_holder_id):
+        return
+    keys = {"place": place.pk, "shown": place.outputs_order[slot], "user": user.pk}
+    if _first(_JUDGED_HERE if compares else _REVIEWED_HERE, keys) != (True,):
+        raise MissingError(_NOT_YOURS)
 
 
 def own_review(stand: Stand) -> Review | None:

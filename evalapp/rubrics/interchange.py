@@ -25,7 +25,7 @@ from evalapp.rubrics.drafts import (
 )
 
 FORMAT = 1
-LARGEST_FILE = 512 * 1024
+LARGEST_FILE = 128 * 1024
 MOST_PROBLEMS = 50
 _DEEPEST = 12
 _HEAD = ("evalapp_rubric", "name", "description", "instructions", "criteria")

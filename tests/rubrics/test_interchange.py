@@ -182,7 +182,7 @@ criteria:
         (HEAD + b"description: " + b"1" * 5_000, "too many digits"),
         (HEAD + b"criteria: !!binary aGVsbG8=\n", "no tags"),
         (HEAD + b"? [a]\n: b\n", "not YAML"),
-        (HEAD + b"#" * LARGEST_FILE, "at most 512 kB"),
+        (HEAD + b"#" * LARGEST_FILE, "at most 128 kB"),
         (b"--- a\n--- b\n", "not YAML"),
     ],
 )
