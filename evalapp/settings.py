@@ -255,6 +255,9 @@ SPECTACULAR_SETTINGS = {
         "RowDecision": "evalapp.exports.models.RowDecision",
         "WebhookEvent": "evalapp.webhooks.models.WebhookEvent",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",
+        "OutcomeEnum": "evalapp.adjudication.models.Outcome",
+        "KnownOutcome": "evalapp.judgements.models.KnownOutcome",
+        "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
     },
 }
 

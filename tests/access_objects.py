@@ -31,7 +31,7 @@ from evalapp.decisions.models import Decision
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.jobs.models import Job, JobEvent, JobState
-from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
+from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
@@ -281,6 +281,7 @@ def _pairs(world: SimpleNamespace) -> None:
         state="open",
         opened_at=timezone.now(),
         overlap=1,
+        calibration_items=1,
         items_total=1,
         reviews_total=2,
     )
@@ -292,7 +293,9 @@ def _pairs(world: SimpleNamespace) -> None:
         )
         output = candidate.outputs.get().output
         outputs.append(ItemOutput.objects.create(item=item, output=output, candidate=entry).pk)
-    CampaignReviewer.objects.create(campaign=world.pairs, user=world.user, reviews_done=1)
+    CampaignReviewer.objects.create(
+        campaign=world.pairs, user=world.user, reviews_done=1, admitted_at=timezone.now()
+    )
     judged = Comparison.objects.create(item=item, number=0, outputs=outputs)
     held = Comparison.objects.create(item=item, number=1, outputs=outputs)
     world.pair_place = Place.objects.create(
@@ -320,6 +323,13 @@ def _pairs(world: SimpleNamespace) -> None:
         choice="a",
     )
     JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
+    first, second = world.pairs.candidates.order_by("position")
+    world.gold_verdict = GoldVerdict.objects.create(
+        campaign=world.pairs,
+        example=world.example,
+        candidate=first.model_version,
+        against=second.model_version,
+    )
 
 
 def _results(world: SimpleNamespace) -> None:
@@ -380,6 +390,7 @@ KWARGS: dict[str, Kwarg] = {
     "run_id": lambda world: world.run.pk,
     "person_id": lambda world: world.user.pk,
     "answer": lambda world: world.gold_answer.pk,
+    "verdict": lambda world: world.gold_verdict.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
@@ -438,7 +449,10 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     **{
         name: {"key": lambda world: world.pairs.key}
-        for name in ("judgement_next", "judgement_undo", "api_my_next_comparison")
+        for name in (
+            *("judgement_next", "judgement_undo", "judgement_calibration"),
+            "api_my_next_comparison",
+        )
     },
     **{
         name: {"key": lambda world: world.pair_place.key}
@@ -449,7 +463,11 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
-        for name in ("pair_results", "judgement_list", "judgement_file")
+        for name in ("pair_results", "judgement_list", "judgement_file", "api_campaign_gold_verdicts")
+    },
+    **{
+        name: {"pk": lambda world: world.pairs.pk}
+        for name in ("comparison_checks", "gold_verdict_remove", "comparison_calibration")
     },
     "review_flag": {"key": lambda world: world.place.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignState
+from evalapp.judgements.checks import ComparisonChecks
 from evalapp.measure import Measure
 from evalapp.reviews.checks import ReviewerChecks
 from evalapp.reviews.progress import TeamMember, TeamProgress
@@ -64,6 +65,9 @@ WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id
 """
 
 
+Checks = ReviewerChecks | ComparisonChecks
+
+
 class Hint(NamedTuple):
     """``evidence`` is a sentence with its figures. ``cases`` filters the list of the cases behind it, as its
     address does; empty where progress shows it, or, ``is_of_checks``, the page of gold and repeats.
@@ -92,7 +96,7 @@ class Quality:
     scores: CampaignScores
     team: TeamProgress
     reading: dict[int, Reading]
-    checks: Sequence[ReviewerChecks] = ()
+    checks: Sequence[Checks] = ()
 
     def number(self, reviewer_id: int) -> int:
         return self.scores.numbers[reviewer_id]
@@ -345,15 +349,17 @@ def drifting(quality: Quality) -> Iterator[Hint]:
 
 
 def at_odds(quality: Quality) -> Iterator[Hint]:
-    """Who answers the same question about the same output otherwise the second time, more than the others do."""
+    """Who answers the same question about the same output otherwise the second time, more than the others do;
+    or gives another verdict on the same answers.
+    """
     for each, sentence in _surely_less(quality, lambda checks: (checks.close, checks.compared)):
-        evidence = f"The same again, or one level off, in {sentence}"
+        evidence = f"{each.close_words} in {sentence}"
         yield Hint("at_odds", "Unlike before", each.seat.user_id, evidence, {}, is_of_checks=True)
 
 
 def _surely_less(
-    quality: Quality, counted: Callable[[ReviewerChecks], tuple[int, int]]
-) -> Iterator[tuple[ReviewerChecks, str]]:
+    quality: Quality, counted: Callable[[Checks], tuple[int, int]]
+) -> Iterator[tuple[Checks, str]]:
     """Whose share of good answers to checks lies surely under that of the others together, and how far."""
     total = [sum(counts) for counts in zip(*map(counted, quality.checks), strict=True)] or [0, 0]
     for each in quality.checks:
@@ -369,6 +375,22 @@ def _surely_less(
             )
 
 
+def keeps_to_a_side(quality: Quality) -> Iterator[Hint]:
+    """Who surely keeps to the position more often than to the answer, when answers change places."""
+    for each in quality.checks:
+        if not isinstance(each, ComparisonChecks):
+            continue
+        share = wilson(each.sides_kept, each.sides_compared, level=LEVEL)
+        if share.n < LEAST_CHECKS or share.value is None or share.low is None or share.low <= 0.5:
+            continue
+        what = "The same ranks for the same positions" if each.is_ranking else "The same side"
+        evidence = (
+            f"{what} again in {share.value:.0%} of {share.n} repeats in which the answers had changed places (at "
+            f"least {share.low:.0%}, 99%)."
+        )
+        yield Hint("keeps_side", "Keeps to a side", each.seat.user_id, evidence, {}, is_of_checks=True)
+
+
 HINTS: list[HintFunction] = [
     behind,
     too_fast,
@@ -378,6 +400,7 @@ HINTS: list[HintFunction] = [
     off_gold,
     drifting,
     at_odds,
+    keeps_to_a_side,
 ]
 """What is looked for, in the order of the page. Nothing else knows the single hints."""
 

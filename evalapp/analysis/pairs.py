@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from django.db.models import Min
+from django.db.models import F, Min
 
 from evalapp.analysis.differences import SEED
-from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method
+from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
 from evalapp.judgements.models import Choice
 from evalapp.measure import Measure
 from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
@@ -68,7 +68,8 @@ class Judgements:
 def load_judgements(campaign: Campaign, *, people: str = "all", item_id: int | None = None) -> Judgements:
     """Read a campaign's judgements, or those of one item. ``people`` is "all", "human" or "simulated".
 
-    Outside a demonstration project simulated ones are never read.
+    Outside a demonstration project simulated ones are never read. What checks reviewers is left out: repeats
+    always, gold and calibration unless it is their item that is asked for.
     """
     if not campaign.project.is_demonstration:
         people = "human"
@@ -77,8 +78,11 @@ def load_judgements(campaign: Campaign, *, people: str = "all", item_id: int | N
     )
     entries = ItemOutput.objects.filter(item__campaign=campaign)
     stored = campaign.judgements.order_by("pk")
-    if item_id is not None:
-        entries, stored = entries.filter(item=item_id), stored.filter(comparison__item=item_id)
+    if item_id is None:
+        stored = stored.filter(purpose=Purpose.REVIEW)
+    else:
+        entries = entries.filter(item=item_id)
+        stored = stored.filter(comparison__item=item_id, purpose=F("comparison__item__purpose"))
     if people != "all":
         stored = stored.filter(is_simulated=people == "simulated")
     owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))

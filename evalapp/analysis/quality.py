@@ -1,16 +1,18 @@
 """The quality of a campaign while it runs: agreement so far, hints, and the outputs to look at."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db.models import Max
 
 from evalapp.analysis.agreement import AgreementRow, agreement_rows
 from evalapp.analysis.cases import CaseFilter, CaseRow, find_cases, with_excerpts
-from evalapp.analysis.hints import Hint, Quality, hints_of, reading_times
+from evalapp.analysis.hints import Checks, Hint, Quality, hints_of, reading_times
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
 from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.judgements.checks import ComparisonChecks, comparison_checks
 from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.progress import TeamProgress, team_progress
 
@@ -41,8 +43,15 @@ class NamedHint(NamedTuple):
     hint: Hint
 
 
+class NamedChecks(NamedTuple):
+    name: str
+    checks: ComparisonChecks
+
+
 class CampaignQuality(NamedTuple):
-    """``unblinding`` is None also for a reader who still reviews here blind."""
+    """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: where answers are
+    compared and reviewers checked, how each does on that.
+    """
 
     scores: CampaignScores
     team: TeamProgress
@@ -53,6 +62,7 @@ class CampaignQuality(NamedTuple):
     left_items: list[LeftItem]
     unblinding: Unblinding | None
     is_reviewing: bool
+    compared: list[NamedChecks]
 
     @property
     def least(self) -> int:
@@ -73,7 +83,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     scores = load_scores(campaign)
     team = team_progress(campaign, reader_id=reader)
     differing = find_cases(scores, CaseFilter(differ=True))
-    checks = checks_by_reviewer(campaign) if campaign.gold_share or campaign.repeat_share else []
+    checks = _checks(campaign)
     hints = hints_of(Quality(scores, team, reading_times(campaign.pk), checks))
     person = campaign.reviewers.filter(user=reader).select_related("user").first()
     is_reviewing = person is not None and is_reviewing_blind(campaign, person.user)
@@ -87,7 +97,18 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
         left_items=left_items(campaign),
         unblinding=None if is_reviewing else unblinding_of(campaign),
         is_reviewing=is_reviewing,
+        compared=[
+            NamedChecks(team.names.of(each.seat.user_id), each)
+            for each in checks
+            if isinstance(each, ComparisonChecks)
+        ],
     )
+
+
+def _checks(campaign: Campaign) -> Sequence[Checks]:
+    if not campaign.gold_share and not campaign.repeat_share:
+        return []
+    return comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)
 
 
 def left_items(campaign: Campaign) -> list[LeftItem]:

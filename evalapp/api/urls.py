@@ -11,6 +11,7 @@ from evalapp.api.views import (
     datasets,
     decisions,
     exports,
+    gold_verdicts,
     jobs,
     judgements,
     ratings,
@@ -105,6 +106,11 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/items/", campaigns.CampaignAddItems.as_view(), name="api_campaign_add_items"),
     path(f"{_CAMPAIGN}/places/", campaigns.CampaignAddPlaces.as_view(), name="api_campaign_add_places"),
     path(f"{_CAMPAIGN}/gold/", campaigns.CampaignGold.as_view(), name="api_campaign_gold"),
+    path(
+        f"{_CAMPAIGN}/gold-verdicts/",
+        gold_verdicts.CampaignGoldVerdicts.as_view(),
+        name="api_campaign_gold_verdicts",
+    ),
     path(f"{_CAMPAIGN}/checks/", campaigns.CampaignChecks.as_view(), name="api_campaign_checks"),
     path(
         f"{_CAMPAIGN}/calibration/",

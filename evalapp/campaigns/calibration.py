@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.checks import add_calibration_items, insert_checks
+from evalapp.campaigns.comparisons import insert_comparisons
 from evalapp.campaigns.design import MOST_CALIBRATION_ITEMS
 from evalapp.campaigns.models import CalibrationNote, Campaign, CampaignReviewer, Item, Purpose
 from evalapp.campaigns.opening import insert_outputs, set_totals
@@ -49,6 +50,8 @@ def start_round(*, campaign: Campaign, wanted: int, by: User | None) -> int:
         raise InvalidError(message, fields={"items": [message]})
     add_calibration_items(campaign=locked, wanted=wanted)
     insert_outputs(campaign=locked)
+    if locked.compares:
+        insert_comparisons(campaign=locked)
     insert_checks(campaign=locked)
     set_totals(locked)
     record(

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import QuerySet
 
-from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, Purpose
+from evalapp.campaigns.comparisons import arrangements_of, set_side_by_side, work_of_campaign
+from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Method, Place, Purpose
 from evalapp.core.errors import InvalidError
 
 # A repeat comes so many of the person's items later, and up to as many more.
@@ -30,7 +32,7 @@ _GOLD_ITEMS = f"""
 INSERT INTO evalapp_item (campaign_id, example_id, overlap, purpose, created_at)
 SELECT %(campaign)s, e.id, 1, 'gold', now() FROM evalapp_example e
 WHERE {_ANSWERED} AND EXISTS (
-    SELECT 1 FROM evalapp_goldanswer g WHERE g.campaign_id = %(campaign)s AND g.example_id = e.id)
+    SELECT 1 FROM {{table}} g WHERE g.campaign_id = %(campaign)s AND g.example_id = e.id)
 ORDER BY e.row_number
 """  # noqa: S608 - constants only; every value is a parameter
 
@@ -40,19 +42,28 @@ SELECT %(campaign)s, e.id, 1, 'calibration', now() FROM evalapp_example e
 WHERE {_ANSWERED} ORDER BY md5(%(seed)s || ':calibration:' || e.row_number) LIMIT %(wanted)s
 """  # noqa: S608 - likewise
 
+# What a turn is made of: the item's outputs, or its comparisons.
+_OUTPUTS = """
+    SELECT array_agg(o.id ORDER BY md5(
+        %(seed)s || ':check:' || e.row_number || ':' || wanted.number || ':' || c.position))
+    FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
+    WHERE o.item_id = wanted.item_id
+"""
+_COMPARISONS = """
+    SELECT array_agg(c.id ORDER BY md5(
+        %(seed)s || ':check:' || e.row_number || ':' || wanted.number || ':' || c.number))
+    FROM evalapp_comparison c WHERE c.item_id = wanted.item_id
+"""
 _PLACES = """
 INSERT INTO evalapp_place (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added, purpose,
-                           outputs_order, open_slots, outputs_total, reviews_done, created_at)
-SELECT item_id, %(campaign)s, number, gen_random_uuid(), due, 'free', person, false, purpose,
+                           arrangement, outputs_order, open_slots, outputs_total, reviews_done, created_at)
+SELECT item_id, %(campaign)s, number, gen_random_uuid(), due, 'free', person, false, purpose, arrangement,
        outputs, ARRAY(SELECT generate_series(0, cardinality(outputs) - 1)), cardinality(outputs), 0, now()
 FROM (
-    SELECT wanted.*, (
-        SELECT array_agg(o.id ORDER BY md5(
-            %(seed)s || ':check:' || e.row_number || ':' || wanted.number || ':' || c.position))
-        FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
-        WHERE o.item_id = wanted.item_id) AS outputs
+    SELECT wanted.*, ({outputs}) AS outputs
     FROM unnest(%(items)s::bigint[], %(numbers)s::int[], %(people)s::bigint[], %(dues)s::int[],
-                %(purposes)s::text[]) AS wanted(item_id, number, person, due, purpose)
+                %(purposes)s::text[], %(arrangements)s::int[])
+        AS wanted(item_id, number, person, due, purpose, arrangement)
     JOIN evalapp_item i ON i.id = wanted.item_id JOIN evalapp_example e ON e.id = i.example_id
 ) AS made
 ON CONFLICT DO NOTHING
@@ -60,13 +71,16 @@ ON CONFLICT DO NOTHING
 
 
 class CheckPlace(NamedTuple):
-    """A place that is to be made. ``due``: after so many ordinary items of the person."""
+    """A place that is to be made. ``due``: after so many ordinary items of the person. ``arrangement``: as
+    of a `Place`, where answers are compared.
+    """
 
     item_id: int
     number: int
     user_id: int
     due: int
     purpose: str
+    arrangement: int = 0
 
 
 def insert_check_items(*, campaign: Campaign) -> None:
@@ -83,9 +97,9 @@ def insert_check_items(*, campaign: Campaign) -> None:
     if campaign.gold_share:
         _require_gold(campaign)
         with connection.cursor() as cursor:
-            cursor.execute(_GOLD_ITEMS, parameters)
+            cursor.execute(_GOLD_ITEMS.format(table=known_answers(campaign).model._meta.db_table), parameters)
             made = int(cursor.rowcount)
-        wanted = campaign.gold_answers.values("example").distinct().count()
+        wanted = gold_examples(campaign)
         if made != wanted:
             raise InvalidError(
                 f"{wanted - made} of the {wanted} gold examples are not in this data and split, or lack an "
@@ -95,16 +109,43 @@ def insert_check_items(*, campaign: Campaign) -> None:
         add_calibration_items(campaign=campaign, wanted=campaign.calibration_items)
 
 
+def known_answers(campaign: Campaign) -> QuerySet[Any]:
+    """What is known of its gold: answers to criteria, or verdicts where answers are compared."""
+    return campaign.gold_verdicts.all() if campaign.compares else campaign.gold_answers.all()
+
+
+def gold_examples(campaign: Campaign) -> int:
+    """How many examples its gold sets apart; 0 where it checks nobody with them."""
+    return known_answers(campaign).values("example").distinct().count() if campaign.gold_share else 0
+
+
 def _require_gold(campaign: Campaign) -> None:
-    if not campaign.gold_answers.exists():
+    if not known_answers(campaign).exists():
         raise InvalidError(
             f"{campaign.gold_share}% of the work is to be gold, but no answer is known yet. Enter some on the "
             "page of gold, or set the share to 0."
         )
-    if campaign.gold_answers.exclude(criterion__version=campaign.rubric_version_id).exists():
+    if campaign.compares:
+        _require_compared(campaign)
+    elif campaign.gold_answers.exclude(criterion__version=campaign.rubric_version_id).exists():
         raise InvalidError(
             "Some gold answers belong to another version of the rubric. Enter them anew, for this one."
         )
+
+
+def _require_compared(campaign: Campaign) -> None:
+    """The design may be another than the one that the verdicts were entered for."""
+    compared = set_side_by_side(campaign)
+    is_ranking = campaign.method == Method.RANKING
+    for candidate, against in campaign.gold_verdicts.values_list("candidate", "against"):
+        is_met = (
+            any(candidate in each for each in compared) if is_ranking else {candidate, against} in compared
+        )
+        if not is_met or is_ranking != (against is None):
+            raise InvalidError(
+                "Some known verdicts are of candidates that this design does not compare. Take them off the list "
+                "of gold, or edit the design."
+            )
 
 
 def add_calibration_items(*, campaign: Campaign, wanted: int) -> list[int]:
@@ -147,7 +188,7 @@ def insert_checks(*, campaign: Campaign) -> int:
         if seat.left_at is None
         for place in _places_for(campaign, seat, number, gold, calibration)
     ]
-    return _insert(campaign, wanted)
+    return _insert(campaign, _turned(campaign, wanted) if campaign.compares else wanted)
 
 
 def _places_for(
@@ -165,10 +206,24 @@ def _places_for(
             yield CheckPlace(item, number, seat.user_id, position - len(calibration), Purpose.CALIBRATION)
 
 
+def _turned(campaign: Campaign, wanted: Sequence[CheckPlace]) -> list[CheckPlace]:
+    """The places with compared answers turned: by a draw of the item's, and by one from seat to seat, so that
+    no answer keeps to a position.
+    """
+    width = arrangements_of(campaign)
+    items = campaign.items.exclude(purpose=Purpose.REVIEW)
+    begins = {
+        item: random.Random(f"{campaign.seed}:turn:{row}").randrange(width)  # noqa: S311 - likewise
+        for item, row in items.values_list("pk", "example__row_number")
+    }
+    return [place._replace(arrangement=(begins[place.item_id] + place.number) % width) for place in wanted]
+
+
 def _insert(campaign: Campaign, wanted: Sequence[CheckPlace]) -> int:
+    outputs = _COMPARISONS if campaign.compares else _OUTPUTS
     with connection.cursor() as cursor:
         cursor.execute(
-            _PLACES,
+            _PLACES.format(outputs=outputs),
             {
                 "campaign": campaign.pk,
                 "seed": str(campaign.seed),
@@ -177,14 +232,18 @@ def _insert(campaign: Campaign, wanted: Sequence[CheckPlace]) -> int:
                 "people": [place.user_id for place in wanted],
                 "dues": [place.due for place in wanted],
                 "purposes": [str(place.purpose) for place in wanted],
+                "arrangements": [place.arrangement for place in wanted],
             },
         )
         return int(cursor.rowcount)
 
 
 def plan_repeat(*, place: Place, seat: CampaignReviewer) -> bool:
-    """Have the reviewer meet a place's item once more, where the draw says so; call it when a review of
-    the place is stored, in its transaction. Only of a place that is complete, and all theirs.
+    """Have the reviewer meet a place's item once more, where the draw says so; call it when a review or a
+    judgement of the place is stored, in its transaction. Only of a place that is complete, and all theirs.
+
+    Compared answers stand in another arrangement then, two of them the other way round: so a verdict that
+    keeps to a side is told from one that keeps to an answer.
     """
     campaign = place.campaign
     if not campaign.repeat_share or place.purpose != Purpose.REVIEW:
@@ -192,13 +251,18 @@ def plan_repeat(*, place: Place, seat: CampaignReviewer) -> bool:
     draw = random.Random(f"{campaign.seed}:repeat:{place.item.example.row_number}:{place.number}")  # noqa: S311
     if draw.random() * 100 >= campaign.repeat_share:
         return False
-    stored = place.reviews.filter(reviewer=seat.user_id).count()
-    if stored < place.outputs_total:
+    given = place.judgements if campaign.compares else place.reviews
+    if given.filter(reviewer=seat.user_id).count() < place.outputs_total:
         return False
     done = CampaignReviewer.objects.values_list("reviews_done", flat=True).get(pk=seat.pk)
     due = done // campaign.reviews_a_place + REPEAT_AFTER + draw.randrange(REPEAT_SPREAD)
     number = _REPEAT_NUMBERS + place.number
-    return _insert(campaign, [CheckPlace(place.item_id, number, seat.user_id, due, Purpose.REPEAT)]) == 1
+    arrangement = 0
+    if campaign.compares:
+        width = arrangements_of(campaign)
+        arrangement = (place.arrangement + draw.randrange(1, width)) % width
+    repeat = CheckPlace(place.item_id, number, seat.user_id, due, Purpose.REPEAT, arrangement)
+    return _insert(campaign, [repeat]) == 1
 
 
 def checks_wanted(campaign: Campaign) -> int:
@@ -213,5 +277,5 @@ def checks_wanted(campaign: Campaign) -> int:
     }
     gold = min(people * of_purpose[Purpose.GOLD], round(places * campaign.gold_share / 100))
     repeats = round(places * campaign.repeat_share / 100)
-    outputs = campaign.candidates.count()
-    return (gold + repeats + people * of_purpose[Purpose.CALIBRATION]) * outputs
+    each = work_of_campaign(campaign).times
+    return (gold + repeats + people * of_purpose[Purpose.CALIBRATION]) * each

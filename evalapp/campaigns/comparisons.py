@@ -29,16 +29,17 @@ CROSS JOIN unnest(%(lefts)s::bigint[], %(rights)s::bigint[]) WITH ORDINALITY
     AS pair(left_id, right_id, number)
 JOIN evalapp_itemoutput l ON l.item_id = i.id AND l.candidate_id = pair.left_id
 JOIN evalapp_itemoutput r ON r.item_id = i.id AND r.candidate_id = pair.right_id
-WHERE i.campaign_id = %(campaign)s
+WHERE i.campaign_id = %(campaign)s AND NOT EXISTS (SELECT 1 FROM evalapp_comparison c WHERE c.item_id = i.id)
 ORDER BY i.id, pair.number
 """
 
 # The order from which places turn is drawn anew every few items: were it one for the whole campaign,
-# one candidate would always follow the other, and a reviewer could learn to tell them.
+# one candidate would always follow the other, and a reviewer could learn to tell them. Items that check
+# reviewers are numbered apart, so that they do not disturb the balance of the others.
 _RANKINGS = """
 WITH item AS (
-    SELECT i.id,
-        (row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1) / %(width)s AS drawn
+    SELECT i.id, CASE i.purpose WHEN 'review' THEN '' ELSE i.purpose || ':' END || (row_number() OVER (
+            PARTITION BY i.purpose ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1) / %(width)s AS drawn
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     WHERE i.campaign_id = %(campaign)s
 )
@@ -48,6 +49,7 @@ SELECT item.id, 0,
      FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
      WHERE o.item_id = item.id), now()
 FROM item
+WHERE NOT EXISTS (SELECT 1 FROM evalapp_comparison c WHERE c.item_id = item.id)
 ORDER BY item.id
 """
 
@@ -56,7 +58,7 @@ WITH item AS (
     SELECT i.id, e.row_number,
         row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
-    WHERE i.campaign_id = %(campaign)s
+    WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review'
 ), turn AS (
     SELECT p.id, item.row_number,
         (row_number() OVER (PARTITION BY item.position / %(together)s ORDER BY item.position, p.number) - 1)
@@ -89,6 +91,29 @@ def work_of(method: str, candidates: int, *, has_baseline: bool = False) -> Work
     if method == Method.RANKING:
         return Work(1, "ranking")
     return Work(candidates, "candidate")
+
+
+def work_of_campaign(campaign: Campaign) -> Work:
+    """`work_of` a campaign's own design."""
+    has_baseline = campaign.baseline_id is not None
+    return work_of(campaign.method, campaign.candidates.count(), has_baseline=has_baseline)
+
+
+def arrangements_of(campaign: Campaign) -> int:
+    """In how many ways the outputs of its comparisons can stand on a screen."""
+    return campaign.candidates.count() if campaign.method == Method.RANKING else 2
+
+
+def set_side_by_side(campaign: Campaign) -> set[frozenset[int]]:
+    """The model versions whose answers a comparison of the campaign sets side by side: each pair, or all that
+    are ranked.
+    """
+    versions = list(campaign.candidates.values_list("model_version", flat=True))
+    if campaign.method == Method.RANKING:
+        return {frozenset(versions)}
+    baseline = None if campaign.baseline_id is None else versions.index(campaign.baseline_id)
+    pairs = oriented_pairs(len(versions), baseline=baseline)
+    return {frozenset((versions[left], versions[right])) for left, right in pairs}
 
 
 def method_problem(method: str, candidates: Sequence[int], baseline: int | None) -> tuple[str, str] | None:
@@ -144,33 +169,41 @@ def arranged(outputs: Sequence[Shown], arrangement: int) -> list[Shown]:
     return [*outputs[by:], *outputs[:by]]
 
 
-def arrange_comparisons(*, campaign: Campaign) -> int:
-    """Make the comparisons of a launched campaign's items and give each place its own; how many
-    judgements that asks for. Call it in the launch's transaction, after items, outputs and places.
-    """
+def insert_comparisons(*, campaign: Campaign) -> None:
+    """Give the campaign's items that have none their comparisons. Call it once they have their outputs."""
     drawn = _candidates_as_drawn(campaign)
-    is_ranking = campaign.method == Method.RANKING
-    width = len(drawn) if is_ranking else 2
-    parameters: dict[str, Any] = {
-        "campaign": campaign.pk,
-        "seed": str(campaign.seed),
-        "width": width,
-        # Places turn on through this many items: all of them, or those that share a drawn order.
-        "together": width if is_ranking else 2**31 - 1,
-    }
-    if is_ranking:
-        statement, count = _RANKINGS, 1
+    parameters: dict[str, Any] = {"campaign": campaign.pk, "seed": str(campaign.seed), "width": len(drawn)}
+    if campaign.method == Method.RANKING:
+        statement = _RANKINGS
     else:
         versions = [version for _, version in drawn]
         baseline = None if campaign.baseline_id is None else versions.index(campaign.baseline_id)
         pairs = oriented_pairs(len(drawn), baseline=baseline)
-        statement, count = _PAIRS, len(pairs)
+        statement = _PAIRS
         parameters["lefts"] = [drawn[left][0] for left, _ in pairs]
         parameters["rights"] = [drawn[right][0] for _, right in pairs]
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         cursor.execute(f"ANALYZE {Comparison._meta.db_table}")
-        cursor.execute(_ARRANGE, {**parameters, "count": count})
+
+
+def arrange_comparisons(*, campaign: Campaign) -> int:
+    """Make the comparisons of a launched campaign's items and give each of its places its own; how many
+    judgements that asks for. Call it in the launch's transaction, after items, outputs and places, and
+    before the places that check reviewers, which bring their own arrangement (`checks`).
+    """
+    insert_comparisons(campaign=campaign)
+    width, work = arrangements_of(campaign), work_of_campaign(campaign)
+    parameters: dict[str, Any] = {
+        "campaign": campaign.pk,
+        "seed": str(campaign.seed),
+        "width": width,
+        # Places turn on through this many items: all of them, or those that share a drawn order.
+        "together": width if campaign.method == Method.RANKING else 2**31 - 1,
+        "count": work.times,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ARRANGE, parameters)
         cursor.execute(f"ANALYZE {Place._meta.db_table}")
     asked = Place.objects.filter(campaign=campaign).aggregate(asked=Sum("outputs_total"))["asked"]
     return int(asked or 0)

@@ -204,17 +204,10 @@ def _check_choice(problems: _Problems, design: CampaignDesign) -> None:
         problems.refuse("assignment", f"Choose one of {', '.join(AssignmentMode.values)}.")
 
 
-_ONLY_RATED = "Only where each answer is rated can reviewers be checked like this. Leave it at 0."
-
-
 def _check_checks(problems: _Problems, design: CampaignDesign) -> None:
     for name, share in (("gold_share", design.gold_share), ("repeat_share", design.repeat_share)):
         if not 0 <= share <= MOST_CHECK_SHARE:
             problems.refuse(name, f"The share lies between 0 and {MOST_CHECK_SHARE} percent.")
-        elif share and design.method != Method.POINTWISE:
-            problems.refuse(name, _ONLY_RATED)
-    if design.calibration_items and design.method != Method.POINTWISE:
-        problems.refuse("calibration_items", _ONLY_RATED)
     if not 0 <= design.calibration_items <= MOST_CALIBRATION_ITEMS:
         problems.refuse(
             "calibration_items", f"A round of calibration has at most {MOST_CALIBRATION_ITEMS} items."

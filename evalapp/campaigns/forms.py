@@ -174,7 +174,8 @@ class CampaignForm(forms.Form):
         min_value=0,
         max_value=MOST_CHECK_SHARE,
         label="Hidden repeats, in percent",
-        help_text="Items that a reviewer meets once more, later and in another order.",
+        help_text="Items that a reviewer meets once more, later and in another order; of two answers, each on the "
+        "other side.",
     )
     calibration_items = forms.IntegerField(
         required=False,

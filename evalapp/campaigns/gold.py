@@ -34,6 +34,14 @@ def read_gold_file(data: bytes) -> list[GoldRow]:
 
     Raises InvalidError for a file that is none.
     """
+    return [GoldRow(*row) for row in read_rows(data, columns=COLUMNS, needed=COLUMNS[:3])]
+
+
+def read_rows(data: bytes, *, columns: Sequence[str], needed: Sequence[str]) -> list[tuple[str, ...]]:
+    """Where each row of a CSV stands, and its columns; empty where the file has none of that name.
+
+    Raises InvalidError for a file that is no such CSV.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -43,14 +51,14 @@ def read_gold_file(data: bytes) -> list[GoldRow]:
     try:
         reader = csv.DictReader(io.StringIO(text), strict=True)
         names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        if missing := [name for name in COLUMNS[:3] if name not in names]:
+        if missing := [name for name in needed if name not in names]:
             raise _refused(
-                f"The first line lacks the column {', '.join(missing)}. Known: {', '.join(COLUMNS)}."
+                f"The first line lacks the column {', '.join(missing)}. Known: {', '.join(columns)}."
             )
         rows = [
-            GoldRow(
+            (
                 f"line {reader.line_num}",
-                *((each.get(names[name]) or "").strip() if name in names else "" for name in COLUMNS),
+                *((each.get(names[name]) or "").strip() if name in names else "" for name in columns),
             )
             for each in reader
         ]
@@ -72,19 +80,17 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
     """Store known answers; those that are known already are replaced. How many.
 
     New examples are taken while the campaign is a draft; of one that is open, the answers of its gold
-    items can be mended. Raises InvalidError with every row that cannot stay.
+    items can be mended. Raises InvalidError with every row that cannot stay, ConflictError where it is closed
+    or compares answers.
     """
     locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    if locked.compares:
+        raise ConflictError(f"“{campaign}” compares answers: its gold is verdicts, not answers to criteria.")
     if locked.state == CampaignState.CLOSED:
         raise ConflictError(f"“{campaign}” is closed; its gold stays.")
     reader = _Reader(locked, rows)
     answers = [answer for row in rows if (answer := reader.answer(row)) is not None]
-    if reader.problems:
-        shown = reader.problems[:_SHOWN_PROBLEMS]
-        if len(reader.problems) > len(shown):
-            shown.append(f"and {len(reader.problems) - len(shown)} more.")
-        message = f"{len(reader.problems)} of {len(rows)} rows cannot stay; nothing was stored."
-        raise InvalidError(message, fields={"rows": shown})
+    require_all_stay(reader.problems, of=len(rows))
     for answer in answers:
         GoldAnswer.objects.update_or_create(
             campaign=locked,
@@ -95,6 +101,34 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
         )
     record("campaign.gold_set", by=by, obj=campaign, project=campaign.project, data={"answers": len(answers)})
     return len(answers)
+
+
+def require_all_stay(problems: Sequence[str], *, of: int) -> None:
+    """Raise InvalidError with the first problems of rows, where there are any."""
+    if problems:
+        shown = list(problems[:_SHOWN_PROBLEMS])
+        if len(problems) > len(shown):
+            shown.append(f"and {len(problems) - len(shown)} more.")
+        message = f"{len(problems)} of {of} rows cannot stay; nothing was stored."
+        raise InvalidError(message, fields={"rows": shown})
+
+
+def gold_rows_of_data(campaign: Campaign, numbers: Iterable[str]) -> dict[int, int]:
+    """By row number: the examples, among those numbered, of which something may be known. Of a campaign that
+    is open these are its gold items.
+    """
+    rows = {int(number) for number in numbers if is_number(number)}
+    examples = campaign.dataset_version.examples.filter(split=campaign.split, row_number__in=rows)
+    if campaign.state != CampaignState.DRAFT:
+        examples = examples.filter(pk__in=campaign.items.filter(purpose=Purpose.GOLD).values("example"))
+    return dict(examples.values_list("row_number", "pk"))
+
+
+def where_gold_may_be(campaign: Campaign) -> str:
+    """In words, for the problem of a row that is none of `gold_rows_of_data`."""
+    if campaign.state == CampaignState.DRAFT:
+        return f"in {campaign.dataset_version}, {campaign.split}"
+    return "among the gold items, and an open campaign takes no new ones"
 
 
 @transaction.atomic
@@ -127,17 +161,12 @@ class _Reader:
             each.model_version.label: each.model_version_id
             for each in campaign.candidates.select_related("model_version")
         }
-        numbers = {int(row.row) for row in rows if _is_number(row.row)}
-        examples = campaign.dataset_version.examples.filter(split=campaign.split, row_number__in=numbers)
-        if campaign.state != CampaignState.DRAFT:
-            gold = campaign.items.filter(purpose=Purpose.GOLD).values("example")
-            examples = examples.filter(pk__in=gold)
-        self.examples: Mapping[int, int] = dict(examples.values_list("row_number", "pk"))
+        self.examples: Mapping[int, int] = gold_rows_of_data(campaign, [row.row for row in rows])
         self.seen: dict[tuple[int, int | None, int], str] = {}
 
     def answer(self, row: GoldRow) -> GoldAnswer | None:
         """The row's answer; None, and a problem more, where it cannot stay."""
-        example = self.examples.get(int(row.row)) if _is_number(row.row) else None
+        example = self.examples.get(int(row.row)) if is_number(row.row) else None
         criterion = self._criterion(row.criterion)
         value = _level(criterion, row.value) if criterion else None
         problem = self._problem(row, example, criterion, value)
@@ -160,7 +189,7 @@ class _Reader:
         self, row: GoldRow, example: int | None, criterion: Criterion | None, value: int | None
     ) -> str | None:
         if example is None:
-            return f"there is no row “{row.row[:40]}” {self._where()}"
+            return f"there is no row “{row.row[:40]}” {where_gold_may_be(self.campaign)}"
         if criterion is None:
             return f"there is no rated criterion “{row.criterion[:60]}”; known: {', '.join(self.criteria)}"
         if value is None:
@@ -168,7 +197,7 @@ class _Reader:
         if row.candidate and row.candidate not in self.candidates:
             return f"there is no candidate “{row.candidate[:60]}”; known: {', '.join(self.candidates)}"
         furthest = criterion.maximum - criterion.minimum
-        if row.tolerance and (not _is_number(row.tolerance) or int(row.tolerance) > furthest):
+        if row.tolerance and (not is_number(row.tolerance) or int(row.tolerance) > furthest):
             return f"“{row.tolerance[:40]}” is no tolerance; it lies between 0 and {furthest} levels"
         return None
 
@@ -176,13 +205,8 @@ class _Reader:
         found = self.criteria.get(name)
         return found or next((c for c in self.criteria.values() if c.name.lower() == name.lower()), None)
 
-    def _where(self) -> str:
-        if self.campaign.state == CampaignState.DRAFT:
-            return f"in {self.campaign.dataset_version}, {self.campaign.split}"
-        return "among the gold items, and an open campaign takes no new ones"
 
-
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
 
 

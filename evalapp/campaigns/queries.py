@@ -8,6 +8,7 @@ from django.forms import model_to_dict
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.campaigns.checks import gold_examples
 from evalapp.campaigns.choice import MOST_STRATA, items_with_more, places_of, shares_by_stratum
 from evalapp.campaigns.comparisons import work_of
 from evalapp.campaigns.models import (
@@ -337,8 +338,6 @@ def cost_of_draft(campaign: Campaign) -> Cost:
             gold_share=campaign.gold_share,
             repeat_share=campaign.repeat_share,
             calibration_items=campaign.calibration_items,
-            gold_examples=campaign.gold_answers.values("example").distinct().count()
-            if campaign.gold_share
-            else 0,
+            gold_examples=gold_examples(campaign),
         )
     )

@@ -11,7 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions, release_place
-from evalapp.campaigns.checks import insert_checks
+from evalapp.campaigns.checks import gold_examples, insert_checks
 from evalapp.campaigns.choice import places_of
 from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
 from evalapp.campaigns.models import (
@@ -177,8 +177,7 @@ def _require_people(campaign: Campaign) -> None:
     strata = strata_of_campaign(campaign)
     items = campaign.items_wanted
     if items is None:
-        gold = campaign.gold_answers.values("example").distinct().count() if campaign.gold_share else 0
-        items = sum(strata.values()) - gold - campaign.calibration_items
+        items = sum(strata.values()) - gold_examples(campaign) - campaign.calibration_items
     if campaign.assignment == AssignmentMode.PULL and not any(quotas):
         return
     room = sum(items if quota is None else min(items, quota) for quota in quotas)

@@ -1,10 +1,14 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Greatest, Least
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, Comparison, Place
+from evalapp.campaigns.models import Campaign, Comparison, Place, Purpose, purpose_field
+from evalapp.core.marks import marked
 from evalapp.core.models import BaseModel
+from evalapp.datasets.models import Example
+from evalapp.registry.models import ModelVersion
 
 
 class Choice(models.TextChoices):
@@ -21,7 +25,7 @@ class Judgement(BaseModel):
 
     ``outputs`` are ItemOutput ids as they stood on the screen, A first: without them neither ``choice``
     nor the effect of a position can be told. A pair has a ``choice``; a ranking has ``ranks`` instead,
-    for each of the outputs its rank, 1 for the best. ``client_id``, ``body_hash`` and
+    for each of the outputs its rank, 1 for the best. ``client_id``, ``body_hash``, ``purpose`` and
     ``seconds_active`` are as of a Review.
     """
 
@@ -32,6 +36,7 @@ class Judgement(BaseModel):
     client_id = models.UUIDField(unique=True)
     body_hash = models.CharField(max_length=64)
     revision = models.PositiveIntegerField(default=1)
+    purpose = purpose_field()
     outputs = ArrayField(models.BigIntegerField())
     choice = models.CharField(max_length=8, choices=Choice.choices, blank=True)
     ranks = ArrayField(models.SmallIntegerField(), null=True, blank=True)
@@ -44,7 +49,11 @@ class Judgement(BaseModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["place", "comparison"], name="judgement_once_per_place"),
-            models.UniqueConstraint(fields=["reviewer", "comparison"], name="judgement_once_per_reviewer"),
+            models.UniqueConstraint(
+                fields=["reviewer", "comparison"],
+                condition=~Q(purpose=Purpose.REPEAT),
+                name="judgement_once_per_reviewer",
+            ),
             models.CheckConstraint(condition=Q(seconds_active__gte=0), name="judgement_time_not_negative"),
             models.CheckConstraint(
                 condition=Q(choice__in=Choice.values, ranks__isnull=True, outputs__len=2)
@@ -102,3 +111,72 @@ class JudgementDraft(BaseModel):
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
+
+
+class KnownOutcome(models.TextChoices):
+    """What is known of a candidate's answer beside another's, or in a ranking beside all others."""
+
+    BETTER = "better", "Better"
+    TIE = "tie", "Equally good"
+    BOTH_BAD = "both_bad", "Both bad"
+
+
+class GoldVerdict(BaseModel):
+    """What is known of an example's answers where they are compared.
+
+    In pairs: how ``candidate``'s answer does ``against`` another's; of one that is better, a verdict of
+    "equally good" is right, too, where ``admits_tie``. In a ranking ``candidate``'s is the best of all.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gold_verdicts")
+    example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="+")
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    against = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    outcome = models.CharField(max_length=8, choices=KnownOutcome.choices, default=KnownOutcome.BETTER)
+    admits_tie = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "campaign",
+                "example",
+                Least("candidate", "against"),
+                Greatest("candidate", "against"),
+                condition=Q(against__isnull=False),
+                name="gold_verdict_once_per_pair",
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "example"],
+                condition=Q(against__isnull=True),
+                name="gold_verdict_once_per_ranking",
+            ),
+            models.CheckConstraint(
+                condition=Q(against__isnull=True) | ~Q(against=F("candidate")), name="gold_verdict_of_two"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=KnownOutcome.values, against__isnull=False)
+                | Q(outcome=KnownOutcome.BETTER, against__isnull=True),
+                name="gold_verdict_outcome",
+            ),
+            models.CheckConstraint(
+                condition=Q(admits_tie=False) | Q(outcome=KnownOutcome.BETTER, against__isnull=False),
+                name="gold_verdict_tie_of_better",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.example}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """What is known as people read it."""
+        candidate = marked(self.candidate.label, self.candidate)
+        if self.against is None:
+            return f"{candidate} is the best"
+        against = marked(self.against.label, self.against)
+        if self.outcome == KnownOutcome.BETTER:
+            return f"{candidate} is better than {against}{'; a tie counts, too' if self.admits_tie else ''}"
+        how = "equally good" if self.outcome == KnownOutcome.TIE else "both bad"
+        return f"{candidate} and {against} are {how}"

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import fill_slot, lock_open_campaign
+from evalapp.campaigns.checks import plan_repeat
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Comparison, Place
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
@@ -84,6 +85,7 @@ def submit_judgement(
                     seconds_active=seconds_active,
                     is_simulated=is_simulated,
                 )
+                plan_repeat(place=stand.place, seat=stand.seat)
                 return JudgeResult(judgement)
     except IntegrityError as error:
         # Another request with the same client id was quicker, at this place or at another.
@@ -126,6 +128,7 @@ def _store(
         place=stand.place,
         comparison_id=asked.comparison_id,
         reviewer=person,
+        purpose=stand.place.purpose,
         client_id=client_id,
         body_hash=verdict.fingerprint(),
         outputs=asked.outputs,

@@ -101,7 +101,7 @@ def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
             "title": title,
             "text": text,
             "progress": progress,
-            "out_of": f"of {seat.campaign.reviews_total:,}",
+            "out_of": f"of {progress['total']:,}",
             "closing_url": "",
             **STATION,
         }

@@ -1,6 +1,7 @@
 """Reads of the calibration round: everybody's answers to the same items, side by side."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from statistics import fmean, median
 from typing import NamedTuple
@@ -44,7 +45,7 @@ class CalibrationItem(NamedTuple):
 
 class Calibrating(NamedTuple):
     """How far somebody is. ``distance``: how far their scale scores lie from the median of the others', on
-    average; None where nothing can be compared.
+    average, or what share of the others' verdicts differ from theirs; None where nothing can be compared.
     """
 
     seat: CampaignReviewer
@@ -84,8 +85,8 @@ def side_by_side(campaign: Campaign, reader: User, *, is_manager: bool) -> list[
         .prefetch_related("scores__criterion", "texts__criterion")
         .order_by("pk")
     )
-    names = _names(campaign, reader, is_manager=is_manager)
-    ready = _ready_people(campaign)
+    names = names_in_round(campaign, reader, is_manager=is_manager)
+    ready = people_done(campaign)
     by_output: dict[int, list[GivenAnswers]] = defaultdict(list)
     for review in reviews:
         if review.reviewer_id in ready or review.reviewer_id == reader.pk:
@@ -106,10 +107,7 @@ def side_by_side(campaign: Campaign, reader: User, *, is_manager: bool) -> list[
             number,
             item,
             _outputs(item, by_output, orders.get(item.pk), is_manager=is_manager),
-            [
-                Note(names.get(note.author_id, "The manager"), note.text, note.created_at)
-                for note in sorted(item.calibration_notes.all(), key=lambda note: note.pk)
-            ],
+            notes_on(item, names),
         )
         for number, item in enumerate(items, start=1)
         if is_manager or item.pk in orders
@@ -132,18 +130,26 @@ def _outputs(
     ]
 
 
-def _names(campaign: Campaign, reader: User, *, is_manager: bool) -> dict[int, str]:
+def notes_on(item: Item, names: Mapping[int, str]) -> list[Note]:
+    """The discussion of an item, under those names. Prefetch ``calibration_notes``."""
+    notes = sorted(item.calibration_notes.all(), key=lambda note: note.pk)
+    return [Note(names.get(note.author_id, "The manager"), note.text, note.created_at) for note in notes]
+
+
+def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dict[int, str]:
     """Names for a manager; for a reviewer numbers, by who was first to rate."""
     people = {seat.user_id: seat.user.name for seat in campaign.reviewers.select_related("user")}
     if is_manager:
         return people
-    firsts = Review.objects.filter(campaign=campaign, purpose=Purpose.CALIBRATION).order_by("pk")
+    given = campaign.judgements if campaign.compares else campaign.reviews
+    firsts = given.filter(purpose=Purpose.CALIBRATION).order_by("pk")
     order = dict.fromkeys([*firsts.values_list("reviewer", flat=True), *people])
     numbered = {person: f"Reviewer {number}" for number, person in enumerate(order, start=1)}
     return {**numbered, reader.pk: "You"}
 
 
-def _ready_people(campaign: Campaign) -> set[int]:
+def people_done(campaign: Campaign) -> set[int]:
+    """Those who have given all of their round."""
     places = campaign.places.filter(purpose=Purpose.CALIBRATION).values_list("assigned_to", "state")
     unfinished = {person for person, state in places if state != PlaceState.COMPLETE}
     return {person for person, _ in places if person is not None} - unfinished
@@ -156,14 +162,16 @@ def _given(review: Review, names: dict[int, str], criteria: list[Criterion]) -> 
     return GivenAnswers(names.get(review.reviewer_id, "Reviewer"), answers, review.comment)
 
 
-def calibrating(campaign: Campaign) -> list[Calibrating]:
-    """Everybody's progress in the calibration, and how far from the others they are."""
+def calibrating(campaign: Campaign, distances: Mapping[int, float] | None = None) -> list[Calibrating]:
+    """Everybody's progress in the calibration, and how far from the others they are; ``distances`` replace
+    those of scale scores.
+    """
     places: dict[int | None, list[str]] = defaultdict(list)
     for person, state in campaign.places.filter(purpose=Purpose.CALIBRATION).values_list(
         "assigned_to", "state"
     ):
         places[person].append(state)
-    distances = _distances(campaign)
+    distances = _distances(campaign) if distances is None else distances
     return [
         Calibrating(
             seat,

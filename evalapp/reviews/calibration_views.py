@@ -42,11 +42,13 @@ def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
     campaign = seat.campaign
     if not campaign.calibration_items:
         raise MissingError("There is no calibration in this campaign, or it is not yours.")
+    if campaign.compares:
+        return redirect("judgement_calibration", key=key)
     is_done = own_round_is_done(seat)
     problem: ProblemError | None = None
     if request.method == "POST" and is_done:
         try:
-            _write_note(request, campaign, user, own_only=True)
+            write_note(request, campaign, user, own_only=True)
         except ProblemError as error:
             problem = error
         else:
@@ -64,7 +66,8 @@ def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
     return render(request, "reviews/calibration.html", context, status=status)
 
 
-def _write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_only: bool) -> None:
+def write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_only: bool) -> None:
+    """Say what was typed about the item that the form names by its number in the round."""
     number = request.POST.get("item", "")
     items = dict(enumerate(calibration_items(campaign), start=1))
     item = items.get(int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else None
@@ -78,6 +81,8 @@ def _write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_o
 def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
     """How everybody does in the calibration; a note, or another round."""
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
+    if campaign.compares:
+        return redirect("comparison_calibration", slug=request.project.slug, pk=pk)
     is_note = "item" in request.POST
     form = RoundForm(request.POST if request.method == "POST" and not is_note else None)
     problem: ProblemError | None = None
@@ -86,7 +91,7 @@ def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
         status = 400
         try:
             if is_note:
-                _write_note(request, campaign, request.user, own_only=False)
+                write_note(request, campaign, request.user, own_only=False)
                 return redirect("campaign_calibration", slug=request.project.slug, pk=pk)
             if form.is_valid():
                 people = start_round(campaign=campaign, wanted=form.cleaned_data["items"], by=request.user)

@@ -54,6 +54,8 @@ class GoldFileForm(forms.Form):
 def campaign_checks(request: MemberRequest, pk: int) -> HttpResponse:
     """Known answers, one by one or from a file, and how each reviewer does on them and on repeats."""
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
+    if campaign.compares:
+        return redirect("comparison_checks", slug=request.project.slug, pk=pk)
     is_file = bool(request.FILES) or request.POST.get("add") == "file"
     one = request.POST if request.method == "POST" and not is_file else None
     form = GoldForm(one, campaign=campaign)

@@ -51,6 +51,10 @@ class ReviewerChecks(NamedTuple):
         return len(self.golds)
 
     @property
+    def close_words(self) -> str:
+        return "The same again, or one level off,"
+
+    @property
     def hit_share(self) -> float | None:
         return self.hits / self.answered if self.answered else None
 

@@ -22,7 +22,7 @@ SELECT review.campaign_id, review.reviewer_id,
        floor(extract(epoch FROM (%(now)s - review.submitted_at)) / 86400)::int AS day, count(*)
 FROM (
     SELECT campaign_id, reviewer_id, submitted_at FROM evalapp_review WHERE purpose = 'review'
-    UNION ALL SELECT campaign_id, reviewer_id, submitted_at FROM evalapp_judgement
+    UNION ALL SELECT campaign_id, reviewer_id, submitted_at FROM evalapp_judgement WHERE purpose = 'review'
 ) AS review
 WHERE review.campaign_id = ANY(%(campaigns)s)
   AND review.submitted_at > %(since)s AND review.submitted_at <= %(now)s

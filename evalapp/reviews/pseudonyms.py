@@ -14,7 +14,10 @@ READER = "You"
 
 
 def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
-    """By campaign: each reviewer's number, in order of their first review there. Who has none has no number."""
+    """By campaign: each reviewer's number, in order of their first review there, or of their first judgement
+    where answers are compared. Who has none has no number.
+    """
+    campaigns = list(campaigns)
     numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
     firsts = (
         Review.objects.filter(campaign__in=numbers)
@@ -22,7 +25,15 @@ def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]
         .annotate(first=Min("pk"))
         .order_by("first")
     )
-    for campaign_id, reviewer_id, _ in firsts:
+    comparing = [campaign.pk for campaign in campaigns if campaign.compares]
+    judged = (
+        Campaign.objects.filter(pk__in=comparing, judgements__isnull=False)
+        .order_by()
+        .values_list("pk", "judgements__reviewer_id")
+        .annotate(first=Min("judgements__pk"))
+        .order_by("first")
+    )
+    for campaign_id, reviewer_id, _ in [*firsts, *(judged if comparing else ())]:
         numbers[campaign_id][reviewer_id] = len(numbers[campaign_id]) + 1
     return numbers
 

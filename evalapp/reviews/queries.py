@@ -304,7 +304,7 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     times = {
         row["reviewer"]: row
         for row in (
-            campaign.judgements if campaign.compares else campaign.reviews.filter(purpose=Purpose.REVIEW)
+            (campaign.judgements if campaign.compares else campaign.reviews).filter(purpose=Purpose.REVIEW)
         )
         .values("reviewer")
         .annotate(last_at=Max("submitted_at"), mean=Avg("seconds_active"))

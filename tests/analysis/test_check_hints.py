@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from evalapp.analysis.hints import Quality, at_odds, drifting, off_gold
+from evalapp.analysis.hints import Checks, Quality, at_odds, drifting, keeps_to_a_side, off_gold
 from evalapp.campaigns.models import CampaignReviewer
+from evalapp.judgements.checks import ComparisonChecks, Repeat
 from evalapp.reviews.checks import ReviewerChecks
 
 
@@ -19,7 +20,17 @@ def checks(person: int, golds: list[bool], *, close: int = 0, compared: int = 0)
     )
 
 
-def quality(*found: ReviewerChecks) -> Quality:
+def compared(person: int, same: int, sided: int, *, is_ranking: bool = False) -> ComparisonChecks:
+    """So many repeats with the same answer again, and so many with the same position instead."""
+    repeats = [Repeat(1, 1, "", "", is_same, is_same, not is_same, None) for is_same in _mixed(same, sided)]
+    return ComparisonChecks(CampaignReviewer(user_id=person), (), (), repeats, is_ranking)
+
+
+def _mixed(same: int, sided: int) -> list[bool]:
+    return [True] * same + [False] * sided
+
+
+def quality(*found: Checks) -> Quality:
     nothing: Any = None
     return Quality(nothing, nothing, {}, found)
 
@@ -65,3 +76,22 @@ def test_who_answers_otherwise_the_second_time_is_told() -> None:
 
     assert (hint.kind, hint.reviewer_id) == ("at_odds", 1)
     assert hint.evidence.startswith("The same again, or one level off, in 33% of 24")
+
+
+def test_who_keeps_to_a_side_is_told_and_who_keeps_to_answers_is_not() -> None:
+    found = quality(compared(1, 2, 18), compared(2, 18, 2), compared(3, 9, 11), compared(4, 0, 9))
+
+    (hint,) = keeps_to_a_side(found)
+
+    assert (hint.kind, hint.reviewer_id, hint.is_of_checks) == ("keeps_side", 1, True)
+    assert hint.evidence.startswith("The same side again in 90% of 20 repeats")
+    assert "(at least 6" in hint.evidence
+    (ranked,) = keeps_to_a_side(quality(compared(1, 2, 18, is_ranking=True), checks(2, golds(0, 30))))
+    assert ranked.evidence.startswith("The same ranks for the same positions again in 90%")
+
+
+def test_another_verdict_the_second_time_is_told_in_its_own_words() -> None:
+    (hint,) = at_odds(quality(compared(1, 6, 18), compared(2, 23, 1)))
+    assert hint.evidence.startswith("The same verdict again in 25% of 24")
+    (ranked,) = at_odds(quality(compared(1, 6, 18, is_ranking=True), compared(2, 23, 1, is_ranking=True)))
+    assert ranked.evidence.startswith("The same order again, or one pair turned, in 25% of 24")

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from evalapp.accounts.models import User
 from evalapp.accounts.tokens import SHOWN_CHARACTERS, create_api_token
-from evalapp.campaigns.models import Place
+from evalapp.campaigns.models import Campaign, Place
 from evalapp.campaigns.services import close_campaign, pause_campaign, resume_campaign
 from tests.access_objects import kwargs_of
 from tests.cast import client_of
@@ -122,6 +122,44 @@ def review_everything(spy: Spy, world: SimpleNamespace, *, at_most: int = 20) ->
     spy.ask("GET", reverse("api_my_campaign", args=[world.campaign.key]))
     spy.ask("POST", reverse("api_my_next", args=[world.campaign.key]))
     _see_it_end(spy, world, start, urls)
+
+
+def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
+    """What a reviewer does where answers are compared, gold, repeats and calibration among it."""
+    start = reverse("judgement_next", args=[campaign.key])
+    for number in range(at_most):
+        # The API counts requests.
+        cache.clear()
+        task = spy.ask("GET", start, as_json=True).json()
+        if "url" not in task:
+            break
+        url = task["url"]
+        place, slot = url.strip("/").split("/")[1:]
+        by_api = reverse("api_my_comparison", args=[place, slot])
+        spy.ask("GET", url)
+        spy.ask("GET", by_api)
+        spy.ask("GET", f"{start}?place={place}&slot={slot}", as_json=True)
+        for revision in (0, 9):
+            draft = {"answers": {"comment": "Mine"}, "seconds_active": 1, "revision": revision}
+            spy.ask("POST", f"{url}draft/", draft, as_json=True)
+        is_pair = len(task["sides"]) == 2
+        said, otherwise = (
+            ({"choice": "a"}, {"choice": "b"}) if is_pair else ({"ranks": [1, 2, 3]}, {"ranks": [3, 2, 1]})
+        )
+        given = {"client_id": str(uuid4()), "answers": said, "seconds_active": 12.5}
+        if number % 2:
+            spy.ask("POST", by_api, given)
+            spy.ask("PUT", by_api, {"answers": otherwise, "revision": 1})
+        else:
+            spy.ask("POST", url, {**given, "revision": 0}, as_json=True)
+            spy.ask("POST", url, {**given, "answers": otherwise, "revision": 0}, as_json=True)
+        spy.ask("GET", url)
+    spy.ask("GET", start)
+    for name in ("review_home", "judgement_submitted", "api_my_judgements"):
+        spy.ask("GET", reverse(name))
+    for name in ("judgement_calibration", "judgement_undo"):
+        for method in ("GET", "POST"):
+            spy.ask(method, reverse(name, args=[campaign.key]))
 
 
 def _given(**changes: Any) -> dict[str, Any]:

@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import transaction
+from django.utils import timezone
 from scipy.stats import binomtest, mannwhitneyu
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns import opening
-from evalapp.campaigns.models import Place
+from evalapp.campaigns.models import Place, Purpose
 from evalapp.reviews import presentation, queries, views
 from evalapp.reviews.models import Review
 from evalapp.runs.models import Output
-from tests.blindness.spy import Spy, ask_every_address, review_everything
+from tests.blindness.spy import Spy, ask_every_address, judge_everything, review_everything
 from tests.blindness.world import (
     far_ids,
     fields_in,
     leaks_in,
     make_blind_world,
+    make_comparing_world,
     otherwise,
     own_ids_of,
     slots_of_first_candidate,
@@ -47,7 +49,8 @@ def what_leaks(spy: Spy, world: SimpleNamespace) -> list[str]:
     for heard in spy.heard:
         assert heard.status < 500, heard
         # Elsewhere a reviewer reads of themselves and of their projects, and when those were made.
-        fields = fields_in(heard.text) if "/reviews/" in heard.asked else []
+        is_of_work = "/reviews/" in heard.asked or "/judgements/" in heard.asked
+        fields = fields_in(heard.text) if is_of_work else []
         leaks = leaks_in(heard.text, own_ids=own) + [f"field {name}" for name in fields]
         found += [f"{heard.asked} ({heard.status}): {leak}" for leak in leaks]
     return found
@@ -98,6 +101,24 @@ def test_a_reviewer_is_told_the_same_whoever_wrote_the_answers_and_whatever_peer
     assert len(first.heard) == len(second.heard)
     for one, other in zip(first.heard, second.heard, strict=True):
         assert (one.status, one.evened()) == (other.status, other.evened()), one.asked
+
+
+@pytest.mark.parametrize("method", ["pairwise", "ranking"])
+def test_checks_of_comparisons_are_found_in_no_answer(
+    project: Project, reviewer: User, other_reviewer: User, method: str
+) -> None:
+    cache.clear()
+    with far_ids():
+        world = make_comparing_world(project, reviewer, other_reviewer, method=method)
+        spy = Spy(reviewer)
+        judge_everything(spy, world.campaign, at_most=5)
+        world.campaign.reviewers.update(admitted_at=timezone.now())
+        judge_everything(spy, world.campaign, at_most=32)
+        mine = world.campaign.judgements.filter(reviewer=reviewer)
+        # Of each kind, so that silence means something.
+        assert set(mine.values_list("purpose", flat=True)) == {*Purpose.values}
+        assert what_leaks(spy, world) == []
+    cache.clear()
 
 
 # That these tests can fail

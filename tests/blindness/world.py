@@ -11,17 +11,33 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 from django.apps import apps
 from django.db import connection
 from django.db.models import BigAutoField, F
+from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
-from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer, ItemOutput, Place, Skip
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignCandidate,
+    CampaignReviewer,
+    ItemOutput,
+    Place,
+    Purpose,
+    Skip,
+)
+from evalapp.campaigns.services import open_campaign
 from evalapp.datasets.models import Dataset
 from evalapp.exports.models import Export
 from evalapp.jobs.models import Job, JobEvent
+from evalapp.judgements.gold import VerdictRow, set_gold_verdicts
+from evalapp.judgements.queries import judging_stand
+from evalapp.judgements.services import submit_judgement
+from evalapp.judgements.verdicts import Verdict
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
     Correction,
@@ -38,6 +54,7 @@ from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
 from evalapp.runs.models import Output, Run, RunCandidate
 from tests.access_objects import make_world
+from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import make_user
 from tests.factories import answers, make_campaign, review_all, walk
 
@@ -139,6 +156,41 @@ def make_blind_world(project: Project, reviewer: User) -> SimpleNamespace:
     world.job = world.run.job
     world.rubric_version, world.rubric = campaign.rubric_version, campaign.rubric_version.rubric
     return world
+
+
+def make_comparing_world(project: Project, reviewer: User, peer: User, *, method: str) -> SimpleNamespace:
+    """A campaign that compares answers, with gold, repeats and calibration; ``peer`` has judged all theirs.
+
+    Call it inside `far_ids`.
+    """
+    candidates = 3 if method == "ranking" else 2
+    draft = make_draft(
+        project,
+        [reviewer, peer],
+        rows=32,
+        candidates=candidates,
+        overlap=2,
+        method=method,
+        gold_share=20,
+        repeat_share=50,
+        calibration_items=2,
+    )
+    first, second = (each.model_version.label for each in draft.candidates.all()[:2])
+    pair = {"against": second, "outcome": "better"} if method == "pairwise" else {}
+    rows = [VerdictRow(f"line {row}", str(row), first, **pair) for row in (1, 2, 3)]
+    set_gold_verdicts(campaign=draft, rows=rows, by=None)
+    campaign = open_campaign(campaign=draft, by=None)
+    User.objects.filter(pk=peer.pk).update(name=f"{CANARY} peer")
+    campaign.reviewers.filter(user=peer).update(admitted_at=timezone.now())
+    seats = campaign.reviewers.select_related("campaign__rubric_version", "campaign__project", "user")
+    while isinstance(found := next_assignment(seat=seats.get(user=peer)), Assignment):
+        stand = judging_stand(peer, found.place.key, found.slot)
+        # What is said in the round is there to be read by those who are done with it.
+        comment = "" if stand.place.purpose == Purpose.CALIBRATION else f"{CANARY} comment"
+        said = Verdict("", [2, 1, 3], comment) if method == "ranking" else Verdict("b", None, comment)
+        submit_judgement(stand=stand, client_id=uuid4(), verdict=said, seconds_active=PEER_SECONDS)
+    _name_all()
+    return SimpleNamespace(user=reviewer, project=project, campaign=campaign)
 
 
 def _campaign(project: Project, people: list[User]) -> Campaign:

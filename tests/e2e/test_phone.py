@@ -96,10 +96,14 @@ def test_results_of_compared_answers_fit_on_a_phone(
     live_server: Any,
     sign_in: Callable[[User], object],
 ) -> None:
-    campaign = make_campaign(project, [reviewer], rows=2, method="pairwise")
+    campaign = make_campaign(project, [reviewer], rows=2, method="pairwise", repeat_share=50)
     judge(campaign, reviewer)
     judge(campaign, reviewer)
     sign_in(manager)
-    for path in ("pairs/", "judgements/"):
-        phone.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/{path}")
+    results, managed = f"compare/{campaign.pk}", f"campaigns/{campaign.pk}"
+    for path in (
+        *(f"{results}/pairs/", f"{results}/judgements/"),
+        *(f"{managed}/comparison-checks/", f"{managed}/comparison-calibration/", f"{managed}/quality/"),
+    ):
+        phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path

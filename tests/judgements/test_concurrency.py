@@ -6,18 +6,20 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, F
 from django.utils import timezone
 
 from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
-from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState
+from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Purpose
+from evalapp.campaigns.services import open_campaign
 from evalapp.core.errors import ConflictError, StaleError
+from evalapp.judgements.gold import VerdictRow, set_gold_verdicts
 from evalapp.judgements.models import Judgement, JudgementRevision
 from evalapp.judgements.queries import judging_stand
 from evalapp.judgements.services import amend_judgement
 from evalapp.judgements.verdicts import Verdict
 from tests.at_once import at_once
-from tests.campaigns.making import make_open_campaign, make_team
+from tests.campaigns.making import make_campaign, make_open_campaign, make_team
 from tests.judgements.conftest import again, claim, judge
 from tests.reviews.conftest import seat_of
 
@@ -70,6 +72,40 @@ def test_of_parallel_changes_of_one_revision_one_holds():
 def test_the_quota_of_comparisons_is_exact_while_leases_expire_at_random():
     project, people = make_team(8)
     campaign = make_open_campaign(project, people, rows=6, candidates=3, overlap=3, method="pairwise")
+    judge_all_at_once(campaign, people)
+    assert Judgement.objects.count() == campaign.reviews_total == 54
+    told = Judgement.objects.values("comparison").annotate(
+        n=Count("id"), people=Count("reviewer", distinct=True)
+    )
+    assert {(row["n"], row["people"]) for row in told} == {(3, 3)}
+    assert set(Place.objects.values_list("state", "reviews_done")) == {(PlaceState.COMPLETE, 3)}
+    assert sum(seat.reviews_done for seat in CampaignReviewer.objects.all()) == 54
+
+
+def test_gold_and_repeats_add_nothing_to_the_quota_and_are_each_persons_own():
+    project, people = make_team(6)
+    options = {"method": "pairwise", "gold_share": 20, "repeat_share": 40, "seed": 4}
+    draft = make_campaign(project, people, rows=64, candidates=2, overlap=2, **options)
+    first, second = (each.model_version.label for each in draft.candidates.all())
+    known = [VerdictRow(f"line {row}", str(row), first, second, "better") for row in (1, 2, 3, 4)]
+    set_gold_verdicts(campaign=draft, rows=known, by=None)
+    campaign = open_campaign(campaign=draft, by=None)
+    judge_all_at_once(campaign, people)
+    counted = Judgement.objects.filter(purpose=Purpose.REVIEW)
+    assert counted.count() == campaign.reviews_total == 120
+    told = counted.values("comparison").annotate(n=Count("id"), people=Count("reviewer", distinct=True))
+    assert {(row["n"], row["people"]) for row in told} == {(2, 2)}
+    checks = Judgement.objects.exclude(purpose=Purpose.REVIEW)
+    assert set(checks.values_list("purpose", flat=True)) == {Purpose.GOLD, Purpose.REPEAT}
+    assert not checks.exclude(place__assigned_to=F("reviewer")).exists()
+    assert not checks.values("comparison", "reviewer").annotate(n=Count("id")).filter(n__gt=1).exists()
+    for seat in CampaignReviewer.objects.all():
+        assert seat.reviews_done == counted.filter(reviewer=seat.user_id).count()
+        assert seat.checks_done == checks.filter(reviewer=seat.user_id).count()
+
+
+def judge_all_at_once(campaign, people):
+    """Everybody judges at one moment, while leases expire at random, until nothing is left."""
 
     def work(number):
         chance, person = random.Random(number), people[number]
@@ -95,7 +131,7 @@ def test_the_quota_of_comparisons_is_exact_while_leases_expire_at_random():
         stand = judging_stand(person, found.place.key, found.slot)
         judge(campaign, person, Verdict(choice), stand=stand)
 
-    ended = at_once(8, work)
+    ended = at_once(len(people), work)
     assert [each for each in ended if isinstance(each, Exception)] == []
     # Leases can lapse in the hands of the last ones; then there is work for whoever comes back.
     lapse()
@@ -103,13 +139,6 @@ def test_the_quota_of_comparisons_is_exact_while_leases_expire_at_random():
     for person in people:
         while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
             submit(person, found, "a")
-    assert Judgement.objects.count() == campaign.reviews_total == 54
-    told = Judgement.objects.values("comparison").annotate(
-        n=Count("id"), people=Count("reviewer", distinct=True)
-    )
-    assert {(row["n"], row["people"]) for row in told} == {(3, 3)}
-    assert set(Place.objects.values_list("state", "reviews_done")) == {(PlaceState.COMPLETE, 3)}
-    assert sum(seat.reviews_done for seat in CampaignReviewer.objects.all()) == 54
 
 
 def lapse(**lookup):

@@ -193,7 +193,11 @@ class StoredSerializer(serializers.Serializer[Any]):
 
 
 class ReviewerChecksSerializer(serializers.Serializer[Any]):
-    """``gold_right`` of ``gold_answered``; of ``repeats_compared`` answers so many are the same, or close."""
+    """``gold_right`` of ``gold_answered``; of ``repeats_compared`` answers so many are the same, or close.
+
+    Where answers are compared, ``sides_kept`` of ``sides_compared`` repeats keep to the position on the screen
+    instead of the answer, and ``mean_tau`` says how alike a person's two orders of the same answers are.
+    """
 
     person = serializers.IntegerField(source="seat.user_id")
     gold_right = serializers.IntegerField(source="hits")
@@ -201,6 +205,9 @@ class ReviewerChecksSerializer(serializers.Serializer[Any]):
     repeats_compared = serializers.IntegerField(source="compared")
     repeats_equal = serializers.IntegerField(source="equal")
     repeats_close = serializers.IntegerField(source="close")
+    sides_kept = serializers.IntegerField(default=None, allow_null=True)
+    sides_compared = serializers.IntegerField(default=None, allow_null=True)
+    mean_tau = serializers.FloatField(source="tau.value", default=None, allow_null=True)
 
 
 class ChecksSerializer(serializers.Serializer[Any]):
@@ -213,7 +220,9 @@ class CalibratingSerializer(serializers.Serializer[Any]):
     items_done = serializers.IntegerField(source="done")
     items_wanted = serializers.IntegerField(source="wanted")
     distance = serializers.FloatField(
-        allow_null=True, help_text="Levels from the median of the others, on average."
+        allow_null=True,
+        help_text="Levels from the median of the others, on average; where answers are compared, the share of the "
+        "others' verdicts that differ.",
     )
 
     def get_is_admitted(self, each: Any) -> bool:

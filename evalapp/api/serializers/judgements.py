@@ -6,11 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Fields, Number, Paging, Text, Whole
+from evalapp.api.fields import Body, Fields, Flag, Number, Paging, Shown, Text, Whole
 from evalapp.api.serializers.analysis import PeopleQuery
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 from evalapp.api.serializers.reviews import NoWorkSerializer, ReviewProgressSerializer
-from evalapp.judgements.models import Choice
+from evalapp.judgements.gold import OUTCOMES
+from evalapp.judgements.models import Choice, GoldVerdict
 from evalapp.reviews.answers import MOST_SECONDS
 
 VERDICT_HELP = (
@@ -161,3 +162,35 @@ class PairResultsSerializer(serializers.Serializer[Any]):
     first_side = MeasureSerializer()
     alpha = MeasureSerializer()
     agreement = MeasureSerializer()
+
+
+class GoldVerdictBody(Body):
+    """Of a ranking only ``row`` and ``candidate``, the best of all."""
+
+    row = Whole(min_value=1, help_text="The row's number in the dataset version.")
+    candidate = Text(max_length=200, help_text="A candidate's label.")
+    against = Text(max_length=200, allow_blank=True, default="", help_text="The other's label.")
+    outcome = serializers.ChoiceField(
+        choices=OUTCOMES,
+        allow_blank=True,
+        default="",
+        help_text="How the candidate's answer does against the other's.",
+    )
+    tie_counts = Flag(default=False, help_text="Where one is better: whether a tie is right, too.")
+
+
+class GoldVerdictsBody(Body):
+    verdicts = serializers.ListField(child=GoldVerdictBody(), min_length=1, max_length=1_000)
+
+
+class GoldVerdictSerializer(Shown):
+    """``against`` is empty for a ranking, of which the best candidate is known."""
+
+    row = serializers.IntegerField(source="example.row_number")
+    candidate = serializers.CharField(source="candidate.label")
+    against = serializers.CharField(source="against.label", default="")
+    tie_counts = serializers.BooleanField(source="admits_tie")
+
+    class Meta:
+        model = GoldVerdict
+        fields = ("id", "row", "candidate", "against", "outcome", "tie_counts")

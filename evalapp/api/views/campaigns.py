@@ -37,8 +37,9 @@ from evalapp.campaigns.queries import campaigns_of, place_counts, possible_revie
 from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
+from evalapp.judgements.calibration import people_in_round
+from evalapp.judgements.checks import comparison_checks
 from evalapp.registry.queries import versions_of
-from evalapp.reviews.calibration import calibrating
 from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.reviews.flags import flags_of, resolve_flag
@@ -265,7 +266,8 @@ class CampaignChecks(CampaignView):
     @operation("Read how reviewers do on checks", result=ChecksSerializer)
     def get(self, campaign_id: int) -> object:
         """Gold answers within their tolerance, and repeats answered as before, by person."""
-        return {"people": checks_by_reviewer(self.campaign(campaign_id))}
+        campaign = self.campaign(campaign_id)
+        return {"people": comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)}
 
 
 class CampaignCalibration(CampaignView):
@@ -274,14 +276,14 @@ class CampaignCalibration(CampaignView):
     @operation("Read the calibration", result=CalibrationSerializer)
     def get(self, campaign_id: int) -> object:
         """Who has rated the items of the round, how far from the others, and who is admitted."""
-        return {"people": calibrating(self.campaign(campaign_id))}
+        return {"people": people_in_round(self.campaign(campaign_id))}
 
     @operation("Start another round", body=RoundBody, result=CalibrationSerializer)
     def post(self, campaign_id: int) -> object:
         """Further items for everybody who is not admitted yet."""
         campaign = self.campaign(campaign_id)
         start_round(campaign=campaign, wanted=self.body()["items"], by=self.person)
-        return {"people": calibrating(campaign)}
+        return {"people": people_in_round(campaign)}
 
 
 class CampaignAdmit(CampaignView):
@@ -293,7 +295,7 @@ class CampaignAdmit(CampaignView):
         seat = get_or_missing(seats, campaign=campaign, user=person_id)
         self.body()
         admit(seat=seat, by=self.person)
-        return {"people": calibrating(campaign)}
+        return {"people": people_in_round(campaign)}
 
 
 class CampaignProgress(CampaignView):
