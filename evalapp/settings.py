@@ -254,6 +254,8 @@ SPECTACULAR_SETTINGS = {
         "RowDecision": "evalapp.exports.models.RowDecision",
         "WebhookEvent": "evalapp.webhooks.models.WebhookEvent",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",
+        "GateConditionKind": "evalapp.api.serializers.gates.KINDS",
+        "GateConditionState": "evalapp.api.serializers.gates.STATES",
     },
 }
 
