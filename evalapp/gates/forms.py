@@ -77,7 +77,7 @@ class GateForm(forms.Form):
                 label="Against the champion", choices=AGAINST, required=False
             )
             self.fields[f"margin-{key}"] = _number(
-                "by (points)", 0, high - low, hint="Not worse by so much; or better by more than this."
+                "Margin, in points", 0, high - low, hint="Not worse by so much; or better by more than this."
             )
         if criterion is None:
             return

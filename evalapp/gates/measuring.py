@@ -22,6 +22,7 @@ from evalapp.stats.ratings import Ratings
 
 HELD, FAILED, OPEN = "held", "failed", "open"
 MOST_REVIEWS = 1_000_000
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -171,20 +172,22 @@ def _above(
     if found.value is None:
         return Result(condition, OPEN, f"There is no {what} yet: {found.reason}.", found)
     if found.low is None or found.high is None:
-        return Result(condition, OPEN, f"The {what} is {found.value:.2f}, with {found.note}.", found)
-    limit = f"{threshold:+g}" if what == "difference" else f"{threshold:g}"
+        return Result(condition, OPEN, f"The {what} is {_figure(found.value)}, with {found.note}.", found)
+    limit = f"{threshold:g}".replace("-", MINUS)
     at_least = "above" if is_strict else "at least"
     if found.low > threshold or (found.low == threshold and not is_strict):
-        return Result(condition, HELD, f"The lower bound, {found.low:.2f}, is {at_least} {limit}.", found)
+        return Result(
+            condition, HELD, f"The lower bound, {_figure(found.low)}, is {at_least} {limit}.", found
+        )
     if found.high < threshold or (found.high == threshold and is_strict):
         return Result(
-            condition, FAILED, f"Even the upper bound, {found.high:.2f}, does not reach {limit}.", found
+            condition, FAILED, f"Even the upper bound, {_figure(found.high)}, does not reach {limit}.", found
         )
     if found.value <= threshold:
         return Result(
             condition,
             OPEN,
-            f"The {what}, {found.value:.2f}, does not reach {limit} so far; "
+            f"The {what}, {_figure(found.value)}, does not reach {limit} so far; "
             "more reviews alone are not expected to show it.",
             found,
         )
@@ -192,7 +195,7 @@ def _above(
     return Result(
         condition,
         OPEN,
-        f"The {what} is {found.value:.2f}, and its lower bound, {found.low:.2f}, does not reach {limit} yet.",
+        f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach {limit} yet.",
         found,
         _more(ratings, factor),
     )
@@ -255,6 +258,10 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
         f"is over {_percent(ceiling)} still."
     )
     return Result(condition, OPEN, reason, found, _more(marks, factor))
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)
 
 
 def _percent(share: float) -> str:

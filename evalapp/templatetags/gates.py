@@ -74,4 +74,6 @@ def spent_splits(version: DatasetVersion) -> list[str]:
 def as_level(level: float) -> str:
     """A one-sided level in percent, with as many digits as it takes to tell it from none."""
     percent = level * 100
-    return f"{percent:.2f}%" if percent >= 0.01 else "under 0.01%"
+    if percent < 0.01:
+        return "under 0.01%"
+    return f"{percent:.2f}".rstrip("0").rstrip(".") + "%"
