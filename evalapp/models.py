@@ -19,6 +19,7 @@ from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Exam
 from evalapp.decisions.models import Decision, LeftFiles
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
@@ -42,11 +43,11 @@ from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
-    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote", "Campaign", "CampaignCandidate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
+    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote", "Campaign", "CampaignCandidate", "CampaignGate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
     "DiscussionMessage", "Draft", "Example", "Export",
-    "ExportRow", "Flag", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
-    "JudgementRevision", "LeftFiles", "Membership", "MetricResult",
+    "ExportRow", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
+    "JudgementRevision", "Ledger", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
     "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",

@@ -258,6 +258,8 @@ SPECTACULAR_SETTINGS = {
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
         "KnownOutcome": "evalapp.judgements.models.KnownOutcome",
         "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
+        "GateConditionKind": "evalapp.api.serializers.gates.KINDS",
+        "GateConditionState": "evalapp.api.serializers.gates.STATES",
     },
 }
 

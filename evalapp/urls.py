@@ -25,6 +25,7 @@ urlpatterns = [
     path("", include("evalapp.exports.urls")),
     path("", include("evalapp.webhooks.urls")),
     path("", include("evalapp.ratings.urls")),
+    path("", include("evalapp.gates.urls")),
     path("", include("evalapp.decisions.urls")),
     path("", include("evalapp.scoring.urls")),
     path("", include("evalapp.demo.urls")),

@@ -30,6 +30,7 @@ from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Exam
 from evalapp.decisions.models import Decision
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
@@ -344,8 +345,58 @@ def _results(world: SimpleNamespace) -> None:
         is_included=True,
         reason="a correction",
     )
+    _gate(world)
     world.decision = Decision.objects.create(
-        project=world.project, campaign=world.campaign, candidate=world.model_version, verdict="not_yet"
+        project=world.project,
+        campaign=world.campaign,
+        candidate=world.model_version,
+        verdict="not_yet",
+        evaluation=world.evaluation,
+        seal=DIGEST,
+    )
+
+
+def _gate(world: SimpleNamespace) -> None:
+    condition = {"kind": "floor", "criterion": "tone", "name": "Tone", "threshold": 4.5, "at_most": None}
+    world.gate = Gate.objects.create(
+        project=world.project,
+        rubric=world.rubric,
+        name="Release",
+        conditions=[condition],
+        body_hash=DIGEST,
+        frozen_at=timezone.now(),
+    )
+    taken = CampaignGate.objects.create(campaign=world.campaign, gate=world.gate, is_exploratory=True)
+    Ledger.objects.create(dataset_version=world.dataset_version, split="feedback", alpha=0.05, challengers=5)
+    result = {
+        "condition": condition,
+        "words": "Tone: at least 4.5",
+        "state": "open",
+        "reason": "One reviewer.",
+    }
+    world.evaluation = GateEvaluation.objects.create(
+        taken=taken,
+        candidate=world.model_version,
+        verdict="not_yet",
+        level=0.05,
+        is_exploratory=True,
+        record={
+            "results": [{**result, "measure": None, "more_reviews": None}],
+            "datasets": [],
+            "candidates": [],
+            "why_beside_ledger": "the gate was taken after the first review",
+            "items": 1,
+            "reviewers": 1,
+            "reviews": 1,
+            "look": None,
+            "planned": None,
+            "share": None,
+            "challenger": None,
+        },
+        body_hash=DIGEST,
+        reviews='{"review":1}',
+        reviews_digest=DIGEST,
+        evaluated_at=timezone.now(),
     )
 
 
@@ -403,6 +454,9 @@ KWARGS: dict[str, Kwarg] = {
     "delivery_id": lambda world: world.delivery.pk,
     "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
+    "gate_id": lambda world: world.gate.pk,
+    "evaluation_id": lambda world: world.evaluation.pk,
+    "decision_id": lambda world: world.decision.pk,
     "version_id": lambda world: world.model_version.pk,
     "number": lambda world: 1,
     "row_number": lambda world: 1,

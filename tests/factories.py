@@ -244,10 +244,9 @@ def make_adapter(
     project: Project, label: str, *, dataset_version: DatasetVersion, parent: ModelVersion | None = None
 ) -> ModelVersion:
     """An adapter as a finished training leaves it: registered, and named by its run."""
-    base, _ = ModelVersion.objects.get_or_create(
-        project=project,
-        kind=ModelKind.BASE,
-        defaults={"model": project.models.create(name="Base"), "number": 1, "label": "Base"},
+    base = ModelVersion.objects.filter(project=project, kind=ModelKind.BASE).first()
+    base = base or ModelVersion.objects.create(
+        project=project, kind=ModelKind.BASE, model=project.models.create(name="Base"), number=1, label="Base"
     )
     number = base.model.versions.count() + 1
     adapter = ModelVersion.objects.create(

@@ -30,6 +30,7 @@ ORDER = [
     {"analysis"},
     {"exports", "webhooks"},
     {"ratings"},
+    {"gates"},
     {"decisions"},
     {"demo"},
 ]

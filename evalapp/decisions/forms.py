@@ -6,6 +6,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.marks import marked
 from evalapp.decisions.models import Verdict
 from evalapp.decisions.services import MAX_NOTE
+from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelVersion
 
 
@@ -29,3 +30,24 @@ class DecisionForm(forms.Form):
         field = self.fields["candidate"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the type
         field.queryset = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
+
+
+class SigningForm(forms.Form):
+    """Sign a gate's verdict; where it says "ship", the approver may still say no."""
+
+    verdict = forms.ChoiceField(label="Decision", widget=forms.RadioSelect)
+    note = forms.CharField(
+        required=False,
+        max_length=MAX_NOTE,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Why; it is sealed with the verdict.",
+    )
+
+    def __init__(self, data: Any = None, *, evaluation: GateEvaluation) -> None:
+        super().__init__(data, initial={"verdict": evaluation.verdict})
+        allowed = [
+            (value, label)
+            for value, label in Verdict.choices
+            if value != Verdict.SHIP or evaluation.verdict == Verdict.SHIP
+        ]
+        self.fields["verdict"].choices = allowed  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@ from django.db import models
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
+from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelVersion
 
 
@@ -16,7 +17,8 @@ class Decision(BaseModel):
     """What was decided on a campaign's candidate, by whom, on which numbers. Never changed: a later
     decision is a new row, and the newest one stands.
 
-    ``evidence`` holds the measures as they were shown when it was made.
+    ``evidence`` holds the measures as they were shown when it was made. With an ``evaluation`` it signs a
+    gate's verdict; ``seal`` is then the hash that ends its dossier.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
@@ -26,6 +28,10 @@ class Decision(BaseModel):
     note = models.TextField(blank=True)
     evidence = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)
+    evaluation = models.ForeignKey(
+        GateEvaluation, null=True, blank=True, on_delete=models.PROTECT, related_name="decisions"
+    )
+    seal = models.CharField(max_length=64, blank=True, default="", db_default="")
     decided_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

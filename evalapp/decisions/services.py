@@ -12,7 +12,10 @@ from evalapp.analysis.scores import load_scores
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import InvalidError, NotAllowedError
+from evalapp.decisions.dossiers import seal_of
 from evalapp.decisions.models import Decision, Verdict
+from evalapp.decisions.signing import require_no_gate, require_signable
+from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
 from evalapp.rubrics.services import add_default_rubric
@@ -48,10 +51,20 @@ def found_project(*, name: str, description: str = "", by: User, is_demonstratio
 
 
 @transaction.atomic
-def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: str, by: User) -> Decision:
+def decide(
+    *,
+    campaign: Campaign,
+    candidate: ModelVersion,
+    verdict: str,
+    note: str,
+    by: User,
+    evaluation: GateEvaluation | None = None,
+) -> Decision:
     """Record a decision on a candidate with the numbers as they stand. "Ship" makes it the champion.
 
-    The same once more, by the same person on the same numbers, is the decision that stands already.
+    With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
+    ships past the gate of its campaign without one. The same once more, by the same person on the same
+    numbers, is the decision that stands already.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     if verdict not in Verdict.values:
@@ -77,17 +90,30 @@ def decide(*, campaign: Campaign, candidate: ModelVersion, verdict: str, note: s
         "note": note.strip(),
         "evidence": _evidence(comparison, row, judged),
         "decided_by": by,
+        "evaluation_id": evaluation.pk if evaluation is not None else None,
     }
+    if evaluation is None:
+        require_no_gate(campaign=campaign, verdict=verdict)
+    else:
+        require_signable(
+            evaluation=evaluation, campaign=campaign, candidate=candidate, verdict=verdict, by=by
+        )
     # The project's row serialises decisions, so that the newest is what this one is compared with.
     Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
     if standing is not None and _holds(standing, said):
         return standing
+    # A signed look rests on people's reviews alone.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
+    is_simulated = is_simulated and evaluation is None
     decision = Decision.objects.create(
         project=campaign.project, campaign=campaign, is_simulated=is_simulated, **said
     )
-    record("decision.made", by=by, obj=decision, project=campaign.project, data={"verdict": verdict})
+    if evaluation is not None:
+        decision.seal = seal_of(decision)
+        decision.save(update_fields=["seal"])
+    data = {"verdict": verdict, **({"seal": decision.seal} if decision.seal else {})}
+    record("decision.made", by=by, obj=decision, project=campaign.project, data=data)
     if verdict == Verdict.SHIP:
         set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by)
     return decision

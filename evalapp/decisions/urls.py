@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.decisions import views
+from evalapp.decisions import gate_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -9,4 +9,19 @@ urlpatterns = [
     path("projects/<slug:slug>/", views.project_home, name="project_home"),
     path("projects/<slug:slug>/delete/", views.project_delete, name="project_delete"),
     path("projects/<slug:slug>/compare/<int:campaign_id>/decide/", views.decision_new, name="decision_new"),
+    path(
+        "projects/<slug:slug>/decisions/<int:decision_id>/",
+        gate_views.decision_detail,
+        name="decision_detail",
+    ),
+    path(
+        "projects/<slug:slug>/decisions/<int:decision_id>/dossier/",
+        gate_views.decision_dossier,
+        name="decision_dossier",
+    ),
+    path(
+        "projects/<slug:slug>/gates/looks/<int:evaluation_id>/sign/",
+        gate_views.decision_sign,
+        name="decision_sign",
+    ),
 ]

@@ -75,8 +75,8 @@ def usual_mapping(
         use = _USUAL.get(column.strip().casefold().replace(" ", "_"), Use.IGNORE)
         taken = use not in MANY and use in mapping.values()
         mapping[column] = Use.IGNORE if taken or use not in allowed else use
-    for column, use in mapping.items():
-        is_moment = use == Use.SECONDS and "-" in str((first or {}).get(column, ""))[1:]
+    for column, taken_for in mapping.items():
+        is_moment = taken_for == Use.SECONDS and "-" in str((first or {}).get(column, ""))[1:]
         if is_moment and Use.SUBMITTED not in mapping.values():
             mapping[column] = Use.SUBMITTED
     if file_format in (CSV, FLAT) and Use.CRITERION not in mapping.values():

@@ -44,10 +44,10 @@ def json_body(request: HttpRequest) -> dict[str, Any]:
     """The body as an object; InvalidError for anything else, however deep or broken."""
     try:
         body = json.loads(request.body, object_pairs_hook=_no_doubles, parse_constant=_no_constants)
-        is_flat = isinstance(body, dict) and _depth(body) <= _DEEPEST
+        depth = _depth(body)
     except (ValueError, RecursionError) as error:
         raise InvalidError(f"The request is not JSON that can be read: {str(error)[:120]}.") from error
-    if not is_flat:
+    if not isinstance(body, dict) or depth > _DEEPEST:
         raise InvalidError("The request must be a flat JSON object.")
     return body
 

@@ -25,6 +25,8 @@ from evalapp.adjudication.services import Verdict, adjudicate
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.static_build import build_browser_bundle
+from evalapp.gates.looks import look_at
+from evalapp.gates.services import take_gate
 from evalapp.judgements import verdicts
 from evalapp.reviews.send_backs import send_back
 from evalapp.reviews.services import submit_review
@@ -44,6 +46,7 @@ from tests.factories import (
     tagged,
     walk,
 )
+from tests.gates.making import make_gate
 from tests.judgements.conftest import judge
 from tests.test_access import ROUTES
 
@@ -52,7 +55,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href'))"
 # Downloads and what ends the session or is no page.
-LEFT_OUT = re.compile(r"\.csv|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:")
+LEFT_OUT = re.compile(r"/dossier/|\.csv|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:")
 # Addresses that answer a GET, though not with a page of their own.
 NO_PAGES = {
     "healthz": "JSON for a load balancer",
@@ -60,6 +63,7 @@ NO_PAGES = {
     "dataset_download": "a file of rows",
     "rubric_file": "a YAML file",
     "comparison_csv": "a CSV file",
+    "decision_dossier": "a file of records",
     "export_file": "a file of the export",
     "judgement_file": "a CSV file",
     "ratings_problems": "a CSV file",
@@ -89,6 +93,8 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     review_all(campaign, engineer, {("formal", 1): low})
     make_tray(campaign, manager)
     make_webhook(project)
+    taken = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
+    look_at(taken=taken, candidate=campaign.candidates.all()[0].model_version, by=manager)
     _dispute(campaign, reviewer, engineer, manager)
     for method, labels in (("pairwise", ("one", "two")), ("ranking", ("three", "four", "five"))):
         texts = {label: f"Answer {label} to {{n}}." for label in labels}

@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
+from evalapp.gates.looks import look_at
+from evalapp.gates.services import take_gate
 from tests.factories import (
     answers,
     corrected,
@@ -17,6 +19,7 @@ from tests.factories import (
     review_all,
     run_scoring,
 )
+from tests.gates.making import make_gate
 from tests.judgements.conftest import judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -49,6 +52,8 @@ def test_every_column_is_in_sight(
     tray = make_tray(campaign, manager)
     webhook = make_webhook(project)
     make_flag(campaign, reviewer)
+    taken = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
+    look_at(taken=taken, candidate=campaign.candidates.all()[0].model_version, by=manager)
     sign_in(manager)
     criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
     expected = {
@@ -63,6 +68,7 @@ def test_every_column_is_in_sight(
             "Seconds",
         },
         f"compare/{campaign.pk}/adjudication/": {"Differ on", "State"},
+        f"campaigns/{campaign.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{campaign.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
     }

@@ -16,12 +16,17 @@ class DecisionSerializer(Shown):
     campaign = serializers.IntegerField(source="campaign_id")
     candidate = serializers.IntegerField(source="candidate_id", help_text="Id of a model version.")
     evidence = serializers.DictField()
+    evaluation = serializers.IntegerField(
+        source="evaluation_id", allow_null=True, help_text="Id of the gate's look that it signs."
+    )
+    seal = serializers.CharField(help_text="The hash that ends its dossier; empty where it signs no look.")
     decided_by = serializers.CharField(allow_null=True)
 
     class Meta:
         model = Decision
         fields = (
-            "id", "campaign", "candidate", "verdict", "note", "evidence", "is_simulated", "decided_by", "created_at",
+            "id", "campaign", "candidate", "verdict", "note", "evidence", "is_simulated", "evaluation", "seal",
+            "decided_by", "created_at",
         )  # fmt: skip
 
 
@@ -30,6 +35,12 @@ class DecisionBody(Body):
     candidate = Id(help_text="Id of a model version that takes part in the campaign.")
     verdict = serializers.ChoiceField(choices=Verdict.choices)
     note = Text(max_length=MAX_NOTE, allow_blank=True, default="")
+    evaluation = Id(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Id of a gate's look at the candidate, which the decision signs.",
+    )
 
 
 class ReviewLineageSerializer(serializers.Serializer[Any]):

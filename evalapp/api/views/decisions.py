@@ -1,4 +1,5 @@
 from django.db.models import prefetch_related_objects
+from django.http import StreamingHttpResponse
 
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, chosen, operation
@@ -8,8 +9,11 @@ from evalapp.api.serializers.decisions import (
     ModelLineageSerializer,
     ReviewLineageSerializer,
 )
+from evalapp.core.http import get_or_missing
+from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.services import decide
 from evalapp.exports.lineage import model_lineage, review_lineage
+from evalapp.gates.models import GateEvaluation
 from evalapp.registry.queries import versions_of
 
 
@@ -23,14 +27,33 @@ class DecisionList(ProjectView):
 
     @operation("Decide on a candidate", body=DecisionBody, result=DecisionSerializer, status=201)
     def post(self) -> object:
-        """With the numbers as they stand, which are kept. “ship” makes the candidate the champion."""
+        """With the numbers as they stand, which are kept. “ship” makes the candidate the champion. With
+        ``evaluation`` it signs a gate's look; who started the training of the candidate cannot (403).
+        """
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
         values["campaign"] = chosen(campaigns, values["campaign"], "campaign", "campaign with id")
         values["candidate"] = chosen(
             versions_of(self.project), values["candidate"], "candidate", "candidate with id"
         )
+        if values["evaluation"] is not None:
+            looks = GateEvaluation.objects.filter(taken__campaign__project=self.project)
+            looks = looks.select_related("candidate", "taken__gate").defer("reviews")
+            values["evaluation"] = chosen(looks, values["evaluation"], "evaluation", "look at a gate with id")
         return decide(by=self.person, **values)
+
+
+class DecisionDossier(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    @operation("Download a decision's dossier", binary=True)
+    def get(self, decision_id: int) -> object:
+        """JSON Lines, hash-chained; `python -m evalapp.dossier FILE` checks it without a server."""
+        decisions = self.project.decisions.select_related("evaluation__taken__gate")
+        decision = get_or_missing(decisions, pk=decision_id)
+        response = StreamingHttpResponse(dossier_lines(decision), content_type="application/octet-stream")
+        response["Content-Disposition"] = f'attachment; filename="dossier-{decision_id}.jsonl"'
+        return response
 
 
 class ReviewLineage(ProjectView):

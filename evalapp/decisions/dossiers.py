@@ -1,0 +1,90 @@
+"""The dossier of a signed decision, from rows that never change; `evalapp.dossier` says what it is."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from evalapp.core.errors import ConflictError
+from evalapp.decisions.models import Decision
+from evalapp.dossier import (
+    CANDIDATE,
+    DATASET,
+    DECISION,
+    EVALUATION,
+    GATE,
+    REVIEW,
+    canonical,
+    chained,
+)
+from evalapp.gates.conditions import body_of
+from evalapp.gates.models import Gate, GateEvaluation
+
+NOT_SIGNED = "This decision signs no look at a gate, so it has no dossier."
+
+
+def seal_of(decision: Decision) -> str:
+    """The hash that ends its dossier."""
+    seal = ""
+    for record in _records(decision):
+        seal = record["hash"]
+    return seal
+
+
+def dossier_lines(decision: Decision) -> Iterator[str]:
+    """The dossier's lines. Raises ConflictError for a decision without a gate."""
+    if decision.evaluation_id is None:
+        raise ConflictError(NOT_SIGNED)
+    return (canonical(record) + "\n" for record in _records(decision))
+
+
+def _records(decision: Decision) -> Iterator[dict[str, Any]]:
+    return chained(_bodies(decision))
+
+
+def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
+    """No names of people: they may leave, and what is sealed stays. The decision's page has them."""
+    evaluation = decision.evaluation
+    assert evaluation is not None  # noqa: S101 - every caller has looked
+    gate = evaluation.taken.gate
+    yield GATE, _gate(gate, evaluation)
+    for dataset in evaluation.record["datasets"]:
+        yield DATASET, dataset
+    for candidate in evaluation.record["candidates"]:
+        yield CANDIDATE, candidate
+    for line in evaluation.reviews.split("\n"):
+        yield REVIEW, json.loads(line)
+    yield EVALUATION, {"hash": evaluation.body_hash, "evaluation": evaluation.record}
+    yield (
+        DECISION,
+        {
+            "id": decision.pk,
+            "campaign": decision.campaign_id,
+            "candidate": decision.candidate_id,
+            "verdict": decision.verdict,
+            "note": decision.note,
+            "decided_at": decision.created_at.isoformat(),
+            "evaluation": evaluation.body_hash,
+        },
+    )
+
+
+def _gate(gate: Gate, evaluation: GateEvaluation) -> dict[str, Any]:
+    taken = evaluation.taken
+    body = body_of(
+        name=gate.name,
+        version=gate.version,
+        alpha=gate.alpha,
+        planned_reviews=gate.planned_reviews,
+        challengers=gate.challengers,
+        conditions=gate.asked,
+    )
+    frozen = gate.frozen_at.isoformat() if gate.frozen_at else None
+    return {
+        "gate": body,
+        "hash": gate.body_hash,
+        "frozen_at": frozen,
+        "campaign": taken.campaign_id,
+        "taken_at": taken.created_at.isoformat(),
+        "is_exploratory": taken.is_exploratory,
+        "champion": taken.champion_id,
+    }

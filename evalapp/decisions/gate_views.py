@@ -1,0 +1,95 @@
+"""A gate's verdict signed, the decision's own page, and its dossier."""
+
+from django.contrib import messages
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.decisions.dossiers import dossier_lines
+from evalapp.decisions.forms import SigningForm
+from evalapp.decisions.models import Decision
+from evalapp.decisions.services import decide
+from evalapp.decisions.signing import trainer_of, why_not_signed_by
+from evalapp.gates.models import GateEvaluation
+
+STATION = {"station": "compare"}
+
+
+def _decision(request: MemberRequest, decision_id: int) -> Decision:
+    decisions = request.project.decisions.select_related(
+        "campaign", "candidate", "decided_by", "evaluation__taken__gate", "evaluation__candidate"
+    ).defer("evaluation__reviews")
+    return get_or_missing(decisions, pk=decision_id)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def decision_detail(request: MemberRequest, decision_id: int) -> HttpResponse:
+    decision = _decision(request, decision_id)
+    context = {
+        "decision": decision,
+        "evaluation": decision.evaluation,
+        "campaign": decision.campaign,
+        "is_reviewing": is_reviewing_blind(decision.campaign, request.user),
+        **STATION,
+    }
+    return render(request, "decisions/decision.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def decision_dossier(request: MemberRequest, decision_id: int) -> HttpResponse:
+    lines = dossier_lines(_decision(request, decision_id))
+    response = StreamingHttpResponse(lines, content_type="application/jsonl; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="dossier-{decision_id}.jsonl"'
+    # A streamed answer and a plain one are the same to whoever asks.
+    return response  # type: ignore[return-value]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.VIEW_ANALYSIS, post=Permission.DECIDE)
+def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
+    evaluation = get_or_missing(
+        GateEvaluation.objects.select_related(
+            "taken__gate",
+            "taken__campaign__project",
+            "taken__campaign__rubric_version",
+            "candidate__project",
+            "ledger__dataset_version__dataset",
+        ).defer("reviews"),
+        pk=evaluation_id,
+        taken__campaign__project=request.project,
+    )
+    campaign = evaluation.taken.campaign
+    form = SigningForm(request.POST or None, evaluation=evaluation)
+    status = 400 if form.is_bound else 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            decision = decide(
+                campaign=campaign,
+                candidate=evaluation.candidate,
+                evaluation=evaluation,
+                by=request.user,
+                **form.cleaned_data,
+            )
+        except ProblemError as error:
+            show_problem(form, error)
+            status = error.status
+        else:
+            messages.success(request, f"Signed: {decision}. Its dossier can be downloaded here.")
+            return redirect("decision_detail", request.project.slug, decision.pk)
+    context = {
+        "evaluation": evaluation,
+        "campaign": campaign,
+        "form": form,
+        "refusal": why_not_signed_by(evaluation, request.user),
+        "trainer": trainer_of(evaluation.candidate),
+        "is_reviewing": is_reviewing_blind(campaign, request.user),
+        **STATION,
+    }
+    return render(request, "decisions/sign.html", context, status=status)

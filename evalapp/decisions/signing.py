@@ -1,0 +1,67 @@
+"""Who may sign a gate's verdict, and which; promotion through a gate that the campaign took."""
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.decisions.models import Verdict
+from evalapp.gates.lineage import training_of
+from evalapp.gates.models import GateEvaluation, GateVerdict
+from evalapp.registry.models import ModelKind, ModelVersion
+
+
+def trainer_of(candidate: ModelVersion) -> User | None:
+    """Who started the training run of the candidate; of an adapter that came from elsewhere, who brought it."""
+    run = training_of(candidate)
+    if run is not None:
+        return run.created_by
+    return candidate.created_by if candidate.kind == ModelKind.LORA else None
+
+
+def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:
+    """Why this person cannot sign it, as a sentence; empty where they can."""
+    if evaluation.is_simulated:
+        return "Nobody but simulated reviewers has rated here, and what they say decides nothing."
+    if evaluation.is_exploratory:
+        return (
+            f"This look is exploratory, because {evaluation.record['why_beside_ledger']}; it is not signed. "
+            "Test on fresh examples, with the gate taken before the first review."
+        )
+    trainer = trainer_of(evaluation.candidate)
+    if trainer is not None and trainer.pk == person.pk:
+        return (
+            f"You started the training of {evaluation.candidate.label}, so somebody else has to approve it: "
+            "nobody signs off their own work."
+        )
+    return ""
+
+
+def require_signable(
+    *, evaluation: GateEvaluation, campaign: Campaign, candidate: ModelVersion, verdict: str, by: User
+) -> None:
+    """Raises InvalidError for a look at something else or one that is not signed, NotAllowedError for who
+    trained the candidate, ConflictError for a look that is not the newest, or shipping what did not pass.
+    """
+    if evaluation.taken.campaign_id != campaign.pk or evaluation.candidate_id != candidate.pk:
+        message = "This look is not at that candidate of that campaign."
+        raise InvalidError(message, fields={"evaluation": [message]})
+    if not evaluation.may_be_signed:
+        message = why_not_signed_by(evaluation, by)
+        raise InvalidError(message, fields={"evaluation": [message]})
+    if message := why_not_signed_by(evaluation, by):
+        raise NotAllowedError(message)
+    newer = evaluation.taken.evaluations.filter(candidate=candidate, pk__gt=evaluation.pk)
+    if newer.exists():
+        raise ConflictError("There is a newer look at this candidate; sign that one.")
+    if verdict == Verdict.SHIP and evaluation.verdict != GateVerdict.SHIP:
+        raise ConflictError(
+            f"The gate says “{evaluation.get_verdict_display().lower()}”, so it cannot be signed as “ship”."
+        )
+
+
+def require_no_gate(*, campaign: Campaign, verdict: str) -> None:
+    """Nobody ships past the gate that the campaign took. Raises ConflictError."""
+    taken = campaign.gates_taken.filter(is_exploratory=False).select_related("gate").first()
+    if verdict == Verdict.SHIP and taken is not None:
+        raise ConflictError(
+            f"{campaign} has the gate “{taken.gate}”: a candidate ships by signing a look at it that says so."
+        )

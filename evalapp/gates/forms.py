@@ -1,0 +1,209 @@
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.campaigns.models import Campaign
+from evalapp.core.marks import marked
+from evalapp.core.names import LONGEST_NAME
+from evalapp.gates.conditions import (
+    LARGEST_COUNT,
+    MOST_CHALLENGERS,
+    TOTAL,
+    Condition,
+    ConditionKind,
+)
+from evalapp.gates.models import Gate
+from evalapp.gates.services import GatePlan
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.models import Criterion, CriterionKind, Rubric
+
+AGAINST = (
+    ("", "not asked"),
+    (ConditionKind.NON_INFERIORITY.value, "not worse"),
+    (ConditionKind.SUPERIORITY.value, "better"),
+)
+PERCENT = 100
+
+
+class GateForm(forms.Form):
+    """A gate over a rubric's latest criteria: a group of fields each; what is left empty is not asked."""
+
+    name = forms.CharField(max_length=LONGEST_NAME)
+    alpha = forms.FloatField(
+        label="Level, in percent",
+        initial=5,
+        min_value=0.01,
+        max_value=20,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text="The chance of shipping what does not deserve it, over all looks and candidates together.",
+    )
+    planned_reviews = forms.IntegerField(
+        label="Planned reviews of a candidate", required=False, min_value=1, max_value=LARGEST_COUNT,
+        help_text="Each look spends a part of the level, most of it at this number. Empty: what its campaign plans.",
+    )  # fmt: skip
+    challengers = forms.IntegerField(
+        label="Candidates on one test version", initial=5, min_value=1, max_value=MOST_CHALLENGERS,
+        help_text="After so many the test examples are spent, and count as development data.",
+    )  # fmt: skip
+    items = forms.IntegerField(label="At least so many items", required=False, min_value=1)
+    reviewers = forms.IntegerField(label="At least so many reviewers", required=False, min_value=1)
+    contamination = forms.BooleanField(
+        label="No test prompt in the training data", required=False, initial=True
+    )
+
+    def __init__(self, data: Any = None, *, rubric: Rubric, gate: Gate | None = None) -> None:
+        self.rubric = rubric
+        self.gate = gate
+        latest = rubric.versions.order_by("-number").first()
+        self.criteria = [each for each in latest.criteria.all() if each.is_rated] if latest else []
+        super().__init__(data, initial=_initial(gate) if gate is not None else None)
+        if gate is not None:
+            del self.fields["name"]
+        for key, criterion in self._keyed():
+            self._add_fields(key, criterion)
+
+    def _keyed(self) -> list[tuple[str, Criterion | None]]:
+        scales = [each for each in self.criteria if each.kind == CriterionKind.SCALE]
+        total = [(TOTAL, None)] if len(scales) > 1 else []
+        return [*((each.key, each) for each in self.criteria), *total]
+
+    def _add_fields(self, key: str, criterion: Criterion | None) -> None:
+        if criterion is None or criterion.kind == CriterionKind.SCALE:
+            low, high = (criterion.minimum, criterion.maximum) if criterion else (1, 5)
+            self.fields[f"floor-{key}"] = _number("Lower bound of the mean at least", low, high)
+            self.fields[f"against-{key}"] = forms.ChoiceField(
+                label="Against the champion", choices=AGAINST, required=False
+            )
+            self.fields[f"margin-{key}"] = _number(
+                "Margin, in points", 0, high - low, hint="Not worse by so much; or better by more than this."
+            )
+        if criterion is None:
+            return
+        if criterion.kind == CriterionKind.SCALE:
+            self.fields[f"low-{key}"] = _number(
+                f"Share of scores ≤ {_low_of(criterion)} at most, in percent", 0, PERCENT, hint="Upper bound."
+            )
+        elif criterion.failing_levels:
+            self.fields[f"veto-{key}"] = _number(
+                f"Rate of “{'” or “'.join(criterion.level_words(each) for each in sorted(criterion.failing_levels))}” "
+                "at most, in percent",
+                0,
+                PERCENT,
+                hint="Upper bound: 0 of 60 shows only that it is under 4.9%.",
+            )
+
+    @property
+    def groups(self) -> Iterator[tuple[str, list[Any]]]:
+        """The fields of each criterion that can be asked about, under its name."""
+        for key, criterion in self._keyed():
+            names = [f"{part}-{key}" for part in ("floor", "low", "against", "margin", "veto")]
+            fields = [self[name] for name in names if name in self.fields]
+            if fields:
+                yield (criterion.name if criterion else "Total, on 1–5"), fields
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        for key, _ in self._keyed():
+            against, margin = values.get(f"against-{key}"), values.get(f"margin-{key}")
+            if against == ConditionKind.NON_INFERIORITY and not margin:
+                self.add_error(f"margin-{key}", "Give a margin above 0.")
+            elif margin and not against:
+                self.add_error(f"against-{key}", "Say whether “not worse” or “better” by this.")
+        return values
+
+    def plan(self) -> GatePlan:
+        values = self.cleaned_data
+        return GatePlan(
+            name=self.gate.name if self.gate is not None else values["name"],
+            rubric=self.rubric,
+            conditions=list(self._conditions()),
+            alpha=round(values["alpha"] / PERCENT, 8),
+            planned_reviews=values["planned_reviews"],
+            challengers=values["challengers"],
+        )
+
+    def _conditions(self) -> Iterator[Condition]:
+        values = self.cleaned_data
+        for key, criterion in self._keyed():
+            name = criterion.name if criterion else "Total"
+            if (floor := values.get(f"floor-{key}")) is not None:
+                yield Condition(ConditionKind.FLOOR, key, name, floor)
+            if (low := values.get(f"low-{key}")) is not None and criterion is not None:
+                share = round(low / PERCENT, 8)
+                yield Condition(ConditionKind.LOW_SHARE, key, name, share, _low_of(criterion))
+            if against := values.get(f"against-{key}"):
+                yield Condition(ConditionKind(against), key, name, values.get(f"margin-{key}") or 0.0)
+            if (veto := values.get(f"veto-{key}")) is not None:
+                yield Condition(ConditionKind.VETO, key, name, round(veto / PERCENT, 8))
+        for kind in (ConditionKind.ITEMS, ConditionKind.REVIEWERS):
+            if values.get(kind.value):
+                yield Condition(kind, threshold=values[kind.value])
+        if values.get("contamination"):
+            yield Condition(ConditionKind.CONTAMINATION)
+
+
+def _number(label: str, smallest: float, largest: float, *, hint: str = "") -> forms.FloatField:
+    return forms.FloatField(
+        label=label,
+        required=False,
+        min_value=smallest,
+        max_value=largest,
+        help_text=hint,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+
+
+def _low_of(criterion: Criterion) -> int:
+    return 2 if criterion.low_threshold is None else criterion.low_threshold
+
+
+def _initial(gate: Gate) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "alpha": round(gate.alpha * PERCENT, 6),
+        "planned_reviews": gate.planned_reviews,
+        "challengers": gate.challengers,
+        "contamination": False,
+    }
+    for each in gate.asked:
+        share = round((each.threshold or 0) * PERCENT, 6)
+        match each.kind:
+            case ConditionKind.FLOOR:
+                found[f"floor-{each.criterion}"] = each.threshold
+            case ConditionKind.LOW_SHARE:
+                found[f"low-{each.criterion}"] = share
+            case ConditionKind.VETO:
+                found[f"veto-{each.criterion}"] = share
+            case ConditionKind.CONTAMINATION:
+                found["contamination"] = True
+            case ConditionKind.ITEMS | ConditionKind.REVIEWERS:
+                found[each.kind.value] = int(each.threshold or 1)
+            case _:
+                found[f"against-{each.criterion}"] = each.kind.value
+                found[f"margin-{each.criterion}"] = each.threshold
+    return found
+
+
+class _Versions(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(obj.label, obj) if isinstance(obj, ModelVersion) else str(obj)
+
+
+class TakeGateForm(forms.Form):
+    gate = _Versions(Gate.objects.none(), empty_label=None)
+    champion = _Versions(
+        ModelVersion.objects.none(),
+        required=False,
+        empty_label="The project's champion, where the gate asks for one",
+        help_text="The candidate that the others are held against.",
+    )
+
+    def __init__(self, data: Any = None, *, campaign: Campaign, project: Project) -> None:
+        super().__init__(data)
+        newest = project.gates.order_by("name", "-version").distinct("name").values("pk")
+        taken = campaign.gates_taken.values("gate")
+        gates = project.gates.filter(pk__in=newest).exclude(pk__in=taken).order_by("name")
+        self.fields["gate"].queryset = gates  # type: ignore[attr-defined]
+        candidates = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
+        self.fields["champion"].queryset = candidates  # type: ignore[attr-defined]

@@ -1,0 +1,110 @@
+"""What a candidate was trained on, as far as this project knows, and whether a tested prompt stands in it."""
+
+from typing import Any, NamedTuple
+
+from evalapp.campaigns.models import Campaign, Purpose
+from evalapp.datasets.contamination import contamination
+from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.queries import TRAINING_SPLITS
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.runs.models import Run, RunKind
+
+_FIELDS = ("row_number", "prompt_hash", "messages", "references")
+_CHUNK = 1_000
+
+
+class TrainingData(NamedTuple):
+    """The dataset versions behind a candidate, newest first. ``unknown``: why it is not all of them, or ""."""
+
+    versions: list[DatasetVersion]
+    unknown: str
+
+
+class CleanCheck(NamedTuple):
+    """``is_clean`` None: nobody can say. ``words`` is the finding as a sentence."""
+
+    is_clean: bool | None
+    words: str
+
+
+def training_data_of(candidate: ModelVersion) -> TrainingData:
+    """Follow the adapter to the runs that made it and those it was continued from."""
+    versions: list[DatasetVersion] = []
+    current: ModelVersion | None = candidate
+    while current is not None:
+        if current.kind == ModelKind.IMPORTED:
+            return TrainingData(versions, f"{current.label} was made elsewhere")
+        if current.kind != ModelKind.LORA:
+            break
+        run = training_of(current)
+        if run is None:
+            return TrainingData(versions, f"{current.label} was trained elsewhere")
+        if run.dataset_version not in versions:
+            versions.append(run.dataset_version)
+        current = current.parent
+    return TrainingData(versions, "")
+
+
+def training_of(candidate: ModelVersion) -> Run | None:
+    """The training run that made this very version; None where it was made otherwise."""
+    return (
+        Run.objects.filter(kind=RunKind.TRAINING, produced=candidate)
+        .select_related("dataset_version__dataset", "created_by")
+        .first()
+    )
+
+
+def clean_check(campaign: Campaign, data: TrainingData) -> CleanCheck:
+    """Compare the campaign's examples with the rows that trained and tuned the candidate.
+
+    The rule is that of `datasets.contamination`: an exact prompt, or half of its 8-word runs in one row.
+    """
+    if data.unknown:
+        return CleanCheck(None, f"{data.unknown}, so its training data is not known here.")
+    if not data.versions:
+        return CleanCheck(True, "It was not fine-tuned here; what its base was trained on is not known.")
+    training = (
+        Example.objects.filter(version__in=data.versions, split__in=TRAINING_SPLITS)
+        .order_by("version_id", "row_number")
+        .only(*_FIELDS)
+    )
+    tested = Example.objects.filter(items__campaign=campaign, items__purpose=Purpose.REVIEW).only(*_FIELDS)
+    report = contamination(training.iterator(_CHUNK), tested, templates=_templates(campaign))
+    if report.is_refused:
+        return CleanCheck(False, " ".join(report.sentences()))
+    shared = len({match.evaluation_row for match in report.shared})
+    more = f" {shared:,} share a run of 13 words with one, which is reported only." if shared else ""
+    return CleanCheck(
+        True,
+        f"None of the {report.evaluation_rows:,} tested prompts stands in the {report.training_rows:,} rows.{more}",
+    )
+
+
+def _templates(campaign: Campaign) -> list[str]:
+    """The words of the project's prompt candidates, which prove nothing."""
+    prompts = ModelVersion.objects.filter(project=campaign.project_id, kind=ModelKind.PROMPT)
+    pairs = prompts.values_list("system_prompt", "prompt_template")
+    return [text for pair in pairs for text in pair if text]
+
+
+def described(version: DatasetVersion, role: str, split: str = "") -> dict[str, Any]:
+    """A dataset version as a dossier names it: by its hash."""
+    return {
+        "role": role,
+        "id": version.pk,
+        "number": version.number,
+        "split": split,
+        "content_hash": version.content_hash,
+    }
+
+
+def described_candidate(version: ModelVersion, role: str) -> dict[str, Any]:
+    """A candidate as a dossier names it: by the hash of its adapter, weights or words."""
+    return {
+        "role": role,
+        "id": version.pk,
+        "label": version.label,
+        "kind": version.kind,
+        "content_hash": version.content_hash,
+        "base_hash": version.base.content_hash if version.base is not None else "",
+    }

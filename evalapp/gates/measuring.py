@@ -1,0 +1,313 @@
+"""Each condition of a gate on a campaign's scores, and what they add up to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from evalapp.analysis.scores import CampaignScores
+from evalapp.campaigns.models import CampaignCandidate
+from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
+from evalapp.gates.lineage import CleanCheck
+from evalapp.gates.models import GateVerdict
+from evalapp.measure import Measure
+from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.stats.bounds import (
+    difference_bounds,
+    items_for_none,
+    mean_bounds,
+    scale_for_bound,
+    share_bounds,
+)
+from evalapp.stats.ratings import Ratings
+
+HELD, FAILED, OPEN = "held", "failed", "open"
+MOST_REVIEWS = 1_000_000
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """``state``: held, failed (shown to be false), or open. ``more_reviews`` of the candidate would show an
+    open one if its estimate stays; None where that is not to be expected, or not a matter of reviews.
+    """
+
+    condition: Condition
+    state: str
+    reason: str
+    measure: Measure | None = None
+    more_reviews: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "condition": self.condition.as_dict(),
+            "words": self.condition.words,
+            "state": self.state,
+            "reason": self.reason,
+            "measure": self.measure.as_dict() if self.measure is not None else None,
+            "more_reviews": self.more_reviews,
+        }
+
+
+class Outcome(NamedTuple):
+    """``more_reviews``: of the candidate, for all open conditions together; None where unknown or none."""
+
+    verdict: str
+    results: list[Result]
+    more_reviews: int | None
+
+
+class Inputs(NamedTuple):
+    """What conditions are measured on. ``level`` is one-sided, for each condition (all have to hold, so the
+    test of all is at the same level: an intersection–union test). ``is_last``: no look is left after this.
+    """
+
+    scores: CampaignScores
+    candidate: CampaignCandidate
+    champion: CampaignCandidate | None
+    level: float
+    clean: CleanCheck
+    is_last: bool
+
+
+def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
+    """All conditions and the verdict: ship if all hold, do not ship if one is shown to be false or none is
+    left to show it, else not yet.
+    """
+    results = [_ON[each.kind](each, inputs) for each in conditions]
+    still_open = [result for result in results if result.state == OPEN]
+    if any(result.state == FAILED for result in results):
+        return Outcome(GateVerdict.DO_NOT_SHIP, results, None)
+    if not still_open:
+        return Outcome(GateVerdict.SHIP, results, None)
+    if inputs.is_last:
+        return Outcome(GateVerdict.DO_NOT_SHIP, results, None)
+    wanted = [result.more_reviews for result in still_open]
+    known = [each for each in wanted if each is not None]
+    return Outcome(GateVerdict.NOT_YET, results, max(known) if len(known) == len(wanted) else None)
+
+
+def criterion_of(scores: CampaignScores, condition: Condition) -> Criterion | None:
+    return next((each for each in scores.criteria if each.key == condition.criterion), None)
+
+
+def unusable(condition: Condition, criterion: Criterion | None) -> str:
+    """Why a condition cannot be asked of this criterion of a rubric, or nothing."""
+    if not condition.is_on_scores or condition.criterion == TOTAL:
+        return ""
+    if criterion is None:
+        return f"the rubric has no criterion “{condition.name or condition.criterion}”"
+    if condition.kind == ConditionKind.VETO:
+        if not criterion.failing_levels:
+            return f"the rubric does not say which answers to “{criterion.name}” fail"
+        return ""
+    return (
+        "" if criterion.kind == CriterionKind.SCALE else f"“{criterion.name}” is no scale, so it has no mean"
+    )
+
+
+def _ratings(inputs: Inputs, condition: Condition, entry: CampaignCandidate) -> Ratings:
+    if condition.criterion == TOTAL:
+        return inputs.scores.totals(entry)
+    criterion = criterion_of(inputs.scores, condition)
+    assert criterion is not None  # noqa: S101 - `unusable` has looked
+    return inputs.scores.ratings(criterion, entry)
+
+
+def _range(inputs: Inputs, condition: Condition) -> tuple[float, float]:
+    criterion = criterion_of(inputs.scores, condition)
+    if condition.criterion == TOTAL or criterion is None:
+        return 1.0, 5.0
+    return float(criterion.minimum), float(criterion.maximum)
+
+
+def _on_scores(look: Callable[[Condition, Inputs], Result]) -> Callable[[Condition, Inputs], Result]:
+    def looked(condition: Condition, inputs: Inputs) -> Result:
+        problem = unusable(condition, criterion_of(inputs.scores, condition))
+        if condition.kind in AGAINST_CHAMPION and not problem:
+            if inputs.champion is None:
+                problem = "no champion was named when the campaign took the gate, or it is not a candidate"
+            elif inputs.champion.pk == inputs.candidate.pk:
+                problem = "this is the champion itself"
+        if problem:
+            return Result(condition, OPEN, f"It cannot be measured: {problem}.")
+        return look(condition, inputs)
+
+    return looked
+
+
+@_on_scores
+def _floor(condition: Condition, inputs: Inputs) -> Result:
+    ratings = _ratings(inputs, condition, inputs.candidate)
+    smallest, largest = _range(inputs, condition)
+    found = mean_bounds(ratings, alpha=inputs.level, smallest=smallest, largest=largest)
+    return _above(condition, found, condition.threshold or 0.0, ratings, what="mean")
+
+
+@_on_scores
+def _against_champion(condition: Condition, inputs: Inputs) -> Result:
+    assert inputs.champion is not None  # noqa: S101 - `_on_scores` has looked
+    ratings = _ratings(inputs, condition, inputs.candidate)
+    smallest, largest = _range(inputs, condition)
+    found = difference_bounds(
+        ratings,
+        _ratings(inputs, condition, inputs.champion),
+        alpha=inputs.level,
+        span=largest - smallest,
+    )
+    margin = condition.threshold or 0.0
+    threshold = -margin if condition.kind == ConditionKind.NON_INFERIORITY else margin
+    return _above(condition, found, threshold, ratings, what="difference", is_strict=True)
+
+
+def _above(
+    condition: Condition,
+    found: Measure,
+    threshold: float,
+    ratings: Ratings,
+    *,
+    what: str,
+    is_strict: bool = False,
+) -> Result:
+    """The lower bound has to reach the threshold (strictly: be above it)."""
+    if found.value is None:
+        return Result(condition, OPEN, f"There is no {what} yet: {found.reason}.", found)
+    if found.low is None or found.high is None:
+        return Result(condition, OPEN, f"The {what} is {_figure(found.value)}, with {found.note}.", found)
+    limit = f"{threshold:g}".replace("-", MINUS)
+    at_least = "above" if is_strict else "at least"
+    if found.low > threshold or (found.low == threshold and not is_strict):
+        return Result(
+            condition, HELD, f"The lower bound, {_figure(found.low)}, is {at_least} {limit}.", found
+        )
+    if found.high < threshold or (found.high == threshold and is_strict):
+        return Result(
+            condition, FAILED, f"Even the upper bound, {_figure(found.high)}, does not reach {limit}.", found
+        )
+    if found.value <= threshold:
+        return Result(
+            condition,
+            OPEN,
+            f"The {what}, {_figure(found.value)}, does not reach {limit} so far; "
+            "more reviews alone are not expected to show it.",
+            found,
+        )
+    factor = scale_for_bound(estimate=found.value, bound=found.low, threshold=threshold)
+    return Result(
+        condition,
+        OPEN,
+        f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach {limit} yet.",
+        found,
+        _more(ratings, factor),
+    )
+
+
+@_on_scores
+def _low_share(condition: Condition, inputs: Inputs) -> Result:
+    criterion = criterion_of(inputs.scores, condition)
+    ceiling = condition.at_most if condition.at_most is not None else 2
+    if criterion is None:
+        return Result(condition, OPEN, "It cannot be measured: the total has no low scores.")
+    low = frozenset(range(criterion.minimum, ceiling + 1))
+    marks = inputs.scores.ratings(criterion, inputs.candidate, counted=low)
+    return _below(condition, marks, inputs)
+
+
+@_on_scores
+def _veto(condition: Condition, inputs: Inputs) -> Result:
+    criterion = criterion_of(inputs.scores, condition)
+    if criterion is None:
+        return Result(condition, OPEN, "It cannot be measured: the total is no single criterion.")
+    marks = inputs.scores.ratings(criterion, inputs.candidate, counted=criterion.failing_levels)
+    return _below(condition, marks, inputs)
+
+
+def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
+    """The upper bound of the rate has to be at most the ceiling."""
+    found = share_bounds(marks, alpha=inputs.level)
+    ceiling = condition.threshold or 0.0
+    if found.value is None:
+        return Result(condition, OPEN, f"There is no rate yet: {found.reason}.", found)
+    if found.low is None or found.high is None:
+        return Result(condition, OPEN, f"The rate is {_percent(found.value)}, with {found.note}.", found)
+    if found.high <= ceiling:
+        return Result(
+            condition,
+            HELD,
+            f"The upper bound, {_percent(found.high)}, is at most {_percent(ceiling)}.",
+            found,
+        )
+    if found.low > ceiling:
+        return Result(
+            condition,
+            FAILED,
+            f"Even the lower bound, {_percent(found.low)}, is over {_percent(ceiling)}.",
+            found,
+        )
+    if found.value >= ceiling:
+        reason = (
+            f"The rate, {_percent(found.value)}, is not under {_percent(ceiling)} so far; "
+            "more reviews alone are not expected to show it."
+        )
+        return Result(condition, OPEN, reason, found)
+    if found.value == 0:
+        factor: float | None = items_for_none(ceiling=ceiling, alpha=inputs.level) / len(marks.items)
+    else:
+        factor = scale_for_bound(estimate=found.value, bound=found.high, threshold=ceiling)
+    reason = (
+        f"The rate is {_percent(found.value)}, and its upper bound, {_percent(found.high)}, "
+        f"is over {_percent(ceiling)} still."
+    )
+    return Result(condition, OPEN, reason, found, _more(marks, factor))
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f}%"
+
+
+def _more(ratings: Ratings, factor: float | None) -> int | None:
+    """How many reviews of the candidate more, where the sample has to grow by ``factor``."""
+    if factor is None:
+        return None
+    return min(max(round(len(ratings) * (factor - 1)), 1), MOST_REVIEWS)
+
+
+def _contamination(condition: Condition, inputs: Inputs) -> Result:
+    state = {True: HELD, False: FAILED, None: OPEN}[inputs.clean.is_clean]
+    return Result(condition, state, inputs.clean.words)
+
+
+def _items(condition: Condition, inputs: Inputs) -> Result:
+    reviewed = [answer for answer in inputs.scores.answers if answer.candidate_id == inputs.candidate.pk]
+    items = {answer.item_id for answer in reviewed}
+    wanted = int(condition.threshold or 0)
+    if len(items) >= wanted:
+        return Result(condition, HELD, f"{len(items):,} items are reviewed.")
+    reviews = len({(answer.item_id, answer.reviewer_id) for answer in reviewed})
+    more = round((wanted - len(items)) * (reviews / len(items) if items else 1))
+    return Result(condition, OPEN, f"{len(items):,} of {wanted:,} items are reviewed.", None, max(more, 1))
+
+
+def _reviewers(condition: Condition, inputs: Inputs) -> Result:
+    people = {
+        answer.reviewer_id for answer in inputs.scores.answers if answer.candidate_id == inputs.candidate.pk
+    }
+    wanted = int(condition.threshold or 0)
+    if len(people) >= wanted:
+        return Result(condition, HELD, f"{len(people):,} people have reviewed it.")
+    return Result(condition, OPEN, f"{len(people):,} of {wanted:,} people have reviewed it.", None, 1)
+
+
+_ON: dict[ConditionKind, Callable[[Condition, Inputs], Result]] = {
+    ConditionKind.FLOOR: _floor,
+    ConditionKind.NON_INFERIORITY: _against_champion,
+    ConditionKind.SUPERIORITY: _against_champion,
+    ConditionKind.LOW_SHARE: _low_share,
+    ConditionKind.VETO: _veto,
+    ConditionKind.CONTAMINATION: _contamination,
+    ConditionKind.ITEMS: _items,
+    ConditionKind.REVIEWERS: _reviewers,
+}

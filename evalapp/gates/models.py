@@ -1,0 +1,169 @@
+from django.db import models
+from django.db.models import Q
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.core.models import BaseModel
+from evalapp.datasets.models import DatasetVersion, Split
+from evalapp.gates.conditions import Condition, conditions_in
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.models import Rubric
+
+
+class GateVerdict(models.TextChoices):
+    SHIP = "ship", "Ship"
+    DO_NOT_SHIP = "do_not_ship", "Do not ship"
+    NOT_YET = "not_yet", "Not yet"
+
+
+class Gate(BaseModel):
+    """Conditions that a candidate has to meet, all of them. Frozen by the first campaign that takes it: an
+    edit after that makes the next version of its name.
+
+    ``conditions`` holds what `conditions.Condition.as_dict` gives. ``alpha`` is the one-sided level for all
+    looks at all candidates (``challengers``) on one test version; looks spend it on the way to
+    ``planned_reviews`` of each (None: as many as the campaign plans at the first look).
+    ``body_hash`` covers all of these with name and version. ``rubric`` is where its criteria come from.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="gates")
+    rubric = models.ForeignKey(Rubric, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    version = models.PositiveIntegerField(default=1)
+    alpha = models.FloatField(default=0.05)
+    planned_reviews = models.PositiveIntegerField(null=True, blank=True)
+    challengers = models.PositiveSmallIntegerField(default=5)
+    conditions = models.JSONField()
+    body_hash = models.CharField(max_length=64)
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name", "version"], name="gate_version"),
+            models.CheckConstraint(condition=Q(alpha__gt=0, alpha__lt=0.5), name="gate_alpha"),
+            models.CheckConstraint(condition=Q(challengers__gte=1), name="gate_plan"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    @property
+    def asked(self) -> list[Condition]:
+        return conditions_in(self.conditions)
+
+
+class CampaignGate(BaseModel):
+    """A campaign took a gate, once and for all. ``is_exploratory``: after its first review.
+
+    ``champion`` is the candidate that others are held against, named at the same moment. The database
+    refuses a gate that is not exploratory once there is a review.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gates_taken")
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="taken")
+    champion = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    is_exploratory = models.BooleanField()
+    taken_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "gate"], name="campaign_gate_once"),
+            models.UniqueConstraint(
+                fields=["campaign"], condition=Q(is_exploratory=False), name="campaign_one_frozen_gate"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gate} in {self.campaign}"
+
+
+class Ledger(BaseModel):
+    """How the level is spent on the examples of one dataset version and split, whatever the campaign or gate.
+
+    The first gate that looks at them sets the plan. ``spent_at``: a candidate more than planned has asked,
+    so the split is development data from then on.
+    """
+
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="ledgers")
+    split = models.CharField(max_length=10, choices=Split.choices)
+    alpha = models.FloatField()
+    challengers = models.PositiveSmallIntegerField()
+    spent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dataset_version", "split"], name="ledger_of_split")]
+
+    def __str__(self) -> str:
+        return f"{self.dataset_version}, {self.get_split_display().lower()}"
+
+
+class GateEvaluation(BaseModel):
+    """A recorded look: what the gate said of a candidate on the reviews of that moment. Never changed.
+
+    ``record`` is the whole of it, as ``body_hash`` covers it and the dossier holds it; the other columns repeat
+    parts of it for queries. ``reviews`` holds the canonical text of each review's revisions, a line each, as
+    ``reviews_digest`` covers them. A look on the ledger has its ``challenger`` and ``look`` number there,
+    and ``share``: of the ``planned`` reviews of the candidate, those that were in. An exploratory or simulated one
+    has none of these and is at the plain level.
+    """
+
+    taken = models.ForeignKey(CampaignGate, on_delete=models.CASCADE, related_name="evaluations")
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    verdict = models.CharField(max_length=12, choices=GateVerdict.choices)
+    ledger = models.ForeignKey(Ledger, null=True, on_delete=models.PROTECT, related_name="looks_taken")
+    challenger = models.PositiveSmallIntegerField(null=True)
+    look = models.PositiveSmallIntegerField(null=True)
+    planned = models.PositiveIntegerField(null=True)
+    share = models.FloatField(null=True)
+    level = models.FloatField()
+    is_exploratory = models.BooleanField(default=False)
+    is_simulated = models.BooleanField(default=False)
+    more_reviews = models.PositiveIntegerField(null=True)
+    record = models.JSONField()
+    body_hash = models.CharField(max_length=64)
+    reviews = models.TextField()
+    reviews_digest = models.CharField(max_length=64)
+    evaluated_at = models.DateTimeField()
+    evaluated_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["taken", "candidate", "-id"], name="gate_evaluation_latest")]
+        constraints = [
+            models.UniqueConstraint(fields=["ledger", "challenger", "look"], name="gate_look_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    ledger__isnull=True, challenger__isnull=True, look__isnull=True, share__isnull=True
+                )
+                | Q(
+                    ledger__isnull=False,
+                    challenger__gte=1,
+                    look__gte=1,
+                    planned__gte=1,
+                    share__gt=0,
+                    is_exploratory=False,
+                    is_simulated=False,
+                ),
+                name="gate_look_is_whole",
+            ),
+            # Neither what was looked up afterwards nor what nobody said has a place in the ledger's books.
+            models.CheckConstraint(
+                condition=Q(ledger__isnull=False) | Q(is_exploratory=True) | Q(is_simulated=True),
+                name="gate_look_or_not_signed",
+            ),
+            models.CheckConstraint(condition=Q(verdict__in=GateVerdict.values), name="gate_known_verdict"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.candidate.label}: {self.get_verdict_display().lower()}"
+
+    @property
+    def results(self) -> list[dict[str, object]]:
+        """What became of each condition, as `measuring.Result.as_dict` gives it."""
+        return list(self.record["results"])
+
+    @property
+    def may_be_signed(self) -> bool:
+        return not self.is_exploratory and not self.is_simulated

@@ -1,0 +1,104 @@
+"""Reads of gates."""
+
+from typing import NamedTuple
+
+from django.db.models import Count, QuerySet
+
+from evalapp.accounts.models import Project
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import InvalidError
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
+from evalapp.registry.models import ModelKind, ModelVersion
+
+
+def gates_of(project: Project) -> QuerySet[Gate]:
+    """The project's gates, each version a row, with ``campaigns``: how many have taken it."""
+    return project.gates.select_related("project", "rubric", "created_by").annotate(
+        campaigns=Count("taken", distinct=True)
+    )
+
+
+def taken_by(campaign: Campaign) -> list[CampaignGate]:
+    """The gates that the campaign took: its own first, then exploratory ones, newest first."""
+    return list(
+        campaign.gates_taken.select_related(
+            "gate__rubric", "champion", "taken_by", "campaign__project", "campaign__dataset_version__dataset"
+        ).order_by("is_exploratory", "-id")
+    )
+
+
+def evaluations_of(taken: CampaignGate) -> QuerySet[GateEvaluation]:
+    """The recorded looks, newest first, without the lists of reviews."""
+    return (
+        taken.evaluations.select_related("candidate", "ledger", "evaluated_by")
+        .defer("reviews")
+        .order_by("-id")
+    )
+
+
+def last_evaluation(taken: CampaignGate) -> GateEvaluation | None:
+    return evaluations_of(taken).first()
+
+
+def ledger_of(campaign: Campaign) -> Ledger | None:
+    """How the level was spent so far on what the campaign tests; None before the first look."""
+    return (
+        Ledger.objects.filter(dataset_version=campaign.dataset_version_id, split=campaign.split)
+        .select_related("dataset_version__dataset")
+        .first()
+    )
+
+
+class LedgerRow(NamedTuple):
+    challenger: int
+    candidate: ModelVersion
+    looks: int
+    reviews: int
+    planned: int
+    verdict: str
+
+
+def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
+    """One row a candidate, in the order in which they were first looked at."""
+    looks = (
+        ledger.looks_taken.select_related("candidate")
+        .defer("reviews", "record")
+        .order_by("challenger", "look")
+    )
+    rows: dict[int, LedgerRow] = {}
+    for look in looks:
+        number = look.challenger or 0
+        before = rows[number].looks if number in rows else 0
+        planned = look.planned or 0
+        reviews = round((look.share or 0) * planned)
+        rows[number] = LedgerRow(
+            number, look.candidate, before + 1, reviews, planned, look.get_verdict_display()
+        )
+    return list(rows.values())
+
+
+def choices_of(taken: CampaignGate) -> list[ModelVersion]:
+    """The candidates that the gate can be asked about: all but the champion, the likeliest first.
+
+    That is the newest tuned one, then the others by age.
+    """
+    entries = taken.campaign.candidates.select_related("model_version__model").order_by("-model_version_id")
+    versions = [entry.model_version for entry in entries if entry.model_version_id != taken.champion_id]
+    return sorted(versions, key=lambda version: version.kind != ModelKind.LORA)
+
+
+def candidate_named(taken: CampaignGate, label: str) -> ModelVersion:
+    """The candidate of this label, or without one the only likely one. Raises InvalidError naming the choices."""
+    choices = choices_of(taken)
+    named = ", ".join(version.label for version in choices)
+    if label:
+        found = next((version for version in choices if version.label == label), None)
+        if found is None:
+            message = f"There is no candidate “{label}” to ask the gate about. There is: {named}."
+            raise InvalidError(message, fields={"candidate": [message]})
+        return found
+    tuned = [version for version in choices if version.kind == ModelKind.LORA]
+    if len(choices) == 1 or tuned:
+        return (tuned or choices)[0]
+    message = f"Say which candidate: {named}."
+    raise InvalidError(message, fields={"candidate": [message]})

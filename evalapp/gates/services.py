@@ -1,0 +1,170 @@
+"""Writes of gates: a version that freezes, a campaign that takes one, and looks that are spent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.campaigns.allocation import hold_submissions
+from evalapp.campaigns.models import Campaign, Purpose
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
+from evalapp.gates.conditions import (
+    AGAINST_CHAMPION,
+    Condition,
+    body_hash,
+    body_of,
+    require_sound,
+)
+from evalapp.gates.measuring import unusable
+from evalapp.gates.models import CampaignGate, Gate
+from evalapp.registry.models import ModelAlias, ModelVersion
+from evalapp.reviews.models import Review
+from evalapp.rubrics.models import Criterion, Rubric
+
+COMPARES = "This campaign compares answers; a gate reads ratings of single answers, so it takes none."
+
+
+@dataclass(frozen=True)
+class GatePlan:
+    """What a gate asks. ``alpha``: one-sided, for all looks at all ``challengers`` on one test version.
+    ``planned_reviews`` of each candidate, at which most of it is spent; None: what its campaign plans.
+    """
+
+    name: str
+    rubric: Rubric
+    conditions: Sequence[Condition]
+    alpha: float = 0.05
+    planned_reviews: int | None = None
+    challengers: int = 5
+
+
+@transaction.atomic
+def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate | None = None) -> Gate:
+    """Store a new gate, or with ``gate`` an edit: into it while no campaign has taken it, else as the next version.
+
+    Nothing changes where it says the same already. Raises InvalidError naming every field that is wrong,
+    ConflictError for a name that is taken, or an edit of a version that is not the latest.
+    """
+    name = gate.name if gate is not None else checked_name(plan.name, of="the gate")
+    conditions = list(plan.conditions)
+    alpha = float(plan.alpha)
+    require_sound(
+        alpha=alpha,
+        planned_reviews=plan.planned_reviews,
+        challengers=plan.challengers,
+        conditions=conditions,
+    )
+    _require_criteria(plan.rubric, conditions)
+    # The project's row serialises two who save at once.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    latest = project.gates.filter(name=name).order_by("-version").first()
+    if gate is None and latest is not None:
+        message = (
+            f"The project has a gate called “{name}” already. Open it to change it, or choose another name."
+        )
+        raise ConflictError(message, fields={"name": [message]})
+    if gate is not None and latest is not None and latest.pk != gate.pk:
+        raise ConflictError(f"There is a newer version of “{name}”. Open {latest} and change that.")
+    version = 1 if latest is None else latest.version + (latest.frozen_at is not None)
+    body = body_of(
+        name=name,
+        version=version,
+        alpha=alpha,
+        planned_reviews=plan.planned_reviews,
+        challengers=plan.challengers,
+        conditions=conditions,
+    )
+    if latest is not None and _says(latest, body):
+        return latest
+    fields = {
+        "rubric": plan.rubric,
+        "alpha": alpha,
+        "planned_reviews": plan.planned_reviews,
+        "challengers": plan.challengers,
+        "conditions": body["conditions"],
+        "body_hash": body_hash(body),
+    }
+    if latest is not None and latest.frozen_at is None:
+        Gate.objects.filter(pk=latest.pk, frozen_at=None).update(**fields)
+        saved = Gate.objects.select_related("project", "rubric").get(pk=latest.pk)
+    else:
+        saved = Gate.objects.create(project=project, name=name, version=version, created_by=by, **fields)
+    record("gate.saved", by=by, obj=saved, project=project, data={"body_hash": saved.body_hash})
+    return saved
+
+
+def _says(gate: Gate, body: dict[str, object]) -> bool:
+    return gate.body_hash == body_hash({**body, "version": gate.version})
+
+
+def _require_criteria(rubric: Rubric, conditions: Sequence[Condition]) -> None:
+    latest = rubric.versions.order_by("-number").first()
+    criteria = {each.key: each for each in latest.criteria.all()} if latest is not None else {}
+    _require_usable(conditions, criteria, f"“{rubric}”")
+
+
+def _require_usable(conditions: Sequence[Condition], criteria: dict[str, Criterion], where: str) -> None:
+    problems = [unusable(each, criteria.get(each.criterion)) for each in conditions]
+    found = [f"{where}: {problem}." for problem in dict.fromkeys(problems) if problem]
+    if found:
+        raise InvalidError(" ".join(found), fields={"conditions": found})
+
+
+@transaction.atomic
+def take_gate(
+    *, campaign: Campaign, gate: Gate, by: User | None, champion: ModelVersion | None = None
+) -> CampaignGate:
+    """Let a campaign take a gate, which freezes it. ``champion`` None: the candidate that is the champion now.
+
+    Before the first review it is the campaign's gate, in place of one that was taken earlier; afterwards it is
+    exploratory beside it. Raises InvalidError where the campaign's rubric or candidates do not fit,
+    ConflictError where it is taken already.
+    """
+    if campaign.compares:
+        raise InvalidError(COMPARES, fields={"gate": [COMPARES]})
+    conditions = gate.asked
+    criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
+    _require_usable(conditions, criteria, f"The rubric of {campaign}")
+    if champion is not None or any(each.kind in AGAINST_CHAMPION for each in conditions):
+        champion = _champion(campaign, champion)
+    # No review comes in between the look for the first one and the taking.
+    hold_submissions(campaign.pk)
+    has_reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exists()
+    if not has_reviews:
+        campaign.gates_taken.exclude(gate=gate, champion=champion).delete()
+    # A gate of which nothing is known yet may change; from here on it may not.
+    Gate.objects.filter(pk=gate.pk, frozen_at=None).update(frozen_at=Now())
+    try:
+        with transaction.atomic():
+            taken = CampaignGate.objects.create(
+                campaign=campaign, gate=gate, champion=champion, is_exploratory=has_reviews, taken_by=by
+            )
+    except IntegrityError as error:
+        raise ConflictError(f"{campaign} has taken {gate} already.") from error
+    data = {"campaign": campaign.pk, "body_hash": gate.body_hash, "is_exploratory": has_reviews}
+    record("gate.taken", by=by, obj=gate, project=campaign.project, data=data)
+    return taken
+
+
+def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
+    candidates = [entry.model_version for entry in campaign.candidates.select_related("model_version")]
+    if wanted is None:
+        found = next((each for each in candidates if each.alias == ModelAlias.CHAMPION), None)
+    else:
+        found = next((each for each in candidates if each.pk == wanted.pk), None)
+    if found is None:
+        message = (
+            "This gate holds a candidate against the champion, and none of the campaign's candidates is it. "
+            "Say which candidate stands for it."
+            if wanted is None
+            else f"{wanted.label} is not a candidate of {campaign}."
+        )
+        raise InvalidError(message, fields={"champion": [message]})
+    if len(candidates) < 2:
+        message = "The champion is the campaign's only candidate, so there is nobody to hold against it."
+        raise InvalidError(message, fields={"champion": [message]})
+    return found

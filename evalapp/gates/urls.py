@@ -1,0 +1,17 @@
+from django.urls import path
+
+from evalapp.gates import views
+
+_PROJECT = "projects/<slug:slug>"
+_GATE = f"{_PROJECT}/gates/<int:gate_id>"
+_CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>/gate"
+
+urlpatterns = [
+    path(f"{_PROJECT}/gates/", views.gate_list, name="gate_list"),
+    path(f"{_PROJECT}/gates/new/", views.gate_new, name="gate_new"),
+    path(f"{_GATE}/", views.gate_detail, name="gate_detail"),
+    path(f"{_GATE}/edit/", views.gate_edit, name="gate_edit"),
+    path(f"{_CAMPAIGN}/", views.campaign_gate, name="campaign_gate"),
+    path(f"{_CAMPAIGN}/take/", views.campaign_gate_take, name="campaign_gate_take"),
+    path(f"{_CAMPAIGN}/look/", views.campaign_gate_look, name="campaign_gate_look"),
+]

@@ -1,0 +1,177 @@
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.queries import campaigns_of, is_reviewing_blind
+from evalapp.core.errors import MissingError, ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.paging import keyset_page
+from evalapp.gates.forms import GateForm, TakeGateForm
+from evalapp.gates.looks import look_at
+from evalapp.gates.models import CampaignGate, Gate
+from evalapp.gates.queries import (
+    candidate_named,
+    choices_of,
+    evaluations_of,
+    gates_of,
+    ledger_of,
+    ledger_rows,
+    taken_by,
+)
+from evalapp.gates.services import save_gate, take_gate
+from evalapp.rubrics.models import Rubric
+
+STATION = {"station": "compare"}
+LOOKS_SHOWN = 50
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def gate_list(request: MemberRequest) -> HttpResponse:
+    page = keyset_page(gates_of(request.project), request)
+    context = {"page": page, "rubrics": _rubrics(request), **STATION}
+    return render(request, "gates/list.html", context)
+
+
+def _rubrics(request: MemberRequest) -> list[Rubric]:
+    """The rubrics with something to ask about."""
+    return list(request.project.rubrics.filter(versions__criteria__isnull=False).distinct().order_by("name"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def gate_new(request: MemberRequest) -> HttpResponse:
+    """The form over one rubric's criteria: the one in the address, else the first."""
+    rubrics = _rubrics(request)
+    rubric = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
+    rubric = rubric or (rubrics[0] if rubrics else None)
+    if rubric is None:
+        return render(request, "gates/new.html", {"rubrics": [], "form": None, "gate": None, **STATION})
+    form = GateForm(request.POST or None, rubric=rubric)
+    return _saved(request, form, {"rubrics": rubrics, "rubric": rubric, "gate": None})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def gate_edit(request: MemberRequest, gate_id: int) -> HttpResponse:
+    gate = _gate(request, gate_id)
+    form = GateForm(request.POST or None, rubric=gate.rubric, gate=gate)
+    return _saved(request, form, {"rubrics": [], "rubric": gate.rubric, "gate": gate})
+
+
+def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> HttpResponse:
+    """The form, or once it is saved the gate's page."""
+    status = 400 if form.is_bound else 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            gate = save_gate(project=request.project, plan=form.plan(), by=request.user, gate=form.gate)
+        except ProblemError as error:
+            show_problem(form, error)
+            status = error.status
+        else:
+            messages.success(request, f"{gate} is saved. A campaign that takes it freezes it.")
+            return redirect("gate_detail", request.project.slug, gate.pk)
+    return render(request, "gates/new.html", {"form": form, **context, **STATION}, status=status)
+
+
+def _gate(request: MemberRequest, gate_id: int) -> Gate:
+    return get_or_missing(gates_of(request.project), pk=gate_id)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def gate_detail(request: MemberRequest, gate_id: int) -> HttpResponse:
+    gate = _gate(request, gate_id)
+    context = {
+        "gate": gate,
+        "versions": request.project.gates.filter(name=gate.name).order_by("-version"),
+        "taken": gate.taken.select_related("campaign").order_by("-id")[:LOOKS_SHOWN],
+        **STATION,
+    }
+    return render(request, "gates/detail.html", context)
+
+
+def _campaign(request: MemberRequest, campaign_id: int) -> Campaign:
+    return get_or_missing(campaigns_of(request.project), pk=campaign_id)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def campaign_gate(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """What the campaign's gates said at their looks; looking is another address, because it spends."""
+    return _render(request, _campaign(request, campaign_id))
+
+
+def _render(
+    request: MemberRequest,
+    campaign: Campaign,
+    *,
+    form: TakeGateForm | None = None,
+    problem: ProblemError | None = None,
+) -> HttpResponse:
+    ledger = ledger_of(campaign)
+    parts = [
+        {"taken": taken, "looks": list(evaluations_of(taken)[:LOOKS_SHOWN]), "choices": choices_of(taken)}
+        for taken in taken_by(campaign)
+    ]
+    context = {
+        "campaign": campaign,
+        "parts": parts,
+        "ledger": ledger,
+        "ledger_rows": ledger_rows(ledger) if ledger is not None else [],
+        "form": form or TakeGateForm(campaign=campaign, project=request.project),
+        "problem": problem,
+        "is_reviewing": is_reviewing_blind(campaign, request.user),
+        **STATION,
+    }
+    return render(request, "gates/campaign.html", context, status=problem.status if problem else 200)
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_gate_take(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    campaign = _campaign(request, campaign_id)
+    form = TakeGateForm(request.POST, campaign=campaign, project=request.project)
+    if form.is_valid():
+        try:
+            taken = take_gate(campaign=campaign, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            return _render(request, campaign, form=form, problem=error)
+        kind = "It is exploratory: there are reviews." if taken.is_exploratory else "It is frozen now."
+        messages.success(request, f"{campaign} has taken {taken.gate}. {kind}")
+        return redirect("campaign_gate", request.project.slug, campaign.pk)
+    return _render(request, campaign, form=form)
+
+
+@require_POST
+@project_view(Permission.DECIDE)
+def campaign_gate_look(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """A recorded look, at the candidate and through the gate that the form names."""
+    campaign = _campaign(request, campaign_id)
+    taken = _taken(request, campaign)
+    try:
+        candidate = candidate_named(taken, request.POST.get("candidate", ""))
+        look = look_at(taken=taken, candidate=candidate, by=request.user)
+    except ProblemError as error:
+        return _render(request, campaign, problem=error)
+    verdict = look.evaluation.get_verdict_display().lower()
+    if look.is_new:
+        messages.success(request, f"Recorded for {candidate.label}: {verdict}.")
+    else:
+        messages.info(request, f"No review has come in since the last look; it stands: {verdict}.")
+    return redirect("campaign_gate", request.project.slug, campaign.pk)
+
+
+def _taken(request: MemberRequest, campaign: Campaign) -> CampaignGate:
+    """The gate that the form names, else the campaign's own. MissingError where it took none."""
+    named = request.POST.get("taken", "")
+    for taken in taken_by(campaign):
+        if not named or str(taken.pk) == named:
+            return taken
+    raise MissingError(f"{campaign} has not taken this gate.")

@@ -1,0 +1,130 @@
+"""One-sided bounds for decisions: each end holds at the level ``alpha`` by itself.
+
+The bounds speak of new items and new reviewers (crossed), as everything that a decision rests on.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.differences import NO_PAIRS, paired_scores
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import crossed_spread, student_quantile
+
+ALL_EQUAL = "all scores are the same, so the bound is on how many items could differ"
+
+
+def require_alpha(alpha: float) -> None:
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"the one-sided level is {alpha}; give a share such as 0.05")
+
+
+def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: float) -> Measure:
+    """Mean over items of the item means, with a lower and an upper bound, each one-sided at ``alpha``.
+
+    Student's t on the crossed spread with careful degrees of freedom, so that the lower bound is that of
+    `release.release_bound`; cut at the ends of the scale. Where all scores are the same there is no spread:
+    then at most a share p of new items differs, p by Clopper and Pearson for none among these, and the bound
+    takes those to lie at the end of the scale. ``n`` counts items. Undefined without scores.
+    """
+    require_alpha(alpha)
+    label = signature("mean-bounds", interval="crossed", degrees="careful", sided=1, alpha=alpha)
+    if not len(ratings):
+        return Measure.undefined(_no_scores(ratings), signature=label)
+    value, items = float(ratings.item_means().mean()), len(ratings.items)
+    spread = crossed_spread(ratings, careful=True)
+    if not isinstance(spread, str):
+        reach = student_quantile(1 - 2 * alpha, spread.degrees) * spread.error
+        low, high = max(value - reach, smallest), min(value + reach, largest)
+        return Measure(value=value, n=items, low=low, high=high, signature=label)
+    if items < 2 or len(ratings.reviewers) < 2 or np.ptp(ratings.score):
+        return Measure(value=value, n=items, note=f"no interval: {spread}", signature=label)
+    differing = 1 - alpha ** (1 / items)
+    return Measure(
+        value=value,
+        n=items,
+        low=value - (value - smallest) * differing,
+        high=value + (largest - value) * differing,
+        note=ALL_EQUAL,
+        signature=label,
+    )
+
+
+def _no_scores(ratings: Ratings) -> str:
+    return "every answer is N/A" if ratings.not_applicable else "no scores"
+
+
+def difference_bounds(challenger: Ratings, champion: Ratings, *, alpha: float, span: float) -> Measure:
+    """`mean_bounds` of the paired differences, challenger minus champion, blocked by reviewer.
+
+    ``span`` is the largest difference that the scale allows. Undefined where nobody scored both.
+    """
+    pairs = paired_scores(challenger, champion)
+    label = signature("difference-bounds", interval="crossed", sided=1, alpha=alpha)
+    if not len(pairs):
+        require_alpha(alpha)
+        return Measure.undefined(NO_PAIRS, signature=label)
+    return replace(mean_bounds(pairs, alpha=alpha, smallest=-span, largest=span), signature=label)
+
+
+def share_bounds(marks: Ratings, *, alpha: float) -> Measure:
+    """Mean over items of the share of marks (scores of 1 among 0 and 1), with exact one-sided bounds.
+
+    Clopper and Pearson's at the effective number of independent marks: what a simple sample of that size
+    would give for the crossed standard error (Korn and Graubard 1998). Where all marks are the same the
+    effective number is the number of items: 0 of 60 allows up to 4.9% at 5%. ``n`` counts items.
+    Without two items and two reviewers there are no bounds, and the note says so.
+    """
+    require_alpha(alpha)
+    label = signature("share-bounds", interval="clopper-pearson", effective="crossed", sided=1, alpha=alpha)
+    if not len(marks):
+        return Measure.undefined(_no_scores(marks), signature=label)
+    share = float(marks.item_means().mean())
+    items = len(marks.items)
+    if items < 2 or len(marks.reviewers) < 2:
+        note = f"no interval: {'one item' if items < 2 else 'one reviewer'}"
+        return Measure(value=share, n=items, note=note, signature=label)
+    effective = _effective_marks(marks, share, alpha)
+    low, high = clopper_pearson(share * effective, effective, alpha=alpha)
+    return Measure(value=share, n=items, low=min(low, share), high=max(high, share), signature=label)
+
+
+def _effective_marks(marks: Ratings, share: float, alpha: float) -> float:
+    spread = crossed_spread(marks, careful=True)
+    if isinstance(spread, str):
+        return float(len(marks.items))
+    ratio = student_quantile(1 - 2 * alpha, 1e9) / student_quantile(1 - 2 * alpha, spread.degrees)
+    effective = share * (1 - share) / spread.error**2 * ratio**2
+    return min(max(effective, 1.0), float(len(marks)))
+
+
+def clopper_pearson(successes: float, n: float, *, alpha: float) -> tuple[float, float]:
+    """Both exact bounds of a share, each one-sided at ``alpha``; fractional counts are allowed."""
+    from scipy.special import betaincinv
+
+    failures = n - successes
+    low = 0.0 if successes <= 0 else float(betaincinv(successes, failures + 1, alpha))
+    high = 1.0 if failures <= 0 else float(betaincinv(successes + 1, failures, 1 - alpha))
+    return low, high
+
+
+def scale_for_bound(*, estimate: float, bound: float, threshold: float) -> float | None:
+    """By how much a sample has to grow for its bound to reach the threshold, if the estimate stays.
+
+    The distance of a bound shrinks with the square root. None where the estimate itself is not beyond it.
+    """
+    gap, reach = abs(estimate - threshold), abs(estimate - bound)
+    is_beyond = (estimate - threshold) * (estimate - bound) > 0
+    if not is_beyond or gap == 0:
+        return None
+    return max((reach / gap) ** 2, 1.0)
+
+
+def items_for_none(*, ceiling: float, alpha: float) -> int:
+    """How many items without a single mark it takes for the upper bound to be at most ``ceiling``."""
+    require_alpha(alpha)
+    if not 0 < ceiling < 1:
+        raise ValueError(f"a ceiling of {ceiling} is no share between 0 and 1")
+    return math.ceil(math.log(alpha) / math.log(1 - ceiling))

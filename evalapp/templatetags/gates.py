@@ -1,0 +1,79 @@
+"""What pages say of a campaign's gate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+
+from evalapp.campaigns.models import Campaign
+from evalapp.datasets.models import DatasetVersion
+from evalapp.gates.models import GateEvaluation
+from evalapp.gates.queries import last_evaluation, taken_by
+
+register = template.Library()
+
+STATES = {
+    "held": ("Holds", "ok"),
+    "failed": ("Fails", "bad"),
+    "open": ("Open", "warn"),
+}
+_SHARES = ("low_share", "veto")
+
+
+@register.inclusion_tag("gates/panel.html", takes_context=True)
+def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
+    """The campaign's gate and its last verdict, or the way to take one; nothing where answers are compared."""
+    taken = [] if campaign.compares else taken_by(campaign)
+    first = taken[0] if taken else None
+    return {
+        "campaign": campaign,
+        "project": campaign.project,
+        "may": context.get("may") or set(),
+        "taken": first,
+        "more": len(taken) - 1,
+        "evaluation": last_evaluation(first) if first is not None else None,
+    }
+
+
+@register.inclusion_tag("gates/results.html")
+def gate_results(evaluation: GateEvaluation) -> dict[str, Any]:
+    """Each condition with its numbers, level and reason."""
+    rows = []
+    for result in evaluation.record["results"]:
+        label, tone = STATES[result["state"]]
+        rows.append({**result, "label": label, "tone": tone, "is_share": _is_share(result)})
+    return {"rows": rows, "evaluation": evaluation, "record": evaluation.record}
+
+
+def _is_share(result: Mapping[str, Any]) -> bool:
+    return result["condition"]["kind"] in _SHARES
+
+
+@register.inclusion_tag("gates/verdict.html")
+def gate_verdict(evaluation: GateEvaluation) -> dict[str, Any]:
+    """The verdict in a sentence: with how many more reviews, what it rests on, and whether it counts."""
+    failed = [each for each in evaluation.record["results"] if each["state"] == "failed"]
+    still_open = [each for each in evaluation.record["results"] if each["state"] == "open"]
+    return {
+        "evaluation": evaluation,
+        "record": evaluation.record,
+        "failed": len(failed),
+        "still_open": len(still_open),
+        "total": len(evaluation.record["results"]),
+    }
+
+
+@register.simple_tag
+def spent_splits(version: DatasetVersion) -> list[str]:
+    """The splits of a dataset version on which more candidates than planned were tried, as words."""
+    spent = version.ledgers.exclude(spent_at=None).order_by("split")
+    return [ledger.get_split_display().lower() for ledger in spent]
+
+
+@register.filter
+def as_level(level: float) -> str:
+    """A one-sided level in percent, with as many digits as it takes to tell it from none."""
+    percent = level * 100
+    if percent < 0.01:
+        return "under 0.01%"
+    return f"{percent:.2f}".rstrip("0").rstrip(".") + "%"

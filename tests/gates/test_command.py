@@ -1,0 +1,97 @@
+"""`manage.py gate`: the verdict is the exit code, and no failure reads as one."""
+
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from evalapp.accounts.models import Project, User
+from evalapp.gates import looks
+from evalapp.gates.models import CampaignGate, GateEvaluation
+from evalapp.management.commands.gate import Command
+from tests.factories import answers, make_campaign, review_all
+from tests.gates.making import make_gated_campaign
+
+pytestmark = pytest.mark.django_db
+
+GATE = "gate"
+
+
+def exit_of(*arguments: str) -> int:
+    """As a shell sees it."""
+    try:
+        call_command(GATE, *arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except CommandError as error:
+        return error.returncode
+    return 0
+
+
+def reviewed(project: Project, people: list[User], tone: int, **options: Any) -> CampaignGate:
+    taken = make_gated_campaign(project, people, challengers=1, **options)
+    for person in people:
+        review_all(taken.campaign, person, {"v1 Gated": answers(tone=tone)})
+    return taken
+
+
+@pytest.mark.parametrize(("tone", "rows", "code"), [(5, 12, 0), (2, 12, 1)])
+def test_ship_is_0_and_do_not_ship_is_1(
+    project: Project, reviewer: User, engineer: User, tone: int, rows: int, code: int
+) -> None:
+    taken = reviewed(project, [reviewer, engineer], tone, rows=rows)
+    assert exit_of(str(taken.campaign.pk)) == code
+    # The same once more stands, and spends nothing.
+    assert exit_of(str(taken.campaign.key)) == code
+    assert exit_of("Gated", "--last") == code
+    assert GateEvaluation.objects.count() == 1
+
+
+def test_not_yet_is_2_in_words_and_as_json(
+    project: Project, reviewer: User, engineer: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = make_gated_campaign(project, [reviewer, engineer], rows=4)
+    review_all(taken.campaign, reviewer, {})
+    assert exit_of(str(taken.campaign.pk), "--candidate", "v1 Gated") == 2
+    assert capsys.readouterr().out.startswith("v1 Gated: not yet\n  open    Tone")
+    assert exit_of(str(taken.campaign.pk), "--json") == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["candidate"], told["results"][0]["state"]) == (
+        "not_yet",
+        "v1 Gated",
+        "open",
+    )
+
+
+def test_what_explores_is_never_0(project: Project, reviewer: User, engineer: User) -> None:
+    taken = reviewed(project, [reviewer, engineer], 5, rows=12, split="validation")
+    assert exit_of(str(taken.campaign.pk)) == 2
+    assert GateEvaluation.objects.get().verdict == "ship"
+
+
+def test_what_cannot_be_asked_is_3(
+    project: Project, reviewer: User, engineer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = make_gated_campaign(project, [reviewer, engineer], rows=2)
+    assert exit_of("nowhere") == 3
+    assert exit_of("999999999") == 3
+    assert exit_of(str(taken.campaign.pk)) == 3  # no review yet
+    assert exit_of(str(taken.campaign.pk), "--last") == 3
+    review_all(taken.campaign, reviewer, {})
+    assert exit_of(str(taken.campaign.pk), "--candidate", "nobody") == 3
+    without = make_campaign(project, [reviewer], rows=1, name="Without")
+    assert exit_of(str(without.pk)) == 3
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the disk is gone")
+
+    monkeypatch.setattr(looks, "measure", broken)
+    assert exit_of(str(taken.campaign.pk)) == 3
+
+
+def test_wrong_arguments_do_not_read_as_not_yet() -> None:
+    parser = Command().create_parser("manage.py", GATE)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--nonsense"])
+    assert ended.value.code == 3

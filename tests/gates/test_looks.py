@@ -1,0 +1,190 @@
+"""A look is recorded once, spends a part of its ledger's level, and counts what people said alone."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.services import open_campaign
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.services import create_dataset, create_version
+from evalapp.dossier import digest
+from evalapp.gates.conditions import Condition, ConditionKind
+from evalapp.gates.looks import look_at
+from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
+from evalapp.gates.services import take_gate
+from evalapp.registry.models import ModelVersion
+from evalapp.reviews.models import Review
+from evalapp.reviews.services import amend_review
+from evalapp.stats.sequential import look_levels
+from tests.factories import answers, example_row, make_outputs, review_all
+from tests.gates.making import TONE_FLOOR, draft_of, make_gate, make_gated_campaign, tuned_of
+
+pytestmark = pytest.mark.django_db
+
+GOOD = {f"v1 {name}": answers(tone=5) for name in ("Gated", "Second")}
+
+
+@pytest.fixture
+def taken(project: Project, reviewer: User, engineer: User) -> CampaignGate:
+    return make_gated_campaign(project, [reviewer, engineer], challengers=1)
+
+
+def test_a_look_keeps_what_it_saw_and_never_changes(
+    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+) -> None:
+    for person in (reviewer, engineer):
+        review_all(taken.campaign, person, GOOD)
+    found = look_at(taken=taken, candidate=tuned_of(taken), by=manager)
+    evaluation = GateEvaluation.objects.get()
+    assert (found.is_new, found.evaluation, evaluation.look, evaluation.challenger) == (
+        True,
+        evaluation,
+        1,
+        1,
+    )
+    assert evaluation.level == pytest.approx(0.05)
+    assert evaluation.body_hash == digest(evaluation.record)
+    assert evaluation.record["items"] == 6
+    assert evaluation.record["reviewers"] == 2
+    assert len(evaluation.reviews.split("\n")) == 24
+    (result,) = evaluation.record["results"]
+    assert (result["state"], result["measure"]["value"]) == ("held", 5.0)
+    event = AuditEvent.objects.get(action="gate.looked")
+    assert (event.actor_id, event.data["body_hash"]) == (manager.pk, evaluation.body_hash)
+    with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+        GateEvaluation.objects.update(verdict="not_yet")
+
+
+def test_without_a_new_review_the_last_look_stands_and_nothing_is_spent(
+    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+) -> None:
+    review_all(taken.campaign, reviewer, GOOD)
+    first = look_at(taken=taken, candidate=tuned_of(taken), by=manager)
+    again = look_at(taken=taken, candidate=tuned_of(taken), by=manager)
+    assert (again.evaluation, again.is_new) == (first.evaluation, False)
+    # What was said otherwise since is no further evidence.
+    review = Review.objects.order_by("pk").first()
+    assert review is not None
+    amend_review(review=review, by=reviewer, answers=answers(tone=1), revision=1)
+    with pytest.raises(ConflictError, match="no more reviews") as caught:
+        look_at(taken=taken, candidate=tuned_of(taken), by=manager)
+    assert caught.value.code == "no_more_reviews"
+    review_all(taken.campaign, engineer, GOOD)
+    next_one = look_at(taken=taken, candidate=tuned_of(taken), by=manager).evaluation
+    assert (next_one.look, next_one.share) == (2, 1.0)
+    assert next_one.reviews.count('"counts":false') == 1
+
+
+def test_half_way_little_is_spent_and_at_the_planned_end_what_is_open_is_not_shown(
+    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+) -> None:
+    v1 = tuned_of(taken)
+    review_all(taken.campaign, reviewer, GOOD)
+    half = look_at(taken=taken, candidate=v1, by=manager).evaluation
+    assert (half.verdict, half.share, half.planned) == ("not_yet", 0.5, 12)
+    first, second = look_levels(0.05, [0.5, 1.0])
+    assert half.level == pytest.approx(first)
+    mixed = {("v1 Gated", row): answers(tone=1 if row % 2 else 5) for row in range(1, 7)}
+    review_all(taken.campaign, engineer, mixed)
+    whole = look_at(taken=taken, candidate=v1, by=manager).evaluation
+    assert (whole.verdict, whole.level) == ("do_not_ship", pytest.approx(second))
+    review = Review.objects.filter(reviewer=engineer).first()
+    assert review is not None
+    amend_review(review=review, by=engineer, answers=answers(tone=2), revision=1)
+    with pytest.raises(ConflictError, match="spent at the planned end, 12 reviews") as caught:
+        look_at(taken=taken, candidate=v1, by=manager)
+    assert caught.value.code == "looks_spent"
+
+
+def test_a_candidate_more_than_planned_spends_the_version_also_from_another_campaign(
+    taken: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User
+) -> None:
+    campaign = taken.campaign
+    review_all(campaign, reviewer, GOOD)
+    look_at(taken=taken, candidate=tuned_of(taken), by=manager)
+    other = ModelVersion.objects.create(
+        model=tuned_of(taken).model,
+        project=project,
+        number=9,
+        label="v2",
+        kind="lora",
+        base=tuned_of(taken).base,
+    )
+    make_outputs(campaign.dataset_version, {other: "Another {n}."}, split="test")
+    rubric = campaign.rubric_version
+    second = draft_of(
+        project, [reviewer, engineer], campaign.dataset_version, rubric, [other], split="test", name="Second"
+    )
+    open_campaign(campaign=second, by=manager)
+    gate = make_gate(project, rubric=rubric.rubric, name="More", challengers=9)
+    taken_again = take_gate(campaign=second, gate=gate, by=manager)
+    review_all(second, reviewer, {})
+    evaluation = look_at(taken=taken_again, candidate=other, by=manager).evaluation
+    ledger = Ledger.objects.get()
+    # The first gate's plan holds, whatever the second would like.
+    assert (ledger.challengers, ledger.spent_at is not None) == (1, True)
+    assert (evaluation.is_exploratory, evaluation.ledger, evaluation.level) == (True, None, 0.05)
+    assert "development data" in evaluation.record["why_beside_ledger"]
+
+
+def test_what_was_trained_on_the_tested_prompts_fails_and_what_is_unknown_is_open(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    clean = Condition(ConditionKind.CONTAMINATION)
+    dataset = create_dataset(project=project, name="Leaking", by=None)
+    leaking = create_version(dataset=dataset, rows=iter([example_row(1, split="train")]), by=None)
+    taken = make_gated_campaign(project, [reviewer], TONE_FLOOR, clean, trained_on=leaking)
+    review_all(taken.campaign, reviewer, {})
+    evaluation = look_at(taken=taken, candidate=tuned_of(taken), by=manager).evaluation
+    assert evaluation.verdict == "do_not_ship"
+    assert "same prompt" in evaluation.record["results"][1]["reason"]
+    assert [each["role"] for each in evaluation.record["datasets"]] == ["tested", "training"]
+    own = make_gated_campaign(project, [reviewer], TONE_FLOOR, clean, name="Second")
+    review_all(own.campaign, reviewer, {})
+    held = look_at(taken=own, candidate=tuned_of(own), by=manager).evaluation.record["results"][1]
+    assert (held["state"], "None of the 6 tested prompts" in held["reason"]) == ("held", True)
+
+
+@pytest.mark.parametrize("split", ["validation"])
+def test_rows_on_which_checkpoints_are_chosen_are_exploratory(
+    project: Project, reviewer: User, manager: User, split: str
+) -> None:
+    taken = make_gated_campaign(project, [reviewer], split=split)
+    review_all(taken.campaign, reviewer, {})
+    evaluation = look_at(taken=taken, candidate=tuned_of(taken), by=manager).evaluation
+    assert evaluation.is_exploratory
+    assert not Ledger.objects.exists()
+
+
+def test_simulated_reviews_are_shown_as_such_in_a_demonstration_and_spend_nothing(
+    project: Project, reviewer: User, engineer: User, manager: User
+) -> None:
+    project.is_demonstration = True
+    project.save(update_fields=["is_demonstration"])
+    taken = make_gated_campaign(project, [reviewer, engineer])
+    review_all(taken.campaign, reviewer, GOOD, is_simulated=True)
+    v1 = tuned_of(taken)
+    simulated = look_at(taken=taken, candidate=v1, by=manager).evaluation
+    assert (simulated.is_simulated, simulated.ledger, simulated.is_exploratory) == (True, None, False)
+    review_all(taken.campaign, engineer, GOOD)
+    real = look_at(taken=taken, candidate=v1, by=manager).evaluation
+    assert (real.is_simulated, real.look, real.record["reviewers"]) == (False, 1, 1)
+    assert Ledger.objects.count() == 1
+
+
+def test_what_cannot_be_looked_at_is_refused(
+    taken: CampaignGate, project: Project, reviewer: User, manager: User
+) -> None:
+    v1 = tuned_of(taken)
+    with pytest.raises(InvalidError, match="has no review yet"):
+        look_at(taken=taken, candidate=v1, by=manager)
+    assert taken.champion is not None
+    with pytest.raises(InvalidError, match="is the champion"):
+        look_at(taken=taken, candidate=taken.champion, by=manager)
+    draft = make_gated_campaign(project, [reviewer], name="Draft", is_open=False)
+    with pytest.raises(InvalidError, match="has not been opened"):
+        look_at(taken=draft, candidate=tuned_of(draft), by=manager)
+    with pytest.raises(InvalidError, match="is not a candidate"):
+        look_at(taken=taken, candidate=tuned_of(draft), by=manager)
+    assert not Ledger.objects.exists()

@@ -1,0 +1,176 @@
+"""Gates on pages: written by a form, taken by a campaign, looked through, and said wherever numbers stand."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.gates.conditions import ConditionKind
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, make_rubric, review_all
+from tests.gates.making import make_gate, make_gated_campaign
+
+pytestmark = pytest.mark.django_db
+
+PLAN = {"name": "Release", "alpha": "5", "challengers": "5"}
+
+
+@pytest.fixture
+def browser(manager: User) -> Client:
+    return client_of(manager)
+
+
+def text_of(answer: object) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))  # type: ignore[attr-defined]
+
+
+def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Client) -> None:
+    make_rubric(project)
+    address = f"/projects/{project.slug}/gates/new/"
+    page = text_of(browser.get(address))
+    assert "Lower bound of the mean at least" in page and "Rate of “yes” at most" in page
+    sent = {
+        **PLAN,
+        "floor-tone": "4.5",
+        "low-tone": "10",
+        "against-accuracy": "non_inferiority",
+        "margin-accuracy": "0.2",
+        "veto-material-factual-error": "5",
+        "floor-total": "4.2",
+        "items": "100",
+        "contamination": "on",
+    }
+    answer = browser.post(address, sent)
+    gate = Gate.objects.get()
+    assert answer["Location"] == f"/projects/{project.slug}/gates/{gate.pk}/"
+    asked = {(each.kind, each.criterion, each.threshold) for each in gate.asked}
+    assert asked == {
+        (ConditionKind.FLOOR, "tone", 4.5),
+        (ConditionKind.LOW_SHARE, "tone", 0.1),
+        (ConditionKind.NON_INFERIORITY, "accuracy", 0.2),
+        (ConditionKind.VETO, "material-factual-error", 0.05),
+        (ConditionKind.FLOOR, "total", 4.2),
+        (ConditionKind.ITEMS, "", 100),
+        (ConditionKind.CONTAMINATION, "", None),
+    }
+    page = text_of(browser.get(answer["Location"]))
+    assert "Tone: upper bound of the share of scores ≤ 2 at most 10%" in page
+    # The edit form says what is there, and saving it changes nothing.
+    edit = f"/projects/{project.slug}/gates/{gate.pk}/edit/"
+    assert 'value="4.5"' in browser.get(edit).content.decode()
+    browser.post(edit, {key: value for key, value in sent.items() if key != "name"})
+    assert Gate.objects.get().body_hash == gate.body_hash
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "Ask something of at least one criterion"),
+        ({"floor-tone": "6"}, "less than or equal to 5"),
+        ({"floor-tone": "nan"}, "Enter a number"),
+        ({"against-tone": "non_inferiority"}, "Give a margin above 0"),
+        ({"margin-tone": "0.3"}, "Say whether"),
+        ({"floor-tone": "4", "name": ""}, "This field is required"),
+        ({"floor-tone": "4", "alpha": "50"}, "less than or equal to 20"),
+        ({"floor-tone": "4", "veto-material-factual-error": "100"}, "above 0% and under 100%"),
+    ],
+)
+def test_what_cannot_stand_comes_back_with_the_reason(
+    project: Project, browser: Client, changes: dict[str, str], message: str
+) -> None:
+    make_rubric(project)
+    answer = browser.post(f"/projects/{project.slug}/gates/new/", {**PLAN, **changes})
+    assert (answer.status_code, message in text_of(answer)) == (400, True)
+    assert not Gate.objects.exists()
+
+
+def test_without_a_rubric_the_form_leads_to_them(project: Project, browser: Client) -> None:
+    assert "No rubric has criteria yet" in text_of(browser.get(f"/projects/{project.slug}/gates/new/"))
+
+
+def test_a_campaign_takes_looks_and_says_so(
+    project: Project, reviewer: User, engineer: User, browser: Client
+) -> None:
+    campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
+    gate = make_gate(project, challengers=1)
+    address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
+    assert "There is no review yet: it is frozen" in text_of(browser.get(address))
+    browser.post(f"{address}take/", {"gate": gate.pk})
+    assert "Nobody has looked yet" in text_of(browser.get(address))
+    refused = browser.post(f"{address}look/", {"candidate": "plain"})
+    assert (refused.status_code, "has no review yet" in text_of(refused)) == (400, True)
+    for person in (reviewer, engineer):
+        review_all(campaign, person, {"plain": answers(tone=5)})
+    browser.post(f"{address}look/", {"candidate": "plain"})
+    said = "All 1 conditions hold"
+    for page in (address, f"/projects/{project.slug}/campaigns/{campaign.pk}/", *_compare(campaign)):
+        assert said in text_of(browser.get(page)), page
+    page = text_of(browser.get(address))
+    assert "look 1, with 24 of 24 planned reviews of candidate 1 on this test version" in page
+    assert "1 of 1 candidates have been looked at" in page
+    again = browser.post(f"{address}look/", {"candidate": "plain"}, follow=True)
+    assert "No review has come in since the last look" in text_of(again)
+    assert GateEvaluation.objects.count() == 1
+
+
+def _compare(campaign: Campaign) -> list[str]:
+    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    return [start, f"{start}decide/"]
+
+
+def test_a_late_gate_says_that_it_explores_on_every_page(
+    project: Project, reviewer: User, browser: Client
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2, split="test")
+    review_all(campaign, reviewer, {})
+    gate = make_gate(project)
+    address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
+    assert "it will be exploratory" in text_of(browser.get(address))
+    browser.post(f"{address}take/", {"gate": gate.pk})
+    browser.post(f"{address}look/", {"candidate": "plain"})
+    evaluation = GateEvaluation.objects.get()
+    sign = f"/projects/{project.slug}/gates/looks/{evaluation.pk}/sign/"
+    gates = f"/projects/{project.slug}/gates/{gate.pk}/"
+    for page in (
+        address,
+        gates,
+        f"/projects/{project.slug}/campaigns/{campaign.pk}/",
+        sign,
+        *_compare(campaign),
+    ):
+        assert "exploratory" in text_of(browser.get(page)).lower(), page
+    assert "it is not signed" in text_of(browser.get(sign))
+
+
+def test_an_engineer_reads_but_neither_takes_nor_looks(
+    project: Project, reviewer: User, engineer: User
+) -> None:
+    taken = make_gated_campaign(project, [reviewer], rows=2)
+    address = f"/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/"
+    page = client_of(engineer).get(address).content.decode()
+    assert "Look now" not in page and "Take the gate" not in page
+    assert client_of(engineer).post(f"{address}look/").status_code == 403
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_list_takes_as_many_queries_for_three_gates_as_for_one(
+    project: Project, browser: Client, count: int, django_assert_max_num_queries: object
+) -> None:
+    rubric = make_rubric(project).rubric
+    for number in range(count):
+        make_gate(project, rubric=rubric, name=f"Gate {number}")
+    with django_assert_max_num_queries(8):  # type: ignore[operator]
+        page = text_of(browser.get(f"/projects/{project.slug}/gates/"))
+    assert f"Gate {count - 1} v1" in page
+
+
+def test_the_panel_of_a_campaign_without_a_gate_leads_to_one(
+    project: Project, reviewer: User, browser: Client
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=1)
+    page = browser.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/").content.decode()
+    assert f'href="/projects/{project.slug}/campaigns/{campaign.pk}/gate/"' in page
+    assert not CampaignGate.objects.exists()

@@ -1,0 +1,104 @@
+"""One-sided bounds: equal to references where there are any, by hand where all scores are the same."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from evalapp.stats.bounds import (
+    clopper_pearson,
+    difference_bounds,
+    items_for_none,
+    mean_bounds,
+    scale_for_bound,
+    share_bounds,
+)
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.release import release_bound
+from tests.stats.simulation import MEAN, drawn_ratings
+
+TABLE = [[4, 5, 3], [5, 5, 4], [3, 4, 2], [5, 4, 4], [4, 4, 3], [5, 5, 5]]
+
+
+def test_the_lower_bound_is_that_of_a_release_and_the_upper_one_its_mirror() -> None:
+    ratings = Ratings.from_table(TABLE)
+    found = mean_bounds(ratings, alpha=0.05, smallest=-99, largest=99)
+    assert found.low == pytest.approx(release_bound(ratings, level=0.05).value)
+    assert found.value is not None and found.high is not None and found.low is not None
+    assert found.high - found.value == pytest.approx(found.value - found.low)
+    cut = mean_bounds(ratings, alpha=0.001, smallest=1, largest=5)
+    assert (cut.low, cut.high) == (1, 5)
+
+
+def test_where_all_scores_are_the_same_the_bound_is_on_how_many_items_could_differ() -> None:
+    found = mean_bounds(Ratings.from_table([[5, 5]] * 60), alpha=0.05, smallest=1, largest=5)
+    differing = 1 - 0.05 ** (1 / 60)
+    assert differing == pytest.approx(0.0487, abs=1e-4)
+    assert found.low == pytest.approx(5 - 4 * differing)
+    assert found.high == 5
+
+
+@pytest.mark.parametrize(("table", "note"), [([[4, 4]], "one item"), ([[4], [5]], "one reviewer")])
+def test_without_two_items_and_two_reviewers_there_is_no_bound(table: list[list[float]], note: str) -> None:
+    ratings = Ratings.from_table(table)
+    assert mean_bounds(ratings, alpha=0.05, smallest=1, largest=5).low is None
+    share = share_bounds(ratings.with_scores(np.zeros(len(ratings))), alpha=0.05)
+    assert (share.value, share.low, share.note) == (0.0, None, f"no interval: {note}")
+
+
+def test_a_difference_is_paired_and_blocked_by_reviewer() -> None:
+    # Reviewers differ by two points, and all of them see one point between the candidates.
+    champion = Ratings.from_table([[1, 3], [2, 4], [1, 3], [2, 4]])
+    challenger = champion.with_scores(champion.score + 1)
+    found = difference_bounds(challenger, champion, alpha=0.05, span=4)
+    assert found.value == 1
+    assert found.low == pytest.approx(1 - 5 * (1 - 0.05**0.25))
+    nobody = Ratings.from_columns(["x"], ["y"], [3])
+    assert not difference_bounds(nobody, champion, alpha=0.05, span=4).defined
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 60), (2, 20), (7, 9), (12, 12)])
+def test_exact_bounds_equal_scipys(successes: int, n: int) -> None:
+    reference = binomtest(successes, n).proportion_ci(0.9, "exact")
+    low, high = clopper_pearson(successes, n, alpha=0.05)
+    assert low == pytest.approx(reference.low, abs=1e-12)
+    assert high == pytest.approx(reference.high, abs=1e-12)
+
+
+def test_none_of_sixty_shows_only_that_the_rate_is_under_five_percent() -> None:
+    found = share_bounds(Ratings.from_table([[0, 0]] * 60), alpha=0.05)
+    assert found.value == 0
+    assert found.high == pytest.approx(0.0487, abs=1e-4)
+    assert items_for_none(ceiling=0.05, alpha=0.05) == 59
+
+
+def test_marks_of_one_reviewer_that_hang_together_count_as_fewer() -> None:
+    # The same share of marks: spread over reviewers, and all by one of three.
+    spread = Ratings.from_table([[1, 0, 0], [0, 1, 0], [0, 0, 1]] * 6)
+    one = Ratings.from_table([[1, 0, 0]] * 18)
+    assert share_bounds(spread, alpha=0.05).value == pytest.approx(share_bounds(one, alpha=0.05).value)
+    assert share_bounds(one, alpha=0.05).high > share_bounds(spread, alpha=0.05).high  # type: ignore[operator]
+
+
+def test_how_much_a_sample_has_to_grow() -> None:
+    # Half the distance takes four times the sample.
+    assert scale_for_bound(estimate=4.6, bound=4.4, threshold=4.5) == pytest.approx(4)
+    assert scale_for_bound(estimate=0.02, bound=0.08, threshold=0.05) == pytest.approx(4)
+    assert scale_for_bound(estimate=4.4, bound=4.2, threshold=4.5) is None
+    assert scale_for_bound(estimate=4.5, bound=4.2, threshold=4.5) is None
+
+
+@pytest.mark.parametrize("alpha", [0, 0.5, 5, -1])
+def test_a_level_that_is_none_is_refused(alpha: float) -> None:
+    with pytest.raises(ValueError, match="one-sided level"):
+        mean_bounds(Ratings.from_table(TABLE), alpha=alpha, smallest=1, largest=5)
+
+
+def test_a_lower_bound_passes_the_true_mean_no_more_often_than_its_level() -> None:
+    """New items and new reviewers each time: what a floor at the true mean would let through falsely."""
+    generator = np.random.default_rng(20_261_125)
+    rounds, passed = 600, 0
+    for _ in range(rounds):
+        found = mean_bounds(drawn_ratings(generator, 30, 4), alpha=0.05, smallest=-9, largest=9)
+        passed += found.low is not None and found.low >= MEAN
+    # Three standard errors of a share of 5% in 600 rounds.
+    assert passed / rounds <= 0.05 + 3 * (0.05 * 0.95 / rounds) ** 0.5
