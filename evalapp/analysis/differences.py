@@ -109,7 +109,8 @@ def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contra
     preferred = [
         pair
         for pair in compare_pairs(scores, comparison, first)
-        if pair.is_significant and pair.gap >= NOTABLE_GAP
+        # What counts nothing may also run the other way: of places the first is the best.
+        if pair.criterion.weight > 0 and pair.is_significant and pair.gap >= NOTABLE_GAP
     ]
     if not preferred:
         return None

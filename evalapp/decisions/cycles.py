@@ -14,6 +14,7 @@ from evalapp.decisions.models import Decision
 from evalapp.exports.models import Export
 from evalapp.measure import Measure
 from evalapp.registry.models import ModelKind
+from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run
 
 SHOWN = 12
@@ -109,6 +110,13 @@ def told_cycles(cycles: list[CycleRow]) -> list[CycleRow]:
     live = [cycle for cycle in cycles if not cycle.campaign.is_recorded]
     closed = [cycle for cycle in live if cycle.campaign.state == CampaignState.CLOSED]
     return recorded if recorded and len(closed) < len(recorded) else live
+
+
+def criteria_of_cycles(cycles: list[CycleRow]) -> list[Criterion]:
+    """The columns: of the newest cycle that was reviewed here. What was brought along does not take them."""
+    own = (cycle for cycle in cycles if not cycle.campaign.is_imported)
+    newest = next(own, cycles[0] if cycles else None)
+    return list(newest.comparison.criteria) if newest else []
 
 
 class Progress(NamedTuple):

@@ -14,7 +14,7 @@ from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
-from evalapp.decisions.cycles import candidate_of_cycle, cycles_of, progress_of, told_cycles
+from evalapp.decisions.cycles import candidate_of_cycle, criteria_of_cycles, cycles_of, progress_of, told_cycles
 from evalapp.decisions.deletion import JobsRunningError, delete_project
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
@@ -70,7 +70,7 @@ def project_home(request: MemberRequest) -> HttpResponse:
         {
             "station": "home",
             "cycles": cycles,
-            "criteria": cycles[0].comparison.criteria if cycles else [],
+            "criteria": criteria_of_cycles(cycles),
             "story": next((cycle for cycle in told if cycle.contradiction), None),
             "corrections": next((c.export for c in told if c.export and c.export.dataset_version), None),
             "progress": progress_of(told),

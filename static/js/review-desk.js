@@ -64,6 +64,7 @@ export class Desk {
       },
       keys: this.keys,
       rubric: marks,
+      isIdle: () => this.#form.hidden,
     });
     showKeys(document, this.keys);
     if (!this.#root.querySelector(".notice-bad")) this.#drafts.restore();

@@ -4,8 +4,8 @@
 const isTyping = (element) =>
   element?.closest?.("textarea, input:not([type=radio], [type=checkbox], [type=number]), select, [contenteditable]");
 
-// `actions`: name → function. `keys`: {on, map: action → letter}, read at each key. `rubric`: see there.
-export function listenForKeys({ actions, keys, rubric }) {
+// `actions`: name → function. `isIdle()`: nothing is on the desk; then only its own keys work. `keys`: {on, map: action → letter}, read at each key. `rubric`: see there.
+export function listenForKeys({ actions, keys, rubric, isIdle }) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       if (document.querySelector("dialog[open]")) return;
@@ -20,6 +20,11 @@ export function listenForKeys({ actions, keys, rubric }) {
       return;
     }
     if (isTyping(event.target)) return;
+    if (isIdle()) {
+      const action = ["undo", "help"].find((each) => keys.on && keys.map[each] === event.key);
+      if (action) actions[action]();
+      return;
+    }
     if (/^[0-9]$/.test(event.key) && rubric.score(event.key)) {
       event.preventDefault();
       return;

@@ -5,6 +5,7 @@ import { send } from "./review-server.js";
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 30_000;
+const CARRIED_ON = 20_000;
 
 export class Outbox {
   #store;
@@ -37,7 +38,10 @@ export class Outbox {
     this.#timer = null;
     // Read anew each time: another may be added while one is under way.
     for (let submission; (submission = this.#store.unsent[0]); ) {
-      const answer = await send(`${submission.url}${submission.query ?? ""}`, { method: "POST", body: submission.body });
+      // So that it arrives also when the page is left at once; browsers carry little in that way.
+      const keepalive = JSON.stringify(submission.body).length < CARRIED_ON;
+      const address = `${submission.url}${submission.query ?? ""}`;
+      const answer = await send(address, { method: "POST", body: submission.body, keepalive });
       if (answer.away || answer.signedOut) {
         this.#on.waiting({ count: this.#store.unsent.length, signedOut: Boolean(answer.signedOut) });
         this.#timer = setTimeout(() => this.flush(), this.#wait);
