@@ -95,7 +95,7 @@ WITH due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=_ELIGIBLE)}
     WHERE r.id = %(seat)s AND NOT offered.is_check
 )
 UPDATE evalapp_place p
-SET state = 'held', reviewer_id = %(user)s, held_since = now(),
+SET state = 'held', reviewer_id = %(user)s, held_since = clock_timestamp(),
     lease_expires_at = now() + CASE WHEN p.reviews_done > 0 THEN %(started)s ELSE %(lease)s END
 FROM offered WHERE p.id = offered.id
 RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at

@@ -14,7 +14,13 @@ from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
-from evalapp.decisions.cycles import candidate_of_cycle, criteria_of_cycles, cycles_of, progress_of, told_cycles
+from evalapp.decisions.cycles import (
+    candidate_of_cycle,
+    criteria_of_cycles,
+    cycles_of,
+    progress_of,
+    told_cycles,
+)
 from evalapp.decisions.deletion import JobsRunningError, delete_project
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of

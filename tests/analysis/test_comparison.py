@@ -1,5 +1,7 @@
 """The comparison's numbers, against numbers worked out by hand."""
 
+from decimal import Decimal
+
 import pytest
 
 from evalapp.accounts.models import Project, User
@@ -132,6 +134,10 @@ def test_the_contradiction_names_whom_rouge_prefers_and_what_reviewers_say(
     assert contradiction.cell.criterion.key == "tone"
     assert contradiction.cell.mean.value == pytest.approx(2.5)
     assert contradiction.best.mean.value == pytest.approx(14 / 3)
+    # What counts nothing in the total may run the other way, as places do: no story is told of it.
+    for criterion in scores.criteria:
+        criterion.weight = Decimal(0)
+    assert find_contradiction(scores, comparison) is None
 
 
 def test_there_is_no_contradiction_where_people_agree_or_the_gap_is_chance(

@@ -1,0 +1,43 @@
+"""What checks a reviewer comes in the order of ordinary work: its place in the hand tells nothing."""
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.allocation import SPACING, Assignment, held_places
+from evalapp.campaigns.gold import set_gold
+from evalapp.campaigns.models import Purpose
+from evalapp.campaigns.services import open_campaign
+from evalapp.core.errors import InvalidError
+from evalapp.reviews.models import Review
+from tests.campaigns.making import make_campaign
+from tests.campaigns.test_allocation import next_for, seat_of
+from tests.reviews.conftest import submit
+from tests.reviews.test_checks import gold_of, make_checked
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_campaign_of_checks_alone_is_not_opened(project: Project, reviewer: User) -> None:
+    draft = make_campaign(project, [reviewer], rows=3, candidates=1, overlap=1, gold_share=50)
+    set_gold(campaign=draft, rows=gold_of(1, 2, 3), by=None)
+    with pytest.raises(InvalidError, match="No item is left to review"):
+        open_campaign(campaign=draft, by=None)
+    draft.refresh_from_db()
+    assert (draft.state, draft.items.count()) == ("draft", 0)
+
+
+def test_a_check_waits_for_its_turn_in_the_hand() -> None:
+    """One that overtook what the reviewer had in hand before would be told by that alone."""
+    campaign, (person, _) = make_checked(rows=40, gold=8, gold_share=25, repeat_share=20, candidates=2)
+    given: list[int] = []
+    while isinstance(found := next_for(campaign, person), Assignment):
+        for place in held_places(seat_of(campaign, person)):
+            if place.id not in given:
+                given.append(place.id)
+        # Nothing that was claimed earlier and is not of the last two items waits behind it.
+        last = seat_of(campaign, person).recent_items[:SPACING]
+        hand = [each for each in held_places(seat_of(campaign, person)) if each.item_id not in last]
+        if hand:
+            assert found.place.id == min((each.id for each in hand), key=given.index)
+        submit(campaign, person, found)
+    assert Review.objects.exclude(purpose=Purpose.REVIEW).count() > 8
