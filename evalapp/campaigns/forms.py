@@ -226,6 +226,10 @@ class CampaignForm(forms.Form):
         }
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
+        newest = choices["dataset_version"].first()
+        if newest is not None and not newest.counts.get(Split.TEST):
+            held = (split for split in (Split.FEEDBACK, Split.VALIDATION) if newest.counts.get(split))
+            self.fields["split"].initial = next(held, Split.TEST)
 
     @property
     def more(self) -> list[dict[str, Any]]:

@@ -34,8 +34,9 @@ class Command(BaseCommand):
 
         def afterwards() -> Iterator[OneShot]:
             self._announce(wanted, time.monotonic() - started, demonstration=options["demo"])
-            if not options["without_model_worker"]:
-                yield from _one_shots(wanted, demonstration=options["demo"])
+            yield from _one_shots(
+                wanted, demonstration=options["demo"], with_models=not options["without_model_worker"]
+            )
 
         try:
             Supervisor(
@@ -73,11 +74,11 @@ class Command(BaseCommand):
             sys.stdout = sys.stderr
 
 
-def _one_shots(wanted: Environment, *, demonstration: bool) -> Iterator[OneShot]:
+def _one_shots(wanted: Environment, *, demonstration: bool, with_models: bool) -> Iterator[OneShot]:
     demonstration = demonstration and "demo" in get_commands()
     if demonstration:
         yield _demonstration("The demonstration's recorded part is there.")
-    if not _model_is_wanted(wanted):
+    if not (with_models and _model_is_wanted(wanted)):
         return
     yield OneShot(
         program=programs.bundled_model(wanted),
