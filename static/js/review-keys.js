@@ -5,7 +5,7 @@ const isTyping = (element) =>
   element?.closest?.("textarea, input:not([type=radio], [type=checkbox], [type=number]), select, [contenteditable]");
 
 // `actions`: name → function. `isIdle()`: nothing is on the desk; then only its own keys work. `keys`: {on, map: action → letter}, read at each key. `rubric`: see there.
-export function listenForKeys({ actions, keys, rubric, isIdle }) {
+export function listenForKeys({ actions, keys, rubric, isIdle = () => false }) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       if (document.querySelector("dialog[open]")) return;
