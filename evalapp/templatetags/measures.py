@@ -117,3 +117,9 @@ def estimate(measure: Measure) -> dict[str, Measure]:
 def signed_interval(measure: Measure, span: float, is_significant: bool) -> dict[str, Any]:
     """A difference on an axis from -span to +span; grey without significance."""
     return {"measure": measure, "minimum": -span, "span": span, "is_significant": is_significant}
+
+
+@register.inclusion_tag("analysis/adjusted.html")
+def adjusted_score(score: Any, minimum: float, maximum: float) -> dict[str, Any]:
+    """A severity-adjusted score with its interval and standard error, beside the raw mean."""
+    return {"score": score, "minimum": minimum, "maximum": maximum}

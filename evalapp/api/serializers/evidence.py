@@ -1,0 +1,67 @@
+"""What a campaign's numbers are worth: severity."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from evalapp.analysis.severity import AdjustedCandidate, ReviewerSeverity
+from evalapp.api.serializers.common import MeasureSerializer
+
+
+class AdjustedSerializer(serializers.Serializer[Any]):
+    """A score as if every reviewer had scored all; ``error`` is its standard error, ``raw`` the mean as given."""
+
+    score = MeasureSerializer()
+    error = serializers.FloatField(allow_null=True)
+    raw = serializers.FloatField(allow_null=True)
+
+
+class AdjustedCandidateSerializer(serializers.Serializer[Any]):
+    """``total`` is on 1–5; ``scores`` go by criterion, each on its own scale."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
+    total = AdjustedSerializer()
+    scores = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.DictField(child=AdjustedSerializer()))
+    def get_scores(self, row: AdjustedCandidate) -> dict[str, Any]:
+        return {criterion.key: AdjustedSerializer(score).data for criterion, score in row.scores}
+
+
+class ReviewerSeveritySerializer(serializers.Serializer[Any]):
+    """``points`` below the panel's mean reviewer on 1–5, less than 0 for the lenient; ``by_criterion`` in
+    points of the criterion's own scale.
+    """
+
+    reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
+    number = serializers.IntegerField(help_text="The pseudonym's, by which cases are filtered.")
+    points = MeasureSerializer(source="severity.points")
+    error = serializers.FloatField(source="severity.error", allow_null=True, help_text="Standard error.")
+    infit = serializers.FloatField(source="severity.infit", allow_null=True)
+    by_criterion = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.DictField(child=MeasureSerializer()))
+    def get_by_criterion(self, row: ReviewerSeverity) -> dict[str, Any]:
+        keys = self.context["view"].criterion_keys
+        return {
+            keys[pk]: MeasureSerializer(measure).data for pk, measure in row.severity.by_criterion.items()
+        }
+
+
+class SeveritySerializer(serializers.Serializer[Any]):
+    """Scores on scale criteria, fitted together by a many-facet ordinal model.
+
+    More than one group of reviewers or of candidates: no common item links them, and what would compare
+    them is undefined.
+    """
+
+    ratings = serializers.IntegerField()
+    reason = serializers.CharField(help_text="Why nothing was fitted; empty where it was.")
+    note = serializers.CharField()
+    is_connected = serializers.BooleanField()
+    reviewer_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    candidates = AdjustedCandidateSerializer(many=True)
+    reviewers = ReviewerSeveritySerializer(many=True)
