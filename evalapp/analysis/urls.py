@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.analysis import judgement_views, quality_views, severity_views, views
+from evalapp.analysis import judgement_views, metric_views, quality_views, severity_views, views
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
@@ -22,6 +22,11 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/table.csv",
         views.comparison_csv,
         name="comparison_csv",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/metrics/",
+        metric_views.campaign_metrics,
+        name="campaign_metrics",
     ),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/severity/",

@@ -126,6 +126,12 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
     path(f"{_CAMPAIGN}/quality/", analysis.QualityDetail.as_view(), name="api_quality"),
+    path(f"{_CAMPAIGN}/analysis/metric-trust/", evidence.MetricTrustList.as_view(), name="api_metric_trust"),
+    path(
+        f"{_CAMPAIGN}/analysis/prediction-powered/",
+        evidence.PredictionPoweredList.as_view(),
+        name="api_prediction_powered",
+    ),
     path(f"{_CAMPAIGN}/analysis/severity/", evidence.SeverityDetail.as_view(), name="api_severity"),
     path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),

@@ -123,3 +123,15 @@ def signed_interval(measure: Measure, span: float, is_significant: bool) -> dict
 def adjusted_score(score: Any, minimum: float, maximum: float) -> dict[str, Any]:
     """A severity-adjusted score with its interval and standard error, beside the raw mean."""
     return {"score": score, "minimum": minimum, "maximum": maximum}
+
+
+@register.inclusion_tag("analysis/mean.html")
+def mean_of(measure: Measure, criterion: Criterion) -> dict[str, Any]:
+    """A mean on a scale with its interval on the criterion's own axis, or why there is none."""
+    return {
+        "measure": measure,
+        "minimum": criterion.minimum,
+        "maximum": criterion.maximum,
+        "is_share": False,
+        "href": "",
+    }

@@ -1,11 +1,14 @@
-"""What a campaign's numbers are worth: severity."""
+"""What a campaign's numbers are worth: severity of reviewers, trust in metrics, and what metrics add."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from evalapp.analysis.columns import METRICS
 from evalapp.analysis.severity import AdjustedCandidate, ReviewerSeverity
+from evalapp.api.fields import Paging
+from evalapp.api.serializers.analysis import PeopleQuery
 from evalapp.api.serializers.common import MeasureSerializer
 
 
@@ -65,3 +68,49 @@ class SeveritySerializer(serializers.Serializer[Any]):
     candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     candidates = AdjustedCandidateSerializer(many=True)
     reviewers = ReviewerSeveritySerializer(many=True)
+
+
+class MetricTrustSerializer(serializers.Serializer[Any]):
+    """``correlation`` is Spearman's, turned where less of the metric is better, so above 0 is the right way."""
+
+    metric = serializers.CharField(source="metric.name")
+    verdict = serializers.ChoiceField(choices=["follows", "hint", "weak", "unsure", "against", "unknown"])
+    sentence = serializers.CharField()
+    correlation = MeasureSerializer()
+
+
+class CriterionTrustSerializer(serializers.Serializer[Any]):
+    """``ceiling``: the highest correlation to be expected of any metric; the most trusted metric first."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    sentence = serializers.CharField(help_text="What to do on this criterion.")
+    ceiling = MeasureSerializer()
+    metrics = MetricTrustSerializer(many=True)
+
+
+class NarrowedMeanSerializer(serializers.Serializer[Any]):
+    """``mean`` with the metric beside the ``classical`` one of the same reviews; ``gain``: how many times as
+    many reviewed items the classical interval would need, at most ``most``.
+    """
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
+    criterion = serializers.CharField(source="criterion.key")
+    classical = MeasureSerializer(source="found.classical")
+    mean = MeasureSerializer(source="found.mean")
+    weight = MeasureSerializer(source="found.weight")
+    correlation = MeasureSerializer(source="found.correlation")
+    gain = MeasureSerializer(source="found.gain")
+    most = MeasureSerializer(source="found.most")
+    reviewed = serializers.IntegerField(source="found.reviewed", help_text="Items with reviews and metric.")
+    unreviewed = serializers.IntegerField(source="found.unreviewed", help_text="Items with the metric alone.")
+    sentence = serializers.CharField()
+    assumption = serializers.CharField(source="found.assumption")
+
+
+class MetricTrustQuery(Paging, PeopleQuery):
+    pass
+
+
+class NarrowedQuery(Paging, PeopleQuery):
+    metric = serializers.ChoiceField(choices=list(METRICS), required=False, default="rougeL")
