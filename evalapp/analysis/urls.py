@@ -1,6 +1,13 @@
 from django.urls import path
 
-from evalapp.analysis import judgement_views, metric_views, quality_views, severity_views, views
+from evalapp.analysis import (
+    judgement_views,
+    metric_views,
+    planner_views,
+    quality_views,
+    severity_views,
+    views,
+)
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
@@ -14,6 +21,7 @@ urlpatterns = [
         quality_views.campaign_quality,
         name="campaign_quality",
     ),
+    path("projects/<slug:slug>/plan/", planner_views.planner, name="planner"),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"

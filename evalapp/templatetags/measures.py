@@ -135,3 +135,9 @@ def mean_of(measure: Measure, criterion: Criterion) -> dict[str, Any]:
         "is_share": False,
         "href": "",
     }
+
+
+@register.inclusion_tag("analysis/planned_number.html")
+def planned_number(measure: Measure) -> dict[str, Measure]:
+    """A planned figure without an interval, or why there is none."""
+    return {"measure": measure}
