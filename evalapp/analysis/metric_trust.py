@@ -19,7 +19,7 @@ Verdict = Literal["follows", "hint", "weak", "unsure", "against", "unknown"]
 FOLLOWS = 0.7
 HINT = 0.3
 # With more, every metric against every criterion takes longer than a page may.
-MOST_OUTPUTS = 2_000
+MOST_OUTPUTS = 500
 
 
 class MetricTrust(NamedTuple):
