@@ -18,6 +18,8 @@ Verdict = Literal["follows", "hint", "weak", "unsure", "against", "unknown"]
 # Shares of the ceiling that the lower end of the interval reaches.
 FOLLOWS = 0.7
 HINT = 0.3
+# With more, every metric against every criterion takes longer than a page may.
+MOST_OUTPUTS = 500
 
 
 class MetricTrust(NamedTuple):

@@ -1,6 +1,13 @@
 from django.urls import path
 
-from evalapp.analysis import judgement_views, quality_views, views
+from evalapp.analysis import (
+    judgement_views,
+    metric_views,
+    planner_views,
+    quality_views,
+    severity_views,
+    views,
+)
 
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
@@ -14,6 +21,7 @@ urlpatterns = [
         quality_views.campaign_quality,
         name="campaign_quality",
     ),
+    path("projects/<slug:slug>/plan/", planner_views.planner, name="planner"),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"
@@ -22,6 +30,16 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/table.csv",
         views.comparison_csv,
         name="comparison_csv",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/metrics/",
+        metric_views.campaign_metrics,
+        name="campaign_metrics",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/severity/",
+        severity_views.campaign_severity,
+        name="campaign_severity",
     ),
     path("projects/<slug:slug>/compare/<int:campaign_id>/cases/", views.case_list, name="case_list"),
     path(

@@ -287,11 +287,13 @@ def _adjusted(
                 raw=float(raw[code, q]), reason=split if seen[q] else "no scores", level=level,
             )  # fmt: skip
         stretched_raw = 1 + (raw[code] - table.lowest) / table.unit
-        whole = bool(seen[share > 0].all())
+        weighed = bool(share.any())
+        missing = "" if seen[share > 0].all() else "not scored on every criterion"
         totals[label] = _score(
             table, code, share=share, error=float(total_errors[code]), expected=float(expected @ share),
-            lowest=1.0, unit=1.0, raw=float(np.where(share > 0, stretched_raw, 0.0) @ share),
-            reason=split if whole else "not scored on every criterion", level=level,
+            lowest=1.0, unit=1.0,
+            raw=float(np.where(share > 0, stretched_raw, 0.0) @ share) if weighed else math.nan,
+            reason=(missing or split) if weighed else "no criterion has a weight", level=level,
         )  # fmt: skip
     return scores, totals
 

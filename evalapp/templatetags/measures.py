@@ -117,3 +117,27 @@ def estimate(measure: Measure) -> dict[str, Measure]:
 def signed_interval(measure: Measure, span: float, is_significant: bool) -> dict[str, Any]:
     """A difference on an axis from -span to +span; grey without significance."""
     return {"measure": measure, "minimum": -span, "span": span, "is_significant": is_significant}
+
+
+@register.inclusion_tag("analysis/adjusted.html")
+def adjusted_score(score: Any, minimum: float, maximum: float) -> dict[str, Any]:
+    """A severity-adjusted score with its interval and standard error, beside the raw mean."""
+    return {"score": score, "minimum": minimum, "maximum": maximum}
+
+
+@register.inclusion_tag("analysis/mean.html")
+def mean_of(measure: Measure, criterion: Criterion) -> dict[str, Any]:
+    """A mean on a scale with its interval on the criterion's own axis, or why there is none."""
+    return {
+        "measure": measure,
+        "minimum": criterion.minimum,
+        "maximum": criterion.maximum,
+        "is_share": False,
+        "href": "",
+    }
+
+
+@register.inclusion_tag("analysis/planned_number.html")
+def planned_number(measure: Measure) -> dict[str, Measure]:
+    """A planned figure without an interval, or why there is none."""
+    return {"measure": measure}

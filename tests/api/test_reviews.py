@@ -85,7 +85,7 @@ def test_a_place_that_went_to_somebody_else_is_409_and_the_text_is_kept(
     program: Program, campaign: Campaign, reviewer: User, other_reviewer: User
 ) -> None:
     address = address_of(next_task(program, campaign))
-    Place.objects.filter(reviewer=reviewer).update(reviewer=other_reviewer)
+    Place.objects.filter(reviewer=reviewer).update(reviewer=other_reviewer, last_holder=reviewer)
     problem = problem_in(program.post(address, submission()), 409)
     assert problem["code"] == "lease_lost"
     assert not Review.objects.exists()

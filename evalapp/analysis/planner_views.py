@@ -1,0 +1,89 @@
+"""The planner's page: items, reviewers and reviewers per item for what is expected."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.planner import Plan, design_of_campaign, detectable, plan, variances_of
+from evalapp.analysis.planner_forms import PlanForm
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign, CampaignState, Method
+from evalapp.core.errors import MissingError
+from evalapp.rubrics.models import CriterionKind, RubricVersion
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def planner(request: MemberRequest) -> HttpResponse:
+    """Nothing is kept: a plan is its address, which can be shared."""
+    campaigns = (
+        request.project.campaigns.exclude(state=CampaignState.DRAFT)
+        .filter(method=Method.POINTWISE)
+        .select_related("project", "rubric_version__rubric")
+        .order_by("-pk")
+    )
+    versions = (
+        RubricVersion.objects.filter(rubric__project=request.project, frozen_at__isnull=False)
+        .select_related("rubric")
+        .order_by("-pk")
+    )
+    campaign, version = _source(request, list(campaigns), list(versions))
+    context: dict[str, Any] = {
+        "station": "compare",
+        "campaigns": campaigns,
+        "versions": versions,
+        "campaign": campaign,
+        "version": version,
+    }
+    status = 200
+    if version is not None:
+        context |= _planned(request, campaign, version)
+        status = 400 if context["form"].errors else 200
+    return render(request, "analysis/planner.html", context, status=status)
+
+
+def _source(
+    request: MemberRequest, campaigns: list[Campaign], versions: list[RubricVersion]
+) -> tuple[Campaign | None, RubricVersion | None]:
+    """Where criteria and variances come from: as asked for, else the newest campaign, else the newest rubric."""
+    source = request.GET.get("source", "")
+    if asked := request.GET.get("campaign", ""):
+        source = f"campaign-{asked}"
+    if source:
+        by_name = {f"campaign-{each.pk}": (each, each.rubric_version) for each in campaigns}
+        rubrics = {f"rubric-{each.pk}": (None, each) for each in versions}
+        found = by_name.get(source) or rubrics.get(source)
+        if found is None:
+            raise MissingError("There is no such campaign or rubric to plan from.")
+        return found
+    if campaigns:
+        return campaigns[0], campaigns[0].rubric_version
+    return None, versions[0] if versions else None
+
+
+def _planned(request: MemberRequest, campaign: Campaign | None, version: RubricVersion) -> dict[str, Any]:
+    criteria = list(version.criteria.filter(kind=CriterionKind.SCALE).order_by("position"))
+    variances = variances_of(load_scores(campaign)) if campaign is not None else []
+    design = design_of_campaign(campaign) if campaign is not None else None
+    by_key = {each.criterion.key: each for each in variances}
+    planned: Plan | None = None
+    if "items" in request.GET:
+        form = PlanForm(request.GET, criteria=criteria, variances=by_key)
+        if form.is_valid() and form.aims:
+            planned = plan(form.aims, form.design, level=form.cleaned_data["level"])
+    else:
+        initial = {"items": 100, "reviewers": 3, "level": 0.05}
+        if design is not None:
+            initial |= {"items": design.items, "reviewers": design.reviewers, "overlap": design.each}
+        form = PlanForm(initial=initial, criteria=criteria, variances=by_key)
+    return {
+        "form": form,
+        "planned": planned,
+        "variances": variances,
+        "design": design,
+        "detectable": detectable(variances, design) if design is not None else [],
+    }

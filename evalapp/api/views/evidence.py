@@ -1,0 +1,68 @@
+"""What a campaign's numbers are worth: severity of reviewers, trust in metrics, and what metrics add."""
+
+from evalapp.analysis.columns import METRICS
+from evalapp.analysis.metric_trust import MOST_OUTPUTS, CriterionTrust, metric_trust
+from evalapp.analysis.narrowed import NarrowedMean, narrowed_means
+from evalapp.analysis.severity import severity_of
+from evalapp.api.operations import operation
+from evalapp.api.serializers.analysis import PeopleQuery
+from evalapp.api.serializers.evidence import (
+    CriterionTrustSerializer,
+    MetricTrustQuery,
+    NarrowedMeanSerializer,
+    NarrowedQuery,
+    SeveritySerializer,
+)
+from evalapp.api.views.analysis import AnalysisView
+from evalapp.core.errors import InvalidError
+from evalapp.reviews.pseudonyms import shown_names
+
+
+class SeverityDetail(AnalysisView):
+    criterion_keys: dict[int, str]
+
+    @operation("Read scores adjusted for severity", query=PeopleQuery, result=SeveritySerializer)
+    def get(self, campaign_id: int) -> object:
+        """Candidates as if every reviewer had scored all their answers, and how severe each reviewer is.
+
+        Where nothing can be fitted, or there are more than 3,000 scores, the lists are empty and ``reason``
+        says why.
+        """
+        scores = self.scores(campaign_id)
+        self.criterion_keys = {criterion.pk: criterion.key for criterion in scores.scales}
+        names = shown_names(scores.campaign, numbers=scores.numbers, reader_id=self.person.pk)
+        return severity_of(scores, names=names)
+
+
+class MetricTrustList(AnalysisView):
+    @operation(
+        "Read which metric to trust", query=MetricTrustQuery, result=CriterionTrustSerializer, paged=True
+    )
+    def get(self, campaign_id: int) -> object:
+        """By criterion, the most trusted metric first: Spearman with people over all outputs, in words."""
+        scores = self.scores(campaign_id)
+        if len(scores.outputs) > MOST_OUTPUTS:
+            raise InvalidError(
+                f"This campaign has more than {MOST_OUTPUTS:,} outputs: too many to compare every metric while "
+                "you wait. Ask for agreement/?metric=… instead, one metric at a time."
+            )
+        return self.page(metric_trust(scores))
+
+    def key_of(self, row: CriterionTrust) -> str:
+        return row.criterion.key
+
+
+class PredictionPoweredList(AnalysisView):
+    @operation(
+        "Read human means narrowed by a metric",
+        query=NarrowedQuery,
+        result=NarrowedMeanSerializer,
+        paged=True,
+    )
+    def get(self, campaign_id: int) -> object:
+        """Each candidate's mean on each scale from its reviews, alone and with the metric of all outputs."""
+        scores = self.scores(campaign_id)
+        return self.page(narrowed_means(scores, METRICS[self.query["metric"]]))
+
+    def key_of(self, row: NarrowedMean) -> str:
+        return f"{row.candidate.pk}.{row.criterion.key}"

@@ -1,0 +1,179 @@
+"""What metrics are worth, on their page and in the API: words on each, and means that they narrow."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis import metric_views
+from evalapp.analysis.metric_trust import metric_trust
+from evalapp.analysis.narrowed import NarrowedMean, narrowed_means
+from evalapp.analysis.scores import load_scores
+from evalapp.api.views import evidence
+from evalapp.campaigns.models import Campaign
+from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.runs.models import Output
+from evalapp.scoring.models import MetricResult
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all
+
+pytestmark = pytest.mark.django_db
+
+ROUGE = CATALOGUE["rougeL"]
+ROWS, REVIEWED = 40, 12
+LABELS = ("formal", "plain")
+
+
+def said(by: int = 0) -> dict[tuple[str, int], object]:
+    """People's tone goes up and down with what `scored` makes the metric, their clarity does not vary."""
+    return {
+        (label, row): answers(tone=min(5, 1 + (row % 7) // 2 + by * (row % 2)), accuracy=2 + row % 3)
+        for label in LABELS
+        for row in range(1, ROWS + 1)
+    }
+
+
+def metric_of(row: int) -> float:
+    return 0.1 + 0.1 * (row % 7)
+
+
+def scored(campaign: Campaign) -> None:
+    """ROUGE-L of every output of the campaign's run, those on examples outside the campaign too."""
+    run = campaign.items.first().outputs.first().output.run
+    MetricResult.objects.bulk_create(
+        MetricResult(
+            output=output,
+            metric=ROUGE.name,
+            signature="test",
+            value=metric_of(output.example.row_number),
+        )
+        for output in Output.objects.filter(run=run).select_related("example")
+    )
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    made = make_campaign(
+        project, [reviewer, other_reviewer], rows=ROWS, item_choice="random", items_wanted=REVIEWED, seed=7
+    )
+    scored(made)
+    return made
+
+
+@pytest.fixture
+def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campaign:
+    review_all(campaign, reviewer, said())
+    review_all(campaign, other_reviewer, said(1))
+    return campaign
+
+
+def url_of(campaign: Campaign) -> str:
+    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/metrics/"
+
+
+def api_of(campaign: Campaign, part: str) -> str:
+    return f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/{part}/"
+
+
+def of_tone(means: list[NarrowedMean]) -> NarrowedMean:
+    return next(each for each in means if each.criterion.key == "tone")
+
+
+def test_outputs_outside_the_campaign_narrow_the_mean_of_those_inside(reviewed: Campaign) -> None:
+    means = narrowed_means(load_scores(reviewed), ROUGE)
+    assert len(means) == 2 * 4
+    tone = of_tone(means)
+    assert (tone.found.reviewed, tone.found.unreviewed) == (REVIEWED, ROWS - REVIEWED)
+    assert tone.found.mean.defined and tone.found.classical.defined
+    assert tone.found.correlation.value > 0.8
+    assert "more reviewed items" in tone.sentence and tone.worth > 0.5
+    # The metric says by how much the reviewed rows differ from the others, whose reviews are not there.
+    inside = set(reviewed.items.values_list("example__row_number", flat=True))
+    others = [metric_of(row) for row in range(1, ROWS + 1) if row not in inside]
+    apart = sum(others) / len(others) - sum(map(metric_of, inside)) / len(inside)
+    moved = tone.found.mean.value - tone.found.classical.value
+    assert moved == pytest.approx(tone.found.weight.value * apart)
+
+
+def test_an_example_answered_twice_counts_once(reviewed: Campaign) -> None:
+    outside = (
+        Output.objects.filter(example__split=reviewed.split)
+        .exclude(example__in=reviewed.items.values("example"))
+        .first()
+    )
+    again = Output.objects.create(
+        run=outside.run, example=outside.example, candidate=outside.candidate, sample_index=1, text="Again."
+    )
+    MetricResult.objects.create(output=again, metric=ROUGE.name, signature="test", value=0.9)
+    tone = of_tone(narrowed_means(load_scores(reviewed), ROUGE))
+    assert tone.found.unreviewed == ROWS - REVIEWED
+
+
+def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -> None:
+    page = client_of(manager).get(url_of(reviewed))
+    assert page.status_code == 200
+    for each in metric_trust(load_scores(reviewed)):
+        assert each.sentence in page.text
+    assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint at Tone" in page.text
+    assert "It takes for granted that the reviewed items were drawn at random" in page.text
+    assert "Reviews alone" in page.text and "With ROUGE-L" in page.text
+    comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/")
+    assert url_of(reviewed) in comparison.text
+
+
+def test_without_reviews_or_metrics_the_page_says_so(
+    project: Project, campaign: Campaign, manager: User, reviewer: User
+) -> None:
+    assert "Nobody has given a score on a scale yet." in client_of(manager).get(url_of(campaign)).text
+    bare = make_campaign(project, [reviewer], rows=2, name="Bare", texts={"one": "Yes.", "two": "No."})
+    review_all(bare, reviewer, {})
+    assert "No metric has been computed" in client_of(manager).get(url_of(bare)).text
+
+
+def test_few_reviews_say_why_nothing_is_narrowed(campaign: Campaign, manager: User, reviewer: User) -> None:
+    review_all(campaign, reviewer, said())
+    page = client_of(manager).get(url_of(campaign), {"metric": "no such"})
+    assert page.status_code == 200
+    assert "no variation in the human scores" in page.text
+
+
+def test_many_outputs_are_told_one_metric_at_a_time(
+    reviewed: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric_views, "MOST_OUTPUTS", 10)
+    monkeypatch.setattr(evidence, "MOST_OUTPUTS", 10)
+    assert "more than 10 outputs" in client_of(manager).get(url_of(reviewed)).text
+    told = program_of(manager).get(api_of(reviewed, "metric-trust"))
+    assert told.status_code == 400 and "one metric at a time" in told.text
+
+
+def test_the_api_gives_the_same_numbers(reviewed: Campaign, manager: User) -> None:
+    scores = load_scores(reviewed)
+    trust = program_of(manager).get(api_of(reviewed, "metric-trust")).json()["results"]
+    assert [(row["criterion"], row["sentence"]) for row in trust] == [
+        (each.criterion.key, each.sentence) for each in metric_trust(scores)
+    ]
+    tone = next(row for row in trust if row["criterion"] == "tone")
+    assert "seed" in tone["metrics"][0]["correlation"]["signature"]
+    means = program_of(manager).get(api_of(reviewed, "prediction-powered")).json()["results"]
+    expected = narrowed_means(scores, ROUGE)
+    assert [(row["candidate"], row["criterion"], row["mean"]["value"]) for row in means] == [
+        (each.candidate.pk, each.criterion.key, each.found.mean.value) for each in expected
+    ]
+    refused = program_of(manager).get(f"{api_of(reviewed, 'prediction-powered')}?metric=charm")
+    assert refused.status_code == 400 and "charm" in refused.text
+
+
+def test_more_reviewers_take_no_more_queries(
+    campaign: Campaign, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    counts = []
+    browser = client_of(manager)
+    browser.get(url_of(campaign))
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said())
+        with CaptureQueriesContext(connection) as queries:
+            browser.get(url_of(campaign))
+        counts.append(len(queries))
+    assert counts[1] <= counts[0]

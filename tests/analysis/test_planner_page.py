@@ -1,0 +1,186 @@
+"""The planner: power for what is expected, from a campaign's own variances or typed ones; and as an API."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.planner import ONE_REVIEWER, design_of_campaign, detectable, variances_of
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from evalapp.stats.planning import Design, Spread, smallest_difference
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, make_rubric, review_all
+
+pytestmark = pytest.mark.django_db
+
+ROWS = 12
+
+
+def said(by: int) -> dict[tuple[str, int], object]:
+    return {
+        (label, row): answers(tone=1 + (row + by) % 3 + (label == "plain") * (row % 2), accuracy=2 + row % 3)
+        for label in ("formal", "plain")
+        for row in range(1, ROWS + 1)
+    }
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    return make_campaign(project, [reviewer, other_reviewer], rows=ROWS)
+
+
+@pytest.fixture
+def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campaign:
+    review_all(campaign, reviewer, said(0))
+    review_all(campaign, other_reviewer, said(1))
+    return campaign
+
+
+def url_of(project: Project) -> str:
+    return f"/projects/{project.slug}/plan/"
+
+
+def api_of(campaign: Campaign) -> str:
+    return f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/plan/"
+
+
+def typed(**changes: object) -> dict[str, object]:
+    """A plan for tone with typed standard deviations: differences with an SD of 1, one reviewer."""
+    return {
+        "items": 199,
+        "reviewers": 1,
+        "level": 0.025,
+        "tone-kind": "difference",
+        "tone-expected": 0.2,
+        "tone-item": 1,
+        "tone-reviewer": 0,
+        "tone-rest": 0,
+        **changes,
+    }
+
+
+def test_what_a_campaign_can_detect_follows_from_its_variances_and_design(
+    reviewed: Campaign, manager: User
+) -> None:
+    scores = load_scores(reviewed)
+    variances = variances_of(scores)
+    design = design_of_campaign(reviewed)
+    assert design == Design(items=ROWS, reviewers=2, overlap=2)
+    found = {each.criterion.key: each for each in detectable(variances, design)}
+    tone = next(each for each in variances if each.criterion.key == "tone")
+    assert found["tone"].difference == smallest_difference(tone.differences.spread, design, sides=2)
+    # Accuracy is the same for both candidates, and clarity throughout.
+    assert found["accuracy"].difference.reason == "no variation" and found["accuracy"].distance.defined
+    assert found["clarity"].distance.reason == "no variation"
+    page = client_of(manager).get(url_of(reviewed.project), {"campaign": reviewed.pk})
+    assert page.status_code == 200 and "What Spring round can detect" in page.text
+    detail = client_of(manager).get(f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/")
+    assert f"{url_of(reviewed.project)}?campaign={reviewed.pk}" in detail.text
+
+
+def test_typed_variances_give_the_known_power(project: Project, manager: User, campaign: Campaign) -> None:
+    version = campaign.rubric_version
+    page = client_of(manager).get(url_of(project), {"source": f"rubric-{version.pk}", **typed()})
+    assert page.status_code == 200
+    (planned,) = page.context["planned"].aims
+    # 199 items for 0.2 of an SD with 80% power at 2.5% one-sided.
+    assert planned.power.value == pytest.approx(0.8, abs=0.005)
+    assert planned.power.note == "for this panel"
+    assert page.context["planned"].joint.value == pytest.approx(0.8, abs=0.01)
+    assert page.context["planned"].items.value == pytest.approx(199, abs=6)
+    assert "All together" in page.text and "80%" in page.text
+
+
+def test_a_floor_is_planned_on_the_distance_and_joint_power_is_less(
+    reviewed: Campaign, manager: User
+) -> None:
+    query = {
+        "campaign": reviewed.pk, "items": 60, "reviewers": 4, "overlap": 2, "level": 0.05,
+        "tone-kind": "floor", "tone-expected": 3, "tone-bound": 2.5,
+        "accuracy-kind": "floor", "accuracy-expected": 3.2, "accuracy-bound": 3,
+    }  # fmt: skip
+    planned = client_of(manager).get(url_of(reviewed.project), query).context["planned"]
+    powers = [each.power.value for each in planned.aims]
+    assert [round(each.aim.distance, 3) for each in planned.aims] == [0.2, 0.5]
+    assert planned.joint.value == pytest.approx(powers[0] * powers[1], abs=0.02)
+    assert "seed" in planned.joint.signature
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        ({"items": 1}, "items", "greater than or equal to 2"),
+        ({"items": "many"}, "items", "whole number"),
+        ({"overlap": 3}, "overlap", "There are only 1 reviewers"),
+        ({"level": "nan"}, "level", ""),
+        ({"tone-expected": ""}, "tone-expected", "Say what you expect."),
+        ({"tone-kind": "floor"}, "tone-bound", "Give the floor"),
+        ({"tone-bound": -1}, "tone-bound", "0 or more"),
+        ({"tone-item": "1e999"}, "tone-item", ""),
+        ({"tone-item": 0}, "tone-item", "nothing to plan"),
+        ({"tone-item": ""}, "tone-item", "Nothing tells the variance here"),
+        ({"tone-kind": "magic"}, "tone-kind", "magic"),
+    ],
+)
+def test_what_cannot_be_planned_is_said_at_its_field(
+    project: Project, manager: User, campaign: Campaign, changes: dict[str, object], field: str, text: str
+) -> None:
+    source = f"rubric-{campaign.rubric_version.pk}"
+    page = client_of(manager).get(url_of(project), {"source": source, **typed(**changes)})
+    assert page.status_code == 400
+    assert field in page.context["form"].errors and text in str(page.context["form"].errors[field])
+
+
+def test_sources_are_the_projects_own(project: Project, manager: User) -> None:
+    assert "A plan needs the scales of a rubric" in client_of(manager).get(url_of(project)).text
+    for query in ({"campaign": "99999"}, {"source": "rubric-99999"}, {"campaign": "x"}):
+        assert client_of(manager).get(url_of(project), query).status_code == 404
+    draft = make_rubric(project)
+    assert client_of(manager).get(url_of(project), {"source": f"rubric-{draft.pk}"}).status_code == 404
+
+
+def test_one_reviewer_is_no_knowledge_of_reviewers(campaign: Campaign, reviewer: User) -> None:
+    review_all(campaign, reviewer, said(0))
+    tone = next(each for each in variances_of(load_scores(campaign)) if each.criterion.key == "tone")
+    assert isinstance(tone.scores.spread, Spread) and tone.scores.note == ONE_REVIEWER
+
+
+def test_the_api_plans_alike(reviewed: Campaign, manager: User) -> None:
+    program = program_of(manager)
+    told = program.get(api_of(reviewed)).json()
+    assert told["design"] == {"items": ROWS, "reviewers": 2, "overlap": 2}
+    expected = detectable(variances_of(load_scores(reviewed)), design_of_campaign(reviewed))
+    assert [row["difference"]["value"] for row in told["detectable"]] == [
+        each.difference.value for each in expected
+    ]
+    aim = {"criterion": "tone", "kind": "difference", "expected": 0.2, "item": 1, "reviewer": 0, "rest": 0}
+    body = {"items": 199, "reviewers": 1, "level": 0.025, "aims": [aim]}
+    planned = program.post(api_of(reviewed), body)
+    assert planned.status_code == 200
+    assert planned.json()["aims"][0]["power"]["value"] == pytest.approx(0.8, abs=0.005)
+    for wrong, field in (
+        ({**body, "items": 1}, "items"),
+        ({**body, "aims": [{**aim, "criterion": "charm"}]}, "aims"),
+        ({**body, "aims": [aim, aim]}, "aims"),
+        ({**body, "aims": []}, "aims"),
+        ({**body, "aims": [{**aim, "bound": -1}]}, "tone-bound"),
+    ):
+        refused = program.post(api_of(reviewed), wrong)
+        assert refused.status_code == 400 and field in refused.json()["error"]["fields"], wrong
+
+
+def test_more_campaigns_take_no_more_queries(
+    project: Project, reviewed: Campaign, manager: User, reviewer: User
+) -> None:
+    browser = client_of(manager)
+    counts = []
+    for name in ("", "Second", "Third"):
+        if name:
+            texts = {f"a {name}": "Yes.", f"b {name}": "No."}
+            make_campaign(project, [reviewer], rows=2, name=name, texts=texts)
+        with CaptureQueriesContext(connection) as queries:
+            browser.get(url_of(project), {"campaign": reviewed.pk})
+        counts.append(len(queries))
+    assert counts[1] == counts[2]
