@@ -217,16 +217,17 @@ class CampaignForm(forms.Form):
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.project = project
+        versions = usable_datasets(project)
         choices = {
             "rubric_version": usable_rubrics(project),
-            "dataset_version": usable_datasets(project),
+            "dataset_version": versions,
             "candidates": possible_candidates(project),
             "baseline": possible_candidates(project),
             "reviewers": possible_reviewers(project),
         }
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
-        newest = choices["dataset_version"].first()
+        newest = versions.first()
         if newest is not None and not newest.counts.get(Split.TEST):
             held = (split for split in (Split.FEEDBACK, Split.VALIDATION) if newest.counts.get(split))
             self.fields["split"].initial = next(held, Split.TEST)

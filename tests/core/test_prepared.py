@@ -19,6 +19,7 @@ def table(transactional_db):
 def change_the_type() -> None:
     # By another connection: a change by its own would end what it has prepared.
     other = connection.copy()
+    del other.settings_dict["OPTIONS"]["pool"]
     with other.cursor() as cursor:
         cursor.execute("ALTER TABLE prepared_trial ALTER COLUMN name TYPE varchar(20)")
     other.close()

@@ -55,11 +55,11 @@ def test_a_review_given_while_the_database_is_down_is_retried_with_its_id_and_st
     answered: list[tuple[int, str | None]] = []
 
     def note_request(each: Request) -> None:
-        if each.method == "POST" and each.url == address:
+        if each.method == "POST" and each.url.split("?")[0] == address:
             sent.append(each.post_data_json["client_id"])
 
     def note_answer(each: Response) -> None:
-        if each.request.method == "POST" and each.url == address:
+        if each.request.method == "POST" and each.url.split("?")[0] == address:
             answered.append((each.status, each.headers.get("retry-after")))
 
     page.on("request", note_request)
