@@ -67,7 +67,11 @@ _MORE = {
     "Only some of the examples": ("item_choice", "items_wanted", "strata_field"),
     "More reviewers for a share of the items": ("overlap_share", "overlap_more"),
     "Assignment, quotas, and how long an item is held": ("assignment", "quota", "lease_minutes"),
-    "Checks of the reviewers: gold, repeats, calibration": ("gold_share", "repeat_share", "calibration_items"),
+    "Checks of the reviewers: gold, repeats, calibration": (
+        "gold_share",
+        "repeat_share",
+        "calibration_items",
+    ),
 }
 
 
@@ -238,7 +242,11 @@ class CampaignForm(forms.Form):
         something that cannot stay.
         """
         return [
-            {"title": title, "fields": [self[name] for name in names], "is_open": any(map(self._is_used, names))}
+            {
+                "title": title,
+                "fields": [self[name] for name in names],
+                "is_open": any(map(self._is_used, names)),
+            }
             for title, names in _MORE.items()
         ]
 
