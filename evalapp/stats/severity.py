@@ -149,9 +149,9 @@ def _cannot_fit(ratings: FacetRatings, groups: LinkedGroups) -> str:
         return "one reviewer"
     if len(ratings.items) < 2:
         return "one item"
-    for code, criterion in enumerate(ratings.criteria):
+    for code in range(len(ratings.criteria)):
         if np.ptp(ratings.score[ratings.criterion == code]) == 0:
-            return f"no variation on {criterion}" if len(ratings.criteria) > 1 else "no variation"
+            return "no variation on a criterion" if len(ratings.criteria) > 1 else "no variation"
     return no_link("reviewers", groups.reviewers) if len(groups.reviewers) > 1 else ""
 
 
