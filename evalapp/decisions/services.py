@@ -67,13 +67,7 @@ def decide(
     numbers, is the decision that stands already.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
-    if verdict not in Verdict.values:
-        raise InvalidError("Choose ship, do not ship, or not yet.", fields={"verdict": ["Choose one."]})
-    if campaign.state == CampaignState.DRAFT:
-        raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
-    if len(note) > MAX_NOTE or "\x00" in note:
-        message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
-        raise InvalidError(message, fields={"note": [message]})
+    _require_sound(campaign=campaign, verdict=verdict, note=note)
     comparison = compare(load_scores(campaign))
     row = next((row for row in comparison.rows if row.candidate.model_version_id == candidate.pk), None)
     if row is None:
@@ -117,6 +111,16 @@ def decide(
     if verdict == Verdict.SHIP:
         set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by)
     return decision
+
+
+def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
+    if verdict not in Verdict.values:
+        raise InvalidError("Choose ship, do not ship, or not yet.", fields={"verdict": ["Choose one."]})
+    if campaign.state == CampaignState.DRAFT:
+        raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
+    if len(note) > MAX_NOTE or "\x00" in note:
+        message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
+        raise InvalidError(message, fields={"note": [message]})
 
 
 def _holds(standing: Decision, said: dict[str, Any]) -> bool:
