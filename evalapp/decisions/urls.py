@@ -8,6 +8,7 @@ urlpatterns = [
     path("projects/new/", views.project_new, name="project_new"),
     path("projects/<slug:slug>/", views.project_home, name="project_home"),
     path("projects/<slug:slug>/delete/", views.project_delete, name="project_delete"),
+    path("projects/<slug:slug>/models/<int:version_id>/alias/", gate_views.model_alias, name="model_alias"),
     path("projects/<slug:slug>/compare/<int:campaign_id>/decide/", views.decision_new, name="decision_new"),
     path(
         "projects/<slug:slug>/decisions/<int:decision_id>/",

@@ -8,5 +8,4 @@ urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", views.prompt_new, name="prompt_new"),
     path("projects/<slug:slug>/models/new/adapter/", views.adapter_new, name="adapter_new"),
     path("projects/<slug:slug>/models/new/imported/", views.imported_new, name="imported_new"),
-    path("projects/<slug:slug>/models/<int:version_id>/alias/", views.model_alias, name="model_alias"),
 ]
