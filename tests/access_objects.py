@@ -121,6 +121,7 @@ def _data(world: SimpleNamespace) -> None:
     )
     world.rubric = Rubric.objects.create(project=project, name="Rubric")
     world.rubric_version = RubricVersion.objects.create(rubric=world.rubric, number=1)
+    RubricVersion.objects.create(rubric=world.rubric, number=2)
     world.criterion = Criterion.objects.create(
         version=world.rubric_version, position=0, key="tone", name="Tone", kind="scale"
     )
@@ -452,6 +453,7 @@ KWARGS: dict[str, Kwarg] = {
     "review_id": lambda world: world.review.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
+    "invitation_id": lambda world: world.invitation.pk,
     "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
     "gate_id": lambda world: world.gate.pk,

@@ -11,6 +11,7 @@ from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.checks import gold_examples
 from evalapp.campaigns.choice import MOST_STRATA, items_with_more, places_of, shares_by_stratum
 from evalapp.campaigns.comparisons import work_of
+from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import (
     Campaign,
     CampaignReviewer,
@@ -316,6 +317,29 @@ def cost_of(design: CostOf) -> Cost:
         repeat_share=design.repeat_share,
         calibration_items=design.calibration_items,
         strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
+    )
+
+
+def cost_of_design(design: CampaignDesign) -> Cost:
+    """What a checked design would cost."""
+    return cost_of(
+        CostOf(
+            dataset_version_id=design.dataset_version.pk,
+            split=design.split,
+            candidate_ids=[candidate.pk for candidate in design.candidates],
+            people=len(design.reviewers),
+            overlap=design.overlap,
+            overlap_share=design.overlap_share,
+            overlap_more=design.overlap_more,
+            quota=design.quota,
+            items_wanted=design.items_wanted,
+            strata_field=design.strata_field,
+            method=design.method,
+            has_baseline=design.baseline is not None,
+            gold_share=design.gold_share,
+            repeat_share=design.repeat_share,
+            calibration_items=design.calibration_items,
+        )
     )
 
 

@@ -11,9 +11,9 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, ProblemError, StaleError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.rubrics import queries, services
-from evalapp.rubrics.drafts import RubricDraft, draft_of, drafts_of, with_keys
+from evalapp.rubrics.drafts import draft_of, drafts_of, with_keys
 from evalapp.rubrics.forms import BringRubricForm, BuilderForm, NewRubricForm, RubricForm, form_of, read_form
-from evalapp.rubrics.interchange import LARGEST_FILE, write_yaml
+from evalapp.rubrics.interchange import LARGEST_FILE
 from evalapp.rubrics.models import Rubric
 from evalapp.rubrics.problems import hints
 
@@ -78,9 +78,7 @@ def rubric_file(request: MemberRequest, rubric_id: int, number: int) -> HttpResp
     """A version as a YAML file."""
     rubric = _rubric(request, rubric_id)
     version = get_or_missing(rubric.versions.all(), number=number)
-    written = write_yaml(
-        RubricDraft(rubric.name, rubric.description, version.instructions, tuple(drafts_of(version)))
-    )
+    written = queries.yaml_of(rubric, version)
     name = f"{slugify(rubric.name) or 'rubric'}-v{number}.yaml"
     response = HttpResponse(written, content_type="application/yaml; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'

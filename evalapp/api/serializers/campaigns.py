@@ -21,6 +21,7 @@ from evalapp.campaigns.models import (
     ItemChoice,
     Method,
 )
+from evalapp.campaigns.queries import Cost
 from evalapp.datasets.models import Split
 from evalapp.reviews.progress import TeamMember
 
@@ -248,6 +249,34 @@ class ReviewersBody(Body):
 
 class AddedSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
+
+
+class StratumSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    items = serializers.IntegerField(help_text="Chosen of it.")
+    examples = serializers.IntegerField(help_text="There are of it.")
+
+
+class CostSerializer(serializers.Serializer[Any]):
+    """What a design asks of people, at 90 seconds a review (an assumption). ``checks``: about how many
+    reviews gold, repeats and calibration ask for beside ``reviews``. ``share``: reviews of each person.
+    """
+
+    items = serializers.IntegerField()
+    reviews = serializers.IntegerField()
+    checks = serializers.IntegerField()
+    seconds = serializers.IntegerField()
+    people = serializers.IntegerField()
+    share = serializers.IntegerField()
+    share_seconds = serializers.IntegerField()
+    left_out = serializers.IntegerField(help_text="Examples that lack an answer of a candidate.")
+    not_chosen = serializers.IntegerField(help_text="Examples that could be added later.")
+    is_over_quota = serializers.BooleanField(help_text="Whether the quota leaves some work undone.")
+    strata = serializers.SerializerMethodField()
+
+    @extend_schema_field(StratumSerializer(many=True))
+    def get_strata(self, cost: Cost) -> list[dict[str, object]]:
+        return [dict(zip(("value", "items", "examples"), stratum, strict=True)) for stratum in cost.strata]
 
 
 class PlaceCountsSerializer(serializers.Serializer[Any]):

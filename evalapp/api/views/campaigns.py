@@ -15,6 +15,7 @@ from evalapp.api.serializers.campaigns import (
     CampaignBody,
     CampaignSerializer,
     ChecksSerializer,
+    CostSerializer,
     DeadlineBody,
     GoldAnswerSerializer,
     GoldBody,
@@ -30,10 +31,17 @@ from evalapp.api.serializers.campaigns import (
 from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
 from evalapp.campaigns.calibration import admit, start_round
-from evalapp.campaigns.design import CampaignDesign
-from evalapp.campaigns.gold import GoldRow, set_gold
+from evalapp.campaigns.design import CampaignDesign, require_sound
+from evalapp.campaigns.gold import GoldRow, remove_gold, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
-from evalapp.campaigns.queries import campaigns_of, place_counts, possible_reviewers, usable_datasets
+from evalapp.campaigns.queries import (
+    campaigns_of,
+    cost_of_design,
+    cost_of_draft,
+    place_counts,
+    possible_reviewers,
+    usable_datasets,
+)
 from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
@@ -57,6 +65,10 @@ class CampaignView(ProjectView):
 
     def campaign(self, campaign_id: int) -> Campaign:
         return get_or_missing(self.campaigns(), pk=campaign_id)
+
+    def seat(self, campaign_id: int, person_id: int) -> CampaignReviewer:
+        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
+        return get_or_missing(seats, campaign=self.campaign(campaign_id), user=person_id)
 
     def design(self) -> CampaignDesign:
         """The body's design, its ids looked up in this project."""
@@ -113,6 +125,24 @@ class CampaignDetail(CampaignView):
         """409 once it has been opened: what people rated stays."""
         services.discard_campaign(campaign=self.campaign(campaign_id), by=self.person)
         return Response(status=204)
+
+
+class DesignCost(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Ask what a design costs", body=CampaignBody, result=CostSerializer)
+    def post(self) -> object:
+        """Reviews, hours and each person's share; nothing is made."""
+        design = self.design()
+        require_sound(design, self.project)
+        return cost_of_design(design)
+
+
+class CampaignCost(CampaignView):
+    @operation("Read what a draft costs", result=CostSerializer)
+    def get(self, campaign_id: int) -> object:
+        """As it stands, the gold items known so far left out."""
+        return cost_of_draft(self.campaign(campaign_id))
 
 
 class CampaignMove(CampaignView):
@@ -173,6 +203,14 @@ class CampaignReviewers(CampaignView):
         return {"added": services.add_reviewers(campaign=campaign, reviewers=people, by=self.person)}
 
 
+class CampaignReviewerDetail(CampaignView):
+    @operation("Let a reviewer leave", status=204)
+    def delete(self, campaign_id: int, person_id: int) -> object:
+        """What they hold goes to others, what they submitted stays. 409 where they have left already."""
+        services.remove_reviewer(seat=self.seat(campaign_id, person_id), by=self.person)
+        return Response(status=204)
+
+
 class CampaignDeadline(CampaignView):
     @operation("Move the deadline", body=DeadlineBody, result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
@@ -185,9 +223,7 @@ class CampaignQuota(CampaignView):
     @operation("Set a reviewer's quota", body=QuotaBody, result=QuotaSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
         """The most items that this person is handed; what they have stays."""
-        campaign = self.campaign(campaign_id)
-        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
-        seat = get_or_missing(seats, campaign=campaign, user=person_id)
+        seat = self.seat(campaign_id, person_id)
         return set_quota(seat=seat, quota=self.body()["quota"], by=self.person)
 
 
@@ -260,6 +296,17 @@ class CampaignGold(CampaignView):
         return {"stored": set_gold(campaign=campaign, rows=rows, by=self.person)}
 
 
+class CampaignGoldAnswer(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Remove a known answer", status=204)
+    def delete(self, campaign_id: int, answer: int) -> object:
+        """Of an open campaign the example stays a gold item. 409 once it is closed."""
+        answers = self.campaign(campaign_id).gold_answers.select_related("campaign__project")
+        remove_gold(answer=get_or_missing(answers, pk=answer), by=self.person)
+        return Response(status=204)
+
+
 class CampaignChecks(CampaignView):
     required_permission = Permission.EDIT_CAMPAIGNS
 
@@ -290,12 +337,10 @@ class CampaignAdmit(CampaignView):
     @operation("Admit a reviewer", result=CalibrationSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
         """They get the campaign's items from here on. 409 where they have been admitted, or left."""
-        campaign = self.campaign(campaign_id)
-        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
-        seat = get_or_missing(seats, campaign=campaign, user=person_id)
+        seat = self.seat(campaign_id, person_id)
         self.body()
         admit(seat=seat, by=self.person)
-        return {"people": people_in_round(campaign)}
+        return {"people": people_in_round(seat.campaign)}
 
 
 class CampaignProgress(CampaignView):
