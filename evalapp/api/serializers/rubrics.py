@@ -11,6 +11,7 @@ from evalapp.rubrics.drafts import (
     LONGEST_ANCHOR,
     LONGEST_EXAMPLE,
     LONGEST_HELP,
+    LONGEST_INSTRUCTIONS,
     LONGEST_KEY,
     LONGEST_NAME,
     LONGEST_TAG,
@@ -26,7 +27,7 @@ from evalapp.rubrics.drafts import (
     range_of,
 )
 from evalapp.rubrics.models import CriterionKind, Rubric, RubricVersion
-from evalapp.rubrics.services import LONGEST_INSTRUCTIONS, fingerprint
+from evalapp.rubrics.services import fingerprint
 from evalapp.rubrics.templates import TEMPLATES
 
 
