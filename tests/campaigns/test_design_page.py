@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
@@ -45,6 +46,7 @@ def test_a_design_that_is_refused_says_why_in_the_form(
     assert answer.status_code == 400
     page = answer.content.decode()
     assert "9 reviewers an item need at least 9 people; 1 chosen." in page.split("<aside")[0]
+    assert page.count("reviewers an item need at least 9 people") == 1
     assert not Campaign.objects.exists()
 
 
@@ -227,3 +229,23 @@ def test_the_chosen_rubrics_weak_points_are_said_before_it_is_used_and_keep_nobo
     draft.refresh_from_db()
     assert draft.state == "open"
     assert warning not in client.get(f"{home}{draft.pk}/").text
+
+
+def test_the_cost_of_a_person_adds_up(
+    project: Project, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    draft = make_draft(project, [reviewer, other_reviewer], rows=10)
+    address = reverse("campaign_cost", args=[project.slug])
+
+    def said(**changes: Any) -> str:
+        page = client_of(manager).post(address, filled_in(draft, **changes)).text
+        return " ".join(strip_tags(page).split())
+
+    assert "10 items × 2 candidates × 2 reviewers = 40 reviews" in said()
+    assert "Each of 2 people: about 10 items × 2 candidates = 20 reviews." in said()
+    assert "Each of 2 people: about 5 items × 2 candidates = 10 reviews." in said(overlap=1)
+    checked = said(repeat_share=20)
+    assert "Each of 2 people: about 10 items × 2 candidates + 4 checks = 24 reviews." in checked
+    too_many = said(overlap=9)
+    assert "9 reviewers an item need at least 9 people." in too_many
+    assert "Each of" not in too_many
