@@ -81,6 +81,7 @@ ACCESS: dict[str, Access] = {
     "rubric_list": both(P.VIEW_RUBRICS),
     "rubric_new": both(P.EDIT_RUBRICS),
     "rubric_bring": both(P.EDIT_RUBRICS),
+    "rubric_sample": both(P.EDIT_RUBRICS),
     "rubric_file": both(P.VIEW_RUBRICS),
     "rubric_detail": both(P.VIEW_RUBRICS),
     "rubric_version": both(P.VIEW_RUBRICS),

@@ -7,7 +7,8 @@ from django.db.models import Max
 
 from evalapp.analysis.agreement import AgreementRow, agreement_rows
 from evalapp.analysis.cases import CaseFilter, CaseRow, find_cases, with_excerpts
-from evalapp.analysis.hints import Checks, Hint, Quality, hints_of, reading_times
+from evalapp.analysis.hints import Checks, Hint, Quality, hints_of
+from evalapp.analysis.reading import reading_times
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
@@ -39,6 +40,8 @@ class LeftItem(NamedTuple):
 
 
 class NamedHint(NamedTuple):
+    """``name``: whom it is about; of two people, both."""
+
     name: str
     hint: Hint
 
@@ -93,7 +96,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
         agreement=agreement_so_far(scores),
         differing=with_excerpts(scores, differing[:MOST_DIFFERING]),
         differing_total=len(differing),
-        hints=[NamedHint(team.names.of(hint.reviewer_id), hint) for hint in hints],
+        hints=[NamedHint(_whom(team, hint), hint) for hint in hints],
         left_items=left_items(campaign),
         unblinding=None if is_reviewing else unblinding_of(campaign),
         is_reviewing=is_reviewing,
@@ -103,6 +106,11 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
             if isinstance(each, ComparisonChecks)
         ],
     )
+
+
+def _whom(team: TeamProgress, hint: Hint) -> str:
+    people = (hint.reviewer_id, hint.other_id)
+    return " and ".join(team.names.of(person) for person in people if person is not None)
 
 
 def _checks(campaign: Campaign) -> Sequence[Checks]:

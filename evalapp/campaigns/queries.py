@@ -245,13 +245,18 @@ class Cost(NamedTuple):
 
     @property
     def share_items(self) -> int:
-        """Items of each person, when all do the same."""
-        return -(-self.places // self.people) if self.people else 0
+        """Items of each person, when all do the same; nobody gets an item twice."""
+        return min(self.items, -(-self.places // self.people)) if self.people else 0
+
+    @property
+    def share_checks(self) -> int:
+        """About how many reviews that check each person."""
+        return -(-self.checks // self.people) if self.people else 0
 
     @property
     def share(self) -> int:
         """Reviews of each person, when all do the same."""
-        return -(-(self.reviews + self.checks) // self.people) if self.people else 0
+        return self.share_items * self.candidates + self.share_checks
 
     @property
     def is_over_quota(self) -> bool:

@@ -29,14 +29,18 @@ TONES = {
 CANDIDATE_SHAPES = 8
 
 
-@register.inclusion_tag("components/chip.html")
-def chip(state: str, label: str = "", tone: str = "") -> dict[str, str]:
-    """A state in words with a tone; ``tone`` (ok, warn, bad, busy, quiet) overrides the state's own."""
-    return {
-        "state": state,
-        "label": label or str(state).replace("_", " ").capitalize(),
-        "tone": tone or TONES.get(str(state), QUIET),
-    }
+@register.simple_tag
+def chip(state: str, label: str = "", tone: str = "") -> SafeString:
+    """A state in words with a tone; ``tone`` (ok, warn, bad, busy, quiet) overrides the state's own.
+
+    No template of its own: the end of its last line would be an underlined space in a link.
+    """
+    return format_html(
+        '<span class="chip chip-{}" data-state="{}">{}</span>',
+        tone or TONES.get(str(state), QUIET),
+        state,
+        label or str(state).replace("_", " ").capitalize(),
+    )
 
 
 @register.inclusion_tag("components/progress.html")
@@ -158,11 +162,16 @@ def number(value: float | None, half_width: float | None = None, digits: int | N
 
 @register.simple_tag
 def plus_minus(
-    value: float | None, low: float | None = None, high: float | None = None, is_count: bool = False
+    value: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    is_count: bool = False,
+    is_range: bool = False,
 ) -> SafeString:
     """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not.
 
     ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some.
+    ``is_range``: a measure whose intervals are even only by chance, so that a column of it reads alike.
     """
     fallback = 0 if is_count else 2
     if value is None or low is None or high is None:
@@ -170,7 +179,8 @@ def plus_minus(
     below, above = value - low, high - value
     half = (high - low) / 2
     digits = digits_for(half, fallback)
-    if round(below, digits) == round(above, digits):
+    # By the figures that are shown: two sides that round apart though they are equal read alike, too.
+    if not is_range and abs(above - below) < 10**-digits / 2:
         return format_html(
             '<span class="number together">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}"
         )
@@ -203,10 +213,12 @@ def interval(  # noqa: PLR0917 - a template names them
     gate: float | None = None,
     quiet: bool = False,
     is_share: bool = False,
+    is_range: bool = False,
 ) -> dict[str, Any]:
     """A thin line with a dot on the axis [minimum, maximum], and the figures as text beside it.
 
-    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent.
+    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent,
+    ``is_range`` is that of `plus_minus`.
     """
     span = (maximum - minimum) or 1.0
 
@@ -224,6 +236,7 @@ def interval(  # noqa: PLR0917 - a template names them
         "x_gate": None if gate is None else place(gate),
         "quiet": quiet,
         "is_share": is_share,
+        "is_range": is_range,
     }
 
 

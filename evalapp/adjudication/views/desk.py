@@ -187,7 +187,7 @@ def _desk(
         "item_output": item_output,
         "worklist": worklist,
         "task": task_for(item_output_id=item_output.pk, campaign=campaign, reviewer=request.user),
-        "table": reviews_beside_each_other(campaign, item_output, names),
+        "table": reviews_beside_each_other(campaign, item_output, names, apart=apart),
         "rows": rows,
         "drafts": [row["draft"] for row in rows],
         "refusal": why_not_adjudicate(person=request.user, campaign=campaign, item_output=item_output),

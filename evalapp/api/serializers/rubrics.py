@@ -11,6 +11,7 @@ from evalapp.rubrics.drafts import (
     LONGEST_ANCHOR,
     LONGEST_EXAMPLE,
     LONGEST_HELP,
+    LONGEST_INSTRUCTIONS,
     LONGEST_KEY,
     LONGEST_NAME,
     LONGEST_TAG,
@@ -27,7 +28,7 @@ from evalapp.rubrics.drafts import (
 )
 from evalapp.rubrics.models import CriterionKind, Rubric, RubricVersion
 from evalapp.rubrics.problems import hints
-from evalapp.rubrics.services import LONGEST_INSTRUCTIONS, fingerprint
+from evalapp.rubrics.services import fingerprint
 from evalapp.rubrics.templates import TEMPLATES
 
 
