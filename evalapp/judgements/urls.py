@@ -29,4 +29,5 @@ urlpatterns = [
     path("judgements/<uuid:key>/<int:slot>/", views.judgement_task, name="judgement_task"),
     path("judgements/<uuid:key>/<int:slot>/draft/", views.judgement_draft, name="judgement_draft"),
     path("judgements/<uuid:key>/<int:slot>/skip/", views.judgement_skip, name="judgement_skip"),
+    path("judgements/<uuid:key>/<int:slot>/flag/", views.judgement_flag, name="judgement_flag"),
 ]
