@@ -513,8 +513,9 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     **{
         name: {"key": lambda world: world.pair_place.key}
         for name in (
-            *("judgement_task", "judgement_draft", "judgement_skip"),
+            *("judgement_task", "judgement_draft", "judgement_skip", "judgement_flag"),
             *("api_my_comparison", "api_my_verdict_draft", "api_my_comparison_skip"),
+            "api_my_comparison_flag",
         )
     },
     **{

@@ -161,6 +161,7 @@ ACCESS: dict[str, Access] = {
     "judgement_task": both(SIGNED_IN),
     "judgement_draft": both(SIGNED_IN),
     "judgement_skip": both(SIGNED_IN),
+    "judgement_flag": both(SIGNED_IN),
     "judgement_calibration": both(SIGNED_IN),
     "comparison_checks": both(P.EDIT_CAMPAIGNS),
     "gold_verdict_remove": both(P.EDIT_CAMPAIGNS),
@@ -370,6 +371,7 @@ ACCESS: dict[str, Access] = {
     "api_my_comparison": both(SIGNED_IN),
     "api_my_verdict_draft": both(SIGNED_IN),
     "api_my_comparison_skip": both(SIGNED_IN),
+    "api_my_comparison_flag": both(SIGNED_IN),
     "api_my_flag": both(SIGNED_IN),
     # demo
     "demonstration": both(P.VIEW_HOME),

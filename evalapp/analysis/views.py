@@ -7,7 +7,8 @@ from django.core.paginator import Paginator
 from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
@@ -75,6 +76,12 @@ def chosen_people(request: MemberRequest) -> str:
     return chosen if chosen in PEOPLE and request.project.is_demonstration else "all"
 
 
+def redirect_kept(request: MemberRequest, name: str, *args: object) -> HttpResponse:
+    """To the page of that name, with the query of this address."""
+    query = request.GET.urlencode()
+    return redirect(f"{reverse(name, args=args)}{'?' if query else ''}{query}")
+
+
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_list(request: MemberRequest) -> HttpResponse:
@@ -91,6 +98,8 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
+    if campaign.compares:
+        return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
     people = chosen_people(request)
     originals = load_scores(campaign, people=people)
     adjudicated = with_adjudicated(originals)

@@ -283,6 +283,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
     path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
     path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
+    path(f"{_COMPARISON}/flag/", judgements.FlagComparison.as_view(), name="api_my_comparison_flag"),
     path(f"{_TASK}/flag/", reviews.FlagTask.as_view(), name="api_my_flag"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.judgements import calibration_views, check_views, views
+from evalapp.judgements import addition_views, calibration_views, check_views, views
 
 urlpatterns = [
     path("judgements/submitted/", views.judgement_submitted, name="judgement_submitted"),
@@ -10,6 +10,11 @@ urlpatterns = [
         "judgements/campaigns/<uuid:key>/calibration/",
         calibration_views.judgement_calibration,
         name="judgement_calibration",
+    ),
+    path(
+        "projects/<slug:slug>/campaigns/<int:pk>/additions/",
+        addition_views.campaign_additions,
+        name="campaign_additions",
     ),
     path(
         "projects/<slug:slug>/campaigns/<int:pk>/comparison-checks/",
@@ -29,4 +34,5 @@ urlpatterns = [
     path("judgements/<uuid:key>/<int:slot>/", views.judgement_task, name="judgement_task"),
     path("judgements/<uuid:key>/<int:slot>/draft/", views.judgement_draft, name="judgement_draft"),
     path("judgements/<uuid:key>/<int:slot>/skip/", views.judgement_skip, name="judgement_skip"),
+    path("judgements/<uuid:key>/<int:slot>/flag/", views.judgement_flag, name="judgement_flag"),
 ]

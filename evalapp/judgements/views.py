@@ -58,6 +58,7 @@ from evalapp.reviews.presentation import (
     skip_fields_html,
 )
 from evalapp.reviews.queries import Stand
+from evalapp.reviews.views import flag_from
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 STATION = {"station": "reviews"}
@@ -285,6 +286,13 @@ def judgement_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
         return JsonResponse({"skipped": True})
     messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
     return redirect("judgement_next", key=stand.place.campaign.key)
+
+
+@require_POST
+@signed_in_view
+def judgement_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    """Tell the manager that something is wrong with the item, and keep it."""
+    return flag_from(request, judging_stand(_user(request), key, slot))
 
 
 @require_POST

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.reviews import addition_views, calibration_views, check_views, closing_views, views
+from evalapp.reviews import calibration_views, check_views, closing_views, views
 
 urlpatterns = [
     path("reviews/", views.review_home, name="review_home"),
@@ -23,11 +23,6 @@ urlpatterns = [
         "projects/<slug:slug>/campaigns/<int:pk>/flags/<int:flag_id>/resolve/",
         views.flag_resolve,
         name="flag_resolve",
-    ),
-    path(
-        "projects/<slug:slug>/campaigns/<int:pk>/additions/",
-        addition_views.campaign_additions,
-        name="campaign_additions",
     ),
     path(
         "projects/<slug:slug>/campaigns/<int:pk>/calibration/",

@@ -338,13 +338,17 @@ def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @signed_in_view
 def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Tell the manager that something is wrong with the item, and keep it."""
-    stand = stand_at(_user(request), key, slot)
+    return flag_from(request, stand_at(_user(request), key, slot))
+
+
+def flag_from(request: HttpRequest, stand: Stand) -> HttpResponse:
+    """The answer to a reviewer's note; its page is the address without ``flag/``."""
     body = json_body(request) if request.content_type == "application/json" else request.POST
     flag_item(stand=stand, by=stand.seat.user, note=str(body.get("note", "")))
     if is_json(request):
         return JsonResponse({"flagged": True})
     messages.success(request, "Flagged: the manager sees your note. The item stays yours.")
-    return redirect("review_task", key=key, slot=slot)
+    return redirect(request.path.removesuffix("flag/"))
 
 
 @require_POST

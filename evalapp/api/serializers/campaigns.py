@@ -158,9 +158,19 @@ class AddItemsBody(Body):
 
 
 class AddPlacesBody(Body):
-    criterion = Text(max_length=120, help_text="The key of a criterion of the rubric.")
+    """Where answers are rated, ``criterion`` and ``least``; where they are compared, ``agreement``."""
+
+    criterion = Text(max_length=120, required=False, help_text="The key of a criterion of the rubric.")
     least = Whole(
-        min_value=1, help_text="How far apart the answers lie at least; a category's differ at all."
+        min_value=1,
+        required=False,
+        help_text="How far apart the answers lie at least; a category's differ at all.",
+    )
+    agreement = Whole(
+        min_value=0,
+        max_value=99,
+        required=False,
+        help_text="The most percent of verdicts on the same two answers that say the same.",
     )
     more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
 

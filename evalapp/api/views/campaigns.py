@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from django.db.models import Prefetch, QuerySet
@@ -47,12 +47,13 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.calibration import people_in_round
 from evalapp.judgements.checks import comparison_checks
+from evalapp.judgements.differing import items_judged_apart
 from evalapp.registry.queries import versions_of
 from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.progress import team_progress
-from evalapp.rubrics.models import RubricVersion
+from evalapp.rubrics.models import Criterion, RubricVersion
 
 
 class CampaignView(ProjectView):
@@ -251,21 +252,38 @@ class CampaignAddItems(CampaignView):
 class CampaignAddPlaces(CampaignView):
     @operation("Add reviewers where they differ", body=AddPlacesBody, result=AddedToSerializer)
     def post(self, campaign_id: int) -> object:
-        """More reviewers for each item whose answers to a criterion lie apart."""
+        """More reviewers for each item whose answers to a criterion lie apart, or whose verdicts differ."""
         campaign = self.campaign(campaign_id)
         values = self.body()
-        criteria = {criterion.key: criterion for criterion in comparable_criteria(campaign)}
-        criterion = criteria.get(values["criterion"])
-        if criterion is None:
-            message = (
-                f"There is no criterion “{values['criterion']}” to compare. Known: {', '.join(criteria)}."
-            )
-            raise InvalidError(message, fields={"criterion": [message]})
-        items = items_that_differ(campaign, criterion, least=values["least"])
+        wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
+        _require_only(values, wanted, of={"criterion", "least", "agreement"})
+        if campaign.compares:
+            items = items_judged_apart(campaign, most=values["agreement"] / 100)
+        else:
+            criterion = _criterion(campaign, values["criterion"])
+            items = items_that_differ(campaign, criterion, least=values["least"])
         added = 0
         if items:
             added = add_places(campaign=campaign, items=items, more=values["more"], by=self.person)
         return {"differing": len(items), "added": added}
+
+
+def _require_only(values: Mapping[str, object], wanted: set[str], *, of: set[str]) -> None:
+    """InvalidError for a field of ``of`` that the campaign's method needs and lacks, or cannot use."""
+    problems = {name: ["This campaign's method needs it."] for name in sorted(wanted - values.keys())}
+    for name in sorted((of - wanted) & values.keys()):
+        problems[name] = ["This campaign's method has no use for it. Leave it out."]
+    if problems:
+        named = ", ".join(sorted(wanted))
+        raise InvalidError(f"Say where people differ by {named}.", fields=problems)
+
+
+def _criterion(campaign: Campaign, key: str) -> Criterion:
+    criteria = {criterion.key: criterion for criterion in comparable_criteria(campaign)}
+    if key not in criteria:
+        message = f"There is no criterion “{key}” to compare. Known: {', '.join(criteria)}."
+        raise InvalidError(message, fields={"criterion": [message]})
+    return criteria[key]
 
 
 class CampaignGold(CampaignView):

@@ -1,4 +1,6 @@
-"""The page on which a running campaign is given more items, or more reviewers where they differ."""
+"""The page on which a running campaign is given more items, or more reviewers where they differ, whether it
+rates answers or compares them.
+"""
 
 from typing import Any
 
@@ -17,6 +19,7 @@ from evalapp.campaigns.queries import campaigns_of
 from evalapp.campaigns.running import RUNNING, add_items, add_places
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
+from evalapp.judgements.differing import items_judged_apart
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.rubrics.models import Criterion
 
@@ -33,8 +36,25 @@ class _Criteria(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generi
 
 
 class AddPlacesForm(forms.Form):
-    """More reviewers for the items whose reviews differ."""
+    """More reviewers for the items on which people differ: ``where`` is the field that says how far."""
 
+    where = ""
+    more = forms.IntegerField(
+        min_value=1, max_value=MOST_OVERLAP, initial=1, label="Further reviewers for each item"
+    )
+    field_order = ("criterion", "least", "agreement", "more")
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.campaign = campaign
+
+    def differing(self) -> set[int]:
+        """The items on which people differ as far as the form says."""
+        raise NotImplementedError
+
+
+class WhereScoresDifferForm(AddPlacesForm):
+    where = "least"
     criterion = _Criteria(Criterion.objects.none(), empty_label=None)
     least = forms.IntegerField(
         min_value=1,
@@ -42,14 +62,30 @@ class AddPlacesForm(forms.Form):
         label="Where the answers lie at least so far apart",
         help_text="In levels; 1 for yes or no. Of a category any two different answers count.",
     )
-    more = forms.IntegerField(
-        min_value=1, max_value=MOST_OVERLAP, initial=1, label="Further reviewers for each item"
-    )
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, campaign=campaign, **kwargs)
         chosen = [criterion.pk for criterion in comparable_criteria(campaign)]
         self.fields["criterion"].queryset = Criterion.objects.filter(pk__in=chosen).order_by("position")  # type: ignore[attr-defined]
+
+    def differing(self) -> set[int]:
+        return items_that_differ(
+            self.campaign, self.cleaned_data["criterion"], least=self.cleaned_data["least"]
+        )
+
+
+class WhereVerdictsDifferForm(AddPlacesForm):
+    where = "agreement"
+    agreement = forms.IntegerField(
+        min_value=0,
+        max_value=99,
+        initial=50,
+        label="Where at most so many percent of the verdicts agree",
+        help_text="Of every two people’s verdicts on the same two answers of an item: how many say the same.",
+    )
+
+    def differing(self) -> set[int]:
+        return items_judged_apart(self.campaign, most=self.cleaned_data["agreement"] / 100)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,7 +95,8 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
     asked = request.POST.get("add", "")
     items_form = AddItemsForm(request.POST if asked == "items" else None)
-    places_form = AddPlacesForm(request.POST if asked in ("places", "show") else None, campaign=campaign)
+    form_of = WhereVerdictsDifferForm if campaign.compares else WhereScoresDifferForm
+    places_form = form_of(request.POST if asked in ("places", "show") else None, campaign=campaign)
     context: dict[str, Any] = {
         "campaign": campaign,
         "items_form": items_form,
@@ -70,7 +107,7 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
     }
     status = 200
     if request.method == "POST":
-        form = items_form if asked == "items" else places_form
+        form: forms.Form = items_form if asked == "items" else places_form
         status = 400
         if form.is_valid():
             try:
@@ -84,13 +121,9 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
                 if said:
                     messages.success(request, said)
                     return redirect("campaign_additions", slug=request.project.slug, pk=pk)
-                context["differing"] = len(_differing(campaign, places_form))
+                context["differing"] = len(places_form.differing())
                 status = 200
-    return render(request, "reviews/additions.html", context, status=status)
-
-
-def _differing(campaign: Campaign, form: AddPlacesForm) -> set[int]:
-    return items_that_differ(campaign, form.cleaned_data["criterion"], least=form.cleaned_data["least"])
+    return render(request, "judgements/additions.html", context, status=status)
 
 
 def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -> str:
@@ -99,10 +132,12 @@ def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -
 
 
 def _add_places(request: MemberRequest, campaign: Campaign, form: AddPlacesForm) -> str:
-    items = _differing(campaign, form)
+    items = form.differing()
     if not items:
-        message = "No item's reviews lie so far apart, or those that do wait for reviewers added before."
-        raise InvalidError(message, fields={"least": [message]})
+        message = (
+            "On no item do people differ so far, or those where they do wait for reviewers added before."
+        )
+        raise InvalidError(message, fields={form.where: [message]})
     added = add_places(campaign=campaign, items=items, more=form.cleaned_data["more"], by=request.user)
     left_out = f" {len(items) - added:,} need more people than review here." if added < len(items) else ""
     return f"{added:,} of {len(items):,} items go to more reviewers.{left_out}"
