@@ -137,11 +137,8 @@ def _measured(
 
 def _margins(beside: _Beside, counts: Array) -> tuple[Array, Array]:
     """How often each level was given by the reviewer and by the others (replicates × levels)."""
-    size = beside.levels.size
-    own, other = np.zeros((len(counts), size)), np.zeros((len(counts), size))
-    np.add.at(own.T, beside.own, counts.T)
-    np.add.at(other.T, beside.other, counts.T)
-    return own, other
+    levels = np.eye(beside.levels.size)
+    return counts @ levels[beside.own], counts @ levels[beside.other]
 
 
 def _within(reach: float) -> Statistic:
@@ -244,6 +241,8 @@ def _icc_two_way(beside: _Beside, counts: Array) -> Array:
 
 def _icc_of_mean(beside: _Beside, counts: Array) -> Array:
     single = _icc_two_way(beside, counts)
+    # Whose scores contradict the others' so far has no reliability of a mean with theirs.
+    single[single <= -1 + 1e-9] = np.nan
     result: Array = 2 * single / (1 + single)
     return result
 
@@ -270,12 +269,14 @@ def mean_kappa(
     n = len(table)
     if not n:
         return Measure.undefined(NO_OVERLAP, signature=name)
-    moments = [
-        _moments(table[:, one], table[:, other]) for one, other in combinations(range(table.shape[1]), 2)
-    ]
+    moments = np.concatenate(
+        [_moments(table[:, one], table[:, other]) for one, other in combinations(range(table.shape[1]), 2)],
+        axis=1,
+    )
 
     def mean(weights: Array) -> Array:
-        kappas = np.stack([_kappa_of(weights @ each) for each in moments])
+        summed = weights @ moments
+        kappas = np.stack([_kappa_of(summed[:, start : start + 5]) for start in range(0, summed.shape[1], 5)])
         defined = np.isfinite(kappas)
         result: Array = np.where(defined, kappas, 0.0).sum(axis=0) / defined.sum(axis=0)
         return result

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from evalapp.measure import Measure, signature
 from evalapp.stats.differences import paired_scores
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import require_level
-from evalapp.stats.scores import crossed_spread
 
 Key = TypeVar("Key", bound=Hashable)
 Kind = Literal["stratum", "most", "all"]
@@ -24,7 +23,8 @@ NOTHING = 1e-9
 class Stratum(NamedTuple):
     """Challenger minus reference on the items of one stratum; ``items`` counts the smaller side's.
 
-    ``p``: two-sided, over new items and new reviewers.
+    ``p``: two-sided, for new items rated by this panel. A reviewer's own liking for one candidate is alike
+    in every stratum, so it makes no reversal, and widening for it would hide those that there are.
     """
 
     name: str
@@ -71,39 +71,52 @@ class Reversal(NamedTuple):
     adjusted_p: float | None
 
 
+class Sides(NamedTuple):
+    """Two candidates' scores, and where each score has its counterpart their paired differences."""
+
+    challenger: Ratings
+    reference: Ratings
+    paired: Ratings | None
+
+
+def sides_of(challenger: Ratings, reference: Ratings) -> Sides:
+    """Set two candidates beside each other, once for any number of fields."""
+    is_paired = len(challenger) == len(reference) and _cells(challenger) == _cells(reference)
+    return Sides(challenger, reference, paired_scores(challenger, reference) if is_paired else None)
+
+
 def stratify(
-    challenger: Ratings,
-    reference: Ratings,
-    stratum_of: Mapping[Hashable, str],
-    *,
-    least_items: int = LEAST_ITEMS,
+    sides: Sides, stratum_of: Mapping[Any, str], *, least_items: int = LEAST_ITEMS
 ) -> Stratified | None:
     """Both candidates' difference overall and by stratum; None without scores or without two strata.
 
     ``stratum_of`` maps items; an item that it does not know belongs to no stratum and counts overall alone.
-    A stratum takes part with ``least_items`` items of each candidate. p values are those of the paired
-    difference where all of a stratum is paired, else of two means with crossed errors, which is careful:
-    reviewers who rated both make the difference surer than that.
+    A stratum takes part with ``least_items`` items of each candidate. p values are of the paired difference
+    where all scores are paired, else of two means.
     """
+    challenger, reference, paired = sides
     if not len(challenger) or not len(reference):
         return None
-    sides = (_by_stratum(challenger, stratum_of), _by_stratum(reference, stratum_of))
-    names = sorted({*sides[0], *sides[1]})
-    sizes = {name: min(sides[0].get(name, 0), sides[1].get(name, 0)) for name in names}
+    counts = (_by_stratum(challenger, stratum_of), _by_stratum(reference, stratum_of))
+    names = sorted({*counts[0], *counts[1]})
+    sizes = {name: min(counts[0].get(name, 0), counts[1].get(name, 0)) for name in names}
     taken = [name for name in names if sizes[name] >= max(least_items, 1)]
     if len(taken) < 2:
         return None
     strata = []
     for name in taken:
-        inside = [_of_stratum(each, stratum_of, name) for each in (challenger, reference)]
-        difference, p = _difference(*inside)
-        strata.append(Stratum(name, sizes[name], difference, p))
-    overall, p = _difference(challenger, reference)
+        inside = Sides(
+            _of_stratum(challenger, stratum_of, name),
+            _of_stratum(reference, stratum_of, name),
+            _of_stratum(paired, stratum_of, name) if paired is not None else None,
+        )
+        strata.append(Stratum(name, sizes[name], *_difference(inside)))
+    overall, p = _difference(sides)
     return Stratified(
         overall=overall,
         items=min(len(challenger.items), len(reference.items)),
         p=p,
-        mix_p=_same_mix(sides, taken) if challenger.items != reference.items else 1.0,
+        mix_p=1.0 if paired is not None else _same_mix(counts, taken),
         strata=tuple(strata),
         left_out=tuple(name for name in names if name not in taken),
     )
@@ -152,7 +165,7 @@ def _adjusted(p_values: Mapping[Key, float | None]) -> dict[Key, float]:
     return adjusted
 
 
-def _by_stratum(ratings: Ratings, stratum_of: Mapping[Hashable, str]) -> dict[str, int]:
+def _by_stratum(ratings: Ratings, stratum_of: Mapping[Any, str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for item in ratings.items:
         name = stratum_of.get(item)
@@ -161,31 +174,32 @@ def _by_stratum(ratings: Ratings, stratum_of: Mapping[Hashable, str]) -> dict[st
     return counts
 
 
-def _of_stratum(ratings: Ratings, stratum_of: Mapping[Hashable, str], name: str) -> Ratings:
-    inside = np.array([stratum_of.get(item) == name for item in ratings.items])
-    kept = np.flatnonzero(inside[ratings.item])
-    return Ratings.from_columns(
-        [ratings.items[code] for code in ratings.item[kept].tolist()],
-        [ratings.reviewers[code] for code in ratings.reviewer[kept].tolist()],
-        ratings.score[kept].tolist(),
+def _of_stratum(ratings: Ratings, stratum_of: Mapping[Any, str], name: str) -> Ratings:
+    inside = np.array([stratum_of.get(item) == name for item in ratings.items], dtype=bool)
+    kept = inside[ratings.item]
+    items, item = np.unique(ratings.item[kept], return_inverse=True)
+    reviewers, reviewer = np.unique(ratings.reviewer[kept], return_inverse=True)
+    return Ratings(
+        item=item,
+        reviewer=reviewer,
+        score=ratings.score[kept],
+        items=tuple(ratings.items[code] for code in items.tolist()),
+        reviewers=tuple(ratings.reviewers[code] for code in reviewers.tolist()),
     )
 
 
-def _difference(challenger: Ratings, reference: Ratings) -> tuple[float, Measure]:
-    value = _mean(challenger) - _mean(reference)
+def _difference(sides: Sides) -> tuple[float, Measure]:
+    challenger, reference, paired = sides
     n = min(len(challenger.items), len(reference.items))
-    if _is_paired(challenger, reference):
-        return value, _two_sided(value, [paired_scores(challenger, reference)], n, "paired-difference-p")
+    if paired is not None:
+        value = _mean(paired)
+        return value, _two_sided(value, [paired], n, "paired-difference-p")
+    value = _mean(challenger) - _mean(reference)
     return value, _two_sided(value, [challenger, reference], n, "mean-difference-p")
 
 
 def _mean(ratings: Ratings) -> float:
     return float(ratings.item_means().mean())
-
-
-def _is_paired(challenger: Ratings, reference: Ratings) -> bool:
-    """Whether every score has its counterpart by the same reviewer on the same item."""
-    return len(challenger) == len(reference) and _cells(challenger) == _cells(reference)
 
 
 def _cells(ratings: Ratings) -> set[tuple[Hashable, Hashable]]:
@@ -196,15 +210,20 @@ def _cells(ratings: Ratings) -> set[tuple[Hashable, Hashable]]:
 
 
 def _two_sided(value: float, parts: Sequence[Ratings], n: int, name: str) -> Measure:
-    """Two-sided p of ``value`` whose variance is the sum of the parts' crossed ones (Welch and Satterthwaite)."""
-    label = signature(name, model="crossed")
+    """Two-sided p of ``value`` over items: Student's t of one part's item means, Welch's of two parts'."""
+    label = signature(name, unit="items")
     variance = wobble = 0.0
     for part in parts:
-        spread = crossed_spread(part)
-        if isinstance(spread, str):
-            return Measure.undefined(spread, n=n, signature=label)
-        variance += spread.error**2
-        wobble += spread.error**4 / spread.degrees
+        means = part.item_means()
+        if means.size < 2:
+            return Measure.undefined("one item", n=n, signature=label)
+        error = float(means.var(ddof=1)) / means.size
+        variance += error
+        wobble += error**2 / (means.size - 1)
+    if variance <= NOTHING**2:
+        # Every item differs by the same: as sure as so many heads in a row.
+        p = 2.0 ** (1 - n) if abs(value) > NOTHING else 1.0
+        return Measure(value=p, n=n, signature=signature(name, unit="items", test="signs"))
     from scipy.special import stdtr
 
     t = abs(value) / math.sqrt(variance)

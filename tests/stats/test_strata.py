@@ -1,12 +1,19 @@
 """Simpson's reversal: known examples, and silence on noise."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
 
+from evalapp.stats import strata as of_strata
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.strata import Stratified, reversals, stratify
+from evalapp.stats.strata import Stratified, reversals, sides_of
+
+
+def stratify(one: Ratings, other: Ratings, strata: dict[Any, str], **options: int) -> Stratified | None:
+    return of_strata.stratify(sides_of(one, other), strata, **options)
+
 
 # Graduate admissions at Berkeley in 1973 (Bickel, Hammel and O'Connell 1975): applicants and share admitted.
 MEN = {
@@ -109,13 +116,24 @@ def test_strata_with_few_items_take_no_part() -> None:
     assert stratify(scores, scores, strata, least_items=4).left_out == ("tiny",)  # type: ignore[union-attr]
 
 
-def test_one_reviewer_leaves_p_undefined_and_says_nothing() -> None:
+def test_one_reviewer_is_a_panel_too() -> None:
     scores = table_of([[score] for score in [5.0, 1.0] * 20])
     other = table_of([[score] for score in [4.0, 1.0] * 20])
     found = stratify(scores, other, {item: str(item % 2) for item in range(40)})
     assert found is not None
-    assert found.p.reason == "one reviewer"
+    assert found.p.n == 40 and found.p.value is not None
     assert reversals({"x": found}) == {}
+
+
+def test_a_difference_without_any_variation_is_as_sure_as_coins_that_all_fall_one_way() -> None:
+    strata = {item: "a" if item < 20 else "b" for item in range(30)}
+    challenger = table_of([[4, 4]] * 20 + [[2, 2]] * 10)
+    reference = table_of([[3, 3]] * 30)
+    found = stratify(challenger, reference, strata)
+    assert found is not None
+    assert {each.name: each.p.value for each in found.strata} == {"a": 2.0**-19, "b": 2.0**-9}
+    told = reversals({"tone": found})["tone"]
+    assert [each.name for each in told.telling] == ["b"]
 
 
 def test_nothing_to_compare() -> None:
@@ -149,3 +167,32 @@ def test_a_whole_comparison_page_of_noise_cries_at_most_as_often_as_its_level() 
         cried += bool(reversals(family))
     # 5% of 120 pages are 6; 11 or more would come by chance less than once in forty times.
     assert cried <= 10
+
+
+def test_unequal_mixes_and_reviewers_likings_do_not_cry() -> None:
+    """Candidates that miss four items of ten at random, kinds of unequal difficulty, and reviewers who each
+    like some candidate more: none of that turns a difference round.
+    """
+    cried = 0
+    pages = 40
+    for seed in range(pages):
+        generator = np.random.default_rng(seed)
+        places = generator.integers(0, 3, 60)
+        level = 3.5 + np.array([0.8, 0.0, -0.8])[places][:, None] + generator.normal(0, 0.5, (60, 1))
+        strata = {item: f"s{place}" for item, place in enumerate(places.tolist())}
+        sides = []
+        for _ in range(3):
+            liking = generator.normal(0, 0.3, (1, 3))
+            scores = np.clip(np.round(level + liking + generator.normal(0, 0.6, (60, 3))), 1, 5).astype(
+                object
+            )
+            scores[generator.random(60) < 0.4] = None
+            sides.append(Ratings.from_table(scores.tolist()))
+        found = {
+            (one, other): stratify(sides[one], sides[other], strata)
+            for one in range(3)
+            for other in range(one)
+        }
+        cried += bool(reversals({key: each for key, each in found.items() if each is not None}))
+    # 5% of 40 pages are 2.
+    assert cried <= 4
