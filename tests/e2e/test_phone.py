@@ -174,3 +174,4 @@ def test_comparisons_filters_and_agreement_fit_on_a_phone(
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
