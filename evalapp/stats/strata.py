@@ -1,6 +1,7 @@
 """Simpson's reversal: a difference between two candidates that points the other way inside strata."""
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -10,7 +11,7 @@ import numpy as np
 from evalapp.measure import Measure, signature
 from evalapp.stats.differences import paired_scores
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.resampling import require_level
+from evalapp.stats.resampling import Array, require_level
 
 Key = TypeVar("Key", bound=Hashable)
 Kind = Literal["stratum", "most", "all"]
@@ -71,18 +72,26 @@ class Reversal(NamedTuple):
     adjusted_p: float | None
 
 
-class Sides(NamedTuple):
-    """Two candidates' scores, and where each score has its counterpart their paired differences."""
+class _Means(NamedTuple):
+    """Items and the mean of each."""
 
-    challenger: Ratings
-    reference: Ratings
-    paired: Ratings | None
+    items: tuple[Hashable, ...]
+    means: Array
+
+
+class Sides(NamedTuple):
+    """Two candidates' item means, and where each score has its counterpart those of their differences."""
+
+    challenger: _Means
+    reference: _Means
+    paired: _Means | None
 
 
 def sides_of(challenger: Ratings, reference: Ratings) -> Sides:
     """Set two candidates beside each other, once for any number of fields."""
     is_paired = len(challenger) == len(reference) and _cells(challenger) == _cells(reference)
-    return Sides(challenger, reference, paired_scores(challenger, reference) if is_paired else None)
+    paired = _means_of(paired_scores(challenger, reference)) if is_paired and len(challenger) else None
+    return Sides(_means_of(challenger), _means_of(reference), paired)
 
 
 def stratify(
@@ -90,33 +99,32 @@ def stratify(
 ) -> Stratified | None:
     """Both candidates' difference overall and by stratum; None without scores or without two strata.
 
-    ``stratum_of`` maps items; an item that it does not know belongs to no stratum and counts overall alone.
-    A stratum takes part with ``least_items`` items of each candidate. p values are of the paired difference
-    where all scores are paired, else of two means.
+    ``stratum_of`` maps items; an item that it does not know, or maps to "", belongs to no stratum and counts
+    overall alone. A stratum takes part with ``least_items`` items of each candidate. p values are of the
+    paired difference where all scores are paired, else of two means.
     """
-    challenger, reference, paired = sides
-    if not len(challenger) or not len(reference):
+    if not sides.challenger.items or not sides.reference.items:
         return None
-    counts = (_by_stratum(challenger, stratum_of), _by_stratum(reference, stratum_of))
+    kinds = [_kinds(sides.challenger, stratum_of), _kinds(sides.reference, stratum_of)]
+    counts = [Counter(name for name in each.tolist() if name) for each in kinds]
     names = sorted({*counts[0], *counts[1]})
-    sizes = {name: min(counts[0].get(name, 0), counts[1].get(name, 0)) for name in names}
+    sizes = {name: min(count[name] for count in counts) for name in names}
     taken = [name for name in names if sizes[name] >= max(least_items, 1)]
     if len(taken) < 2:
         return None
+    wholes = [sides.challenger.means, sides.reference.means]
+    if sides.paired is not None:
+        kinds, wholes = [_kinds(sides.paired, stratum_of)], [sides.paired.means]
     strata = []
     for name in taken:
-        inside = Sides(
-            _of_stratum(challenger, stratum_of, name),
-            _of_stratum(reference, stratum_of, name),
-            _of_stratum(paired, stratum_of, name) if paired is not None else None,
-        )
+        inside = [means[kind == name] for means, kind in zip(wholes, kinds, strict=True)]
         strata.append(Stratum(name, sizes[name], *_difference(inside)))
-    overall, p = _difference(sides)
+    overall, p = _difference(wholes)
     return Stratified(
         overall=overall,
-        items=min(len(challenger.items), len(reference.items)),
+        items=min(len(sides.challenger.items), len(sides.reference.items)),
         p=p,
-        mix_p=1.0 if paired is not None else _same_mix(counts, taken),
+        mix_p=1.0 if sides.paired is not None else _same_mix(counts, taken),
         strata=tuple(strata),
         left_out=tuple(name for name in names if name not in taken),
     )
@@ -165,41 +173,13 @@ def _adjusted(p_values: Mapping[Key, float | None]) -> dict[Key, float]:
     return adjusted
 
 
-def _by_stratum(ratings: Ratings, stratum_of: Mapping[Any, str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for item in ratings.items:
-        name = stratum_of.get(item)
-        if name is not None:
-            counts[name] = counts.get(name, 0) + 1
-    return counts
+def _means_of(ratings: Ratings) -> _Means:
+    return _Means(ratings.items, ratings.item_means() if len(ratings) else np.empty(0))
 
 
-def _of_stratum(ratings: Ratings, stratum_of: Mapping[Any, str], name: str) -> Ratings:
-    inside = np.array([stratum_of.get(item) == name for item in ratings.items], dtype=bool)
-    kept = inside[ratings.item]
-    items, item = np.unique(ratings.item[kept], return_inverse=True)
-    reviewers, reviewer = np.unique(ratings.reviewer[kept], return_inverse=True)
-    return Ratings(
-        item=item,
-        reviewer=reviewer,
-        score=ratings.score[kept],
-        items=tuple(ratings.items[code] for code in items.tolist()),
-        reviewers=tuple(ratings.reviewers[code] for code in reviewers.tolist()),
-    )
-
-
-def _difference(sides: Sides) -> tuple[float, Measure]:
-    challenger, reference, paired = sides
-    n = min(len(challenger.items), len(reference.items))
-    if paired is not None:
-        value = _mean(paired)
-        return value, _two_sided(value, [paired], n, "paired-difference-p")
-    value = _mean(challenger) - _mean(reference)
-    return value, _two_sided(value, [challenger, reference], n, "mean-difference-p")
-
-
-def _mean(ratings: Ratings) -> float:
-    return float(ratings.item_means().mean())
+def _kinds(of: _Means, stratum_of: Mapping[Any, str]) -> Any:
+    """Each item's stratum, "" for none."""
+    return np.array([stratum_of.get(item, "") for item in of.items], dtype=object)
 
 
 def _cells(ratings: Ratings) -> set[tuple[Hashable, Hashable]]:
@@ -209,25 +189,25 @@ def _cells(ratings: Ratings) -> set[tuple[Hashable, Hashable]]:
     }
 
 
-def _two_sided(value: float, parts: Sequence[Ratings], n: int, name: str) -> Measure:
-    """Two-sided p of ``value`` over items: Student's t of one part's item means, Welch's of two parts'."""
+def _difference(parts: Sequence[Array]) -> tuple[float, Measure]:
+    """Mean and two-sided p over items: of one part of paired differences (Student), of two parts' means (Welch)."""
+    n = min(part.size for part in parts)
+    name = "paired-difference-p" if len(parts) == 1 else "mean-difference-p"
+    value = float(parts[0].mean()) - sum(float(part.mean()) for part in parts[1:])
     label = signature(name, unit="items")
-    variance = wobble = 0.0
-    for part in parts:
-        means = part.item_means()
-        if means.size < 2:
-            return Measure.undefined("one item", n=n, signature=label)
-        error = float(means.var(ddof=1)) / means.size
-        variance += error
-        wobble += error**2 / (means.size - 1)
+    if n < 2:
+        return value, Measure.undefined("one item", n=n, signature=label)
+    errors = [float(part.var(ddof=1)) / part.size for part in parts]
+    variance = sum(errors)
     if variance <= NOTHING**2:
         # Every item differs by the same: as sure as so many heads in a row.
         p = 2.0 ** (1 - n) if abs(value) > NOTHING else 1.0
-        return Measure(value=p, n=n, signature=signature(name, unit="items", test="signs"))
+        return value, Measure(value=p, n=n, signature=signature(name, unit="items", test="signs"))
     from scipy.special import stdtr
 
+    wobble = sum(error**2 / (part.size - 1) for error, part in zip(errors, parts, strict=True))
     t = abs(value) / math.sqrt(variance)
-    return Measure(value=float(2 * stdtr(variance**2 / wobble, -t)), n=n, signature=label)
+    return value, Measure(value=float(2 * stdtr(variance**2 / wobble, -t)), n=n, signature=label)
 
 
 def _same_mix(sides: Sequence[Mapping[str, int]], names: Sequence[str]) -> float:
