@@ -16,14 +16,14 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
-from evalapp.decisions.models import Decision, LeftFiles
+from evalapp.decisions.models import Decision, LeftFiles, SavedView
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Model, ModelVersion
+from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
@@ -50,7 +50,7 @@ __all__ = [
     "JudgementRevision", "Ledger", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
     "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
-    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
+    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "SavedView", "Score",
     "SendBack", "Skip",
-    "SpanAnswer", "TextAnswer", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "SpanAnswer", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

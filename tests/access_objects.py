@@ -27,14 +27,14 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
-from evalapp.decisions.models import Decision
+from evalapp.decisions.models import Decision, SavedView
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Model, ModelVersion
+from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
@@ -347,6 +347,21 @@ def _results(world: SimpleNamespace) -> None:
         reason="a correction",
     )
     _gate(world)
+    world.saved_view = SavedView.objects.create(
+        project=world.project,
+        campaign=world.campaign,
+        owner=world.project.created_by,
+        name="By criterion",
+        query="criterion=tone",
+        is_shared=True,
+    )
+    world.price = TokenPrice.objects.create(
+        project=world.project,
+        model_version=world.model_version,
+        input_price=1,
+        output_price=2,
+        currency="EUR",
+    )
     world.decision = Decision.objects.create(
         project=world.project,
         campaign=world.campaign,
@@ -460,6 +475,8 @@ KWARGS: dict[str, Kwarg] = {
     "evaluation_id": lambda world: world.evaluation.pk,
     "decision_id": lambda world: world.decision.pk,
     "version_id": lambda world: world.model_version.pk,
+    "view_id": lambda world: world.saved_view.pk,
+    "price_id": lambda world: world.price.pk,
     "number": lambda world: 1,
     "row_number": lambda world: 1,
     "slot": lambda world: 0,

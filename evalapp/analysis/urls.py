@@ -1,6 +1,7 @@
 from django.urls import path
 
 from evalapp.analysis import (
+    agreement_views,
     judgement_views,
     metric_views,
     planner_views,
@@ -40,6 +41,11 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/severity/",
         severity_views.campaign_severity,
         name="campaign_severity",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/agreement/",
+        agreement_views.campaign_agreement,
+        name="campaign_agreement",
     ),
     path("projects/<slug:slug>/compare/<int:campaign_id>/cases/", views.case_list, name="case_list"),
     path(

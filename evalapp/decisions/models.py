@@ -46,6 +46,37 @@ class Decision(BaseModel):
         return f"{self.candidate.label}: {self.get_verdict_display().lower()}"
 
 
+class SavedView(BaseModel):
+    """A comparison as somebody narrowed it, by name. ``query`` is the address's part behind "?".
+
+    A private one (not ``is_shared``) is its owner's alone.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="saved_views")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="saved_views")
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=80)
+    query = models.TextField()
+    is_shared = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "name"], condition=models.Q(is_shared=True), name="saved_view_shared_name"
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "owner", "name"],
+                condition=models.Q(is_shared=False),
+                name="saved_view_own_name",
+            ),
+            models.CheckConstraint(condition=~models.Q(query=""), name="saved_view_narrows"),
+        ]
+        indexes = [models.Index(fields=["project", "-id"], name="saved_view_latest")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class LeftFiles(BaseModel):
     """The files of a deleted project, until they are removed; nothing else knows of them any more.
 

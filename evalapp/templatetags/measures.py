@@ -41,7 +41,9 @@ def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     query = {name: value for name, value in filters.items() if value not in (None, "")}
     if people != "all":
         query["people"] = people
-    return f"{address}?{urlencode(query)}" if query else address
+    narrowing = context.get("narrowing")
+    parts = [part for part in (urlencode(query), narrowing.query if narrowing else "") if part]
+    return f"{address}?{'&'.join(parts)}" if parts else address
 
 
 @register.simple_tag(takes_context=True)
@@ -111,6 +113,24 @@ def human_mean(cell: Any, href: str = "") -> dict[str, Any]:
 def estimate(measure: Measure) -> dict[str, Measure]:
     """A figure with its interval, what it rests on in the title; or why there is none."""
     return {"measure": measure}
+
+
+@register.inclusion_tag("analysis/figure.html")
+def figure_of(measure: Measure, is_count: bool = False) -> dict[str, Any]:
+    """`estimate`, of a count whole where its interval gives it no decimals."""
+    return {"measure": measure, "is_count": is_count}
+
+
+@register.inclusion_tag("analysis/agreement_figure.html")
+def agreement_figure(key: str, measure: Measure) -> dict[str, Any]:
+    """A measure of agreement with its interval, a share in percent; or why there is none."""
+    return {"measure": measure, "is_share": key in ("exact", "within_one")}
+
+
+@register.simple_tag
+def usage_for(usage: Sequence[Any], row: Any) -> Any:
+    """What the candidate of a comparison's row took."""
+    return next(each for each in usage if each.candidate.pk == row.candidate.pk)
 
 
 @register.inclusion_tag("analysis/signed_interval.html")

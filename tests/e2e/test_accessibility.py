@@ -63,6 +63,7 @@ NO_PAGES = {
     "dataset_download": "a file of rows",
     "rubric_file": "a YAML file",
     "comparison_csv": "a CSV file",
+    "saved_view_open": "leads on to the comparison that it shows",
     "decision_dossier": "a file of records",
     "export_file": "a file of the export",
     "judgement_file": "a CSV file",

@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
+from evalapp.decisions.saved_views import save_view
 from evalapp.gates.looks import look_at
 from evalapp.gates.services import take_gate
+from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.factories import (
     answers,
     corrected,
@@ -147,3 +149,29 @@ def test_a_phone_shows_no_keys(
     held.wait_for_selector("[data-key-for] kbd", state="attached")
     assert held.evaluate(shown) == 0
     touched.close()
+
+
+def test_comparisons_filters_and_agreement_fit_on_a_phone(
+    phone: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    engineer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    campaign = make_segmented(project, [reviewer, engineer], rows=12)
+    run_scoring(campaign)
+    review_with_reversal(campaign, [reviewer, engineer], rows=12)
+    save_view(
+        campaign=campaign, name="One segment", query="field.segment=institutional", is_shared=True, by=manager
+    )
+    sign_in(manager)
+    compared = f"compare/{campaign.pk}"
+    for path in (
+        *(f"{compared}/", f"{compared}/?field.segment=institutional&by=1", f"{compared}/?by=9"),
+        *(f"{compared}/agreement/?criterion=tone", "views/", "models/prices/"),
+    ):
+        phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
