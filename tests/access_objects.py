@@ -457,7 +457,6 @@ KWARGS: dict[str, Kwarg] = {
     "run_id": lambda world: world.run.pk,
     "person_id": lambda world: world.user.pk,
     "answer": lambda world: world.gold_answer.pk,
-    "verdict": lambda world: world.gold_verdict.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
@@ -523,7 +522,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     **{
         name: {"key": lambda world: world.pairs.key}
         for name in (
-            *("judgement_next", "judgement_undo", "judgement_calibration"),
+            *("judgement_next", "judgement_undo"),
             "api_my_next_comparison",
         )
     },
@@ -538,10 +537,6 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
         for name in ("pair_results", "judgement_list", "judgement_file", "api_campaign_gold_verdicts")
-    },
-    **{
-        name: {"pk": lambda world: world.pairs.pk}
-        for name in ("comparison_checks", "gold_verdict_remove", "comparison_calibration")
     },
     "review_flag": {"key": lambda world: world.place.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},
