@@ -32,7 +32,7 @@ from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
 from evalapp.campaigns.calibration import admit, start_round
 from evalapp.campaigns.design import CampaignDesign, require_sound
-from evalapp.campaigns.gold import GoldRow, remove_gold, set_gold
+from evalapp.campaigns.gold import GoldRow, remove_known, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
 from evalapp.campaigns.queries import (
     campaigns_of,
@@ -320,7 +320,7 @@ class CampaignGoldAnswer(CampaignView):
     def delete(self, campaign_id: int, answer: int) -> object:
         """Of an open campaign the example stays a gold item. 409 once it is closed."""
         answers = self.campaign(campaign_id).gold_answers.select_related("campaign__project")
-        remove_gold(answer=get_or_missing(answers, pk=answer), by=self.person)
+        remove_known(known=get_or_missing(answers, pk=answer), by=self.person)
         return Response(status=204)
 
 
