@@ -175,6 +175,8 @@ ACCESS: dict[str, Access] = {
     "rubric_link": both(P.VIEW_ANALYSIS),
     "comparison_list": both(P.VIEW_ANALYSIS),
     "comparison_detail": both(P.VIEW_ANALYSIS),
+    "analysis_table_csv": both(P.VIEW_ANALYSIS),
+    "analysis_table_markdown": both(P.VIEW_ANALYSIS),
     "comparison_csv": both(P.VIEW_ANALYSIS),
     "campaign_quality": both(P.VIEW_ANALYSIS),
     "planner": both(P.VIEW_ANALYSIS),

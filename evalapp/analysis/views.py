@@ -25,7 +25,7 @@ from evalapp.analysis.cases import (
     items_in_order,
     with_excerpts,
 )
-from evalapp.analysis.charts import human_against_metric
+from evalapp.analysis.charts import human_against_metric, page_charts
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
@@ -108,9 +108,10 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
     is_reviewing = is_reviewing_blind(campaign, request.user)
-    criterion = _chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
-    metric = _chosen_metric(comparison, request.GET.get("metric", ""))
-    reference = _chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    criterion = chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
+    metric = chosen_metric(comparison, request.GET.get("metric", ""))
+    reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    pairs = compare_pairs(scores, comparison, reference) if reference else []
     context = {
         "station": "compare",
         "campaign": campaign,
@@ -118,7 +119,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "contradiction": contradiction,
         "scales": scores.scales,
         "reference": reference,
-        "pairs": compare_pairs(scores, comparison, reference) if reference else [],
+        "pairs": pairs,
         "agreement": agreement_rows(originals),
         "reviewers": reviewer_rows(originals, request.user.pk),
         "is_reviewing": is_reviewing,
@@ -128,6 +129,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "people_choices": people_choices(campaign, people),
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
+        **page_charts(originals, comparison, pairs=pairs, reference=reference, criterion=criterion),
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
     }
     return render(request, "analysis/comparison.html", context)
@@ -152,7 +154,7 @@ def people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
     return [{"label": label, "href": f"?people={key}", "on": key == people} for key, label in PEOPLE.items()]
 
 
-def _chosen_criterion(
+def chosen_criterion(
     scores: CampaignScores, key: str, contradiction: Contradiction | None
 ) -> Criterion | None:
     named = next((criterion for criterion in scores.scales if criterion.key == key), None)
@@ -161,13 +163,13 @@ def _chosen_criterion(
     return named or (scores.scales[0] if scores.scales else None)
 
 
-def _chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
+def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
     wanted = (name, HEADLINE_METRIC, *METRICS)
     computed = {metric.name: metric for metric in comparison.metrics}
     return next((computed[each] for each in wanted if each in computed), None)
 
 
-def _chosen_reference(
+def chosen_reference(
     comparison: Comparison, chosen: str, contradiction: Contradiction | None
 ) -> CandidateRow | None:
     """Whom the others are compared with: as asked, else the champion, else the metric's first."""
