@@ -35,6 +35,7 @@ from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
+from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
@@ -346,6 +347,7 @@ def _results(world: SimpleNamespace) -> None:
         is_included=True,
         reason="a correction",
     )
+    world.report = Report.objects.create(project=world.project, campaign=world.campaign)
     _gate(world)
     world.decision = Decision.objects.create(
         project=world.project,
@@ -449,6 +451,7 @@ KWARGS: dict[str, Kwarg] = {
     "send_back_id": lambda world: world.send_back.pk,
     "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
+    "report_id": lambda world: world.report.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
     "endpoint_id": lambda world: world.endpoint.pk,

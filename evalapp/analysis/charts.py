@@ -20,8 +20,8 @@ from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.agreement import quadratic_kappa
 
-# More rows and columns than these nobody reads.
-MOST_REVIEWERS = 20
+# More are slow to work out while a page waits, and nobody reads them.
+MOST_REVIEWERS = 10
 REPLICATES = 200
 
 

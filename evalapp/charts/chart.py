@@ -24,7 +24,11 @@ class Chart(NamedTuple):
 
 
 def finished(
-    drawing: "alt.Chart | alt.LayerChart", *, says: str, columns: list[str], rows: list[list[Any]]
+    drawing: "alt.Chart | alt.LayerChart | alt.FacetChart",
+    *,
+    says: str,
+    columns: list[str],
+    rows: list[list[Any]],
 ) -> Chart:
     """Altair's drawing as a Chart, the sentence on it for screen readers."""
     spec: Spec = drawing.to_dict()

@@ -70,6 +70,7 @@ NO_PAGES = {
     "decision_dossier": "a file of records",
     "export_file": "a file of the export",
     "judgement_file": "a CSV file",
+    "report_file": "a file of the report",
     "ratings_problems": "a CSV file",
     "adjudication_next": "leads on to the next disagreement, or to their list",
     "review_closing": "asked once a reviewer's part is done; tests/e2e/test_closing.py looks at it",
