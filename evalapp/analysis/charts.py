@@ -76,12 +76,14 @@ def differences_chart(
     if not any(line.measure.defined for line in lines):
         return None
     name = labels[reference.candidate.pk]
-    axis = Axis(f"Difference from {name}, with its 95% interval", list(labels.values()), reference=0.0)
+    axis = Axis(f"Difference from {name}", list(labels.values()), reference=0.0)
     return forest(lines, axis, says=says_of_differences(lines, name))
 
 
 def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | None:
-    """Weighted kappa of every two reviewers on a scale; None with one reviewer, or more than ``MOST_REVIEWERS``."""
+    """Weighted kappa of every two reviewers on a scale; None where it is defined for none, or there
+    are more than ``MOST_REVIEWERS``.
+    """
     ratings = scores.ratings(criterion, as_designed=True)
     present = [pk for pk in scores.reviewer_ids if pk in set(ratings.reviewers)]
     if not 2 <= len(present) <= MOST_REVIEWERS:
@@ -95,6 +97,8 @@ def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | Non
         )
         for one, other in combinations(present, 2)
     ]
+    if not any(pair.measure.defined for pair in pairs):
+        return None
     return agreement_heat_map(list(names.values()), pairs, of=f"Weighted kappa on {criterion.name}")
 
 

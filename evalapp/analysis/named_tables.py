@@ -11,6 +11,8 @@ from evalapp.analysis.differences import ComparedPair, compare_pairs
 from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, metric_trust
 from evalapp.analysis.narrowed import narrowed_means
+from evalapp.analysis.pair_tables import pairs_table, strengths_table
+from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity, severity_of
 from evalapp.core.errors import MissingError
@@ -56,6 +58,15 @@ class Shown:
     @cached_property
     def severity(self) -> CampaignSeverity:
         return severity_of(self.originals, names=self.originals.names)
+
+    @cached_property
+    def judged(self) -> PairResults | None:
+        """What people preferred, where they compare answers and somebody has."""
+        campaign = self.originals.campaign
+        if not campaign.compares:
+            return None
+        judgements = load_judgements(campaign, people=self.people)
+        return pair_results(judgements) if judgements.rows else None
 
     def label(self, row: CandidateRow) -> str:
         return self.labels[row.candidate.pk]
@@ -373,4 +384,6 @@ TABLES: Mapping[str, Callable[[Shown], Table | None]] = {
     "narrowed": narrowed_table,
     "severity": severity_table,
     "severities": severities_table,
+    "pairs": lambda shown: pairs_table(shown.judged, shown.labels) if shown.judged else None,
+    "strengths": lambda shown: strengths_table(shown.judged, shown.labels) if shown.judged else None,
 }

@@ -20,7 +20,7 @@ class Chart(NamedTuple):
     spec: Spec
     columns: list[str]
     rows: list[list[Any]]
-    says: str
+    says: str = ""
 
 
 def finished(

@@ -73,7 +73,7 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
         .encode(
             x=alt.X(
                 "start:Q",
-                title="Share of the ratings, on either side of the middle level",
+                title="Share of ratings",
                 scale=alt.Scale(domain=[-1, 1]),
                 axis=alt.Axis(labelExpr="format(abs(datum.value), '.0%')", tickCount=5),
             ),

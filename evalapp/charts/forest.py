@@ -8,6 +8,9 @@ from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
 from evalapp.core.figures import digits_for
 from evalapp.measure import Measure
 
+# A wide interval has ends, too: "4 (3 to 5)" hides half a point of a five-point scale.
+LEAST_DIGITS = 1
+
 
 class ForestLine(NamedTuple):
     """An estimate. ``candidate`` is whose colour and shape it has; one that is not ``is_marked`` is hollow."""
@@ -98,7 +101,7 @@ def in_words(measure: Measure) -> str:
         return measure.reason[:1].upper() + measure.reason[1:]
     if measure.low is None or measure.high is None:
         return f"{measure.value:z.2f}"
-    digits = digits_for(measure.half_width)
+    digits = max(LEAST_DIGITS, digits_for(measure.half_width))
     return f"{measure.value:z.{digits}f} ({measure.low:z.{digits}f} to {measure.high:z.{digits}f})"
 
 
@@ -127,6 +130,9 @@ def says_of_means(lines: Sequence[ForestLine]) -> str:
             told.append(f"{group}: undefined")
             continue
         ranked = sorted(known, key=lambda line: line.measure.value or 0.0)
+        if len(ranked) > 1 and ranked[0].measure.value == ranked[-1].measure.value:
+            told.append(f"{group}: all have the same mean, {in_words(ranked[0].measure)}")
+            continue
         words = f"{group}: {ranked[-1].label} has the highest mean, {in_words(ranked[-1].measure)}"
         if len(ranked) > 1:
             words += f", {ranked[0].label} the lowest, {in_words(ranked[0].measure)}"

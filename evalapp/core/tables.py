@@ -13,6 +13,8 @@ Cell: TypeAlias = str | int | float | Measure | None
 Kind = Literal["text", "count", "figure", "share", "p"]
 
 NOTHING = "–"
+# Of an estimate with its ends: "4 (3 to 5)" hides half a point of a five-point scale.
+LEAST_DIGITS = 1
 # How a Measure becomes cells of a spreadsheet.
 _PARTS = ("", " low", " high", " n", " undefined because", " note")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
@@ -72,7 +74,7 @@ def _measure_in_words(measure: Measure, kind: Kind) -> Words:
     if measure.value is None:
         return Words(measure.reason[:1].upper() + measure.reason[1:], f"n = {measure.n}" if measure.n else "")
     beside = "; ".join(part for part in (f"n = {measure.n}", measure.note) if part)
-    digits = digits_for(measure.half_width)
+    digits = max(LEAST_DIGITS, digits_for(measure.half_width))
     value, *ends = (_figure(each, kind, digits) for each in (measure.value, measure.low, measure.high))
     if measure.low is None:
         return Words(value, beside)

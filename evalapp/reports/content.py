@@ -5,14 +5,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from evalapp.analysis.adjudicated import with_adjudicated
-from evalapp.analysis.comparison import Comparison, compare
+from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
 from evalapp.analysis.named_tables import Shown
-from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
+from evalapp.analysis.pairs import PairResults
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.analysis.views import chosen_metric, chosen_reference
 from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
 from evalapp.reports import sections
@@ -42,8 +43,6 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     loaded = load_scores(campaign, people=report.people)
     # Numbers whatever the project shows: files outlive the accounts of who reviewed.
     originals = replace(loaded, names=ReviewerNames(loaded.numbers, {}))
-    judged = _judged(campaign, report.people)
-    data_digest, told_digests = _digests(campaign, report.people, judged)
     progress(1, "Comparing the candidates")
     comparison = compare(originals)
     contradiction = find_contradiction(originals, comparison)
@@ -55,20 +54,22 @@ def content_of(report: Report, *, progress: Progress) -> Content:
         reference=chosen_reference(comparison, "", contradiction),
         metric=chosen_metric(comparison, ""),
     )
+    judged = shown.judged
+    data_digest, told_digests = _digests(campaign, report.people, judged)
     document = Document(
         title=f"Evaluation report: {campaign.name}",
         project=campaign.project.name,
         made=_made(report),
         banner=banner(campaign, comparison),
     )
-    document.section("In short", _in_short(campaign, comparison, contradiction, report.people))
+    document.section("In short", _in_short(shown, contradiction))
     progress(2, "Drawing the figures")
-    _found(document, shown, judged, contradiction)
+    _found(document, shown, contradiction)
     progress(3, "Gates, signatures and method")
     document.section("Gate", gate_section(campaign))
     document.section("Decisions and signatures", signatures_section(campaign))
-    document.section("Method", map(paragraph, method_paragraphs(shown, judged)))
-    document.section("What this does not show", [listing(limits(shown, judged, report.people))])
+    document.section("Method", map(paragraph, method_paragraphs(shown)))
+    document.section("What this does not show", [listing(limits(shown))])
     document.section("What was asked", sections.rubric_section(campaign))
     document.section("Candidates", sections.candidates_section(shown))
     document.section("Data", [facts(told_digests)])
@@ -76,18 +77,9 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     return Content(document, data_digest, is_simulated)
 
 
-def _judged(campaign: Campaign, people: str) -> PairResults | None:
-    if not campaign.compares:
-        return None
-    judgements = load_judgements(campaign, people=people)
-    return pair_results(judgements) if judgements.rows else None
-
-
-def _found(
-    document: Document, shown: Shown, judged: PairResults | None, contradiction: Contradiction | None
-) -> None:
-    if judged is not None:
-        document.section("What people prefer", sections.pairs_section(shown, judged))
+def _found(document: Document, shown: Shown, contradiction: Contradiction | None) -> None:
+    if shown.judged is not None:
+        document.section("What people prefer", sections.pairs_section(shown, shown.judged))
     if shown.comparison.design.reviews:
         document.section("What people say", sections.people_section(shown))
         document.section("Differences", sections.differences_section(shown))
@@ -101,10 +93,9 @@ def _made(report: Report) -> str:
     return f"Report {report.pk}, asked for on {moment(report.created_at)}"
 
 
-def _in_short(
-    campaign: Campaign, comparison: Comparison, contradiction: Contradiction | None, people: str
-) -> list[Block | None]:
+def _in_short(shown: Shown, contradiction: Contradiction | None) -> list[Block | None]:
     """What somebody reads who reads one page."""
+    campaign, comparison, people = shown.originals.campaign, shown.comparison, shown.people
     found: list[Block | None] = []
     if comparison.design.is_simulated:
         found.append(
@@ -127,6 +118,12 @@ def _in_short(
                 f"Decided on {moment(decision.created_at)}: {decision}{' (sealed)' if decision.seal else ''}."
             )
         )
+    totals = [
+        ForestLine("Total on 1–5", shown.label(row), "", row.total)
+        for row in comparison.rows
+        if row.total.defined
+    ]
+    found.append(paragraph(says_of_means(totals)))
     if contradiction is not None:
         found.append(paragraph(_contradiction(contradiction)))
     if not comparison.design.reviews and not campaign.compares:
@@ -141,9 +138,10 @@ def _contradiction(found: Contradiction) -> str:
     )
 
 
-def limits(shown: Shown, judged: PairResults | None, people: str) -> list[str]:
+def limits(shown: Shown) -> list[str]:
     """What a reader must not read into the figures, as far as it applies here."""
     campaign, design = shown.originals.campaign, shown.comparison.design
+    people, judged = shown.people, shown.judged
     reviewers = judged.reviewers if judged is not None else design.reviewers
     told = [
         (design.is_simulated, "Simulated reviews are counted: nothing follows from them for real users."),

@@ -45,9 +45,10 @@ def banner(campaign: Campaign, comparison: Comparison) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def method_paragraphs(shown: Shown, judged: PairResults | None) -> list[str]:
+def method_paragraphs(shown: Shown) -> list[str]:
+    judged = shown.judged
     campaign, comparison = shown.originals.campaign, shown.comparison
-    told = [_items(campaign, comparison), _reviewing(campaign, judged)]
+    told = [_items(campaign, comparison), _reviewing(campaign)]
     if judged is not None:
         told.append(_of_pairs(judged))
     elif comparison.design.reviews:
@@ -75,7 +76,7 @@ def _items(campaign: Campaign, comparison: Comparison) -> str:
     )
 
 
-def _reviewing(campaign: Campaign, judged: PairResults | None) -> str:
+def _reviewing(campaign: Campaign) -> str:
     if campaign.is_imported:
         return "The ratings were given elsewhere and imported; how they were asked for is not known here."
     asked = {

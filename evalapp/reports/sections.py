@@ -24,6 +24,7 @@ from evalapp.analysis.named_tables import (
     severities_table,
     severity_table,
 )
+from evalapp.analysis.pair_tables import checks_table, pairs_table, strengths_table
 from evalapp.analysis.pairs import PairResults
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.campaigns.models import Campaign
@@ -159,43 +160,9 @@ def reasons_section(shown: Shown) -> Iterator[Block | None]:
 
 def pairs_section(shown: Shown, judged: PairResults) -> Iterator[Block | None]:
     """Who is preferred to whom, where answers were compared."""
-    rows: list[list[Cell]] = [
-        [
-            shown.labels[row.first.pk],
-            shown.labels[row.second.pk],
-            row.share,
-            row.wins,
-            row.losses,
-            row.ties,
-            row.both_bad,
-        ]
-        for row in judged.pairs
-    ]
-    counts = [Column(label, "count") for label in ("First better", "Second better", "Equal", "Both bad")]
-    columns = [
-        Column("First"),
-        Column("Second"),
-        Column("First preferred", "share", is_measure=True),
-        *counts,
-    ]
-    yield table(Table("pairs", "Who is preferred to whom", columns, rows))
-    strengths: list[list[Cell]] = [
-        [shown.labels[row.candidate.pk], row.strength, row.mean_rank, row.best] for row in judged.strengths
-    ]
-    columns = [
-        CANDIDATE,
-        Column("Strength", "figure", is_measure=True),
-        Column("Mean rank", "figure", is_measure=True),
-        Column("Put first alone", "count"),
-    ]
-    yield table(Table("strengths", "Strength of each candidate", columns, strengths))
-    checks: list[list[Cell]] = [
-        ["The answer shown first wins", judged.first_side],
-        ["Krippendorff's alpha, nominal", judged.alpha],
-        ["The same verdict", judged.exact],
-    ]
-    columns = [Column("What"), Column("Figure", "figure", is_measure=True)]
-    yield table(Table("checks", "Position and agreement", columns, checks))
+    yield table(pairs_table(judged, shown.labels))
+    yield table(strengths_table(judged, shown.labels))
+    yield table(checks_table(judged))
 
 
 def candidates_section(shown: Shown) -> Iterator[Block | None]:

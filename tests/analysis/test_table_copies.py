@@ -11,6 +11,7 @@ from evalapp.analysis.comparison import compare
 from evalapp.analysis.named_tables import TABLES
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
+from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
 
@@ -81,8 +82,8 @@ def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager:
         for link in re.findall(r'href="([^"]+/tables/[^"]+)"', text):
             assert client.get(link).status_code == 200, link
             offered.add(link.rpartition("/")[2].partition(".")[0])
-    # No rule and no span criterion here, so the page has no such table either.
-    assert offered == set(TABLES) - {"rules", "marks"}
+    # No rule and no span criterion here, and nothing is compared, so the page has no such table either.
+    assert offered == set(TABLES) - {"rules", "marks", "pairs", "strengths"}
 
 
 def test_a_table_that_is_not_there_is_said(campaign: Campaign, manager: User) -> None:
@@ -96,3 +97,16 @@ def test_a_table_that_is_not_there_is_said(campaign: Campaign, manager: User) ->
 def test_reviewers_are_told_of_by_number_also_to_themselves(campaign: Campaign, manager: User) -> None:
     names = [row["Reviewer"] for row in records(campaign, manager, "reviewers")]
     assert names == ["Reviewer 1", "Reviewer 2"]
+
+
+def test_who_is_preferred_can_be_taken(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = pairs_campaign(project, [reviewer, other_reviewer])
+    judge_by(campaign, reviewer, prefers("new"))
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/pairs/")
+    for name in ("pairs", "strengths"):
+        assert address(campaign, name, "csv") in page.content.decode()
+    (row,) = records(campaign, manager, "pairs")
+    assert (row["First"], row["First preferred"], row["Second better"]) == ("old of Pairs", "0.0", "6")
+    assert len(records(campaign, manager, "strengths")) == 2

@@ -7,6 +7,7 @@ import pytest
 
 from evalapp.charts.diverging import segments
 from evalapp.charts.drawing import as_png, as_svg
+from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.charts.heat_map import TINT
 from evalapp.charts.theme import CANDIDATES, RATINGS, SHAPES, Scheme, colour, resolved, themed
 from tests.charts import samples
@@ -125,6 +126,8 @@ def test_each_chart_says_what_is_seen() -> None:
     assert samples.means().says == (
         f"Tone: {HOSTILE} has the highest mean, 4.6 (4.4 to 4.8), Base the lowest, 2.9 (2.6 to 3.2)."
     )
+    same = [ForestLine("Tone", name, name, samples.measured(3, 2, 4)) for name in ("Base", "v1")]
+    assert says_of_means(same) == "Tone: all have the same mean, 3.0 (2.0 to 4.0)."
     assert samples.ratings().says.startswith(
         f"Tone: {HOSTILE} is above the middle level most often (90% of 20), Base least often (20% of 20); "
     )

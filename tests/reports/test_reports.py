@@ -25,6 +25,7 @@ from evalapp.reports.models import Report, ReportState
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
+from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
@@ -143,8 +144,8 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
 def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
     page = page_of(made(reviewed, manager))
     labels = re.findall(r'<div class="drawing" role="img" aria-label="([^"]+)"><svg', page)
-    # Means, levels, differences, four scales' agreement, people against the metric.
-    assert len(labels) == 8
+    # Means, levels, differences, agreement on the one scale that varies, people against the metric.
+    assert len(labels) == 5
     assert all(len(label) > 20 for label in labels)
 
 
@@ -238,6 +239,19 @@ def test_a_campaign_without_a_review_has_a_report_that_says_so(campaign: Campaig
     words = words_of(page_of(made(campaign, manager)))
     assert "No review has been submitted yet" in words
     assert "What metrics say" in words and "What people say" not in words
+
+
+def test_a_campaign_that_compares_tells_who_is_preferred(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = pairs_campaign(project, [reviewer, other_reviewer])
+    judge_by(campaign, reviewer, prefers("new"))
+    report = made(campaign, manager)
+    words = words_of(page_of(report))
+    assert "What people prefer" in words and "Who is preferred to whom" in words
+    assert "strengths are Bradley–Terry's" in words
+    assert "SHA-256 of the judgements (6 records)" in words
+    assert "What people say" not in words
 
 
 def test_a_second_click_while_it_is_written_is_the_same_report(reviewed: Campaign, manager: User) -> None:
