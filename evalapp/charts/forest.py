@@ -109,8 +109,8 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str) -> str:
     """Which differences are marked, and how many cannot be told from none."""
     marked = [line for line in lines if line.is_marked and line.measure.value is not None]
     told = [
-        f"{line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than {reference} on "
-        f"{line.group} by {in_words(_positive(line.measure))}"
+        f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than {reference} by "
+        f"{in_words(_positive(line.measure))}"
         for line in marked
     ]
     rest = sum(line.measure.value is not None for line in lines) - len(marked)
@@ -118,7 +118,9 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str) -> str:
         told.insert(min(len(told), 3), f"{rest} of {rest + len(marked)} cannot be told from none")
     elif rest:
         told.append(f"no difference from {reference} can be told from none")
-    return listed(told) or "No difference is defined."
+    # It begins with a word of ours, never with a name.
+    said = listed(told) or "no difference is defined."
+    return said[:1].upper() + said[1:]
 
 
 def says_of_means(lines: Sequence[ForestLine]) -> str:

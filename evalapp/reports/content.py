@@ -18,6 +18,7 @@ from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
 from evalapp.reports import sections
 from evalapp.reports.decided import gate_section, moment, signatures_section, verdict_words
+from evalapp.reports.definitions import definitions
 from evalapp.reports.document import Block, Document, facts, listing, notice, paragraph
 from evalapp.reports.method import banner, method_paragraphs
 from evalapp.reports.models import Report
@@ -70,6 +71,7 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     document.section("Decisions and signatures", signatures_section(campaign))
     document.section("Method", map(paragraph, method_paragraphs(shown)))
     document.section("What this does not show", [listing(limits(shown))])
+    document.section("What the figures are", [facts(definitions(document.anchors))])
     document.section("What was asked", sections.rubric_section(campaign))
     document.section("Candidates", sections.candidates_section(shown))
     document.section("Data", [facts(told_digests)])
@@ -175,6 +177,9 @@ def limits(shown: Shown) -> list[str]:
         ),
     ]
     found = [text for applies, text in told if applies]
+    trained = [shown.label(row) for row in shown.comparison.trained_on_simulated]
+    if trained:
+        found.append(f"Simulated reviews went into the training of {', '.join(trained)}.")
     decided = with_adjudicated(shown.originals).decided
     if decided:
         found.append(

@@ -31,6 +31,11 @@ class Document:
         if found:
             self.blocks += [{"kind": "heading", "text": title}, *found]
 
+    @property
+    def anchors(self) -> set[str]:
+        """The paragraphs of `docs/measures.md` on the figures of its tables."""
+        return {anchor for block in self.blocks for anchor in block.get("anchors", ())}
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "title": self.title,
@@ -69,6 +74,7 @@ def table(given: Table | None) -> Block | None:
         "columns": [{"label": column.label, "is_figure": column.kind != "text"} for column in given.columns],
         "rows": [[{"main": cell.main, "beside": cell.beside} for cell in row] for row in given.words()],
         "note": given.note,
+        "anchors": [column.anchor for column in given.columns if column.anchor],
     }
 
 

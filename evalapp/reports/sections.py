@@ -58,8 +58,8 @@ def people_section(shown: Shown) -> Iterator[Block | None]:
     columns = [
         CANDIDATE,
         CRITERION,
-        Column("Mean", "figure", is_measure=True),
-        Column("Share of low scores", "share", is_measure=True),
+        Column("Mean", "figure", is_measure=True, anchor="candidate-score"),
+        Column("Share of low scores", "share", is_measure=True, anchor="low-scores"),
         Column("N/A", "count"),
     ]
     note = "Means over items with 95% intervals over items and reviewers."
@@ -80,7 +80,7 @@ def _shares(shown: Shown) -> Table:
         CANDIDATE,
         CRITERION,
         Column("What is counted"),
-        Column("Share of items", "share", is_measure=True),
+        Column("Share of items", "share", is_measure=True, anchor="shares"),
         Column("N/A", "count"),
     ]
     note = "Share of items at least half of whose reviewers said so, with Wilson's 95% intervals."

@@ -132,8 +132,8 @@ def test_each_chart_says_what_is_seen() -> None:
         f"Tone: {HOSTILE} is above the middle level most often (90% of 20), Base least often (20% of 20); "
     )
     says = samples.differences().says
-    assert f"{HOSTILE} is higher than Base on Tone by 1.7 (1.2 to 2.2)" in says
-    assert "v1 is lower than Base on Accuracy by 0.6 (0.2 to 1.0)" in says
+    assert says.startswith(f"On Tone {HOSTILE} is higher than Base by 1.7 (1.2 to 2.2); ")
+    assert "on Accuracy v1 is lower than Base by 0.6 (0.2 to 1.0)" in says
     assert "1 of 3 cannot be told from none" in says
     assert samples.agreement().says == (
         "Weighted kappa on Tone is highest between Reviewer 1 and Reviewer 2, 0.71, and lowest between "

@@ -50,7 +50,9 @@ def test_a_report_is_made_kept_and_read_offline(
     build_browser_bundle(settings.HOME / "build")
     page.emulate_media(color_scheme=theme)
     sign_in(manager)
-    page.goto(f"{live_server.url}/projects/{campaign.project.slug}/compare/{campaign.pk}/")
+    comparison = f"{live_server.url}/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    assert findings(page, f"{comparison}reports/") == []
+    assert findings(page, comparison) == []
     page.get_by_role("button", name="Report", exact=True).press("Enter")
     expect(page.get_by_text("waits for a free worker")).to_be_visible()
     report = campaign.reports.get()
@@ -59,6 +61,7 @@ def test_a_report_is_made_kept_and_read_offline(
     # The page asks for itself while the job goes on.
     link = page.get_by_role("link", name="report.html")
     expect(link).to_be_visible()
+    assert findings(page, page.url) == []
     with page.expect_download() as download:
         link.click()
     file = tmp_path / "report.html"

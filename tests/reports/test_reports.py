@@ -124,6 +124,7 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
         "Decisions and signatures",
         "Method",
         "What this does not show",
+        "What the figures are",
         "What was asked",
         "Candidates",
         "Data",
@@ -136,6 +137,8 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     assert "ROUGE-L puts formal first; people rate plain higher on Tone: 4.8 against 2.5." in words
     assert f"{formal.tags[0].label} 4 50% (" in words
     assert "8 items × 2 candidates × 2 reviewers · 32 of 32 reviews, by 2 · blind · reference hidden" in words
+    # Each figure with its definition, without the marks of its source.
+    assert re.search(r"Krippendorff.s alpha [^*`\[]+ Percent agreement", words)
     # How it was made: seeds, tests, versions.
     assert "adjusted by Holm over all 4 comparisons" in words and "seed 20260000" in words
     assert "numpy " in words and "SHA-256" in words
@@ -247,11 +250,33 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     campaign = pairs_campaign(project, [reviewer, other_reviewer])
     judge_by(campaign, reviewer, prefers("new"))
     report = made(campaign, manager)
+    results = (
+        client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").content.decode()
+    )
+    assert f'action="/projects/{project.slug}/compare/{campaign.pk}/reports/"' in results
     words = words_of(page_of(report))
     assert "What people prefer" in words and "Who is preferred to whom" in words
     assert "strengths are Bradley–Terry's" in words
     assert "SHA-256 of the judgements (6 records)" in words
     assert "What people say" not in words
+
+
+def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, project: Project) -> None:
+    Project.objects.filter(pk=project.pk).update(is_demonstration=True)
+    reviewed.reviews.update(is_simulated=True)
+    ModelVersion.objects.filter(label="plain").update(is_simulated=True)
+    reviewed = Campaign.objects.get(pk=reviewed.pk)
+    report = made(reviewed, manager)
+    page = page_of(report)
+    words = words_of(page)
+    assert report.is_simulated
+    assert words.index("Simulated reviewers gave reviews") < words.index("What people say")
+    assert "SHA-256 of the simulated reviews (32 records)" in words
+    assert "Simulated reviews went into the training of plain (simulated)." in words
+    people = start_report(campaign=reviewed, by=manager, people="human")
+    assert people.job is not None
+    write_report(people.job.pk)
+    assert "A filtered view, people's reviews alone: exploratory." in words_of(page_of(people))
 
 
 def test_a_second_click_while_it_is_written_is_the_same_report(reviewed: Campaign, manager: User) -> None:
