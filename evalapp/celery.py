@@ -16,6 +16,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.webhooks",
     "evalapp.ratings",
     "evalapp.decisions",
+    "evalapp.reports",
     "evalapp.demo",
 ]
 

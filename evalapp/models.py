@@ -24,6 +24,7 @@ from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
+from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
@@ -49,7 +50,7 @@ __all__ = [
     "ExportRow", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
     "JudgementRevision", "Ledger", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
-    "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
+    "ReasonTag", "RecordedReviewer", "Report", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "SavedView", "Score",
     "SendBack", "Skip",
     "SpanAnswer", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",

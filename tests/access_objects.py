@@ -35,6 +35,7 @@ from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
+from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
@@ -346,6 +347,7 @@ def _results(world: SimpleNamespace) -> None:
         is_included=True,
         reason="a correction",
     )
+    world.report = Report.objects.create(project=world.project, campaign=world.campaign)
     _gate(world)
     world.saved_view = SavedView.objects.create(
         project=world.project,
@@ -463,6 +465,7 @@ KWARGS: dict[str, Kwarg] = {
     "send_back_id": lambda world: world.send_back.pk,
     "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
+    "report_id": lambda world: world.report.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
@@ -502,6 +505,8 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
             ),
         )
     },
+    "analysis_table_csv": {"name": lambda world: "people"},
+    "analysis_table_markdown": {"name": lambda world: "people"},
     "token_revoke": {"pk": lambda world: world.token.pk},
     "member_role": {"pk": lambda world: world.membership.pk},
     "member_remove": {"pk": lambda world: world.membership.pk},

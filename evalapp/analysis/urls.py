@@ -7,6 +7,7 @@ from evalapp.analysis import (
     planner_views,
     quality_views,
     severity_views,
+    table_views,
     views,
 )
 
@@ -31,6 +32,16 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/table.csv",
         views.comparison_csv,
         name="comparison_csv",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/tables/<slug:name>.csv",
+        table_views.table_csv,
+        name="analysis_table_csv",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/tables/<slug:name>.md",
+        table_views.table_markdown,
+        name="analysis_table_markdown",
     ),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/metrics/",

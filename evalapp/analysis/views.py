@@ -25,7 +25,7 @@ from evalapp.analysis.cases import (
     items_in_order,
     with_excerpts,
 )
-from evalapp.analysis.charts import human_against_metric
+from evalapp.analysis.charts import human_against_metric, page_charts
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
@@ -136,9 +136,10 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
     is_reviewing = is_reviewing_blind(campaign, request.user)
-    criterion = _chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
-    metric = _chosen_metric(comparison, request.GET.get("metric", ""))
-    reference = _chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    criterion = chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
+    metric = chosen_metric(comparison, request.GET.get("metric", ""))
+    reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
     fields = example_fields(campaign)
     context = {
         "station": "compare",
@@ -147,7 +148,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "contradiction": contradiction,
         "scales": scores.scales,
         "reference": reference,
-        "pairs": compare_pairs(scores, comparison, reference, everything=True) if reference else [],
+        "pairs": pairs,
         "narrowing": narrowing_of(request, wanted, names=originals.names, kept=narrowed.kept, fields=fields),
         "shared": None if wanted.candidates else shared_part(originals),
         "reversals": find_reversals(scores, fields),
@@ -161,6 +162,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "people_choices": people_choices(campaign, people),
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
+        **page_charts(originals, comparison, pairs=pairs, reference=reference, criterion=criterion),
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
     }
     return render(request, "analysis/comparison.html", context)
@@ -185,7 +187,7 @@ def people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
     return [{"label": label, "href": f"?people={key}", "on": key == people} for key, label in PEOPLE.items()]
 
 
-def _chosen_criterion(
+def chosen_criterion(
     scores: CampaignScores, key: str, contradiction: Contradiction | None
 ) -> Criterion | None:
     named = next((criterion for criterion in scores.scales if criterion.key == key), None)
@@ -194,13 +196,13 @@ def _chosen_criterion(
     return named or (scores.scales[0] if scores.scales else None)
 
 
-def _chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
+def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
     wanted = (name, HEADLINE_METRIC, *METRICS)
     computed = {metric.name: metric for metric in comparison.metrics}
     return next((computed[each] for each in wanted if each in computed), None)
 
 
-def _chosen_reference(
+def chosen_reference(
     comparison: Comparison, chosen: str, contradiction: Contradiction | None
 ) -> CandidateRow | None:
     """Whom the others are compared with: as asked, else the champion, else the metric's first."""

@@ -19,6 +19,7 @@ from evalapp.api.views import (
     plans,
     ratings,
     registry,
+    reports,
     reviewer_agreement,
     reviews,
     rubric_files,
@@ -40,6 +41,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_REPORT = f"{_PROJECT}/reports/<int:report_id>"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
@@ -261,6 +263,9 @@ urlpatterns: list[URLPattern] = [
         ratings.LabelStudioConfig.as_view(),
         name="api_label_studio_config",
     ),
+    path(f"{_CAMPAIGN}/reports/", reports.CampaignReports.as_view(), name="api_campaign_reports"),
+    path(f"{_REPORT}/", reports.ReportDetail.as_view(), name="api_report"),
+    path(f"{_REPORT}/files/<str:name>/", reports.ReportFile.as_view(), name="api_report_file"),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),

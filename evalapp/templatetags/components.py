@@ -12,6 +12,8 @@ from django.utils.dateformat import format as format_date
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from evalapp.charts.diverging import segments as diverging_segments
+from evalapp.charts.theme import themed
 from evalapp.core.figures import as_number, as_percent, digits_for
 from evalapp.core.marks import marked as in_marked_words
 
@@ -293,16 +295,18 @@ def rating_bar(
     total = sum(figures)
     if not total:
         return {"total": 0, "segments": [], "summary": "no ratings"}
-    shares = [figure / total for figure in figures]
-    middle = len(figures) // 2
-    below = sum(shares[:middle]) + (shares[middle] / 2 if len(figures) % 2 else 0)
-    # Each half of the drawing is 100 wide, so that bars above one another share the centre.
-    x = 100 - 100 * below
-    segments = []
-    for position, (share, figure, name) in enumerate(zip(shares, figures, names, strict=True)):
-        tone = 1 + round(4 * position / max(1, len(figures) - 1))
-        segments.append(_Segment(f"{x:.2f}", f"{100 * share:.2f}", tone, name, figure, round(100 * share)))
-        x += 100 * share
+    segments = [
+        # Each half of the drawing is 100 wide, so that bars above one another share the centre.
+        _Segment(
+            x=f"{100 + 100 * part.start:.2f}",
+            width=f"{100 * (part.end - part.start):.2f}",
+            tone=part.tone,
+            level=name,
+            given=figure,
+            percent=round(100 * (part.end - part.start)),
+        )
+        for part, figure, name in zip(diverging_segments(figures), figures, names, strict=True)
+    ]
     summary = ", ".join(f"{segment.level}: {segment.given}" for segment in segments)
     return {"total": total, "segments": segments, "summary": summary}
 
@@ -362,8 +366,8 @@ def rail(context: template.Context) -> dict[str, Any]:
 
 
 @register.simple_tag
-def json_script_for_chart(value: Any, identity: str) -> SafeString:
-    """A chart's specification beside its figure, safe inside a script element."""
+def json_script_for_chart(value: dict[str, Any], identity: str) -> SafeString:
+    """A chart's specification in the common theme beside its figure, safe inside a script element."""
     from django.utils.html import json_script
 
-    return mark_safe(json_script(value, identity))  # noqa: S308 - json_script escapes
+    return mark_safe(json_script(themed(value), identity))  # noqa: S308 - json_script escapes

@@ -161,3 +161,10 @@ def mean_of(measure: Measure, criterion: Criterion) -> dict[str, Any]:
 def planned_number(measure: Measure) -> dict[str, Measure]:
     """A planned figure without an interval, or why there is none."""
     return {"measure": measure}
+
+
+@register.inclusion_tag("analysis/copy_table.html", takes_context=True)
+def copy_table(context: template.Context, campaign: Any, name: str) -> dict[str, Any]:
+    """A table of `analysis.named_tables` to take along, with the choices of the page's address."""
+    query = context["request"].GET.urlencode()
+    return {"campaign": campaign, "name": name, "query": f"?{query}" if query else ""}

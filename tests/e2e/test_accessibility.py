@@ -55,7 +55,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href'))"
 # Downloads and what ends the session or is no page.
-LEFT_OUT = re.compile(r"/dossier/|\.csv|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:")
+LEFT_OUT = re.compile(
+    r"/dossier/|\.csv|\.md|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:"
+)
 # Addresses that answer a GET, though not with a page of their own.
 NO_PAGES = {
     "healthz": "JSON for a load balancer",
@@ -64,9 +66,12 @@ NO_PAGES = {
     "rubric_file": "a YAML file",
     "comparison_csv": "a CSV file",
     "saved_view_open": "leads on to the comparison that it shows",
+    "analysis_table_csv": "a CSV file",
+    "analysis_table_markdown": "a table as text",
     "decision_dossier": "a file of records",
     "export_file": "a file of the export",
     "judgement_file": "a CSV file",
+    "report_file": "a file of the report",
     "ratings_problems": "a CSV file",
     "adjudication_next": "leads on to the next disagreement, or to their list",
     "review_closing": "asked once a reviewer's part is done; tests/e2e/test_closing.py looks at it",
