@@ -67,8 +67,8 @@ class Migration(migrations.Migration):
                         condition=Q(("people__in", ["all", "human", "simulated"])), name="report_known_people"
                     ),
                     models.CheckConstraint(
-                        condition=Q(("state", "writing"), ("finished_at__isnull", True))
-                        | (Q(("state", "done"), ("finished_at__isnull", False)) & ~Q(("data_digest", ""))),
+                        condition=Q(("finished_at__isnull", True), ("state", "writing"))
+                        | (Q(("finished_at__isnull", False), ("state", "done")) & ~Q(("data_digest", ""))),
                         name="report_done_is_whole",
                     ),
                 ],

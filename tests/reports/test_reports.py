@@ -140,7 +140,7 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     # Each figure with its definition, without the marks of its source.
     assert re.search(r"Krippendorff.s alpha [^*`\[]+ Percent agreement", words)
     # How it was made: seeds, tests, versions.
-    assert "adjusted by Holm over all 4 comparisons" in words and "seed 20260000" in words
+    assert "adjusted by Holm over all 6 comparisons" in words and "seed 20260000" in words
     assert "numpy " in words and "SHA-256" in words
 
 
