@@ -44,7 +44,8 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
     # Without a domain an axis of zero lines would be empty; so is one without a mark.
     scale = alt.Scale(domain=list(axis.domain)) if axis.domain else alt.Scale(zero=False, nice=True)
     base = alt.Chart(alt.InlineData(values=marks))
-    x = alt.X("value:Q", title=axis.title, scale=scale)
+    steps = alt.Axis(tickCount=8)
+    x = alt.X("value:Q", title=axis.title, scale=scale, axis=steps)
     tooltip = [
         alt.Tooltip("line:N", title="Of"),
         alt.Tooltip("words:N", title="Estimate"),
@@ -62,7 +63,7 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
         tooltip=tooltip,
     )
     reach = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title=axis.title, scale=scale),
+        x=alt.X("low:Q", title=axis.title, scale=scale, axis=steps),
         x2="high:Q",
         y=names.axis(alt),
         color=colour,

@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     import altair as alt
 
 LINE_HEIGHT = 24
-LONGEST_LABEL = 180
+# A third of the page's width, that names may be read and a phone still shows the marks; no more on paper.
+LONGEST_LABEL = "max(110, min(260, (containerSize()[0] || 780) / 3))"
 
 
 class Labels(NamedTuple):
@@ -21,7 +22,7 @@ class Labels(NamedTuple):
             "line:N",
             title=None,
             scale=altair.Scale(domain=self.order),
-            axis=altair.Axis(labelLimit=LONGEST_LABEL, domain=False, ticks=False, labelColor="var(--ink)"),
+            axis=altair.Axis(labelLimit=altair.ExprRef(LONGEST_LABEL), domain=False, ticks=False, labelColor="var(--ink)"),
         )
         return axis
 
