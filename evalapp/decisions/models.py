@@ -7,7 +7,7 @@ from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelVersion
 
 
-class Verdict(models.TextChoices):
+class DecisionVerdict(models.TextChoices):
     SHIP = "ship", "Ship"
     DO_NOT_SHIP = "do_not_ship", "Do not ship"
     NOT_YET = "not_yet", "Not yet"
@@ -24,7 +24,7 @@ class Decision(BaseModel):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="decisions")
     candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
-    verdict = models.CharField(max_length=12, choices=Verdict.choices)
+    verdict = models.CharField(max_length=12, choices=DecisionVerdict.choices)
     note = models.TextField(blank=True)
     evidence = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)
@@ -38,7 +38,7 @@ class Decision(BaseModel):
         indexes = [models.Index(fields=["campaign", "-id"], name="decision_latest")]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(verdict__in=Verdict.values), name="decision_known_verdict"
+                condition=models.Q(verdict__in=DecisionVerdict.values), name="decision_known_verdict"
             )
         ]
 

@@ -21,7 +21,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.people import create_reset_link
 from evalapp.adjudication.appeals import REQUEST, appeal
 from evalapp.adjudication.discussion import write_message
-from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.static_build import build_browser_bundle
@@ -121,8 +121,8 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
         client_id=uuid.uuid4(),
         answers=answers(tone=5, clarity=1),
     )
-    decided = {"clarity": Verdict(2, "Two sentences are hard to follow.")}
-    adjudicate(campaign=campaign, item_output=entry, verdicts=decided, by=manager)
+    decided = {"clarity": Ruling(2, "Two sentences are hard to follow.")}
+    adjudicate(campaign=campaign, item_output=entry, rulings=decided, by=manager)
     send_back(review=given.review, by=manager, reason="Look at the tone again.")
     appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, item_output=entry, by=manager, text="Which sentence?")

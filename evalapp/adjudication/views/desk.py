@@ -25,7 +25,7 @@ from evalapp.adjudication.disagreements import (
     worklist_of,
 )
 from evalapp.adjudication.discussion import Names, thread_of
-from evalapp.adjudication.forms import verdicts_from
+from evalapp.adjudication.forms import rulings_from
 from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.rights import require_may_read, reviewed_by, why_not_adjudicate
 from evalapp.adjudication.services import adjudicate
@@ -145,13 +145,11 @@ def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id
     problem: ProblemError | None = None
     if request.method == "POST":
         criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
-        verdicts = verdicts_from(request.POST, [each for each in criteria if each.levels])
+        rulings = rulings_from(request.POST, [each for each in criteria if each.levels])
         try:
-            if not verdicts:
+            if not rulings:
                 raise InvalidError("Nothing is decided yet. Give at least one value and say why.")
-            decided = adjudicate(
-                campaign=campaign, item_output=item_output, verdicts=verdicts, by=request.user
-            )
+            decided = adjudicate(campaign=campaign, item_output=item_output, rulings=rulings, by=request.user)
         except ProblemError as error:
             problem = error
         else:
