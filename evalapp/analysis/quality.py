@@ -13,8 +13,7 @@ from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.judgements.checks import ComparisonChecks, comparison_checks
-from evalapp.reviews.checks import checks_by_reviewer
+from evalapp.judgements.checks import ComparisonChecks, checks_of
 from evalapp.reviews.progress import TeamProgress, team_progress
 
 # With fewer outputs that two people rated, an agreement is chance.
@@ -116,7 +115,7 @@ def _whom(team: TeamProgress, hint: Hint) -> str:
 def _checks(campaign: Campaign) -> Sequence[Checks]:
     if not campaign.gold_share and not campaign.repeat_share:
         return []
-    return comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)
+    return checks_of(campaign)
 
 
 def left_items(campaign: Campaign) -> list[LeftItem]:

@@ -302,12 +302,6 @@ def submitted_by(user: User) -> QuerySet[Review]:
     )
 
 
-def last_submitted(seat: CampaignReviewer) -> Review | None:
-    """The latest review in this campaign: what "undo" opens again to be changed."""
-    mine = Review.objects.filter(campaign=seat.campaign_id, reviewer=seat.user_id)
-    return mine.select_related("place").order_by("-id").first()
-
-
 class PersonProgress(NamedTuple):
     """``held`` places in hand; seconds are active ones per review, None before the first."""
 

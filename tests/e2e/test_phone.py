@@ -116,7 +116,7 @@ def test_results_of_compared_answers_fit_on_a_phone(
     results, managed = f"compare/{campaign.pk}", f"campaigns/{campaign.pk}"
     for path in (
         *(f"{results}/pairs/", f"{results}/judgements/"),
-        *(f"{managed}/comparison-checks/", f"{managed}/comparison-calibration/", f"{managed}/quality/"),
+        *(f"{managed}/checks/", f"{managed}/calibration/", f"{managed}/quality/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path

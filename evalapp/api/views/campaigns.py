@@ -32,7 +32,7 @@ from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
 from evalapp.campaigns.calibration import admit, start_round
 from evalapp.campaigns.design import CampaignDesign, require_sound
-from evalapp.campaigns.gold import GoldRow, remove_gold, set_gold
+from evalapp.campaigns.gold import GoldRow, remove_known, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
 from evalapp.campaigns.queries import (
     campaigns_of,
@@ -46,10 +46,9 @@ from evalapp.campaigns.running import add_items, add_places, reassign, set_deadl
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.calibration import people_in_round
-from evalapp.judgements.checks import comparison_checks
+from evalapp.judgements.checks import checks_of
 from evalapp.judgements.differing import items_judged_apart
 from evalapp.registry.queries import versions_of
-from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.progress import team_progress
@@ -321,7 +320,7 @@ class CampaignGoldAnswer(CampaignView):
     def delete(self, campaign_id: int, answer: int) -> object:
         """Of an open campaign the example stays a gold item. 409 once it is closed."""
         answers = self.campaign(campaign_id).gold_answers.select_related("campaign__project")
-        remove_gold(answer=get_or_missing(answers, pk=answer), by=self.person)
+        remove_known(known=get_or_missing(answers, pk=answer), by=self.person)
         return Response(status=204)
 
 
@@ -332,7 +331,7 @@ class CampaignChecks(CampaignView):
     def get(self, campaign_id: int) -> object:
         """Gold answers within their tolerance, and repeats answered as before, by person."""
         campaign = self.campaign(campaign_id)
-        return {"people": comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)}
+        return {"people": checks_of(campaign)}
 
 
 class CampaignCalibration(CampaignView):

@@ -5,8 +5,9 @@ from evalapp.api.operations import operation
 from evalapp.api.serializers.campaigns import StoredSerializer
 from evalapp.api.serializers.judgements import GoldVerdictsBody, GoldVerdictSerializer
 from evalapp.api.views.campaigns import CampaignView
+from evalapp.campaigns.gold import remove_known
 from evalapp.core.http import get_or_missing
-from evalapp.judgements.gold import VerdictRow, remove_gold_verdict, set_gold_verdicts
+from evalapp.judgements.gold import VerdictRow, set_gold_verdicts
 
 
 class CampaignGoldVerdicts(CampaignView):
@@ -46,5 +47,5 @@ class CampaignGoldVerdict(CampaignView):
     def delete(self, campaign_id: int, verdict: int) -> object:
         """Of an open campaign the example stays a gold item. 409 once it is closed."""
         verdicts = self.campaign(campaign_id).gold_verdicts.select_related("campaign__project")
-        remove_gold_verdict(verdict=get_or_missing(verdicts, pk=verdict), by=self.person)
+        remove_known(known=get_or_missing(verdicts, pk=verdict), by=self.person)
         return Response(status=204)

@@ -51,7 +51,7 @@ from evalapp.reviews.answers import read_client_id, read_seconds
 from evalapp.reviews.flags import flag_item
 from evalapp.reviews.presentation import progress_payload
 from evalapp.reviews.queries import Stand
-from evalapp.reviews.services import NOT_COUNTED, CampaignClosedError
+from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 
 
 class PairsView(AnalysisView):
