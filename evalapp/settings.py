@@ -252,7 +252,7 @@ SPECTACULAR_SETTINGS = {
         "RowKind": "evalapp.exports.models.RowKind",
         "ManyDecisions": "evalapp.api.serializers.exports.MANY_DECISIONS",
         "NoWorkReason": "evalapp.campaigns.allocation.NoWorkReason",
-        "Verdict": "evalapp.decisions.models.Verdict",
+        "Verdict": "evalapp.decisions.models.DecisionVerdict",
         "RowDecision": "evalapp.exports.models.RowDecision",
         "WebhookEvent": "evalapp.webhooks.models.WebhookEvent",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",

@@ -18,7 +18,6 @@ from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
-    Comparison,
     GoldAnswer,
     Item,
     ItemOutput,
@@ -32,7 +31,6 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
-from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
@@ -53,6 +51,7 @@ from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from tests.access_pairs import add_pairs
 
 DIGEST = "0" * 64
 
@@ -66,7 +65,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _campaign(world)
     _reviews(world)
     _disputes(world)
-    _pairs(world)
+    add_pairs(world)
     _results(world)
     _webhooks(world)
     _ratings(world)
@@ -272,69 +271,6 @@ def _disputes(world: SimpleNamespace) -> None:
     )
 
 
-def _pairs(world: SimpleNamespace) -> None:
-    """A campaign that compares the same two outputs; one comparison is in hand, one is judged."""
-    world.pairs = Campaign.objects.create(
-        project=world.project,
-        name="Pairs",
-        rubric_version=world.rubric_version,
-        dataset_version=world.dataset_version,
-        split="feedback",
-        method="pairwise",
-        state="open",
-        opened_at=timezone.now(),
-        overlap=1,
-        calibration_items=1,
-        items_total=1,
-        reviews_total=2,
-    )
-    item = Item.objects.create(campaign=world.pairs, example=world.example)
-    outputs = []
-    for candidate in world.campaign.candidates.select_related("model_version"):
-        entry = CampaignCandidate.objects.create(
-            campaign=world.pairs, model_version=candidate.model_version, position=candidate.position
-        )
-        output = candidate.outputs.get().output
-        outputs.append(ItemOutput.objects.create(item=item, output=output, candidate=entry).pk)
-    CampaignReviewer.objects.create(
-        campaign=world.pairs, user=world.user, reviews_done=1, admitted_at=timezone.now()
-    )
-    judged = Comparison.objects.create(item=item, number=0, outputs=outputs)
-    held = Comparison.objects.create(item=item, number=1, outputs=outputs)
-    world.pair_place = Place.objects.create(
-        item=item,
-        campaign=world.pairs,
-        number=1,
-        rank=0,
-        state=PlaceState.HELD,
-        reviewer=world.user,
-        lease_expires_at=timezone.now() + dt.timedelta(minutes=30),
-        outputs_order=[held.pk, judged.pk],
-        open_slots=[0],
-        outputs_total=2,
-        reviews_done=1,
-    )
-    JudgementDraft.objects.create(reviewer=world.user, comparison=held, outputs=outputs, body={})
-    judgement = Judgement.objects.create(
-        campaign=world.pairs,
-        place=world.pair_place,
-        comparison=judged,
-        reviewer=world.user,
-        client_id=uuid.uuid4(),
-        body_hash=DIGEST,
-        outputs=outputs,
-        choice="a",
-    )
-    JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
-    first, second = world.pairs.candidates.order_by("position")
-    world.gold_verdict = GoldVerdict.objects.create(
-        campaign=world.pairs,
-        example=world.example,
-        candidate=first.model_version,
-        against=second.model_version,
-    )
-
-
 def _results(world: SimpleNamespace) -> None:
     world.export = Export.objects.create(project=world.project, campaign=world.campaign, name="Tray")
     world.export_row = ExportRow.objects.create(
@@ -458,6 +394,7 @@ KWARGS: dict[str, Kwarg] = {
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,
     "person_id": lambda world: world.user.pk,
+    "verdict": lambda world: world.gold_verdict.pk,
     "answer": lambda world: world.gold_answer.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,

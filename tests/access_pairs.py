@@ -1,0 +1,82 @@
+"""One row of every kind that compares answers, for the access matrix."""
+
+import datetime as dt
+import uuid
+from types import SimpleNamespace
+
+from django.utils import timezone
+
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignCandidate,
+    CampaignReviewer,
+    Comparison,
+    Item,
+    ItemOutput,
+    Place,
+    PlaceState,
+)
+from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
+
+
+def add_pairs(world: SimpleNamespace) -> None:
+    """A campaign that compares the same two outputs; one comparison is in hand, one is judged."""
+    world.pairs = Campaign.objects.create(
+        project=world.project,
+        name="Pairs",
+        rubric_version=world.rubric_version,
+        dataset_version=world.dataset_version,
+        split="feedback",
+        method="pairwise",
+        state="open",
+        opened_at=timezone.now(),
+        overlap=1,
+        calibration_items=1,
+        items_total=1,
+        reviews_total=2,
+    )
+    item = Item.objects.create(campaign=world.pairs, example=world.example)
+    outputs = []
+    for candidate in world.campaign.candidates.select_related("model_version"):
+        entry = CampaignCandidate.objects.create(
+            campaign=world.pairs, model_version=candidate.model_version, position=candidate.position
+        )
+        output = candidate.outputs.get().output
+        outputs.append(ItemOutput.objects.create(item=item, output=output, candidate=entry).pk)
+    CampaignReviewer.objects.create(
+        campaign=world.pairs, user=world.user, reviews_done=1, admitted_at=timezone.now()
+    )
+    judged = Comparison.objects.create(item=item, number=0, outputs=outputs)
+    held = Comparison.objects.create(item=item, number=1, outputs=outputs)
+    world.pair_place = Place.objects.create(
+        item=item,
+        campaign=world.pairs,
+        number=1,
+        rank=0,
+        state=PlaceState.HELD,
+        reviewer=world.user,
+        lease_expires_at=timezone.now() + dt.timedelta(minutes=30),
+        outputs_order=[held.pk, judged.pk],
+        open_slots=[0],
+        outputs_total=2,
+        reviews_done=1,
+    )
+    JudgementDraft.objects.create(reviewer=world.user, comparison=held, outputs=outputs, body={})
+    judgement = Judgement.objects.create(
+        campaign=world.pairs,
+        place=world.pair_place,
+        comparison=judged,
+        reviewer=world.user,
+        client_id=uuid.uuid4(),
+        body_hash="0" * 64,
+        outputs=outputs,
+        choice="a",
+    )
+    JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
+    first, second = world.pairs.candidates.order_by("position")
+    world.gold_verdict = GoldVerdict.objects.create(
+        campaign=world.pairs,
+        example=world.example,
+        candidate=first.model_version,
+        against=second.model_version,
+    )
