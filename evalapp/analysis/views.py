@@ -25,7 +25,7 @@ from evalapp.analysis.cases import (
     with_excerpts,
 )
 from evalapp.analysis.charts import human_against_metric
-from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
@@ -153,8 +153,8 @@ def _chosen_criterion(
 
 
 def _chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
-    wanted = (name, HEADLINE_METRIC, *METRICS)
     computed = {metric.name: metric for metric in comparison.metrics}
+    wanted = (name, HEADLINE_METRIC, *computed)
     return next((computed[each] for each in wanted if each in computed), None)
 
 

@@ -12,6 +12,7 @@ from evalapp.api.views import (
     decisions,
     evidence,
     exports,
+    external_metrics,
     gates,
     gold_verdicts,
     jobs,
@@ -37,6 +38,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_EXTERNAL = f"{_PROJECT}/external-metrics"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
@@ -92,6 +94,22 @@ urlpatterns: list[URLPattern] = [
     path(f"{_JOB}/retry/", jobs.JobRetry.as_view(), name="api_job_retry"),
     path(f"{_PROJECT}/rules/", scoring.RuleList.as_view(), name="api_rules"),
     path(f"{_PROJECT}/rules/<int:rule_id>/", scoring.RuleDetail.as_view(), name="api_rule"),
+    path(f"{_EXTERNAL}/", external_metrics.ExternalMetricList.as_view(), name="api_external_metrics"),
+    path(
+        f"{_EXTERNAL}/<int:metric_id>/",
+        external_metrics.ExternalMetricDetail.as_view(),
+        name="api_external_metric",
+    ),
+    path(
+        f"{_EXTERNAL}/<int:metric_id>/scores/",
+        external_metrics.ExternalScores.as_view(),
+        name="api_external_scores",
+    ),
+    path(
+        f"{_EXTERNAL}/<int:metric_id>/file/",
+        external_metrics.ExternalScoreFile.as_view(),
+        name="api_external_score_file",
+    ),
     path(f"{_PROJECT}/campaigns/", campaigns.CampaignList.as_view(), name="api_campaigns"),
     path(f"{_CAMPAIGN}/", campaigns.CampaignDetail.as_view(), name="api_campaign"),
     path(f"{_CAMPAIGN}/open/", campaigns.CampaignOpen.as_view(), name="api_campaign_open"),

@@ -1,11 +1,14 @@
 import hashlib
 import json
+from typing import cast
 
 from django.db import models
+from django.db.models.functions import Lower
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
 from evalapp.measure import signature
+from evalapp.metrics.catalogue import Direction, MetricDescription
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Output, Run
 
@@ -44,9 +47,68 @@ class RuleCheck(BaseModel):
         )
 
 
+class Better(models.TextChoices):
+    HIGHER = "higher", "More is better"
+    LOWER = "lower", "Less is better"
+    NONE = "none", "Neither is better"
+
+
+class ExternalMetric(BaseModel):
+    """A score that is computed elsewhere. ``smallest`` and ``largest`` are the ends of its scale, where it
+    has any; ``source`` says how it is made.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="external_metrics")
+    name = models.CharField(max_length=60)
+    better = models.CharField(max_length=6, choices=Better.choices, default=Better.HIGHER)
+    smallest = models.FloatField(null=True, blank=True)
+    largest = models.FloatField(null=True, blank=True)
+    source = models.CharField(max_length=300, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("project", Lower("name"), name="external_metric_name"),
+            models.CheckConstraint(
+                condition=models.Q(better__in=Better.values), name="external_metric_known_direction"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(smallest__isnull=True)
+                | models.Q(largest__isnull=True)
+                | models.Q(smallest__lt=models.F("largest")),
+                name="external_metric_scale",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def metric(self) -> str:
+        """The name under which its values are stored: never one of the product's own."""
+        return f"external:{self.pk}"
+
+    @property
+    def signature(self) -> str:
+        return signature("external", metric=self.name.replace("|", "/").replace(":", "/"))
+
+    @property
+    def description(self) -> MetricDescription:
+        return MetricDescription(
+            name=self.metric,
+            label=f"{self.name} (external)",
+            better=cast(Direction, self.better),
+            smallest=self.smallest,
+            largest=self.largest,
+            needs="nothing",
+            anchor="external-metrics",
+        )
+
+
 class MetricResult(models.Model):
     """One metric of one output: a value, or why it is undefined. ``metric`` is a name such as
-    "rougeL", or "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it).
+    "rougeL", "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it), or
+    "external:<id>" for a score computed elsewhere.
     """
 
     id = models.BigAutoField(primary_key=True)
