@@ -187,6 +187,9 @@ ACCESS: dict[str, Access] = {
     "judgement_list": both(P.VIEW_ANALYSIS),
     "judgement_file": both(P.VIEW_ANALYSIS),
     # exports
+    "campaign_corrections": both(P.VIEW_ANALYSIS),
+    "corrections_measure": both(P.START_RUNS),
+    "api_corrections": Access(P.VIEW_ANALYSIS, P.START_RUNS),
     "export_list": both(P.VIEW_EXPORTS),
     "export_new": Access(P.VIEW_EXPORTS, P.EDIT_EXPORTS),
     "export_detail": both(P.VIEW_EXPORTS),

@@ -8,6 +8,7 @@ from evalapp.api.views import (
     adjudication,
     analysis,
     campaigns,
+    corrections,
     datasets,
     decisions,
     evidence,
@@ -152,6 +153,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
     path(f"{_CAMPAIGN}/quality/", analysis.QualityDetail.as_view(), name="api_quality"),
+    path(
+        f"{_CAMPAIGN}/analysis/corrections/", corrections.CorrectionDetail.as_view(), name="api_corrections"
+    ),
     path(f"{_CAMPAIGN}/analysis/metric-trust/", evidence.MetricTrustList.as_view(), name="api_metric_trust"),
     path(
         f"{_CAMPAIGN}/analysis/prediction-powered/",
