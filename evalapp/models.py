@@ -39,7 +39,7 @@ from evalapp.reviews.models import (
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
-from evalapp.scoring.models import CorpusMetric, ExternalMetric, MetricResult, RuleCheck
+from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -47,7 +47,7 @@ __all__ = [
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
     "DiscussionMessage", "Draft", "Example", "Export",
     "ExportRow", "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
-    "JudgementRevision", "Ledger", "LeftFiles", "Membership", "MetricResult",
+    "JudgementRevision", "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
     "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",

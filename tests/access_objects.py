@@ -50,7 +50,7 @@ from evalapp.reviews.models import (
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
-from evalapp.scoring.models import CorpusMetric, ExternalMetric, MetricResult, RuleCheck
+from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 DIGEST = "0" * 64
@@ -152,6 +152,7 @@ def _models(world: SimpleNamespace) -> None:
         project=project, name="Short", kind="contains", params={"text": "goal", "ignore_case": True}
     )
     MetricResult.objects.create(output=world.output, metric="rouge_l", signature="s", value=0.5)
+    LabelParser.objects.create(dataset=world.dataset, kind="exact")
     world.external = ExternalMetric.objects.create(project=project, name="Toxicity")
     CorpusMetric.objects.create(
         run=world.run,

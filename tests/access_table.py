@@ -187,6 +187,10 @@ ACCESS: dict[str, Access] = {
     "judgement_list": both(P.VIEW_ANALYSIS),
     "judgement_file": both(P.VIEW_ANALYSIS),
     # exports
+    "label_parser": Access(P.VIEW_ANALYSIS, P.EDIT_DATA),
+    "campaign_classification": both(P.VIEW_ANALYSIS),
+    "api_label_parser": Access(P.VIEW_ANALYSIS, P.EDIT_DATA),
+    "api_classification": both(P.VIEW_ANALYSIS),
     "campaign_corrections": both(P.VIEW_ANALYSIS),
     "corrections_measure": both(P.START_RUNS),
     "api_corrections": Access(P.VIEW_ANALYSIS, P.START_RUNS),

@@ -25,6 +25,7 @@ from evalapp.analysis.cases import (
     with_excerpts,
 )
 from evalapp.analysis.charts import human_against_metric
+from evalapp.analysis.classification import classification_of
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
@@ -108,6 +109,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scores.scales,
+        "labels": {each.candidate.pk: each.columns for each in classification_of(originals)},
         "reference": reference,
         "pairs": compare_pairs(scores, comparison, reference) if reference else [],
         "agreement": agreement_rows(originals),

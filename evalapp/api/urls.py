@@ -8,6 +8,7 @@ from evalapp.api.views import (
     adjudication,
     analysis,
     campaigns,
+    classification,
     corrections,
     datasets,
     decisions,
@@ -156,6 +157,12 @@ urlpatterns: list[URLPattern] = [
     path(
         f"{_CAMPAIGN}/analysis/corrections/", corrections.CorrectionDetail.as_view(), name="api_corrections"
     ),
+    path(
+        f"{_CAMPAIGN}/analysis/classification/",
+        classification.ClassificationList.as_view(),
+        name="api_classification",
+    ),
+    path(f"{_DATASET}/label-parser/", classification.LabelParserDetail.as_view(), name="api_label_parser"),
     path(f"{_CAMPAIGN}/analysis/metric-trust/", evidence.MetricTrustList.as_view(), name="api_metric_trust"),
     path(
         f"{_CAMPAIGN}/analysis/prediction-powered/",
