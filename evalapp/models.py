@@ -22,6 +22,7 @@ from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
+from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
@@ -48,7 +49,7 @@ __all__ = [
     "DiscussionMessage", "Draft", "Example", "Export",
     "ExportRow", "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
     "JudgementRevision", "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult",
-    "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
+    "Model", "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
     "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
     "SendBack", "Skip",

@@ -28,5 +28,6 @@ urlpatterns = [
     path("", include("evalapp.gates.urls")),
     path("", include("evalapp.decisions.urls")),
     path("", include("evalapp.scoring.urls")),
+    path("", include("evalapp.model_judges.urls")),
     path("", include("evalapp.demo.urls")),
 ]

@@ -33,6 +33,7 @@ from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
+from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import (
@@ -152,6 +153,15 @@ def _models(world: SimpleNamespace) -> None:
         project=project, name="Short", kind="contains", params={"text": "goal", "ignore_case": True}
     )
     MetricResult.objects.create(output=world.output, metric="rouge_l", signature="s", value=0.5)
+    world.judge = ModelJudge.objects.create(
+        project=project,
+        criterion=world.criterion,
+        name="Judge",
+        address="https://models.example/v1",
+        model="judge-1",
+        prompt="{answer}",
+    )
+    ModelVerdict.objects.create(judge=world.judge, output=world.output, state="answered", value=3)
     LabelParser.objects.create(dataset=world.dataset, kind="exact")
     world.external = ExternalMetric.objects.create(project=project, name="Toxicity")
     CorpusMetric.objects.create(
@@ -456,6 +466,7 @@ KWARGS: dict[str, Kwarg] = {
     "delivery_id": lambda world: world.delivery.pk,
     "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
+    "judge_id": lambda world: world.judge.pk,
     "metric_id": lambda world: world.external.pk,
     "gate_id": lambda world: world.gate.pk,
     "evaluation_id": lambda world: world.evaluation.pk,

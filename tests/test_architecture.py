@@ -32,6 +32,7 @@ ORDER = [
     {"ratings"},
     {"gates"},
     {"decisions"},
+    {"model_judges"},
     {"demo"},
 ]
 MODEL_LIBRARIES = ["torch", "transformers", "peft", "trl", "vllm", "accelerate", "datasets"]

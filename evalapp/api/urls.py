@@ -19,6 +19,7 @@ from evalapp.api.views import (
     gold_verdicts,
     jobs,
     judgements,
+    model_judges,
     plans,
     ratings,
     registry,
@@ -40,6 +41,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_JUDGE = f"{_PROJECT}/judges/<int:judge_id>"
 _EXTERNAL = f"{_PROJECT}/external-metrics"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
@@ -96,6 +98,18 @@ urlpatterns: list[URLPattern] = [
     path(f"{_JOB}/retry/", jobs.JobRetry.as_view(), name="api_job_retry"),
     path(f"{_PROJECT}/rules/", scoring.RuleList.as_view(), name="api_rules"),
     path(f"{_PROJECT}/rules/<int:rule_id>/", scoring.RuleDetail.as_view(), name="api_rule"),
+    path(f"{_PROJECT}/judges/", model_judges.JudgeList.as_view(), name="api_judges"),
+    path(f"{_JUDGE}/", model_judges.JudgeDetail.as_view(), name="api_judge"),
+    path(
+        f"{_JUDGE}/campaigns/<int:campaign_id>/",
+        model_judges.JudgeCampaign.as_view(),
+        name="api_judge_campaign",
+    ),
+    path(
+        f"{_JUDGE}/campaigns/<int:campaign_id>/again/",
+        model_judges.JudgeAgain.as_view(),
+        name="api_judge_again",
+    ),
     path(f"{_EXTERNAL}/", external_metrics.ExternalMetricList.as_view(), name="api_external_metrics"),
     path(
         f"{_EXTERNAL}/<int:metric_id>/",

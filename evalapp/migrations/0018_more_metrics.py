@@ -1,4 +1,6 @@
-"""Scores from elsewhere and label parsers. Their values need no change of what there is."""
+"""Scores from elsewhere, label parsers, and criteria asked of models. Their values need no change of what there is."""
+
+import uuid
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
@@ -13,6 +15,83 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="ModelJudge",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("key", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(max_length=60)),
+                ("address", models.TextField()),
+                ("model", models.CharField(max_length=200)),
+                ("model_version", models.CharField(blank=True, max_length=100)),
+                ("temperature", models.FloatField(default=0)),
+                ("prompt", models.TextField()),
+                ("sealed_key", models.TextField(blank=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "criterion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="evalapp.criterion"
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="model_judges",
+                        to="evalapp.project",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ModelVerdict",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("answered", "Answered"),
+                            ("not_applicable", "N/A"),
+                            ("unparsed", "Not an answer"),
+                            ("failed", "Failed"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("value", models.SmallIntegerField(null=True)),
+                ("answer", models.TextField(blank=True)),
+                ("problem", models.CharField(blank=True, max_length=300)),
+                ("reported_model", models.CharField(blank=True, max_length=200)),
+                ("asked_at", models.DateTimeField(auto_now=True)),
+                (
+                    "judge",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="verdicts",
+                        to="evalapp.modeljudge",
+                    ),
+                ),
+                (
+                    "output",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="model_verdicts",
+                        to="evalapp.output",
+                    ),
+                ),
+            ],
+        ),
         migrations.CreateModel(
             name="ExternalMetric",
             fields=[
@@ -143,5 +222,49 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        migrations.AddConstraint(
+            model_name="modeljudge",
+            constraint=models.UniqueConstraint(fields=("project", "name"), name="model_judge_name"),
+        ),
+        migrations.AddConstraint(
+            model_name="modeljudge",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("temperature__gte", 0), ("temperature__lte", 2)),
+                name="model_judge_temperature",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="modelverdict",
+            constraint=models.UniqueConstraint(fields=("judge", "output"), name="model_verdict_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="modelverdict",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["answered", "not_applicable", "unparsed", "failed"])),
+                name="model_verdict_known_state",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="modelverdict",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "answered"), ("value__isnull", False)),
+                    models.Q(models.Q(("state", "answered"), _negated=True), ("value__isnull", True)),
+                    _connector="OR",
+                ),
+                name="model_verdict_value",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="modelverdict",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "failed"), models.Q(("problem", ""), _negated=True)),
+                    models.Q(models.Q(("state", "failed"), _negated=True), ("problem", "")),
+                    _connector="OR",
+                ),
+                name="model_verdict_problem",
+            ),
         ),
     ]
