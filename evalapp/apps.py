@@ -8,6 +8,7 @@ class EvalappConfig(AppConfig):
     def ready(self) -> None:
         import evalapp.campaigns.receivers
         import evalapp.core.checks
+        import evalapp.decisions.receivers
         import evalapp.judgements.receivers
         import evalapp.reviews.receivers
         import evalapp.scoring.receivers  # noqa: F401 - importing them connects and registers them

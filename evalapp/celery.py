@@ -17,6 +17,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.ratings",
     "evalapp.decisions",
     "evalapp.model_judges",
+    "evalapp.reports",
     "evalapp.demo",
 ]
 

@@ -16,7 +16,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
-from evalapp.decisions.models import Decision, LeftFiles
+from evalapp.decisions.models import Decision, LeftFiles, SavedView
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
@@ -24,7 +24,8 @@ from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Model, ModelVersion
+from evalapp.registry.models import Model, ModelVersion, TokenPrice
+from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
@@ -50,8 +51,8 @@ __all__ = [
     "ExportRow", "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
     "JudgementRevision", "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
-    "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
-    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "Score",
+    "ReasonTag", "RecordedReviewer", "Report", "Review", "ReviewRevision",
+    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "SavedView", "Score",
     "SendBack", "Skip",
-    "SpanAnswer", "TextAnswer", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "SpanAnswer", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

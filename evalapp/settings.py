@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "evalapp.core.middleware.WrongMethodMiddleware",
 ]
 
 ROOT_URLCONF = "evalapp.urls"

@@ -27,7 +27,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
-from evalapp.decisions.models import Decision
+from evalapp.decisions.models import Decision, SavedView
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
@@ -35,7 +35,8 @@ from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Model, ModelVersion
+from evalapp.registry.models import Model, ModelVersion, TokenPrice
+from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
     Correction,
@@ -122,6 +123,7 @@ def _data(world: SimpleNamespace) -> None:
     )
     world.rubric = Rubric.objects.create(project=project, name="Rubric")
     world.rubric_version = RubricVersion.objects.create(rubric=world.rubric, number=1)
+    RubricVersion.objects.create(rubric=world.rubric, number=2)
     world.criterion = Criterion.objects.create(
         version=world.rubric_version, position=0, key="tone", name="Tone", kind="scale"
     )
@@ -357,7 +359,23 @@ def _results(world: SimpleNamespace) -> None:
         is_included=True,
         reason="a correction",
     )
+    world.report = Report.objects.create(project=world.project, campaign=world.campaign)
     _gate(world)
+    world.saved_view = SavedView.objects.create(
+        project=world.project,
+        campaign=world.campaign,
+        owner=world.project.created_by,
+        name="By criterion",
+        query="criterion=tone",
+        is_shared=True,
+    )
+    world.price = TokenPrice.objects.create(
+        project=world.project,
+        model_version=world.model_version,
+        input_price=1,
+        output_price=2,
+        currency="EUR",
+    )
     world.decision = Decision.objects.create(
         project=world.project,
         campaign=world.campaign,
@@ -453,17 +471,18 @@ KWARGS: dict[str, Kwarg] = {
     "run_id": lambda world: world.run.pk,
     "person_id": lambda world: world.user.pk,
     "answer": lambda world: world.gold_answer.pk,
-    "verdict": lambda world: world.gold_verdict.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
     "send_back_id": lambda world: world.send_back.pk,
     "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
+    "report_id": lambda world: world.report.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
+    "invitation_id": lambda world: world.invitation.pk,
     "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
     "judge_id": lambda world: world.judge.pk,
@@ -472,6 +491,8 @@ KWARGS: dict[str, Kwarg] = {
     "evaluation_id": lambda world: world.evaluation.pk,
     "decision_id": lambda world: world.decision.pk,
     "version_id": lambda world: world.model_version.pk,
+    "view_id": lambda world: world.saved_view.pk,
+    "price_id": lambda world: world.price.pk,
     "number": lambda world: 1,
     "row_number": lambda world: 1,
     "slot": lambda world: 0,
@@ -498,6 +519,8 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
             ),
         )
     },
+    "analysis_table_csv": {"name": lambda world: "people"},
+    "analysis_table_markdown": {"name": lambda world: "people"},
     "token_revoke": {"pk": lambda world: world.token.pk},
     "member_role": {"pk": lambda world: world.membership.pk},
     "member_remove": {"pk": lambda world: world.membership.pk},
@@ -518,24 +541,21 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     **{
         name: {"key": lambda world: world.pairs.key}
         for name in (
-            *("judgement_next", "judgement_undo", "judgement_calibration"),
+            *("judgement_next", "judgement_undo"),
             "api_my_next_comparison",
         )
     },
     **{
         name: {"key": lambda world: world.pair_place.key}
         for name in (
-            *("judgement_task", "judgement_draft", "judgement_skip"),
+            *("judgement_task", "judgement_draft", "judgement_skip", "judgement_flag"),
             *("api_my_comparison", "api_my_verdict_draft", "api_my_comparison_skip"),
+            "api_my_comparison_flag",
         )
     },
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
         for name in ("pair_results", "judgement_list", "judgement_file", "api_campaign_gold_verdicts")
-    },
-    **{
-        name: {"pk": lambda world: world.pairs.pk}
-        for name in ("comparison_checks", "gold_verdict_remove", "comparison_calibration")
     },
     "review_flag": {"key": lambda world: world.place.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},

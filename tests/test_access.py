@@ -48,7 +48,14 @@ EXPECTED_ROLES: dict[Permission, set[str]] = {
     Permission.DELETE_PROJECT: {OWNER},
 }
 # 404 is right for those who may see it, too: the file behind the row, or the demonstration, is not there.
-MAY_BE_MISSING = {"export_file", "api_export_file", "dataset_import", "demonstration"}
+MAY_BE_MISSING = {
+    "export_file",
+    "api_export_file",
+    "report_file",
+    "api_report_file",
+    "dataset_import",
+    "demonstration",
+}
 
 
 class Route(NamedTuple):

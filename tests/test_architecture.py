@@ -32,6 +32,7 @@ ORDER = [
     {"ratings"},
     {"gates"},
     {"decisions"},
+    {"reports"},
     {"model_judges"},
     {"demo"},
 ]

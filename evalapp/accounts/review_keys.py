@@ -28,7 +28,7 @@ REVIEW_KEYS = (
     ReviewKey("flag", "Flag the item for the manager", "f"),
     ReviewKey("help", "Show the keys", "?"),
 )
-OF_RATING = frozenset({"not_applicable", "correct", "highlight", "flag"})
+OF_RATING = frozenset({"not_applicable", "correct", "highlight"})
 """Actions that comparing has no use for."""
 OF_COMPARING = frozenset({"diff"})
 """Actions that rating one answer has no use for."""

@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 from evalapp.accounts.models import Project, User
 from evalapp.adjudication.models import Adjudication, Appeal, Outcome
 from evalapp.adjudication.rights import adjudicators_of, why_not_adjudicate
-from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError
@@ -170,12 +170,12 @@ def _change(appeal: Appeal, by: User, answer: str, value: int | str | None) -> N
     if value is None or value == present:
         message = f"Give another value than {decision.words}, or uphold the decision."
         raise InvalidError(message, fields={"value": [message]})
-    verdict = Verdict(value, answer, decision.revision)
+    ruling = Ruling(value, answer, decision.revision)
     try:
         adjudicate(
             campaign=appeal.campaign,
             item_output=decision.item_output,
-            verdicts={decision.criterion.key: verdict},
+            rulings={decision.criterion.key: ruling},
             by=by,
         )
     except InvalidError as error:

@@ -1,15 +1,16 @@
 """What stands beside an output and its reviews: decisions, requests, messages. Read for one page at a time."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from django.db.models import Count, Prefetch
 
+from evalapp.adjudication.disagreements import USUAL_APART, least_spread
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
 from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
-from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.models import Review, Score, SendBack
 from evalapp.reviews.queries import spans_of
 from evalapp.reviews.spans import shown_spans
 from evalapp.rubrics.models import Criterion
@@ -26,11 +27,16 @@ class ReviewColumn(NamedTuple):
 
 
 class CriterionRow(NamedTuple):
-    """``cells`` follow the columns: the answer in words and the reasons given."""
+    """``cells`` follow the columns: the answer in words and the reasons given.
+
+    ``differs``: by so much that it is a disagreement; ``note`` says why answers that are not the same are
+    none.
+    """
 
     criterion: Criterion
     cells: list[tuple[str, list[str]]]
     differs: bool
+    note: str
 
 
 class ReviewTable(NamedTuple):
@@ -66,8 +72,13 @@ def message_counts(item_outputs: Iterable[ItemOutput]) -> dict[int, int]:
     return dict(messages.values_list("item_output").annotate(Count("pk")).order_by())
 
 
-def reviews_beside_each_other(campaign: Campaign, item_output: ItemOutput, names: Names) -> ReviewTable:
-    """Every review of the output, a column each, and every rated or written criterion, a row each."""
+def reviews_beside_each_other(
+    campaign: Campaign, item_output: ItemOutput, names: Names, *, apart: int = USUAL_APART
+) -> ReviewTable:
+    """Every review of the output, a column each, and every rated or written criterion, a row each.
+
+    ``apart``: what makes a disagreement, as of `worklist_of`.
+    """
     reviews = (
         Review.objects.filter(item_output=item_output, purpose=Purpose.REVIEW)
         .select_related("correction", "reviewer")
@@ -80,9 +91,25 @@ def reviews_beside_each_other(campaign: Campaign, item_output: ItemOutput, names
     rows = []
     for criterion in Criterion.objects.filter(version=campaign.rubric_version_id).order_by("position"):
         cells = [(each.answers.get(criterion.pk, ""), each.tags.get(criterion.pk, [])) for each in columns]
-        given = {answer for answer, _ in cells if answer}
-        rows.append(CriterionRow(criterion, cells, bool(criterion.levels) and len(given) > 1))
+        scores = [
+            score for each in reviews for score in each.scores.all() if score.criterion_id == criterion.pk
+        ]
+        rows.append(CriterionRow(criterion, cells, *_difference(criterion, scores, apart)))
     return ReviewTable(columns, rows)
+
+
+def _difference(criterion: Criterion, scores: Sequence[Score], apart: int) -> tuple[bool, str]:
+    """Whether the answers are a disagreement, and why not where they are unlike."""
+    values = [score.value for score in scores if score.value is not None]
+    spread = max(values) - min(values) if values else 0
+    least = least_spread(criterion, apart)
+    if spread >= least:
+        return True, ""
+    if spread:
+        return False, f"differ by {spread}; {least} or more are a disagreement here"
+    if values and len(values) < len(scores):
+        return False, "N/A is no answer to differ from"
+    return False, ""
 
 
 def _column(review: Review, names: Names, text: str) -> ReviewColumn:

@@ -97,7 +97,7 @@ def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist:
         return Worklist(apart, [])
     far = Q()
     for criterion in criteria.values():
-        far |= Q(criterion=criterion.pk, spread__gte=_least_spread(criterion, apart))
+        far |= Q(criterion=criterion.pk, spread__gte=least_spread(criterion, apart))
     rows = (
         _counted_scores(campaign)
         .filter(criterion__in=criteria)
@@ -138,7 +138,8 @@ def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
     return scores if campaign.project.is_demonstration else scores.filter(review__is_simulated=False)
 
 
-def _least_spread(criterion: Criterion, apart: int) -> int:
+def least_spread(criterion: Criterion, apart: int) -> int:
+    """From which difference of the criterion's own levels on answers ``apart`` are a disagreement."""
     if criterion.kind != CriterionKind.SCALE:
         return 1
     return max(1, math.ceil(apart * (criterion.maximum - criterion.minimum) / 4))

@@ -4,7 +4,7 @@ from django import forms
 from django.http import QueryDict
 
 from evalapp.adjudication.models import Outcome
-from evalapp.adjudication.services import Verdict
+from evalapp.adjudication.services import Ruling
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
@@ -69,14 +69,14 @@ def read_level(text: str) -> int | str | None:
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
 
 
-def verdicts_from(form: QueryDict, criteria: Iterable[Criterion]) -> dict[str, Verdict]:
+def rulings_from(form: QueryDict, criteria: Iterable[Criterion]) -> dict[str, Ruling]:
     """What was decided on the desk, by criterion; one with neither value nor reason is left for later."""
-    verdicts = {}
+    rulings = {}
     for criterion in criteria:
         value = read_level(form.get(f"criterion-{criterion.key}", ""))
         reason = form.get(f"reason-{criterion.key}", "")
         if value is None and not reason.strip():
             continue
         revision = read_level(form.get(f"revision-{criterion.key}", "0"))
-        verdicts[criterion.key] = Verdict(value, reason, revision if isinstance(revision, int) else 0)
-    return verdicts
+        rulings[criterion.key] = Ruling(value, reason, revision if isinstance(revision, int) else 0)
+    return rulings

@@ -22,7 +22,7 @@ WHY = "Say why, so that the reviewers can follow it."
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ruling:
     """What is decided on one criterion. ``value``: a level, "na", or None where none was chosen;
     ``revision``: of the decision that it replaces, 0 for the first.
     """
@@ -33,34 +33,32 @@ class Verdict:
 
 
 def adjudicate(
-    *, campaign: Campaign, item_output: ItemOutput, verdicts: Mapping[str, Verdict], by: User
+    *, campaign: Campaign, item_output: ItemOutput, rulings: Mapping[str, Ruling], by: User
 ) -> list[Adjudication]:
     """Decide criteria (by key) of one output, all or none; what a decision said before is kept.
 
-    A verdict that changes nothing writes nothing. Raises InvalidError with fields ``<key>.value`` and
+    A ruling that changes nothing writes nothing. Raises InvalidError with fields ``<key>.value`` and
     ``<key>.reason`` (``criterion`` for an unknown one), NotAllowedError for who reviewed the output or still reviews in the campaign,
     ConflictError where reviewers do not differ, StaleError where somebody else decided meanwhile.
     """
     require_may_adjudicate(person=by, campaign=campaign, item_output=item_output)
     criteria = {each.key: each for each in Criterion.objects.filter(version=campaign.rubric_version_id)}
     problems: dict[str, list[str]] = {}
-    for key, verdict in verdicts.items():
+    for key, ruling in rulings.items():
         if key not in criteria or not criteria[key].levels:
             message = "This rubric has no such criterion with levels to decide on."
             raise InvalidError(message, fields={"criterion": [message]})
-        problems |= _problems(criteria[key], verdict)
+        problems |= _problems(criteria[key], ruling)
     if problems:
         first = next(iter(problems.values()))[0]
         raise InvalidError(f"Nothing was decided: {first}", fields=problems)
     with transaction.atomic():
-        return [
-            _decide(campaign, item_output, criteria[key], verdict, by) for key, verdict in verdicts.items()
-        ]
+        return [_decide(campaign, item_output, criteria[key], ruling, by) for key, ruling in rulings.items()]
 
 
-def _problems(criterion: Criterion, verdict: Verdict) -> dict[str, list[str]]:
+def _problems(criterion: Criterion, ruling: Ruling) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    value = verdict.value
+    value = ruling.value
     name = f"{criterion.key}.value"
     if value is None:
         found[name] = [f"Choose what {criterion.name} is."]
@@ -71,21 +69,21 @@ def _problems(criterion: Criterion, verdict: Verdict) -> dict[str, list[str]]:
         allowed = f"{criterion.level_words(criterion.minimum)} to {criterion.level_words(criterion.maximum)}"
         found[name] = [f"{criterion.name} is {allowed}."]
     try:
-        checked_words(verdict.reason, field=f"{criterion.key}.reason", missing=WHY)
+        checked_words(ruling.reason, field=f"{criterion.key}.reason", missing=WHY)
     except InvalidError as error:
         found |= error.fields
     return found
 
 
 def _decide(
-    campaign: Campaign, item_output: ItemOutput, criterion: Criterion, verdict: Verdict, by: User
+    campaign: Campaign, item_output: ItemOutput, criterion: Criterion, ruling: Ruling, by: User
 ) -> Adjudication:
-    value = None if verdict.value == NOT_APPLICABLE else int(verdict.value or 0)
-    reason = checked_words(verdict.reason, field="reason", missing=WHY)
+    value = None if ruling.value == NOT_APPLICABLE else int(ruling.value or 0)
+    reason = checked_words(ruling.reason, field="reason", missing=WHY)
     decisions = Adjudication.objects.select_for_update(of=("self",))
     stored = decisions.filter(item_output=item_output, criterion=criterion).first()
     if stored is None:
-        if verdict.revision:
+        if ruling.revision:
             raise _stale(criterion)
         new = Adjudication(
             campaign=campaign, item_output=item_output, criterion=criterion, value=value, reason=reason
@@ -93,7 +91,7 @@ def _decide(
         return _first(new, by)
     if (stored.value, stored.reason) == (value, reason):
         return stored
-    if stored.revision != verdict.revision:
+    if stored.revision != ruling.revision:
         raise _stale(criterion)
     return _revise(stored, value, reason, by)
 

@@ -8,6 +8,7 @@ from django.utils.text import Truncator
 
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.disagreements import find_disagreements, low_threshold
+from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
@@ -22,7 +23,7 @@ LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
     "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "broken", "metric", "disagreement",
-    "reviewer",
+    "reviewer", "gave",
 )  # fmt: skip
 """What `filter_from` reads of an address."""
 
@@ -36,7 +37,7 @@ class CaseFilter:
     ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
     farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
     broke it. ``reviewer`` (a pseudonym's number): what they reviewed; ``reviewer_name`` is what they are
-    called.
+    called. ``gave``: where each of these people gave the criterion this level.
     """
 
     candidate: CampaignCandidate | None = None
@@ -52,6 +53,7 @@ class CaseFilter:
     disagreement: MetricDescription | None = None
     reviewer: int | None = None
     reviewer_name: str = ""
+    gave: tuple[Gave, ...] = ()
 
     def describe(self) -> str:
         """In words, for the page's head."""
@@ -62,6 +64,7 @@ class CaseFilter:
             f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
             f"{self.metric.label} defined" if self.metric else "",
             f"reviewed by {self.reviewer_name}" if self.reviewer else "",
+            gave_words(self.gave, self.criterion),
         ]
         return " · ".join(part for part in parts if part) or "all outputs"
 
@@ -116,8 +119,9 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         reviewer_name=next(
             (scores.names.of(person) for person, number in scores.numbers.items() if number == reviewer), ""
         ),
+        gave=read_gave(scores, query.get("gave", "")),
     )
-    of_answers = wanted.low or wanted.not_applicable or wanted.disagreement
+    of_answers = wanted.low or wanted.not_applicable or wanted.disagreement or wanted.gave
     if (wanted.level is not None or of_answers) and wanted.criterion is None:
         raise MissingError("The filter names no criterion. Open the list again from the comparison.")
     if (wanted.low or wanted.disagreement) and wanted.criterion not in scores.scales:
@@ -238,6 +242,8 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
         chosen &= {a.item_output_id for a in scores.answers_to(wanted.criterion) if holds(a)}
         if wanted.differ:
             chosen &= {pk for pk, spread in scores.output_spreads(wanted.criterion).items() if spread > 0}
+        if wanted.gave:
+            chosen &= outputs_given(scores, wanted.criterion, wanted.gave)
         if wanted.disagreement is not None:
             chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
     elif wanted.differ:

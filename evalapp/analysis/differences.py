@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.scores import CampaignScores
+from evalapp.campaigns.models import CampaignCandidate
 from evalapp.metrics.catalogue import MetricDescription
-from evalapp.rubrics.models import Criterion
+from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.differences import Difference, holm, paired_difference
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.wins import WinsTiesLosses, wins_ties_losses
 
 SEED = 20_260_000
 PERMUTATIONS = 2_000
 SIGNIFICANT = 0.05
 # On a scale of 1 to 5; less than half a point is no story.
 NOTABLE_GAP = 0.5
+# The weighted mean of a review's scales, in tables that have a row a criterion. It weighs nothing in itself.
+TOTAL = Criterion(key="total", name="Total", kind=CriterionKind.SCALE, minimum=1, maximum=5, weight=0)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,19 @@ class ComparedPair:
     challenger: CandidateRow
     difference: Difference
     adjusted_p: float | None
+    record: WinsTiesLosses | None = None
+
+    @property
+    def is_total(self) -> bool:
+        """Whether it is of the total, which is no criterion of the rubric (`TOTAL` stands for it)."""
+        return self.criterion is TOTAL
+
+    @property
+    def name(self) -> str:
+        """What differs, in words: for a criterion without a mean, the share of its counted answers."""
+        if self.criterion.kind == CriterionKind.SCALE:
+            return self.criterion.name
+        return f"{self.criterion.name}, {self.criterion.axis_label}"
 
     @property
     def is_significant(self) -> bool:
@@ -32,6 +50,8 @@ class ComparedPair:
     @property
     def span(self) -> int:
         """The largest difference that the scale allows."""
+        if self.criterion.kind != CriterionKind.SCALE:
+            return 1
         return self.criterion.maximum - self.criterion.minimum
 
     @property
@@ -62,23 +82,30 @@ class Contradiction:
 
 
 def compare_pairs(
-    scores: CampaignScores, comparison: Comparison, reference: CandidateRow
+    scores: CampaignScores, comparison: Comparison, reference: CandidateRow, *, everything: bool = False
 ) -> list[ComparedPair]:
-    """Every other candidate against the reference on every scale criterion, Holm over the table."""
-    found = [
+    """Every other candidate against the reference on every scale criterion, Holm over the table.
+
+    ``everything``: on the total and the shares of criteria without a mean, too, with wins, ties and losses.
+    """
+    criteria = scores.scales
+    if everything:
+        shares = [each for each in scores.criteria if each not in criteria and each.counted_levels]
+        criteria = [*criteria, *([TOTAL] if len(criteria) > 1 else []), *shares]
+    sides = [
         (
             criterion,
             row,
-            paired_difference(
-                scores.ratings(criterion, row.candidate),
-                scores.ratings(criterion, reference.candidate),
-                seed=SEED,
-                permutations=PERMUTATIONS,
-            ),
+            compared_ratings(scores, criterion, row.candidate),
+            compared_ratings(scores, criterion, reference.candidate),
         )
-        for criterion in scores.scales
+        for criterion in criteria
         for row in comparison.rows
         if row is not reference
+    ]
+    found = [
+        (criterion, row, paired_difference(one, other, seed=SEED, permutations=PERMUTATIONS))
+        for criterion, row, one, other in sides
     ]
     p_values = {
         str(position): difference.p_model.value
@@ -86,10 +113,20 @@ def compare_pairs(
         if difference.p_model.value is not None
     }
     adjusted = holm(p_values)
+    records = [wins_ties_losses(one, other) if everything else None for _, _, one, other in sides]
     return [
-        ComparedPair(criterion, row, difference, adjusted.get(str(position)))
+        ComparedPair(criterion, row, difference, adjusted.get(str(position)), records[position])
         for position, (criterion, row, difference) in enumerate(found)
     ]
+
+
+def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
+    """What is subtracted of a candidate on a criterion: its scores, its totals, or its counted answers."""
+    if criterion is TOTAL:
+        return scores.totals(candidate)
+    if criterion.kind != CriterionKind.SCALE:
+        return scores.marks(criterion, candidate)
+    return scores.ratings(criterion, candidate)
 
 
 def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contradiction | None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple, cast
 
-from django.db import connection
 from django.utils import timezone
 
+from evalapp.analysis.reading import Reading
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignState
 from evalapp.judgements.checks import ComparisonChecks
@@ -34,36 +34,18 @@ LEVEL = 0.99
 # Behind: less than half of what is asked of them.
 BEHIND = 0.5
 # A third of the others' time, and faster than 600 words a minute: silent reading takes 240 on average
-# (Brysbaert 2019), and rating comes on top.
+# (Brysbaert 2019), nobody reads whole texts at 600 (Rayner et al. 2016), and rating comes on top.
 FAST_SHARE = 1 / 3
 FAST_SECONDS_PER_WORD = 0.1
+MOST_WORDS_PER_MINUTE = 600
 SAME_SHARE = 0.9
 # An eighth of the scale: half a point on 1 to 5.
 NOTABLE_OFFSET = 1 / 8
 # Two answers are far apart beyond a quarter of the scale: two points on 1 to 5.
 FAR = 1 / 4
 NOTABLE_APARTNESS = 0.15
-READ_OF_EACH = 100
 LEAST_CHECKS = 10
 LEAST_FOR_DRIFT = 20
-
-_READING = """
-SELECT each.reviewer_id, count(*),
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds),
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds / greatest(each.words, 1))
-FROM evalapp_campaignreviewer seat CROSS JOIN LATERAL (
-    SELECT review.reviewer_id, review.seconds_active AS seconds,
-           cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words
-    FROM evalapp_review review
-    JOIN evalapp_itemoutput item_output ON item_output.id = review.item_output_id
-    JOIN evalapp_output output ON output.id = item_output.output_id
-    WHERE review.campaign_id = seat.campaign_id AND review.reviewer_id = seat.user_id
-      AND review.purpose = 'review' AND review.seconds_active > 0
-    ORDER BY review.id DESC LIMIT %(latest)s
-) AS each
-WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id
-"""
-
 
 Checks = ReviewerChecks | ComparisonChecks
 
@@ -71,6 +53,7 @@ Checks = ReviewerChecks | ComparisonChecks
 class Hint(NamedTuple):
     """``evidence`` is a sentence with its figures. ``cases`` filters the list of the cases behind it, as its
     address does; empty where progress shows it, or, ``is_of_checks``, the page of gold and repeats.
+    ``other_id``: the second one, of a hint about two people alike.
     """
 
     kind: str
@@ -79,14 +62,7 @@ class Hint(NamedTuple):
     evidence: str
     cases: dict[str, Any]
     is_of_checks: bool = False
-
-
-class Reading(NamedTuple):
-    """Of a reviewer's latest 100 timed reviews: medians of active seconds, and of those per word."""
-
-    reviews: int
-    seconds: float
-    seconds_per_word: float
+    other_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,13 +79,6 @@ class Quality:
 
 
 HintFunction = Callable[[Quality], Iterator[Hint]]
-
-
-def reading_times(campaign_id: int) -> dict[int, Reading]:
-    """How fast each reviewer reads and rates; reviews without a time are left out."""
-    with connection.cursor() as database:
-        database.execute(_READING, {"campaign": campaign_id, "latest": READ_OF_EACH})
-        return {row[0]: Reading(row[1], float(row[2]), float(row[3])) for row in database.fetchall()}
 
 
 def behind(quality: Quality) -> Iterator[Hint]:
@@ -163,28 +132,45 @@ def _behind_others(member: TeamMember, usual: float) -> str:
 
 
 def too_fast(quality: Quality) -> Iterator[Hint]:
-    """Whose time is far under the others' and under what reading takes."""
+    """Whose time is far under the others' and under what reading takes; or, however fast the others are,
+    under what nobody reads at.
+    """
     for reviewer_id, own in quality.reading.items():
         others = [
             each
             for other, each in quality.reading.items()
             if other != reviewer_id and each.reviews >= LEAST_REVIEWS
         ]
-        if own.reviews < LEAST_REVIEWS or not others:
+        if own.reviews < LEAST_REVIEWS:
             continue
-        usual = median(each.seconds for each in others)
-        if own.seconds >= FAST_SHARE * usual or own.seconds_per_word >= FAST_SECONDS_PER_WORD:
-            continue
-        per_word = median(each.seconds_per_word for each in others)
-        yield Hint(
-            "too_fast",
-            "Very fast",
-            reviewer_id,
-            f"{own.seconds:.1f} active seconds a review (median of the latest {own.reviews}), the others "
-            f"{usual:.1f}; {own.seconds_per_word:.2f} s a word, the others {per_word:.2f}. Reading alone takes "
-            "about 0.25.",
-            {"reviewer": quality.number(reviewer_id)},
-        )
+        evidence = _faster_than_others(own, others) or _faster_than_reading(own)
+        if evidence:
+            cases = {"reviewer": quality.number(reviewer_id)}
+            yield Hint("too_fast", "Very fast", reviewer_id, evidence, cases)
+
+
+def _faster_than_others(own: Reading, others: Sequence[Reading]) -> str:
+    if not others or own.seconds_per_word >= FAST_SECONDS_PER_WORD:
+        return ""
+    usual = median(each.seconds for each in others)
+    if own.seconds >= FAST_SHARE * usual:
+        return ""
+    per_word = median(each.seconds_per_word for each in others)
+    return (
+        f"{own.seconds:.1f} active seconds a review (median of the latest {own.reviews}), the others "
+        f"{usual:.1f}; {own.seconds_per_word:.2f} s a word, the others {per_word:.2f}. Reading alone takes "
+        "about 0.25."
+    )
+
+
+def _faster_than_reading(own: Reading) -> str:
+    if own.words_per_minute <= MOST_WORDS_PER_MINUTE:
+        return ""
+    return (
+        f"{own.words_per_minute:,.0f} words a minute of the answer, and of its context where it was new (median of "
+        f"the latest {own.reviews} reviews, {own.seconds:.1f} active seconds each). Silent reading takes about 240, "
+        f"and beyond {MOST_WORDS_PER_MINUTE} a text is skimmed at most."
+    )
 
 
 def same_answer(quality: Quality) -> Iterator[Hint]:
@@ -232,26 +218,37 @@ def _sameness(
 
 
 def severity(quality: Quality) -> Iterator[Hint]:
-    """Whose scores lie far from the co-reviewers' on the same outputs, surely and by half a point on 1 to 5."""
+    """Whose scores lie far from the co-reviewers' on the same outputs, surely and by half a point on 1 to 5;
+    or which two lie so far apart, when there is no third to tell them by.
+    """
     for criterion in quality.scores.scales:
-        for reviewer_id, offset in _far_offsets(quality.scores.ratings(criterion), criterion):
+        for reviewer_id, offset, other_id in _far_offsets(quality.scores.ratings(criterion), criterion):
             value = offset.value or 0.0
             interval = "the same on each"
             if offset.low is not None and offset.high is not None:
                 interval = f"{offset.low:+.1f} to {offset.high:+.1f}, 99%"
+            on = f"on {offset.n} shared outputs ({interval}), on {criterion.axis_label}."
+            cases = {"criterion": criterion.key, "differ": 1}
+            if other_id is not None:
+                evidence = (
+                    f"{criterion.name}: these two differ by {abs(value):.1f}, the first being higher, {on} Between "
+                    "two, nobody can tell which is severe."
+                )
+                yield Hint("severity", "Apart", reviewer_id, evidence, cases, other_id=other_id)
+                continue
             yield Hint(
                 "severity",
                 "Lenient" if value > 0 else "Severe",
                 reviewer_id,
-                f"{criterion.name}: {abs(value):.1f} {'above' if value > 0 else 'below'} the co-reviewers on "
-                f"{offset.n} shared outputs ({interval}), on {criterion.axis_label}.",
-                {"reviewer": quality.number(reviewer_id), "criterion": criterion.key, "differ": 1},
+                f"{criterion.name}: {abs(value):.1f} {'above' if value > 0 else 'below'} the co-reviewers {on}",
+                {"reviewer": quality.number(reviewer_id), **cases},
             )
 
 
-def _far_offsets(ratings: Ratings, criterion: Criterion) -> Iterator[tuple[int, Measure]]:
+def _far_offsets(ratings: Ratings, criterion: Criterion) -> Iterator[tuple[int, Measure, int | None]]:
     """Notable offsets, the largest first; the next is measured without those found before, because one severe
-    reviewer makes the others look lenient. Of two reviewers nobody can say which one is off, so both are.
+    reviewer makes the others look lenient. Of two reviewers nobody can say which one is off: they come
+    once, the higher one first, with the other.
     """
     least = NOTABLE_OFFSET * (criterion.maximum - criterion.minimum)
     while len(ratings.reviewers) > 1:
@@ -259,13 +256,14 @@ def _far_offsets(ratings: Ratings, criterion: Criterion) -> Iterator[tuple[int, 
         notable = {
             reviewer_id: offset for reviewer_id, offset in offsets.items() if _is_notable(offset, least)
         }
-        if len(ratings.reviewers) == 2:
-            yield from notable.items()
-            return
         if not notable:
             return
+        if len(ratings.reviewers) == 2:
+            lower, higher = sorted(offsets, key=lambda reviewer_id: offsets[reviewer_id].value or 0.0)
+            yield higher, offsets[higher], lower
+            return
         farthest = max(notable, key=lambda reviewer_id: abs(notable[reviewer_id].value or 0.0))
-        yield farthest, notable[farthest]
+        yield farthest, notable[farthest], None
         ratings = _without(ratings, farthest)
 
 

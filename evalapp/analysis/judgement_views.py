@@ -10,8 +10,11 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.comparison import compare
 from evalapp.analysis.pair_lists import FILTER_PARTS, as_lines, find_judgements, judgement_csv, pair_filter
 from evalapp.analysis.pairs import Judgements, load_judgements, pair_results
+from evalapp.analysis.scores import load_scores
+from evalapp.analysis.usage import usage_of
 from evalapp.analysis.views import PEOPLE, campaign_or_missing, chosen_people, people_choices
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -47,9 +50,15 @@ def _context(request: MemberRequest, judgements: Judgements) -> dict[str, Any]:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def pair_results_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Who wins against whom, how strong each candidate is, and what the side does."""
+    """Who wins against whom, how strong each candidate is, what the side does; below it what metrics say."""
     judgements = _loaded(request, campaign_id)
-    context = {**_context(request, judgements), "results": pair_results(judgements)}
+    scores = load_scores(judgements.campaign)
+    context = {
+        **_context(request, judgements),
+        "results": pair_results(judgements),
+        "comparison": compare(scores),
+        "usage": usage_of(scores),
+    }
     return render(request, "analysis/pair_results.html", context)
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, Purpose
@@ -28,9 +28,11 @@ class CandidateMarks(NamedTuple):
     counts: list[MarkCount]
 
 
-def marks_by_candidate(scores: CampaignScores, *, people: str = "all") -> list[CandidateMarks]:
+def marks_by_candidate(
+    scores: CampaignScores, *, people: str = "all", among: QuerySet[Review] | None = None
+) -> list[CandidateMarks]:
     """Every label of every span criterion for each candidate, in the rubric's order; nothing for a rubric that
-    asks for no marks. ``people`` as in `load_scores`.
+    asks for no marks. ``people`` as in `load_scores`; ``among``: of these reviews alone.
     """
     campaign = scores.campaign
     criteria = list(
@@ -43,6 +45,8 @@ def marks_by_candidate(scores: CampaignScores, *, people: str = "all") -> list[C
     reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:
         people = "human"
+    if among is not None:
+        reviews = reviews.filter(pk__in=among.values("pk"))
     if people != "all":
         reviews = reviews.filter(is_simulated=people == "simulated")
     reviewed = dict(

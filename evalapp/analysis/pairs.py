@@ -10,6 +10,7 @@ from django.db.models import F, Min
 
 from evalapp.analysis.differences import SEED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
+from evalapp.judgements.duels import POINTS, duels_of
 from evalapp.judgements.models import Choice
 from evalapp.measure import Measure
 from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
@@ -19,11 +20,12 @@ from evalapp.stats.scores import candidate_score
 
 REPLICATES = 500
 CHUNK = 5_000
-_POINTS = {Choice.A: 1.0, Choice.B: 0.0, Choice.TIE: 0.5, Choice.BOTH_BAD: None}
 
 
 class Judged(NamedTuple):
-    """One judgement; ``shown`` are candidates' ids as they stood on the screen, A first."""
+    """One judgement; ``shown`` are candidates' ids as they stood on the screen, A first. ``is_added``: by
+    somebody who was added because verdicts differed.
+    """
 
     pk: int
     item_id: int
@@ -33,22 +35,19 @@ class Judged(NamedTuple):
     choice: str
     ranks: tuple[int, ...] | None
     is_simulated: bool
+    is_added: bool
 
     @property
     def best(self) -> int | None:
         """The candidate that was put first alone, if any."""
         if self.ranks is not None:
             return self.shown[self.ranks.index(1)]
-        points = _POINTS[Choice(self.choice)]
+        points = POINTS[Choice(self.choice)]
         return None if points in (None, 0.5) else self.shown[0 if points else 1]
 
     def duels(self) -> Iterator[tuple[int, int, float | None]]:
         """Every two of the candidates with what the one that stood first got; a ranking tells them all."""
-        if self.ranks is None:
-            yield self.shown[0], self.shown[1], _POINTS[Choice(self.choice)]
-            return
-        for one, other in combinations(range(len(self.shown)), 2):
-            yield self.shown[one], self.shown[other], float(self.ranks[one] < self.ranks[other])
+        return duels_of(self.shown, self.choice, self.ranks)
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def load_judgements(campaign: Campaign, *, people: str = "all", item_id: int | N
         stored = stored.filter(is_simulated=people == "simulated")
     owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))
     columns = (
-        "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated",
+        "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated", "place__is_added",
     )  # fmt: skip
     return Judgements(
         campaign=campaign,
@@ -98,10 +97,10 @@ def load_judgements(campaign: Campaign, *, people: str = "all", item_id: int | N
 
 
 def _judged(row: tuple[Any, ...], owner: dict[int, int]) -> Judged:
-    pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated = row
+    pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated, is_added = row
     shown = tuple(owner[output] for output in outputs)
     given = tuple(ranks) if ranks is not None else None
-    return Judged(pk, item, comparison, reviewer, shown, choice, given, is_simulated)
+    return Judged(pk, item, comparison, reviewer, shown, choice, given, is_simulated, is_added)
 
 
 @dataclass(frozen=True)
@@ -282,11 +281,15 @@ def _mean_rank(judgements: Judgements, candidate_id: int) -> Measure | None:
 
 
 def _as_ratings(judgements: Judgements) -> Ratings:
-    """Verdicts as nominal answers to "who wins here", whatever side each reviewer saw them on."""
+    """Verdicts that the design asked for, as nominal answers to "who wins here", whatever side each reviewer
+    saw them on.
+    """
     items: list[object] = []
     reviewers: list[object] = []
     answers: list[float | None] = []
     for row in judgements.rows:
+        if row.is_added:
+            continue
         for first, second, points in row.duels():
             answer = 2.0 if points is None else points
             if points is not None and first > second:

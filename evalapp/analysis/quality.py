@@ -7,13 +7,13 @@ from django.db.models import Max
 
 from evalapp.analysis.agreement import AgreementRow, agreement_rows
 from evalapp.analysis.cases import CaseFilter, CaseRow, find_cases, with_excerpts
-from evalapp.analysis.hints import Checks, Hint, Quality, hints_of, reading_times
+from evalapp.analysis.hints import Checks, Hint, Quality, hints_of
+from evalapp.analysis.reading import reading_times
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.judgements.checks import ComparisonChecks, comparison_checks
-from evalapp.reviews.checks import checks_by_reviewer
+from evalapp.judgements.checks import ComparisonChecks, checks_of
 from evalapp.reviews.progress import TeamProgress, team_progress
 
 # With fewer outputs that two people rated, an agreement is chance.
@@ -39,6 +39,8 @@ class LeftItem(NamedTuple):
 
 
 class NamedHint(NamedTuple):
+    """``name``: whom it is about; of two people, both."""
+
     name: str
     hint: Hint
 
@@ -93,7 +95,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
         agreement=agreement_so_far(scores),
         differing=with_excerpts(scores, differing[:MOST_DIFFERING]),
         differing_total=len(differing),
-        hints=[NamedHint(team.names.of(hint.reviewer_id), hint) for hint in hints],
+        hints=[NamedHint(_whom(team, hint), hint) for hint in hints],
         left_items=left_items(campaign),
         unblinding=None if is_reviewing else unblinding_of(campaign),
         is_reviewing=is_reviewing,
@@ -105,10 +107,15 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     )
 
 
+def _whom(team: TeamProgress, hint: Hint) -> str:
+    people = (hint.reviewer_id, hint.other_id)
+    return " and ".join(team.names.of(person) for person in people if person is not None)
+
+
 def _checks(campaign: Campaign) -> Sequence[Checks]:
     if not campaign.gold_share and not campaign.repeat_share:
         return []
-    return comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)
+    return checks_of(campaign)
 
 
 def left_items(campaign: Campaign) -> list[LeftItem]:

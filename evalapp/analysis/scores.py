@@ -14,7 +14,7 @@ from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Pl
 from evalapp.core.errors import InvalidError
 from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
-from evalapp.reviews.models import ReviewTag, Score
+from evalapp.reviews.models import Review, ReviewTag, Score
 from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
 from evalapp.rubrics.models import NOT_LEVELS, Criterion, CriterionKind
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -221,15 +221,19 @@ def stretched(value: float | None, criterion: Criterion) -> float | None:
     return 1 + 4 * (value - criterion.minimum) / (criterion.maximum - criterion.minimum)
 
 
-def load_scores(campaign: Campaign, *, people: str = "all") -> CampaignScores:
-    """Read a campaign's answers. ``people`` is "all", "human" or "simulated".
+def load_scores(
+    campaign: Campaign, *, people: str = "all", reviews: QuerySet[Review] | None = None
+) -> CampaignScores:
+    """Read a campaign's answers. ``people`` is "all", "human" or "simulated"; ``reviews``: of these alone.
 
     Outside a demonstration project simulated answers are never read.
     """
-    return load_many([campaign], people=people)[campaign.pk]
+    return load_many([campaign], people=people, reviews=reviews)[campaign.pk]
 
 
-def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int, CampaignScores]:
+def load_many(
+    campaigns: Sequence[Campaign], *, people: str = "all", reviews: QuerySet[Review] | None = None
+) -> dict[int, CampaignScores]:
     """`load_scores` of several campaigns of one project, in as many queries as of one."""
     if not campaigns:
         return {}
@@ -253,7 +257,7 @@ def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int
         .exclude(kind__in=NOT_LEVELS)
         .order_by("version_id", "position")
     )
-    answers, tags = _answers(ids, people), _tags(ids, people)
+    answers, tags = _answers(ids, people, reviews), _tags(ids, people, reviews)
     outputs = _outputs(ids, rules, [*METRICS, *(metric.name for metric in external)])
     corpus = _corpus(campaigns, outputs, candidates)
     places: dict[int, dict[str, int]] = defaultdict(dict)
@@ -281,10 +285,12 @@ def load_many(campaigns: Sequence[Campaign], *, people: str = "all") -> dict[int
     }
 
 
-def _answers(ids: list[int], people: str) -> dict[int, list[Answer]]:
+def _answers(ids: list[int], people: str, reviews: QuerySet[Review] | None = None) -> dict[int, list[Answer]]:
     scores = Score.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
     if people != "all":
         scores = scores.filter(review__is_simulated=people == "simulated")
+    if reviews is not None:
+        scores = scores.filter(review__in=reviews)
     columns = scores.order_by("review_id", "criterion_id").values_list(
         "review__campaign_id",
         "review__item_output__item_id",
@@ -299,10 +305,12 @@ def _answers(ids: list[int], people: str) -> dict[int, list[Answer]]:
     return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
 
 
-def _tags(ids: list[int], people: str) -> dict[int, list[GivenTag]]:
+def _tags(ids: list[int], people: str, reviews: QuerySet[Review] | None = None) -> dict[int, list[GivenTag]]:
     tags = ReviewTag.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
     if people != "all":
         tags = tags.filter(review__is_simulated=people == "simulated")
+    if reviews is not None:
+        tags = tags.filter(review__in=reviews)
     columns = tags.order_by("review_id", "tag_id").values_list(
         "review__campaign_id",
         "review__item_output__candidate_id",

@@ -1,10 +1,11 @@
 """The comparison as lines of a table that leaves the product."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import Comparison
+from evalapp.analysis.usage import Usage
 from evalapp.core.spreadsheets import csv_line
 from evalapp.measure import Measure
 
@@ -23,7 +24,9 @@ COLUMNS = [
 ]
 
 
-def comparison_lines(comparison: Comparison, adjudicated: Comparison | None = None) -> Iterator[str]:
+def comparison_lines(
+    comparison: Comparison, adjudicated: Comparison | None = None, *, usage: Sequence[Usage] = ()
+) -> Iterator[str]:
     """The header, then one line a candidate and measure.
 
     ``adjudicated``, where anything is decided, is the same comparison with the adjudicated values: its
@@ -51,6 +54,11 @@ def comparison_lines(comparison: Comparison, adjudicated: Comparison | None = No
             yield _line(row.label, f"rule: {rule.name}", row.rules[rule.pk])
         for tag in row.tags:
             yield line(row.label, f"reason: {tag.label}", tag.share)
+        for spent in usage:
+            if spent.candidate.pk == row.candidate.pk:
+                yield _line(row.label, "tokens of the prompt", spent.prompt_tokens)
+                yield _line(row.label, "tokens of the answer", spent.completion_tokens)
+                yield _line(row.label, f"cost of 1,000 answers {spent.currency}".strip(), spent.cost)
 
 
 def _line(

@@ -1,12 +1,14 @@
 from django.urls import path
 
 from evalapp.analysis import (
+    agreement_views,
     classification_views,
     judgement_views,
     metric_views,
     planner_views,
     quality_views,
     severity_views,
+    table_views,
     views,
 )
 
@@ -33,6 +35,16 @@ urlpatterns = [
         name="comparison_csv",
     ),
     path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/tables/<slug:name>.csv",
+        table_views.table_csv,
+        name="analysis_table_csv",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/tables/<slug:name>.md",
+        table_views.table_markdown,
+        name="analysis_table_markdown",
+    ),
+    path(
         "projects/<slug:slug>/compare/<int:campaign_id>/metrics/",
         metric_views.campaign_metrics,
         name="campaign_metrics",
@@ -46,6 +58,11 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/severity/",
         severity_views.campaign_severity,
         name="campaign_severity",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/agreement/",
+        agreement_views.campaign_agreement,
+        name="campaign_agreement",
     ),
     path("projects/<slug:slug>/compare/<int:campaign_id>/cases/", views.case_list, name="case_list"),
     path(

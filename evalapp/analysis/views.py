@@ -7,7 +7,8 @@ from django.core.paginator import Paginator
 from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
@@ -24,17 +25,24 @@ from evalapp.analysis.cases import (
     items_in_order,
     with_excerpts,
 )
-from evalapp.analysis.charts import human_against_metric
+from evalapp.analysis.charts import human_against_metric, page_charts
 from evalapp.analysis.classification import classification_of
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
+from evalapp.analysis.example_fields import example_fields
+from evalapp.analysis.filters import ComparisonFilter, read_filter
+from evalapp.analysis.listing import narrow_list
 from evalapp.analysis.marks import marks_by_candidate
+from evalapp.analysis.narrowing import load_narrowed, shared_part
+from evalapp.analysis.narrowing_form import filter_part, narrowing_of
 from evalapp.analysis.pair_lists import lines_of_item
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.reversals import find_reversals
+from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.tables import comparison_lines
 from evalapp.analysis.unblinding import unblinding_of
+from evalapp.analysis.usage import usage_of
 from evalapp.analysis.version_link import MARGIN, link_versions
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -43,6 +51,7 @@ from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.registry.models import ModelAlias
+from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion
 
 NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
@@ -76,6 +85,23 @@ def chosen_people(request: MemberRequest) -> str:
     return chosen if chosen in PEOPLE and request.project.is_demonstration else "all"
 
 
+def redirect_kept(request: MemberRequest, name: str, *args: object) -> HttpResponse:
+    """To the page of that name, with the query of this address."""
+    query = request.GET.urlencode()
+    return redirect(f"{reverse(name, args=args)}{'?' if query else ''}{query}")
+
+
+def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResponse:
+    """The page that says what is wrong with an address's filter, with the form to choose another; 400."""
+    names = shown_names(wanted.campaign, reader_id=request.user.pk)
+    context = {
+        "station": "compare",
+        "campaign": wanted.campaign,
+        "narrowing": narrowing_of(request, wanted, names=names),
+    }
+    return render(request, "analysis/filter_refused.html", context, status=400)
+
+
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_list(request: MemberRequest) -> HttpResponse:
@@ -84,7 +110,12 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
         .select_related("dataset_version__dataset", "rubric_version__rubric")
         .annotate(review_count=Coalesce(Subquery(_REVIEWS_DONE), 0))
     )
-    context = {"station": "compare", "page": keyset_page(campaigns, request)}
+    listing = narrow_list(request.project, campaigns, request.GET)
+    context = {
+        "station": "compare",
+        "page": keyset_page(listing.campaigns, request),
+        "listing": listing,
+    }
     return render(request, "analysis/list.html", context)
 
 
@@ -92,17 +123,25 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
+    if campaign.compares:
+        return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
     people = chosen_people(request)
-    originals = load_scores(campaign, people=people)
+    wanted = read_filter(campaign, request.GET)
+    if wanted.problems:
+        return filter_refused(request, wanted)
+    narrowed = load_narrowed(wanted, people=people)
+    originals = narrowed.scores
     adjudicated = with_adjudicated(originals)
     shows_adjudicated = bool(adjudicated.decided) and request.GET.get("values") == "adjudicated"
     scores = adjudicated.scores if shows_adjudicated else originals
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
     is_reviewing = is_reviewing_blind(campaign, request.user)
-    criterion = _chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
-    metric = _chosen_metric(comparison, request.GET.get("metric", ""))
-    reference = _chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    criterion = chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
+    metric = chosen_metric(comparison, request.GET.get("metric", ""))
+    reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
+    fields = example_fields(campaign)
     context = {
         "station": "compare",
         "campaign": campaign,
@@ -111,16 +150,21 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "scales": scores.scales,
         "labels": {each.candidate.pk: each.columns for each in classification_of(originals)},
         "reference": reference,
-        "pairs": compare_pairs(scores, comparison, reference) if reference else [],
+        "pairs": pairs,
+        "narrowing": narrowing_of(request, wanted, names=originals.names, kept=narrowed.kept, fields=fields),
+        "shared": None if wanted.candidates else shared_part(originals),
+        "reversals": find_reversals(scores, fields),
+        "usage": usage_of(originals),
         "agreement": agreement_rows(originals),
         "reviewers": reviewer_rows(originals, request.user.pk),
         "is_reviewing": is_reviewing,
         "unblinding": None if is_reviewing else unblinding_of(campaign),
-        "marks": marks_by_candidate(originals, people=people),
+        "marks": marks_by_candidate(originals, people=people, among=narrowed.reviews),
         "people": people,
         "people_choices": people_choices(campaign, people),
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
+        **page_charts(originals, comparison, pairs=pairs, reference=reference, criterion=criterion),
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
     }
     return render(request, "analysis/comparison.html", context)
@@ -145,7 +189,7 @@ def people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
     return [{"label": label, "href": f"?people={key}", "on": key == people} for key, label in PEOPLE.items()]
 
 
-def _chosen_criterion(
+def chosen_criterion(
     scores: CampaignScores, key: str, contradiction: Contradiction | None
 ) -> Criterion | None:
     named = next((criterion for criterion in scores.scales if criterion.key == key), None)
@@ -154,13 +198,13 @@ def _chosen_criterion(
     return named or (scores.scales[0] if scores.scales else None)
 
 
-def _chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
+def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
     computed = {metric.name: metric for metric in comparison.metrics}
     wanted = (name, HEADLINE_METRIC, *computed)
     return next((computed[each] for each in wanted if each in computed), None)
 
 
-def _chosen_reference(
+def chosen_reference(
     comparison: Comparison, chosen: str, contradiction: Contradiction | None
 ) -> CandidateRow | None:
     """Whom the others are compared with: as asked, else the champion, else the metric's first."""
@@ -179,11 +223,15 @@ def _chosen_reference(
 @project_view(Permission.VIEW_ANALYSIS)
 def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
-    scores = load_scores(campaign, people=chosen_people(request))
+    wanted = read_filter(campaign, request.GET)
+    if wanted.problems:
+        return filter_refused(request, wanted)
+    scores = load_narrowed(wanted, people=chosen_people(request)).scores
     adjudicated, count = with_adjudicated(scores)
-    lines = comparison_lines(compare(scores), compare(adjudicated) if count else None)
+    lines = comparison_lines(compare(scores), compare(adjudicated) if count else None, usage=usage_of(scores))
     response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}.csv"'
+    part = "-filtered" if wanted.is_narrowed else ""
+    response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}{part}.csv"'
     return response
 
 
@@ -192,7 +240,10 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
 def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     people = chosen_people(request)
-    scores = load_scores(campaign, people=people)
+    view = read_filter(campaign, request.GET)
+    if view.problems:
+        return filter_refused(request, view)
+    scores = load_narrowed(view, people=people).scores
     wanted = filter_from(scores, request.GET.dict())
     # The rows are in memory already, so pages by number cost nothing here.
     page = Paginator(find_cases(scores, wanted), CASES_PER_PAGE).get_page(request.GET.get("page"))
@@ -203,6 +254,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "station": "compare",
             "campaign": campaign,
             "wanted": wanted,
+            "view_words": view.describe(),
             "metric": column_metric(wanted),
             "list_query": _list_query(request),
             "page": page,
@@ -240,11 +292,15 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
 def _list_query(request: MemberRequest) -> str:
     """The part of an address that says which list of cases is walked: "?candidate=3&low=1", or nothing."""
     kept = {name: request.GET[name] for name in (*FILTER_PARTS, "people") if request.GET.get(name)}
-    return f"?{urlencode(kept)}" if kept else ""
+    parts = [part for part in (urlencode(kept), filter_part(request.GET)) if part]
+    return f"?{'&'.join(parts)}" if parts else ""
 
 
 def _listed_items(request: MemberRequest, campaign: Campaign) -> dict[int, CaseRow]:
-    scores = load_scores(campaign, people=chosen_people(request))
+    view = read_filter(campaign, request.GET)
+    if view.problems:
+        raise MissingError(" ".join(problem.message for problem in view.problems))
+    scores = load_narrowed(view, people=chosen_people(request)).scores
     return items_in_order(find_cases(scores, filter_from(scores, request.GET.dict())))
 
 

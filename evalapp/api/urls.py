@@ -23,9 +23,13 @@ from evalapp.api.views import (
     plans,
     ratings,
     registry,
+    reports,
+    reviewer_agreement,
     reviews,
+    rubric_files,
     rubrics,
     runs,
+    saved_views,
     scoring,
     webhooks,
 )
@@ -43,6 +47,7 @@ _RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
 _JUDGE = f"{_PROJECT}/judges/<int:judge_id>"
 _EXTERNAL = f"{_PROJECT}/external-metrics"
+_REPORT = f"{_PROJECT}/reports/<int:report_id>"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
@@ -53,6 +58,14 @@ urlpatterns: list[URLPattern] = [
     path("projects/", accounts.ProjectList.as_view(), name="api_projects"),
     path(f"{_PROJECT}/", accounts.ProjectDetail.as_view(), name="api_project"),
     path(f"{_PROJECT}/members/", accounts.MemberList.as_view(), name="api_members"),
+    path(f"{_PROJECT}/members/<int:person_id>/", accounts.MemberDetail.as_view(), name="api_member"),
+    path(f"{_PROJECT}/invitations/", accounts.InvitationList.as_view(), name="api_invitations"),
+    path(
+        f"{_PROJECT}/invitations/<int:invitation_id>/",
+        accounts.InvitationDetail.as_view(),
+        name="api_invitation",
+    ),
+    path(f"{_PROJECT}/audit/", accounts.AuditList.as_view(), name="api_audit"),
     path(f"{_PROJECT}/datasets/", datasets.DatasetList.as_view(), name="api_datasets"),
     path(f"{_DATASET}/", datasets.DatasetDetail.as_view(), name="api_dataset"),
     path(f"{_DATASET}/versions/", datasets.VersionList.as_view(), name="api_dataset_versions"),
@@ -63,11 +76,18 @@ urlpatterns: list[URLPattern] = [
     path(f"{_IMPORT}/start/", datasets.ImportStart.as_view(), name="api_import_start"),
     path(f"{_PROJECT}/rubrics/", rubrics.RubricList.as_view(), name="api_rubrics"),
     path(f"{_PROJECT}/rubrics/templates/", rubrics.RubricTemplates.as_view(), name="api_rubric_templates"),
+    path(f"{_PROJECT}/rubrics/yaml/", rubric_files.RubricBringing.as_view(), name="api_rubric_bring"),
     path(f"{_RUBRIC}/", rubrics.RubricDetail.as_view(), name="api_rubric"),
     path(f"{_RUBRIC}/versions/", rubrics.RubricVersionList.as_view(), name="api_rubric_versions"),
     path(
         f"{_RUBRIC}/versions/<int:number>/", rubrics.RubricVersionDetail.as_view(), name="api_rubric_version"
     ),
+    path(
+        f"{_RUBRIC}/versions/<int:number>/yaml/",
+        rubric_files.RubricFile.as_view(),
+        name="api_rubric_file",
+    ),
+    path(f"{_RUBRIC}/link/", rubric_files.RubricLink.as_view(), name="api_rubric_link"),
     path(f"{_PROJECT}/models/", registry.ModelList.as_view(), name="api_models"),
     path(f"{_PROJECT}/models/folders/", registry.ModelFolders.as_view(), name="api_model_folders"),
     path(f"{_PROJECT}/models/base/", registry.BaseRegistration.as_view(), name="api_model_base"),
@@ -128,11 +148,18 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_PROJECT}/campaigns/", campaigns.CampaignList.as_view(), name="api_campaigns"),
     path(f"{_CAMPAIGN}/", campaigns.CampaignDetail.as_view(), name="api_campaign"),
+    path(f"{_PROJECT}/campaigns/cost/", campaigns.DesignCost.as_view(), name="api_design_cost"),
+    path(f"{_CAMPAIGN}/cost/", campaigns.CampaignCost.as_view(), name="api_campaign_cost"),
     path(f"{_CAMPAIGN}/open/", campaigns.CampaignOpen.as_view(), name="api_campaign_open"),
     path(f"{_CAMPAIGN}/pause/", campaigns.CampaignPause.as_view(), name="api_campaign_pause"),
     path(f"{_CAMPAIGN}/resume/", campaigns.CampaignResume.as_view(), name="api_campaign_resume"),
     path(f"{_CAMPAIGN}/close/", campaigns.CampaignClose.as_view(), name="api_campaign_close"),
     path(f"{_CAMPAIGN}/reviewers/", campaigns.CampaignReviewers.as_view(), name="api_campaign_reviewers"),
+    path(
+        f"{_CAMPAIGN}/reviewers/<int:person_id>/",
+        campaigns.CampaignReviewerDetail.as_view(),
+        name="api_campaign_reviewer",
+    ),
     path(
         f"{_CAMPAIGN}/reviewers/<int:person_id>/quota/",
         campaigns.CampaignQuota.as_view(),
@@ -143,6 +170,16 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/items/", campaigns.CampaignAddItems.as_view(), name="api_campaign_add_items"),
     path(f"{_CAMPAIGN}/places/", campaigns.CampaignAddPlaces.as_view(), name="api_campaign_add_places"),
     path(f"{_CAMPAIGN}/gold/", campaigns.CampaignGold.as_view(), name="api_campaign_gold"),
+    path(
+        f"{_CAMPAIGN}/gold/<int:answer>/",
+        campaigns.CampaignGoldAnswer.as_view(),
+        name="api_campaign_gold_answer",
+    ),
+    path(
+        f"{_CAMPAIGN}/gold-verdicts/<int:verdict>/",
+        gold_verdicts.CampaignGoldVerdict.as_view(),
+        name="api_campaign_gold_verdict",
+    ),
     path(
         f"{_CAMPAIGN}/gold-verdicts/",
         gold_verdicts.CampaignGoldVerdicts.as_view(),
@@ -184,6 +221,40 @@ urlpatterns: list[URLPattern] = [
         name="api_prediction_powered",
     ),
     path(f"{_CAMPAIGN}/analysis/plan/", plans.CampaignPlan.as_view(), name="api_campaign_plan"),
+    path(
+        f"{_CAMPAIGN}/analysis/agreement/",
+        reviewer_agreement.CriterionAgreementList.as_view(),
+        name="api_criterion_agreement",
+    ),
+    path(
+        f"{_CAMPAIGN}/analysis/agreement/reviewers/",
+        reviewer_agreement.ReviewerAgreementList.as_view(),
+        name="api_reviewer_agreement",
+    ),
+    path(
+        f"{_CAMPAIGN}/analysis/agreement/pairs/",
+        reviewer_agreement.PairAgreementList.as_view(),
+        name="api_pair_agreement",
+    ),
+    path(
+        f"{_CAMPAIGN}/analysis/agreement/confusion/",
+        reviewer_agreement.ConfusionDetail.as_view(),
+        name="api_confusion",
+    ),
+    path(
+        f"{_CAMPAIGN}/analysis/agreement/levels/",
+        reviewer_agreement.ConfusedLevelsList.as_view(),
+        name="api_confused_levels",
+    ),
+    path(f"{_CAMPAIGN}/analysis/reversals/", reviewer_agreement.ReversalList.as_view(), name="api_reversals"),
+    path(f"{_PROJECT}/views/", saved_views.SavedViewList.as_view(), name="api_saved_views"),
+    path(f"{_PROJECT}/views/<int:view_id>/", saved_views.SavedViewDetail.as_view(), name="api_saved_view"),
+    path(f"{_PROJECT}/models/prices/", saved_views.TokenPriceList.as_view(), name="api_token_prices"),
+    path(
+        f"{_PROJECT}/models/prices/<int:price_id>/",
+        saved_views.TokenPriceDetail.as_view(),
+        name="api_token_price",
+    ),
     path(f"{_CAMPAIGN}/analysis/severity/", evidence.SeverityDetail.as_view(), name="api_severity"),
     path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
@@ -235,6 +306,9 @@ urlpatterns: list[URLPattern] = [
         ratings.LabelStudioConfig.as_view(),
         name="api_label_studio_config",
     ),
+    path(f"{_CAMPAIGN}/reports/", reports.CampaignReports.as_view(), name="api_campaign_reports"),
+    path(f"{_REPORT}/", reports.ReportDetail.as_view(), name="api_report"),
+    path(f"{_REPORT}/files/<str:name>/", reports.ReportFile.as_view(), name="api_report_file"),
     path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
     path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
     path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
@@ -293,6 +367,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
     path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
     path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
+    path(f"{_COMPARISON}/flag/", judgements.FlagComparison.as_view(), name="api_my_comparison_flag"),
     path(f"{_TASK}/flag/", reviews.FlagTask.as_view(), name="api_my_flag"),
     re_path(r"^.*$", no_such_address, name="api_missing"),
 ]

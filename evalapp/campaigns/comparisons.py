@@ -7,7 +7,7 @@ position equally often (a difference of 1 at most) in every item, and over the w
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple, TypeVar
 
@@ -53,7 +53,7 @@ WHERE NOT EXISTS (SELECT 1 FROM evalapp_comparison c WHERE c.item_id = item.id)
 ORDER BY item.id
 """
 
-_ARRANGE = """
+_IN_TURN = """
 WITH item AS (
     SELECT i.id, e.row_number,
         row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
@@ -65,6 +65,16 @@ WITH item AS (
             %% %(width)s AS arrangement
     FROM evalapp_place p JOIN item ON item.id = p.item_id
 )
+"""
+_AS_CHOSEN = """
+WITH turn AS (
+    SELECT chosen.id, e.row_number, chosen.arrangement
+    FROM unnest(%(places)s::bigint[], %(arrangements)s::int[]) AS chosen(id, arrangement)
+    JOIN evalapp_place p ON p.id = chosen.id
+    JOIN evalapp_item i ON i.id = p.item_id JOIN evalapp_example e ON e.id = i.example_id
+)
+"""
+_GIVE = """
 UPDATE evalapp_place p
 SET arrangement = turn.arrangement, outputs_total = %(count)s,
     open_slots = ARRAY(SELECT generate_series(0, %(count)s - 1)),
@@ -193,20 +203,29 @@ def arrange_comparisons(*, campaign: Campaign) -> int:
     before the places that check reviewers, which bring their own arrangement (`checks`).
     """
     insert_comparisons(campaign=campaign)
-    width, work = arrangements_of(campaign), work_of_campaign(campaign)
+    width = arrangements_of(campaign)
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,
-        "seed": str(campaign.seed),
         "width": width,
         # Places turn on through this many items: all of them, or those that share a drawn order.
         "together": width if campaign.method == Method.RANKING else 2**31 - 1,
-        "count": work.times,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_ARRANGE, parameters)
-        cursor.execute(f"ANALYZE {Place._meta.db_table}")
+    _give(campaign, _IN_TURN, parameters)
     asked = Place.objects.filter(campaign=campaign).aggregate(asked=Sum("outputs_total"))["asked"]
     return int(asked or 0)
+
+
+def arrange_places(*, campaign: Campaign, arrangements: Mapping[int, int]) -> None:
+    """Give the places of these ids their items' comparisons, each in its arrangement."""
+    places: dict[str, Any] = {"places": list(arrangements), "arrangements": list(arrangements.values())}
+    _give(campaign, _AS_CHOSEN, places)
+
+
+def _give(campaign: Campaign, turns: str, parameters: Mapping[str, Any]) -> None:
+    own: dict[str, Any] = {"seed": str(campaign.seed), "count": work_of_campaign(campaign).times}
+    with connection.cursor() as cursor:
+        cursor.execute(turns + _GIVE, {**parameters, **own})
+        cursor.execute(f"ANALYZE {Place._meta.db_table}")
 
 
 def _candidates_as_drawn(campaign: Campaign) -> list[tuple[int, int]]:

@@ -254,6 +254,23 @@ class CampaignForm(forms.Form):
         usual = self.fields[name].initial
         return bool(self[name].errors) or self[name].value() not in (None, "", 0, "0", usual, str(usual))
 
+    @property
+    def rating_rubric(self) -> RubricVersion | None:
+        """The version that answers would be rated by as the form stands; of a comparison none, since its
+        rubric is only a guide.
+        """
+        if self["method"].value() not in (None, "", Method.POINTWISE):
+            return None
+        field: Any = self.fields["rubric_version"]
+        chosen = self["rubric_version"].value()
+        if chosen in (None, ""):
+            # What a browser shows as chosen where nothing is.
+            return field.queryset.first()  # type: ignore[no-any-return]
+        try:
+            return field.to_python(chosen)  # type: ignore[no-any-return]
+        except forms.ValidationError:
+            return None
+
     def clean_deadline(self) -> Any:
         deadline = self.cleaned_data["deadline"]
         if deadline is not None and deadline <= timezone.now():

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db import transaction
 
@@ -75,6 +75,14 @@ def _refused(message: str) -> InvalidError:
     return InvalidError(message, fields={"file": [message]})
 
 
+def locked_for_gold(campaign: Campaign) -> Campaign:
+    """The campaign's row, held until the transaction ends. ConflictError where it is closed."""
+    locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    if locked.state == CampaignState.CLOSED:
+        raise ConflictError(f"“{campaign}” is closed; its gold stays.")
+    return locked
+
+
 @transaction.atomic
 def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) -> int:
     """Store known answers; those that are known already are replaced. How many.
@@ -83,11 +91,9 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
     items can be mended. Raises InvalidError with every row that cannot stay, ConflictError where it is closed
     or compares answers.
     """
-    locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    locked = locked_for_gold(campaign)
     if locked.compares:
         raise ConflictError(f"“{campaign}” compares answers: its gold is verdicts, not answers to criteria.")
-    if locked.state == CampaignState.CLOSED:
-        raise ConflictError(f"“{campaign}” is closed; its gold stays.")
     reader = _Reader(locked, rows)
     answers = [answer for row in rows if (answer := reader.answer(row)) is not None]
     require_all_stay(reader.problems, of=len(rows))
@@ -131,19 +137,25 @@ def where_gold_may_be(campaign: Campaign) -> str:
     return "among the gold items, and an open campaign takes no new ones"
 
 
+class Known(Protocol):
+    """A row of what is known; ``facts`` tell the audit what it said."""
+
+    campaign: Any
+    example_id: Any
+
+    @property
+    def facts(self) -> dict[str, Any]: ...
+    def delete(self) -> Any: ...
+
+
 @transaction.atomic
-def remove_gold(*, answer: GoldAnswer, by: User | None) -> None:
-    """Take a known answer off the list. Of an open campaign the example stays a gold item."""
-    if answer.campaign.state == CampaignState.CLOSED:
-        raise ConflictError(f"“{answer.campaign}” is closed; its gold stays.")
-    record(
-        "campaign.gold_removed",
-        by=by,
-        obj=answer.campaign,
-        project=answer.campaign.project,
-        data={"example": answer.example_id, "criterion": answer.criterion_id, "value": answer.value},
-    )
-    answer.delete()
+def remove_known(*, known: Known, by: User | None) -> None:
+    """Take a known answer, or verdict, off the list. Of an open campaign the example stays a gold item."""
+    campaign = known.campaign
+    locked_for_gold(campaign)
+    facts = {"example": known.example_id, **known.facts}
+    record("campaign.gold_removed", by=by, obj=campaign, project=campaign.project, data=facts)
+    known.delete()
 
 
 class _Reader:

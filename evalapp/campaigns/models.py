@@ -479,6 +479,10 @@ class GoldAnswer(BaseModel):
         """The right answer as people read it."""
         return self.criterion.level_words(self.value)
 
+    @property
+    def facts(self) -> dict[str, int]:
+        return {"criterion": self.criterion_id, "value": self.value}
+
 
 class CalibrationNote(BaseModel):
     """A message in the discussion of a calibration item."""

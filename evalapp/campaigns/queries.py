@@ -11,6 +11,7 @@ from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.checks import gold_examples
 from evalapp.campaigns.choice import MOST_STRATA, items_with_more, places_of, shares_by_stratum
 from evalapp.campaigns.comparisons import work_of
+from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import (
     Campaign,
     CampaignReviewer,
@@ -244,13 +245,18 @@ class Cost(NamedTuple):
 
     @property
     def share_items(self) -> int:
-        """Items of each person, when all do the same."""
-        return -(-self.places // self.people) if self.people else 0
+        """Items of each person, when all do the same; nobody gets an item twice."""
+        return min(self.items, -(-self.places // self.people)) if self.people else 0
+
+    @property
+    def share_checks(self) -> int:
+        """About how many reviews that check each person."""
+        return -(-self.checks // self.people) if self.people else 0
 
     @property
     def share(self) -> int:
         """Reviews of each person, when all do the same."""
-        return -(-(self.reviews + self.checks) // self.people) if self.people else 0
+        return self.share_items * self.candidates + self.share_checks
 
     @property
     def is_over_quota(self) -> bool:
@@ -316,6 +322,29 @@ def cost_of(design: CostOf) -> Cost:
         repeat_share=design.repeat_share,
         calibration_items=design.calibration_items,
         strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
+    )
+
+
+def cost_of_design(design: CampaignDesign) -> Cost:
+    """What a checked design would cost."""
+    return cost_of(
+        CostOf(
+            dataset_version_id=design.dataset_version.pk,
+            split=design.split,
+            candidate_ids=[candidate.pk for candidate in design.candidates],
+            people=len(design.reviewers),
+            overlap=design.overlap,
+            overlap_share=design.overlap_share,
+            overlap_more=design.overlap_more,
+            quota=design.quota,
+            items_wanted=design.items_wanted,
+            strata_field=design.strata_field,
+            method=design.method,
+            has_baseline=design.baseline is not None,
+            gold_share=design.gold_share,
+            repeat_share=design.repeat_share,
+            calibration_items=design.calibration_items,
+        )
     )
 
 

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
+from evalapp.campaigns.added_sides import insert_added_places
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, Purpose
-from evalapp.campaigns.opening import insert_items, insert_places, set_totals, strata_of_campaign
+from evalapp.campaigns.opening import insert_items, set_totals, strata_of_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 
 RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
@@ -57,16 +58,6 @@ def lock_running(campaign: Campaign, doing: str) -> Campaign:
             f"“{campaign}” is {campaign.get_state_display().lower()}; {doing} while it is open or paused."
         )
     return locked
-
-
-def _locked_to_grow(campaign: Campaign, doing: str) -> Campaign:
-    """`lock_running`, and ConflictError where outputs are compared: their sides are balanced at the launch."""
-    if campaign.compares:
-        raise ConflictError(
-            f"“{campaign}” compares answers, and their sides are balanced over the items and reviewers that it "
-            "began with; so it cannot grow. Start another campaign for the rest."
-        )
-    return lock_running(campaign, doing)
 
 
 @transaction.atomic
@@ -175,14 +166,14 @@ def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int
 
     ``wanted`` None: all that are left. Raises InvalidError where there are not so many.
     """
-    locked = _locked_to_grow(campaign, "items can be added")
+    locked = lock_running(campaign, "items can be added")
     strata = strata_of_campaign(locked)
     left = sum(strata.values())
     if not left or (wanted is not None and not max(1, len(strata)) <= wanted <= left):
         message = _why_not_so_many(locked, len(strata), left)
         raise InvalidError(message, fields={"items": [message]})
     items = insert_items(campaign=locked, wanted=wanted)
-    places = insert_places(campaign=locked)
+    places = insert_added_places(campaign=locked)
     set_totals(locked)
     record(
         "campaign.items_added",
@@ -208,12 +199,12 @@ def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
 
 @transaction.atomic
 def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: User | None) -> int:
-    """Have each of the items rated by ``more`` further people; how many items got them.
+    """Have each of the items rated, or compared, by ``more`` further people; how many items got them.
 
     Items that would then need more people than review here are left out. Raises InvalidError where
     that is so for all.
     """
-    locked = _locked_to_grow(campaign, "reviewers can be added to items")
+    locked = lock_running(campaign, "reviewers can be added to items")
     if not 1 <= more <= MOST_OVERLAP:
         message = f"Add between 1 and {MOST_OVERLAP} reviewers to each item."
         raise InvalidError(message, fields={"more": [message]})
@@ -233,7 +224,7 @@ def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: Use
         )
         raise InvalidError(message, fields={"more": [message]})
     Item.objects.filter(pk__in=chosen).update(overlap=F("overlap") + more)
-    places = insert_places(campaign=locked, items=chosen, is_added=True)
+    places = insert_added_places(campaign=locked, items=chosen, is_added=True)
     set_totals(locked)
     record(
         "campaign.places_added",

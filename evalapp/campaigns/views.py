@@ -81,7 +81,7 @@ def _designed(
                     request, "The design is saved. Look at what it costs, then open the campaign."
                 )
                 return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
-    context |= {"form": form, **STATION}
+    context |= {"form": form, "rubric_version": form.rating_rubric, **STATION}
     return render(request, "campaigns/new.html", context, status=status)
 
 
@@ -124,7 +124,8 @@ def _lacking(request: MemberRequest) -> list[str]:
 def campaign_cost(request: MemberRequest) -> HttpResponse:
     """What the design in the form costs: reviews, hours, each person's share."""
     form = CampaignForm(request.POST or request.GET, project=request.project)
-    return render(request, "campaigns/cost.html", {"cost": form.cost()})
+    context = {"cost": form.cost(), "rubric_version": form.rating_rubric}
+    return render(request, "campaigns/cost.html", context)
 
 
 def _campaign(request: MemberRequest, pk: int) -> Campaign:
@@ -160,6 +161,7 @@ def _render_detail(
     }
     if campaign.state == CampaignState.DRAFT:
         context["cost"] = cost_of_draft(campaign)
+        context["rubric_version"] = None if campaign.compares else campaign.rubric_version
     return render(request, "campaigns/detail.html", context, status=problem.status if problem else 200)
 
 

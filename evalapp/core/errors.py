@@ -41,6 +41,13 @@ class MissingError(ProblemError):
     code = "not_found"
 
 
+class WrongMethodError(ProblemError):
+    """The address is there, and takes something else than what was asked of it (405)."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
 class ConflictError(ProblemError):
     """Somebody or something else came first (409)."""
 

@@ -33,13 +33,15 @@ def problem_body(error: ProblemError) -> dict[str, Any]:
     return {"error": {"code": error.code, "message": error.message, "fields": error.fields}}
 
 
-def problem_response(request: HttpRequest, error: ProblemError) -> HttpResponse:
-    """A problem as JSON for scripts, and as a page for people; never a stack trace."""
+def problem_response(request: HttpRequest, error: ProblemError, *, back: str = "") -> HttpResponse:
+    """A problem as JSON for scripts, and as a page for people; never a stack trace. ``back``: the page
+    that leads on from here, where it is known.
+    """
     response: HttpResponse
     if wants_json(request):
         response = JsonResponse(problem_body(error), status=error.status)
     else:
-        response = render(request, "problem.html", {"problem": error}, status=error.status)
+        response = render(request, "problem.html", {"problem": error, "back": back}, status=error.status)
     if error.status == 503:
         response["Retry-After"] = "2"
     return response

@@ -1,13 +1,15 @@
 import codecs
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import get_template
+from django.urls import Resolver404, resolve
 
 from evalapp.core.away import AWAY, is_deadlock
-from evalapp.core.errors import InvalidError, LengthMissingError, TooLargeError
+from evalapp.core.errors import InvalidError, LengthMissingError, TooLargeError, WrongMethodError
 from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import problem_response, wants_json
 from evalapp.core.storage import storage_problem
@@ -105,6 +107,37 @@ class RequestLimitsMiddleware:
             message = f"The request is {length:,} bytes; the limit here is {limit:,}. Send less at once."
             return problem_response(request, TooLargeError(message))
         return self.get_response(request)
+
+
+class WrongMethodMiddleware:
+    """A page instead of Django's blank one where an address does not take the method, with a way back."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed) or response.content:
+            return response
+        if request.method in ("GET", "HEAD"):
+            message = (
+                "This address only takes what a button sends, so there is nothing to look at. "
+                "Go back to the page with the button and press it there."
+            )
+        else:
+            message = "This address only shows something; it takes nothing. Open it as a page."
+        answer = problem_response(request, WrongMethodError(message), back=_page_above(request.path))
+        answer["Allow"] = response["Allow"]
+        return answer
+
+
+def _page_above(path: str) -> str:
+    """The address that this one lies under, or nothing."""
+    while (path := path.rstrip("/").rpartition("/")[0] + "/") != "/":
+        with suppress(Resolver404):
+            resolve(path)
+            return path
+    return ""
 
 
 def _is_utf8(charset: str) -> bool:

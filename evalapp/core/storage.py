@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import tempfile
 from pathlib import Path
 
 from django.conf import settings
@@ -48,3 +49,18 @@ def _own_folder(error: OSError) -> Path | None:
     path = Path(error.filename)
     folders = (settings.FILE_UPLOAD_TEMP_DIR, settings.RUNS_FOLDER, settings.ARTIFACTS_FOLDER)
     return next((Path(folder) for folder in folders if path.is_relative_to(folder)), None)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all: beside it, to disk, then in its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -33,7 +33,7 @@ class Use(StrEnum):
 
 ONE_COLUMN_ONLY = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT, Use.LABEL, Use.SPLIT, Use.GROUP)
 
-_USUAL_NAMES: Mapping[str, Use] = {
+USUAL_NAMES: Mapping[str, Use] = {
     **dict.fromkeys(("prompt", "question", "input", "instruction", "user", "query"), Use.PROMPT),
     **dict.fromkeys(("system", "system_prompt"), Use.SYSTEM),
     **dict.fromkeys(
@@ -55,7 +55,7 @@ def usual_mapping(columns: Sequence[str]) -> dict[str, str]:
     """A guess by the columns' names: each use once, everything else kept as metadata."""
     mapping: dict[str, str] = {}
     for column in columns:
-        use = _USUAL_NAMES.get(column.strip().lower(), Use.METADATA)
+        use = USUAL_NAMES.get(column.strip().lower(), Use.METADATA)
         mapping[column] = Use.METADATA if use in mapping.values() else use
     return mapping
 

@@ -19,6 +19,7 @@ from evalapp.datasets import queries, services
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
+from evalapp.datasets.overlooked import overlooked_reference
 from evalapp.datasets.uploads import RefusingUploadHandler
 
 STATION = "data"
@@ -130,6 +131,9 @@ def _import_page(
         try:
             form.show_samples(column_samples(record, options))
             context["readings"] = preview(record, options)
+            context["overlooked"] = overlooked_reference(
+                [each.row for each in context["readings"] if each.row]
+            )
         except InvalidError as error:
             context["preview_problem"] = error.message
     return render(request, "datasets/dataset_import.html", context, status=status)

@@ -4,7 +4,7 @@ from django import forms
 
 from evalapp.campaigns.models import Campaign
 from evalapp.core.marks import marked
-from evalapp.decisions.models import Verdict
+from evalapp.decisions.models import DecisionVerdict
 from evalapp.decisions.services import MAX_NOTE
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelVersion
@@ -17,7 +17,7 @@ class CandidateField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not g
 
 class DecisionForm(forms.Form):
     candidate = CandidateField(ModelVersion.objects.none())
-    verdict = forms.ChoiceField(choices=Verdict.choices, widget=forms.RadioSelect)
+    verdict = forms.ChoiceField(choices=DecisionVerdict.choices, widget=forms.RadioSelect)
     note = forms.CharField(
         required=False,
         max_length=MAX_NOTE,
@@ -47,7 +47,7 @@ class SigningForm(forms.Form):
         super().__init__(data, initial={"verdict": evaluation.verdict})
         allowed = [
             (value, label)
-            for value, label in Verdict.choices
-            if value != Verdict.SHIP or evaluation.verdict == Verdict.SHIP
+            for value, label in DecisionVerdict.choices
+            if value != DecisionVerdict.SHIP or evaluation.verdict == DecisionVerdict.SHIP
         ]
         self.fields["verdict"].choices = allowed  # type: ignore[attr-defined]

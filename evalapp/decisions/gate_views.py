@@ -1,21 +1,24 @@
-"""A gate's verdict signed, the decision's own page, and its dossier."""
+"""A gate's verdict signed, the decision's own page, its dossier, and an alias given by hand."""
 
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import ProblemError
+from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
+from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.forms import SigningForm
 from evalapp.decisions.models import Decision
 from evalapp.decisions.services import decide
 from evalapp.decisions.signing import trainer_of, why_not_signed_by
 from evalapp.gates.models import GateEvaluation
+from evalapp.registry.forms import AliasForm
+from evalapp.registry.queries import versions_of
 
 STATION = {"station": "compare"}
 
@@ -93,3 +96,18 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
         **STATION,
     }
     return render(request, "decisions/sign.html", context, status=status)
+
+
+@require_POST
+@project_view(Permission.EDIT_MODELS)
+def model_alias(request: MemberRequest, version_id: int) -> HttpResponse:
+    version = get_or_missing(versions_of(request.project), pk=version_id)
+    form = AliasForm(request.POST)
+    if not form.is_valid():
+        message = "Choose champion, challenger or none."
+        raise InvalidError(message)
+    set_alias_by_hand(version=version, alias=form.cleaned_data["alias"], by=request.user)
+    messages.success(
+        request, f"“{version.label}” is now {version.get_alias_display() or 'without an alias'}."
+    )
+    return redirect("model_version", slug=request.project.slug, version_id=version.pk)

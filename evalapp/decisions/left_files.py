@@ -29,17 +29,19 @@ _ROOTS: dict[str, Callable[[], Path]] = {
 
 
 def files_of(project: Project) -> dict[str, list[str]]:
-    """Uploads, run directories, exports and adapters, by root and relative to it."""
+    """Uploads, run directories, exports, reports and adapters, by root and relative to it."""
     uploads = DatasetImport.objects.filter(dataset__project=project).values_list("stored_name", flat=True)
     adapters = ModelVersion.objects.filter(project=project, kind=ModelKind.LORA).exclude(path="")
     exports = [
         str(export_folder(export).relative_to(_ROOTS["artifacts"]())) for export in project.exports.all()
     ]
+    # Where `reports.writing.report_folder` keeps them; that package is above this one.
+    reports = [f"reports/{pk}" for pk in project.reports.values_list("pk", flat=True)]
     ratings = project.ratings_imports.values_list("stored_name", flat=True)
     return {
         "uploads": [*uploads, *ratings],
         "runs": [folder_for(run).name for run in project.runs.only("job")],
-        "artifacts": exports + list(adapters.values_list("path", flat=True)),
+        "artifacts": exports + reports + list(adapters.values_list("path", flat=True)),
     }
 
 

@@ -7,7 +7,7 @@ from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelVersion
 
 
-class Verdict(models.TextChoices):
+class DecisionVerdict(models.TextChoices):
     SHIP = "ship", "Ship"
     DO_NOT_SHIP = "do_not_ship", "Do not ship"
     NOT_YET = "not_yet", "Not yet"
@@ -24,7 +24,7 @@ class Decision(BaseModel):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="decisions")
     candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
-    verdict = models.CharField(max_length=12, choices=Verdict.choices)
+    verdict = models.CharField(max_length=12, choices=DecisionVerdict.choices)
     note = models.TextField(blank=True)
     evidence = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)
@@ -38,12 +38,43 @@ class Decision(BaseModel):
         indexes = [models.Index(fields=["campaign", "-id"], name="decision_latest")]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(verdict__in=Verdict.values), name="decision_known_verdict"
+                condition=models.Q(verdict__in=DecisionVerdict.values), name="decision_known_verdict"
             )
         ]
 
     def __str__(self) -> str:
         return f"{self.candidate.label}: {self.get_verdict_display().lower()}"
+
+
+class SavedView(BaseModel):
+    """A comparison as somebody narrowed it, by name. ``query`` is the address's part behind "?".
+
+    A private one (not ``is_shared``) is its owner's alone.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="saved_views")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="saved_views")
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=80)
+    query = models.TextField()
+    is_shared = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "name"], condition=models.Q(is_shared=True), name="saved_view_shared_name"
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "owner", "name"],
+                condition=models.Q(is_shared=False),
+                name="saved_view_own_name",
+            ),
+            models.CheckConstraint(condition=~models.Q(query=""), name="saved_view_narrows"),
+        ]
+        indexes = [models.Index(fields=["project", "-id"], name="saved_view_latest")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class LeftFiles(BaseModel):

@@ -13,7 +13,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import seal_of
-from evalapp.decisions.models import Decision, Verdict
+from evalapp.decisions.models import Decision, DecisionVerdict
 from evalapp.decisions.signing import require_no_gate, require_signable
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelAlias, ModelVersion
@@ -108,13 +108,13 @@ def decide(
         decision.save(update_fields=["seal"])
     data = {"verdict": verdict, **({"seal": decision.seal} if decision.seal else {})}
     record("decision.made", by=by, obj=decision, project=campaign.project, data=data)
-    if verdict == Verdict.SHIP:
+    if verdict == DecisionVerdict.SHIP:
         set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by)
     return decision
 
 
 def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
-    if verdict not in Verdict.values:
+    if verdict not in DecisionVerdict.values:
         raise InvalidError("Choose ship, do not ship, or not yet.", fields={"verdict": ["Choose one."]})
     if campaign.state == CampaignState.DRAFT:
         raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
@@ -127,7 +127,7 @@ def _holds(standing: Decision, said: dict[str, Any]) -> bool:
     """Whether this was decided already, and is still in force: another may be the champion since."""
     is_same = all(getattr(standing, name) == value for name, value in said.items())
     is_shipped = standing.candidate.alias == ModelAlias.CHAMPION
-    return is_same and (is_shipped or standing.verdict != Verdict.SHIP)
+    return is_same and (is_shipped or standing.verdict != DecisionVerdict.SHIP)
 
 
 def _evidence(comparison: Comparison, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
-from evalapp.decisions.models import Verdict
+from evalapp.decisions.models import DecisionVerdict
 from evalapp.gates.lineage import training_of
 from evalapp.gates.models import GateEvaluation, GateVerdict
 from evalapp.registry.models import ModelKind, ModelVersion
@@ -52,7 +52,7 @@ def require_signable(
     newer = evaluation.taken.evaluations.filter(candidate=candidate, pk__gt=evaluation.pk)
     if newer.exists():
         raise ConflictError("There is a newer look at this candidate; sign that one.")
-    if verdict == Verdict.SHIP and evaluation.verdict != GateVerdict.SHIP:
+    if verdict == DecisionVerdict.SHIP and evaluation.verdict != GateVerdict.SHIP:
         raise ConflictError(
             f"The gate says “{evaluation.get_verdict_display().lower()}”, so it cannot be signed as “ship”."
         )
@@ -61,7 +61,7 @@ def require_signable(
 def require_no_gate(*, campaign: Campaign, verdict: str) -> None:
     """Nobody ships past the gate that the campaign took. Raises ConflictError."""
     taken = campaign.gates_taken.filter(is_exploratory=False).select_related("gate").first()
-    if verdict == Verdict.SHIP and taken is not None:
+    if verdict == DecisionVerdict.SHIP and taken is not None:
         raise ConflictError(
             f"{campaign} has the gate “{taken.gate}”: a candidate ships by signing a look at it that says so."
         )

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.decisions import gate_views, views
+from evalapp.decisions import gate_views, saved_view_pages, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -8,6 +8,26 @@ urlpatterns = [
     path("projects/new/", views.project_new, name="project_new"),
     path("projects/<slug:slug>/", views.project_home, name="project_home"),
     path("projects/<slug:slug>/delete/", views.project_delete, name="project_delete"),
+    path("projects/<slug:slug>/models/<int:version_id>/alias/", gate_views.model_alias, name="model_alias"),
+    path("projects/<slug:slug>/views/", saved_view_pages.saved_view_list, name="saved_view_list"),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/views/new/",
+        saved_view_pages.saved_view_new,
+        name="saved_view_new",
+    ),
+    path(
+        "projects/<slug:slug>/views/<int:view_id>/", saved_view_pages.saved_view_open, name="saved_view_open"
+    ),
+    path(
+        "projects/<slug:slug>/views/<int:view_id>/edit/",
+        saved_view_pages.saved_view_edit,
+        name="saved_view_edit",
+    ),
+    path(
+        "projects/<slug:slug>/views/<int:view_id>/delete/",
+        saved_view_pages.saved_view_delete,
+        name="saved_view_delete",
+    ),
     path("projects/<slug:slug>/compare/<int:campaign_id>/decide/", views.decision_new, name="decision_new"),
     path(
         "projects/<slug:slug>/decisions/<int:decision_id>/",

@@ -1,33 +1,39 @@
-"""The calibration round where answers are compared: verdicts side by side, and the admission."""
+"""The calibration round: for reviewers the answers side by side, for managers the admission too."""
 
 from typing import cast
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.models import User
 from evalapp.accounts.permissions import Permission
-from evalapp.campaigns.calibration import start_round
+from evalapp.campaigns.calibration import add_note, admit, start_round
+from evalapp.campaigns.design import MOST_CALIBRATION_ITEMS
+from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.campaigns.queries import campaigns_of
 from evalapp.campaigns.running import RUNNING
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
-from evalapp.judgements.calibration import compared_side_by_side, people_in_round
-from evalapp.judgements.queries import judging_seat
-from evalapp.reviews.calibration import own_round_is_done
-from evalapp.reviews.calibration_views import RoundForm, write_note
+from evalapp.judgements.calibration import people_in_round, round_of
+from evalapp.reviews.calibration import calibration_items, own_round_is_done
+from evalapp.reviews.queries import seat_for
+
+
+class RoundForm(forms.Form):
+    items = forms.IntegerField(min_value=1, max_value=MOST_CALIBRATION_ITEMS, label="Items of another round")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
-def judgement_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Everybody's verdicts on the calibration items, for a reviewer who has given all of theirs."""
+def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Everybody's answers to the calibration items, for a reviewer who has given all of theirs."""
     user = cast(User, request.user)
-    seat = judging_seat(user, key)
+    seat = seat_for(user, key)
     campaign = seat.campaign
     if not campaign.calibration_items:
         raise MissingError("There is no calibration in this campaign, or it is not yours.")
@@ -35,30 +41,38 @@ def judgement_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
     problem: ProblemError | None = None
     if request.method == "POST" and is_done:
         try:
-            write_note(request, campaign, user, own_only=True)
+            _write_note(request, campaign, user, own_only=True)
         except ProblemError as error:
             problem = error
         else:
-            return redirect("judgement_calibration", key=key)
+            return redirect("review_calibration", key=key)
     context = {
         "campaign": campaign,
         "seat": seat,
         "is_done": is_done,
-        "items": compared_side_by_side(campaign, user, is_manager=False) if is_done else [],
+        "round": round_of(campaign, user, is_manager=False) if is_done else None,
         "problem": problem,
         "station": "reviews",
     }
     status = problem.status if problem else 200
-    return render(request, "judgements/calibration.html", context, status=status)
+    return render(request, "reviews/calibration.html", context, status=status)
+
+
+def _write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_only: bool) -> None:
+    """Say what was typed about the item that the form names by its number in the round."""
+    number = request.POST.get("item", "")
+    items = dict(enumerate(calibration_items(campaign), start=1))
+    item = items.get(int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else None
+    if item is None or (own_only and not item.places.filter(assigned_to=author).exists()):
+        raise MissingError("There is no such calibration item, or it is not yours.")
+    add_note(item=item, author=author, text=request.POST.get("text", ""))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
-def comparison_calibration(request: MemberRequest, pk: int) -> HttpResponse:
+def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
     """How everybody does in the calibration; a note, or another round."""
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
-    if not campaign.compares:
-        raise MissingError("This campaign rates answers one by one: see its own calibration.")
     is_note = "item" in request.POST
     form = RoundForm(request.POST if request.method == "POST" and not is_note else None)
     problem: ProblemError | None = None
@@ -67,12 +81,12 @@ def comparison_calibration(request: MemberRequest, pk: int) -> HttpResponse:
         status = 400
         try:
             if is_note:
-                write_note(request, campaign, request.user, own_only=False)
-                return redirect("comparison_calibration", slug=request.project.slug, pk=pk)
+                _write_note(request, campaign, request.user, own_only=False)
+                return redirect("campaign_calibration", slug=request.project.slug, pk=pk)
             if form.is_valid():
                 people = start_round(campaign=campaign, wanted=form.cleaned_data["items"], by=request.user)
                 messages.success(request, f"Another round: {people} {'person' if people == 1 else 'people'}.")
-                return redirect("comparison_calibration", slug=request.project.slug, pk=pk)
+                return redirect("campaign_calibration", slug=request.project.slug, pk=pk)
         except ProblemError as error:
             status = error.status
             if error.fields and not is_note:
@@ -82,10 +96,22 @@ def comparison_calibration(request: MemberRequest, pk: int) -> HttpResponse:
     context = {
         "campaign": campaign,
         "people": people_in_round(campaign),
-        "items": compared_side_by_side(campaign, request.user, is_manager=True),
+        "round": round_of(campaign, request.user, is_manager=True),
         "is_running": campaign.state in RUNNING,
         "form": form,
         "problem": problem,
         "station": "campaigns",
     }
-    return render(request, "judgements/campaign_calibration.html", context, status=status)
+    return render(request, "reviews/campaign_calibration.html", context, status=status)
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_admit(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+    campaign = get_or_missing(campaigns_of(request.project), pk=pk)
+    waiting = get_or_missing(
+        CampaignReviewer.objects.select_related("user", "campaign__project"), pk=seat, campaign=campaign
+    )
+    admit(seat=waiting, by=request.user)
+    messages.success(request, f"{waiting.user} is admitted.")
+    return redirect("campaign_calibration", slug=request.project.slug, pk=pk)

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Method, Purpose
+from evalapp.campaigns.models import Campaign, ItemOutput, Method, Purpose
 from evalapp.core.marks import marked
 from evalapp.judgements.models import Choice, GoldVerdict, Judgement, KnownOutcome
 from evalapp.judgements.queries import order_words, verdict_of
 from evalapp.judgements.verdicts import Verdict
 from evalapp.measure import Measure
+from evalapp.reviews.checks import GoldChecks, ReviewerChecks, checks_by_reviewer
 from evalapp.stats.proportions import wilson
 from evalapp.stats.repeats import mean_tau, order_tau
 
@@ -48,26 +49,10 @@ class Repeat(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ComparisonChecks:
-    """One reviewer's. ``golds``: each verdict on a gold item in the order given, whether it was right."""
-
-    seat: CampaignReviewer
-    golds: Sequence[bool] = ()
+class ComparisonChecks(GoldChecks):
     misses: Sequence[GoldMiss] = ()
     repeats: Sequence[Repeat] = ()
     is_ranking: bool = False
-
-    @property
-    def hits(self) -> int:
-        return sum(self.golds)
-
-    @property
-    def answered(self) -> int:
-        return len(self.golds)
-
-    @property
-    def accuracy(self) -> Measure:
-        return wilson(self.hits, self.answered, name="gold-accuracy")
 
     @property
     def compared(self) -> int:
@@ -112,6 +97,11 @@ class ComparisonChecks:
     @property
     def differences(self) -> list[Repeat]:
         return [repeat for repeat in self.repeats if not repeat.is_equal]
+
+
+def checks_of(campaign: Campaign) -> Sequence[ReviewerChecks | ComparisonChecks]:
+    """Everybody's, whether the campaign rates answers or compares them."""
+    return comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)
 
 
 def comparison_checks(campaign: Campaign) -> list[ComparisonChecks]:

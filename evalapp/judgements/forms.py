@@ -1,41 +1,15 @@
 """What comes in: a plain form, or JSON from the page's own script."""
 
-from typing import NamedTuple
-from uuid import UUID
-
 from django.http import HttpRequest, QueryDict
 
-from evalapp.core.errors import InvalidError
 from evalapp.judgements.verdicts import Verdict, read_verdict
-from evalapp.reviews.answers import read_client_id, read_seconds
-from evalapp.reviews.forms import json_body, read_revision
+from evalapp.reviews.forms import Submission, read_submission
 
 
-class JudgementSubmission(NamedTuple):
-    """``revision`` is the one an amendment is based on; 0 for a first submission."""
-
-    client_id: UUID
-    verdict: Verdict
-    seconds_active: float
-    revision: int
-
-
-def read_judgement(request: HttpRequest, *, outputs: int) -> JudgementSubmission:
-    """A submission from JSON or from the form; its shape is checked, not yet whether it is whole."""
-    if request.content_type == "application/json":
-        body = json_body(request)
-        return JudgementSubmission(
-            read_client_id(body.get("client_id")),
-            read_verdict(body.get("answers")),
-            read_seconds(body.get("seconds_active", 0)),
-            read_revision(body.get("revision", 0)),
-        )
-    form = request.POST
-    return JudgementSubmission(
-        read_client_id(form.get("client_id", "")),
-        verdict_from_form(form, outputs=outputs),
-        _form_seconds(str(form.get("seconds_active", ""))),
-        read_revision(_whole(str(form.get("revision", "0")))),
+def read_judgement(request: HttpRequest, *, outputs: int) -> Submission[Verdict]:
+    """`read_submission` of a judgement."""
+    return read_submission(
+        request, from_json=read_verdict, from_form=lambda form: verdict_from_form(form, outputs=outputs)
     )
 
 
@@ -53,10 +27,3 @@ def verdict_from_form(form: QueryDict, *, outputs: int) -> Verdict:
 
 def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _form_seconds(text: str) -> float:
-    try:
-        return read_seconds(float(text)) if text else 0.0
-    except (ValueError, InvalidError):
-        return 0.0

@@ -12,11 +12,12 @@ from evalapp.campaigns.comparisons import set_side_by_side
 from evalapp.campaigns.gold import (
     gold_rows_of_data,
     is_number,
+    locked_for_gold,
     read_rows,
     require_all_stay,
     where_gold_may_be,
 )
-from evalapp.campaigns.models import Campaign, CampaignState, Method
+from evalapp.campaigns.models import Campaign, Method
 from evalapp.core.errors import ConflictError
 from evalapp.judgements.models import GoldVerdict, KnownOutcome
 
@@ -54,11 +55,9 @@ def set_gold_verdicts(*, campaign: Campaign, rows: Sequence[VerdictRow], by: Use
     can be mended. Raises InvalidError with every row that cannot stay, ConflictError where the campaign is
     closed or compares nothing.
     """
-    locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    locked = locked_for_gold(campaign)
     if not locked.compares:
         raise ConflictError(f"“{campaign}” rates answers one by one: its gold is answers to its criteria.")
-    if locked.state == CampaignState.CLOSED:
-        raise ConflictError(f"“{campaign}” is closed; its gold stays.")
     reader = _Reader(locked, rows)
     verdicts = [verdict for row in rows if (verdict := reader.verdict(row)) is not None]
     require_all_stay(reader.problems, of=len(rows))
@@ -76,21 +75,6 @@ def _of_the_same(verdict: GoldVerdict) -> Q:
         return Q(against=None)
     either = (verdict.candidate_id, verdict.against_id)
     return Q(candidate__in=either, against__in=either)
-
-
-@transaction.atomic
-def remove_gold_verdict(*, verdict: GoldVerdict, by: User | None) -> None:
-    """Take a known outcome off the list. Of an open campaign the example stays a gold item."""
-    if verdict.campaign.state == CampaignState.CLOSED:
-        raise ConflictError(f"“{verdict.campaign}” is closed; its gold stays.")
-    record(
-        "campaign.gold_removed",
-        by=by,
-        obj=verdict.campaign,
-        project=verdict.campaign.project,
-        data={"example": verdict.example_id, "known": verdict.words},
-    )
-    verdict.delete()
 
 
 class _Reader:

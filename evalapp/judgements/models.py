@@ -170,6 +170,10 @@ class GoldVerdict(BaseModel):
         return f"{self.example}: {self.words}"
 
     @property
+    def facts(self) -> dict[str, str]:
+        return {"known": self.words}
+
+    @property
     def words(self) -> str:
         """What is known as people read it."""
         candidate = marked(self.candidate.label, self.candidate)

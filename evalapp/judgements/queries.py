@@ -152,12 +152,6 @@ def judged_by(user: User) -> QuerySet[Judgement]:
     )
 
 
-def last_judged(seat: CampaignReviewer) -> Judgement | None:
-    """The latest in this campaign: what "undo" opens again to be changed."""
-    mine = Judgement.objects.filter(campaign=seat.campaign_id, reviewer=seat.user_id)
-    return mine.select_related("place").order_by("-id").first()
-
-
 def slot_of(judgement: Judgement) -> int:
     """The slot of its place; select ``place``."""
     return judgement.place.outputs_order.index(judgement.comparison_id)

@@ -1,5 +1,6 @@
 """Comparing answers: the pages of a reviewer whose campaign sets outputs side by side."""
 
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,8 +17,7 @@ from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import problem_body
 from evalapp.core.paging import keyset_page
-from evalapp.judgements.drafts import JudgementDraftConflictError
-from evalapp.judgements.forms import JudgementSubmission, read_judgement
+from evalapp.judgements.forms import read_judgement
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.presentation import (
     choice_rows,
@@ -47,17 +47,24 @@ from evalapp.judgements.services import (
     undo_last_judgement,
 )
 from evalapp.judgements.verdicts import Verdict, read_verdict
-from evalapp.reviews.ahead import ahead_of, showing
+from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import criteria_of, read_seconds
-from evalapp.reviews.forms import SkipForm, is_json, json_body, read_revision
+from evalapp.reviews.drafts import DraftConflictError
+from evalapp.reviews.forms import Submission, is_json, json_body, read_revision
 from evalapp.reviews.presentation import (
-    NO_WORK_WORDS,
     key_rows,
-    no_work_payload,
-    progress_payload,
     skip_fields_html,
 )
 from evalapp.reviews.queries import Stand
+from evalapp.reviews.responses import (
+    draft_kept,
+    flagged,
+    nothing_comes,
+    opened_again,
+    skip_reason,
+    skipped,
+    submitted,
+)
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 STATION = {"station": "reviews"}
@@ -91,21 +98,7 @@ def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
     seat = judging_seat(_user(request), key)
     found = next_assignment(seat=seat, showing=showing(request))
     if not isinstance(found, Assignment):
-        progress = progress_payload(seat, found)
-        if is_json(request):
-            return JsonResponse({**no_work_payload(found, seat), "progress": progress})
-        title, text = NO_WORK_WORDS[found.reason]
-        context = {
-            "seat": seat,
-            "no_work": found,
-            "title": title,
-            "text": text,
-            "progress": progress,
-            "out_of": f"of {progress['total']:,}",
-            "closing_url": "",
-            **STATION,
-        }
-        return render(request, "reviews/no_work.html", context)
+        return nothing_comes(request, seat, found)
     if is_json(request):
         return JsonResponse(_assigned(seat, found))
     url = judgement_url(found.place.key, found.slot)
@@ -188,7 +181,7 @@ def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
 
 
 def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
-    submission: JudgementSubmission | None = None
+    submission: Submission[Verdict] | None = None
     try:
         task = stand_task(stand)
         submission = read_judgement(request, outputs=len(task.answers))
@@ -203,16 +196,17 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             task=task,
             url=request.path,
             judgement=own_judgement(stand) if submission.revision else None,
-            given=submission.verdict,
+            given=submission.answers,
             problem=error,
         )
     if is_json(request):
-        return _submitted_payload(request, stand, judgement, is_replay=is_replay)
+        read = partial(judging_seat, _user(request), stand.place.campaign.key)
+        return submitted(request, judgement, is_replay=is_replay, seat=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My comparisons” until the campaign closes.")
     return redirect("judgement_next", key=stand.place.campaign.key)
 
 
-def _store(stand: Stand, submission: JudgementSubmission) -> tuple[Judgement, bool]:
+def _store(stand: Stand, submission: Submission[Verdict]) -> tuple[Judgement, bool]:
     if submission.revision:
         judgement = own_judgement(stand)
         if judgement is None:
@@ -220,31 +214,18 @@ def _store(stand: Stand, submission: JudgementSubmission) -> tuple[Judgement, bo
         amended = amend_judgement(
             judgement=judgement,
             by=stand.seat.user,
-            verdict=submission.verdict,
+            verdict=submission.answers,
             revision=submission.revision,
         )
         return amended, False
     result = submit_judgement(
         stand=stand,
         client_id=submission.client_id,
-        verdict=submission.verdict,
+        verdict=submission.answers,
         seconds_active=submission.seconds_active,
         is_simulated=stand.seat.user.is_simulated,
     )
     return result.judgement, result.is_replay
-
-
-def _submitted_payload(
-    request: HttpRequest, stand: Stand, judgement: Judgement, *, is_replay: bool
-) -> HttpResponse:
-    at = judgement.revised_at or judgement.submitted_at
-    body = {
-        "saved_at": at.isoformat(),
-        "revision": judgement.revision,
-        "is_replay": is_replay,
-        **ahead_of(request, lambda: judging_seat(_user(request), stand.place.campaign.key), _assigned),
-    }
-    return JsonResponse(body, status=200 if is_replay or judgement.revision > 1 else 201)
 
 
 @require_POST
@@ -260,31 +241,29 @@ def judgement_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
             seconds_active=read_seconds(body.get("seconds_active", 0)),
             revision=read_revision(body.get("revision", 0)),
         )
-    except JudgementDraftConflictError as error:
+    except DraftConflictError as error:
         draft = stand_task(stand).draft
         conflict = {
             "draft": draft.as_dict() if draft else None,
             "draft_revision": error.draft.revision,
         }
         return JsonResponse({**problem_body(error), **conflict}, status=error.status)
-    return JsonResponse(
-        {"draft_revision": kept.revision, "saved_at": kept.saved_at.isoformat(), "is_held": kept.is_held}
-    )
+    return draft_kept(kept)
 
 
 @require_POST
 @signed_in_view
 def judgement_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     stand = judging_stand(_user(request), key, slot)
-    if request.content_type == "application/json":
-        reason = str(json_body(request).get("reason", ""))
-    else:
-        reason = SkipForm(request.POST).reason_given()
-    skip_comparisons(reviewer=_user(request), place=stand.place, reason=reason)
-    if is_json(request):
-        return JsonResponse({"skipped": True})
-    messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
-    return redirect("judgement_next", key=stand.place.campaign.key)
+    skip_comparisons(reviewer=_user(request), place=stand.place, reason=skip_reason(request))
+    return skipped(request, stand, then="judgement_next")
+
+
+@require_POST
+@signed_in_view
+def judgement_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    """Tell the manager that something is wrong with the item, and keep it."""
+    return flagged(request, judging_stand(_user(request), key, slot))
 
 
 @require_POST
@@ -293,5 +272,4 @@ def judgement_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = judging_seat(_user(request), key)
     judgement = undo_last_judgement(reviewer=seat.user, campaign=seat.campaign)
-    url = judgement_url(judgement.place.key, slot_of(judgement))
-    return JsonResponse({"url": url}) if is_json(request) else redirect(url)
+    return opened_again(request, judgement_url(judgement.place.key, slot_of(judgement)))

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from django.db import models
 
 from evalapp.accounts.models import Project, User
@@ -79,3 +81,52 @@ class ModelVersion(BaseModel):
 
     def __str__(self) -> str:
         return self.label
+
+
+class TokenPrice(BaseModel):
+    """What a million tokens cost: of prompts ``input_price``, of answers ``output_price``, in ``currency``
+    (three letters). Without a ``model_version`` it is the price of every version that has none of its own.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="token_prices")
+    model_version = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="token_prices"
+    )
+    input_price = models.DecimalField(max_digits=13, decimal_places=6)
+    output_price = models.DecimalField(max_digits=13, decimal_places=6)
+    currency = models.CharField(max_length=3)
+    set_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "model_version"], nulls_distinct=False, name="token_price_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(input_price__gte=0, output_price__gte=0), name="token_price_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="token_price_currency"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        of = self.model_version.label if self.model_version is not None else "all other versions"
+        return f"price of {of}"
+
+    @property
+    def input_words(self) -> str:
+        return _without_zeros(self.input_price)
+
+    @property
+    def output_words(self) -> str:
+        return _without_zeros(self.output_price)
+
+    def cost_of(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
+        """What one answer costs."""
+        return (prompt_tokens * self.input_price + completion_tokens * self.output_price) / 1_000_000
+
+
+def _without_zeros(price: Decimal) -> str:
+    """A price as people write it: 0.15, not 0.150000."""
+    return f"{price.normalize():f}"

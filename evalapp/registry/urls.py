@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.registry import views
+from evalapp.registry import price_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/models/", views.model_list, name="model_list"),
@@ -8,5 +8,10 @@ urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", views.prompt_new, name="prompt_new"),
     path("projects/<slug:slug>/models/new/adapter/", views.adapter_new, name="adapter_new"),
     path("projects/<slug:slug>/models/new/imported/", views.imported_new, name="imported_new"),
-    path("projects/<slug:slug>/models/<int:version_id>/alias/", views.model_alias, name="model_alias"),
+    path("projects/<slug:slug>/models/prices/", price_views.token_prices, name="token_prices"),
+    path(
+        "projects/<slug:slug>/models/prices/<int:price_id>/remove/",
+        price_views.token_price_remove,
+        name="token_price_remove",
+    ),
 ]

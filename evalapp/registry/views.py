@@ -5,15 +5,15 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.registry import queries, services
-from evalapp.registry.forms import AdapterForm, AliasForm, BaseModelForm, ImportedForm, PromptForm
+from evalapp.registry.forms import AdapterForm, BaseModelForm, ImportedForm, PromptForm
 from evalapp.registry.models import ModelVersion
 
 STATION = "models"
@@ -78,21 +78,6 @@ def imported_new(request: MemberRequest) -> HttpResponse:
     return _answered(request, "registry/imported_new.html", form, lambda values: services.register_imported(
         project=request.project, by=request.user, label=values["label"]
     ))  # fmt: skip
-
-
-@require_POST
-@project_view(Permission.EDIT_MODELS)
-def model_alias(request: MemberRequest, version_id: int) -> HttpResponse:
-    version = get_or_missing(queries.versions_of(request.project), pk=version_id)
-    form = AliasForm(request.POST)
-    if not form.is_valid():
-        message = "Choose champion, challenger or none."
-        raise InvalidError(message)
-    services.set_alias(version=version, alias=form.cleaned_data["alias"], by=request.user)
-    messages.success(
-        request, f"“{version.label}” is now {version.get_alias_display() or 'without an alias'}."
-    )
-    return redirect("model_version", slug=request.project.slug, version_id=version.pk)
 
 
 def _answered(

@@ -1,31 +1,46 @@
-"""Reads of the calibration round: everybody's answers to the same items, side by side."""
+"""Reads of the calibration round: what everybody gave to the same items, side by side.
 
+`Round` is the same whether a campaign rates answers or compares them; `RatedRound` and, where answers are
+compared, `judgements.calibration.ComparedRound` know what was given.
+"""
+
+from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from statistics import fmean, median
 from typing import NamedTuple
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, PlaceState, Purpose
+from evalapp.core.marks import marked
 from evalapp.reviews.models import Review
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import CriterionKind
+
+LETTERS = "ABCDEFGHIJKLMNOP"
 
 
-class GivenAnswers(NamedTuple):
-    """One person's review; ``answers`` follow the rubric's criteria, empty where it was not answered."""
+class Given(NamedTuple):
+    """What one person gave; ``answers`` follow the round's ``columns``, empty where it was not answered."""
 
     name: str
     answers: list[str]
     comment: str
 
 
-class CalibrationOutput(NamedTuple):
-    """``label`` names the candidate for a manager; a reviewer gets a letter."""
-
+class ShownText(NamedTuple):
     label: str
     text: str
-    given: list[GivenAnswers]
+
+
+class CalibrationPart(NamedTuple):
+    """An output that was rated, or outputs that were compared. A ``heading`` names candidates for a manager
+    alone; a reviewer gets letters, or a number.
+    """
+
+    heading: str
+    shown: list[ShownText]
+    given: list[Given]
 
 
 class Note(NamedTuple):
@@ -39,7 +54,7 @@ class CalibrationItem(NamedTuple):
 
     number: int
     item: Item
-    outputs: list[CalibrationOutput]
+    parts: list[CalibrationPart]
     notes: list[Note]
 
 
@@ -69,65 +84,82 @@ def own_round_is_done(seat: CampaignReviewer) -> bool:
     return places.exists() and not places.exclude(state=PlaceState.COMPLETE).exists()
 
 
-def rated_criteria(campaign: Campaign) -> list[Criterion]:
-    return list(campaign.rubric_version.criteria.order_by("position"))
+class Round(ABC):
+    """What one reader sees of a campaign's calibration: the answers of all who are done with theirs.
 
-
-def side_by_side(campaign: Campaign, reader: User, *, is_manager: bool) -> list[CalibrationItem]:
-    """Every calibration item with the answers of all who are done with theirs, and its discussion.
-
-    A reviewer sees the items that were theirs, their peers as pseudonyms, and outputs in the order that
-    they had them, so that a letter tells nothing about the candidate.
+    A reviewer sees the items that were theirs, their peers as pseudonyms, and outputs in the order and at
+    the positions that they had them, so that a letter tells nothing about the candidate.
     """
-    criteria = rated_criteria(campaign)
-    reviews = (
-        Review.objects.filter(campaign=campaign, purpose=Purpose.CALIBRATION)
-        .prefetch_related("scores__criterion", "texts__criterion")
-        .order_by("pk")
-    )
-    names = names_in_round(campaign, reader, is_manager=is_manager)
-    ready = people_done(campaign)
-    by_output: dict[int, list[GivenAnswers]] = defaultdict(list)
-    for review in reviews:
-        if review.reviewer_id in ready or review.reviewer_id == reader.pk:
-            by_output[review.item_output_id].append(_given(review, names, criteria))
-    orders = dict(
-        Place.objects.filter(campaign=campaign, assigned_to=reader, purpose=Purpose.CALIBRATION).values_list(
-            "item", "outputs_order"
+
+    columns: list[str]
+
+    def __init__(self, campaign: Campaign, reader: User, *, is_manager: bool) -> None:
+        self.campaign, self.reader, self.is_manager = campaign, reader, is_manager
+        self.names = names_in_round(campaign, reader, is_manager=is_manager)
+        self.seen_by = people_done(campaign) | {reader.pk}
+
+    def items(self) -> list[CalibrationItem]:
+        """Every calibration item with what was given, and its discussion."""
+        theirs = Place.objects.filter(
+            campaign=self.campaign, assigned_to=self.reader, purpose=Purpose.CALIBRATION
         )
-    )
-    items = (
-        campaign.items.filter(purpose=Purpose.CALIBRATION)
-        .select_related("example")
-        .prefetch_related("outputs__output", "outputs__candidate__model_version", "calibration_notes")
-        .order_by("pk")
-    )
-    return [
-        CalibrationItem(
-            number,
-            item,
-            _outputs(item, by_output, orders.get(item.pk), is_manager=is_manager),
-            notes_on(item, names),
+        own = {place.item_id: place for place in theirs}
+        items = (
+            self.campaign.items.filter(purpose=Purpose.CALIBRATION)
+            .select_related("example")
+            .prefetch_related(
+                "comparisons", "outputs__output", "outputs__candidate__model_version", "calibration_notes"
+            )
+            .order_by("pk")
         )
-        for number, item in enumerate(items, start=1)
-        if is_manager or item.pk in orders
-    ]
+        return [
+            CalibrationItem(
+                number,
+                item,
+                self.parts(item, None if self.is_manager else own[item.pk]),
+                notes_on(item, self.names),
+            )
+            for number, item in enumerate(items, start=1)
+            if self.is_manager or item.pk in own
+        ]
+
+    def name_of(self, person: int) -> str:
+        return self.names.get(person, "Reviewer")
+
+    @abstractmethod
+    def parts(self, item: Item, place: Place | None) -> list[CalibrationPart]:
+        """What was asked of the item: as it stood at a reader's place, or for a manager as it was made."""
 
 
-def _outputs(
-    item: Item, by_output: dict[int, list[GivenAnswers]], order: list[int] | None, *, is_manager: bool
-) -> list[CalibrationOutput]:
-    entries = {entry.pk: entry for entry in item.outputs.all()}
-    if is_manager or order is None:
-        order = sorted(entries, key=lambda pk: entries[pk].candidate.position)
-    return [
-        CalibrationOutput(
-            str(entries[pk].candidate.model_version) if is_manager else f"Answer {'ABCDEFGHIJKLMNOP'[slot]}",
-            entries[pk].output.text,
-            by_output.get(pk, []),
-        )
-        for slot, pk in enumerate(order)
-    ]
+class RatedRound(Round):
+    """Answers to the rubric's criteria, of each output by itself."""
+
+    def __init__(self, campaign: Campaign, reader: User, *, is_manager: bool) -> None:
+        super().__init__(campaign, reader, is_manager=is_manager)
+        criteria = list(campaign.rubric_version.criteria.order_by("position"))
+        self.columns = [criterion.name for criterion in criteria]
+        self._criteria = [criterion.pk for criterion in criteria]
+        self._given: dict[int, list[Given]] = defaultdict(list)
+        reviews = campaign.reviews.filter(purpose=Purpose.CALIBRATION, reviewer__in=self.seen_by)
+        for review in reviews.prefetch_related("scores__criterion", "texts__criterion").order_by("pk"):
+            self._given[review.item_output_id].append(self._of(review))
+
+    def _of(self, review: Review) -> Given:
+        words = {score.criterion_id: score.words for score in review.scores.all()}
+        words |= {text.criterion_id: text.text for text in review.texts.all()}
+        answers = [words.get(criterion, "") for criterion in self._criteria]
+        return Given(self.name_of(review.reviewer_id), answers, review.comment)
+
+    def parts(self, item: Item, place: Place | None) -> list[CalibrationPart]:
+        entries = {entry.pk: entry for entry in item.outputs.all()}
+        made = sorted(entries, key=lambda pk: entries[pk].candidate.position)
+        found = []
+        for letter, pk in zip(LETTERS, made if place is None else place.outputs_order, strict=False):
+            version = entries[pk].candidate.model_version
+            label = f"Answer {letter}" if place is not None else marked(version.label, version)
+            shown = [ShownText("The answer", entries[pk].output.text)]
+            found.append(CalibrationPart(label, shown, self._given.get(pk, [])))
+        return found
 
 
 def notes_on(item: Item, names: Mapping[int, str]) -> list[Note]:
@@ -155,23 +187,13 @@ def people_done(campaign: Campaign) -> set[int]:
     return {person for person, _ in places if person is not None} - unfinished
 
 
-def _given(review: Review, names: dict[int, str], criteria: list[Criterion]) -> GivenAnswers:
-    words = {score.criterion_id: score.words for score in review.scores.all()}
-    words |= {text.criterion_id: text.text for text in review.texts.all()}
-    answers = [words.get(criterion.pk, "") for criterion in criteria]
-    return GivenAnswers(names.get(review.reviewer_id, "Reviewer"), answers, review.comment)
-
-
-def calibrating(campaign: Campaign, distances: Mapping[int, float] | None = None) -> list[Calibrating]:
-    """Everybody's progress in the calibration, and how far from the others they are; ``distances`` replace
-    those of scale scores.
-    """
+def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Calibrating]:
+    """Everybody's progress in the calibration, and how far from the others they are, by ``distances``."""
     places: dict[int | None, list[str]] = defaultdict(list)
     for person, state in campaign.places.filter(purpose=Purpose.CALIBRATION).values_list(
         "assigned_to", "state"
     ):
         places[person].append(state)
-    distances = _distances(campaign) if distances is None else distances
     return [
         Calibrating(
             seat,
@@ -185,23 +207,29 @@ def calibrating(campaign: Campaign, distances: Mapping[int, float] | None = None
     ]
 
 
-def _distances(campaign: Campaign) -> dict[int, float]:
+def score_distances(campaign: Campaign) -> dict[int, float]:
+    """By person: how far their scale scores lie from the median of the others', on average."""
     given: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
-    reviews = Review.objects.filter(
-        campaign=campaign,
+    reviews = campaign.reviews.filter(
         purpose=Purpose.CALIBRATION,
         scores__criterion__kind=CriterionKind.SCALE,
         scores__value__isnull=False,
     )
     values = reviews.values_list("item_output", "scores__criterion", "reviewer", "scores__value")
     for output, criterion, person, value in values:
-        if value is None:
-            continue
-        given[output, criterion][person] = value
+        if value is not None:
+            given[output, criterion][person] = value
+    return mean_apart(
+        (person, abs(value - median(others)))
+        for answers in given.values()
+        for person, value in answers.items()
+        if (others := [other for peer, other in answers.items() if peer != person])
+    )
+
+
+def mean_apart(distances: Iterable[tuple[int, float]]) -> dict[int, float]:
+    """By person: the mean of their distances."""
     apart: dict[int, list[float]] = defaultdict(list)
-    for answers in given.values():
-        for person, value in answers.items():
-            others = [other for peer, other in answers.items() if peer != person]
-            if others:
-                apart[person].append(abs(value - median(others)))
+    for person, distance in distances:
+        apart[person].append(distance)
     return {person: fmean(values) for person, values in apart.items()}

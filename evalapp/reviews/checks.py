@@ -1,11 +1,15 @@
 """What gold and hidden repeats say of each reviewer, with the items behind it. For managers only."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Purpose
+from evalapp.measure import Measure
 from evalapp.reviews.models import Review, Score
 from evalapp.rubrics.models import CriterionKind
+from evalapp.stats.proportions import wilson
 
 
 class GoldMiss(NamedTuple):
@@ -28,19 +32,12 @@ class SelfDifference(NamedTuple):
     second: str
 
 
-class ReviewerChecks(NamedTuple):
-    """``close`` of ``compared`` pairs of answers lie within one level, ``equal`` are the same; of yes or no
-    and of categories only the same is close. None where there is nothing to compare. ``golds``: each answer
-    to a gold item in the order given, whether it was a hit.
-    """
+@dataclass(frozen=True)
+class GoldChecks:
+    """How one reviewer does on gold. ``golds``: each answer in the order given, whether it was a hit."""
 
     seat: CampaignReviewer
-    golds: list[bool]
-    misses: list[GoldMiss]
-    compared: int
-    equal: int
-    close: int
-    differences: list[SelfDifference]
+    golds: Sequence[bool] = ()
 
     @property
     def hits(self) -> int:
@@ -51,20 +48,35 @@ class ReviewerChecks(NamedTuple):
         return len(self.golds)
 
     @property
+    def accuracy(self) -> Measure:
+        return wilson(self.hits, self.answered, name="gold-accuracy")
+
+
+@dataclass(frozen=True)
+class ReviewerChecks(GoldChecks):
+    """``close`` of ``compared`` pairs of answers lie within one level, ``equal`` are the same; of yes or no
+    and of categories only the same is close.
+    """
+
+    misses: Sequence[GoldMiss] = ()
+    compared: int = 0
+    equal: int = 0
+    close: int = 0
+    differences: Sequence[SelfDifference] = ()
+
+    @property
     def close_words(self) -> str:
         return "The same again, or one level off,"
 
     @property
-    def hit_share(self) -> float | None:
-        return self.hits / self.answered if self.answered else None
+    def consistency(self) -> Measure:
+        """Share of repeated questions with the same answer."""
+        return wilson(self.equal, self.compared, name="repeat-consistency")
 
     @property
-    def equal_share(self) -> float | None:
-        return self.equal / self.compared if self.compared else None
-
-    @property
-    def close_share(self) -> float | None:
-        return self.close / self.compared if self.compared else None
+    def closeness(self) -> Measure:
+        """Share of repeated questions with an answer within one level."""
+        return wilson(self.close, self.compared, name="repeat-closeness")
 
 
 def checks_by_reviewer(campaign: Campaign) -> list[ReviewerChecks]:

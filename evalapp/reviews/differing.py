@@ -28,6 +28,10 @@ def items_that_differ(campaign: Campaign, criterion: Criterion, *, least: int) -
         differing = by_output.annotate(apart=Count("value", distinct=True) - 1).filter(apart__gt=0)
     else:
         differing = by_output.annotate(apart=Max("value") - Min("value")).filter(apart__gte=least)
+    return set(differing.values_list("review__item_output__item", flat=True)) - items_waiting(campaign)
+
+
+def items_waiting(campaign: Campaign) -> set[int]:
+    """Items with places that were added and are still to be done."""
     pending = campaign.places.filter(is_added=True).exclude(state=PlaceState.COMPLETE)
-    found = set(differing.values_list("review__item_output__item", flat=True))
-    return found - set(pending.values_list("item", flat=True))
+    return set(pending.values_list("item", flat=True))

@@ -11,7 +11,7 @@ from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import has_visible
 from evalapp.reviews.answers import unstorable
 from evalapp.reviews.models import Flag
-from evalapp.reviews.queries import Stand, own_review
+from evalapp.reviews.queries import Stand, has_submitted
 
 LONGEST_NOTE = 500
 
@@ -29,14 +29,14 @@ RETURNING id
 def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
     """Open a flag on the item, or say something else in the one that is open.
 
-    Only for an item that the reviewer holds or has reviewed: MissingError else, and InvalidError for a
+    Only for an item that the reviewer holds or has submitted, rated or compared: MissingError else, and InvalidError for a
     note that says nothing or is too long.
     """
     note = note.strip()
     if len(note) > LONGEST_NOTE or not has_visible(note) or unstorable(note):
         message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
         raise InvalidError(message, fields={"note": [message]})
-    if stand.seat.user_id != by.pk or not (stand.is_held or own_review(stand)):
+    if stand.seat.user_id != by.pk or not (stand.is_held or has_submitted(stand)):
         raise MissingError("There is no such review work, or it is not yours.")
     place = stand.place
     with connection.cursor() as cursor:

@@ -1,9 +1,9 @@
 """What comes in: a plain form, or JSON from the page's own script."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django import forms
@@ -25,13 +25,14 @@ from evalapp.reviews.spans import Span, read_spans, span_from_quote
 from evalapp.rubrics.fields import QuotedField
 
 _DEEPEST = 8
+Said = TypeVar("Said")
 
 
-class Submission(NamedTuple):
+class Submission(NamedTuple, Generic[Said]):
     """``revision`` is the one an amendment is based on; 0 for a first submission."""
 
     client_id: UUID
-    answers: ReviewAnswers
+    answers: Said
     seconds_active: float
     revision: int
 
@@ -71,22 +72,31 @@ def _depth(value: Any) -> int:
     return 0
 
 
-def read_submission(request: HttpRequest, criteria: list[RubricCriterion]) -> Submission:
+def read_submission(
+    request: HttpRequest, *, from_json: Callable[[object], Said], from_form: Callable[[QueryDict], Said]
+) -> Submission[Said]:
     """A submission from JSON or from the form; its shape is checked, not yet its answers."""
     if request.content_type == "application/json":
         body = json_body(request)
         return Submission(
             read_client_id(body.get("client_id")),
-            read_answers(body.get("answers")),
+            from_json(body.get("answers")),
             read_seconds(body.get("seconds_active", 0)),
             read_revision(body.get("revision", 0)),
         )
     form = request.POST
     return Submission(
         read_client_id(form.get("client_id", "")),
-        answers_from_form(form, criteria),
+        from_form(form),
         _form_seconds(form.get("seconds_active", "")),
         read_revision(_whole(str(form.get("revision", "0")))),
+    )
+
+
+def read_review(request: HttpRequest, criteria: list[RubricCriterion]) -> Submission[ReviewAnswers]:
+    """`read_submission` of a review."""
+    return read_submission(
+        request, from_json=read_answers, from_form=lambda form: answers_from_form(form, criteria)
     )
 
 

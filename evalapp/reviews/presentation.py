@@ -121,18 +121,21 @@ def task_payload(
 def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> dict[str, Any]:
     """Mine and of how many, everyone's, and my median; ``seat`` comes from `with_progress`.
 
-    ``mine_total`` is the most that one person can review: nobody gets an item twice. ``no_work`` says
-    that nothing came.
+    ``mine_total`` is about the most that can come to one person. ``no_work`` says that nothing came.
     """
     campaign = seat.campaign
     median = getattr(seat, "median_seconds", None)
     items = campaign.items_total
     if (quota := quota_of(seat)) is not None:
         items = min(items, quota)
-    # Checks are in every figure, or a reviewer could tell them by one that stands still.
-    most = items * campaign.reviews_a_place
-    most += round(most * (campaign.gold_share + campaign.repeat_share) / 100)
+    # Checks are in every figure, or a reviewer could tell them by one that stands still; in whole items, or
+    # a sum that no number of items makes up would betray them. How many come depends on draws, so that
+    # the sum is an estimate: it gives way where more has come, and nothing concludes from it.
+    shares = campaign.gold_share + campaign.repeat_share
+    items += round(items * shares / 100) + campaign.calibration_items
     mine = seat.reviews_done + seat.checks_done
+    each = campaign.reviews_a_place
+    most = max(items, -(-mine // each)) * each
     total = campaign.reviews_total + campaign.checks_total
     mine_total, words = most, f"of up to {most:,}"
     if no_work is not None and no_work.is_over:
@@ -146,7 +149,7 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
         "mine_words": words,
         "done": min(getattr(seat, "campaign_done", 0), total),
         "total": total,
-        "median_seconds": round(float(median), 1) if median is not None else None,
+        "median_seconds": max(0.1, round(float(median), 1)) if median else None,
     }
 
 

@@ -198,6 +198,17 @@ def own_review(stand: Stand) -> Review | None:
     )
 
 
+def has_submitted(stand: Stand) -> bool:
+    """Whether this person submitted what the slot asks for, a review or a judgement."""
+    shown = (
+        {"comparison": stand.item_output_id}
+        if stand.place.campaign.compares
+        else {"item_output": stand.item_output_id}
+    )
+    given = stand.place.judgements if stand.place.campaign.compares else stand.place.reviews
+    return given.filter(reviewer=stand.seat.user_id, **shown).exists()
+
+
 class Task(NamedTuple):
     """All that a reviewer sees of an output. Nothing here names the candidate, unless the campaign is
     not blind; ids, run, tokens, timing and peers' answers have no field. ``is_simulated``: it is named, and
@@ -289,12 +300,6 @@ def submitted_by(user: User) -> QuerySet[Review]:
         .prefetch_related("scores__criterion", "spans__criterion")
         .order_by("-id")
     )
-
-
-def last_submitted(seat: CampaignReviewer) -> Review | None:
-    """The latest review in this campaign: what "undo" opens again to be changed."""
-    mine = Review.objects.filter(campaign=seat.campaign_id, reviewer=seat.user_id)
-    return mine.select_related("place").order_by("-id").first()
 
 
 class PersonProgress(NamedTuple):

@@ -4,26 +4,25 @@ One submission is one transaction: the place's slot, the reviewer's count, the r
 tags and correction, the audit event, and the end of its draft. A replay finds the stored review.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Now
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, renew_place, take_again
-from evalapp.campaigns.checks import plan_repeat
+from evalapp.campaigns.allocation import lock_open_campaign, renew_place
 from evalapp.campaigns.models import (
     Campaign,
     CampaignReviewer,
     CampaignState,
     ItemOutput,
     Place,
-    PlaceState,
 )
 from evalapp.campaigns.services import give_back
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
@@ -35,7 +34,7 @@ from evalapp.reviews.answers import (
     criteria_of,
     unstorable,
 )
-from evalapp.reviews.drafts import keep_text, save_draft
+from evalapp.reviews.drafts import SavedDraft, keep_text, save_draft
 from evalapp.reviews.models import (
     Correction,
     Draft,
@@ -46,11 +45,21 @@ from evalapp.reviews.models import (
     SpanAnswer,
     TextAnswer,
 )
-from evalapp.reviews.queries import ANSWERS, Stand, answers_of, last_submitted
+from evalapp.reviews.queries import ANSWERS, Stand, answers_of
 from evalapp.reviews.send_backs import resubmitted, waits_for_reviewer
 from evalapp.reviews.storing import store_answers, store_review
+from evalapp.reviews.submitting import (
+    NOT_CHANGED,
+    NOT_COUNTED,
+    RUNNING,
+    CampaignClosedError,
+    LeaseLostError,
+    Submission,
+    require_demonstration,
+    submit_once,
+)
 
-_RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
+Latest = TypeVar("Latest", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -61,28 +70,10 @@ class SubmitResult:
     is_replay: bool = False
 
 
-class LeaseLostError(ConflictError):
-    """The place went to somebody else meanwhile (409)."""
-
-    code = "lease_lost"
-
-
-class CampaignClosedError(ConflictError):
-    """The campaign takes no reviews any more (409)."""
-
-    code = "campaign_closed"
-
-    def __init__(self, campaign: Campaign, consequence: str) -> None:
-        when = f" on {campaign.closed_at:%-d %B %Y at %H:%M} UTC" if campaign.closed_at else ""
-        super().__init__(f"This campaign was closed{when}{consequence}")
-
-
-NOT_COUNTED = ", so this is not counted. Your text is kept."
 NOTHING_CHANGED = (
     "Nothing is changed yet. This review was sent back: change it and submit it again, or open its discussion "
     "and appeal if it is right as it stands."
 )
-NOT_CHANGED = ", so its reviews cannot be changed any more."
 
 
 def submit_review(
@@ -131,35 +122,55 @@ def submit_at(
     campaign = place.campaign
     if campaign.compares:
         raise InvalidError("This campaign compares answers; it takes judgements, not reviews of one answer.")
-    if is_simulated and not campaign.project.is_demonstration:
-        raise InvalidError("Simulated reviews are for demonstration projects only; this is none.")
+    require_demonstration(campaign, is_simulated=is_simulated)
     checked = _checked(answers, campaign, place.outputs_order[slot])
-    try:
-        with transaction.atomic():
-            lock_open_campaign(campaign.pk)
-            held = fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds_active)
-            if held or fill_after_lapse(seat, place, slot, seconds_active):
-                review = _store(
-                    seat,
-                    place,
-                    slot,
-                    client_id,
-                    checked,
-                    seconds_active=seconds_active,
-                    is_simulated=is_simulated,
-                )
-                plan_repeat(place=place, seat=seat)
-                return SubmitResult(review)
-    except IntegrityError as error:
-        # Another request with the same client id was quicker, at this place or at another.
-        if (stored := _stored(place, slot, client_id)) is None:
-            raise ConflictError(
-                "Somebody else changed this at the same moment. Send it once more."
-            ) from error
-        return _replay_or_refuse(stored, seat, place, slot, client_id=client_id, checked=checked)
-    if (stored := _stored(place, slot, client_id)) is not None:
-        return _replay_or_refuse(stored, seat, place, slot, client_id=client_id, checked=checked)
-    raise _refusal(seat, place, slot, checked.answers)
+    submission = ReviewSubmission(seat, place, slot, client_id, seconds_active, is_simulated, checked)
+    return SubmitResult(*submit_once(submission))
+
+
+@dataclass(frozen=True)
+class ReviewSubmission(Submission[Review]):
+    another = "other answers"
+    listed = "My submitted"
+    unit = "review"
+    hand = "item"
+    model = Review
+
+    checked: CheckedAnswers
+
+    @property
+    def shown(self) -> dict[str, int]:
+        return {"item_output_id": self.place.outputs_order[self.slot]}
+
+    def fingerprint(self) -> str:
+        return self.checked.answers.fingerprint()
+
+    def store(self) -> Review:
+        campaign = self.place.campaign
+        review = Review(
+            campaign=campaign,
+            place=self.place,
+            reviewer=self.seat.user,
+            purpose=self.place.purpose,
+            client_id=self.client_id,
+            body_hash=self.fingerprint(),
+            comment=self.checked.answers.comment,
+            seconds_active=self.seconds_active,
+            is_simulated=self.is_simulated,
+            **self.shown,
+        )
+        store_review(review, self.checked)
+        record(
+            "review.submitted",
+            by=self.seat.user,
+            obj=review,
+            project=campaign.project,
+            data={"campaign": campaign.pk, "place": self.place.pk, "item_output": review.item_output_id},
+        )
+        return review
+
+    def keep(self) -> None:
+        keep_text(seat=self.seat, place=self.place, slot=self.slot, answers=self.checked.answers)
 
 
 def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) -> CheckedAnswers:
@@ -171,104 +182,6 @@ def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) ->
         criteria=criteria_of(campaign.rubric_version),
         allows_corrections=campaign.allows_corrections,
         output_text=output_text,
-    )
-
-
-def fill_after_lapse(seat: CampaignReviewer, place: Place, slot: int, seconds: float) -> bool:
-    """A late submission counts if nobody has taken the place since its lease ran out."""
-    now = (
-        Place.objects.filter(pk=place.pk, campaign__state__in=_RUNNING).values("state", "open_slots").first()
-    )
-    if now is None or now["state"] != PlaceState.FREE or slot not in now["open_slots"]:
-        return False
-    if not take_again(place=place, seat=seat):
-        return False
-    return fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds)
-
-
-def _store(
-    seat: CampaignReviewer,
-    place: Place,
-    slot: int,
-    client_id: UUID,
-    checked: CheckedAnswers,
-    *,
-    seconds_active: float,
-    is_simulated: bool,
-) -> Review:
-    campaign = place.campaign
-    review = Review(
-        campaign=campaign,
-        place=place,
-        item_output_id=place.outputs_order[slot],
-        reviewer=seat.user,
-        purpose=place.purpose,
-        client_id=client_id,
-        body_hash=checked.answers.fingerprint(),
-        comment=checked.answers.comment,
-        seconds_active=seconds_active,
-        is_simulated=is_simulated,
-    )
-    store_review(review, checked)
-    if is_simulated and not campaign.is_simulated:
-        Campaign.objects.filter(pk=campaign.pk, is_simulated=False).update(is_simulated=True)
-    record(
-        "review.submitted",
-        by=seat.user,
-        obj=review,
-        project=campaign.project,
-        data={"campaign": campaign.pk, "place": place.pk, "item_output": review.item_output_id},
-    )
-    return review
-
-
-def _stored(place: Place, slot: int, client_id: UUID) -> Review | None:
-    """The review that stands in the way: of the same submission first, else of the same output."""
-    by_client = Review.objects.filter(client_id=client_id).select_related("place").first()
-    if by_client is not None:
-        return by_client
-    return Review.objects.filter(place=place, item_output=place.outputs_order[slot]).first()
-
-
-def _replay_or_refuse(
-    stored: Review,
-    seat: CampaignReviewer,
-    place: Place,
-    slot: int,
-    *,
-    client_id: UUID,
-    checked: CheckedAnswers,
-) -> SubmitResult:
-    same_output = stored.place_id == place.pk and stored.item_output_id == place.outputs_order[slot]
-    if stored.reviewer_id == seat.user_id and same_output:
-        if stored.body_hash == checked.answers.fingerprint():
-            return SubmitResult(stored, is_replay=True)
-        raise ConflictError(
-            "You have submitted this one already, with other answers; the first is kept. "
-            "Open it under “My submitted” to change it.",
-            code="already_submitted",
-        )
-    if stored.client_id == client_id:
-        raise ConflictError(
-            "This client_id belongs to another submission. Make a new one for each review.",
-            code="client_id_reused",
-        )
-    keep_text(seat=seat, place=place, slot=slot, answers=checked.answers)
-    raise _lease_lost()
-
-
-def _refusal(seat: CampaignReviewer, place: Place, slot: int, answers: ReviewAnswers) -> ConflictError:
-    keep_text(seat=seat, place=place, slot=slot, answers=answers)
-    campaign = Campaign.objects.only("state", "closed_at").get(pk=place.campaign_id)
-    if campaign.state not in _RUNNING:
-        return CampaignClosedError(campaign, NOT_COUNTED)
-    return _lease_lost()
-
-
-def _lease_lost() -> LeaseLostError:
-    return LeaseLostError(
-        "This item is not in your hands: your time on it ran out, or somebody else has it. So this was "
-        "not counted. Your text is kept; go on with the next one."
     )
 
 
@@ -293,7 +206,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
         .prefetch_related(*ANSWERS)
         .get(pk=review.pk)
     )
-    current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=_RUNNING)
+    current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=RUNNING)
     if current.exists() and _says(stored.pk, checked.answers):
         if waits_for_reviewer(stored):
             raise InvalidError(NOTHING_CHANGED)
@@ -303,7 +216,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
         if stored.revision == revision + 1 and _says(stored.pk, checked.answers):
             return stored
         campaign.refresh_from_db(fields=["state", "closed_at"])
-        if campaign.state not in _RUNNING:
+        if campaign.state not in RUNNING:
             raise CampaignClosedError(campaign, NOT_CHANGED)
         raise StaleError(
             "This review was changed in another tab or window since you opened it. Your text is kept on "
@@ -337,13 +250,19 @@ def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
     A submitted review is never taken away: undoing it means amending it, so that nothing
     acknowledged is lost. Raises MissingError before the first, CampaignClosedError after the end.
     """
-    seat = CampaignReviewer.objects.filter(campaign=campaign, user=reviewer, left_at=None).first()
-    review = last_submitted(seat) if seat else None
-    if review is None:
+    return latest_of(campaign.reviews.all(), reviewer=reviewer, campaign=campaign)
+
+
+def latest_of(given: QuerySet[Latest], *, reviewer: User, campaign: Campaign) -> Latest:
+    """`undo_last` among what was ``given`` in the campaign."""
+    is_seated = campaign.reviewers.filter(user=reviewer, left_at=None).exists()
+    mine = given.filter(reviewer=reviewer).select_related("place").order_by("-id")
+    latest = mine.first() if is_seated else None
+    if latest is None:
         raise MissingError("You have not submitted anything here yet.")
-    if campaign.state not in _RUNNING:
+    if campaign.state not in RUNNING:
         raise CampaignClosedError(campaign, NOT_CHANGED)
-    return review
+    return latest
 
 
 @transaction.atomic
@@ -385,17 +304,26 @@ def keep_draft(*, stand: Stand, answers: ReviewAnswers, seconds_active: float, r
     Raises CampaignClosedError after the end, with the draft kept; ConflictError, with nothing kept, for
     one that is submitted or went to somebody else.
     """
+
+    def save() -> SavedDraft:
+        return save_draft(
+            reviewer=stand.seat.user,
+            item_output_id=stand.item_output_id,
+            answers=answers,
+            seconds_active=seconds_active,
+            revision=revision,
+        )
+
+    return keep_in_hand(stand, save)
+
+
+def keep_in_hand(stand: Stand, save: Callable[[], SavedDraft]) -> KeptDraft:
+    """`keep_draft` for a draft of any kind."""
     campaign = stand.place.campaign
     is_closed = campaign.state == CampaignState.CLOSED
     if not stand.is_open and not is_closed:
         raise ConflictError("This one is submitted, or went to somebody else.", code="not_held")
-    saved = save_draft(
-        reviewer=stand.seat.user,
-        item_output_id=stand.item_output_id,
-        answers=answers,
-        seconds_active=seconds_active,
-        revision=revision,
-    )
+    saved = save()
     if is_closed:
         raise CampaignClosedError(campaign, NOT_COUNTED)
     return KeptDraft(*saved, is_held=touch(place=stand.place, reviewer=stand.seat.user))

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,28 +17,24 @@ from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
-from evalapp.reviews.ahead import ahead_of, showing
+from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
 from evalapp.reviews.drafts import DraftConflictError
-from evalapp.reviews.flags import flag_item, flags_of, resolve_flag
+from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.forms import (
-    SkipForm,
     Submission,
     is_json,
     json_body,
     quoted_in,
+    read_review,
     read_revision,
-    read_submission,
     with_quoted,
 )
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import (
-    NO_WORK_WORDS,
-    closing_url,
     has_spans,
     key_rows,
     marks_of,
-    no_work_payload,
     page_config,
     progress_payload,
     review_url,
@@ -60,6 +57,15 @@ from evalapp.reviews.queries import (
     submitted_by,
     task_for,
     with_progress,
+)
+from evalapp.reviews.responses import (
+    draft_kept,
+    flagged,
+    nothing_comes,
+    opened_again,
+    skip_reason,
+    skipped,
+    submitted,
 )
 from evalapp.reviews.send_backs import reviews_waiting, sent_back_to, waits_for_reviewer
 from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at, undo_last
@@ -120,20 +126,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
         return redirect("judgement_next", key=key)
     found = next_assignment(seat=seat, showing=showing(request))
     if not isinstance(found, Assignment):
-        if is_json(request):
-            return JsonResponse({**no_work_payload(found, seat), "progress": progress_payload(seat, found)})
-        title, text = NO_WORK_WORDS[found.reason]
-        context = {
-            "seat": seat,
-            "no_work": found,
-            "title": title,
-            "text": text,
-            "progress": progress_payload(seat, found),
-            "closing_url": closing_url(seat, found),
-            "out_of": f"of {progress_payload(seat)['total']:,}",
-            "station": "reviews",
-        }
-        return render(request, "reviews/no_work.html", context)
+        return nothing_comes(request, seat, found)
     if is_json(request):
         return JsonResponse(_assigned(seat, found))
     task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
@@ -214,7 +207,7 @@ def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
     answers = shown_answers(task, None)
     context = {
         "seat": stand.seat,
-        "answers": answers,
+        "draft": answers,
         "marks": marks_of(campaign.rubric_version, answers.spans, task.answer) if answers else [],
         "station": "reviews",
     }
@@ -222,10 +215,10 @@ def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
 
 
 def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
-    submission: Submission | None = None
+    submission: Submission[ReviewAnswers] | None = None
     try:
         criteria = criteria_of(stand.place.campaign.rubric_version)
-        submission = read_submission(request, criteria)
+        submission = read_review(request, criteria)
         if quoted := quoted_in(request.POST, criteria):
             submission = _with_marks(stand, submission, quoted)
         if request.POST.get("action") == "mark":
@@ -236,18 +229,21 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             raise
         return _show_again(request, stand, submission, error)
     if is_json(request):
-        return _submitted_payload(request, stand, review, is_replay=is_replay)
+        read = partial(seat_for, _user(request), stand.place.campaign.key)
+        return submitted(request, review, is_replay=is_replay, seat=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My submitted” until the campaign closes.")
     return redirect("review_next", key=stand.place.campaign.key)
 
 
-def _with_marks(stand: Stand, submission: Submission, quoted: Mapping[str, QuotedField]) -> Submission:
+def _with_marks(
+    stand: Stand, submission: Submission[ReviewAnswers], quoted: Mapping[str, QuotedField]
+) -> Submission[ReviewAnswers]:
     campaign = stand.place.campaign
     task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
     return submission._replace(answers=with_quoted(submission.answers, quoted, task.answer))
 
 
-def _store(stand: Stand, submission: Submission) -> tuple[Review, bool]:
+def _store(stand: Stand, submission: Submission[ReviewAnswers]) -> tuple[Review, bool]:
     if submission.revision:
         review = own_review(stand)
         if review is None:
@@ -268,21 +264,11 @@ def _store(stand: Stand, submission: Submission) -> tuple[Review, bool]:
     return result.review, result.is_replay
 
 
-def _submitted_payload(
-    request: HttpRequest, stand: Stand, review: Review, *, is_replay: bool
-) -> HttpResponse:
-    at = review.revised_at or review.submitted_at
-    body = {
-        "saved_at": at.isoformat(),
-        "revision": review.revision,
-        "is_replay": is_replay,
-        **ahead_of(request, lambda: seat_for(_user(request), stand.place.campaign.key), _assigned),
-    }
-    return JsonResponse(body, status=200 if is_replay or review.revision > 1 else 201)
-
-
 def _show_again(
-    request: HttpRequest, stand: Stand, submission: Submission, error: ProblemError | None = None
+    request: HttpRequest,
+    stand: Stand,
+    submission: Submission[ReviewAnswers],
+    error: ProblemError | None = None,
 ) -> HttpResponse:
     seat = seat_for(_user(request), stand.place.campaign.key)
     task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
@@ -314,37 +300,22 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     except DraftConflictError as error:
         conflict = {"draft": error.draft.body, "draft_revision": error.draft.revision}
         return JsonResponse({**problem_body(error), **conflict}, status=error.status)
-    return JsonResponse(
-        {"draft_revision": kept.revision, "saved_at": kept.saved_at.isoformat(), "is_held": kept.is_held}
-    )
+    return draft_kept(kept)
 
 
 @require_POST
 @signed_in_view
 def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     stand = stand_at(_user(request), key, slot)
-    if request.content_type == "application/json":
-        reason = str(json_body(request).get("reason", ""))
-    else:
-        reason = SkipForm(request.POST).reason_given()
-    skip_item(reviewer=_user(request), place=stand.place, reason=reason)
-    if is_json(request):
-        return JsonResponse({"skipped": True})
-    messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
-    return redirect("review_next", key=stand.place.campaign.key)
+    skip_item(reviewer=_user(request), place=stand.place, reason=skip_reason(request))
+    return skipped(request, stand, then="review_next")
 
 
 @require_POST
 @signed_in_view
 def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Tell the manager that something is wrong with the item, and keep it."""
-    stand = stand_at(_user(request), key, slot)
-    body = json_body(request) if request.content_type == "application/json" else request.POST
-    flag_item(stand=stand, by=stand.seat.user, note=str(body.get("note", "")))
-    if is_json(request):
-        return JsonResponse({"flagged": True})
-    messages.success(request, "Flagged: the manager sees your note. The item stays yours.")
-    return redirect("review_task", key=key, slot=slot)
+    return flagged(request, stand_at(_user(request), key, slot))
 
 
 @require_POST
@@ -353,8 +324,7 @@ def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = seat_for(_user(request), key)
     review = undo_last(reviewer=seat.user, campaign=seat.campaign)
-    url = review_url(review)
-    return JsonResponse({"url": url}) if is_json(request) else redirect(url)
+    return opened_again(request, review_url(review))
 
 
 @require_POST

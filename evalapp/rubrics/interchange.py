@@ -23,6 +23,7 @@ from evalapp.rubrics.drafts import (
     TagDraft,
     range_of,
 )
+from evalapp.rubrics.file_problems import problems_beyond, told_place
 
 FORMAT = 1
 LARGEST_FILE = 128 * 1024
@@ -43,10 +44,12 @@ def write_yaml(rubric: RubricDraft) -> str:
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def read_yaml(content: bytes) -> RubricDraft:
-    """What the file says; ``save_version`` checks its criteria against each other.
+def read_yaml(content: bytes, *, name: str = "") -> RubricDraft:
+    """What the file says, fit to be saved; ``name`` stands instead of its own.
 
-    Raises InvalidError that names every place in the file with what is wrong there (at most 50).
+    Raises InvalidError that names every place in the file with what is wrong there (at most 50): what
+    cannot be read, and what can be read and cannot be. Its ``fields`` are places as people count and
+    name them: "Criterion 2 “Tone”: tags.1.label".
     """
     document = _document(content)
     reader = _Reader()
@@ -57,19 +60,23 @@ def read_yaml(content: bytes) -> RubricDraft:
         )
     reader.refuse_unknown(document, _HEAD, "")
     read = RubricDraft(
-        name=reader.text(document.get("name", ""), "name"),
+        name=name.strip() or reader.text(document.get("name", ""), "name"),
         description=reader.text(document.get("description") or "", "description"),
         instructions=reader.text(document.get("instructions") or "", "instructions"),
         criteria=tuple(
-            reader.criterion(each, f"criteria.{position}")
-            for position, each in enumerate(reader.sequence(document.get("criteria"), "criteria"))
+            reader.criterion(each, f"criteria.{number}")
+            for number, each in enumerate(reader.sequence(document.get("criteria"), "criteria"), start=1)
         ),
     )
+    for place, message in problems_beyond(read, reader.problems):
+        reader.refuse(place, message)
     if reader.problems:
-        count = sum(len(texts) for texts in reader.problems.values())
-        place, texts = next(iter(reader.problems.items()))
+        names = [draft.name.strip() for draft in read.criteria]
+        told = {told_place(place, names): texts for place, texts in reader.problems.items()}
+        count = sum(len(texts) for texts in told.values())
+        place, texts = next(iter(told.items()))
         more = f" ({count - 1} more)" if count > 1 else ""
-        raise InvalidError(f"{place}: {texts[0]}{more}", fields=reader.problems)
+        raise InvalidError(f"{place}: {texts[0]}{more}", fields=told)
     return read
 
 
@@ -155,7 +162,10 @@ def _document(content: bytes) -> object:
 
 
 class _Reader:
-    """Reads values of a document by what they must be; collects what is wrong under its place."""
+    """Reads values of a document by what they must be; collects what is wrong under its place.
+
+    A place is the way to a value, its parts joined by dots; entries of a list are counted from 1.
+    """
 
     def __init__(self) -> None:
         self.problems: dict[str, list[str]] = {}
@@ -213,7 +223,7 @@ class _Reader:
         values = self.mapping(value, place)
         self.refuse_unknown(values, list(_DEFAULTS), place)
         read: dict[str, Any] = {}
-        if "name" not in values:
+        if isinstance(value, dict) and "name" not in values:
             self.refuse(f"{place}.name", "A criterion needs a name.")
         for name, entry in values.items():
             if name in _READERS:
@@ -237,8 +247,8 @@ class _Reader:
     def options(self, value: object, place: str) -> tuple[OptionDraft, ...]:
         """Each a text, or ``{label: …, is_undesired: true}``."""
         read = []
-        for position, entry in enumerate(self.sequence(value, place)):
-            where = f"{place}.{position}"
+        for number, entry in enumerate(self.sequence(value, place), start=1):
+            where = f"{place}.{number}"
             if isinstance(entry, dict):
                 self.refuse_unknown(entry, ("label", "is_undesired"), where)
                 label = self.text(entry.get("label"), f"{where}.label")
@@ -256,14 +266,16 @@ class _Reader:
         values = self.sequence(entry.get("values"), f"{place}.values")
         return Condition(
             self.text(entry.get("criterion"), f"{place}.criterion"),
-            tuple(self.whole(each, f"{place}.values.{number}") for number, each in enumerate(values)),
+            tuple(
+                self.whole(each, f"{place}.values.{number}") for number, each in enumerate(values, start=1)
+            ),
         )
 
     def tags(self, value: object, place: str) -> tuple[TagDraft, ...]:
         """Each a text, or ``{label: …, key: …}``."""
         read = []
-        for position, entry in enumerate(self.sequence(value, place)):
-            where = f"{place}.{position}"
+        for number, entry in enumerate(self.sequence(value, place), start=1):
+            where = f"{place}.{number}"
             if isinstance(entry, dict):
                 self.refuse_unknown(entry, ("label", "key"), where)
                 label = self.text(entry.get("label"), f"{where}.label")

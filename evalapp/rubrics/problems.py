@@ -180,7 +180,7 @@ def _text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
 def _condition_problems(
     draft: CriterionDraft, drafts: Sequence[CriterionDraft], position: int
 ) -> Iterator[tuple[str, str]]:
-    """Looking back only: so conditions can form no cycle."""
+    """Looking back only: so conditions can form no cycle. A circle is said of its first criterion alone."""
     condition = draft.visible_if
     if condition is None:
         return
@@ -191,13 +191,15 @@ def _condition_problems(
     elif place == position:
         yield "visible_if", "A criterion cannot depend on itself."
     elif circle := _circle(drafts, places, position):
-        yield (
-            "visible_if",
-            (
-                f"These wait for each other in a circle, so none of them would ever be asked: {circle}. "
-                "Ask one of them always."
-            ),
-        )
+        if position == min(circle):
+            way = " → ".join(f"“{drafts[each].name}”" for each in [*circle, position])
+            yield (
+                "visible_if",
+                (
+                    f"These wait for each other in a circle, so none of them would ever be asked: {way}. "
+                    "Ask one of them always."
+                ),
+            )
     elif place > position:
         yield (
             "visible_if",
@@ -218,17 +220,17 @@ def _condition_problems(
         yield "visible_if", f"“{drafts[place].name}” has no answer {unknown[0]}."
 
 
-def _circle(drafts: Sequence[CriterionDraft], places: Mapping[str, int], start: int) -> str:
-    """The names on the way from a criterion by what each depends on, where the way leads back to it."""
+def _circle(drafts: Sequence[CriterionDraft], places: Mapping[str, int], start: int) -> list[int]:
+    """The way from a criterion by what each depends on, where it leads back to it; else nothing."""
     way = [start]
     while (condition := drafts[way[-1]].visible_if) is not None:
         place = places.get(condition.criterion)
         if place == start:
-            return " → ".join(f"“{drafts[each].name}”" for each in [*way, start])
+            return way
         if place is None or place in way:
             break
         way.append(place)
-    return ""
+    return []
 
 
 def _tag_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from django.db.models import Count, Prefetch, QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.drafts import CriterionDraft, RubricDraft, drafts_of
+from evalapp.rubrics.interchange import write_yaml
 from evalapp.rubrics.models import Criterion, Rubric, RubricVersion
 
 
@@ -23,6 +24,13 @@ def versions_of(rubric: Rubric) -> QuerySet[RubricVersion]:
         rubric.versions.select_related("created_by")
         .prefetch_related(Prefetch("criteria", queryset=criteria))
         .order_by("-number")
+    )
+
+
+def yaml_of(rubric: Rubric, version: RubricVersion) -> str:
+    """The version as the text of a file that `rubrics.interchange` reads back."""
+    return write_yaml(
+        RubricDraft(rubric.name, rubric.description, version.instructions, tuple(drafts_of(version)))
     )
 
 

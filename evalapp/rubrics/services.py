@@ -14,7 +14,7 @@ from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
 from evalapp.core.names import checked_name
 from evalapp.rubrics.drafts import (
-    LONGEST_DESCRIPTION,
+    LONGEST_INSTRUCTIONS,
     CriterionDraft,
     DraftProblem,
     drafts_of,
@@ -24,8 +24,6 @@ from evalapp.rubrics.interchange import read_yaml
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.rubrics.problems import draft_problems
 from evalapp.rubrics.templates import TEMPLATES
-
-LONGEST_INSTRUCTIONS = 20_000
 
 
 class RubricProblemError(InvalidError):
@@ -72,13 +70,8 @@ def bring_rubric(*, project: Project, content: bytes, by: User | None, name: str
 
     Raises InvalidError naming every place in the file that is wrong, ConflictError for a taken name.
     """
-    brought = read_yaml(content)
-    if len(brought.description) > LONGEST_DESCRIPTION or "\x00" in brought.description:
-        message = f"A description has at most {LONGEST_DESCRIPTION:,} characters, none of them NUL."
-        raise InvalidError(message, fields={"description": [message]})
-    rubric = create_rubric(
-        project=project, name=name.strip() or brought.name, description=brought.description, by=by
-    )
+    brought = read_yaml(content, name=name)
+    rubric = create_rubric(project=project, name=brought.name, description=brought.description, by=by)
     save_version(rubric=rubric, criteria=brought.criteria, instructions=brought.instructions, by=by)
     return rubric
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path(_RUBRICS, views.rubric_list, name="rubric_list"),
     path(f"{_RUBRICS}new/", views.rubric_new, name="rubric_new"),
     path(f"{_RUBRICS}bring/", views.rubric_bring, name="rubric_bring"),
+    path(f"{_RUBRICS}sample/", views.rubric_sample, name="rubric_sample"),
     path(_RUBRIC, views.rubric_detail, name="rubric_detail"),
     path(f"{_RUBRIC}v<int:number>/", views.rubric_detail, name="rubric_version"),
     path(f"{_RUBRIC}v<int:number>/file/", views.rubric_file, name="rubric_file"),

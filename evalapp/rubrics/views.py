@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import get_template
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -11,9 +12,9 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, ProblemError, StaleError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.rubrics import queries, services
-from evalapp.rubrics.drafts import RubricDraft, draft_of, drafts_of, with_keys
+from evalapp.rubrics.drafts import draft_of, drafts_of, with_keys
 from evalapp.rubrics.forms import BringRubricForm, BuilderForm, NewRubricForm, RubricForm, form_of, read_form
-from evalapp.rubrics.interchange import LARGEST_FILE, write_yaml
+from evalapp.rubrics.interchange import LARGEST_FILE
 from evalapp.rubrics.models import Rubric
 from evalapp.rubrics.problems import hints
 
@@ -63,13 +64,27 @@ def rubric_bring(request: MemberRequest) -> HttpResponse:
             )
         except ProblemError as error:
             for place, texts in (error.fields or {"": [error.message]}).items():
-                at = "name" if place == "name" and form.cleaned_data["name"] else "file"
-                for text in texts:
-                    form.add_error(at, f"{place}: {text}" if "." in place else text)
+                if place == "name" and form.cleaned_data["name"]:
+                    form.add_error("name", texts)
+                else:
+                    form.add_error("file", [f"{place}: {text}" if place else text for text in texts])
         else:
             return redirect("rubric_detail", request.project.slug, rubric.pk)
     status = 400 if form.is_bound else 200
     return render(request, "rubrics/rubric_bring.html", {"station": STATION, "form": form}, status=status)
+
+
+@require_safe
+@project_view(Permission.EDIT_RUBRICS)
+def rubric_sample(request: MemberRequest) -> HttpResponse:
+    """A rubric file with a criterion of every kind, to start from."""
+    return _as_file(get_template("rubrics/sample.yaml").render(), "rubric-sample")
+
+
+def _as_file(written: str, name: str) -> HttpResponse:
+    response = HttpResponse(written, content_type="application/yaml; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.yaml"'
+    return response
 
 
 @require_safe
@@ -78,13 +93,7 @@ def rubric_file(request: MemberRequest, rubric_id: int, number: int) -> HttpResp
     """A version as a YAML file."""
     rubric = _rubric(request, rubric_id)
     version = get_or_missing(rubric.versions.all(), number=number)
-    written = write_yaml(
-        RubricDraft(rubric.name, rubric.description, version.instructions, tuple(drafts_of(version)))
-    )
-    name = f"{slugify(rubric.name) or 'rubric'}-v{number}.yaml"
-    response = HttpResponse(written, content_type="application/yaml; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return _as_file(queries.yaml_of(rubric, version), f"{slugify(rubric.name) or 'rubric'}-v{number}")
 
 
 @require_safe

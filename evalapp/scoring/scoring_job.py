@@ -14,7 +14,7 @@ from evalapp.measure import Measure
 from evalapp.metrics.batch import NOT_COMPUTED, Scorer
 from evalapp.metrics.rouge import LONGEST_CHECKED, check_against_oracle
 from evalapp.metrics.rows import Row
-from evalapp.metrics.rules import Rule, Verdict
+from evalapp.metrics.rules import Finding, Rule
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.labels import LabelReader, reader_for
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -146,18 +146,18 @@ def _metric_result(output: Output, name: str, measure: Measure) -> MetricResult:
 
 def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) -> MetricResult:
     try:
-        verdict = rule.check(row)
+        finding = rule.check(row)
     except Exception:  # the edge to a text nobody has seen: it must not cost the other outputs their scores
         logger.exception("The rule %s failed on output %s", rule_check.pk, output.pk)
-        verdict = Verdict(passed=None, reason=NOT_COMPUTED)
-    spans = [[span.start, span.end, span.text[:80]] for span in verdict.spans[:SHOWN_SPANS]]
+        finding = Finding(passed=None, reason=NOT_COMPUTED)
+    spans = [[span.start, span.end, span.text[:80]] for span in finding.spans[:SHOWN_SPANS]]
     return MetricResult(
         output=output,
         metric=rule_check.metric,
         signature=rule_check.signature,
-        value=None if verdict.passed is None else float(verdict.passed),
-        reason=(verdict.reason or "not judged")[:120] if verdict.passed is None else "",
-        detail={"spans": spans, "count": len(verdict.spans), "why": verdict.reason},
+        value=None if finding.passed is None else float(finding.passed),
+        reason=(finding.reason or "not judged")[:120] if finding.passed is None else "",
+        detail={"spans": spans, "count": len(finding.spans), "why": finding.reason},
     )
 
 

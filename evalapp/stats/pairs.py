@@ -5,7 +5,8 @@ got: 1 for a win, 0 for a loss, 0.5 for a tie, None where both were called bad. 
 each; verdicts of "both bad" say nothing of which is better and are left out and counted.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import combinations
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -69,6 +70,24 @@ def first_side_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
     name = signature("first-side-share", interval="wilson-items", level=level)
     decided = [duel.points if duel.points in (0.0, 1.0) else None for duel in duels]
     return _share(duels, decided, name, level)
+
+
+def agreeing_shares(duels: Iterable[Duel]) -> dict[Hashable, float]:
+    """By item: of every two verdicts on the same two candidates, the share that says the same.
+
+    An item of which nobody else judged the same two has none.
+    """
+    said: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = {}
+    for duel in duels:
+        same = said.setdefault((duel.item, frozenset((duel.first, duel.second))), [])
+        # Who won, by name, so that it is the same on whichever side they stood.
+        winner = duel.first if duel.points == 1 else duel.second
+        same.append(winner if duel.points in (0.0, 1.0) else duel.points)
+    agreeing: dict[Hashable, list[int]] = {}
+    for (item, _), verdicts in said.items():
+        for one, other in combinations(verdicts, 2):
+            agreeing.setdefault(item, []).append(one == other)
+    return {item: sum(same) / len(same) for item, same in agreeing.items()}
 
 
 def _share(duels: Sequence[Duel], values: Sequence[float | None], name: str, level: float) -> Measure:

@@ -24,6 +24,7 @@ from evalapp.stats.resampling import (
 from evalapp.stats.scores import FOR_THIS_PANEL
 
 IccForm = Literal["1", "2,1", "2,k"]
+OPPOSED = "the reviewers contradict each other too far for their mean to have a reliability"
 FORMS: tuple[IccForm, ...] = ("1", "2,1", "2,k")
 
 
@@ -67,7 +68,7 @@ def icc(
         found = bootstrap(statistic, weights, level=level) if np.isfinite(value) else Interval(None, None)
         found = Interval(found.low, found.high, found.note or f"over items, {FOR_THIS_PANEL}")
     if not np.isfinite(value):
-        return Measure.undefined(NO_VARIATION, n=n, signature=name)
+        return Measure.undefined(OPPOSED if form == "2,k" else NO_VARIATION, n=n, signature=name)
     return Measure(value=value, n=n, low=found.low, high=found.high, note=found.note, signature=name)
 
 
@@ -122,8 +123,13 @@ def _full_table(ratings: Ratings, form: IccForm, level: float) -> tuple[float, I
     single, found = _two_way_full(squares, level)
     if form == "2,1" or not np.isfinite(single):
         return single, found
-    low, high = (None if end is None else _stepped_up(end, squares.k) for end in found[:2])
-    return _stepped_up(single, squares.k), Interval(low, high, found.note)
+    value = _stepped_up(single, squares.k)
+    if found.low is None or found.high is None or not np.isfinite(value):
+        return value, found
+    low, high = _stepped_up(found.low, squares.k), _stepped_up(found.high, squares.k)
+    if not np.isfinite(low):
+        return value, Interval(None, None, f"no interval: at its lower end {OPPOSED}")
+    return value, Interval(low, high, found.note)
 
 
 def _one_way_full(squares: _MeanSquares, level: float) -> tuple[float, Interval]:
@@ -159,7 +165,8 @@ def _mcgraw_wong(squares: _MeanSquares, value: float, level: float) -> Interval:
     noise = k * squares.reviewers + (k * n - k - n) * rest
     low = n * (items - lower_f * rest) / (lower_f * noise + n * items)
     high = n * (upper_f * items - rest) / (noise + n * upper_f * items)
-    return Interval(low, high)
+    # Reviewers who contradict each other throughout leave both ends at one figure, but for rounding.
+    return Interval(min(low, high), max(low, high))
 
 
 def _f_quantile(level: float, above: float, below: float) -> float:
@@ -169,8 +176,12 @@ def _f_quantile(level: float, above: float, below: float) -> float:
 
 
 def _stepped_up(single: float, k: float) -> float:
-    """Reliability of a mean of k scores from that of one (Spearman and Brown)."""
-    return k * single / (1 + (k - 1) * single)
+    """Reliability of a mean of k scores from that of one (Spearman and Brown).
+
+    NaN where reviewers contradict each other so far that their mean has none.
+    """
+    divisor = 1 + (k - 1) * single
+    return k * single / divisor if divisor > 1e-9 else float("nan")
 
 
 def _one_way(ratings: Ratings) -> WeightedStatistic:
@@ -224,7 +235,9 @@ def _two_way(ratings: Ratings, *, averaged: bool) -> WeightedStatistic:
         parts = _solve_each(expected, found)
         k = items / inverse if averaged else 1.0
         of_items, others = parts[:, 0], parts[:, 1] + parts[:, 2]
-        result: Array = of_items / (of_items + others / k)
+        spread = of_items + others / k
+        spread[spread <= 1e-12] = np.nan
+        result: Array = of_items / spread
         return result
 
     return two_way

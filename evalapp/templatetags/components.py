@@ -12,6 +12,8 @@ from django.utils.dateformat import format as format_date
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from evalapp.charts.diverging import segments as diverging_segments
+from evalapp.charts.theme import themed
 from evalapp.core.figures import as_number, as_percent, digits_for
 from evalapp.core.marks import marked as in_marked_words
 
@@ -29,14 +31,18 @@ TONES = {
 CANDIDATE_SHAPES = 8
 
 
-@register.inclusion_tag("components/chip.html")
-def chip(state: str, label: str = "", tone: str = "") -> dict[str, str]:
-    """A state in words with a tone; ``tone`` (ok, warn, bad, busy, quiet) overrides the state's own."""
-    return {
-        "state": state,
-        "label": label or str(state).replace("_", " ").capitalize(),
-        "tone": tone or TONES.get(str(state), QUIET),
-    }
+@register.simple_tag
+def chip(state: str, label: str = "", tone: str = "") -> SafeString:
+    """A state in words with a tone; ``tone`` (ok, warn, bad, busy, quiet) overrides the state's own.
+
+    No template of its own: the end of its last line would be an underlined space in a link.
+    """
+    return format_html(
+        '<span class="chip chip-{}" data-state="{}">{}</span>',
+        tone or TONES.get(str(state), QUIET),
+        state,
+        label or str(state).replace("_", " ").capitalize(),
+    )
 
 
 @register.inclusion_tag("components/progress.html")
@@ -158,11 +164,16 @@ def number(value: float | None, half_width: float | None = None, digits: int | N
 
 @register.simple_tag
 def plus_minus(
-    value: float | None, low: float | None = None, high: float | None = None, is_count: bool = False
+    value: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    is_count: bool = False,
+    is_range: bool = False,
 ) -> SafeString:
     """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not.
 
     ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some.
+    ``is_range``: a measure whose intervals are even only by chance, so that a column of it reads alike.
     """
     fallback = 0 if is_count else 2
     if value is None or low is None or high is None:
@@ -170,7 +181,8 @@ def plus_minus(
     below, above = value - low, high - value
     half = (high - low) / 2
     digits = digits_for(half, fallback)
-    if round(below, digits) == round(above, digits):
+    # By the figures that are shown: two sides that round apart though they are equal read alike, too.
+    if not is_range and abs(above - below) < 10**-digits / 2:
         return format_html(
             '<span class="number together">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}"
         )
@@ -203,10 +215,12 @@ def interval(  # noqa: PLR0917 - a template names them
     gate: float | None = None,
     quiet: bool = False,
     is_share: bool = False,
+    is_range: bool = False,
 ) -> dict[str, Any]:
     """A thin line with a dot on the axis [minimum, maximum], and the figures as text beside it.
 
-    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent.
+    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent,
+    ``is_range`` is that of `plus_minus`.
     """
     span = (maximum - minimum) or 1.0
 
@@ -224,6 +238,7 @@ def interval(  # noqa: PLR0917 - a template names them
         "x_gate": None if gate is None else place(gate),
         "quiet": quiet,
         "is_share": is_share,
+        "is_range": is_range,
     }
 
 
@@ -280,16 +295,18 @@ def rating_bar(
     total = sum(figures)
     if not total:
         return {"total": 0, "segments": [], "summary": "no ratings"}
-    shares = [figure / total for figure in figures]
-    middle = len(figures) // 2
-    below = sum(shares[:middle]) + (shares[middle] / 2 if len(figures) % 2 else 0)
-    # Each half of the drawing is 100 wide, so that bars above one another share the centre.
-    x = 100 - 100 * below
-    segments = []
-    for position, (share, figure, name) in enumerate(zip(shares, figures, names, strict=True)):
-        tone = 1 + round(4 * position / max(1, len(figures) - 1))
-        segments.append(_Segment(f"{x:.2f}", f"{100 * share:.2f}", tone, name, figure, round(100 * share)))
-        x += 100 * share
+    segments = [
+        # Each half of the drawing is 100 wide, so that bars above one another share the centre.
+        _Segment(
+            x=f"{100 + 100 * part.start:.2f}",
+            width=f"{100 * (part.end - part.start):.2f}",
+            tone=part.tone,
+            level=name,
+            given=figure,
+            percent=round(100 * (part.end - part.start)),
+        )
+        for part, figure, name in zip(diverging_segments(figures), figures, names, strict=True)
+    ]
     summary = ", ".join(f"{segment.level}: {segment.given}" for segment in segments)
     return {"total": total, "segments": segments, "summary": summary}
 
@@ -349,8 +366,8 @@ def rail(context: template.Context) -> dict[str, Any]:
 
 
 @register.simple_tag
-def json_script_for_chart(value: Any, identity: str) -> SafeString:
-    """A chart's specification beside its figure, safe inside a script element."""
+def json_script_for_chart(value: dict[str, Any], identity: str) -> SafeString:
+    """A chart's specification in the common theme beside its figure, safe inside a script element."""
     from django.utils.html import json_script
 
-    return mark_safe(json_script(value, identity))  # noqa: S308 - json_script escapes
+    return mark_safe(json_script(themed(value), identity))  # noqa: S308 - json_script escapes

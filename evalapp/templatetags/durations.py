@@ -12,6 +12,8 @@ def duration(seconds: float | None) -> str:
     """Two units at most, as in "3 min 20 s"; a dash where there is none."""
     if seconds is None:
         return "–"
+    if 0 < seconds < 1:
+        return "under 1 s"
     whole = max(0, round(seconds))
     for size, unit, part_size, part_unit in _UNITS:
         if whole >= size:

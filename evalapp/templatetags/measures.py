@@ -41,7 +41,9 @@ def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     query = {name: value for name, value in filters.items() if value not in (None, "")}
     if people != "all":
         query["people"] = people
-    return f"{address}?{urlencode(query)}" if query else address
+    narrowing = context.get("narrowing")
+    parts = [part for part in (urlencode(query), narrowing.query if narrowing else "") if part]
+    return f"{address}?{'&'.join(parts)}" if parts else address
 
 
 @register.simple_tag(takes_context=True)
@@ -113,6 +115,24 @@ def estimate(measure: Measure) -> dict[str, Measure]:
     return {"measure": measure}
 
 
+@register.inclusion_tag("analysis/figure.html")
+def figure_of(measure: Measure, is_count: bool = False) -> dict[str, Any]:
+    """`estimate`, of a count whole where its interval gives it no decimals."""
+    return {"measure": measure, "is_count": is_count}
+
+
+@register.inclusion_tag("analysis/agreement_figure.html")
+def agreement_figure(key: str, measure: Measure) -> dict[str, Any]:
+    """A measure of agreement with its interval, a share in percent; or why there is none."""
+    return {"measure": measure, "is_share": key in ("exact", "within_one")}
+
+
+@register.simple_tag
+def usage_for(usage: Sequence[Any], row: Any) -> Any:
+    """What the candidate of a comparison's row took."""
+    return next(each for each in usage if each.candidate.pk == row.candidate.pk)
+
+
 @register.inclusion_tag("analysis/signed_interval.html")
 def signed_interval(measure: Measure, span: float, is_significant: bool) -> dict[str, Any]:
     """A difference on an axis from -span to +span; grey without significance."""
@@ -141,3 +161,10 @@ def mean_of(measure: Measure, criterion: Criterion) -> dict[str, Any]:
 def planned_number(measure: Measure) -> dict[str, Measure]:
     """A planned figure without an interval, or why there is none."""
     return {"measure": measure}
+
+
+@register.inclusion_tag("analysis/copy_table.html", takes_context=True)
+def copy_table(context: template.Context, campaign: Any, name: str) -> dict[str, Any]:
+    """A table of `analysis.named_tables` to take along, with the choices of the page's address."""
+    query = context["request"].GET.urlencode()
+    return {"campaign": campaign, "name": name, "query": f"?{query}" if query else ""}

@@ -3,9 +3,10 @@ from typing import Any
 
 from django import template
 
-from evalapp.rubrics.drafts import CriterionDraft, draft_of
+from evalapp.rubrics.drafts import CriterionDraft, draft_of, drafts_of
 from evalapp.rubrics.fields import fields_of
-from evalapp.rubrics.models import Criterion
+from evalapp.rubrics.models import Criterion, RubricVersion
+from evalapp.rubrics.problems import hints
 from evalapp.rubrics.queries import condition_words, kind_words, low_words
 
 register = template.Library()
@@ -30,6 +31,20 @@ def criterion_fields(
         "field": fields_of(draft, prefix=prefix, answer=answer, errors=errors),
         "condition": asked(draft, all_criteria) if draft.visible_if else "",
     }
+
+
+@register.inclusion_tag("rubrics/hints.html")
+def rubric_hints(
+    criteria: Sequence[CriterionDraft] | RubricVersion, edit: str = "", of: str = ""
+) -> dict[str, Any]:
+    """What makes ratings by these criteria worse, though it can be used: ``{% rubric_hints criteria edit %}``.
+
+    ``edit``: where it can be mended, if the person may. ``of`` names the rubric where the page is about
+    something else.
+    """
+    drafts = drafts_of(criteria) if isinstance(criteria, RubricVersion) else criteria
+    found = [(drafts[hint.position].name, hint.message) for hint in hints(drafts)]
+    return {"hints": found, "edit": edit, "of": of}
 
 
 @register.filter

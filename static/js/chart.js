@@ -1,5 +1,5 @@
 // Draws <figure data-chart="id"> from the Vega-Lite specification in <script type="application/json" id="id">.
-// Colours come from the page's tokens, so a chart follows the theme; `ast` keeps it free of eval.
+// Its colours are names of the page's tokens, so a chart follows the theme; `ast` keeps it free of eval.
 const probe = document.createElement("span");
 probe.hidden = true;
 document.body.append(probe);
@@ -9,58 +9,21 @@ function colour(token) {
   return getComputedStyle(probe).color;
 }
 
-function range(name, count) {
-  return Array.from({ length: count }, (_, index) => colour(`${name}-${index + 1}`));
-}
+const WORDS = new Set(["data", "datasets", "domain", "sort", "description"]);
 
-// The shapes of components/candidate.html, in the same order.
-const SHAPES = [
-  "circle",
-  "square",
-  "triangle-up",
-  "diamond",
-  "triangle-down",
-  "cross",
-  "M-0.5,-0.9L0.5,-0.9L1,0L0.5,0.9L-0.5,0.9L-1,0Z",
-  "M0,-1L0.25,-0.35L0.95,-0.3L0.4,0.15L0.6,0.85L0,0.45L-0.6,0.85L-0.4,0.15L-0.95,-0.3L-0.25,-0.35Z",
-];
-
-function config() {
-  const ink = colour("ink");
-  const soft = colour("ink-soft");
-  const rule = colour("rule");
-  const font = getComputedStyle(document.body).fontFamily;
-  const ratings = range("rating", 5);
-  return {
-    background: "transparent",
-    font,
-    view: { stroke: null },
-    axis: {
-      domainColor: rule,
-      gridColor: rule,
-      tickColor: rule,
-      labelColor: soft,
-      titleColor: soft,
-      labelFontSize: 12,
-      titleFontSize: 12,
-      titleFontWeight: 400,
-    },
-    legend: {
-      labelColor: ink,
-      titleColor: soft,
-      labelFontSize: 12,
-      titleFontSize: 12,
-      titleFontWeight: 400,
-      symbolBaseFillColor: soft,
-      symbolBaseStrokeColor: soft,
-    },
-    header: { labelColor: ink, titleColor: soft, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400 },
-    title: { color: ink, fontSize: 13, fontWeight: 600, anchor: "start" },
-    text: { color: ink, fontSize: 12 },
-    rule: { color: soft },
-    point: { size: 60, filled: true },
-    range: { category: range("candidate", 8), symbol: SHAPES, ordinal: ratings, diverging: ratings },
-  };
+// "var(--ink)" anywhere in a specification but in what people wrote: evalapp/charts/theme.py does the same.
+function resolved(value) {
+  if (Array.isArray(value)) return value.map(resolved);
+  if (value && typeof value === "object") {
+    const entries = Object.entries(value).map(([key, each]) => {
+      const isWords = WORDS.has(key) || (key === "title" && typeof each === "string");
+      return [key, isWords ? each : resolved(each)];
+    });
+    return Object.fromEntries(entries);
+  }
+  const token = typeof value === "string" && /^var\(--([\w-]+)\)$/.exec(value)?.[1];
+  if (!token) return value;
+  return token === "font" ? getComputedStyle(document.body).fontFamily : colour(token);
 }
 
 async function draw(figure) {
@@ -68,9 +31,7 @@ async function draw(figure) {
   const drawing = figure.querySelector(".chart-drawing");
   if (!source || !drawing || !window.vegaEmbed) return;
   drawing.hidden = false;
-  const specification = JSON.parse(source.textContent);
-  // The page's tokens win over what the server's own renderings need.
-  delete specification.config;
+  const specification = resolved(JSON.parse(source.textContent));
   try {
     figure.view?.finalize();
     const result = await window.vegaEmbed(drawing, specification, {
@@ -79,7 +40,6 @@ async function draw(figure) {
       ast: true,
       actions: false,
       defaultStyle: false,
-      config: config(),
       tooltip: { disableDefaultStyle: true, theme: "evalapp" },
       loader: { target: "_self", rel: null },
     });

@@ -59,6 +59,7 @@ export class Desk {
         undo: () => this.#undo(),
         comment: () => this.part("comment").focus(),
         skip: () => !this.task.revision && openDialog("skip"),
+        flag: () => openDialog("flag"),
         help: () => openDialog("keys"),
         ...actions,
       },
@@ -93,6 +94,7 @@ export class Desk {
     acts(this.#form, "submit", () => this.#submit());
     acts(this.part("undo"), "click", () => this.#undo());
     acts(document.querySelector("[data-skip-form]"), "submit", (event) => this.#skip(event.target));
+    acts(document.querySelector("[data-flag-form]"), "submit", (event) => this.#flag(event.target));
     this.part("comment").addEventListener("input", this.changed);
     this.part("again").addEventListener("click", () => this.#lookAgain());
     const keySwitch = document.querySelector("[data-keys-switch]");
@@ -123,6 +125,7 @@ export class Desk {
     this.#form.elements.client_id.value = next.client_id;
     this.#form.elements.revision.value = next.revision;
     document.querySelector("[data-skip-form]").action = `${next.url}skip/`;
+    document.querySelector("[data-flag-form]").action = `${next.url}flag/`;
     this.#offerSkip(!next.revision);
     this.#sheet.paint(next);
     this.#form.hidden = false;
@@ -255,6 +258,15 @@ export class Desk {
     this.#ahead = null;
     this.#form.hidden = true;
     await this.#lookAgain();
+  }
+
+  async #flag(form) {
+    const note = new FormData(form).get("note");
+    const answer = await send(`${this.task.url}flag/`, { method: "POST", body: { note } });
+    if (!answer.ok) return this.say(answer.message ?? "Not flagged: the server does not answer. Try again", true);
+    document.getElementById("flag").close();
+    form.reset();
+    this.say("Flagged: the manager sees your note. The item stays yours");
   }
 
   // At once here; the server keeps it for the next page, and if it cannot the switch goes back.

@@ -1,10 +1,9 @@
 // The review screen: one answer beside its rubric, with spans, facts and a correction.
 
-import { openDialog, Desk } from "./review-desk.js";
+import { Desk } from "./review-desk.js";
 import { showDiff } from "./review-diff.js";
 import { Facts } from "./review-facts.js";
 import { Rubric } from "./review-rubric.js";
-import { send } from "./review-server.js";
 import { Spans } from "./review-spans.js";
 
 const desk = new Desk(document.querySelector("[data-review]"));
@@ -75,7 +74,6 @@ function paint(task) {
   part("candidate").hidden = !task.candidate;
   facts.refresh();
   spans.show(task.answer_text);
-  document.querySelector("[data-flag-form]").action = `${task.url}flag/`;
 }
 
 // The way to the correction says beforehand when it is not open yet.
@@ -115,16 +113,6 @@ function correct() {
   correctionText.focus();
 }
 
-async function flag(event) {
-  event.preventDefault();
-  const note = new FormData(event.target).get("note");
-  const answer = await send(`${desk.task.url}flag/`, { method: "POST", body: { note } });
-  if (!answer.ok) return say(answer.message ?? "Not flagged: the server does not answer. Try again", true);
-  document.getElementById("flag").close();
-  event.target.reset();
-  say("Flagged: the manager sees your note. The item stays yours");
-}
-
 function listenToCorrection() {
   correctionText.addEventListener("input", () => {
     followCorrection();
@@ -147,7 +135,6 @@ function listenToCorrection() {
 
 part("raw").hidden = false;
 part("raw").addEventListener("click", toggleRaw);
-document.querySelector("[data-flag-form]").addEventListener("submit", flag);
 if (correction) listenToCorrection();
 desk.start({
   sheet,
@@ -158,7 +145,6 @@ desk.start({
     correct,
     not_applicable: () => rubric.score("na") || say("This criterion has no “not applicable”", true),
     highlight: () => spans.enter(),
-    flag: () => openDialog("flag"),
   },
 });
 followScores();

@@ -1,5 +1,10 @@
 // What the page says of itself: a line of state, notices that stay until they are answered, and progress.
 
+const inWords = (seconds) => {
+  if (seconds < 1) return "under 1 s";
+  return seconds < 59.5 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+};
+
 // In the page's language, as the server writes times.
 export const clockTime = (when) =>
   new Date(when).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
@@ -78,9 +83,7 @@ export class Status {
     this.figure("bar").max = most;
     this.figure("bar").value = mine;
     this.#root.querySelector(".review-median").hidden = median === null;
-    if (median !== null)
-      this.figure("median").textContent =
-        median < 60 ? `${Math.round(median)} s` : `${Math.floor(median / 60)} min ${Math.round(median % 60)} s`;
+    if (median !== null) this.figure("median").textContent = inWords(median);
   }
 
   get mine() {

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Membership, Project, User
 from evalapp.adjudication.disagreements import worklist_of
 from evalapp.adjudication.models import Adjudication
-from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
@@ -38,8 +39,8 @@ def decide(
     item_output: ItemOutput, by: User, value: int | str | None = 3, *, key: str = "tone", **more: object
 ):
     campaign = item_output.item.campaign
-    verdict = Verdict(value, str(more.pop("reason", WHY)), int(more.pop("revision", 0)))
-    (decision,) = adjudicate(campaign=campaign, item_output=item_output, verdicts={key: verdict}, by=by)
+    ruling = Ruling(value, str(more.pop("reason", WHY)), int(more.pop("revision", 0)))
+    (decision,) = adjudicate(campaign=campaign, item_output=item_output, rulings={key: ruling}, by=by)
     return decision
 
 
@@ -357,3 +358,23 @@ def test_the_desk_shows_marks_and_takes_numbers(
     assert client_of(manager).post(desk, {"criterion-worth": "101", "reason-worth": WHY}).status_code == 400
     assert client_of(manager).post(desk, {"criterion-worth": "45", "reason-worth": WHY}).status_code == 302
     assert Adjudication.objects.get().value == 45
+
+
+def test_a_small_difference_is_no_disagreement_and_says_why(campaign: Campaign, manager: User) -> None:
+    client, output = client_of(manager), output_of(campaign, "plain")
+    desk = address(campaign, f"adjudication/{output.pk}/")
+
+    usual = client.get(desk)
+    at_one_point = client.get(f"{desk}?apart=1")
+
+    def rows(page: Any) -> dict[str, tuple[bool, str]]:
+        return {row.criterion.key: (row.differs, row.note) for row in page.context["table"].rows}
+
+    assert rows(usual)["tone"] == (False, "differ by 1; 2 or more are a disagreement here")
+    assert rows(usual)[YES_NO] == (True, "")
+    assert rows(usual)["clarity"] == (False, "")
+    assert "differ by 1; 2 or more are a disagreement here" in usual.text
+    assert usual.text.count('<tr class="differs">') == 1
+    assert 'name="criterion-tone"' not in usual.text
+    assert rows(at_one_point)["tone"] == (True, "")
+    assert 'name="criterion-tone"' in at_one_point.text

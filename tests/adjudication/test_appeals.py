@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Membership, User
 from evalapp.adjudication.appeals import DECISION, REQUEST, answer_appeal, appeal, appeals_of
 from evalapp.adjudication.models import Adjudication, Appeal
-from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError
@@ -31,8 +31,8 @@ def review(disputed: ItemOutput, reviewer: User) -> Review:
 
 @pytest.fixture
 def decision(campaign: Campaign, disputed: ItemOutput, manager: User) -> Adjudication:
-    verdicts = {"tone": Verdict(4, "Only the greeting is stiff.")}
-    return adjudicate(campaign=campaign, item_output=disputed, verdicts=verdicts, by=manager)[0]
+    rulings = {"tone": Ruling(4, "Only the greeting is stiff.")}
+    return adjudicate(campaign=campaign, item_output=disputed, rulings=rulings, by=manager)[0]
 
 
 def stored(campaign: Campaign) -> Appeal:
@@ -104,7 +104,7 @@ def test_upheld_changes_nothing(
     adjudicate(
         campaign=campaign,
         item_output=review.item_output,
-        verdicts={"tone": Verdict(5, "Better than I thought.", 1)},
+        rulings={"tone": Ruling(5, "Better than I thought.", 1)},
         by=owner,
     )
     appeal(review=review, against=f"{DECISION}tone", reason="Even less.", by=reviewer)

@@ -6,7 +6,7 @@ from evalapp.accounts.models import User
 from evalapp.adjudication.appeals import REQUEST, answer_appeal, appeal, appeals_of
 from evalapp.adjudication.discussion import write_message
 from evalapp.adjudication.models import Adjudication, DiscussionMessage
-from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.campaigns.models import ItemOutput
 from evalapp.core.errors import ConflictError, StaleError
 from evalapp.reviews.models import Review, SendBack
@@ -28,8 +28,8 @@ def test_one_first_decision(disputed: ItemOutput, manager: User, owner: User) ->
 
     def decide(number: int) -> object:
         by = (manager, owner)[number % 2]
-        verdict = Verdict(2 + number % 2, f"Reason {number}.")
-        return adjudicate(campaign=campaign, item_output=disputed, verdicts={"tone": verdict}, by=by)
+        ruling = Ruling(2 + number % 2, f"Reason {number}.")
+        return adjudicate(campaign=campaign, item_output=disputed, rulings={"tone": ruling}, by=by)
 
     assert outcomes(at_once(CLIENTS, decide)) == (1, {StaleError})
     assert Adjudication.objects.get().revision == 1

@@ -227,6 +227,8 @@ def test_the_results_page_shows_shares_strengths_and_sides(
     assert "11 of 12 judgements so far, on 6 of 6 items, by 2 reviewers" in " ".join(html.split())
     for words in ("Who is preferred to whom", "Strength of each candidate", "What the position does"):
         assert words in html
+    # People first, metrics below.
+    assert html.index("Who is preferred to whom") < html.index("What metrics say")
     assert "outcome=second" in html and ">11</a>" in html
 
 
@@ -279,11 +281,12 @@ def test_the_other_pages_say_what_applies_and_lead_to_the_results(
     for address in (
         f"/projects/{project.slug}/",
         f"/projects/{project.slug}/compare/",
-        f"/projects/{project.slug}/compare/{campaign.pk}/",
         f"/projects/{project.slug}/campaigns/{campaign.pk}/",
     ):
         page = client.get(address)
         assert (page.status_code, results in page.text) == (200, True), address
+    compare = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/?people=human")
+    assert (compare.status_code, compare.url) == (302, f"{results}?people=human")
     for part in ("cases/", "table.csv", "decide/"):
         assert client.get(f"/projects/{project.slug}/compare/{campaign.pk}/{part}").status_code == 200
     assert client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/items/").status_code == 200

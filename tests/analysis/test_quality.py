@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.hints import HINTS, Hint, Quality, hints_of, reading_times
+from evalapp.analysis.hints import HINTS, Hint, Quality, hints_of
 from evalapp.analysis.quality import quality_of
+from evalapp.analysis.reading import reading_times
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.allocation import return_lapsed_places
 from evalapp.campaigns.models import Campaign, Place, PlaceState
@@ -127,6 +128,56 @@ def test_speed_needs_both_the_others_and_the_words(
     Review.objects.filter(campaign=campaign, reviewer=reviewer).update(seconds_active=0)
     quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk))
     assert hints_of(quality) == []
+
+
+def read_at(campaign: Campaign) -> list[Hint]:
+    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk))
+    return [hint for hint in hints_of(quality) if hint.kind == "too_fast"]
+
+
+def test_a_panel_that_is_fast_as_a_whole_is_told_too(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    # Of each item a context of 6 words, and two answers of 100: 103 words a review in the middle.
+    texts = dict.fromkeys(LABELS, "word " * 100)
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=ROWS, texts=texts)
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, VARIED, seconds_active=10.4)
+    assert read_at(campaign) == []
+    rates = [each.words_per_minute for each in reading_times(campaign.pk).values()]
+    assert rates == pytest.approx([60 * 103 / 10.4] * 2)
+
+    Review.objects.filter(campaign=campaign).update(seconds_active=5)
+    hints = read_at(campaign)
+
+    assert {hint.reviewer_id for hint in hints} == {reviewer.pk, other_reviewer.pk}
+    for hint in hints:
+        assert hint.evidence.startswith("1,236 words a minute of the answer")
+        assert "median of the latest 32 reviews, 5.0 active seconds each" in hint.evidence
+        assert set(hint.cases) == {"reviewer"}
+
+
+def test_between_two_reviewers_nobody_is_called_severe(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=ROWS)
+    review_all(campaign, reviewer, shifted(-2), seconds_active=20.0)
+    review_all(campaign, other_reviewer, VARIED, seconds_active=20.0)
+    numbers = load_scores(campaign).numbers
+
+    shown = [each for each in quality_of(campaign, reader=manager.pk).hints if each.hint.kind == "severity"]
+
+    (found,) = shown
+    higher, lower = numbers[other_reviewer.pk], numbers[reviewer.pk]
+    assert (found.name, found.hint.title) == (f"Reviewer {higher} and Reviewer {lower}", "Apart")
+    assert found.hint.evidence.startswith(
+        "Tone: these two differ by 1.4, the first being higher, on 32 shared"
+    )
+    assert "Between two, nobody can tell which is severe." in found.hint.evidence
+    page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
+    cases = f"/projects/{project.slug}/compare/{campaign.pk}/cases/?criterion=tone&amp;differ=1"
+    assert cases in page.text
+    assert "Severe" not in page.text.replace("Severity", "")
 
 
 def test_who_is_behind_is_told_by_the_deadline_and_without_one_by_the_others(

@@ -60,8 +60,8 @@ def test_each_table_of_the_comparison_marks_the_candidate(
 ) -> None:
     page = page_of(manager, project, f"compare/{campaign.pk}/?people={people}")
     plain = rows_with("plain", page)
-    # People, metrics, rules, reasons, and the difference on each of four criteria.
-    assert len(plain) == 8
+    # People, metrics, rules, reasons, and the difference on four criteria, the total and a share.
+    assert len(plain) == 10
     assert all(CHIP in row for row in plain)
     assert not any(CHIP in row for row in rows_with("formal", page))
     assert '"plain (simulated)"' in page  # the chart's legend

@@ -157,7 +157,7 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
     spy.ask("GET", start)
     for name in ("review_home", "judgement_submitted", "api_my_judgements"):
         spy.ask("GET", reverse(name))
-    for name in ("judgement_calibration", "judgement_undo"):
+    for name in ("review_calibration", "judgement_undo"):
         for method in ("GET", "POST"):
             spy.ask(method, reverse(name, args=[campaign.key]))
 

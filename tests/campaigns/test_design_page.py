@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
+from django.urls import reverse
+from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import open_campaign
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.services import create_rubric, save_version
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
 from tests.campaigns.making import make_campaign as make_draft
@@ -42,6 +46,7 @@ def test_a_design_that_is_refused_says_why_in_the_form(
     assert answer.status_code == 400
     page = answer.content.decode()
     assert "9 reviewers an item need at least 9 people; 1 chosen." in page.split("<aside")[0]
+    assert page.count("reviewers an item need at least 9 people") == 1
     assert not Campaign.objects.exists()
 
 
@@ -190,3 +195,57 @@ def test_a_draft_opened_at_the_same_moment_is_one_or_the_other(action: str) -> N
         assert left.name == (f"Edited {attempt}" if changed == 302 else str(attempt))
         assert changed in ((302, 409) if action == "edit/" else (409,))
         assert left.items_total * left.candidates.count() * left.overlap == left.reviews_total
+
+
+def test_the_chosen_rubrics_weak_points_are_said_before_it_is_used_and_keep_nobody(
+    project: Project, manager: User, reviewer: User
+) -> None:
+    draft = make_draft(project, [reviewer])
+    weak = save_version(
+        rubric=create_rubric(project=project, name="Weak", by=manager),
+        criteria=[CriterionDraft(name="Clear & short")],
+        by=manager,
+    )
+    client, home = client_of(manager), f"/projects/{project.slug}/campaigns/"
+    warning, reason = "The rubric Weak v1 can be used, and", "“&amp;” in the name asks two things at once"
+
+    blank = client.get(f"{home}new/").text
+    chosen = client.post(
+        reverse("campaign_cost", args=[project.slug]), filled_in(draft, rubric_version=weak.pk)
+    ).text
+    other = client.post(reverse("campaign_cost", args=[project.slug]), filled_in(draft)).text
+    in_pairs = client.post(
+        reverse("campaign_cost", args=[project.slug]),
+        filled_in(draft, rubric_version=weak.pk, method="pairwise"),
+    ).text
+    saved = client.post(f"{home}{draft.pk}/edit/", filled_in(draft, rubric_version=weak.pk), follow=True).text
+
+    for page in (blank, chosen, saved):
+        assert warning in page
+        assert reason in page
+    assert warning not in other
+    assert warning not in in_pairs
+    open_campaign(campaign=draft, by=manager)
+    draft.refresh_from_db()
+    assert draft.state == "open"
+    assert warning not in client.get(f"{home}{draft.pk}/").text
+
+
+def test_the_cost_of_a_person_adds_up(
+    project: Project, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    draft = make_draft(project, [reviewer, other_reviewer], rows=10)
+    address = reverse("campaign_cost", args=[project.slug])
+
+    def said(**changes: Any) -> str:
+        page = client_of(manager).post(address, filled_in(draft, **changes)).text
+        return " ".join(strip_tags(page).split())
+
+    assert "10 items × 2 candidates × 2 reviewers = 40 reviews" in said()
+    assert "Each of 2 people: about 10 items × 2 candidates = 20 reviews." in said()
+    assert "Each of 2 people: about 5 items × 2 candidates = 10 reviews." in said(overlap=1)
+    checked = said(repeat_share=20)
+    assert "Each of 2 people: about 10 items × 2 candidates + 4 checks = 24 reviews." in checked
+    too_many = said(overlap=9)
+    assert "9 reviewers an item need at least 9 people." in too_many
+    assert "Each of" not in too_many

@@ -132,3 +132,22 @@ def test_a_changed_filter_leaves_the_page() -> None:
 )
 def test_details_of_an_event_are_said_in_words(value: object, words: str) -> None:
     assert render("{{ value|in_words }}", value=value) == words
+
+
+def test_a_column_reads_alike() -> None:
+    # Equal sides that round apart, as of one interval more or less near a half.
+    assert strip_tags(render("{% plus_minus 4.2 3.9502 4.4501 %}")) == "4.2 ± 0.2"
+    assert strip_tags(render("{% plus_minus 0.5 0.3 0.7 is_range=True %}")) == "0.5 (0.3 to 0.7)"
+    assert "0.5 (0.3 to 0.7)" in strip_tags(render("{% interval 0.5 0.3 0.7 0 1 is_range=True %}"))
+
+
+def test_a_chip_in_a_link_brings_no_white_space() -> None:
+    html = render('<a href="/">{% chip "open" "Open" %}</a> 48 of 48')
+    assert html == ('<a href="/"><span class="chip chip-busy" data-state="open">Open</span></a> 48 of 48')
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, "0 s"), (0.04, "under 1 s"), (0.9, "under 1 s"), (1.4, "1 s"), (None, "–")]
+)
+def test_a_short_time_is_not_rounded_to_nothing(seconds: float | None, expected: str) -> None:
+    assert render("{% load durations %}{{ seconds|duration }}", seconds=seconds) == expected

@@ -28,3 +28,25 @@ def test_pages_answer_head_and_are_kept_by_nobody_in_between(
         response = client.head("/", follow=True)
         assert response.status_code == 200
         assert {"private", "no-cache"} <= set(response.headers["Cache-Control"].split(", "))
+
+
+def test_an_address_for_buttons_alone_answers_a_page_with_a_way_back(
+    client_for: Callable[[User | None], Client], engineer: User
+) -> None:
+    client = client_for(engineer)
+    for address, above in (
+        ("/projects/any/campaigns/1/open/", "/projects/any/campaigns/1/"),
+        ("/reviews/keys/", "/reviews/"),
+    ):
+        response = client.get(address)
+        assert response.status_code == 405
+        assert response["Allow"] == "POST"
+        assert "This address only takes what a button sends" in response.text
+        assert f'href="{above}">Go back</a>' in response.text
+        assert "Content-Security-Policy" in response.headers
+    sent = client.post("/projects/any/campaigns/")
+    assert sent.status_code == 405
+    assert "This address only shows something" in sent.text
+    scripted = client.get("/reviews/keys/", headers={"Accept": "application/json"})
+    assert scripted.json()["error"]["code"] == "method_not_allowed"
+    assert client_for(None).get("/projects/any/campaigns/1/open/").status_code == 405

@@ -132,6 +132,28 @@ def test_a_preview_shows_metadata_of_any_name(
     assert "items: 3, keys: x" in page.content.decode()
 
 
+def test_a_field_that_looks_like_the_reference_is_not_passed_over_in_silence(
+    project: Project, dataset: Dataset, engineer: User, client_for: ClientFor
+) -> None:
+    client = client_for(engineer)
+
+    def shown(content: bytes, name: str = "rows.jsonl") -> str:
+        address = reverse("dataset_upload", args=[project.slug, dataset.pk])
+        sent = client.post(address, {"file": upload(content, name)})
+        page = client.get(sent.url).text
+        return " ".join(page.partition('id="first-rows"')[2].split())
+
+    warning = "<code>reference</code> would only be kept as metadata."
+    page = shown(jsonl({"prompt": "When?", "split": "train", "reference": "On Friday."}))
+    assert warning in page
+    assert "name it <code>completion</code> (one text) or <code>references</code> (a list)" in page
+    known = {"prompt": "When?", "split": "train", "reference": "FR-7", "references": ["On Friday."]}
+    assert warning not in shown(jsonl(known))
+    mapped = shown(b"question,reference,split\nWhen?,On Friday.,train\n", "rows.csv")
+    assert "On Friday." in mapped
+    assert "would only be kept as metadata" not in mapped
+
+
 def test_columns_are_mapped_by_what_they_hold(
     project: Project, dataset: Dataset, engineer: User, client_for: ClientFor
 ) -> None:

@@ -15,6 +15,7 @@ from evalapp.accounts.models import Membership
 from evalapp.core.paging import Page
 from evalapp.urls import *  # noqa: F403 - the product's own addresses and handlers
 from evalapp.urls import urlpatterns as product_urlpatterns
+from tests.charts import samples
 
 GALLERY = """{% extends "base.html" %}{% load components text %}
 {% block title %}Gallery{% endblock %}
@@ -32,6 +33,7 @@ GALLERY = """{% extends "base.html" %}{% load components text %}
 {% pager keyset %}
 <div class="columns"><div class="card"><h3>Answer</h3><div class="prose">{{ text|render_markdown }}</div></div><div class="card"><h3>Facts</h3><dl class="facts"><dt>Base</dt><dd>SmolLM2-135M-Instruct</dd><dt>Started by</dt><dd>Engineer, {% relative_time when %}</dd><dt>Rows</dt><dd>600 = 588 used + 9 cut + 3 dropped</dd></dl><p>{% kbd "Ctrl" "Enter" %} submits.</p><p class="buttons">{% include "components/confirm.html" with id="drop" opener="Delete…" title="Delete “July”?" text="Reviews in it go too." action="/nowhere/" button="Delete July" %}</p></div></div>
 {% include "components/chart.html" with id="scatter" caption="Human tone against ROUGE-L, one point an item" spec=spec columns=columns rows=points %}
+{% for id, chart in charts.items %}{% include "components/chart.html" with id=id caption=id says=chart.says spec=chart.spec columns=chart.columns rows=chart.rows %}{% endfor %}
 <form class="form" method="post">{% csrf_token %}{% include "components/form.html" with form=form %}<p class="buttons"><button class="button button-main">Save</button></p></form>
 {% empty "No exports yet." "#" "Export the feedback" %}
 {% include "components/error.html" with text="The run’s log could not be read." href="?" %}
@@ -89,6 +91,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "spec": _scatter(),
         "columns": ["ROUGE-L", "Tone"],
         "points": [(0.31, 3), (0.41, 2)],
+        "charts": {f"chart-{kind}": make() for kind, make in samples.ALL.items()},
         "form": form,
         "station": "campaigns",
         "tabs": [

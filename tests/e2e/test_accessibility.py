@@ -21,7 +21,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.people import create_reset_link
 from evalapp.adjudication.appeals import REQUEST, appeal
 from evalapp.adjudication.discussion import write_message
-from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.static_build import build_browser_bundle
@@ -55,7 +55,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href'))"
 # Downloads and what ends the session or is no page.
-LEFT_OUT = re.compile(r"/dossier/|\.csv|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:")
+LEFT_OUT = re.compile(
+    r"/dossier/|\.csv|\.md|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:"
+)
 # Addresses that answer a GET, though not with a page of their own.
 NO_PAGES = {
     "healthz": "JSON for a load balancer",
@@ -63,9 +65,13 @@ NO_PAGES = {
     "dataset_download": "a file of rows",
     "rubric_file": "a YAML file",
     "comparison_csv": "a CSV file",
+    "saved_view_open": "leads on to the comparison that it shows",
+    "analysis_table_csv": "a CSV file",
+    "analysis_table_markdown": "a table as text",
     "decision_dossier": "a file of records",
     "export_file": "a file of the export",
     "judgement_file": "a CSV file",
+    "report_file": "a file of the report",
     "ratings_problems": "a CSV file",
     "adjudication_next": "leads on to the next disagreement, or to their list",
     "review_closing": "asked once a reviewer's part is done; tests/e2e/test_closing.py looks at it",
@@ -121,8 +127,8 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
         client_id=uuid.uuid4(),
         answers=answers(tone=5, clarity=1),
     )
-    decided = {"clarity": Verdict(2, "Two sentences are hard to follow.")}
-    adjudicate(campaign=campaign, item_output=entry, verdicts=decided, by=manager)
+    decided = {"clarity": Ruling(2, "Two sentences are hard to follow.")}
+    adjudicate(campaign=campaign, item_output=entry, rulings=decided, by=manager)
     send_back(review=given.review, by=manager, reason="Look at the tone again.")
     appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, item_output=entry, by=manager, text="Which sentence?")

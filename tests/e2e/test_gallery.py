@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.static_build import build_browser_bundle
+from tests.charts import samples
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.e2e.gallery")]
 
@@ -26,16 +27,56 @@ def test_charts_and_components_show_under_the_content_policy(
 ) -> None:
     page.emulate_media(color_scheme=theme)
     page.goto(gallery)
-    expect(page.locator(".chart-drawing svg .mark-symbol.role-mark path")).to_have_count(12, timeout=20_000)
+    expect(page.locator("[data-chart=scatter] svg .mark-symbol.role-mark path")).to_have_count(
+        12, timeout=20_000
+    )
     ink = page.evaluate("getComputedStyle(document.body).color")
-    legend = page.locator(".chart-drawing .role-legend-label text").first
+    legend = page.locator("[data-chart=scatter] .role-legend-label text").first
     assert legend.get_attribute("fill") == ink
     assert complaints == []
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("kind", "mark", "count", "token"),
+    [
+        ("ratings", "mark-rect", 16, "rating-1"),
+        ("differences", "mark-symbol", 3, "candidate-2"),
+        ("means", "mark-symbol", 2, "candidate-1"),
+        ("agreement", "mark-rect", 4, None),
+    ],
+)
+def test_a_chart_is_drawn_in_the_theme_with_its_words(
+    kind: str, mark: str, count: int, token: str | None, theme: str, gallery: str, page: Page
+) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.goto(gallery)
+    figure = page.locator(f"[data-chart=chart-{kind}]")
+    marks = figure.locator(f"svg .{mark}.role-mark path")
+    expect(marks).to_have_count(count, timeout=20_000)
+    if token is not None:
+        probe = f"Object.assign(document.body.appendChild(document.createElement('i')), {{style: 'color: var(--{token})'}})"
+        assert marks.first.get_attribute("fill") == page.evaluate(f"getComputedStyle({probe}).color")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert figure.locator(".role-axis-label text").last.get_attribute("fill") in {ink, soft(page)}
+    # A picture of nothing takes some hundred bytes.
+    assert len(figure.locator(".chart-drawing").screenshot()) > 3_000
+    says = samples.ALL[kind]().says
+    expect(figure.locator(".chart-says")).to_have_text(says)
+    figure.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(figure.locator("table")).to_be_visible()
+
+
+def soft(page: Page) -> str:
+    """The colour of quiet words."""
+    colour: str = page.evaluate("getComputedStyle(document.querySelector('.chart figcaption')).color")
+    return colour
+
+
 def test_a_point_opens_its_case(gallery: str, page: Page) -> None:
     page.goto(gallery)
-    page.locator(".chart-drawing .mark-symbol.role-mark path").first.click()
+    page.locator("[data-chart=scatter] .mark-symbol.role-mark path").first.click()
     page.wait_for_url("**/profile/?item=0")
 
 

@@ -221,3 +221,16 @@ def test_on_a_phone_the_answers_stand_one_under_the_other_and_nothing_is_cut(des
     first, second = (page.locator(f"[data-side='{n}']").bounding_box() for n in (0, 1))
     assert first["y"] + first["height"] <= second["y"]
     assert first["width"] > 300
+
+
+def test_an_item_is_flagged_by_a_key_and_kept(desk_of):
+    page, campaign = desk_of(rows=1)
+    before = page.url
+    press(page, "f")
+    page.keyboard.type("Both are of another client")
+    press(page, "Tab", "Enter")
+    say(page, "Flagged")
+    assert page.url == before
+    assert campaign.flags.get().note == "Both are of another client"
+    press(page, "1", "Control+Enter")
+    say(page, "Saved")

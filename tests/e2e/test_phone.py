@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
+from evalapp.decisions.saved_views import save_view
 from evalapp.gates.looks import look_at
 from evalapp.gates.services import take_gate
+from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.factories import (
     answers,
     corrected,
@@ -71,6 +73,13 @@ def test_every_column_is_in_sight(
         f"campaigns/{campaign.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{campaign.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
+        f"compare/{campaign.pk}/severity/": {
+            *(
+                "Total",
+                *(each.name for each in campaign.rubric_version.criteria.all() if each.kind == "scale"),
+            ),
+            *("Severity", "Standard error", "Infit", "Scores"),
+        },
     }
     for path, labels in expected.items():
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
@@ -109,7 +118,60 @@ def test_results_of_compared_answers_fit_on_a_phone(
     results, managed = f"compare/{campaign.pk}", f"campaigns/{campaign.pk}"
     for path in (
         *(f"{results}/pairs/", f"{results}/judgements/"),
-        *(f"{managed}/comparison-checks/", f"{managed}/comparison-calibration/", f"{managed}/quality/"),
+        *(f"{managed}/checks/", f"{managed}/calibration/", f"{managed}/quality/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
+
+
+def test_a_phone_shows_no_keys(
+    project: Project,
+    reviewer: User,
+    browser: Any,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+    page: Page,
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=1)
+    sign_in(reviewer)
+    kept = page.context.storage_state()
+    shown = "[...document.querySelectorAll('main kbd')].filter(key => key.offsetParent).length"
+    address = f"{live_server.url}/reviews/campaigns/{campaign.key}/"
+    page.goto(address)
+    page.wait_for_selector("main kbd:visible")
+    assert page.evaluate(shown) > 0
+    touched = browser.new_context(
+        storage_state=kept, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    held = touched.new_page()
+    held.goto(address)
+    held.wait_for_selector("[data-key-for] kbd", state="attached")
+    assert held.evaluate(shown) == 0
+    touched.close()
+
+
+def test_comparisons_filters_and_agreement_fit_on_a_phone(
+    phone: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    engineer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    campaign = make_segmented(project, [reviewer, engineer], rows=12)
+    run_scoring(campaign)
+    review_with_reversal(campaign, [reviewer, engineer], rows=12)
+    save_view(
+        campaign=campaign, name="One segment", query="field.segment=institutional", is_shared=True, by=manager
+    )
+    sign_in(manager)
+    compared = f"compare/{campaign.pk}"
+    for path in (
+        *(f"{compared}/", f"{compared}/?field.segment=institutional&by=1", f"{compared}/?by=9"),
+        *(f"{compared}/agreement/?criterion=tone", "views/", "models/prices/"),
+    ):
+        phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path

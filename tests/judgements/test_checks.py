@@ -1,4 +1,4 @@
-"""Gold, hidden repeats and calibration where answers are compared: they check people and count nowhere."""
+"""Gold and hidden repeats where answers are compared: they check people and count nowhere."""
 
 import json
 import re
@@ -6,17 +6,13 @@ from collections import Counter
 from uuid import UUID, uuid4
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.analysis.pair_lists import judgement_csv, lines_of_item
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.analysis.quality import quality_of
-from evalapp.campaigns.allocation import Assignment, NoWorkReason
-from evalapp.campaigns.calibration import start_round
 from evalapp.campaigns.comparisons import arranged
-from evalapp.campaigns.gold import GoldRow, set_gold
 from evalapp.campaigns.models import (
     Campaign,
     CampaignReviewer,
@@ -27,74 +23,32 @@ from evalapp.campaigns.models import (
     Purpose,
 )
 from evalapp.campaigns.queries import cost_of_draft, items_with_progress, place_counts, seats_with_places
-from evalapp.campaigns.services import add_reviewers, close_campaign, open_campaign
-from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.campaigns.services import open_campaign
 from evalapp.exports.preferences import preferred_rows
 from evalapp.judgements.checks import comparison_checks
-from evalapp.judgements.gold import VerdictRow, set_gold_verdicts
+from evalapp.judgements.gold import set_gold_verdicts
 from evalapp.judgements.models import Judgement, JudgementDraft
 from evalapp.judgements.queries import comparison_id_at, judging_stand, stand_task
 from evalapp.judgements.services import amend_judgement, keep_draft, submit_judgement
 from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.progress import recent_days
 from evalapp.reviews.queries import progress_by_person
-from tests.api.conftest import problem_in, program_of
-from tests.campaigns.making import make_campaign, make_team
+from tests.api.conftest import program_of
 from tests.campaigns.test_allocation import next_for, seat_of
-from tests.cast import client_of, make_user
+from tests.cast import client_of
+from tests.judgements.checking import (
+    ADMITTED,
+    JSON,
+    by_candidate,
+    by_position,
+    gold_of,
+    judge_on,
+    label,
+    make_checked,
+    make_draft,
+)
 
 pytestmark = pytest.mark.django_db
-JSON = {"Accept": "application/json"}
-ADMITTED = "2026-01-01T00:00Z"
-
-
-def label(campaign, position):
-    return campaign.candidates.get(position=position).model_version.label
-
-
-def gold_of(campaign, *rows, **options):
-    """The first candidate is better than the second, or the best."""
-    first, second = label(campaign, 0), label(campaign, 1)
-    of_pair = {} if campaign.method == "ranking" else {"against": second, "outcome": "better"}
-    return [VerdictRow(f"line {row}", str(row), first, **{**of_pair, **options}) for row in rows]
-
-
-def make_draft(people=2, *, rows=60, method="pairwise", **options):
-    project, team = make_team(people, options.pop("team", "Checked"))
-    design = {"overlap": 1, "seed": 11, "candidates": 3 if method == "ranking" else 2} | options
-    return make_campaign(project, team, rows=rows, method=method, **design), team
-
-
-def make_checked(people=2, *, gold=5, **options):
-    draft, team = make_draft(people, **({"gold_share": 10, "repeat_share": 20} | options))
-    if draft.gold_share:
-        set_gold_verdicts(campaign=draft, rows=gold_of(draft, *range(1, gold + 1)), by=None)
-    return open_campaign(campaign=draft, by=None), team
-
-
-def by_position(stand):
-    return Verdict("", [1, 2, 3]) if stand.place.campaign.method == "ranking" else Verdict("a")
-
-
-def by_candidate(stand):
-    """Always the same order of candidates, wherever they stand."""
-    comparison = Comparison.objects.get(pk=comparison_id_at(stand))
-    shown = arranged(comparison.outputs, stand.place.arrangement)
-    positions = dict(ItemOutput.objects.filter(pk__in=shown).values_list("pk", "candidate__position"))
-    order = [positions[output] for output in shown]
-    if len(order) > 2:
-        return Verdict("", [sorted(order).index(position) + 1 for position in order])
-    return Verdict("a" if order[0] < order[1] else "b")
-
-
-def judge_on(campaign, person, said=by_candidate, most=1_000):
-    """Judge until nothing comes; (purpose, item) of each in order."""
-    seen = []
-    while len(seen) < most and isinstance(found := next_for(campaign, person), Assignment):
-        stand = judging_stand(person, found.place.key, found.slot)
-        submit_judgement(stand=stand, client_id=uuid4(), verdict=said(stand), seconds_active=3.0)
-        seen.append((stand.place.purpose, stand.place.item_id))
-    return seen
 
 
 @pytest.mark.parametrize("method", ["pairwise", "ranking"])
@@ -312,256 +266,6 @@ def test_what_is_chosen_for_a_repeat_outlives_a_change_of_the_first_judgement():
     assert Judgement.objects.filter(comparison=first.comparison_id, reviewer=person).count() == 2
 
 
-def test_gold_results_lead_to_the_items_and_a_tie_can_be_right_too():
-    campaign, (person, _) = make_checked(rows=60, gold=6, gold_share=20, repeat_share=0)
-    rows = dict(campaign.items.values_list("pk", "example__row_number"))
-
-    def said(stand):
-        is_off = stand.place.purpose == Purpose.GOLD and rows[stand.place.item_id] <= 2
-        return Verdict("tie") if is_off else by_candidate(stand)
-
-    judge_on(campaign, person, said)
-    mine, theirs = comparison_checks(campaign)
-    assert (mine.hits, mine.answered, theirs.answered) == (4, 6, 0)
-    assert mine.accuracy.value == pytest.approx(4 / 6) and mine.accuracy.low is not None
-    better = f"{label(campaign, 0)} is better than {label(campaign, 1)}"
-    assert sorted((miss.row_number, miss.given, miss.known) for miss in mine.misses) == [
-        (1, "Equally good", better),
-        (2, "Equally good", better),
-    ]
-    # A tolerance forgives them, also afterwards; the pair may be named the other way round.
-    turned = {"candidate": label(campaign, 1), "against": label(campaign, 0), "outcome": "worse"}
-    again = [row._replace(**turned, tie_counts="yes") for row in gold_of(campaign, 1, 2)]
-    assert set_gold_verdicts(campaign=campaign, rows=again, by=None) == 2
-    assert campaign.gold_verdicts.count() == 6
-    assert comparison_checks(campaign)[0].hits == 6
-    with pytest.raises(InvalidError) as refused:
-        set_gold_verdicts(campaign=campaign, rows=gold_of(campaign, 40), by=None)
-    assert "an open campaign takes no new ones" in refused.value.fields["rows"][0]
-    owner = campaign.project.created_by
-    base = f"/projects/{campaign.project.slug}/"
-    page = client_of(owner).get(f"{base}campaigns/{campaign.pk}/checks/", follow=True)
-    assert page.redirect_chain[-1][0].endswith("/comparison-checks/")
-    assert "100%" in page.text and "a tie counts, too" in page.text
-    case = f"{base}compare/{campaign.pk}/cases/{mine.misses[0].item_id}/"
-    assert client_of(owner).get(case).status_code == 200
-    quality = client_of(owner).get(f"{base}campaigns/{campaign.pk}/quality/").text
-    assert "How reviewers do on checks" in quality and "Reviewer 1" in quality and person.name not in quality
-    close_campaign(campaign=campaign, by=None)
-    with pytest.raises(ConflictError):
-        set_gold_verdicts(campaign=campaign, rows=gold_of(campaign, 1), by=None)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "tie_counts", "right"),
-    [
-        ("better", "", {"by candidate"}),
-        ("better", "yes", {"by candidate", "tie"}),
-        ("worse", "", set()),
-        ("tie", "", {"tie"}),
-        ("both_bad", "", {"both_bad"}),
-    ],
-)
-def test_each_known_outcome_takes_its_verdict(outcome, tie_counts, right):
-    draft, (person, _) = make_draft(rows=8, gold_share=50)
-    known = gold_of(draft, 1, outcome=outcome, tie_counts=tie_counts)
-    set_gold_verdicts(campaign=draft, rows=known, by=None)
-    campaign = open_campaign(campaign=draft, by=None)
-    judge_on(campaign, person)
-    found = set()
-    judgement = Judgement.objects.get(purpose=Purpose.GOLD)
-    for said in ("by candidate", "tie", "both_bad"):
-        if said != "by candidate":
-            Judgement.objects.filter(pk=judgement.pk).update(choice=said)
-        if comparison_checks(campaign)[0].golds == [True]:
-            found.add(said)
-    assert found == right
-
-
-def test_of_a_ranking_the_best_is_known():
-    campaign, (person, other) = make_checked(
-        rows=40, gold=8, gold_share=50, repeat_share=0, method="ranking", assignment="assigned"
-    )
-    worst = {1: 3, 2: 2, 3: 1}
-
-    def reversed_order(stand):
-        return Verdict("", [worst[rank] for rank in by_candidate(stand).ranks])
-
-    judge_on(campaign, person)
-    judge_on(campaign, other, reversed_order)
-    mine, theirs = comparison_checks(campaign)
-    assert mine.hits == mine.answered == theirs.answered == 8 and theirs.hits == 0
-    assert theirs.misses[0].known == f"{label(campaign, 0)} is the best"
-    assert theirs.misses[0].given == " › ".join(label(campaign, each) for each in (2, 1, 0))
-
-
-def test_gold_that_the_design_does_not_compare_stops_the_launch():
-    draft, _ = make_draft(candidates=3, rows=8, gold_share=10)
-    with pytest.raises(InvalidError, match="no answer is known yet"):
-        open_campaign(campaign=draft, by=None)
-    set_gold_verdicts(campaign=draft, rows=gold_of(draft, 1), by=None)
-    third = draft.candidates.get(position=2).model_version
-    Campaign.objects.filter(pk=draft.pk).update(baseline=third)
-    draft.refresh_from_db()
-    with pytest.raises(InvalidError, match="does not compare"):
-        open_campaign(campaign=draft, by=None)
-    with pytest.raises(InvalidError) as refused:
-        set_gold_verdicts(campaign=draft, rows=gold_of(draft, 2), by=None)
-    assert "are not compared in this design" in refused.value.fields["rows"][0]
-    Campaign.objects.filter(pk=draft.pk).update(baseline=None, method="ranking")
-    draft.refresh_from_db()
-    with pytest.raises(InvalidError, match="does not compare"):
-        open_campaign(campaign=draft, by=None)
-    with pytest.raises(ConflictError, match="its gold is verdicts"):
-        set_gold(campaign=draft, rows=[GoldRow("line 1", "1", "tone", "4")], by=None)
-
-
-def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(project, manager, reviewer):
-    draft = make_campaign(
-        project, [reviewer], rows=4, candidates=2, overlap=1, method="pairwise", gold_share=10
-    )
-    browser = client_of(manager)
-    address = f"/projects/{project.slug}/campaigns/{draft.pk}/comparison-checks/"
-    one, two = label(draft, 0), label(draft, 1)
-
-    def upload(text):
-        file = SimpleUploadedFile("gold.csv", text if isinstance(text, bytes) else text.encode())
-        return browser.post(address, {"add": "file", "file": file}, follow=True)
-
-    bad = upload(
-        "row,candidate,against,outcome,tie_counts\n"
-        f"99,{one},{two},better,\n1,nobody,{two},better,\n1,{one},nobody,better,\n1,{one},{one},better,\n"
-        f"1,{one},{two},great,\n1,{one},{two},better,perhaps\n1,{one},{two},tie,yes\n"
-        f"2,{one},{two},better,\n2,{two},{one},worse,\n"
-    )
-    assert bad.status_code == 400 and not draft.gold_verdicts.exists()
-    for words in (
-        "8 of 9 rows cannot stay; nothing was stored.",
-        "line 2: there is no row “99” in Clients v1, test.",
-        "line 3: there is no candidate “nobody”",
-        "line 4: there is no candidate “nobody”",
-        "are not compared in this design.",
-        "line 6: “great” is no outcome; choose one of better, worse, tie, both_bad.",
-        "line 7: “perhaps” does not say whether a tie counts, too; write yes or no.",
-        "line 8: a tie counts, too, only where one of the two is better.",
-        "line 10: speaks of the same pair as line 9.",
-    ):
-        assert words in bad.text, words
-    good = upload(f"\ufeffRow,Candidate,Against,Outcome\n1,{one},{two},Better\n2,{two},{one},both_bad\n")
-    assert "2 known verdicts stored." in good.text and draft.gold_verdicts.count() == 2
-    for broken in (b"\xff\xfe\x00", "", "row,candidate\n1,x\n", "row,candidate,against,outcome\n"):
-        assert upload(broken).status_code == 400
-    given = {"row": 3, "candidate": two, "against": one, "outcome": "better", "tie_counts": "on"}
-    assert browser.post(address, given).status_code == 302
-    assert browser.post(address, {**given, "against": two}).status_code == 400
-    known = draft.gold_verdicts.get(example__row_number=3)
-    assert known.words == f"{two} is better than {one}; a tie counts, too"
-    assert "taken off" in browser.post(f"{address}{known.pk}/remove/", follow=True).text
-    opened = open_campaign(campaign=draft, by=manager)
-    assert (opened.items_total, opened.items.filter(purpose=Purpose.GOLD).count()) == (2, 2)
-    assert browser.get(address).status_code == 200
-
-
-def test_the_best_of_a_ranking_is_entered_alone(project, manager, reviewer):
-    draft = make_campaign(
-        project, [reviewer], rows=6, candidates=3, overlap=1, method="ranking", gold_share=10
-    )
-    browser = client_of(manager)
-    address = f"/projects/{project.slug}/campaigns/{draft.pk}/comparison-checks/"
-    page = browser.get(address).text
-    assert "The best of all" in page and "Second candidate" not in page
-    assert browser.post(address, {"row": 1, "candidate": label(draft, 2)}).status_code == 302
-    file = SimpleUploadedFile(
-        "gold.csv", f"row,candidate,against\n2,{label(draft, 1)},\n3,{label(draft, 0)},x\n".encode()
-    )
-    refused = browser.post(address, {"add": "file", "file": file})
-    assert refused.status_code == 400 and "line 3: of a ranking the best candidate is known" in refused.text
-    assert draft.gold_verdicts.get().candidate.label == label(draft, 2)
-
-
-def test_calibration_comes_first_then_the_verdicts_then_the_work():
-    campaign, (ann, bob) = make_checked(
-        rows=12, gold_share=0, repeat_share=0, calibration_items=3, candidates=3
-    )
-    assert campaign.items_total == 9
-    owner = campaign.project.created_by
-    page = f"/judgements/campaigns/{campaign.key}/calibration/"
-    manager_page = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/comparison-calibration/"
-    first, second, managing = client_of(ann), client_of(bob), client_of(owner)
-    assert first.get(f"/reviews/campaigns/{campaign.key}/calibration/").url == page
-    assert "once you have judged all items" in first.get(page).text
-    assert [purpose for purpose, _ in judge_on(campaign, ann)] == ["calibration"] * 9
-    assert next_for(campaign, ann).reason == NoWorkReason.NOT_ADMITTED
-    assert "The calibration round is done" in first.get(f"/judgements/campaigns/{campaign.key}/").text
-    # Bob is not done: he sees nothing, and Ann sees only her own.
-    assert "<article" not in second.get(page).text
-    judge_on(campaign, bob, by_position, most=5)
-    assert "Reviewer " not in first.get(page).text.split("<article", 1)[1]
-    assert second.post(page, {"item": 1, "text": "Too early"}).status_code == 200
-    judge_on(campaign, bob, by_position)
-    shown = first.get(page).text
-    assert shown.count("<article") == 3 and ">You<" in shown and ">Reviewer 2<" in shown
-    assert bob.name not in shown and "candidate-label" not in shown
-    assert first.post(page, {"item": 1, "text": "**Formal** is what they asked for."}).status_code == 302
-    assert "<strong>Formal</strong>" in second.get(page).text
-    assert first.post(page, {"item": 1, "text": "  "}).status_code == 400
-    for wrong in ("0", "99", "x", ""):
-        assert first.post(page, {"item": wrong, "text": "Where?"}).status_code == 404
-    managed = managing.get(manager_page).text
-    assert ann.name in managed and "candidate-label" in managed and "Other than the others" in managed
-    seats = {seat.user_id: seat for seat in campaign.reviewers.all()}
-    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{seats[ann.pk].pk}/admit/"
-    assert f"{ann.name} is admitted." in managing.post(admit, follow=True).text
-    assert isinstance(next_for(campaign, ann), Assignment)
-    assert next_for(campaign, bob).reason == NoWorkReason.NOT_ADMITTED
-    again = managing.post(manager_page, {"items": 1})
-    assert again.status_code == 400 and "0 examples are left" in again.text
-    assert {purpose for purpose, _ in judge_on(campaign, ann)} == {"review"}
-
-
-def test_a_letter_in_the_round_is_the_answer_that_stood_there_for_the_reader():
-    campaign, (ann, bob) = make_checked(rows=8, gold_share=0, repeat_share=0, calibration_items=4)
-    judge_on(campaign, ann, by_position)
-    judge_on(campaign, bob, by_candidate)
-    rows = re.findall(
-        r'<th scope="row">(You|Reviewer \d)</th><td>([^<]+)</td>',
-        client_of(ann).get(f"/judgements/campaigns/{campaign.key}/calibration/").text,
-    )
-    assert [words for name, words in rows if name == "You"] == ["A is better"] * 4
-    theirs = [words for name, words in rows if name != "You"]
-    for item, words in zip(
-        campaign.items.filter(purpose=Purpose.CALIBRATION).order_by("pk"), theirs, strict=True
-    ):
-        mine = Judgement.objects.get(comparison__item=item, reviewer=ann)
-        judged = Judgement.objects.get(comparison__item=item, reviewer=bob)
-        preferred = judged.outputs["ab".index(judged.choice)]
-        assert words == f"{'AB'[mine.outputs.index(preferred)]} is better"
-
-
-@pytest.mark.parametrize("method", ["pairwise", "ranking"])
-def test_another_round_asks_who_is_not_admitted_yet_and_later_people_get_their_checks(method):
-    campaign, (ann, bob) = make_checked(
-        rows=16,
-        gold=2,
-        repeat_share=0,
-        calibration_items=2,
-        item_choice="random",
-        items_wanted=6,
-        method=method,
-    )
-    for person in (ann, bob):
-        judge_on(campaign, person)
-    CampaignReviewer.objects.filter(user=ann).update(admitted_at=ADMITTED)
-    assert start_round(campaign=campaign, wanted=2, by=None) == 1
-    assert judge_on(campaign, bob, most=9)[0][0] == "calibration"
-    assert {purpose for purpose, _ in judge_on(campaign, ann)} <= {"review", "gold"}
-    late = make_user("late one")
-    campaign.project.memberships.create(user=late, role="reviewer")
-    add_reviewers(campaign=campaign, reviewers=[late], by=None)
-    assert [purpose for purpose, _ in judge_on(campaign, late)] == ["calibration"] * 4
-    assert campaign.places.filter(assigned_to=late, purpose=Purpose.GOLD).count() == 2
-
-
 @pytest.mark.parametrize(("method", "candidates"), [("pairwise", 2), ("pairwise", 3), ("ranking", 4)])
 def test_checks_stand_on_each_side_equally_often_and_leave_the_balance_of_the_rest(method, candidates):
     width = candidates if method == "ranking" else 2
@@ -596,40 +300,6 @@ def test_the_cost_counts_checks_in_pairs():
     assert opened.checks_total == cost.checks
 
 
-def test_programs_set_gold_and_run_the_calibration(project, manager, reviewer):
-    draft = make_campaign(
-        project, [reviewer], rows=8, overlap=1, gold_share=10, calibration_items=1, method="pairwise"
-    )
-    program, address = program_of(manager), f"projects/{project.slug}/campaigns/{draft.pk}/"
-    known = {"row": 1, "candidate": label(draft, 0), "against": label(draft, 1), "outcome": "better"}
-    refused = program.post(f"{address}gold-verdicts/", {"verdicts": [{**known, "row": 99}]})
-    assert "verdicts[0]: there is no row “99”" in problem_in(refused, 400)["fields"]["rows"][0]
-    assert program.post(f"{address}gold-verdicts/", {"verdicts": [known]}).json() == {"stored": 1}
-    (stored,) = program.get(f"{address}gold-verdicts/").json()["results"]
-    assert {name: stored[name] for name in (*known, "tie_counts")} == {**known, "tie_counts": False}
-    problem_in(
-        program.post(f"{address}gold/", {"answers": [{"row": 1, "criterion": "tone", "value": 4}]}), 409
-    )
-    opened = program.post(f"{address}open/").json()
-    assert (opened["items_total"], opened["gold_share"], opened["calibration_items"]) == (6, 10, 1)
-    judge_on(Campaign.objects.get(pk=draft.pk), reviewer)
-    waiting = {
-        "person": reviewer.pk,
-        "is_admitted": False,
-        "items_done": 1,
-        "items_wanted": 1,
-        "distance": None,
-    }
-    assert program.get(f"{address}calibration/").json() == {"people": [waiting]}
-    assert program.post(f"{address}reviewers/{reviewer.pk}/admit/").json() == {
-        "people": [{**waiting, "is_admitted": True}]
-    }
-    judge_on(Campaign.objects.get(pk=draft.pk), reviewer)
-    (checked,) = program.get(f"{address}checks/").json()["people"]
-    assert checked["gold_right"] == checked["gold_answered"]
-    assert (checked["person"], checked["sides_compared"], checked["mean_tau"]) == (reviewer.pk, 0, None)
-
-
 def test_the_pages_of_checks_take_as_many_queries_for_three_people_as_for_one():
     counts = {}
     for people in (1, 3):
@@ -643,10 +313,10 @@ def test_the_pages_of_checks_take_as_many_queries_for_three_people_as_for_one():
         owner = campaign.project.created_by
         address = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/"
         pages = {
-            "checks": (owner, f"{address}comparison-checks/"),
-            "calibration": (owner, f"{address}comparison-calibration/"),
+            "checks": (owner, f"{address}checks/"),
+            "calibration": (owner, f"{address}calibration/"),
             "quality": (owner, f"{address}quality/"),
-            "mine": (team[0], f"/judgements/campaigns/{campaign.key}/calibration/"),
+            "mine": (team[0], f"/reviews/campaigns/{campaign.key}/calibration/"),
         }
         for name, (person, page) in pages.items():
             browser = client_of(person)

@@ -2,7 +2,6 @@
 
 import random
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -20,7 +19,7 @@ from evalapp.judgements.services import amend_judgement
 from evalapp.judgements.verdicts import Verdict
 from tests.at_once import at_once
 from tests.campaigns.making import make_campaign, make_open_campaign, make_team
-from tests.judgements.conftest import again, claim, judge
+from tests.judgements.conftest import judge
 from tests.reviews.conftest import seat_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,26 +31,6 @@ def alone(**options):
         project, [person], rows=1, candidates=2, overlap=1, method="pairwise", **options
     )
     return campaign, person
-
-
-def test_fifty_parallel_submits_of_one_submission_store_one_judgement():
-    campaign, person = alone()
-    stand, client_id = claim(campaign, person), uuid4()
-    results = at_once(50, lambda _: judge(campaign, person, stand=again(stand), client_id=client_id))
-    assert sorted(result.is_replay for result in results) == [False] + [True] * 49
-    assert Judgement.objects.count() == CampaignReviewer.objects.get().reviews_done == 1
-
-
-def test_fifty_parallel_submits_of_different_verdicts_store_one():
-    campaign, person = alone()
-    stand = claim(campaign, person)
-    results = at_once(
-        50, lambda number: judge(campaign, person, Verdict("a", None, f"{number}"), stand=again(stand))
-    )
-    stored = [result for result in results if not isinstance(result, Exception)]
-    assert len(stored) == 1
-    assert all(isinstance(result, ConflictError) for result in results if isinstance(result, Exception))
-    assert Judgement.objects.get().comment == stored[0].judgement.comment
 
 
 def test_of_parallel_changes_of_one_revision_one_holds():

@@ -1,39 +1,31 @@
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from evalapp.accounts.people import anonymise_person
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import return_lapsed_places
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import CampaignReviewer, Comparison, Place, PlaceState, Skip
-from evalapp.campaigns.services import close_campaign, pause_campaign
-from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
-from evalapp.judgements.drafts import JudgementDraftConflictError
+from evalapp.campaigns.services import close_campaign
+from evalapp.core.errors import InvalidError, MissingError, StaleError
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.judgements.queries import comparison_id_at, judging_stand, stand_task, verdict_of
 from evalapp.judgements.services import (
     amend_judgement,
     keep_draft,
     skip_comparisons,
-    undo_last_judgement,
 )
 from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.models import Review
-from evalapp.reviews.services import CampaignClosedError, LeaseLostError, submit_at
+from evalapp.reviews.services import submit_at
+from evalapp.reviews.submitting import CampaignClosedError
 from tests.campaigns.making import make_open_campaign
 from tests.judgements.conftest import again, claim, judge
 
 pytestmark = pytest.mark.django_db
-
-
-def lapse(stand):
-    Place.objects.filter(pk=stand.place.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    return_lapsed_places()
 
 
 def keep(stand, verdict, revision=0):
@@ -63,34 +55,6 @@ def test_a_ranking_is_stored_as_ranks_of_the_outputs_shown(ranking, reviewer):
     assert (judgement.choice, judgement.ranks, len(judgement.outputs)) == ("", [2, 3, 1], 3)
 
 
-def test_a_replay_answers_with_the_stored_judgement_and_writes_nothing(campaign, reviewer):
-    stand, client_id = claim(campaign, reviewer), uuid4()
-    first = judge(campaign, reviewer, stand=stand, client_id=client_id)
-    once_more = judge(campaign, reviewer, stand=again(stand), client_id=client_id)
-    assert (once_more.judgement, once_more.is_replay, first.is_replay) == (first.judgement, True, False)
-    assert Judgement.objects.count() == 1
-    assert CampaignReviewer.objects.get(user=reviewer, campaign=campaign).reviews_done == 1
-
-
-def test_another_verdict_conflicts_and_the_first_stands(campaign, reviewer):
-    stand, client_id = claim(campaign, reviewer), uuid4()
-    judge(campaign, reviewer, stand=stand, client_id=client_id)
-    for sent_as in (client_id, uuid4()):
-        with pytest.raises(ConflictError) as refused:
-            judge(campaign, reviewer, Verdict("b"), stand=again(stand), client_id=sent_as)
-        assert refused.value.code == "already_submitted"
-    assert Judgement.objects.get().choice == "a"
-
-
-def test_a_client_id_cannot_serve_two_comparisons(campaign, reviewer):
-    client_id = uuid4()
-    judge(campaign, reviewer, client_id=client_id)
-    with pytest.raises(ConflictError) as refused:
-        judge(campaign, reviewer, client_id=client_id)
-    assert refused.value.code == "client_id_reused"
-    assert CampaignReviewer.objects.get(campaign=campaign, user=reviewer).reviews_done == 1
-
-
 def test_what_is_not_whole_is_refused_and_nothing_counts(campaign, ranking, reviewer):
     for of, verdict, field in (
         (campaign, Verdict(), "choice"),
@@ -102,39 +66,11 @@ def test_what_is_not_whole_is_refused_and_nothing_counts(campaign, ranking, revi
     assert not Judgement.objects.exists()
 
 
-def test_a_lost_lease_keeps_the_verdict_as_a_draft(project, reviewer, other_reviewer):
-    campaign = make_open_campaign(
-        project, [reviewer, other_reviewer], rows=1, candidates=2, overlap=1, method="pairwise"
-    )
-    stand = claim(campaign, reviewer)
-    lapse(stand)
-    claim(campaign, other_reviewer)
-    with pytest.raises(LeaseLostError):
-        judge(campaign, reviewer, Verdict("a", None, "Mine."), stand=again(stand))
-    assert JudgementDraft.objects.get(reviewer=reviewer).body["comment"] == "Mine."
-    assert not Judgement.objects.exists()
-
-
-def test_a_late_submission_counts_while_the_place_is_free(campaign, reviewer):
-    stand = claim(campaign, reviewer)
-    lapse(stand)
-    assert not judge(campaign, reviewer, stand=again(stand)).is_replay
-    assert Place.objects.get(pk=stand.place.pk).reviewer == reviewer
-
-
-def test_after_the_end_nothing_is_stored_or_changed_and_the_text_is_kept(campaign, reviewer):
+def test_a_closed_campaign_takes_no_amendment(campaign, reviewer):
     done = judge(campaign, reviewer).judgement
-    stand = claim(campaign, reviewer)
-    pause_campaign(campaign=campaign, by=None)
     close_campaign(campaign=campaign, by=None)
     with pytest.raises(CampaignClosedError):
-        judge(campaign, reviewer, stand=again(stand))
-    assert JudgementDraft.objects.filter(reviewer=reviewer).exists()
-    done.refresh_from_db()
-    with pytest.raises(CampaignClosedError):
         amend_judgement(judgement=done, by=reviewer, verdict=Verdict("b"), revision=1)
-    with pytest.raises(CampaignClosedError):
-        undo_last_judgement(reviewer=reviewer, campaign=done.campaign)
 
 
 def test_an_amendment_replaces_the_verdict_and_keeps_what_it_said(campaign, reviewer, other_reviewer):
@@ -157,14 +93,6 @@ def test_an_edit_that_changes_nothing_stores_nothing(campaign, reviewer):
     assert not JudgementRevision.objects.exists()
 
 
-def test_undo_opens_the_latest(campaign, reviewer):
-    with pytest.raises(MissingError):
-        undo_last_judgement(reviewer=reviewer, campaign=campaign)
-    judge(campaign, reviewer)
-    latest = judge(campaign, reviewer).judgement
-    assert undo_last_judgement(reviewer=reviewer, campaign=campaign) == latest
-
-
 def test_a_skipped_item_goes_to_others_and_its_drafts_go(campaign, reviewer):
     stand = claim(campaign, reviewer)
     keep(stand, Verdict("a"))
@@ -181,7 +109,7 @@ def test_a_draft_is_kept_and_a_newer_one_of_another_tab_is_not_written_over(camp
     assert keep(stand, Verdict("a", None, "So far, more"), revision=1).revision == 2
     # Repeated, because its answer was lost.
     assert keep(stand, Verdict("a", None, "So far, more"), revision=1).revision == 2
-    with pytest.raises(JudgementDraftConflictError):
+    with pytest.raises(DraftConflictError):
         keep(stand, Verdict("b"), revision=1)
     assert stand_task(again(stand)).draft == Verdict("a", None, "So far, more")
     judge(campaign, reviewer, stand=again(stand))

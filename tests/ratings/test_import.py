@@ -28,7 +28,8 @@ from evalapp.ratings.tasks import import_ratings
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Correction, Review, Score
-from evalapp.reviews.services import CampaignClosedError, amend_review
+from evalapp.reviews.services import amend_review
+from evalapp.reviews.submitting import CampaignClosedError
 from evalapp.rubrics.models import Criterion, Rubric
 from evalapp.runs.models import Output, Run
 from tests.factories import make_candidates, make_outputs, make_rubric, make_version

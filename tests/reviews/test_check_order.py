@@ -11,8 +11,8 @@ from evalapp.core.errors import InvalidError
 from evalapp.reviews.models import Review
 from tests.campaigns.making import make_campaign
 from tests.campaigns.test_allocation import next_for, seat_of
+from tests.reviews.checking import gold_of, make_checked
 from tests.reviews.conftest import submit
-from tests.reviews.test_checks import gold_of, make_checked
 
 pytestmark = pytest.mark.django_db
 

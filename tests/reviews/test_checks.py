@@ -1,4 +1,4 @@
-"""Gold, hidden repeats and calibration: they check people, look like other work, and count nowhere."""
+"""Gold and hidden repeats: they check people, look like other work, and count nowhere."""
 
 import itertools
 import json
@@ -8,20 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
-from evalapp.campaigns.allocation import Assignment, NoWorkReason
-from evalapp.campaigns.calibration import add_note, start_round
-from evalapp.campaigns.gold import GoldRow, set_gold
+from evalapp.campaigns.allocation import NoWorkReason
+from evalapp.campaigns.gold import set_gold
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, PlaceState, Purpose
 from evalapp.campaigns.queries import items_with_progress, place_counts, seats_with_places
 from evalapp.campaigns.services import add_reviewers, give_back, open_campaign
-from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.exports.queries import given_corrections, ratings_of, reviewed_outputs
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.checks import checks_by_reviewer
@@ -30,40 +27,14 @@ from evalapp.reviews.drafts import save_draft
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import progress_by_person
 from evalapp.reviews.services import amend_review
-from tests.api.conftest import problem_in, program_of
-from tests.campaigns.making import make_campaign, make_team
+from tests.campaigns.making import make_campaign
 from tests.campaigns.test_allocation import lapse, next_for, seat_of
 from tests.cast import client_of
 from tests.factories import answers, corrected
+from tests.reviews.checking import JSON, gold_of, make_checked, review_on
 from tests.reviews.conftest import place_of, submit
 
 pytestmark = pytest.mark.django_db
-JSON = {"Accept": "application/json"}
-
-
-def gold_of(*rows: int, criterion: str = "tone", value: str = "4", **options: Any) -> list[GoldRow]:
-    return [GoldRow(f"line {row}", str(row), criterion, value, **options) for row in rows]
-
-
-def make_checked(
-    people: int = 2, *, rows: int = 60, gold: int = 5, **options: Any
-) -> tuple[Campaign, list[User]]:
-    project, team = make_team(people, options.pop("team", "Checked"))
-    design = {"overlap": 1, "gold_share": 10, "repeat_share": 20, "seed": 11, "candidates": 1} | options
-    draft = make_campaign(project, team, rows=rows, **design)
-    if draft.gold_share:
-        set_gold(campaign=draft, rows=gold_of(*range(1, gold + 1)), by=None)
-    return open_campaign(campaign=draft, by=None), team
-
-
-def review_on(campaign: Campaign, person: User, said: Any = None, most: int = 1_000) -> list[tuple[str, int]]:
-    """Review until nothing comes; (purpose, item) of each in order."""
-    seen = []
-    while len(seen) < most and isinstance(assignment := next_for(campaign, person), Assignment):
-        place = place_of(assignment)
-        submit(campaign, person, assignment, answers=said(place) if said else answers())
-        seen.append((place.purpose, place.item_id))
-    return seen
 
 
 def test_gold_comes_in_its_share_and_repeats_come_later() -> None:
@@ -201,36 +172,6 @@ def test_nothing_that_a_reviewer_gets_tells_a_check_from_other_work() -> None:
     assert not re.search(r"gold|calibrat", mine)
 
 
-def test_gold_results_lead_to_the_items() -> None:
-    campaign, (person, _other) = make_checked(rows=60, gold=6, gold_share=20, repeat_share=0)
-    rows = dict(campaign.items.values_list("pk", "example__row_number"))
-
-    def said(place: Place) -> Any:
-        return answers(tone=2 if place.purpose == Purpose.GOLD and rows[place.item_id] <= 2 else 4)
-
-    review_on(campaign, person, said)
-    mine, theirs = checks_by_reviewer(campaign)
-    assert (mine.hits, mine.answered, theirs.answered) == (4, 6, 0)
-    assert [
-        (miss.row_number, miss.given, miss.known) for miss in sorted(mine.misses, key=lambda m: m.row_number)
-    ] == [
-        (1, "2", "4"),
-        (2, "2", "4"),
-    ]
-    # A tolerance forgives them, also afterwards.
-    set_gold(campaign=campaign, rows=gold_of(1, 2, tolerance="2"), by=None)
-    assert checks_by_reviewer(campaign)[0].hits == 6
-    with pytest.raises(InvalidError) as refused:
-        set_gold(campaign=campaign, rows=gold_of(40), by=None)
-    assert "an open campaign takes no new ones" in refused.value.fields["rows"][0]
-    owner = campaign.project.created_by
-    assert owner is not None
-    page = client_of(owner).get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/checks/").text
-    assert "100%" in page
-    case = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/{mine.misses[0].item_id}/"
-    assert client_of(owner).get(case).status_code == 200
-
-
 def test_repeats_show_who_is_at_one_with_themselves() -> None:
     campaign, (person, _) = make_checked(rows=60, gold_share=0, repeat_share=30)
 
@@ -297,184 +238,6 @@ def test_whoever_joins_later_is_checked_too(manager: User, project: Project, eng
     add_reviewers(campaign=campaign, reviewers=[engineer], by=manager)
     per_person = Counter(campaign.places.filter(purpose=Purpose.GOLD).values_list("assigned_to", flat=True))
     assert per_person == {manager.pk: 3, engineer.pk: 3}
-
-
-def test_a_launch_with_gold_that_cannot_be_is_refused(project: Project, reviewer: User) -> None:
-    draft = make_campaign(project, [reviewer], rows=4, candidates=1, overlap=1, gold_share=10)
-    with pytest.raises(InvalidError, match="no answer is known yet"):
-        open_campaign(campaign=draft, by=None)
-    other = make_campaign(
-        project,
-        [reviewer],
-        rows=4,
-        candidates=1,
-        overlap=1,
-        calibration_items=2,
-        name="b",
-        dataset="b",
-        rubric="b",
-    )
-    Campaign.objects.filter(pk=other.pk).update(item_choice="random", items_wanted=3)
-    other.refresh_from_db()
-    with pytest.raises(InvalidError, match="3 items are wanted; 2 examples"):
-        open_campaign(campaign=other, by=None)
-
-
-def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
-    project: Project, manager: User, reviewer: User
-) -> None:
-    draft = make_campaign(project, [reviewer], rows=4, candidates=2, overlap=1, gold_share=10)
-    browser = client_of(manager)
-    address = f"/projects/{project.slug}/campaigns/{draft.pk}/checks/"
-
-    def upload(text: str | bytes) -> Any:
-        data = text if isinstance(text, bytes) else text.encode()
-        return browser.post(
-            address, {"add": "file", "file": SimpleUploadedFile("gold.csv", data)}, follow=True
-        )
-
-    bad = upload(
-        "row,criterion,value,tolerance,candidate\n"
-        "99,tone,4,,\n1,colour,4,,\n1,tone,9,,\n1,material-factual-error,perhaps,,\n1,tone,4,7,\n1,tone,4,0,nobody\n"
-        "2,tone,4,,\n2,tone,5,,\n"
-    )
-    assert bad.status_code == 400 and not draft.gold_answers.exists()
-    for words in (
-        "7 of 8 rows cannot stay; nothing was stored.",
-        "line 2: there is no row “99” in Clients v1, test.",
-        "line 3: there is no rated criterion “colour”; known: accuracy",
-        "line 4: “9” is no answer to Tone; its answers are 1, 2, 3, 4, 5.",
-        "line 5: “perhaps” is no answer to",
-        "line 6: “7” is no tolerance; it lies between 0 and 4 levels.",
-        "line 7: there is no candidate “nobody”",
-        "line 9: speaks of the same answer and criterion as line 8.",
-    ):
-        assert words in bad.text, words
-    label = draft.candidates.first().model_version.label
-    good = upload(
-        f"\ufeffRow,Criterion,Value,Tolerance,Candidate\n1,Tone,4,1,\n1,tone,2,,{label}\n2,material-factual-error,yes,,\n"
-    )
-    assert "3 known answers stored." in good.text and draft.gold_answers.count() == 3
-    for broken in (
-        b"\xff\xfe\x00",
-        "",
-        "row,criterion\n1,tone\n",
-        "row,criterion,value\n",
-        'row,criterion,value\n"1,tone',
-        "row,criterion,value\n\0,a,b\n",
-    ):
-        assert upload(broken).status_code == 400
-    one = browser.post(
-        address, {"row": 3, "criterion": "tone", "value": "5", "tolerance": "", "candidate": ""}
-    )
-    assert one.status_code == 302 and draft.gold_answers.count() == 4
-    answer = draft.gold_answers.get(example__row_number=3)
-    assert "taken off" in browser.post(f"{address}{answer.pk}/remove/", follow=True).text
-    opened = open_campaign(campaign=draft, by=manager)
-    assert (opened.items_total, opened.items.filter(purpose=Purpose.GOLD).count()) == (2, 2)
-
-
-def test_calibration_comes_first_then_the_answers_then_the_work() -> None:
-    campaign, (ann, bob) = make_checked(
-        rows=12, gold_share=0, repeat_share=0, calibration_items=3, candidates=2
-    )
-    assert campaign.items_total == 9
-    owner = campaign.project.created_by
-    assert owner is not None
-    page = f"/reviews/campaigns/{campaign.key}/calibration/"
-    manager_page = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/calibration/"
-    first, second = client_of(ann), client_of(bob)
-    assert "once you have rated all items" in first.get(page).text
-    assert [purpose for purpose, _ in review_on(campaign, ann, lambda _: answers(tone=5))] == [
-        "calibration"
-    ] * 6
-    assert next_for(campaign, ann).reason == NoWorkReason.NOT_ADMITTED
-    assert "The calibration round is done" in first.get(f"/reviews/campaigns/{campaign.key}/").text
-    # Bob is not done: he sees nothing, and Ann sees only her own.
-    assert "<article" not in second.get(page).text
-    review_on(campaign, bob, lambda _: answers(tone=2), most=5)
-    assert "Reviewer " not in first.get(page).text.split("<article", 1)[1]
-    assert second.post(page, {"item": 1, "text": "Too early"}).status_code == 200
-    review_on(campaign, bob, lambda _: answers(tone=2))
-    shown = first.get(page).text
-    assert shown.count("<article") == 3 and ">You<" in shown and ">Reviewer 2<" in shown
-    assert bob.name not in shown and "candidate-label" not in shown
-    assert first.post(page, {"item": 1, "text": "**Formal** is what they asked for."}).status_code == 302
-    assert "<strong>Formal</strong>" in second.get(page).text
-    assert first.post(page, {"item": 1, "text": "  "}).status_code == 400
-    for wrong in ("0", "99", "x", ""):
-        assert first.post(page, {"item": wrong, "text": "Where?"}).status_code == 404
-    managed = client_of(owner).get(manager_page).text
-    assert ann.name in managed and "candidate-label" in managed and "0.8" in managed
-    seats = {seat.user_id: seat for seat in campaign.reviewers.all()}
-    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{seats[ann.pk].pk}/admit/"
-    assert f"{ann.name} is admitted." in client_of(owner).post(admit, follow=True).text
-    assert client_of(owner).post(admit).status_code == 409
-    assert isinstance(next_for(campaign, ann), Assignment)
-    assert next_for(campaign, bob).reason == NoWorkReason.NOT_ADMITTED
-    # Another round for who is not admitted.
-    again = client_of(owner).post(manager_page, {"items": 1})
-    assert again.status_code == 400 and "0 examples are left" in again.text
-    assert {purpose for purpose, _ in review_on(campaign, ann)} == {"review"}
-
-
-def test_another_round_asks_who_is_not_admitted_yet() -> None:
-    campaign, (ann, bob) = make_checked(
-        rows=12, gold_share=0, repeat_share=0, calibration_items=2, item_choice="random", items_wanted=6
-    )
-    for person in (ann, bob):
-        review_on(campaign, person)
-    CampaignReviewer.objects.filter(user=ann).update(admitted_at="2026-01-01T00:00Z")
-    assert start_round(campaign=campaign, wanted=2, by=None) == 1
-    assert review_on(campaign, bob, most=9)[0][0] == "calibration"
-    assert {purpose for purpose, _ in review_on(campaign, ann)} == {"review"}
-    CampaignReviewer.objects.update(admitted_at="2026-01-01T00:00Z")
-    with pytest.raises(InvalidError, match="Everybody is admitted"):
-        start_round(campaign=campaign, wanted=1, by=None)
-
-
-def test_a_note_stays_with_calibration(project: Project, reviewer: User) -> None:
-    campaign, _ = make_checked(rows=6, gold_share=0, repeat_share=0)
-    item = campaign.items.first()
-    assert item is not None
-    with pytest.raises(ConflictError):
-        add_note(item=item, author=reviewer, text="Hello")
-
-
-def test_programs_set_gold_and_run_the_calibration(project: Project, manager: User, reviewer: User) -> None:
-    draft = make_campaign(
-        project, [reviewer], rows=8, candidates=1, overlap=1, gold_share=10, calibration_items=1
-    )
-    program, address = program_of(manager), f"projects/{project.slug}/campaigns/{draft.pk}/"
-    refused = program.post(f"{address}gold/", {"answers": [{"row": 99, "criterion": "tone", "value": 4}]})
-    assert "answers[0]: there is no row “99”" in problem_in(refused, 400)["fields"]["rows"][0]
-    stored = program.post(f"{address}gold/", {"answers": [{"row": 1, "criterion": "tone", "value": 4}]})
-    assert stored.json() == {"stored": 1}
-    (known,) = program.get(f"{address}gold/").json()["results"]
-    assert {name: known[name] for name in ("row", "criterion", "value", "tolerance", "candidate")} == {
-        "row": 1, "criterion": "tone", "value": 4, "tolerance": 0, "candidate": ""
-    }  # fmt: skip
-    opened = program.post(f"{address}open/").json()
-    assert (opened["items_total"], opened["gold_share"], opened["calibration_items"]) == (6, 10, 1)
-    review_on(Campaign.objects.get(pk=draft.pk), reviewer)
-    waiting = {
-        "person": reviewer.pk,
-        "is_admitted": False,
-        "items_done": 1,
-        "items_wanted": 1,
-        "distance": None,
-    }
-    assert program.get(f"{address}calibration/").json() == {"people": [waiting]}
-    assert program.post(f"{address}reviewers/{reviewer.pk}/admit/").json() == {
-        "people": [{**waiting, "is_admitted": True}]
-    }
-    review_on(Campaign.objects.get(pk=draft.pk), reviewer)
-    (checked,) = program.get(f"{address}checks/").json()["people"]
-    assert (checked["person"], checked["gold_right"], checked["repeats_compared"]) == (
-        reviewer.pk,
-        checked["gold_answered"],
-        0,
-    )
 
 
 def test_the_pages_of_checks_take_as_many_queries_for_three_people_as_for_one() -> None:

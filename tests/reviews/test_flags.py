@@ -2,32 +2,42 @@
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.models import Campaign, Place, PlaceState
+from evalapp.campaigns.models import Campaign, Method, Place, PlaceState
 from evalapp.core.errors import ConflictError
 from evalapp.decisions.inbox import inbox_of
+from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.flags import resolve_flag
 from evalapp.reviews.models import Flag
 from tests.api.conftest import program_of
+from tests.campaigns.making import make_open_campaign
 from tests.cast import client_of
-from tests.factories import make_campaign, review_all
+from tests.judgements import conftest as compared
+from tests.reviews import conftest as rated
 
 pytestmark = pytest.mark.django_db
 NOTE = "The facts are of another <b>client</b>."
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User) -> Campaign:
-    return make_campaign(project, [reviewer], rows=3)
+@pytest.fixture(params=Method.values)
+def campaign(request: pytest.FixtureRequest, project: Project, reviewer: User) -> Campaign:
+    """One that rates and one of each that compares: a flag is the same in all of them."""
+    return make_open_campaign(project, [reviewer], rows=3, candidates=3, method=request.param)
+
+
+def address_in_hand(campaign: Campaign, client: Client) -> str:
+    page = client.get(f"/reviews/campaigns/{campaign.key}/", follow=True)
+    return str(page.context["payload"]["url"])
 
 
 def flag(campaign: Campaign, person: User, note: str = NOTE, *, api: bool = False) -> object:
     client = client_of(person)
-    url = client.get(f"/reviews/campaigns/{campaign.key}/").context["payload"]["url"]
+    url = address_in_hand(campaign, client)
     if api:
         return program_of(person).post(f"/api/v1{url}flag/", {"note": note})
     headers = {"accept": "application/json"}
@@ -56,7 +66,7 @@ def test_a_flag_reaches_the_manager_and_the_item_stays(
 
 def test_the_form_works_without_scripts(campaign: Campaign, reviewer: User) -> None:
     client = client_of(reviewer)
-    url = client.get(f"/reviews/campaigns/{campaign.key}/").context["payload"]["url"]
+    url = address_in_hand(campaign, client)
 
     answer = client.post(f"{url}flag/", {"note": NOTE}, follow=True)
 
@@ -85,15 +95,24 @@ def test_nobody_flags_what_they_neither_hold_nor_reviewed(
     place = Place.objects.filter(state=PlaceState.FREE).first()
     for person in (reviewer, other_reviewer):
         answer = client_of(person).post(
-            f"/reviews/{place.key}/0/flag/", {"note": NOTE}, content_type="application/json"
+            f"/{'judgements' if campaign.compares else 'reviews'}/{place.key}/0/flag/",
+            {"note": NOTE},
+            content_type="application/json",
         )
         assert answer.status_code == 404
 
 
-def test_what_was_reviewed_can_still_be_flagged(campaign: Campaign, reviewer: User) -> None:
-    (first, *_) = review_all(campaign, reviewer, {})
-    url = f"/reviews/{first.place.key}/{first.place.outputs_order.index(first.item_output_id)}/flag/"
-    answer = client_of(reviewer).post(url, {"note": NOTE}, content_type="application/json")
+def test_what_was_submitted_can_still_be_flagged(campaign: Campaign, reviewer: User) -> None:
+    client = client_of(reviewer)
+    url = f"{address_in_hand(campaign, client)}flag/"
+    while Place.objects.filter(state=PlaceState.HELD).exists():
+        if campaign.compares:
+            stand = compared.claim(campaign, reviewer)
+            given = Verdict("a") if campaign.method == Method.PAIRWISE else Verdict("", [2, 1, 3])
+            compared.judge(campaign, reviewer, given, stand=stand)
+        else:
+            rated.submit(campaign, reviewer)
+    answer = client.post(url, {"note": NOTE}, content_type="application/json")
     assert answer.status_code == 200
 
 

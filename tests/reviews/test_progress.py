@@ -2,7 +2,9 @@
 
 import pytest
 
-from evalapp.campaigns.models import Campaign
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.reviews.presentation import progress_payload
 from tests.reviews.conftest import submit
 from tests.reviews.test_pages import JSON, next_url
 
@@ -33,3 +35,31 @@ def test_a_campaign_for_visitors_has_a_goal_of_five(campaign, reviewer, client_f
     Campaign.objects.filter(pk=campaign.pk).update(invites_visitors=True)
     page = client_for(reviewer).get(next_url(campaign)).content.decode()
     assert 'max="5" value="0"' in page and ">of 5, or more if you like</span>" in page
+
+
+@pytest.mark.parametrize(("gold", "repeats", "calibration"), [(10, 0, 0), (10, 5, 0), (33, 17, 3), (0, 1, 1)])
+def test_checks_cannot_be_told_from_the_number_of_reviews(
+    campaign: Campaign, reviewer: User, gold: int, repeats: int, calibration: int
+) -> None:
+    campaign.items_total, campaign.gold_share, campaign.repeat_share = 37, gold, repeats
+    campaign.calibration_items = calibration
+    seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
+    seat.campaign = campaign
+
+    totals = set()
+    for done in (0, 1, 75, 120, 121):
+        seat.reviews_done, seat.checks_done = done // 2, done - done // 2
+        shown = progress_payload(seat)
+        totals.add(shown["mine_total"])
+        assert shown["mine"] == done <= shown["mine_total"]
+
+    assert campaign.reviews_a_place == 2
+    assert all(total % 2 == 0 for total in totals)
+
+
+def test_home_leads_on_where_the_estimate_is_reached(campaign, reviewer, client_for):
+    seat = CampaignReviewer.objects.filter(campaign=campaign, user=reviewer)
+    seat.update(checks_done=8)
+    home = client_for(reviewer).get("/reviews/").text
+    assert "Nothing is left" not in home
+    assert f'<a href="{next_url(campaign)}">See whether anything is left' in home

@@ -20,7 +20,7 @@ from evalapp.rubrics.drafts import (
     with_keys,
 )
 from evalapp.rubrics.interchange import LARGEST_FILE, read_yaml, write_yaml
-from evalapp.rubrics.models import Rubric
+from evalapp.rubrics.models import CriterionKind, Rubric
 from evalapp.rubrics.problems import draft_problems, hints
 from evalapp.rubrics.services import bring_rubric, fingerprint
 from evalapp.rubrics.templates import TEMPLATES
@@ -152,15 +152,71 @@ criteria:
     assert set(problems) == {
         "name",
         "colour",
-        "criteria.0.name",
-        "criteria.0.minimum",
-        "criteria.0.is_required",
-        "criteria.0.wieght",
-        "criteria.1.anchors",
-        "criteria.1.tags.0.label",
-        "criteria.2",
-        "criteria.2.name",
+        "Criterion 1: name",
+        "Criterion 1: minimum",
+        "Criterion 1: is_required",
+        "Criterion 1: wieght",
+        "Criterion 2 “Tone”: anchors",
+        "Criterion 2 “Tone”: tags.1.label",
+        "Criterion 3",
     }
+
+
+def test_what_cannot_be_read_and_what_cannot_be_is_said_together_and_once() -> None:
+    problems = refused(
+        b"""
+evalapp_rubric: 1
+name: Answers
+description: 3
+instructions: "a NUL: \\0"
+criteria:
+- {name: Tone, key: tone, minimum: 5, maximum: 1}
+- {name: tone, weight: 1000, wieght: 2}
+- {name: Facts, key: facts, minimum: one, maximum: 0, visible_if: {criterion: gone, values: [1]}}
+- {name: Ease, key: ease, visible_if: {criterion: pace, values: [1]}}
+- {name: Pace, key: pace, visible_if: {criterion: ease, values: [1]}}
+- {name: Reach, visible_if: {criterion: facts, values: [7]}}
+"""
+    )
+
+    assert set(problems) == {
+        "description",
+        "instructions",
+        "Criterion 1 “Tone”: name",
+        "Criterion 1 “Tone”: maximum",
+        "Criterion 2 “tone”: name",
+        "Criterion 2 “tone”: weight",
+        "Criterion 2 “tone”: wieght",
+        "Criterion 3 “Facts”: minimum",
+        "Criterion 3 “Facts”: visible_if",
+        "Criterion 4 “Ease”: visible_if",
+    }
+    assert sum("in a circle" in text for texts in problems.values() for text in texts) == 1
+
+
+def test_a_file_without_criteria_or_name_says_both() -> None:
+    problems = refused(b"evalapp_rubric: 1\ncriteria: []\n")
+
+    assert set(problems) == {"name", "criteria"}
+    assert "criteria" not in refused(HEAD + b"criteria: [12]\n")
+
+
+def test_the_sample_has_every_kind_and_can_be_brought_as_it_is(
+    project: Project, manager: User, client_for
+) -> None:
+    client: Client = client_for(manager)
+    sample = client.get(reverse("rubric_sample", args=[project.slug]))
+    shown = client.get(reverse("rubric_bring", args=[project.slug]))
+
+    rubric = bring_rubric(project=project, content=sample.content, by=manager)
+
+    criteria = drafts_of(rubric.versions.get())
+    assert {draft.kind for draft in criteria} == set(CriterionKind.values)
+    assert any(draft.visible_if for draft in criteria)
+    assert any(draft.tags for draft in criteria)
+    assert any(draft.examples for draft in criteria)
+    assert hints(criteria) == []
+    assert sample.content.decode() in shown.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -211,11 +267,11 @@ criteria:
     with pytest.raises(InvalidError) as caught:
         bring_rubric(project=project, content=content, by=manager)
     assert caught.value.fields == {
-        "criteria.0.visible_if": [said + "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always."],
-        "criteria.1.visible_if": [said + "“Length” → “Tone” → “Facts” → “Length”. Ask one of them always."],
-        "criteria.2.visible_if": [said + "“Facts” → “Length” → “Tone” → “Facts”. Ask one of them always."],
-        "criteria.3.visible_if": ["A criterion cannot depend on itself."],
-        "criteria.4.visible_if": [
+        "Criterion 1 “Tone”: visible_if": [
+            said + "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always."
+        ],
+        "Criterion 4 “Ease”: visible_if": ["A criterion cannot depend on itself."],
+        "Criterion 5 “Late”: visible_if": [
             "“Last” comes later; its answer is not known yet. Depend on an earlier one."
         ],
     }
@@ -257,10 +313,8 @@ def test_the_page_says_what_is_wrong_where_and_makes_nothing(
 
     page = send(content)
     assert page.status_code == 400
-    assert "criteria.1.wieght: There is no such entry." in page.content.decode()
-    page = send(content.replace(b"  wieght: 2\n", b""))
-    assert page.status_code == 400
-    assert "criteria.0.maximum: The highest level must be above the lowest." in page.content.decode()
+    assert "Criterion 2 “tone”: wieght: There is no such entry." in page.content.decode()
+    assert "Criterion 1 “Tone”: maximum: The highest level must be above the lowest." in page.content.decode()
     assert not Rubric.objects.filter(project=project, name="Answers").exists()
     assert (
         send(

@@ -308,3 +308,27 @@ def test_a_category_and_a_condition_are_built_without_scripts(
     )
     client.post(address, {**kept, "criteria-1-depends_value": ["1", "2"], "criteria-0-example-1": "Hey you"})
     assert drafts_of(rubric.versions.get()) == [tone, error]
+
+
+def test_a_draft_says_what_would_make_it_better_and_a_used_version_is_left_alone(
+    project: Project, manager: User, engineer: User, client_for: ClientFor
+) -> None:
+    rubric = create_rubric(project=project, name="Letters", by=manager)
+    scale = CriterionDraft(name="Tone and style", anchors={"1": "off", "2": "so", "3": "so", "4": "good"})
+    version = save_version(rubric=rubric, criteria=[scale], by=manager)
+    address = reverse("rubric_detail", args=[project.slug, rubric.pk])
+    edit = f'href="{reverse("rubric_edit", args=[project.slug, rubric.pk])}"'
+
+    page = client_for(manager).get(address).text
+    others = client_for(engineer).get(address).text
+    freeze(rubric_version=version, by=manager)
+    used = client_for(manager).get(address).text
+
+    notice = page.partition("rubric-hints")[2].partition("</ul>")[0]
+    assert "3 things would make its ratings better" in notice
+    assert edit in notice
+    assert "“and” in the name asks two things at once" in notice
+    assert "Level 5 has no text" in notice
+    assert "3 things would make its ratings better" in others
+    assert edit not in others
+    assert "rubric-hints" not in used

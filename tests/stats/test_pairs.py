@@ -7,6 +7,7 @@ from evalapp.stats.pairs import (
     NO_DUELS,
     PRIOR,
     Duel,
+    agreeing_shares,
     both_bad_share,
     bradley_terry,
     first_side_share,
@@ -141,3 +142,18 @@ def test_the_interval_of_a_share_holds_the_truth_also_where_verdicts_of_an_item_
         share = win_share(duels_of(points, reviewers=3))
         held += share.low <= 0.7 <= share.high
     assert held / 300 > 0.92
+
+
+def test_agreeing_verdicts_are_counted_by_item_whatever_the_side() -> None:
+    duels = [
+        Duel("one", 1, "x", "y", 1.0),
+        Duel("one", 2, "y", "x", 0.0),
+        Duel("one", 3, "x", "y", 0.5),
+        Duel("one", 1, "x", "z", None),
+        Duel("one", 2, "z", "x", None),
+        Duel("two", 1, "x", "y", 0.5),
+        Duel("two", 2, "x", "y", None),
+        Duel("alone", 1, "x", "y", 1.0),
+    ]
+    # Of x and y one in three pairs of verdicts agrees; of x and z the only one does.
+    assert agreeing_shares(duels) == {"one": 2 / 4, "two": 0.0}

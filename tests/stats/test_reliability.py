@@ -4,7 +4,7 @@ import pingouin
 import pytest
 
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.reliability import FORMS, icc
+from evalapp.stats.reliability import FORMS, OPPOSED, icc
 
 #: Shrout and Fleiss (1979), table 2: six targets, four judges.
 JUDGES = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
@@ -99,3 +99,11 @@ def test_icc_refuses_repeats_and_unknown_forms() -> None:
         icc(Ratings.from_columns(["a", "a"], ["r", "r"], [1, 2]))
     with pytest.raises(ValueError, match="1; 2,1; 2,k"):
         icc(Ratings.from_table(JUDGES), form="3,1")
+
+
+def test_reviewers_who_contradict_each_other_throughout_get_no_reliability_of_their_mean() -> None:
+    opposed = Ratings.from_table([[1, 5], [2, 4], [3, 3], [4, 2], [5, 1]])
+    single = icc(opposed, form="2,1")
+    assert single.value is not None and single.value < -1
+    assert single.low is not None and single.high is not None and single.low <= single.high
+    assert icc(opposed, form="2,k").reason == OPPOSED

@@ -25,7 +25,7 @@ from evalapp.adjudication.disagreements import (
     worklist_of,
 )
 from evalapp.adjudication.discussion import Names, thread_of
-from evalapp.adjudication.forms import verdicts_from
+from evalapp.adjudication.forms import rulings_from
 from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.rights import require_may_read, reviewed_by, why_not_adjudicate
 from evalapp.adjudication.services import adjudicate
@@ -145,13 +145,11 @@ def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id
     problem: ProblemError | None = None
     if request.method == "POST":
         criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
-        verdicts = verdicts_from(request.POST, [each for each in criteria if each.levels])
+        rulings = rulings_from(request.POST, [each for each in criteria if each.levels])
         try:
-            if not verdicts:
+            if not rulings:
                 raise InvalidError("Nothing is decided yet. Give at least one value and say why.")
-            decided = adjudicate(
-                campaign=campaign, item_output=item_output, verdicts=verdicts, by=request.user
-            )
+            decided = adjudicate(campaign=campaign, item_output=item_output, rulings=rulings, by=request.user)
         except ProblemError as error:
             problem = error
         else:
@@ -187,7 +185,7 @@ def _desk(
         "item_output": item_output,
         "worklist": worklist,
         "task": task_for(item_output_id=item_output.pk, campaign=campaign, reviewer=request.user),
-        "table": reviews_beside_each_other(campaign, item_output, names),
+        "table": reviews_beside_each_other(campaign, item_output, names, apart=apart),
         "rows": rows,
         "drafts": [row["draft"] for row in rows],
         "refusal": why_not_adjudicate(person=request.user, campaign=campaign, item_output=item_output),

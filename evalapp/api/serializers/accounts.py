@@ -2,9 +2,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.accounts.models import Membership, Project, Role
+from evalapp.accounts.models import Invitation, Membership, Project, Role
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.api.fields import Body, Shown, Text
+from evalapp.api.fields import Body, Paging, Shown, Text
+from evalapp.audit.models import AuditEvent
 
 
 class ProjectSerializer(Shown):
@@ -45,3 +46,42 @@ class MemberSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(source="user.name", allow_blank=True)
     role = serializers.ChoiceField(choices=Role.choices)
     is_simulated = serializers.BooleanField(source="user.is_simulated")
+
+
+class RoleBody(Body):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class InvitationBody(Body):
+    email = Text(max_length=254)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class InvitationSerializer(Shown):
+    class Meta:
+        model = Invitation
+        fields = ("id", "email", "role", "expires_at", "created_at")
+
+
+class MadeInvitationSerializer(serializers.Serializer[Any]):
+    """``link`` lets whoever has it in, as the role says, until it is used, withdrawn or out of date."""
+
+    invitation = InvitationSerializer()
+    link = serializers.CharField()
+
+
+class AuditQuery(Paging):
+    actor = serializers.IntegerField(min_value=1, required=False, default=None)
+    object_type = serializers.CharField(max_length=40, required=False, default="")
+    object = serializers.IntegerField(min_value=1, required=False, default=None)
+    action = serializers.CharField(
+        max_length=60, required=False, default="", help_text="“member.” takes all of its kind."
+    )
+
+
+class AuditEventSerializer(Shown):
+    class Meta:
+        model = AuditEvent
+        fields = (
+            "id", "at", "actor_id", "actor_label", "action", "object_type", "object_id", "object_label", "data",
+        )  # fmt: skip

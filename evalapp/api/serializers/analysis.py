@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -7,6 +8,7 @@ from evalapp.analysis.case import CaseReview
 from evalapp.analysis.cases import CaseRow
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, HumanCell
+from evalapp.analysis.filters import is_filter
 from evalapp.api.fields import Paging, Query
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
@@ -72,6 +74,25 @@ class CandidateRowSerializer(serializers.Serializer[Any]):
         return RuleShareSerializer(shares, many=True).data
 
 
+class UsageSerializer(serializers.Serializer[Any]):
+    """Tokens of an answer, and what 1,000 answers cost in ``currency`` at the price that is set."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    prompt_tokens = MeasureSerializer()
+    completion_tokens = MeasureSerializer()
+    cost_per_thousand = MeasureSerializer(source="cost")
+    currency = serializers.CharField(allow_blank=True)
+
+
+class KeptSerializer(serializers.Serializer[Any]):
+    """How much of the campaign a filter leaves."""
+
+    items = serializers.IntegerField()
+    of_items = serializers.IntegerField()
+    reviews = serializers.IntegerField()
+    of_reviews = serializers.IntegerField()
+
+
 class ContradictionSerializer(serializers.Serializer[Any]):
     """The metric puts one candidate first, and people significantly prefer another on ``criterion``."""
 
@@ -94,14 +115,35 @@ class ComparisonSerializer(serializers.Serializer[Any]):
         help_text="You still review this campaign blind; its results and cases show what you should not know."
     )
     design = DesignSerializer()
+    rubric_version = serializers.IntegerField(help_text="The version's id.")
+    kept = KeptSerializer(
+        allow_null=True, help_text="What a filtered view, which is exploratory, keeps; null for the whole."
+    )
     candidates = CandidateRowSerializer(many=True)
+    usage = UsageSerializer(many=True)
     contradiction = ContradictionSerializer(allow_null=True)
 
 
+class RecordSerializer(serializers.Serializer[Any]):
+    """Pairs of one reviewer's two scores of one item, counted; shares are means over items."""
+
+    won = serializers.IntegerField()
+    tied = serializers.IntegerField()
+    lost = serializers.IntegerField()
+    win = MeasureSerializer()
+    tie = MeasureSerializer()
+    loss = MeasureSerializer()
+
+
 class DifferenceSerializer(serializers.Serializer[Any]):
-    """A candidate less the reference on one criterion; ``adjusted_p`` is Holm's over the table."""
+    """A candidate less the reference on one criterion; ``adjusted_p`` is Holm's over the table.
+
+    With ``is_total`` it is of the weighted total, on 1–5; of a criterion without a mean, of the share of its
+    counted answers.
+    """
 
     criterion = serializers.CharField(source="criterion.key")
+    is_total = serializers.BooleanField()
     candidate = serializers.IntegerField(source="challenger.candidate.pk")
     difference = MeasureSerializer(source="difference.difference")
     p_model = MeasureSerializer(source="difference.p_model")
@@ -109,6 +151,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     superiority = MeasureSerializer(source="difference.superiority")
     adjusted_p = serializers.FloatField(allow_null=True)
     is_significant = serializers.BooleanField()
+    record = RecordSerializer()
 
 
 class AgreementRowSerializer(serializers.Serializer[Any]):
@@ -138,7 +181,33 @@ class PeopleQuery(Query):
     )
 
 
-class ComparisonQuery(PeopleQuery):
+class ViewQuery(PeopleQuery):
+    """What a page's address filters by, read into ``view``. Metadata fields are given as ``field.NAME=value``."""
+
+    split = serializers.ListField(child=serializers.CharField(), required=False, help_text="Items of it.")
+    by = serializers.ListField(
+        child=serializers.IntegerField(), required=False, help_text="Reviewers, by their pseudonyms' numbers."
+    )
+    since = serializers.DateField(required=False, help_text="Reviews from this day on, UTC.")
+    until = serializers.DateField(required=False, help_text="Reviews up to this day, UTC.")
+    rubric = serializers.IntegerField(required=False, help_text="The campaign's rubric version.")
+
+    def get_fields(self) -> dict[str, Any]:
+        candidates = serializers.ListField(
+            child=serializers.IntegerField(),
+            required=False,
+            help_text="Candidates, compared on the items they share. Example metadata: field.NAME=value.",
+        )
+        return {**super().get_fields(), "with": candidates}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        rest, view = QueryDict(mutable=True), QueryDict(mutable=True)
+        for name in data:
+            (view if is_filter(name) else rest).setlist(name, data.getlist(name))
+        return {**super().to_internal_value(rest), "view": view}
+
+
+class ComparisonQuery(ViewQuery):
     values = serializers.ChoiceField(
         choices=VALUES,
         required=False,
@@ -147,7 +216,7 @@ class ComparisonQuery(PeopleQuery):
     )
 
 
-class DifferenceQuery(Paging, PeopleQuery):
+class DifferenceQuery(Paging, ViewQuery):
     against = serializers.IntegerField(
         min_value=1,
         max_value=2**63 - 1,
@@ -162,7 +231,7 @@ class AgreementQuery(PeopleQuery):
     )
 
 
-class CaseQuery(Paging, PeopleQuery):
+class CaseQuery(Paging, ViewQuery):
     """Every part given must hold; the ids are the comparison's."""
 
     candidate = serializers.IntegerField(required=False, min_value=1)
@@ -181,6 +250,11 @@ class CaseQuery(Paging, PeopleQuery):
         max_length=40, required=False, help_text="The metric is high and people rate it low."
     )
     reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
+    gave = serializers.CharField(
+        required=False,
+        max_length=200,
+        help_text="Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5.",
+    )
 
 
 class CaseRowSerializer(serializers.Serializer[Any]):

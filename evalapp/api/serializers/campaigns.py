@@ -21,6 +21,7 @@ from evalapp.campaigns.models import (
     ItemChoice,
     Method,
 )
+from evalapp.campaigns.queries import Cost
 from evalapp.datasets.models import Split
 from evalapp.reviews.progress import TeamMember
 
@@ -157,9 +158,19 @@ class AddItemsBody(Body):
 
 
 class AddPlacesBody(Body):
-    criterion = Text(max_length=120, help_text="The key of a criterion of the rubric.")
+    """Where answers are rated, ``criterion`` and ``least``; where they are compared, ``agreement``."""
+
+    criterion = Text(max_length=120, required=False, help_text="The key of a criterion of the rubric.")
     least = Whole(
-        min_value=1, help_text="How far apart the answers lie at least; a category's differ at all."
+        min_value=1,
+        required=False,
+        help_text="How far apart the answers lie at least; a category's differ at all.",
+    )
+    agreement = Whole(
+        min_value=0,
+        max_value=99,
+        required=False,
+        help_text="The most percent of verdicts on the same two answers that say the same.",
     )
     more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
 
@@ -248,6 +259,34 @@ class ReviewersBody(Body):
 
 class AddedSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
+
+
+class StratumSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    items = serializers.IntegerField(help_text="Chosen of it.")
+    examples = serializers.IntegerField(help_text="There are of it.")
+
+
+class CostSerializer(serializers.Serializer[Any]):
+    """What a design asks of people, at 90 seconds a review (an assumption). ``checks``: about how many
+    reviews gold, repeats and calibration ask for beside ``reviews``. ``share``: reviews of each person.
+    """
+
+    items = serializers.IntegerField()
+    reviews = serializers.IntegerField()
+    checks = serializers.IntegerField()
+    seconds = serializers.IntegerField()
+    people = serializers.IntegerField()
+    share = serializers.IntegerField()
+    share_seconds = serializers.IntegerField()
+    left_out = serializers.IntegerField(help_text="Examples that lack an answer of a candidate.")
+    not_chosen = serializers.IntegerField(help_text="Examples that could be added later.")
+    is_over_quota = serializers.BooleanField(help_text="Whether the quota leaves some work undone.")
+    strata = serializers.SerializerMethodField()
+
+    @extend_schema_field(StratumSerializer(many=True))
+    def get_strata(self, cost: Cost) -> list[dict[str, object]]:
+        return [dict(zip(("value", "items", "examples"), stratum, strict=True)) for stratum in cost.strata]
 
 
 class PlaceCountsSerializer(serializers.Serializer[Any]):

@@ -6,7 +6,7 @@ from evalapp.api.fields import Body, Id, Shown, Text
 from evalapp.api.serializers.exports import ExportRowSerializer, ExportSerializer
 from evalapp.api.serializers.registry import ModelVersionSerializer
 from evalapp.api.serializers.runs import RunSerializer
-from evalapp.decisions.models import Decision, Verdict
+from evalapp.decisions.models import Decision, DecisionVerdict
 from evalapp.decisions.services import MAX_NOTE
 
 
@@ -33,7 +33,7 @@ class DecisionSerializer(Shown):
 class DecisionBody(Body):
     campaign = Id()
     candidate = Id(help_text="Id of a model version that takes part in the campaign.")
-    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    verdict = serializers.ChoiceField(choices=DecisionVerdict.choices)
     note = Text(max_length=MAX_NOTE, allow_blank=True, default="")
     evaluation = Id(
         required=False,

@@ -11,6 +11,7 @@ from evalapp.rubrics.drafts import (
     LONGEST_ANCHOR,
     LONGEST_EXAMPLE,
     LONGEST_HELP,
+    LONGEST_INSTRUCTIONS,
     LONGEST_KEY,
     LONGEST_NAME,
     LONGEST_TAG,
@@ -26,7 +27,8 @@ from evalapp.rubrics.drafts import (
     range_of,
 )
 from evalapp.rubrics.models import CriterionKind, Rubric, RubricVersion
-from evalapp.rubrics.services import LONGEST_INSTRUCTIONS, fingerprint
+from evalapp.rubrics.problems import hints
+from evalapp.rubrics.services import fingerprint
 from evalapp.rubrics.templates import TEMPLATES
 
 
@@ -78,18 +80,27 @@ class RubricTemplateSerializer(serializers.Serializer[Any]):
     criteria = CriterionSerializer(many=True)
 
 
+class RubricHintSerializer(serializers.Serializer[Any]):
+    criterion = serializers.CharField()
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
 class RubricVersionSerializer(Shown):
-    """``fingerprint`` is what an edit is based on (``based_on``)."""
+    """``fingerprint`` is what an edit is based on (``based_on``); ``hints`` say what makes ratings worse
+    though it can be saved, such as levels without a text.
+    """
 
     rubric = serializers.IntegerField(source="rubric_id")
     criteria = serializers.SerializerMethodField()
     fingerprint = serializers.SerializerMethodField()
+    hints = serializers.SerializerMethodField()
     created_by = CreatedByField()
 
     class Meta:
         model = RubricVersion
         fields = (
-            "id", "rubric", "number", "instructions", "criteria", "fingerprint", "frozen_at", "created_by",
+            "id", "rubric", "number", "instructions", "criteria", "fingerprint", "hints", "frozen_at", "created_by",
             "created_at",
         )  # fmt: skip
 
@@ -97,6 +108,14 @@ class RubricVersionSerializer(Shown):
     def get_criteria(self, version: RubricVersion) -> Any:
         drafts = [draft_of(criterion) for criterion in version.criteria.all()]
         return CriterionSerializer(drafts, many=True).data
+
+    @extend_schema_field(RubricHintSerializer(many=True))
+    def get_hints(self, version: RubricVersion) -> list[dict[str, str]]:
+        drafts = [draft_of(criterion) for criterion in version.criteria.all()]
+        return [
+            {"criterion": drafts[hint.position].key, "field": hint.field, "message": hint.message}
+            for hint in hints(drafts)
+        ]
 
     def get_fingerprint(self, version: RubricVersion) -> str:
         return fingerprint(version)

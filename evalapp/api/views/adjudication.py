@@ -12,7 +12,7 @@ from evalapp.adjudication.disagreements import Disagreement, worklist_of
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.models import Adjudication, Appeal
 from evalapp.adjudication.rights import require_may_read, reviewed_by
-from evalapp.adjudication.services import Verdict, adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.api.fields import Nothing
 from evalapp.api.operations import ApiView, ProjectView, chosen, operation
 from evalapp.api.serializers.adjudication import (
@@ -107,10 +107,10 @@ class AdjudicationList(DisputeView):
         values = self.body()
         item_output = chosen(self.outputs(campaign), values["item_output"], "item_output", "output with id")
         key = values["criterion"]
-        verdict = Verdict(_value(values), values["reason"], values["revision"])
+        ruling = Ruling(_value(values), values["reason"], values["revision"])
         try:
             (decision,) = adjudicate(
-                campaign=campaign, item_output=item_output, verdicts={key: verdict}, by=self.person
+                campaign=campaign, item_output=item_output, rulings={key: ruling}, by=self.person
             )
         except InvalidError as error:
             own = {name.removeprefix(f"{key}."): texts for name, texts in error.fields.items()}

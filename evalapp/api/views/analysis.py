@@ -7,8 +7,11 @@ from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.filters import read_filter
+from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
 from evalapp.analysis.quality import quality_of
 from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.usage import usage_of
 from evalapp.api.operations import ProjectView, operation
 from evalapp.api.serializers.analysis import (
     AgreementQuery,
@@ -24,7 +27,7 @@ from evalapp.api.serializers.analysis import (
 from evalapp.api.serializers.quality import QualitySerializer
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import MissingError
+from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.rubrics.models import Criterion
 
@@ -46,12 +49,22 @@ class AnalysisView(ProjectView):
     def scores(self, campaign_id: int) -> CampaignScores:
         return load_scores(self.campaign(campaign_id), people=self.people())
 
+    def narrowed(self, campaign_id: int) -> NarrowedScores:
+        """The scores of the view that the address filters to. Raises InvalidError for what is not there."""
+        wanted = read_filter(self.campaign(campaign_id), self.query["view"])
+        if wanted.problems:
+            fields: dict[str, list[str]] = {}
+            for problem in wanted.problems:
+                fields.setdefault(problem.part or "non_field_errors", []).append(problem.message)
+            raise InvalidError("The filter names what is not there; see beside each part.", fields=fields)
+        return load_narrowed(wanted, people=self.people())
+
 
 class ComparisonDetail(AnalysisView):
     @operation("Compare a campaign's candidates", query=ComparisonQuery, result=ComparisonSerializer)
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics."""
-        scores = self.scores(campaign_id)
+        scores, kept, _ = self.narrowed(campaign_id)
         adjudicated, count = with_adjudicated(scores)
         if self.query["values"] == "adjudicated":
             scores = adjudicated
@@ -63,6 +76,9 @@ class ComparisonDetail(AnalysisView):
             "adjudicated": count,
             "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
             "design": comparison.design,
+            "rubric_version": scores.campaign.rubric_version_id,
+            "kept": kept,
+            "usage": usage_of(scores),
             "candidates": comparison.rows,
             "contradiction": find_contradiction(scores, comparison),
         }
@@ -71,18 +87,19 @@ class ComparisonDetail(AnalysisView):
 class DifferenceList(AnalysisView):
     @operation("Compare candidates in pairs", query=DifferenceQuery, result=DifferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Every other candidate less ``against``, paired by item and reviewer."""
-        scores = self.scores(campaign_id)
+        """Every other candidate less ``against``, paired by item and reviewer, with wins, ties and losses."""
+        scores = self.narrowed(campaign_id).scores
         comparison = compare(scores)
         against = self.query.get("against")
         candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
         reference = next(candidates, None)
         if reference is None:
             raise MissingError("There is no such candidate in this comparison.")
-        return self.page(compare_pairs(scores, comparison, reference))
+        return self.page(compare_pairs(scores, comparison, reference, everything=True))
 
     def key_of(self, row: ComparedPair) -> str:
-        return f"{row.criterion.key}.{row.challenger.candidate.pk}"
+        of = "" if row.is_total else row.criterion.key
+        return f"{of}.{row.challenger.candidate.pk}"
 
 
 class AgreementDetail(AnalysisView):
@@ -115,7 +132,7 @@ class CaseList(AnalysisView):
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """The filters are those of the comparison's numbers."""
-        scores = self.scores(campaign_id)
+        scores = self.narrowed(campaign_id).scores
         self.criteria = scores.criteria
         found = find_cases(scores, filter_from(scores, self._as_address()))
         return self.page(found, dress=lambda rows: with_excerpts(scores, rows))
@@ -128,7 +145,7 @@ class CaseList(AnalysisView):
         given: dict[str, Any] = {
             name: value
             for name, value in self.query.items()
-            if name not in ("after", "limit", "people", *_FLAGS)
+            if name not in ("after", "limit", "people", "view", *_FLAGS)
         }
         flags = {name: "1" for name in _FLAGS if self.query[name]}
         return {**{name: str(value) for name, value in given.items()}, **flags}

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from django.db.models import Prefetch, QuerySet
@@ -15,6 +15,7 @@ from evalapp.api.serializers.campaigns import (
     CampaignBody,
     CampaignSerializer,
     ChecksSerializer,
+    CostSerializer,
     DeadlineBody,
     GoldAnswerSerializer,
     GoldBody,
@@ -30,21 +31,28 @@ from evalapp.api.serializers.campaigns import (
 from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
 from evalapp.campaigns.calibration import admit, start_round
-from evalapp.campaigns.design import CampaignDesign
-from evalapp.campaigns.gold import GoldRow, set_gold
+from evalapp.campaigns.design import CampaignDesign, require_sound
+from evalapp.campaigns.gold import GoldRow, remove_known, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
-from evalapp.campaigns.queries import campaigns_of, place_counts, possible_reviewers, usable_datasets
+from evalapp.campaigns.queries import (
+    campaigns_of,
+    cost_of_design,
+    cost_of_draft,
+    place_counts,
+    possible_reviewers,
+    usable_datasets,
+)
 from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.calibration import people_in_round
-from evalapp.judgements.checks import comparison_checks
+from evalapp.judgements.checks import checks_of
+from evalapp.judgements.differing import items_judged_apart
 from evalapp.registry.queries import versions_of
-from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.progress import team_progress
-from evalapp.rubrics.models import RubricVersion
+from evalapp.rubrics.models import Criterion, RubricVersion
 
 
 class CampaignView(ProjectView):
@@ -57,6 +65,10 @@ class CampaignView(ProjectView):
 
     def campaign(self, campaign_id: int) -> Campaign:
         return get_or_missing(self.campaigns(), pk=campaign_id)
+
+    def seat(self, campaign_id: int, person_id: int) -> CampaignReviewer:
+        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
+        return get_or_missing(seats, campaign=self.campaign(campaign_id), user=person_id)
 
     def design(self) -> CampaignDesign:
         """The body's design, its ids looked up in this project."""
@@ -113,6 +125,24 @@ class CampaignDetail(CampaignView):
         """409 once it has been opened: what people rated stays."""
         services.discard_campaign(campaign=self.campaign(campaign_id), by=self.person)
         return Response(status=204)
+
+
+class DesignCost(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Ask what a design costs", body=CampaignBody, result=CostSerializer)
+    def post(self) -> object:
+        """Reviews, hours and each person's share; nothing is made."""
+        design = self.design()
+        require_sound(design, self.project)
+        return cost_of_design(design)
+
+
+class CampaignCost(CampaignView):
+    @operation("Read what a draft costs", result=CostSerializer)
+    def get(self, campaign_id: int) -> object:
+        """As it stands, the gold items known so far left out."""
+        return cost_of_draft(self.campaign(campaign_id))
 
 
 class CampaignMove(CampaignView):
@@ -173,6 +203,14 @@ class CampaignReviewers(CampaignView):
         return {"added": services.add_reviewers(campaign=campaign, reviewers=people, by=self.person)}
 
 
+class CampaignReviewerDetail(CampaignView):
+    @operation("Let a reviewer leave", status=204)
+    def delete(self, campaign_id: int, person_id: int) -> object:
+        """What they hold goes to others, what they submitted stays. 409 where they have left already."""
+        services.remove_reviewer(seat=self.seat(campaign_id, person_id), by=self.person)
+        return Response(status=204)
+
+
 class CampaignDeadline(CampaignView):
     @operation("Move the deadline", body=DeadlineBody, result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
@@ -185,9 +223,7 @@ class CampaignQuota(CampaignView):
     @operation("Set a reviewer's quota", body=QuotaBody, result=QuotaSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
         """The most items that this person is handed; what they have stays."""
-        campaign = self.campaign(campaign_id)
-        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
-        seat = get_or_missing(seats, campaign=campaign, user=person_id)
+        seat = self.seat(campaign_id, person_id)
         return set_quota(seat=seat, quota=self.body()["quota"], by=self.person)
 
 
@@ -215,21 +251,38 @@ class CampaignAddItems(CampaignView):
 class CampaignAddPlaces(CampaignView):
     @operation("Add reviewers where they differ", body=AddPlacesBody, result=AddedToSerializer)
     def post(self, campaign_id: int) -> object:
-        """More reviewers for each item whose answers to a criterion lie apart."""
+        """More reviewers for each item whose answers to a criterion lie apart, or whose verdicts differ."""
         campaign = self.campaign(campaign_id)
         values = self.body()
-        criteria = {criterion.key: criterion for criterion in comparable_criteria(campaign)}
-        criterion = criteria.get(values["criterion"])
-        if criterion is None:
-            message = (
-                f"There is no criterion “{values['criterion']}” to compare. Known: {', '.join(criteria)}."
-            )
-            raise InvalidError(message, fields={"criterion": [message]})
-        items = items_that_differ(campaign, criterion, least=values["least"])
+        wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
+        _require_only(values, wanted, of={"criterion", "least", "agreement"})
+        if campaign.compares:
+            items = items_judged_apart(campaign, most=values["agreement"] / 100)
+        else:
+            criterion = _criterion(campaign, values["criterion"])
+            items = items_that_differ(campaign, criterion, least=values["least"])
         added = 0
         if items:
             added = add_places(campaign=campaign, items=items, more=values["more"], by=self.person)
         return {"differing": len(items), "added": added}
+
+
+def _require_only(values: Mapping[str, object], wanted: set[str], *, of: set[str]) -> None:
+    """InvalidError for a field of ``of`` that the campaign's method needs and lacks, or cannot use."""
+    problems = {name: ["This campaign's method needs it."] for name in sorted(wanted - values.keys())}
+    for name in sorted((of - wanted) & values.keys()):
+        problems[name] = ["This campaign's method has no use for it. Leave it out."]
+    if problems:
+        named = ", ".join(sorted(wanted))
+        raise InvalidError(f"Say where people differ by {named}.", fields=problems)
+
+
+def _criterion(campaign: Campaign, key: str) -> Criterion:
+    criteria = {criterion.key: criterion for criterion in comparable_criteria(campaign)}
+    if key not in criteria:
+        message = f"There is no criterion “{key}” to compare. Known: {', '.join(criteria)}."
+        raise InvalidError(message, fields={"criterion": [message]})
+    return criteria[key]
 
 
 class CampaignGold(CampaignView):
@@ -260,6 +313,17 @@ class CampaignGold(CampaignView):
         return {"stored": set_gold(campaign=campaign, rows=rows, by=self.person)}
 
 
+class CampaignGoldAnswer(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Remove a known answer", status=204)
+    def delete(self, campaign_id: int, answer: int) -> object:
+        """Of an open campaign the example stays a gold item. 409 once it is closed."""
+        answers = self.campaign(campaign_id).gold_answers.select_related("campaign__project")
+        remove_known(known=get_or_missing(answers, pk=answer), by=self.person)
+        return Response(status=204)
+
+
 class CampaignChecks(CampaignView):
     required_permission = Permission.EDIT_CAMPAIGNS
 
@@ -267,7 +331,7 @@ class CampaignChecks(CampaignView):
     def get(self, campaign_id: int) -> object:
         """Gold answers within their tolerance, and repeats answered as before, by person."""
         campaign = self.campaign(campaign_id)
-        return {"people": comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)}
+        return {"people": checks_of(campaign)}
 
 
 class CampaignCalibration(CampaignView):
@@ -290,12 +354,10 @@ class CampaignAdmit(CampaignView):
     @operation("Admit a reviewer", result=CalibrationSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
         """They get the campaign's items from here on. 409 where they have been admitted, or left."""
-        campaign = self.campaign(campaign_id)
-        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
-        seat = get_or_missing(seats, campaign=campaign, user=person_id)
+        seat = self.seat(campaign_id, person_id)
         self.body()
         admit(seat=seat, by=self.person)
-        return {"people": people_in_round(campaign)}
+        return {"people": people_in_round(seat.campaign)}
 
 
 class CampaignProgress(CampaignView):

@@ -1,8 +1,12 @@
+from rest_framework.response import Response
+
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import operation
 from evalapp.api.serializers.campaigns import StoredSerializer
 from evalapp.api.serializers.judgements import GoldVerdictsBody, GoldVerdictSerializer
 from evalapp.api.views.campaigns import CampaignView
+from evalapp.campaigns.gold import remove_known
+from evalapp.core.http import get_or_missing
 from evalapp.judgements.gold import VerdictRow, set_gold_verdicts
 
 
@@ -34,3 +38,14 @@ class CampaignGoldVerdicts(CampaignView):
             for number, given in enumerate(self.body()["verdicts"])
         ]
         return {"stored": set_gold_verdicts(campaign=campaign, rows=rows, by=self.person)}
+
+
+class CampaignGoldVerdict(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Remove a known verdict", status=204)
+    def delete(self, campaign_id: int, verdict: int) -> object:
+        """Of an open campaign the example stays a gold item. 409 once it is closed."""
+        verdicts = self.campaign(campaign_id).gold_verdicts.select_related("campaign__project")
+        remove_known(known=get_or_missing(verdicts, pk=verdict), by=self.person)
+        return Response(status=204)

@@ -20,7 +20,7 @@ from evalapp.api.serializers.judgements import (
     PairResultsSerializer,
     VerdictDraftBody,
 )
-from evalapp.api.serializers.reviews import SavedDraftSerializer, SkipBody
+from evalapp.api.serializers.reviews import FlagBody, SavedDraftSerializer, SkipBody
 from evalapp.api.views.analysis import AnalysisView
 from evalapp.api.views.reviews import no_work_body
 from evalapp.campaigns.allocation import Assignment, next_assignment
@@ -48,9 +48,10 @@ from evalapp.judgements.services import (
 )
 from evalapp.judgements.verdicts import read_verdict
 from evalapp.reviews.answers import read_client_id, read_seconds
+from evalapp.reviews.flags import flag_item
 from evalapp.reviews.presentation import progress_payload
 from evalapp.reviews.queries import Stand
-from evalapp.reviews.services import NOT_COUNTED, CampaignClosedError
+from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 
 
 class PairsView(AnalysisView):
@@ -250,4 +251,12 @@ class SkipComparison(ApiView):
         """Somebody else gets it, and it is not offered to you again. Say why."""
         stand = judging_stand(self.person, key, slot)
         skip_comparisons(reviewer=self.person, place=stand.place, reason=self.body()["reason"])
+        return None
+
+
+class FlagComparison(ApiView):
+    @operation("Flag an item whose answers are compared", body=FlagBody, status=204)
+    def post(self, key: UUID, slot: int) -> object:
+        """Tells the manager that something is wrong with it; the item stays yours. Once more: another note."""
+        flag_item(stand=judging_stand(self.person, key, slot), by=self.person, note=self.body()["note"])
         return None

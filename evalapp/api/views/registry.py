@@ -12,6 +12,7 @@ from evalapp.api.serializers.registry import (
     PromptBody,
 )
 from evalapp.core.http import get_or_missing
+from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.registry import folders, queries, services
 from evalapp.registry.models import ModelVersion
 
@@ -104,7 +105,9 @@ class ImportedRegistration(ModelView):
 class ModelAlias(ModelView):
     @operation("Set an alias", body=AliasBody, result=ModelVersionSerializer)
     def post(self, version_id: int) -> object:
-        """champion, challenger, or "" for none. A project has one of each; it is taken from the other."""
+        """champion, challenger, or "" for none. A project has one of each; it is taken from the other. Where
+        a campaign took a gate, a champion is made by signing it; only one that was champion before is set again here.
+        """
         version = self.version(version_id)
-        services.set_alias(version=version, alias=self.body()["alias"], by=self.person)
+        set_alias_by_hand(version=version, alias=self.body()["alias"], by=self.person)
         return version

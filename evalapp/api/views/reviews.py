@@ -47,14 +47,8 @@ from evalapp.reviews.queries import (
     task_for,
     with_progress,
 )
-from evalapp.reviews.services import (
-    NOT_COUNTED,
-    CampaignClosedError,
-    amend_review,
-    keep_draft,
-    skip_item,
-    submit_at,
-)
+from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at
+from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 from evalapp.rubrics.drafts import draft_of
 
 

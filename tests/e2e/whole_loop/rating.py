@@ -59,7 +59,7 @@ def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
     cost = f"{len(RATED)} items × {len(CANDIDATES)} candidates × {len(reviewers)} reviewers"
     manager.sees(
         f"{cost} = {REVIEWS * len(reviewers)} reviews",
-        f"{len(reviewers)} people: about {REVIEWS} reviews each",
+        f"Each of {len(reviewers)} people: about {len(RATED)} items × {len(CANDIDATES)} candidates = {REVIEWS} reviews",
     )
     manager.press("Save the design")
     manager.is_at(CAMPAIGN)

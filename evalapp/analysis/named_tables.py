@@ -1,0 +1,395 @@
+"""The tables of the analysis pages, each by its name: what is copied from a page and what a report prints."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from evalapp.analysis.agreement import agreement_rows, correlation_rows
+from evalapp.analysis.charts import labels_of
+from evalapp.analysis.columns import METRICS
+from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
+from evalapp.analysis.differences import ComparedPair, compare_pairs
+from evalapp.analysis.marks import marks_by_candidate
+from evalapp.analysis.metric_trust import MOST_OUTPUTS, metric_trust
+from evalapp.analysis.narrowed import narrowed_means
+from evalapp.analysis.pair_tables import pairs_table, strengths_table
+from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
+from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.severity import CampaignSeverity, severity_of
+from evalapp.core.errors import MissingError
+from evalapp.core.tables import Cell, Column, Table
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
+CANDIDATE = Column("Candidate")
+CRITERION = Column("Criterion")
+NOBODY = 0
+
+
+class Shown:
+    """What a page of analysis shows, worked out as it is asked for.
+
+    ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reference`` and
+    ``metric`` are None where there is none. Nobody is called "you": a table is read by others, too.
+    """
+
+    def __init__(
+        self,
+        scores: CampaignScores,
+        *,
+        originals: CampaignScores,
+        people: str,
+        comparison: Comparison | None = None,
+        reference: CandidateRow | None = None,
+        metric: MetricDescription | None = None,
+    ) -> None:
+        self.scores, self.originals, self.people = scores, originals, people
+        self.comparison = comparison or compare(scores)
+        self.reference, self.metric = reference, metric
+
+    @cached_property
+    def labels(self) -> dict[int, str]:
+        return labels_of(self.scores.candidates)
+
+    @cached_property
+    def pairs(self) -> list[ComparedPair]:
+        if self.reference is None:
+            return []
+        return compare_pairs(self.scores, self.comparison, self.reference, everything=True)
+
+    @cached_property
+    def severity(self) -> CampaignSeverity:
+        return severity_of(self.originals, names=self.originals.names)
+
+    @cached_property
+    def judged(self) -> PairResults | None:
+        """What people preferred, where they compare answers and somebody has."""
+        campaign = self.originals.campaign
+        if not campaign.compares:
+            return None
+        judgements = load_judgements(campaign, people=self.people)
+        return pair_results(judgements) if judgements.rows else None
+
+    def label(self, row: CandidateRow) -> str:
+        return self.labels[row.candidate.pk]
+
+
+def table_named(shown: Shown, name: str) -> Table:
+    """The table of that name. Raises MissingError where a page has none, or not in this campaign."""
+    build = TABLES.get(name)
+    if build is None:
+        raise MissingError(f"There is no table “{name}”. There is: {', '.join(TABLES)}.")
+    table = build(shown)
+    if table is None:
+        raise MissingError(f"This campaign has nothing to fill the table “{name}” with.")
+    return table
+
+
+def people_table(shown: Shown) -> Table:
+    columns = [CANDIDATE]
+    for criterion in shown.comparison.criteria:
+        columns.append(_human_column(criterion))
+        if criterion.kind == CriterionKind.SCALE and criterion.low_threshold is not None:
+            columns.append(
+                Column(
+                    f"{criterion.name}: scores of {criterion.low_threshold} or less",
+                    "share",
+                    is_measure=True,
+                    anchor="low-scores",
+                )
+            )
+    columns.append(Column("Total on 1–5", "figure", is_measure=True, anchor="total"))
+    rows: list[list[Cell]] = []
+    for row in shown.comparison.rows:
+        cells: list[Cell] = [shown.label(row)]
+        for cell in row.human:
+            cells.append(cell.mean)
+            if cell.is_scale and cell.criterion.low_threshold is not None:
+                cells.append(cell.low_share)
+        rows.append([*cells, row.total])
+    return Table("people", "What people say", columns, rows, OVER_BOTH)
+
+
+def _human_column(criterion: Criterion) -> Column:
+    is_scale = criterion.kind == CriterionKind.SCALE
+    label = f"{criterion.name} ({criterion.axis_label})" if criterion.axis_label else criterion.name
+    return Column(label, "figure" if is_scale else "share", is_measure=True, anchor="candidate-score")
+
+
+def ratings_table(shown: Shown) -> Table:
+    rows: list[list[Cell]] = [
+        [shown.label(row), cell.criterion.name, cell.criterion.level_words(level), count]
+        for row in shown.comparison.rows
+        for cell in row.human
+        for level, count in cell.counts.items()
+    ]
+    columns = [CANDIDATE, CRITERION, Column("Level"), Column("Ratings", "count")]
+    return Table("ratings", "How often each level was given", columns, rows)
+
+
+def metrics_table(shown: Shown) -> Table | None:
+    comparison = shown.comparison
+    if not comparison.metrics:
+        return None
+    columns = [CANDIDATE]
+    columns += [
+        Column(each.label, "figure", is_measure=True, anchor=each.anchor) for each in comparison.metrics
+    ]
+    columns += [
+        Column(
+            f"{METRICS[name].label if name in METRICS else name.upper()} of the whole set",
+            "figure",
+            is_measure=True,
+        )
+        for name in comparison.corpus_metrics
+    ]
+    rows: list[list[Cell]] = [
+        [
+            shown.label(row),
+            *(row.metrics[each.name] for each in comparison.metrics),
+            *(row.corpus.get(name) for name in comparison.corpus_metrics),
+        ]
+        for row in comparison.rows
+    ]
+    return Table(
+        "metrics", "What metrics say", columns, rows, "Means over items with 95% intervals over items."
+    )
+
+
+def rules_table(shown: Shown) -> Table | None:
+    rules = shown.comparison.rules
+    if not rules:
+        return None
+    columns = [CANDIDATE, *(Column(rule.name, "share", is_measure=True) for rule in rules)]
+    rows: list[list[Cell]] = [
+        [shown.label(row), *(row.rules[rule.pk] for rule in rules)] for row in shown.comparison.rows
+    ]
+    return Table(
+        "rules", "Rules kept", columns, rows, "Share of outputs that keep the rule, Wilson's intervals."
+    )
+
+
+def reasons_table(shown: Shown) -> Table:
+    rows: list[list[Cell]] = [
+        [shown.label(row), tag.label, tag.count, tag.share]
+        for row in shown.comparison.rows
+        for tag in row.tags
+    ]
+    columns = [
+        CANDIDATE,
+        Column("Reason"),
+        Column("Outputs", "count"),
+        Column("Share of the reviewed", "share", is_measure=True),
+    ]
+    return Table("reasons", "Reasons reviewers gave", columns, rows, "Wilson's 95% intervals.")
+
+
+def marks_table(shown: Shown) -> Table | None:
+    found = marks_by_candidate(shown.originals, people=shown.people)
+    if not found:
+        return None
+    rows: list[list[Cell]] = [
+        [shown.labels[of.candidate.pk], each.criterion.name, each.label, each.outputs, each.share, each.marks]
+        for of in found
+        for each in of.counts
+    ]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Label"),
+        Column("Outputs", "count"),
+        Column("Share of the reviewed", "share", is_measure=True),
+        Column("Marks", "count"),
+    ]
+    return Table("marks", "What reviewers marked in the answers", columns, rows)
+
+
+def differences_table(shown: Shown) -> Table | None:
+    if shown.reference is None or not shown.pairs:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            shown.label(pair.challenger),
+            pair.name,
+            pair.difference.difference,
+            pair.adjusted_p,
+            pair.difference.superiority,
+            *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
+        ]
+        for pair in shown.pairs
+    ]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Difference", "figure", is_measure=True, anchor="paired-difference"),
+        Column("p (Holm)", "p", anchor="many-comparisons"),
+        Column("Rated higher", "share", is_measure=True, anchor="superiority"),
+        Column("Won", "count"),
+        Column("Tied", "count"),
+        Column("Lost", "count"),
+    ]
+    return Table(
+        "differences",
+        f"Differences from {shown.label(shown.reference)}",
+        columns,
+        rows,
+        "Paired by item and reviewer, with 95% intervals over items and reviewers; p adjusted over all rows.",
+    )
+
+
+def reviewers_table(shown: Shown) -> Table:
+    criteria = shown.comparison.criteria
+    found = reviewer_rows(shown.originals, NOBODY)
+    rows: list[list[Cell]] = [
+        [f"{row.name} (simulated)" if row.is_simulated else row.name, row.reviews, *row.means]
+        for row in found
+    ]
+    columns = [
+        Column("Reviewer"),
+        Column("Outputs", "count"),
+        *(Column(each.name, "figure" if each.kind == CriterionKind.SCALE else "share") for each in criteria),
+    ]
+    return Table("reviewers", "By reviewer", columns, rows)
+
+
+def agreement_table(shown: Shown) -> Table:
+    rows: list[list[Cell]] = [
+        [row.criterion.name, row.alpha, row.exact, row.within_one] for row in agreement_rows(shown.originals)
+    ]
+    columns = [
+        CRITERION,
+        Column("Krippendorff's alpha", "figure", is_measure=True, anchor="krippendorffs-alpha"),
+        Column("Equal", "share", is_measure=True, anchor="percent-agreement"),
+        Column("Within 1", "share", is_measure=True, anchor="percent-agreement"),
+    ]
+    return Table(
+        "agreement",
+        "Agreement between reviewers",
+        columns,
+        rows,
+        "Over outputs with two ratings or more, without those asked for because others differed.",
+    )
+
+
+def correlations_table(shown: Shown) -> Table | None:
+    if shown.metric is None:
+        return None
+    rows: list[list[Cell]] = [
+        [row.criterion.name, row.spearman, row.within_item]
+        for row in correlation_rows(shown.scores, shown.metric)
+    ]
+    anchor = "segment-correlation"
+    columns = [
+        CRITERION,
+        Column("All outputs", "figure", is_measure=True, anchor=anchor),
+        Column("Within items", "figure", is_measure=True, anchor=anchor),
+    ]
+    title = f"Spearman of people with {shown.metric.label}"
+    return Table("correlations", title, columns, rows, "Intervals clustered by item.")
+
+
+def trust_table(shown: Shown) -> Table | None:
+    scores = shown.originals
+    if not scores.answers or not shown.comparison.metrics or len(scores.outputs) > MOST_OUTPUTS:
+        return None
+    rows: list[list[Cell]] = [
+        [each.criterion.name, found.metric.label, found.correlation, found.ceiling, found.sentence]
+        for each in metric_trust(scores)
+        for found in each.metrics
+    ]
+    columns = [
+        CRITERION,
+        Column("Metric"),
+        Column("Spearman", "figure", is_measure=True, anchor="segment-correlation"),
+        Column("Highest to expect", "figure", is_measure=True, anchor="expected-ceiling"),
+        Column("In words"),
+    ]
+    return Table("trust", "Which metric to trust", columns, rows)
+
+
+def narrowed_table(shown: Shown) -> Table | None:
+    if shown.metric is None or not shown.originals.answers:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            shown.labels[row.candidate.pk],
+            row.criterion.name,
+            row.found.classical,
+            row.found.mean,
+            row.found.correlation,
+            row.worth,
+        ]
+        for row in narrowed_means(shown.originals, shown.metric)
+    ]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Reviews alone", "figure", is_measure=True),
+        Column(
+            f"With {shown.metric.label}", "figure", is_measure=True, anchor="few-reviews-many-metric-scores"
+        ),
+        Column("r", "figure", is_measure=True),
+        Column("More reviews' worth", "share"),
+    ]
+    return Table("narrowed", "Few reviews, many metric scores", columns, rows)
+
+
+def severity_table(shown: Shown) -> Table | None:
+    severity = shown.severity
+    if severity.reason:
+        return None
+    rows: list[list[Cell]] = []
+    for row in severity.candidates:
+        label = shown.labels[row.candidate.pk]
+        scored = [("Total on 1–5", row.total), *((of.name, score) for of, score in row.scores)]
+        rows += [[label, name, score.raw, score.score, score.error] for name, score in scored]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Raw mean", "figure"),
+        Column("Adjusted", "figure", is_measure=True, anchor="adjusted-score"),
+        Column("Standard error", "figure"),
+    ]
+    return Table(
+        "severity",
+        "Scores adjusted for severity",
+        columns,
+        rows,
+        "As if every reviewer had scored all answers; 95% intervals over new items and new reviewers.",
+    )
+
+
+def severities_table(shown: Shown) -> Table | None:
+    severity = shown.severity
+    if severity.reason:
+        return None
+    rows: list[list[Cell]] = [
+        [row.name, row.severity.points, row.severity.error, row.severity.infit] for row in severity.reviewers
+    ]
+    columns = [
+        Column("Reviewer"),
+        Column("Severity", "figure", is_measure=True, anchor="reviewer-severity"),
+        Column("Standard error", "figure"),
+        Column("Infit", "figure"),
+    ]
+    return Table("severities", "Severity of each reviewer", columns, rows)
+
+
+TABLES: Mapping[str, Callable[[Shown], Table | None]] = {
+    "people": people_table,
+    "ratings": ratings_table,
+    "metrics": metrics_table,
+    "rules": rules_table,
+    "reasons": reasons_table,
+    "marks": marks_table,
+    "differences": differences_table,
+    "reviewers": reviewers_table,
+    "agreement": agreement_table,
+    "correlations": correlations_table,
+    "trust": trust_table,
+    "narrowed": narrowed_table,
+    "severity": severity_table,
+    "severities": severities_table,
+    "pairs": lambda shown: pairs_table(shown.judged, shown.labels) if shown.judged else None,
+    "strengths": lambda shown: strengths_table(shown.judged, shown.labels) if shown.judged else None,
+}

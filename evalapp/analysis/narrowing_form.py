@@ -1,0 +1,115 @@
+"""What a page shows of its filter: chips that take it back, what it keeps, and the form to choose another."""
+
+from typing import NamedTuple
+
+from django.http import HttpRequest, QueryDict
+
+from evalapp.analysis.example_fields import ExampleField, FieldValue, example_fields
+from evalapp.analysis.filters import FIELD, Choice, ComparisonFilter, FilterProblem, is_filter
+from evalapp.analysis.narrowing import Kept
+from evalapp.campaigns.models import CampaignCandidate
+from evalapp.reviews.pseudonyms import ReviewerNames
+
+# Carried along when the filter changes; a page or a case belongs to the view that is left.
+CARRIED = ("people", "values", "criterion", "metric", "against")
+
+
+class Chip(NamedTuple):
+    """A filter in words, and the address of the same view without it."""
+
+    label: str
+    href: str
+
+
+class OfferedField(NamedTuple):
+    """A metadata field of the form: ``values`` with whether each is chosen, or ``typed`` where they are many."""
+
+    part: str
+    name: str
+    values: list[tuple[FieldValue, bool]]
+    typed: str
+    distinct: int
+
+
+class Narrowing(NamedTuple):
+    """``query`` is the filter as a part of an address. ``kept`` is None where nothing is narrowed."""
+
+    chips: list[Chip]
+    everything: str
+    query: str
+    choices: tuple[Choice, ...]
+    kept: Kept | None
+    problems: tuple[FilterProblem, ...]
+    unknown: tuple[str, ...]
+    candidates: list[tuple[CampaignCandidate, bool]]
+    fields: list[OfferedField]
+    reviewers: list[tuple[int, str, bool]]
+    since: str
+    until: str
+    carried: list[tuple[str, str]]
+
+
+def narrowing_of(
+    request: HttpRequest,
+    wanted: ComparisonFilter,
+    *,
+    names: ReviewerNames,
+    kept: Kept | None = None,
+    fields: list[ExampleField] | None = None,
+) -> Narrowing:
+    """All that the page says and offers; ``fields`` saves reading those of the examples."""
+    carried = [(name, request.GET[name]) for name in CARRIED if request.GET.get(name)]
+    chosen = {candidate.pk for candidate in wanted.candidates}
+    present = example_fields(wanted.campaign) if fields is None else fields
+    reviewers = sorted((number, person) for person, number in names.numbers.items())
+    return Narrowing(
+        chips=[
+            Chip(
+                choice.words,
+                _address(carried, [(each.part, each.value) for each in wanted.choices if each is not choice]),
+            )
+            for choice in wanted.choices
+        ],
+        everything=_address(carried, []),
+        query=wanted.query,
+        choices=wanted.choices,
+        kept=kept,
+        problems=wanted.problems,
+        unknown=wanted.unknown,
+        candidates=[
+            (candidate, candidate.pk in chosen)
+            for candidate in wanted.campaign.candidates.select_related("model_version")
+        ],
+        fields=[_offered(field, wanted) for field in present],
+        reviewers=[(number, names.of(person), person in wanted.reviewers) for number, person in reviewers],
+        since=wanted.since.isoformat() if wanted.since else "",
+        until=wanted.until.isoformat() if wanted.until else "",
+        carried=carried,
+    )
+
+
+def filter_part(query: QueryDict) -> str:
+    """The parts of an address that filter, as they are written there; for links to what a view shows."""
+    kept = QueryDict(mutable=True)
+    for name in query:
+        if is_filter(name):
+            kept.setlist(name, [value for value in query.getlist(name) if value])
+    return kept.urlencode()
+
+
+def _offered(field: ExampleField, wanted: ComparisonFilter) -> OfferedField:
+    chosen = wanted.fields.get(field.name, ())
+    return OfferedField(
+        part=FIELD + field.name,
+        name=field.name,
+        values=[(each, each.value in chosen) for each in field.values] if field.is_listed else [],
+        typed=chosen[0] if chosen and not field.is_listed else "",
+        distinct=field.distinct,
+    )
+
+
+def _address(carried: list[tuple[str, str]], choices: list[tuple[str, str]]) -> str:
+    query = QueryDict(mutable=True)
+    for name, value in (*carried, *choices):
+        query.appendlist(name, value)
+    return f"?{query.urlencode()}"

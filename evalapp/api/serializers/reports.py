@@ -1,0 +1,37 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Shown
+from evalapp.api.serializers.analysis import PEOPLE
+from evalapp.api.serializers.common import CreatedByField
+from evalapp.api.serializers.jobs import JobSerializer
+from evalapp.reports.models import Report
+
+
+class ReportFileSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    sha256 = serializers.CharField()
+    size = serializers.IntegerField()
+
+
+class ReportSerializer(Shown):
+    """A campaign's results as files of one moment. ``data_digest`` covers all that they rest on."""
+
+    campaign = serializers.IntegerField(source="campaign_id")
+    job = JobSerializer(allow_null=True)
+    files = ReportFileSerializer(many=True)
+    created_by = CreatedByField()
+
+    class Meta:
+        model = Report
+        fields = (
+            "id", "campaign", "state", "people", "files", "data_digest", "is_simulated", "job", "created_by",
+            "created_at", "finished_at",
+        )  # fmt: skip
+
+
+class ReportBody(Body):
+    people = serializers.ChoiceField(
+        choices=PEOPLE, required=False, default="all", help_text="A choice in demonstration projects alone."
+    )

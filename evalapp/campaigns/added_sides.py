@@ -1,0 +1,125 @@
+"""On which side answers stand at the places that a comparing campaign is given while it runs.
+
+Places that are held or done keep their sides. An added one takes those that its item has had least, and
+of these the ones that its answers have had least over the campaign. So every answer stands at each position
+equally often in every item (a difference of 1 at most), as at the launch.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Max
+
+from evalapp.campaigns.comparisons import (
+    arrange_places,
+    arranged,
+    arrangements_of,
+    insert_comparisons,
+)
+from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
+from evalapp.campaigns.opening import insert_places
+
+# How often each candidate stands where, in each of an item's comparisons, over the whole campaign.
+_STANDING = """
+SELECT c.number, entry.candidate_id,
+    (shown.nth - 1 - p.arrangement %% %(width)s + %(width)s) %% %(width)s AS position, count(*)
+FROM evalapp_place p JOIN evalapp_comparison c ON c.item_id = p.item_id
+CROSS JOIN unnest(c.outputs) WITH ORDINALITY AS shown(output, nth)
+JOIN evalapp_itemoutput entry ON entry.id = shown.output
+WHERE p.campaign_id = %(campaign)s AND p.purpose = 'review' AND p.id <= %(last)s
+GROUP BY 1, 2, 3
+"""
+
+
+class Met(NamedTuple):
+    """Candidates that meet in the item's comparison of that ``number``, in the order from which they turn."""
+
+    number: int
+    candidates: Sequence[int]
+
+
+def insert_added_places(
+    *, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False
+) -> int:
+    """`insert_places` for a campaign that runs, which may compare. Hold its row."""
+    last = campaign.places.aggregate(last=Max("pk"))["last"] or 0
+    added = insert_places(campaign=campaign, items=items, is_added=is_added)
+    if campaign.compares:
+        _arrange(campaign, last)
+    return added
+
+
+def _arrange(campaign: Campaign, last: int) -> None:
+    """Give the places behind the ``last`` that stood their comparisons and sides."""
+    insert_comparisons(campaign=campaign)
+    reviews = campaign.places.filter(purpose=Purpose.REVIEW)
+    places = list(reviews.filter(pk__gt=last).order_by("rank").values_list("pk", "item_id"))
+    items = {item for _, item in places}
+    stood = reviews.filter(pk__lte=last, item__in=items).values_list("item_id", "arrangement")
+    chosen = balanced_arrangements(
+        [item for _, item in places],
+        _met(items),
+        had=Counter(stood),
+        standing=_standing(campaign, last),
+        width=arrangements_of(campaign),
+        seed=str(campaign.seed),
+    )
+    arrange_places(campaign=campaign, arrangements=dict(zip([pk for pk, _ in places], chosen, strict=True)))
+
+
+def _met(items: set[int]) -> dict[int, list[Met]]:
+    owner = dict(ItemOutput.objects.filter(item__in=items).values_list("pk", "candidate"))
+    met: dict[int, list[Met]] = defaultdict(list)
+    compared = Comparison.objects.filter(item__in=items).order_by("item", "number")
+    for item, number, outputs in compared.values_list("item", "number", "outputs"):
+        met[item].append(Met(number, [owner[output] for output in outputs]))
+    return met
+
+
+def _standing(campaign: Campaign, last: int) -> Counter[tuple[int, int, int]]:
+    keys: dict[str, Any] = {"campaign": campaign.pk, "last": last, "width": arrangements_of(campaign)}
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, keys)
+        return Counter({(number, who, position): n for number, who, position, n in cursor.fetchall()})
+
+
+def balanced_arrangements(
+    items: Sequence[int],
+    met: Mapping[int, Sequence[Met]],
+    *,
+    had: Counter[tuple[int, int]],
+    standing: Counter[tuple[int, int, int]],
+    width: int,
+    seed: str,
+) -> list[int]:
+    """An arrangement for a place of each of ``items``, in turn.
+
+    ``had``: how often an item had an arrangement; ``standing``: how often, in comparisons of a number, a
+    candidate stands at a position. Between equals the seed draws.
+    """
+    had, standing = Counter(had), Counter(standing)
+    draw = random.Random(f"{seed}:added")  # noqa: S311 - a seeded draw, no secret
+    chosen = []
+    for item in items:
+
+        def shown(arrangement: int, item: int = item) -> list[tuple[int, int, int]]:
+            return [
+                (each.number, candidate, position)
+                for each in met[item]
+                for position, candidate in enumerate(arranged(each.candidates, arrangement))
+            ]
+
+        best = min(
+            draw.sample(range(width), width),
+            key=lambda arrangement: (
+                had[item, arrangement],
+                sum(standing[each] for each in shown(arrangement)),
+            ),
+        )
+        chosen.append(best)
+        had[item, best] += 1
+        standing.update(shown(best))
+    return chosen

@@ -1,0 +1,137 @@
+"""Bars of how many gave each level, the middle level astride the centre."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evalapp.charts.chart import Chart, finished, listed
+from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
+
+TONES = 5
+
+
+class Segment(NamedTuple):
+    """A level's part of the bar: shares to the right of the centre, and a tone from 1 (lowest) to 5."""
+
+    start: float
+    end: float
+    tone: int
+
+
+class RatingLine(NamedTuple):
+    """A bar: ``counts`` by level, lowest first, each with its name."""
+
+    group: str
+    label: str
+    counts: Sequence[tuple[str, int]]
+
+    @property
+    def total(self) -> int:
+        return sum(count for _, count in self.counts)
+
+
+def segments(counts: Sequence[int]) -> list[Segment]:
+    """One segment a level; none without a rating."""
+    total = sum(counts)
+    if not total:
+        return []
+    shares = [count / total for count in counts]
+    middle = len(counts) // 2
+    start = -(sum(shares[:middle]) + (shares[middle] / 2 if len(counts) % 2 else 0))
+    found = []
+    for position, share in enumerate(shares):
+        tone = 1 + round((TONES - 1) * position / max(1, len(counts) - 1))
+        found.append(Segment(start, start + share, tone))
+        start += share
+    return found
+
+
+def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
+    """A bar a line, those of one group together; the table has every level's count."""
+    import altair as alt
+
+    names = grouped_labels([(line.group, line.label) for line in lines])
+    parts = [
+        {
+            "line": name,
+            "level": level,
+            "count": count,
+            "share": count / line.total,
+            "start": segment.start,
+            "end": segment.end,
+            "tone": segment.tone,
+        }
+        for name, line in zip(names.keys, lines, strict=True)
+        for segment, (level, count) in zip(
+            segments([count for _, count in line.counts]), line.counts, strict=False
+        )
+        if count
+    ]
+    words = "datum.value == 1 ? 'lowest level' : datum.value == 5 ? 'highest level' : ''"
+    drawing = (
+        alt.Chart(alt.InlineData(values=parts))
+        .mark_bar(stroke="var(--surface)", strokeWidth=1, height={"band": 0.8})
+        .encode(
+            x=alt.X(
+                "start:Q",
+                title="Share of ratings",
+                scale=alt.Scale(domain=[-1, 1]),
+                axis=alt.Axis(labelExpr="format(abs(datum.value), '.0%')", tickCount=5),
+            ),
+            x2="end:Q",
+            y=names.axis(alt),
+            color=alt.Color(
+                "tone:O",
+                title=None,
+                scale=alt.Scale(domain=list(range(1, TONES + 1)), range="diverging"),
+                legend=alt.Legend(labelExpr=words, columnPadding=2),
+            ),
+            tooltip=[
+                alt.Tooltip("line:N", title="Rated"),
+                alt.Tooltip("level:N", title="Level"),
+                alt.Tooltip("count:Q", title="Ratings"),
+                alt.Tooltip("share:Q", title="Share", format=".0%"),
+            ],
+        )
+        .properties(width="container", height=LINE_HEIGHT * len(names.order))
+    )
+    return finished(
+        drawing,
+        says=_says(lines),
+        columns=["Criterion", "Candidate", "Ratings", "By level, lowest first"],
+        rows=[
+            [
+                line.group,
+                line.label,
+                line.total,
+                ", ".join(f"{level}: {count}" for level, count in line.counts),
+            ]
+            for line in lines
+        ],
+    )
+
+
+def _says(lines: Sequence[RatingLine]) -> str:
+    told = []
+    for group in dict.fromkeys(line.group for line in lines):
+        rated = [(line, _upper(line)) for line in lines if line.group == group and line.total]
+        if not rated:
+            told.append(f"{group}: no ratings")
+            continue
+        best, worst = max(rated, key=lambda each: each[1]), min(rated, key=lambda each: each[1])
+        words = f"{group}: {best[0].label} is above the middle level most often ({_of(*best)})"
+        if best[1] > worst[1]:
+            words += f", {worst[0].label} least often ({_of(*worst)})"
+        elif len(rated) > 1:
+            words = f"{group}: all are above the middle level equally often ({_of(*best)})"
+        told.append(words)
+    return listed(told)
+
+
+def _upper(line: RatingLine) -> float:
+    levels = len(line.counts)
+    above = sum(count for position, (_, count) in enumerate(line.counts) if 2 * position > levels - 1)
+    return above / line.total
+
+
+def _of(line: RatingLine, share: float) -> str:
+    return f"{share:.0%} of {line.total}"

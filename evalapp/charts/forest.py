@@ -1,0 +1,150 @@
+"""Forest plots: estimates with their intervals on one axis."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from evalapp.charts.chart import Chart, finished, listed
+from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
+from evalapp.core.figures import digits_for
+from evalapp.measure import Measure
+
+# A wide interval has ends, too: "4 (3 to 5)" hides half a point of a five-point scale.
+LEAST_DIGITS = 1
+
+
+class ForestLine(NamedTuple):
+    """An estimate. ``candidate`` is whose colour and shape it has; one that is not ``is_marked`` is hollow."""
+
+    group: str
+    label: str
+    candidate: str
+    measure: Measure
+    is_marked: bool = True
+
+
+class Axis(NamedTuple):
+    """``candidates`` are all there are, in their order everywhere; ``reference``: where the dashed line is."""
+
+    title: str
+    candidates: list[str]
+    domain: tuple[float, float] | None = None
+    reference: float | None = None
+
+
+def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
+    """A line an estimate; one that is undefined has its reason in the table and no mark."""
+    import altair as alt
+
+    names = grouped_labels([(line.group, line.label) for line in lines])
+    marks = [
+        _mark(name, line)
+        for name, line in zip(names.keys, lines, strict=True)
+        if line.measure.value is not None
+    ]
+    # Without a domain an axis of zero lines would be empty; so is one without a mark.
+    scale = alt.Scale(domain=list(axis.domain)) if axis.domain else alt.Scale(zero=False, nice=True)
+    base = alt.Chart(alt.InlineData(values=marks))
+    x = alt.X("value:Q", title=axis.title, scale=scale)
+    tooltip = [
+        alt.Tooltip("line:N", title="Of"),
+        alt.Tooltip("words:N", title="Estimate"),
+        alt.Tooltip("n:Q", title="n"),
+    ]
+    colour = alt.Color("candidate:N", title=None, scale=alt.Scale(domain=axis.candidates), legend=None)
+    domain = alt.Scale(domain=axis.candidates)
+    filled = alt.Fill("candidate:N", scale=domain, legend=None)
+    points = base.mark_point(filled=False, size=70, strokeWidth=1.5, opacity=1).encode(
+        x=x,
+        y=names.axis(alt),
+        color=colour,
+        shape=alt.Shape("candidate:N", scale=domain, legend=None),
+        fill=alt.condition("datum.is_marked", filled, alt.value("var(--surface)")),
+        tooltip=tooltip,
+    )
+    reach = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", title=axis.title, scale=scale),
+        x2="high:Q",
+        y=names.axis(alt),
+        color=colour,
+        tooltip=tooltip,
+    )
+    layers: list[Any] = [reach, points]
+    if axis.reference is not None:
+        line = alt.Chart(alt.InlineData(values=[{"at": axis.reference}]))
+        layers.insert(0, line.mark_rule(strokeDash=[4, 3]).encode(x="at:Q"))
+    drawing = alt.layer(*layers).properties(width="container", height=LINE_HEIGHT * len(names.order))
+    return finished(
+        drawing,
+        says=says,
+        columns=["Criterion", "Candidate", axis.title, "n"],
+        rows=[[line.group, line.label, in_words(line.measure), line.measure.n] for line in lines],
+    )
+
+
+def _mark(name: str, line: ForestLine) -> dict[str, Any]:
+    measure = line.measure
+    return {
+        "line": name,
+        "candidate": line.candidate,
+        "value": measure.value,
+        "low": measure.low,
+        "high": measure.high,
+        "words": in_words(measure),
+        "n": measure.n,
+        "is_marked": line.is_marked,
+    }
+
+
+def in_words(measure: Measure) -> str:
+    """The figure with its interval, "4.2 (3.9 to 4.5)", or why there is none."""
+    if measure.value is None:
+        return measure.reason[:1].upper() + measure.reason[1:]
+    if measure.low is None or measure.high is None:
+        return f"{measure.value:z.2f}"
+    digits = max(LEAST_DIGITS, digits_for(measure.half_width))
+    return f"{measure.value:z.{digits}f} ({measure.low:z.{digits}f} to {measure.high:z.{digits}f})"
+
+
+def says_of_differences(lines: Sequence[ForestLine], reference: str) -> str:
+    """Which differences are marked, and how many cannot be told from none."""
+    marked = [line for line in lines if line.is_marked and line.measure.value is not None]
+    told = [
+        f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than {reference} by "
+        f"{in_words(_positive(line.measure))}"
+        for line in marked
+    ]
+    rest = sum(line.measure.value is not None for line in lines) - len(marked)
+    if rest and marked:
+        told.insert(min(len(told), 3), f"{rest} of {rest + len(marked)} cannot be told from none")
+    elif rest:
+        told.append(f"no difference from {reference} can be told from none")
+    # It begins with a word of ours, never with a name.
+    said = listed(told) or "no difference is defined."
+    return said[:1].upper() + said[1:]
+
+
+def says_of_means(lines: Sequence[ForestLine]) -> str:
+    """Who is highest and who lowest, group by group."""
+    told = []
+    for group in dict.fromkeys(line.group for line in lines):
+        known = [line for line in lines if line.group == group and line.measure.value is not None]
+        if not known:
+            told.append(f"{group}: undefined")
+            continue
+        ranked = sorted(known, key=lambda line: line.measure.value or 0.0)
+        if len(ranked) > 1 and ranked[0].measure.value == ranked[-1].measure.value:
+            told.append(f"{group}: all have the same mean, {in_words(ranked[0].measure)}")
+            continue
+        words = f"{group}: {ranked[-1].label} has the highest mean, {in_words(ranked[-1].measure)}"
+        if len(ranked) > 1:
+            words += f", {ranked[0].label} the lowest, {in_words(ranked[0].measure)}"
+        told.append(words)
+    return listed(told)
+
+
+def _positive(measure: Measure) -> Measure:
+    if measure.value is None or measure.value >= 0:
+        return measure
+    low = None if measure.high is None else -measure.high
+    high = None if measure.low is None else -measure.low
+    return Measure(value=-measure.value, n=measure.n, low=low, high=high, signature=measure.signature)

@@ -1,0 +1,123 @@
+"""Comparisons as somebody narrowed them, kept by name: private, or shared with the project."""
+
+from urllib.parse import urlencode
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.permissions import Permission, allows
+from evalapp.analysis.filters import read_filter
+from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.core.names import checked_name
+from evalapp.decisions.models import SavedView
+
+LONGEST_QUERY = 4_000
+MOST_VIEWS = 500
+# What a view keeps besides its filters: how the page is read.
+KEPT = ("people", "values", "criterion", "metric", "against")
+
+
+def views_for(person: User, project: Project) -> QuerySet[SavedView]:
+    """The views of a project that this person may open: their own and the shared ones."""
+    return project.saved_views.filter(Q(is_shared=True) | Q(owner=person)).select_related(
+        "campaign", "owner", "project"
+    )
+
+
+def may_change(view: SavedView, person: User) -> bool:
+    """Whoever saved it; of a shared one also those who run the project's campaigns."""
+    if view.owner_id == person.pk:
+        return True
+    membership = view.project.memberships.filter(user=person).first()
+    return view.is_shared and membership is not None and allows(membership.role, Permission.EDIT_CAMPAIGNS)
+
+
+@transaction.atomic
+def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by: User) -> SavedView:
+    """Keep what an address chooses. Raises InvalidError where it chooses nothing or something that is not
+    there, or where the campaign compares answers, ConflictError where the name is taken: among one's own private views, or among the shared ones.
+    """
+    name = checked_name(name, of="the view", longest=80)
+    if campaign.compares:
+        message = "In this campaign answers are compared; only what people rate can be narrowed to a view."
+        raise InvalidError(message, fields={"campaign": [message]})
+    kept = _checked_query(campaign, query)
+    if campaign.saved_views.count() >= MOST_VIEWS:
+        raise ConflictError(f"This campaign has {MOST_VIEWS} saved views; delete one first.")
+    try:
+        with transaction.atomic():
+            view = SavedView.objects.create(
+                project=campaign.project,
+                campaign=campaign,
+                name=name,
+                query=kept,
+                is_shared=is_shared,
+                owner=by,
+            )
+    except IntegrityError as error:
+        raise _taken(name) from error
+    record("saved_view.saved", by=by, obj=view, project=view.project, data=_data(view))
+    return view
+
+
+@transaction.atomic
+def change_view(*, view: SavedView, name: str, is_shared: bool, by: User) -> SavedView:
+    """Rename a view, share it or take it back. Raises NotAllowedError for who may not, ConflictError for a
+    name that is taken. A shared view is taken back only by whoever saved it: nobody else could open it then.
+    """
+    require_may_change(view, by)
+    if view.is_shared and not is_shared and view.owner_id != by.pk:
+        raise NotAllowedError("Only whoever saved a view can make it private. Delete it or leave it shared.")
+    name = checked_name(name, of="the view", longest=80)
+    view.name, view.is_shared = name, is_shared
+    try:
+        with transaction.atomic():
+            view.save(update_fields=["name", "is_shared"])
+    except IntegrityError as error:
+        raise _taken(name) from error
+    record("saved_view.changed", by=by, obj=view, project=view.project, data=_data(view))
+    return view
+
+
+@transaction.atomic
+def delete_view(*, view: SavedView, by: User) -> None:
+    """Forget a view; the numbers it showed are still there."""
+    require_may_change(view, by)
+    record("saved_view.deleted", by=by, obj=view, project=view.project, data=_data(view))
+    view.delete()
+
+
+def require_may_change(view: SavedView, person: User) -> None:
+    if not may_change(view, person):
+        raise NotAllowedError("Whoever saved this view, or a manager of the project, can change it.")
+
+
+def _checked_query(campaign: Campaign, query: str) -> str:
+    if len(query) > LONGEST_QUERY or "\x00" in query:
+        message = f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters."
+        raise InvalidError(message, fields={"query": [message]})
+    given = QueryDict(query.removeprefix("?"))
+    wanted = read_filter(campaign, given)
+    if wanted.problems or wanted.unknown:
+        texts = [problem.message for problem in wanted.problems]
+        texts += [f"“{name}” is no filter of a comparison." for name in wanted.unknown]
+        raise InvalidError(" ".join(texts), fields={"query": texts})
+    kept = [(name, value) for name in KEPT for value in given.getlist(name)[:1] if value]
+    chosen = [(choice.part, choice.value) for choice in wanted.choices]
+    if not kept and not chosen:
+        message = "The view narrows nothing. Choose a filter first, then save it."
+        raise InvalidError(message, fields={"query": [message]})
+    return urlencode([*kept, *chosen])
+
+
+def _taken(name: str) -> ConflictError:
+    message = f"There is a view called “{name}” already. Choose another name."
+    return ConflictError(message, fields={"name": [message]})
+
+
+def _data(view: SavedView) -> dict[str, object]:
+    return {"campaign": view.campaign_id, "query": view.query, "is_shared": view.is_shared}

@@ -1,0 +1,143 @@
+"""The page on which a running campaign is given more items, or more reviewers where they differ, whether it
+rates answers or compares them.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.campaigns.design import MOST_OVERLAP
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.opening import strata_of_campaign
+from evalapp.campaigns.queries import campaigns_of
+from evalapp.campaigns.running import RUNNING, add_items, add_places
+from evalapp.core.errors import InvalidError, ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.judgements.differing import items_judged_apart
+from evalapp.reviews.differing import comparable_criteria, items_that_differ
+from evalapp.rubrics.models import Criterion
+
+
+class AddItemsForm(forms.Form):
+    items = forms.IntegerField(
+        required=False, min_value=1, label="How many items", help_text="Empty for all that are left."
+    )
+
+
+class _Criteria(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.name)
+
+
+class AddPlacesForm(forms.Form):
+    """More reviewers for the items on which people differ: ``where`` is the field that says how far."""
+
+    where = ""
+    more = forms.IntegerField(
+        min_value=1, max_value=MOST_OVERLAP, initial=1, label="Further reviewers for each item"
+    )
+    field_order = ("criterion", "least", "agreement", "more")
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.campaign = campaign
+
+    def differing(self) -> set[int]:
+        """The items on which people differ as far as the form says."""
+        raise NotImplementedError
+
+
+class WhereScoresDifferForm(AddPlacesForm):
+    where = "least"
+    criterion = _Criteria(Criterion.objects.none(), empty_label=None)
+    least = forms.IntegerField(
+        min_value=1,
+        initial=2,
+        label="Where the answers lie at least so far apart",
+        help_text="In levels; 1 for yes or no. Of a category any two different answers count.",
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, campaign=campaign, **kwargs)
+        chosen = [criterion.pk for criterion in comparable_criteria(campaign)]
+        self.fields["criterion"].queryset = Criterion.objects.filter(pk__in=chosen).order_by("position")  # type: ignore[attr-defined]
+
+    def differing(self) -> set[int]:
+        return items_that_differ(
+            self.campaign, self.cleaned_data["criterion"], least=self.cleaned_data["least"]
+        )
+
+
+class WhereVerdictsDifferForm(AddPlacesForm):
+    where = "agreement"
+    agreement = forms.IntegerField(
+        min_value=0,
+        max_value=99,
+        initial=50,
+        label="Where at most so many percent of the verdicts agree",
+        help_text="Of every two people’s verdicts on the same two answers of an item: how many say the same.",
+    )
+
+    def differing(self) -> set[int]:
+        return items_judged_apart(self.campaign, most=self.cleaned_data["agreement"] / 100)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
+    """More items, or more reviewers where they differ; ``show`` counts those items first."""
+    campaign = get_or_missing(campaigns_of(request.project), pk=pk)
+    asked = request.POST.get("add", "")
+    items_form = AddItemsForm(request.POST if asked == "items" else None)
+    form_of = WhereVerdictsDifferForm if campaign.compares else WhereScoresDifferForm
+    places_form = form_of(request.POST if asked in ("places", "show") else None, campaign=campaign)
+    context: dict[str, Any] = {
+        "campaign": campaign,
+        "items_form": items_form,
+        "places_form": places_form,
+        "left": sum(strata_of_campaign(campaign).values()),
+        "is_running": campaign.state in RUNNING,
+        "station": "campaigns",
+    }
+    status = 200
+    if request.method == "POST":
+        form: forms.Form = items_form if asked == "items" else places_form
+        status = 400
+        if form.is_valid():
+            try:
+                said = _add_items(request, campaign, items_form) if asked == "items" else ""
+                if asked == "places":
+                    said = _add_places(request, campaign, places_form)
+            except ProblemError as error:
+                show_problem(form, error)
+                status = error.status
+            else:
+                if said:
+                    messages.success(request, said)
+                    return redirect("campaign_additions", slug=request.project.slug, pk=pk)
+                context["differing"] = len(places_form.differing())
+                status = 200
+    return render(request, "judgements/additions.html", context, status=status)
+
+
+def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -> str:
+    added = add_items(campaign=campaign, wanted=form.cleaned_data["items"], by=request.user)
+    return f"{added:,} item{'s' if added > 1 else ''} added; they come after what is there."
+
+
+def _add_places(request: MemberRequest, campaign: Campaign, form: AddPlacesForm) -> str:
+    items = form.differing()
+    if not items:
+        message = (
+            "On no item do people differ so far, or those where they do wait for reviewers added before."
+        )
+        raise InvalidError(message, fields={form.where: [message]})
+    added = add_places(campaign=campaign, items=items, more=form.cleaned_data["more"], by=request.user)
+    left_out = f" {len(items) - added:,} need more people than review here." if added < len(items) else ""
+    return f"{added:,} of {len(items):,} items go to more reviewers.{left_out}"

@@ -1,0 +1,66 @@
+"""What a million tokens cost: a project's price, and that of a version where it differs."""
+
+from decimal import Decimal
+
+from django.db import transaction
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import InvalidError
+from evalapp.registry.models import ModelVersion, TokenPrice
+
+HIGHEST_PRICE = Decimal(1_000_000)
+PLACES = 6
+
+
+def prices_of(project: Project) -> dict[int | None, TokenPrice]:
+    """The project's prices by the model version they are of; None is the price of all others."""
+    return {price.model_version_id: price for price in project.token_prices.select_related("model_version")}
+
+
+@transaction.atomic
+def set_price(
+    *,
+    project: Project,
+    model_version: ModelVersion | None,
+    input_price: Decimal,
+    output_price: Decimal,
+    currency: str,
+    by: User,
+) -> TokenPrice:
+    """Declare what a million tokens of prompt and of answer cost, for a version or (None) for the others.
+
+    A price that is there already is replaced. Raises InvalidError naming every field that is wrong.
+    """
+    fields = {}
+    for name, asked in (("input_price", input_price), ("output_price", output_price)):
+        if not asked.is_finite() or not 0 <= asked <= HIGHEST_PRICE:
+            fields[name] = [f"Give a price from 0 to {HIGHEST_PRICE:,} for a million tokens."]
+    currency = currency.strip().upper()
+    if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
+        fields["currency"] = ["Give the currency by its three letters, such as EUR."]
+    if model_version is not None and model_version.project_id != project.pk:
+        fields["model_version"] = ["This version belongs to another project."]
+    if fields:
+        raise InvalidError("The price was not saved; see beside each field.", fields=fields)
+    step = Decimal(1).scaleb(-PLACES)
+    price, _ = TokenPrice.objects.update_or_create(
+        project=project,
+        model_version=model_version,
+        defaults={
+            "input_price": input_price.quantize(step),
+            "output_price": output_price.quantize(step),
+            "currency": currency,
+            "set_by": by,
+        },
+    )
+    data = {"input": f"{price.input_price:f}", "output": f"{price.output_price:f}", "currency": currency}
+    record("token_price.set", by=by, obj=price, project=project, data=data)
+    return price
+
+
+@transaction.atomic
+def remove_price(*, price: TokenPrice, by: User) -> None:
+    """Forget a price; costs that rest on it become undefined, or take the project's."""
+    record("token_price.removed", by=by, obj=price, project=price.project)
+    price.delete()

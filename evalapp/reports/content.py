@@ -1,0 +1,218 @@
+"""A campaign's whole report as a document: what was found, how, and what it does not show."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.comparison import compare
+from evalapp.analysis.differences import Contradiction, find_contradiction
+from evalapp.analysis.named_tables import Shown
+from evalapp.analysis.pairs import PairResults
+from evalapp.analysis.scores import load_scores
+from evalapp.analysis.unblinding import unblinding_of
+from evalapp.analysis.views import chosen_metric, chosen_reference
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.charts.forest import ForestLine, says_of_means
+from evalapp.dossier import canonical, digest, digest_of_reviews
+from evalapp.gates.manifest import review_lines
+from evalapp.reports import sections
+from evalapp.reports.decided import gate_section, moment, signatures_section, verdict_words
+from evalapp.reports.definitions import definitions
+from evalapp.reports.document import Block, Document, facts, listing, notice, paragraph
+from evalapp.reports.method import banner, method_paragraphs
+from evalapp.reports.models import Report
+from evalapp.reviews.pseudonyms import ReviewerNames
+
+Progress = Callable[[int, str], None]
+STEPS = 5
+PEOPLE = {"all": "", "human": "people's reviews alone", "simulated": "simulated reviews alone"}
+
+
+class Content(NamedTuple):
+    """``data_digest`` covers all that the figures rest on; ``is_simulated``: simulated reviews are among it."""
+
+    document: Document
+    data_digest: str
+    is_simulated: bool
+
+
+def content_of(report: Report, *, progress: Progress) -> Content:
+    """The document on the data of this moment."""
+    campaign = report.campaign
+    progress(0, "Reading the reviews")
+    loaded = load_scores(campaign, people=report.people)
+    # Numbers whatever the project shows: files outlive the accounts of who reviewed.
+    originals = replace(loaded, names=ReviewerNames(loaded.numbers, {}))
+    progress(1, "Comparing the candidates")
+    comparison = compare(originals)
+    contradiction = find_contradiction(originals, comparison)
+    shown = Shown(
+        originals,
+        originals=originals,
+        people=report.people,
+        comparison=comparison,
+        reference=chosen_reference(comparison, "", contradiction),
+        metric=chosen_metric(comparison, ""),
+    )
+    judged = shown.judged
+    data_digest, told_digests = _digests(campaign, report.people, judged)
+    document = Document(
+        title=f"Evaluation report: {campaign.name}",
+        project=campaign.project.name,
+        made=_made(report),
+        banner=banner(campaign, comparison),
+    )
+    document.section("In short", _in_short(shown, contradiction))
+    progress(2, "Drawing the figures")
+    _found(document, shown, contradiction)
+    progress(3, "Gates, signatures and method")
+    document.section("Gate", gate_section(campaign))
+    document.section("Decisions and signatures", signatures_section(campaign))
+    document.section("Method", map(paragraph, method_paragraphs(shown)))
+    document.section("What this does not show", [listing(limits(shown))])
+    document.section("What the figures are", [facts(definitions(document.anchors))])
+    document.section("What was asked", sections.rubric_section(campaign))
+    document.section("Candidates", sections.candidates_section(shown))
+    document.section("Data", [facts(told_digests)])
+    is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
+    return Content(document, data_digest, is_simulated)
+
+
+def _found(document: Document, shown: Shown, contradiction: Contradiction | None) -> None:
+    if shown.judged is not None:
+        document.section("What people prefer", sections.pairs_section(shown, shown.judged))
+    if shown.comparison.design.reviews:
+        document.section("What people say", sections.people_section(shown))
+        document.section("Differences", sections.differences_section(shown))
+        document.section("Agreement between reviewers", sections.agreement_section(shown))
+        document.section("Severity", sections.severity_section(shown))
+        document.section("Reasons", sections.reasons_section(shown))
+    document.section("Metrics, and people against them", sections.metrics_section(shown, contradiction))
+
+
+def _made(report: Report) -> str:
+    return f"Report {report.pk}, asked for on {moment(report.created_at)}"
+
+
+def _in_short(shown: Shown, contradiction: Contradiction | None) -> list[Block | None]:
+    """What somebody reads who reads one page."""
+    campaign, comparison, people = shown.originals.campaign, shown.comparison, shown.people
+    found: list[Block | None] = []
+    if comparison.design.is_simulated:
+        found.append(
+            notice("Simulated reviewers gave reviews that these figures rest on. They decide nothing.", "bad")
+        )
+    if PEOPLE[people]:
+        found.append(notice(f"A filtered view, {PEOPLE[people]}: exploratory."))
+    taken = campaign.gates_taken.order_by("is_exploratory", "-id").first()
+    look = (
+        taken.evaluations.select_related("candidate").defer("reviews").order_by("-id").first()
+        if taken
+        else None
+    )
+    decision = campaign.decisions.select_related("candidate").order_by("-id").first()
+    if look is not None:
+        found.append(paragraph(f"The gate says of {verdict_words(look)}"))
+    if decision is not None:
+        found.append(
+            paragraph(
+                f"Decided on {moment(decision.created_at)}: {decision}{' (sealed)' if decision.seal else ''}."
+            )
+        )
+    totals = [
+        ForestLine("Total on 1–5", shown.label(row), "", row.total)
+        for row in comparison.rows
+        if row.total.defined
+    ]
+    found.append(paragraph(says_of_means(totals)))
+    if contradiction is not None:
+        found.append(paragraph(_contradiction(contradiction)))
+    if not comparison.design.reviews and not campaign.compares:
+        found.append(notice("No review has been submitted yet; there is nothing that people say."))
+    return found
+
+
+def _contradiction(found: Contradiction) -> str:
+    return (
+        f"{found.metric.label} puts {found.metric_first.label} first; people rate {found.people_first.label} higher on "
+        f"{found.cell.criterion.name}: {found.best.mean.value:.1f} against {found.cell.mean.value:.1f}."
+    )
+
+
+def limits(shown: Shown) -> list[str]:
+    """What a reader must not read into the figures, as far as it applies here."""
+    campaign, design = shown.originals.campaign, shown.comparison.design
+    people, judged = shown.people, shown.judged
+    reviewers = judged.reviewers if judged is not None else design.reviewers
+    told = [
+        (design.is_simulated, "Simulated reviews are counted: nothing follows from them for real users."),
+        (design.is_mixed, "People and simulated reviewers are counted together."),
+        (bool(PEOPLE[people]), f"It shows {PEOPLE[people]}, a filter chosen afterwards: exploratory."),
+        (
+            campaign.state != CampaignState.CLOSED,
+            "The campaign was still going on; later reviews are not in these figures.",
+        ),
+        (
+            design.places_total > design.places_complete,
+            f"{design.places_complete} of {design.places_total} places were complete.",
+        ),
+        (
+            reviewers == 1,
+            "One reviewer: no interval can speak of other reviewers, and agreement is undefined.",
+        ),
+        (not campaign.is_blind, "Reviewers saw which model wrote what."),
+        (
+            campaign.shows_reference,
+            "Reviewers saw the reference, which draws ratings towards metrics that compare with it.",
+        ),
+        (
+            campaign.split in {"train", "validation"},
+            f"The {campaign.get_split_display().lower()} split is development data.",
+        ),
+        (campaign.is_imported, "The ratings were given elsewhere; nothing here vouches for how."),
+        (
+            not any(True for _ in campaign.gates_taken.filter(is_exploratory=False)[:1]),
+            "No gate was taken before the first review, so no verdict is valid under repeated looks.",
+        ),
+    ]
+    found = [text for applies, text in told if applies]
+    trained = [shown.label(row) for row in shown.comparison.trained_on_simulated]
+    if trained:
+        found.append(f"Simulated reviews went into the training of {', '.join(trained)}.")
+    decided = with_adjudicated(shown.originals).decided
+    if decided:
+        found.append(
+            f"{decided} answer{' was' if decided == 1 else 's were'} adjudicated; the figures are of what reviewers gave."
+        )
+    blinding = sections.blinding_words(unblinding_of(campaign))
+    return [*found, blinding] if blinding else found
+
+
+def _digests(
+    campaign: Campaign, people: str, judged: PairResults | None
+) -> tuple[str, list[tuple[str, str]]]:
+    """One hash over everything said, and each part's as a reader can compare it."""
+    lines = {
+        "people": [] if people == "simulated" else review_lines(campaign, is_simulated=False),
+        "simulated": (
+            review_lines(campaign, is_simulated=True)
+            if campaign.project.is_demonstration and people != "human"
+            else []
+        ),
+        "judgements": [canonical(row._asdict()) for row in judged.judgements.rows] if judged else [],
+    }
+    parts = {name: digest_of_reviews(given) for name, given in lines.items() if given}
+    version = campaign.dataset_version
+    whole = digest({**parts, "dataset": version.content_hash})
+    words = {
+        "people": "SHA-256 of the reviews, as a gate's look names it",
+        "simulated": "SHA-256 of the simulated reviews",
+        "judgements": "SHA-256 of the judgements",
+    }
+    told = [(f"{words[name]} ({len(lines[name])} records)", found) for name, found in parts.items()]
+    return whole, [
+        ("Data of this report, SHA-256", whole),
+        *told,
+        (f"SHA-256 of {version}", version.content_hash),
+    ]

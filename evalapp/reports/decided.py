@@ -1,0 +1,133 @@
+"""The part of a report on gates and decisions: conditions and verdicts as they are recorded, and who signed."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+
+from evalapp.campaigns.models import Campaign
+from evalapp.core.tables import Cell, Column, Table, in_words
+from evalapp.decisions.models import Decision
+from evalapp.gates.conditions import ConditionKind
+from evalapp.gates.models import CampaignGate, GateEvaluation
+from evalapp.gates.queries import evaluations_of, taken_by
+from evalapp.measure import Measure
+from evalapp.reports.document import Block, facts, notice, paragraph, table
+
+STATES = {"held": "holds", "failed": "fails", "open": "open"}
+_PLURAL = {"held": "hold", "failed": "fail", "open": "are open"}
+TONES = {"ship": "ok", "do_not_ship": "bad", "not_yet": "warn"}
+_SHARES = {ConditionKind.LOW_SHARE.value, ConditionKind.VETO.value}
+
+
+def gate_section(campaign: Campaign) -> Iterator[Block | None]:
+    """Every gate that the campaign took, with the last look at each candidate."""
+    taken = taken_by(campaign)
+    if not taken:
+        yield paragraph("The campaign took no gate.")
+    for each in taken:
+        yield from _gate(each)
+
+
+def _gate(taken: CampaignGate) -> Iterator[Block | None]:
+    gate = taken.gate
+    when = (
+        "after the first review, so it is exploratory" if taken.is_exploratory else "before the first review"
+    )
+    champion = f" The others are held against {taken.champion}." if taken.champion is not None else ""
+    yield paragraph(
+        f"{gate}, taken {when} ({moment(taken.created_at)}). One-sided level {gate.alpha:g} for all looks at up to "
+        f"{gate.challengers} candidates on one test version.{champion} SHA-256 of the gate: {gate.body_hash}."
+    )
+    latest: dict[int, GateEvaluation] = {}
+    for evaluation in evaluations_of(taken):
+        latest.setdefault(evaluation.candidate_id, evaluation)
+    if not latest:
+        yield paragraph("Nobody has looked through it yet.")
+    for evaluation in latest.values():
+        yield notice(verdict_words(evaluation), TONES[evaluation.verdict])
+        yield table(_conditions(evaluation))
+
+
+def verdict_words(evaluation: GateEvaluation) -> str:
+    """The verdict in a sentence, with what it rests on and whether it counts."""
+    record = evaluation.record
+    states = [result["state"] for result in record["results"]]
+    told = [
+        f"{states.count(state)} {STATES[state] if states.count(state) == 1 else _PLURAL[state]}"
+        for state in STATES
+        if states.count(state)
+    ]
+    words = (
+        f"{evaluation.candidate}: {evaluation.get_verdict_display().lower()}. Of {len(states)} "
+        f"condition{'' if len(states) == 1 else 's'} {', '.join(told)}; {record['reviews']} reviews of {record['items']} "
+        f"items by {record['reviewers']} reviewer{'' if record['reviewers'] == 1 else 's'}, "
+        f"{moment(evaluation.evaluated_at)}."
+    )
+    if evaluation.more_reviews:
+        words += f" About {evaluation.more_reviews} more reviews of it would show them, if the figures stay as they are."
+    if evaluation.is_simulated:
+        words += " Nobody but simulated reviewers has rated; this decides nothing."
+    elif evaluation.is_exploratory:
+        words += f" Exploratory: {record['why_beside_ledger']}."
+    return words
+
+
+def _conditions(evaluation: GateEvaluation) -> Table:
+    rows: list[list[Cell]] = [
+        [result["words"], STATES[result["state"]], _figure(result), result["reason"]]
+        for result in evaluation.record["results"]
+    ]
+    columns = [Column("Condition"), Column("State"), Column("Figure"), Column("Why")]
+    look = f", look {evaluation.look}" if evaluation.look else ""
+    note = (
+        f"Each condition one-sided at {evaluation.level:.2g}{look}. SHA-256 of the look: {evaluation.body_hash}; of the "
+        f"reviews it rests on: {evaluation.reviews_digest}."
+    )
+    return Table("gate", f"Conditions, {evaluation.candidate}", columns, rows, note)
+
+
+def _figure(result: dict[str, object]) -> str:
+    found = result["measure"]
+    if not isinstance(found, dict):
+        return ""
+    condition = result["condition"]
+    is_share = isinstance(condition, dict) and condition["kind"] in _SHARES
+    column = Column("Figure", "share" if is_share else "figure", is_measure=True)
+    return in_words(Measure(**found), column).together
+
+
+def signatures_section(campaign: Campaign) -> Iterator[Block | None]:
+    """Every decision, newest first: who signed what, when, on which seal."""
+    decisions = campaign.decisions.select_related("candidate", "decided_by").order_by("-id")
+    if not decisions:
+        yield paragraph("Nothing has been decided on this campaign.")
+    for decision in decisions:
+        yield _signature(decision)
+
+
+def _signature(decision: Decision) -> Block | None:
+    simulated = " (on simulated reviews)" if decision.is_simulated else ""
+    by = str(decision.decided_by) if decision.decided_by is not None else "a former member"
+    return facts(
+        [
+            ("Decision", f"{decision.candidate}: {decision.get_verdict_display().lower()}{simulated}"),
+            ("Signed by", by),
+            ("When", moment(decision.created_at)),
+            ("Note", decision.note),
+            ("Seal of its dossier", decision.seal or "none: it signs no look at a gate"),
+            (
+                "Dossier",
+                f"decision {decision.pk} of the project {decision.project.slug}; checked by "
+                "python -m evalapp.dossier FILE --seal SEAL"
+                if decision.seal
+                else "",
+            ),
+        ]
+    )
+
+
+def moment(when: dt.datetime) -> str:
+    """A time as documents have it, with its zone."""
+    return format_date(timezone.localtime(when), "j F Y, H:i T")

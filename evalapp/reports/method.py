@@ -1,0 +1,165 @@
+"""The method paragraph: how the figures came about, from what was truly done."""
+
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+
+from evalapp.analysis import agreement, differences
+from evalapp.analysis.comparison import Comparison
+from evalapp.analysis.named_tables import Shown
+from evalapp.analysis.pairs import PairResults
+from evalapp.campaigns.models import Campaign, ItemChoice, Method
+from evalapp.measure import Measure
+
+SOFTWARE = (
+    "evalapp",
+    "django",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "sacrebleu",
+    "rouge-score-rs",
+    "altair",
+    "typst",
+)
+
+
+def banner(campaign: Campaign, comparison: Comparison) -> str:
+    """The design in a line, as the comparison's page has it above its figures."""
+    design = comparison.design
+    overlap = (
+        f"{campaign.overlap}–{campaign.overlap_more}" if campaign.overlap_more else str(campaign.overlap)
+    )
+    parts = [
+        f"{design.items} items × {len(comparison.rows)} candidates × {overlap} reviewer{'' if overlap == '1' else 's'}",
+        ""
+        if campaign.compares
+        else f"{design.reviews} of {campaign.reviews_total} reviews, by {design.reviewers}",
+        "blind" if campaign.is_blind else "models shown",
+        "" if campaign.is_imported else f"reference {'shown' if campaign.shows_reference else 'hidden'}",
+        f"{campaign.dataset_version}, {campaign.get_split_display().lower()}",
+        f"campaign {campaign.get_state_display().lower()}",
+        "imported ratings" if campaign.is_imported else "",
+        "simulated reviews" if design.is_simulated else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def method_paragraphs(shown: Shown) -> list[str]:
+    judged = shown.judged
+    campaign, comparison = shown.originals.campaign, shown.comparison
+    told = [_items(campaign, comparison), _reviewing(campaign)]
+    if judged is not None:
+        told.append(_of_pairs(judged))
+    elif comparison.design.reviews:
+        told += [_of_means(comparison), _of_differences(shown), _of_agreement(shown)]
+        if not shown.severity.reason:
+            told.append(
+                "Severity-adjusted scores come from a many-facet ordinal model (item, candidate, reviewer, criterion) "
+                "fitted to all scale criteria together with the rubric's weights."
+            )
+    told.append(_software())
+    return [text for text in told if text]
+
+
+def _items(campaign: Campaign, comparison: Comparison) -> str:
+    chosen = {
+        ItemChoice.ALL: "All examples of the split were taken",
+        ItemChoice.RANDOM: "Examples were drawn at random",
+        ItemChoice.STRATIFIED: f"Examples were drawn at random in proportion by “{campaign.strata_field}”",
+    }[ItemChoice(campaign.item_choice)]
+    left_out = ", those without every candidate's output left out" if campaign.leaves_out_incomplete else ""
+    return (
+        f"{chosen}{left_out}: {comparison.design.items} items of {campaign.dataset_version} "
+        f"({campaign.get_split_display().lower()} split), each with the output of "
+        f"{len(comparison.rows)} candidates. The seed of choice and order is {campaign.seed}."
+    )
+
+
+def _reviewing(campaign: Campaign) -> str:
+    if campaign.is_imported:
+        return "The ratings were given elsewhere and imported; how they were asked for is not known here."
+    asked = {
+        Method.POINTWISE: "rated every candidate's answer to an item one by one, in random order",
+        Method.PAIRWISE: "compared two answers side by side, sides random and balanced",
+        Method.RANKING: "put answers in order, positions random and balanced",
+    }[Method(campaign.method)]
+    more = (
+        f", and {campaign.overlap_share}% of the items {campaign.overlap_more}"
+        if campaign.overlap_more
+        else ""
+    )
+    blind = "did not see which model wrote what" if campaign.is_blind else "saw which model wrote what"
+    reference = "with the reference beside it" if campaign.shows_reference else "without the reference"
+    checks = [
+        f"{campaign.gold_share}% gold items" if campaign.gold_share else "",
+        f"{campaign.repeat_share}% hidden repeats" if campaign.repeat_share else "",
+        f"{campaign.calibration_items} calibration items" if campaign.calibration_items else "",
+    ]
+    found = ", ".join(each for each in checks if each)
+    return (
+        f"Reviewers {asked}, by {campaign.rubric_version}. Each item was to have {campaign.overlap} "
+        f"reviewer{'' if campaign.overlap == 1 else 's'}{more}. They {blind}, {reference}."
+        + (f" Reviewers were checked by {found}, which no figure counts." if found else "")
+    )
+
+
+def _of_means(comparison: Comparison) -> str:
+    mean = next((row.total for row in comparison.rows if row.total.defined), None)
+    return (
+        "A candidate's score is the mean over items of item means; N/A is left out and counted. Intervals are at 95%, "
+        "over items and reviewers crossed, so that they speak of new items and new reviewers"
+        f"{_signed(mean)}. Shares of low scores and of outputs have Wilson's intervals."
+    )
+
+
+def _of_differences(shown: Shown) -> str:
+    if shown.reference is None or not shown.pairs:
+        return ""
+    found = next((pair for pair in shown.pairs if pair.difference.difference.defined), None)
+    return (
+        f"Differences from {shown.label(shown.reference)} are paired by item and blocked by reviewer; p is two-sided, "
+        f"adjusted by Holm over all {len(shown.pairs)} comparisons; a difference is called significant under "
+        f"{differences.SIGNIFICANT:g}. Permutations: {differences.PERMUTATIONS:,}, seed {differences.SEED}"
+        f"{_signed(found.difference.difference if found else None)}."
+    )
+
+
+def _of_agreement(shown: Shown) -> str:
+    return (
+        "Agreement is Krippendorff's alpha, ordinal for scales and nominal otherwise, over outputs with two ratings or "
+        f"more; its intervals are percentile bootstraps over outputs with {agreement.REPLICATES} replicates, seed "
+        f"{differences.SEED}."
+        + (
+            f" Correlations with {shown.metric.label} are Spearman's, their intervals clustered by item, with as many "
+            "replicates and the same seed."
+            if shown.metric is not None
+            else ""
+        )
+    )
+
+
+def _of_pairs(judged: PairResults) -> str:
+    return (
+        "Shares of wins count a tie as half and leave “both bad” out; strengths are Bradley–Terry's, 0 being an average "
+        f"candidate; intervals over items, seed {differences.SEED}{_signed(judged.first_side)}."
+    )
+
+
+def _signed(measure: Measure | None) -> str:
+    return f" ({measure.signature})" if measure is not None else ""
+
+
+def _software() -> str:
+    return f"Software: {', '.join(versions(SOFTWARE))}, Python {platform.python_version()}."
+
+
+def versions(names: Sequence[str]) -> list[str]:
+    """Each distribution with its version; those that are not installed are left out."""
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return found

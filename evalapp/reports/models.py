@@ -1,0 +1,48 @@
+from django.db import models
+from django.db.models import Q
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.core.models import BaseModel
+from evalapp.jobs.models import Job
+
+
+class ReportState(models.TextChoices):
+    WRITING = "writing", "Writing"
+    DONE = "done", "Done"
+
+
+class Report(BaseModel):
+    """A campaign's results as files that nobody changes: an HTML page and a PDF. What comes in later is in the
+    next report.
+
+    ``people``: whose reviews count, as `load_scores` takes it. ``files`` lists name, SHA-256 and size.
+    ``data_digest`` covers all that reviewers said.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="reports")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reports")
+    state = models.CharField(max_length=8, choices=ReportState.choices, default=ReportState.WRITING)
+    people = models.CharField(max_length=9, default="all")
+    files = models.JSONField(default=list)
+    data_digest = models.CharField(max_length=64, blank=True, default="")
+    is_simulated = models.BooleanField(default=False)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["campaign", "-id"], name="report_latest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(people__in=["all", "human", "simulated"]), name="report_known_people"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=ReportState.WRITING, finished_at__isnull=True)
+                | (Q(state=ReportState.DONE, finished_at__isnull=False) & ~Q(data_digest="")),
+                name="report_done_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Report {self.pk} of {self.campaign}"

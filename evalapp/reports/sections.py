@@ -1,0 +1,212 @@
+"""What each part of a report shows, from the analysis of one campaign."""
+
+from collections.abc import Iterator
+
+from evalapp.analysis.charts import (
+    agreement_chart,
+    differences_chart,
+    human_against_metric,
+    means_chart,
+    ratings_chart,
+)
+from evalapp.analysis.differences import Contradiction
+from evalapp.analysis.disagreements import find_disagreements
+from evalapp.analysis.named_tables import (
+    CANDIDATE,
+    CRITERION,
+    Shown,
+    agreement_table,
+    correlations_table,
+    differences_table,
+    marks_table,
+    reasons_table,
+    rules_table,
+    severities_table,
+    severity_table,
+)
+from evalapp.analysis.pair_tables import checks_table, pairs_table, strengths_table
+from evalapp.analysis.pairs import PairResults
+from evalapp.analysis.unblinding import Unblinding
+from evalapp.campaigns.models import Campaign
+from evalapp.core.figures import as_text
+from evalapp.core.tables import Cell, Column, Table
+from evalapp.reports.document import Block, listing, notice, paragraph, picture, table
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+# A heat map a criterion, as long as they fit.
+MOST_HEAT_MAPS = 4
+SHORT_HASH = 16
+
+
+def people_section(shown: Shown) -> Iterator[Block | None]:
+    """Means a line each, because a rubric of many criteria is wider than paper."""
+    rows: list[list[Cell]] = []
+    for row in shown.comparison.rows:
+        label = shown.label(row)
+        rows += [
+            [
+                label,
+                f"{cell.criterion.name} ({cell.criterion.axis_label})",
+                cell.mean,
+                cell.low_share,
+                cell.not_applicable,
+            ]
+            for cell in row.human
+            if cell.is_scale
+        ]
+        rows.append([label, "Total (1–5)", row.total, None, None])
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Mean", "figure", is_measure=True, anchor="candidate-score"),
+        Column("Share of low scores", "share", is_measure=True, anchor="low-scores"),
+        Column("N/A", "count"),
+    ]
+    note = "Means over items with 95% intervals over items and reviewers."
+    yield table(Table("means", "Means on scales", columns, rows, note))
+    yield picture("Means with their 95% intervals", means_chart(shown.comparison))
+    yield picture("How often each level was given", ratings_chart(shown.comparison))
+    yield table(_shares(shown))
+
+
+def _shares(shown: Shown) -> Table:
+    rows: list[list[Cell]] = [
+        [shown.label(row), cell.criterion.name, cell.criterion.axis_label, cell.mean, cell.not_applicable]
+        for row in shown.comparison.rows
+        for cell in row.human
+        if not cell.is_scale
+    ]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("What is counted"),
+        Column("Share of items", "share", is_measure=True, anchor="shares"),
+        Column("N/A", "count"),
+    ]
+    note = "Share of items at least half of whose reviewers said so, with Wilson's 95% intervals."
+    return Table("shares", "Questions without a scale", columns, rows, note)
+
+
+def differences_section(shown: Shown) -> Iterator[Block | None]:
+    yield table(differences_table(shown))
+    if shown.reference is not None:
+        chart = differences_chart(shown.pairs, shown.reference, shown.comparison.rows)
+        yield picture("Differences on one axis; a hollow mark cannot be told from none", chart)
+
+
+def agreement_section(shown: Shown) -> Iterator[Block | None]:
+    yield table(agreement_table(shown))
+    for criterion in shown.originals.scales[:MOST_HEAT_MAPS]:
+        yield picture(
+            f"How far each two reviewers agree on {criterion.name}",
+            agreement_chart(shown.originals, criterion),
+        )
+
+
+def metrics_section(shown: Shown, contradiction: Contradiction | None) -> Iterator[Block | None]:
+    """Metrics, and people against the one that the page opens on."""
+    rows: list[list[Cell]] = [
+        [shown.label(row), metric.label, row.metrics[metric.name]]
+        for metric in shown.comparison.metrics
+        for row in shown.comparison.rows
+    ]
+    columns = [CANDIDATE, Column("Metric"), Column("Mean over items", "figure", is_measure=True)]
+    yield table(Table("metrics", "What metrics say", columns, rows, "95% intervals over items."))
+    yield table(rules_table(shown))
+    criterion = _told_criterion(shown, contradiction)
+    if shown.metric is None or criterion is None or not shown.scores.answers:
+        return
+    yield table(correlations_table(shown))
+    yield picture(
+        f"{criterion.name} against {shown.metric.label}, a point an output",
+        human_against_metric(shown.scores, criterion, shown.metric),
+    )
+    found = find_disagreements(shown.scores, criterion, shown.metric)
+    yield paragraph(
+        f"{found.count} output{'' if found.count == 1 else 's'} with {shown.metric.label} in its best quarter "
+        f"{'is' if found.count == 1 else 'are'} rated low on {criterion.name} by at least two reviewers; chance would "
+        f"give {as_text(found.expected, digits=1)}."
+    )
+
+
+def _told_criterion(shown: Shown, contradiction: Contradiction | None) -> Criterion | None:
+    if contradiction is not None:
+        return contradiction.cell.criterion
+    return shown.scores.scales[0] if shown.scores.scales else None
+
+
+def severity_section(shown: Shown) -> Iterator[Block | None]:
+    severity = shown.severity
+    if severity.reason:
+        yield paragraph(severity.reason)
+        return
+    if not severity.is_connected:
+        groups = (
+            [*severity.reviewer_groups] if len(severity.reviewer_groups) > 1 else [*severity.candidate_groups]
+        )
+        yield notice(
+            "Not everybody is linked by common items, so what would compare one group with another is undefined."
+        )
+        yield listing([f"Group {number}: {', '.join(group)}" for number, group in enumerate(groups, start=1)])
+    yield notice(severity.note[:1].upper() + severity.note[1:])
+    yield table(severity_table(shown))
+    yield table(severities_table(shown))
+
+
+def reasons_section(shown: Shown) -> Iterator[Block | None]:
+    yield table(reasons_table(shown))
+    yield table(marks_table(shown))
+
+
+def pairs_section(shown: Shown, judged: PairResults) -> Iterator[Block | None]:
+    """Who is preferred to whom, where answers were compared."""
+    yield table(pairs_table(judged, shown.labels))
+    yield table(strengths_table(judged, shown.labels))
+    yield table(checks_table(judged))
+
+
+def candidates_section(shown: Shown) -> Iterator[Block | None]:
+    rows: list[list[Cell]] = [
+        [
+            shown.labels[each.pk],
+            each.model_version.get_kind_display(),
+            each.model_version.get_alias_display() if each.model_version.alias else "",
+            each.model_version.content_hash[:SHORT_HASH],
+        ]
+        for each in shown.scores.candidates
+    ]
+    columns = [
+        CANDIDATE,
+        Column("Kind"),
+        Column("Place in the project"),
+        Column("SHA-256 of the weights begins"),
+    ]
+    yield table(Table("candidates", "Candidates", columns, rows))
+
+
+def rubric_section(campaign: Campaign) -> Iterator[Block | None]:
+    """What was asked, in the words that reviewers had."""
+    rows: list[list[Cell]] = []
+    for criterion in campaign.rubric_version.criteria.order_by("position"):
+        is_scale = criterion.kind == CriterionKind.SCALE
+        rows.append(
+            [
+                criterion.name,
+                f"{criterion.get_kind_display()}{f', {criterion.axis_label}' if is_scale else ''}",
+                as_text(float(criterion.weight), digits=2) if is_scale else "",
+                "yes" if criterion.is_critical else "",
+            ]
+        )
+    columns = [CRITERION, Column("Kind"), Column("Weight"), Column("Critical")]
+    yield table(Table("rubric", str(campaign.rubric_version), columns, rows))
+
+
+def blinding_words(unblinding: Unblinding | None) -> str:
+    if unblinding is None or unblinding.indices.overall.value is None:
+        return ""
+    words = {
+        True: "Reviewers could tell the tuned model more often than by guessing",
+        False: "There is no sign that reviewers could tell the tuned model",
+        None: "Whether reviewers could tell the tuned model cannot be said",
+    }[unblinding.could_tell]
+    return f"{words}: blinding index {as_text(unblinding.indices.overall.value, digits=2)} over {unblinding.answers} answers."

@@ -1,0 +1,99 @@
+"""What a reviewer's desk is answered, whatever lies on it: an answer to rate, or answers to compare."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+
+from evalapp.campaigns.allocation import Assignment, NoWork
+from evalapp.campaigns.models import CampaignReviewer
+from evalapp.reviews.ahead import ahead_of
+from evalapp.reviews.flags import flag_item
+from evalapp.reviews.forms import SkipForm, is_json, json_body
+from evalapp.reviews.presentation import NO_WORK_WORDS, closing_url, no_work_payload, progress_payload
+from evalapp.reviews.queries import Stand
+from evalapp.reviews.services import KeptDraft
+
+
+class Submitted(Protocol):
+    """A stored review or judgement."""
+
+    revision: Any
+    submitted_at: Any
+    revised_at: Any
+
+
+def nothing_comes(request: HttpRequest, seat: CampaignReviewer, found: NoWork) -> HttpResponse:
+    """Why there is no work, and when to come back."""
+    progress = progress_payload(seat, found)
+    if is_json(request):
+        return JsonResponse({**no_work_payload(found, seat), "progress": progress})
+    title, text = NO_WORK_WORDS[found.reason]
+    context = {
+        "seat": seat,
+        "no_work": found,
+        "title": title,
+        "text": text,
+        "progress": progress,
+        "closing_url": closing_url(seat, found),
+        "out_of": f"of {progress_payload(seat)['total']:,}",
+        "station": "reviews",
+    }
+    return render(request, "reviews/no_work.html", context)
+
+
+def submitted(
+    request: HttpRequest,
+    stored: Submitted,
+    *,
+    is_replay: bool,
+    seat: Callable[[], CampaignReviewer],
+    payload: Callable[[CampaignReviewer, Assignment], dict[str, Any]],
+) -> HttpResponse:
+    """To a script: that it is stored, and what comes next where it asks."""
+    at = stored.revised_at or stored.submitted_at
+    body = {
+        "saved_at": at.isoformat(),
+        "revision": stored.revision,
+        "is_replay": is_replay,
+        **ahead_of(request, seat, payload),
+    }
+    return JsonResponse(body, status=200 if is_replay or stored.revision > 1 else 201)
+
+
+def draft_kept(kept: KeptDraft) -> HttpResponse:
+    return JsonResponse(
+        {"draft_revision": kept.revision, "saved_at": kept.saved_at.isoformat(), "is_held": kept.is_held}
+    )
+
+
+def skip_reason(request: HttpRequest) -> str:
+    """Why an item is skipped, from a script or from the form."""
+    if request.content_type == "application/json":
+        return str(json_body(request).get("reason", ""))
+    return SkipForm(request.POST).reason_given()
+
+
+def skipped(request: HttpRequest, stand: Stand, *, then: str) -> HttpResponse:
+    """``then`` names the page of what comes next."""
+    if is_json(request):
+        return JsonResponse({"skipped": True})
+    messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
+    return redirect(then, key=stand.place.campaign.key)
+
+
+def flagged(request: HttpRequest, stand: Stand) -> HttpResponse:
+    """Store a reviewer's note to the manager; its page is the address without ``flag/``."""
+    body = json_body(request) if request.content_type == "application/json" else request.POST
+    flag_item(stand=stand, by=stand.seat.user, note=str(body.get("note", "")))
+    if is_json(request):
+        return JsonResponse({"flagged": True})
+    messages.success(request, "Flagged: the manager sees your note. The item stays yours.")
+    return redirect(request.path.removesuffix("flag/"))
+
+
+def opened_again(request: HttpRequest, url: str) -> HttpResponse:
+    """Where the latest submission is."""
+    return JsonResponse({"url": url}) if is_json(request) else redirect(url)

@@ -1,0 +1,307 @@
+"""How far one reviewer agrees with the others, and the mean kappa of a panel's pairs.
+
+A reviewer's score of an item is set beside every other reviewer's there; an item counts once however many
+others there are. Intervals are a percentile bootstrap over items and speak of this panel. With one other
+reviewer each value is that of the pair.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.resampling import DEFAULT_REPLICATES, Array, bootstrap, require_level, unit_weights
+from evalapp.stats.scores import FOR_THIS_PANEL
+
+ALONE = "shares no item with another reviewer"
+
+
+class AgainstOthers(NamedTuple):
+    """One reviewer beside the others; ``n`` of each counts the items they share with somebody.
+
+    ``within_one`` is exact agreement or one level apart. The intraclass correlations treat "the others" as
+    one second reviewer.
+    """
+
+    alpha: Measure
+    kappa: Measure
+    ac2: Measure
+    icc_1: Measure
+    icc_2_1: Measure
+    icc_2_k: Measure
+    exact: Measure
+    within_one: Measure
+
+
+class _Beside(NamedTuple):
+    """Pairs of own and another's level, each distinct pair once (``own``, ``other``: positions in the
+    levels); ``share`` (items × pairs) is how much of an item's weight of 1 falls on each.
+    """
+
+    own: npt.NDArray[np.int64]
+    other: npt.NDArray[np.int64]
+    share: Array
+    levels: Array
+
+
+Statistic = Callable[[_Beside, Array], Array]
+
+
+def against_others(
+    ratings: Ratings,
+    reviewer: Hashable,
+    *,
+    levels: Sequence[float],
+    is_ordered: bool = True,
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
+) -> AgainstOthers:
+    """Every measure of agreement between ``reviewer`` and the others on the items they share.
+
+    ``levels``: all levels of the scale. ``is_ordered`` False: a category, whose alpha is nominal, whose AC2
+    is AC1, and which has neither kappa with squares, correlation nor neighbours. Raises ValueError for a
+    score that is no level.
+    """
+    require_level(level)
+    beside = _beside(ratings, reviewer, np.array(sorted(set(levels)), dtype=np.float64))
+    statistics: dict[str, tuple[str, Statistic]] = {
+        "alpha": ("krippendorff-alpha", _ordinal_alpha if is_ordered else _nominal_alpha),
+        "kappa": ("quadratic-kappa", _kappa),
+        "ac2": ("gwet-ac2", _ac2 if is_ordered else _ac1),
+        "icc_1": ("icc-1", _icc_one_way),
+        "icc_2_1": ("icc-2,1", _icc_two_way),
+        "icc_2_k": ("icc-2,k", _icc_of_mean),
+        "exact": ("percent-agreement", _within(0.0)),
+        "within_one": ("percent-agreement-within-1", _within(1.0)),
+    }
+    found = {}
+    for field, (name, statistic) in statistics.items():
+        label = signature(f"{name}-against-others", bootstrap=replicates, seed=seed, level=level)
+        needs_order = field in ("kappa", "icc_1", "icc_2_1", "icc_2_k", "within_one")
+        if needs_order and not is_ordered:
+            found[field] = Measure.undefined("the answers have no order", signature=label)
+            continue
+        found[field] = _measured(beside, statistic, label, seed=seed, replicates=replicates, level=level)
+    return AgainstOthers(**found)
+
+
+def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _Beside | None:
+    if ratings.has_repeats():
+        raise ValueError("a reviewer scored the same item twice: give one score each")
+    position = np.searchsorted(levels, ratings.score)
+    if len(ratings) and not (levels[np.minimum(position, levels.size - 1)] == ratings.score).all():
+        raise ValueError(f"a score is not among the levels {levels.tolist()}")
+    code = ratings.reviewers.index(reviewer) if reviewer in ratings.reviewers else -1
+    mine = ratings.reviewer == code
+    own = np.full(len(ratings.items), -1)
+    own[ratings.item[mine]] = position[mine]
+    others = np.flatnonzero(~mine & (own[ratings.item] >= 0))
+    if not others.size:
+        return None
+    _, item = np.unique(ratings.item[others], return_inverse=True)
+    weight = 1 / np.bincount(item)[item]
+    cell = own[ratings.item[others]] * levels.size + position[others]
+    cells, place = np.unique(cell, return_inverse=True)
+    share = np.zeros((int(item.max()) + 1, cells.size))
+    np.add.at(share, (item, place), weight)
+    return _Beside(cells // levels.size, cells % levels.size, share, levels)
+
+
+def _measured(
+    beside: _Beside | None, statistic: Statistic, name: str, *, seed: int, replicates: int, level: float
+) -> Measure:
+    if beside is None:
+        return Measure.undefined(ALONE, signature=name)
+    n = len(beside.share)
+
+    def of(weights: Array) -> Array:
+        return statistic(beside, weights @ beside.share)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = float(of(np.ones((1, n)))[0])
+    if not np.isfinite(value):
+        return Measure.undefined("one item" if n < 2 else NO_VARIATION, n=n, signature=name)
+    if n < 2:
+        return Measure(value=value, n=n, note="no interval: one item", signature=name)
+    low, high, note = bootstrap(of, unit_weights(n, replicates=replicates, seed=seed), level=level)
+    return Measure(
+        value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
+    )
+
+
+def _margins(beside: _Beside, counts: Array) -> tuple[Array, Array]:
+    """How often each level was given by the reviewer and by the others (replicates × levels)."""
+    levels = np.eye(beside.levels.size)
+    return counts @ levels[beside.own], counts @ levels[beside.other]
+
+
+def _within(reach: float) -> Statistic:
+    def within(beside: _Beside, counts: Array) -> Array:
+        gaps = np.abs(beside.levels[beside.own] - beside.levels[beside.other])
+        result: Array = counts[:, gaps <= reach + 1e-9].sum(axis=1) / counts.sum(axis=1)
+        return result
+
+    return within
+
+
+def _kappa(beside: _Beside, counts: Array) -> Array:
+    own, other = _margins(beside, counts)
+    gaps = (beside.levels[beside.own] - beside.levels[beside.other]) ** 2
+    distances = (beside.levels[:, None] - beside.levels[None, :]) ** 2
+    expected = ((own @ distances) * other).sum(axis=1) / counts.sum(axis=1)
+    expected[expected < 1e-12] = np.nan
+    result: Array = 1 - counts @ gaps / expected
+    return result
+
+
+def _ordinal_alpha(beside: _Beside, counts: Array) -> Array:
+    given = np.add(*_margins(beside, counts))
+    rank = np.cumsum(given, axis=1) - given / 2
+    gaps = (rank[:, beside.own] - rank[:, beside.other]) ** 2
+    total = given.sum(axis=1)
+    expected = 2 * (total * (given * rank**2).sum(axis=1) - (given * rank).sum(axis=1) ** 2)
+    expected[expected < 1e-9 * total**4] = np.nan
+    result: Array = 1 - (total - 1) * 2 * (counts * gaps).sum(axis=1) / expected
+    return result
+
+
+def _nominal_alpha(beside: _Beside, counts: Array) -> Array:
+    given = np.add(*_margins(beside, counts))
+    total = given.sum(axis=1)
+    expected = total**2 - (given**2).sum(axis=1)
+    expected[expected < 1e-9] = np.nan
+    unequal = counts[:, beside.own != beside.other].sum(axis=1)
+    result: Array = 1 - (total - 1) * 2 * unequal / expected
+    return result
+
+
+def _ac2(beside: _Beside, counts: Array) -> Array:
+    span = beside.levels[-1] - beside.levels[0]
+    return _chance_corrected(
+        beside, counts, 1 - ((beside.levels[:, None] - beside.levels[None, :]) / span) ** 2
+    )
+
+
+def _ac1(beside: _Beside, counts: Array) -> Array:
+    return _chance_corrected(beside, counts, np.eye(beside.levels.size))
+
+
+def _chance_corrected(beside: _Beside, counts: Array, credit: Array) -> Array:
+    total = counts.sum(axis=1)
+    agreement = counts @ credit[beside.own, beside.other] / total
+    use = np.add(*_margins(beside, counts)) / (2 * total[:, None])
+    size = beside.levels.size
+    chance = credit.sum() / (size * (size - 1)) * (use * (1 - use)).sum(axis=1)
+    result: Array = (agreement - chance) / (1 - chance)
+    return result
+
+
+class _Squares(NamedTuple):
+    """Mean squares of a table of items by two: the reviewer and the others."""
+
+    n: Array
+    items: Array
+    reviewers: Array
+    within: Array
+    rest: Array
+
+
+def _squares(beside: _Beside, counts: Array) -> _Squares:
+    centre = float((beside.levels[beside.own] + beside.levels[beside.other]).mean()) / 2
+    own, other = beside.levels[beside.own] - centre, beside.levels[beside.other] - centre
+    n = counts.sum(axis=1)
+    own_sum, other_sum = counts @ own, counts @ other
+    mean = (own_sum + other_sum) ** 2 / (2 * n)
+    items = counts @ (own + other) ** 2 / 2 - mean
+    reviewers = (own_sum - other_sum) ** 2 / (2 * n)
+    within = counts @ (own - other) ** 2 / 2
+    rest = np.maximum(within - reviewers, 0.0)
+    return _Squares(n, items / (n - 1), reviewers, within / n, rest / (n - 1))
+
+
+def _icc_one_way(beside: _Beside, counts: Array) -> Array:
+    squares = _squares(beside, counts)
+    result: Array = (squares.items - squares.within) / (squares.items + squares.within)
+    return result
+
+
+def _icc_two_way(beside: _Beside, counts: Array) -> Array:
+    squares = _squares(beside, counts)
+    spread = squares.items + squares.rest + 2 * (squares.reviewers - squares.rest) / squares.n
+    spread[spread <= 1e-12] = np.nan
+    result: Array = (squares.items - squares.rest) / spread
+    return result
+
+
+def _icc_of_mean(beside: _Beside, counts: Array) -> Array:
+    single = _icc_two_way(beside, counts)
+    # Whose scores contradict the others' so far has no reliability of a mean with theirs.
+    single[single <= -1 + 1e-9] = np.nan
+    result: Array = 2 * single / (1 + single)
+    return result
+
+
+def mean_kappa(
+    ratings: Ratings, *, seed: int = 0, replicates: int = DEFAULT_REPLICATES, level: float = 0.95
+) -> Measure:
+    """Mean of the quadratic kappas of all pairs of reviewers who share an item (Light 1971).
+
+    ``n`` counts items with two scores. A pair without variation takes no part. Source of each pair's:
+    Cohen (1968).
+    """
+    require_level(level)
+    name = signature("mean-quadratic-kappa", bootstrap=replicates, seed=seed, level=level)
+    if ratings.has_repeats():
+        raise ValueError("a reviewer scored the same item twice: give one score each")
+    if not len(ratings):
+        return Measure.undefined("no scores", signature=name)
+    if len(ratings.reviewers) < 2:
+        return Measure.undefined(ONE_REVIEWER, signature=name)
+    table = np.full((len(ratings.items), len(ratings.reviewers)), np.nan)
+    table[ratings.item, ratings.reviewer] = ratings.score - ratings.score.mean()
+    table = table[(~np.isnan(table)).sum(axis=1) >= 2]
+    n = len(table)
+    if not n:
+        return Measure.undefined(NO_OVERLAP, signature=name)
+    moments = np.concatenate(
+        [_moments(table[:, one], table[:, other]) for one, other in combinations(range(table.shape[1]), 2)],
+        axis=1,
+    )
+
+    def mean(weights: Array) -> Array:
+        summed = weights @ moments
+        kappas = np.stack([_kappa_of(summed[:, start : start + 5]) for start in range(0, summed.shape[1], 5)])
+        defined = np.isfinite(kappas)
+        result: Array = np.where(defined, kappas, 0.0).sum(axis=0) / defined.sum(axis=0)
+        return result
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = float(mean(np.ones((1, n)))[0])
+    if not np.isfinite(value):
+        return Measure.undefined(NO_VARIATION, n=n, signature=name)
+    if n < 2:
+        return Measure(value=value, n=n, note="no interval: one item", signature=name)
+    low, high, note = bootstrap(mean, unit_weights(n, replicates=replicates, seed=seed), level=level)
+    return Measure(
+        value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
+    )
+
+
+def _moments(one: Array, other: Array) -> Array:
+    shared = ~np.isnan(one) & ~np.isnan(other)
+    one, other = np.where(shared, one, 0.0), np.where(shared, other, 0.0)
+    return np.column_stack([shared.astype(np.float64), one, other, one**2 + other**2, (one - other) ** 2])
+
+
+def _kappa_of(moments: Array) -> Array:
+    n, one, other, squares, gaps = moments.T
+    expected = squares / n - 2 * one * other / n**2
+    expected[expected < 1e-12] = np.nan
+    result: Array = 1 - gaps / n / expected
+    return result

@@ -1,0 +1,220 @@
+"""Simpson's reversal: a difference between two candidates that points the other way inside strata."""
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.differences import paired_scores
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.resampling import Array, require_level
+
+Key = TypeVar("Key", bound=Hashable)
+Kind = Literal["stratum", "most", "all"]
+
+LEAST_ITEMS = 10
+# A difference of rounding points nowhere.
+NOTHING = 1e-9
+
+
+class Stratum(NamedTuple):
+    """Challenger minus reference on the items of one stratum; ``items`` counts the smaller side's.
+
+    ``p``: two-sided, for new items rated by this panel. A reviewer's own liking for one candidate is alike
+    in every stratum, so it makes no reversal, and widening for it would hide those that there are.
+    """
+
+    name: str
+    items: int
+    difference: float
+    p: Measure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stratified:
+    """The difference of two candidates' means overall, and in every stratum with enough items.
+
+    ``overall`` is what a table of means shows: each candidate over its own items. ``p`` is its own p value,
+    ``mix_p`` that of the hypothesis that both have the same shares of items in every stratum: 1 where both
+    were rated on the same items. ``left_out`` names strata with fewer items.
+    """
+
+    overall: float
+    items: int
+    p: Measure
+    mix_p: float
+    strata: tuple[Stratum, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def opposite(self) -> list[Stratum]:
+        """The strata that point the other way."""
+        return [
+            each
+            for each in self.strata
+            if each.difference * self.overall < 0 and min(abs(each.difference), abs(self.overall)) > NOTHING
+        ]
+
+
+class Reversal(NamedTuple):
+    """``kind``: a stratum points the other way significantly ("stratum"), more than half of them do although
+    the whole is significant ("most"), or every one does because the mixes of items differ ("all").
+    ``telling`` are the strata that say so, the surest first.
+    """
+
+    kind: Kind
+    stratified: Stratified
+    telling: tuple[Stratum, ...]
+    adjusted_p: float | None
+
+
+class _Means(NamedTuple):
+    """Items and the mean of each."""
+
+    items: tuple[Hashable, ...]
+    means: Array
+
+
+class Sides(NamedTuple):
+    """Two candidates' item means, and where each score has its counterpart those of their differences."""
+
+    challenger: _Means
+    reference: _Means
+    paired: _Means | None
+
+
+def sides_of(challenger: Ratings, reference: Ratings) -> Sides:
+    """Set two candidates beside each other, once for any number of fields."""
+    is_paired = len(challenger) == len(reference) and _cells(challenger) == _cells(reference)
+    paired = _means_of(paired_scores(challenger, reference)) if is_paired and len(challenger) else None
+    return Sides(_means_of(challenger), _means_of(reference), paired)
+
+
+def stratify(
+    sides: Sides, stratum_of: Mapping[Any, str], *, least_items: int = LEAST_ITEMS
+) -> Stratified | None:
+    """Both candidates' difference overall and by stratum; None without scores or without two strata.
+
+    ``stratum_of`` maps items; an item that it does not know, or maps to "", belongs to no stratum and counts
+    overall alone. A stratum takes part with ``least_items`` items of each candidate. p values are of the
+    paired difference where all scores are paired, else of two means.
+    """
+    if not sides.challenger.items or not sides.reference.items:
+        return None
+    kinds = [_kinds(sides.challenger, stratum_of), _kinds(sides.reference, stratum_of)]
+    counts = [Counter(name for name in each.tolist() if name) for each in kinds]
+    names = sorted({*counts[0], *counts[1]})
+    sizes = {name: min(count[name] for count in counts) for name in names}
+    taken = [name for name in names if sizes[name] >= max(least_items, 1)]
+    if len(taken) < 2:
+        return None
+    wholes = [sides.challenger.means, sides.reference.means]
+    if sides.paired is not None:
+        kinds, wholes = [_kinds(sides.paired, stratum_of)], [sides.paired.means]
+    strata = []
+    for name in taken:
+        inside = [means[kind == name] for means, kind in zip(wholes, kinds, strict=True)]
+        strata.append(Stratum(name, sizes[name], *_difference(inside)))
+    overall, p = _difference(wholes)
+    return Stratified(
+        overall=overall,
+        items=min(len(sides.challenger.items), len(sides.reference.items)),
+        p=p,
+        mix_p=1.0 if sides.paired is not None else _same_mix(counts, taken),
+        strata=tuple(strata),
+        left_out=tuple(name for name in names if name not in taken),
+    )
+
+
+def reversals(found: Mapping[Key, Stratified], *, level: float = 0.95) -> dict[Key, Reversal]:
+    """Those of a family of comparisons in which the strata contradict the whole.
+
+    One of three has to hold, so that noise does not cry: a stratum that points the other way has a p under
+    1 - ``level`` after Holm's adjustment over all strata of the family; or more than half of the strata point
+    the other way while the whole has such a p, adjusted over the family's wholes; or all do, and the two
+    candidates' mixes of strata differ significantly (Holm over the family), which is the paradox itself.
+    """
+    require_level(level)
+    alpha = 1 - level
+    keys = list(found)
+    inside = _adjusted(
+        {(key, each.name): each.p.value for key in keys for each in found[key].strata},
+    )
+    wholes = _adjusted({key: found[key].p.value for key in keys})
+    mixes = _adjusted({key: found[key].mix_p for key in keys})
+    result: dict[Key, Reversal] = {}
+    for key in keys:
+        stratified = found[key]
+        opposite = sorted(stratified.opposite, key=lambda each: inside[key, each.name])
+        if not opposite:
+            continue
+        significant = tuple(each for each in opposite if inside[key, each.name] < alpha)
+        if significant:
+            result[key] = Reversal("stratum", stratified, significant, inside[key, significant[0].name])
+        elif len(opposite) == len(stratified.strata) and mixes[key] < alpha:
+            result[key] = Reversal("all", stratified, tuple(opposite), None)
+        elif 2 * len(opposite) > len(stratified.strata) and wholes[key] < alpha:
+            result[key] = Reversal("most", stratified, tuple(opposite), wholes[key])
+    return result
+
+
+def _adjusted(p_values: Mapping[Key, float | None]) -> dict[Key, float]:
+    """Holm's adjustment over the whole family; an undefined p counts as one that says nothing."""
+    ordered = sorted(p_values.items(), key=lambda each: 1.0 if each[1] is None else each[1])
+    adjusted: dict[Key, float] = {}
+    running = 0.0
+    for rank, (key, p) in enumerate(ordered):
+        running = max(running, min(1.0, (len(ordered) - rank) * (1.0 if p is None else p)))
+        adjusted[key] = running
+    return adjusted
+
+
+def _means_of(ratings: Ratings) -> _Means:
+    return _Means(ratings.items, ratings.item_means() if len(ratings) else np.empty(0))
+
+
+def _kinds(of: _Means, stratum_of: Mapping[Any, str]) -> Any:
+    """Each item's stratum, "" for none."""
+    return np.array([stratum_of.get(item, "") for item in of.items], dtype=object)
+
+
+def _cells(ratings: Ratings) -> set[tuple[Hashable, Hashable]]:
+    return {
+        (ratings.items[item], ratings.reviewers[reviewer])
+        for item, reviewer in zip(ratings.item.tolist(), ratings.reviewer.tolist(), strict=True)
+    }
+
+
+def _difference(parts: Sequence[Array]) -> tuple[float, Measure]:
+    """Mean and two-sided p over items: of one part of paired differences (Student), of two parts' means (Welch)."""
+    n = min(part.size for part in parts)
+    name = "paired-difference-p" if len(parts) == 1 else "mean-difference-p"
+    value = float(parts[0].mean()) - sum(float(part.mean()) for part in parts[1:])
+    label = signature(name, unit="items")
+    if n < 2:
+        return value, Measure.undefined("one item", n=n, signature=label)
+    errors = [float(part.var(ddof=1)) / part.size for part in parts]
+    variance = sum(errors)
+    if variance <= NOTHING**2:
+        # Every item differs by the same: as sure as so many heads in a row.
+        p = 2.0 ** (1 - n) if abs(value) > NOTHING else 1.0
+        return value, Measure(value=p, n=n, signature=signature(name, unit="items", test="signs"))
+    from scipy.special import stdtr
+
+    wobble = sum(error**2 / (part.size - 1) for error, part in zip(errors, parts, strict=True))
+    t = abs(value) / math.sqrt(variance)
+    return value, Measure(value=float(2 * stdtr(variance**2 / wobble, -t)), n=n, signature=label)
+
+
+def _same_mix(sides: Sequence[Mapping[str, int]], names: Sequence[str]) -> float:
+    """Pearson's chi-square over the items of both candidates in the strata that take part."""
+    from scipy.special import chdtrc
+
+    table = np.array([[side.get(name, 0) for name in names] for side in sides], dtype=np.float64)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    return float(chdtrc(len(names) - 1, statistic))

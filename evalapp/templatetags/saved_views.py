@@ -1,0 +1,31 @@
+"""What a comparison says of the views that were saved of it."""
+
+from typing import Any
+
+from django import template
+
+from evalapp.campaigns.models import Campaign
+from evalapp.decisions.saved_views import KEPT, views_for
+from evalapp.decisions.view_forms import NewViewForm
+
+register = template.Library()
+
+MOST_SHOWN = 20
+
+
+@register.inclusion_tag("decisions/views_of_comparison.html", takes_context=True)
+def saved_views(context: template.Context, campaign: Campaign) -> dict[str, Any]:
+    """The views of this comparison that the reader may open, and the form that saves the present one."""
+    request = context["request"]
+    narrowing = context["narrowing"]
+    carried = [(name, request.GET[name]) for name in KEPT if request.GET.get(name)]
+    views = list(views_for(request.user, campaign.project).filter(campaign=campaign).order_by("name", "pk"))
+    query = request.GET.urlencode() if narrowing.query or carried else ""
+    return {
+        "project": campaign.project,
+        "campaign": campaign,
+        "views": views[:MOST_SHOWN],
+        "more": len(views) - MOST_SHOWN,
+        "form": NewViewForm(initial={"query": query}, auto_id="view_%s") if query else None,
+        "csrf_token": context.get("csrf_token"),
+    }

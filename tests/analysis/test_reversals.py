@@ -1,0 +1,86 @@
+"""A reversal inside strata is said on the comparison, with its numbers and a way to the items."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis import reversals
+from evalapp.analysis.reversals import find_reversals
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import make_campaign, review_all
+
+pytestmark = pytest.mark.django_db
+ROWS = 36
+
+
+@pytest.fixture
+def panel(reviewer: User, other_reviewer: User) -> Sequence[User]:
+    return [reviewer, other_reviewer]
+
+
+@pytest.fixture
+def campaign(project: Project, panel: Sequence[User]) -> Campaign:
+    campaign = make_segmented(project, panel, rows=ROWS)
+    review_with_reversal(campaign, panel, rows=ROWS)
+    return campaign
+
+
+def test_the_stratum_is_named_with_its_numbers(campaign: Campaign) -> None:
+    found = find_reversals(load_scores(campaign))
+    # The client's number has 36 values: those are names, not strata.
+    assert found.fields == ["region", "segment"]
+    assert [(each.criterion.key, each.field) for each in found.found] == [
+        ("tone", "segment"),
+        ("total", "segment"),
+    ]
+    told = found.found[0]
+    assert (told.higher.model_version.label, told.lower.model_version.label) == ("plain", "formal")
+    # Two on 24 rows, minus two on 12.
+    assert told.overall == pytest.approx(2 / 3)
+    assert told.sentence.startswith(
+        "Tone: overall plain is 0.67 above formal (36 items), but not for every segment: institutional 2.00 "
+        "below (12 items); p"
+    )
+
+
+def test_the_page_and_the_api_say_it_and_lead_to_the_items(campaign: Campaign, manager: User) -> None:
+    path = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    page = client_of(manager).get(path).text
+    assert "The overall difference is not the same everywhere" in page
+    assert "institutional 2.00 below (12 items)" in page
+    told = (
+        program_of(manager)
+        .get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/reversals/")
+        .json()["results"]
+    )
+    assert [(row["criterion"], row["kind"], row["strata"][0]["stratum"]) for row in told] == [
+        ("tone", "stratum", "institutional"),
+        ("total", "stratum", "institutional"),
+    ]
+    inside = client_of(manager).get(f"{path}?{told[0]['view']}").text
+    assert "a filtered view of 12 of 36 items" in inside
+    # Inside one stratum there is nothing to turn round.
+    assert "not the same everywhere" not in inside
+
+
+def test_no_difference_no_field_and_too_much_are_said(
+    project: Project,
+    panel: Sequence[User],
+    manager: User,
+    campaign: Campaign,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = make_campaign(project, panel, rows=2, name="No fields", texts={"x": "X {n}", "y": "Y {n}"})
+    for person in panel:
+        review_all(plain, person, {})
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{plain.pk}/").text
+    assert "were not looked for: no field of the examples has 2 to 12 values." in page
+    assert find_reversals(load_scores(plain)).found == []
+    monkeypatch.setattr(reversals, "MOST_ANSWERS", 10)
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    assert "were not looked for: this view has more than 10 answers." in page

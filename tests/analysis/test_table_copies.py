@@ -1,0 +1,112 @@
+"""Tables of the analysis pages are taken along as CSV and Markdown: the same figures, reached by a link."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.comparison import compare
+from evalapp.analysis.named_tables import TABLES
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=6)
+    run_scoring(campaign)
+    said = {
+        ("formal", n): tagged(answers(tone=2 if n % 2 else 3), tone=["too-formal"] if n % 2 else [])
+        for n in range(1, 7)
+    }
+    said |= {("plain", n): answers(tone=5 if n % 3 else 4) for n in range(1, 7)}
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+    return campaign
+
+
+def address(campaign: Campaign, name: str, form: str, query: str = "") -> str:
+    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/tables/{name}.{form}{query}"
+
+
+def records(campaign: Campaign, person: User, name: str, query: str = "") -> list[dict[str, str]]:
+    answer = client_of(person).get(address(campaign, name, "csv", query))
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.content.decode())))
+
+
+def test_the_copied_means_are_those_of_the_comparison(campaign: Campaign, manager: User) -> None:
+    rows = records(campaign, manager, "people")
+    comparison = compare(load_scores(campaign))
+    assert [row["Candidate"] for row in rows] == ["formal", "plain"]
+    for row, shown in zip(rows, comparison.rows, strict=True):
+        tone = shown.cell("tone")
+        assert tone is not None
+        for column, figure in (("", tone.mean.value), (" low", tone.mean.low), (" high", tone.mean.high)):
+            assert float(row[f"Tone (1–5){column}"]) == pytest.approx(figure, abs=1e-6)
+        assert row["Tone (1–5) n"] == "6"
+
+
+def test_markdown_is_text_in_the_browser(campaign: Campaign, manager: User) -> None:
+    answer = client_of(manager).get(address(campaign, "differences", "md"))
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert "Content-Disposition" not in answer
+    text = answer.content.decode()
+    assert text.startswith("**Differences from ")
+    assert "| Tone |" in text
+
+
+def test_the_choices_of_the_page_are_kept(campaign: Campaign, manager: User) -> None:
+    plain = load_scores(campaign).candidates[1]
+    rows = records(campaign, manager, "differences", f"?against={plain.pk}")
+    assert {row["Candidate"] for row in rows} == {"formal"}
+    page = client_of(manager).get(
+        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/?against={plain.pk}"
+    )
+    assert f"/tables/differences.csv?against={plain.pk}" in page.content.decode()
+
+
+def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager: User) -> None:
+    client = client_of(manager)
+    offered: set[str] = set()
+    for page in ("", "severity/", "metrics/"):
+        text = client.get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}").content.decode()
+        for link in re.findall(r'href="([^"]+/tables/[^"]+)"', text):
+            assert client.get(link).status_code == 200, link
+            offered.add(link.rpartition("/")[2].partition(".")[0])
+    # No rule and no span criterion here, and nothing is compared, so the page has no such table either.
+    assert offered == set(TABLES) - {"rules", "marks", "pairs", "strengths"}
+
+
+def test_a_table_that_is_not_there_is_said(campaign: Campaign, manager: User) -> None:
+    client = client_of(manager)
+    unknown = client.get(address(campaign, "nothing", "csv"))
+    assert unknown.status_code == 404 and "There is no table “nothing”" in unknown.content.decode()
+    empty = client.get(address(campaign, "marks", "md"))
+    assert empty.status_code == 404 and "nothing to fill the table" in empty.content.decode()
+
+
+def test_reviewers_are_told_of_by_number_also_to_themselves(campaign: Campaign, manager: User) -> None:
+    names = [row["Reviewer"] for row in records(campaign, manager, "reviewers")]
+    assert names == ["Reviewer 1", "Reviewer 2"]
+
+
+def test_who_is_preferred_can_be_taken(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = pairs_campaign(project, [reviewer, other_reviewer])
+    judge_by(campaign, reviewer, prefers("new"))
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/pairs/")
+    for name in ("pairs", "strengths"):
+        assert address(campaign, name, "csv") in page.content.decode()
+    (row,) = records(campaign, manager, "pairs")
+    assert (row["First"], row["First preferred"], row["Second better"]) == ("old of Pairs", "0.0", "6")
+    assert len(records(campaign, manager, "strengths")) == 2

@@ -1,0 +1,63 @@
+"""One chart of every kind, with names as people may write them."""
+
+from evalapp.charts.chart import Chart
+from evalapp.charts.diverging import RatingLine, diverging_bars
+from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
+from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
+from evalapp.measure import Measure
+
+HOSTILE = '</script><svg onload="x()"> & var(--ink)'
+NAMES = ["Base", HOSTILE, "v1"]
+COUNTS = {"Base": (2, 6, 8, 3, 1), HOSTILE: (0, 0, 2, 5, 13), "v1": (0, 0, 0, 0, 0)}
+
+
+def measured(value: float, low: float, high: float, n: int = 20) -> Measure:
+    return Measure(value=value, low=low, high=high, n=n, signature="sample")
+
+
+def none(reason: str) -> Measure:
+    return Measure.undefined(reason, signature="sample")
+
+
+def ratings() -> Chart:
+    return diverging_bars(
+        [
+            RatingLine(group, name, [(str(level), n) for level, n in enumerate(COUNTS[name], start=1)])
+            for group in ("Tone", "Accuracy")
+            for name in NAMES
+        ]
+    )
+
+
+def differences() -> Chart:
+    lines = [
+        ForestLine("Tone", HOSTILE, HOSTILE, measured(1.7, 1.2, 2.2), is_marked=True),
+        ForestLine("Tone", "v1", "v1", measured(-0.5, -1.1, 0.1), is_marked=False),
+        ForestLine("Accuracy", HOSTILE, HOSTILE, none("no scores"), is_marked=False),
+        ForestLine("Accuracy", "v1", "v1", measured(-0.6, -1.0, -0.2), is_marked=True),
+    ]
+    axis = Axis("Difference from Base", NAMES, reference=0.0)
+    return forest(lines, axis, says=says_of_differences(lines, "Base"))
+
+
+def means() -> Chart:
+    lines = [
+        ForestLine("Tone", "Base", "Base", measured(2.9, 2.6, 3.2)),
+        ForestLine("Tone", HOSTILE, HOSTILE, measured(4.6, 4.4, 4.8)),
+    ]
+    return forest(lines, Axis("Mean", NAMES, domain=(1, 5)), says=says_of_means(lines))
+
+
+def agreement() -> Chart:
+    return agreement_heat_map(
+        ["Reviewer 1", "Reviewer 2", "Reviewer 3"],
+        [
+            PairAgreement("Reviewer 1", "Reviewer 2", measured(0.71, 0.5, 0.9)),
+            PairAgreement("Reviewer 1", "Reviewer 3", measured(-1.0, -1.0, -0.9)),
+            PairAgreement("Reviewer 2", "Reviewer 3", none("no item has two scores")),
+        ],
+        of="Weighted kappa on Tone",
+    )
+
+
+ALL = {"ratings": ratings, "differences": differences, "means": means, "agreement": agreement}

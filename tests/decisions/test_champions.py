@@ -1,0 +1,95 @@
+"""Where a gate decides, nobody becomes champion by hand past it."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.tokens import create_api_token
+from evalapp.core.errors import ConflictError
+from evalapp.decisions.champions import set_alias_by_hand
+from evalapp.decisions.services import decide
+from evalapp.gates.looks import look_at
+from evalapp.gates.models import CampaignGate
+from evalapp.gates.services import take_gate
+from evalapp.registry.models import ModelVersion
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all
+from tests.gates.making import make_gate, make_gated_campaign, tuned_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def taken(project: Project, reviewer: User, engineer: User) -> CampaignGate:
+    return make_gated_campaign(project, [reviewer, engineer], rows=12, challengers=1)
+
+
+def alias_of(version: ModelVersion) -> str:
+    version.refresh_from_db()
+    return version.alias
+
+
+def champion_of(taken: CampaignGate) -> ModelVersion:
+    assert taken.champion is not None
+    return taken.champion
+
+
+def test_a_tuned_candidate_is_not_crowned_by_hand(
+    taken: CampaignGate, engineer: User, project: Project
+) -> None:
+    tuned = tuned_of(taken)
+    browser: Client = client_of(engineer)
+    page = browser.post(reverse("model_alias", args=[project.slug, tuned.pk]), {"alias": "champion"})
+    assert page.status_code == 409
+    assert "becomes champion when somebody signs a look at a gate that says “ship”" in page.text
+    secret = create_api_token(user=engineer, name="Pipeline", by=engineer).secret
+    api = browser.post(
+        reverse("api_model_alias", args=[project.slug, tuned.pk]),
+        {"alias": "champion"},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+    assert api.status_code == 409
+    assert alias_of(tuned) == ""
+    set_alias_by_hand(version=tuned, alias="challenger", by=engineer)
+    assert alias_of(tuned) == "challenger"
+
+
+def test_the_first_champion_that_nobody_trained_is_set_by_hand_and_stays(
+    taken: CampaignGate, manager: User
+) -> None:
+    old = champion_of(taken)
+    set_alias_by_hand(version=old, alias="champion", by=manager)
+    for alias in ("", "challenger"):
+        with pytest.raises(ConflictError, match="it stays so until another is signed"):
+            set_alias_by_hand(version=old, alias=alias, by=manager)
+    assert alias_of(old) == "champion"
+
+
+def test_one_that_was_champion_is_set_again(
+    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+) -> None:
+    old, tuned = champion_of(taken), tuned_of(taken)
+    set_alias_by_hand(version=old, alias="champion", by=manager)
+    for person in (reviewer, engineer):
+        review_all(taken.campaign, person, {"v1 Gated": answers(tone=5)})
+    evaluation = look_at(taken=taken, candidate=tuned, by=None).evaluation
+    decide(
+        campaign=taken.campaign, candidate=tuned, verdict="ship", note="", by=manager, evaluation=evaluation
+    )
+    assert (alias_of(old), alias_of(tuned)) == ("", "champion")
+    set_alias_by_hand(version=old, alias="champion", by=manager)
+    assert (alias_of(old), alias_of(tuned)) == ("champion", "")
+    set_alias_by_hand(version=tuned, alias="champion", by=manager)
+    assert (alias_of(old), alias_of(tuned)) == ("", "champion")
+
+
+def test_a_gate_taken_late_binds_nobody(project: Project, reviewer: User, manager: User) -> None:
+    campaign = make_campaign(project, [reviewer])
+    review_all(campaign, reviewer, {})
+    late = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
+    assert late.is_exploratory
+    for entry in campaign.candidates.select_related("model_version"):
+        set_alias_by_hand(version=entry.model_version, alias="champion", by=manager)
+        assert alias_of(entry.model_version) == "champion"

@@ -1,0 +1,366 @@
+"""A report from a click to its two files: what they say, that nothing in them acts, and that they stay."""
+
+import hashlib
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.comparison import compare
+from evalapp.analysis.scores import load_scores
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.models import Campaign
+from evalapp.decisions.left_files import files_of
+from evalapp.decisions.services import decide
+from evalapp.gates.looks import look_at
+from evalapp.jobs.models import JobState
+from evalapp.registry.models import ModelVersion
+from evalapp.reports.models import Report, ReportState
+from evalapp.reports.services import start_report
+from evalapp.reports.tasks import write_report
+from evalapp.reports.writing import report_folder
+from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
+from tests.gates.making import make_gated_campaign
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = '</style><script>x()</script> #panic("x") $1/0$ "q" & *b* [y](z) \\ =1+1'
+
+
+@pytest.fixture(autouse=True)
+def artifacts(settings: object, tmp_path: Path) -> Path:
+    settings.ARTIFACTS_FOLDER = tmp_path  # type: ignore[attr-defined]
+    return tmp_path
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    """People prefer "plain" on tone, the metric "formal"."""
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=8)
+    run_scoring(campaign)
+    return campaign
+
+
+@pytest.fixture
+def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campaign:
+    said = {
+        ("formal", n): tagged(answers(tone=2 if n % 2 else 3), tone=["too-formal"] if n % 2 else [])
+        for n in range(1, 9)
+    }
+    said |= {("plain", n): answers(tone=5 if n % 3 else 4) for n in range(1, 9)}
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+    return campaign
+
+
+def made(campaign: Campaign, by: User) -> Report:
+    report = start_report(campaign=campaign, by=by)
+    assert report.job is not None
+    write_report(report.job.pk)
+    report.job.refresh_from_db()
+    assert report.job.state == JobState.SUCCEEDED, report.job.error
+    report.refresh_from_db()
+    return report
+
+
+def page_of(report: Report) -> str:
+    return (report_folder(report) / "report.html").read_text(encoding="utf-8")
+
+
+def words_of(page: str) -> str:
+    """What a reader sees, without markup."""
+    body = page[page.index("<body>") :]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> None:
+    client = client_of(manager)
+    comparison = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/"
+    assert f'action="{comparison}reports/"' in client.get(comparison).content.decode()
+
+    answer = client.post(f"{comparison}reports/")
+    report = reviewed.reports.get()
+    assert answer["Location"] == f"/projects/{reviewed.project.slug}/reports/{report.pk}/"
+    waiting = client.get(answer["Location"]).content.decode()
+    assert "waits for a free worker" in waiting and "report.pdf" not in waiting
+
+    assert report.job is not None
+    write_report(report.job.pk)
+    done = client.get(answer["Location"]).content.decode()
+    report.refresh_from_db()
+    for file in report.files:
+        assert f"{answer['Location']}files/{file['name']}" in done and file["sha256"] in done
+        got = client.get(f"{answer['Location']}files/{file['name']}")
+        content = b"".join(got.streaming_content)  # type: ignore[attr-defined]
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+        assert got["Content-Disposition"].startswith("attachment")
+    assert (report_folder(report) / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert AuditEvent.objects.filter(action="report.done").count() == 1
+
+
+def test_the_page_has_every_part_with_the_figures_of_the_comparison(
+    reviewed: Campaign, manager: User
+) -> None:
+    page = page_of(made(reviewed, manager))
+    headings = re.findall(r"<h2>([^<]+)</h2>", page)
+    assert headings == [
+        "In short",
+        "What people say",
+        "Differences",
+        "Agreement between reviewers",
+        "Severity",
+        "Reasons",
+        "Metrics, and people against them",
+        "Gate",
+        "Decisions and signatures",
+        "Method",
+        "What this does not show",
+        "What the figures are",
+        "What was asked",
+        "Candidates",
+        "Data",
+    ]
+    words = words_of(page)
+    formal = compare(load_scores(reviewed)).rows[0]
+    tone = formal.cell("tone")
+    assert tone is not None and tone.mean.value == pytest.approx(2.5)
+    assert re.search(r"formal Tone \(1–5\) 2\.5 \(\d\.\d+ to \d\.\d+\) n = 8", words)
+    assert "ROUGE-L puts formal first; people rate plain higher on Tone: 4.8 against 2.5." in words
+    assert f"{formal.tags[0].label} 4 50% (" in words
+    assert "8 items × 2 candidates × 2 reviewers · 32 of 32 reviews, by 2 · blind · reference hidden" in words
+    # Each figure with its definition, without the marks of its source.
+    assert re.search(r"Krippendorff.s alpha [^*`\[]+ Percent agreement", words)
+    # How it was made: seeds, tests, versions.
+    assert "adjusted by Holm over all 6 comparisons" in words and "seed 20260000" in words
+    assert "numpy " in words and "SHA-256" in words
+
+
+def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
+    page = page_of(made(reviewed, manager))
+    labels = re.findall(r'<div class="drawing" role="img" aria-label="([^"]+)"><svg', page)
+    # Means, levels, differences, agreement on the one scale that varies, people against the metric.
+    assert len(labels) == 5
+    assert all(len(label) > 20 for label in labels)
+
+
+class _Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+
+def test_what_people_wrote_is_text_in_both_files(reviewed: Campaign, manager: User, project: Project) -> None:
+    ModelVersion.objects.filter(label="plain").update(label=HOSTILE[:80])
+    Project.objects.filter(pk=project.pk).update(name=HOSTILE)
+    Campaign.objects.filter(pk=reviewed.pk).update(name=HOSTILE)
+    type(reviewed.dataset_version.dataset).objects.update(name=HOSTILE)
+    reviewed.refresh_from_db()
+    candidate = ModelVersion.objects.get(label=HOSTILE[:80])
+    decide(campaign=reviewed, candidate=candidate, verdict="not_yet", note=HOSTILE, by=manager)
+
+    report = made(reviewed, manager)
+
+    page = page_of(report)
+    found = _Elements()
+    found.feed(page)
+    assert "script" not in found.tags and "a" not in found.tags and "img" not in found.tags
+    assert found.tags.count("style") == 1
+    assert not [
+        name for name, _ in found.attributes if name.startswith("on") or name in {"src", "xlink:href"}
+    ]
+    # Names of XML, not addresses.
+    assert not re.search(r"https?://(?!www\.w3\.org/(2000/svg|1999/xlink))", page)
+    assert "url(http" not in page and "@import" not in page
+    assert f"Evaluation report: {HOSTILE}" in html.unescape(page)
+    # Typst would have failed on a panic or on division by zero, had any of it been code.
+    assert (report_folder(report) / "report.pdf").stat().st_size > 20_000
+
+
+def test_the_pdf_is_the_same_document_for_screen_readers_too(reviewed: Campaign, manager: User) -> None:
+    content = (report_folder(made(reviewed, manager)) / "report.pdf").read_bytes()
+    assert b"pdfuaid:part" in content
+    # Letter's height on A4's width, in points.
+    assert re.search(rb"/MediaBox\s*\[0 0 595\.\d+ 790\.\d+\]", content)
+
+
+def test_a_gate_and_its_signature_are_in_it(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    taken = make_gated_campaign(project, [reviewer, other_reviewer])
+    campaign = taken.campaign
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, {("v1 Gated", n): answers(tone=4 + n % 2) for n in range(1, 7)})
+    tuned = ModelVersion.objects.get(label="v1 Gated")
+    look = look_at(taken=taken, candidate=tuned, by=manager).evaluation
+    signed = decide(
+        campaign=campaign,
+        candidate=tuned,
+        verdict=look.verdict,
+        note="As agreed.",
+        by=manager,
+        evaluation=look,
+    )
+
+    words = words_of(page_of(made(campaign, manager)))
+
+    assert f"{taken.gate}, taken before the first review" in words
+    assert look.body_hash in words and taken.gate.body_hash in words
+    for result in look.record["results"]:
+        assert result["words"] in words
+    assert signed.seal in words and f"Signed by {manager}" in words and "As agreed." in words
+    # The reviews that the look rests on are those of the report.
+    assert words.count(look.reviews_digest) == 2
+
+
+def test_limits_are_said_where_they_apply(
+    campaign: Campaign, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    review_all(campaign, reviewer, {})
+    words = words_of(page_of(made(campaign, manager)))
+    assert "One reviewer: no interval can speak of other reviewers" in words
+    assert "The campaign was still going on" in words
+    assert "8 of 16 places were complete." in words
+    assert "No gate was taken before the first review" in words
+    assert "Simulated" not in words
+
+
+def test_a_campaign_without_a_review_has_a_report_that_says_so(campaign: Campaign, manager: User) -> None:
+    words = words_of(page_of(made(campaign, manager)))
+    assert "No review has been submitted yet" in words
+    assert "What metrics say" in words and "What people say" not in words
+
+
+def test_a_campaign_that_compares_tells_who_is_preferred(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = pairs_campaign(project, [reviewer, other_reviewer])
+    judge_by(campaign, reviewer, prefers("new"))
+    report = made(campaign, manager)
+    results = (
+        client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").content.decode()
+    )
+    assert f'action="/projects/{project.slug}/compare/{campaign.pk}/reports/"' in results
+    words = words_of(page_of(report))
+    assert "What people prefer" in words and "Who is preferred to whom" in words
+    assert "strengths are Bradley–Terry's" in words
+    assert "SHA-256 of the judgements (6 records)" in words
+    assert "What people say" not in words
+
+
+def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, project: Project) -> None:
+    Project.objects.filter(pk=project.pk).update(is_demonstration=True)
+    reviewed.reviews.update(is_simulated=True)
+    ModelVersion.objects.filter(label="plain").update(is_simulated=True)
+    reviewed = Campaign.objects.get(pk=reviewed.pk)
+    report = made(reviewed, manager)
+    page = page_of(report)
+    words = words_of(page)
+    assert report.is_simulated
+    assert words.index("Simulated reviewers gave reviews") < words.index("What people say")
+    assert "SHA-256 of the simulated reviews (32 records)" in words
+    assert "Simulated reviews went into the training of plain (simulated)." in words
+    people = start_report(campaign=reviewed, by=manager, people="human")
+    assert people.job is not None
+    write_report(people.job.pk)
+    assert "A filtered view, people's reviews alone: exploratory." in words_of(page_of(people))
+
+
+def test_a_second_click_while_it_is_written_is_the_same_report(reviewed: Campaign, manager: User) -> None:
+    first = start_report(campaign=reviewed, by=manager)
+    assert start_report(campaign=reviewed, by=manager) == first
+    assert first.job is not None
+    write_report(first.job.pk)
+    assert start_report(campaign=reviewed, by=manager) != first
+
+
+def test_the_same_data_has_the_same_digest_and_new_data_another(
+    reviewed: Campaign, manager: User, reviewer: User
+) -> None:
+    one, other = made(reviewed, manager), made(reviewed, manager)
+    assert one.data_digest == other.data_digest != ""
+    review = reviewed.reviews.filter(reviewer=reviewer).first()
+    assert review is not None
+    review.revision += 1
+    review.save(update_fields=["revision"])
+    assert made(reviewed, manager).data_digest != one.data_digest
+
+
+def test_repeating_the_job_after_a_lost_worker_changes_nothing(reviewed: Campaign, manager: User) -> None:
+    report = made(reviewed, manager)
+    before = json.dumps(report.files)
+    assert report.job is not None
+    type(report.job).objects.filter(pk=report.job.pk).update(state=JobState.QUEUED, finished_at=None)
+    write_report(report.job.pk)
+    report.refresh_from_db()
+    assert json.dumps(report.files) == before
+
+
+def test_a_finished_report_does_not_change(reviewed: Campaign, manager: User) -> None:
+    report = made(reviewed, manager)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Report.objects.filter(pk=report.pk).update(data_digest="0" * 64)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Report.objects.create(project=report.project, campaign=reviewed, state=ReportState.DONE)
+
+
+def test_a_deleted_project_takes_its_reports_along(
+    reviewed: Campaign, manager: User, artifacts: Path
+) -> None:
+    report = made(reviewed, manager)
+    named = files_of(reviewed.project)["artifacts"]
+    assert str(report_folder(report).relative_to(artifacts)) in named
+
+
+def test_a_file_that_is_gone_or_was_never_there_is_said(reviewed: Campaign, manager: User) -> None:
+    report = made(reviewed, manager)
+    client = client_of(manager)
+    address = f"/projects/{reviewed.project.slug}/reports/{report.pk}/files/"
+    assert client.get(f"{address}manifest.json").status_code == 404
+    (report_folder(report) / "report.pdf").unlink()
+    gone = client.get(f"{address}report.pdf")
+    assert gone.status_code == 404 and "not on this server" in gone.content.decode()
+
+
+def test_programs_make_and_fetch_reports(reviewed: Campaign, manager: User) -> None:
+    api = program_of(manager)
+    base = f"/api/v1/projects/{reviewed.project.slug}"
+    begun = api.post(f"{base}/campaigns/{reviewed.pk}/reports/", {}, content_type="application/json")
+    assert begun.status_code == 202 and begun.json()["state"] == "writing"
+    write_report(begun.json()["job"]["id"])
+    done = api.get(f"{base}/reports/{begun.json()['id']}/").json()
+    assert done["state"] == "done"
+    assert [file["name"] for file in done["files"]] == ["report.html", "report.pdf"]
+    got = api.get(f"{base}/reports/{done['id']}/files/report.pdf/")
+    assert b"".join(got.streaming_content).startswith(b"%PDF-")  # type: ignore[attr-defined]
+    listed = api.get(f"{base}/campaigns/{reviewed.pk}/reports/").json()["results"]
+    assert [each["id"] for each in listed] == [done["id"]]
+
+
+def test_the_list_takes_as_many_queries_for_three_as_for_one(reviewed: Campaign, manager: User) -> None:
+    client = client_of(manager)
+    address = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/reports/"
+    counts = []
+    for wanted in (1, 3):
+        while reviewed.reports.count() < wanted:
+            Report.objects.create(project=reviewed.project, campaign=reviewed, created_by=manager)
+        client.get(address)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert client.get(address).content.decode().count(">Report ") >= wanted
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

@@ -1,0 +1,70 @@
+"""A reviewer's desk in tests: the same gestures whether a campaign rates answers or compares them."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.judgements.models import JudgementDraft
+from evalapp.judgements.services import undo_last_judgement
+from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.models import Draft
+from evalapp.reviews.services import undo_last
+from tests.campaigns.making import make_open_campaign
+from tests.judgements import conftest as comparing
+from tests.reviews import conftest as rating
+
+
+class RatingDesk:
+    drafts = Draft.objects
+
+    def __init__(self, project: Project, people: list[User], **options: Any) -> None:
+        self.campaign: Campaign = make_open_campaign(project, people, candidates=2, **options)
+        self.given: Any = self.campaign.reviews
+
+    def take(self, person: User) -> Any:
+        """What the person is handed."""
+        return rating.claim(self.campaign, person)
+
+    def place_of(self, hand: Any) -> int:
+        return int(hand.place.id)
+
+    def give(
+        self, person: User, hand: Any = None, *, said: str = "Once.", client_id: UUID | None = None
+    ) -> Any:
+        answers = ReviewAnswers(rating.GOOD.scores, comment=said)
+        result = rating.submit(self.campaign, person, hand, answers=answers, client_id=client_id)
+        return result.review, result.is_replay
+
+    def undo(self, person: User) -> Any:
+        self.campaign.refresh_from_db()
+        return undo_last(reviewer=person, campaign=self.campaign)
+
+
+class ComparingDesk:
+    drafts = JudgementDraft.objects
+
+    def __init__(self, project: Project, people: list[User], **options: Any) -> None:
+        self.campaign: Campaign = make_open_campaign(
+            project, people, candidates=3, method="pairwise", **options
+        )
+        self.given: Any = self.campaign.judgements
+
+    def take(self, person: User) -> Any:
+        return comparing.claim(self.campaign, person)
+
+    def place_of(self, hand: Any) -> int:
+        return int(hand.place.pk)
+
+    def give(
+        self, person: User, hand: Any = None, *, said: str = "Once.", client_id: UUID | None = None
+    ) -> Any:
+        stand = comparing.again(hand or self.take(person))
+        verdict = Verdict("a", None, said)
+        result = comparing.judge(self.campaign, person, verdict, stand=stand, client_id=client_id or uuid4())
+        return result.judgement, result.is_replay
+
+    def undo(self, person: User) -> Any:
+        self.campaign.refresh_from_db()
+        return undo_last_judgement(reviewer=person, campaign=self.campaign)

@@ -1,0 +1,124 @@
+"""Gold: what is known, how it is told, and who is right."""
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.gold import set_gold
+from evalapp.campaigns.models import Campaign, Place, Purpose
+from evalapp.campaigns.services import open_campaign
+from evalapp.core.errors import InvalidError
+from evalapp.reviews.checks import checks_by_reviewer
+from tests.campaigns.making import make_campaign
+from tests.cast import client_of
+from tests.factories import answers
+from tests.reviews.checking import gold_of, make_checked, review_on
+
+pytestmark = pytest.mark.django_db
+
+
+def test_gold_results_lead_to_the_items() -> None:
+    campaign, (person, _other) = make_checked(rows=60, gold=6, gold_share=20, repeat_share=0)
+    rows = dict(campaign.items.values_list("pk", "example__row_number"))
+
+    def said(place: Place) -> Any:
+        return answers(tone=2 if place.purpose == Purpose.GOLD and rows[place.item_id] <= 2 else 4)
+
+    review_on(campaign, person, said)
+    mine, theirs = checks_by_reviewer(campaign)
+    assert (mine.hits, mine.answered, theirs.answered) == (4, 6, 0)
+    assert [
+        (miss.row_number, miss.given, miss.known) for miss in sorted(mine.misses, key=lambda m: m.row_number)
+    ] == [
+        (1, "2", "4"),
+        (2, "2", "4"),
+    ]
+    # A tolerance forgives them, also afterwards.
+    set_gold(campaign=campaign, rows=gold_of(1, 2, tolerance="2"), by=None)
+    assert checks_by_reviewer(campaign)[0].hits == 6
+    with pytest.raises(InvalidError) as refused:
+        set_gold(campaign=campaign, rows=gold_of(40), by=None)
+    assert "an open campaign takes no new ones" in refused.value.fields["rows"][0]
+    owner = campaign.project.created_by
+    assert owner is not None
+    page = client_of(owner).get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/checks/").text
+    assert "100%" in page
+    case = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/{mine.misses[0].item_id}/"
+    assert client_of(owner).get(case).status_code == 200
+
+
+def test_a_launch_with_gold_that_cannot_be_is_refused(project: Project, reviewer: User) -> None:
+    draft = make_campaign(project, [reviewer], rows=4, candidates=1, overlap=1, gold_share=10)
+    with pytest.raises(InvalidError, match="no answer is known yet"):
+        open_campaign(campaign=draft, by=None)
+    other = make_campaign(
+        project,
+        [reviewer],
+        rows=4,
+        candidates=1,
+        overlap=1,
+        calibration_items=2,
+        name="b",
+        dataset="b",
+        rubric="b",
+    )
+    Campaign.objects.filter(pk=other.pk).update(item_choice="random", items_wanted=3)
+    other.refresh_from_db()
+    with pytest.raises(InvalidError, match="3 items are wanted; 2 examples"):
+        open_campaign(campaign=other, by=None)
+
+
+def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
+    project: Project, manager: User, reviewer: User
+) -> None:
+    draft = make_campaign(project, [reviewer], rows=4, candidates=2, overlap=1, gold_share=10)
+    browser = client_of(manager)
+    address = f"/projects/{project.slug}/campaigns/{draft.pk}/checks/"
+
+    def upload(text: str | bytes) -> Any:
+        data = text if isinstance(text, bytes) else text.encode()
+        return browser.post(
+            address, {"add": "file", "file": SimpleUploadedFile("gold.csv", data)}, follow=True
+        )
+
+    bad = upload(
+        "row,criterion,value,tolerance,candidate\n"
+        "99,tone,4,,\n1,colour,4,,\n1,tone,9,,\n1,material-factual-error,perhaps,,\n1,tone,4,7,\n1,tone,4,0,nobody\n"
+        "2,tone,4,,\n2,tone,5,,\n"
+    )
+    assert bad.status_code == 400 and not draft.gold_answers.exists()
+    for words in (
+        "7 of 8 rows cannot stay; nothing was stored.",
+        "line 2: there is no row “99” in Clients v1, test.",
+        "line 3: there is no rated criterion “colour”; known: accuracy",
+        "line 4: “9” is no answer to Tone; its answers are 1, 2, 3, 4, 5.",
+        "line 5: “perhaps” is no answer to",
+        "line 6: “7” is no tolerance; it lies between 0 and 4 levels.",
+        "line 7: there is no candidate “nobody”",
+        "line 9: speaks of the same answer and criterion as line 8.",
+    ):
+        assert words in bad.text, words
+    label = draft.candidates.first().model_version.label
+    good = upload(
+        f"\ufeffRow,Criterion,Value,Tolerance,Candidate\n1,Tone,4,1,\n1,tone,2,,{label}\n2,material-factual-error,yes,,\n"
+    )
+    assert "3 known answers stored." in good.text and draft.gold_answers.count() == 3
+    for broken in (
+        b"\xff\xfe\x00",
+        "",
+        "row,criterion\n1,tone\n",
+        "row,criterion,value\n",
+        'row,criterion,value\n"1,tone',
+        "row,criterion,value\n\0,a,b\n",
+    ):
+        assert upload(broken).status_code == 400
+    one = browser.post(
+        address, {"row": 3, "criterion": "tone", "value": "5", "tolerance": "", "candidate": ""}
+    )
+    assert one.status_code == 302 and draft.gold_answers.count() == 4
+    answer = draft.gold_answers.get(example__row_number=3)
+    assert "taken off" in browser.post(f"{address}{answer.pk}/remove/", follow=True).text
+    opened = open_campaign(campaign=draft, by=manager)
+    assert (opened.items_total, opened.items.filter(purpose=Purpose.GOLD).count()) == (2, 2)

@@ -1,0 +1,94 @@
+"""One reviewer beside the others: equal to the pair's own measures where there is one other."""
+
+import numpy as np
+import pytest
+
+from evalapp.stats.against_others import ALONE, against_others, mean_kappa
+from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement, quadratic_kappa
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.reliability import icc
+
+LEVELS = (1, 2, 3, 4, 5)
+
+
+def panel(reviewers: int, *, items: int = 30, seed: int = 1) -> Ratings:
+    generator = np.random.default_rng(seed)
+    true = generator.integers(1, 6, items)[:, None]
+    scores = np.clip(true + generator.integers(-1, 2, (items, reviewers)), 1, 5)
+    return Ratings.from_table(scores.tolist())
+
+
+def test_with_one_other_every_value_is_the_pairs() -> None:
+    pair = panel(2)
+    found = against_others(pair, 0, levels=LEVELS, replicates=50)
+    expected = {
+        "alpha": krippendorff_alpha(pair, replicates=50),
+        "kappa": quadratic_kappa(pair, 0, 1, replicates=50),
+        "ac2": gwet_ac2(pair, levels=LEVELS, replicates=50),
+        "icc_1": icc(pair, form="1", replicates=50),
+        "icc_2_1": icc(pair, form="2,1", replicates=50),
+        "icc_2_k": icc(pair, form="2,k", replicates=50),
+        "exact": percent_agreement(pair, replicates=50),
+        "within_one": percent_agreement(pair, within=1, replicates=50),
+    }
+    for field, measure in expected.items():
+        mine = getattr(found, field)
+        assert mine.value == pytest.approx(measure.value, abs=1e-9), field
+        assert mine.n == 30
+        assert mine.low is not None and mine.low <= mine.value <= mine.high, field
+
+
+def test_nominal_answers_take_their_own_measures() -> None:
+    pair = panel(2)
+    found = against_others(pair, 0, levels=LEVELS, is_ordered=False, replicates=50)
+    assert found.alpha.value == pytest.approx(
+        krippendorff_alpha(pair, scale="nominal", replicates=50).value, abs=1e-9
+    )
+    assert found.ac2.value == pytest.approx(
+        gwet_ac2(pair, levels=LEVELS, weights="identity", replicates=50).value, abs=1e-9
+    )
+    assert found.kappa.reason == found.within_one.reason == "the answers have no order"
+
+
+def test_an_item_counts_once_however_many_others_there_are() -> None:
+    # Item 0: agrees with none of two; item 1: agrees with its one other. The mean is over items.
+    found = against_others(Ratings.from_table([[3, 4, 5], [2, 2, None]]), 0, levels=LEVELS, replicates=50)
+    assert found.exact.value == pytest.approx(0.5)
+    assert found.within_one.value == pytest.approx((0.5 + 1) / 2)
+    assert found.exact.n == 2
+
+
+def test_the_odd_one_out_is_seen() -> None:
+    scores = np.array(np.random.default_rng(4).integers(1, 6, (60, 1)).repeat(3, axis=1))
+    scores[:, 2] = np.random.default_rng(5).permutation(scores[:, 2])
+    ratings = Ratings.from_table(scores.tolist())
+    alphas = [against_others(ratings, each, levels=LEVELS, replicates=100).alpha.value for each in range(3)]
+    assert alphas[2] < 0.3 < min(alphas[:2])  # type: ignore[type-var]
+
+
+def test_who_shares_no_item_and_who_never_varies_are_said() -> None:
+    alone = Ratings.from_table([[3, None], [None, 4]])
+    assert against_others(alone, 0, levels=LEVELS).alpha.reason == ALONE
+    equal = Ratings.from_table([[4, 4]] * 5)
+    found = against_others(equal, 0, levels=LEVELS, replicates=20)
+    assert found.alpha.reason == found.kappa.reason == found.icc_2_1.reason == "no variation"
+    assert found.exact.value == 1.0
+    one = against_others(Ratings.from_table([[4, 5]]), 0, levels=LEVELS, replicates=20)
+    assert one.exact.note == "no interval: one item"
+    assert one.icc_2_1.reason == "one item"
+    with pytest.raises(ValueError, match="not among the levels"):
+        against_others(Ratings.from_table([[9, 4]]), 0, levels=LEVELS)
+
+
+def test_mean_kappa_is_the_mean_of_the_pairs() -> None:
+    ratings = panel(4)
+    pairs = [
+        quadratic_kappa(ratings, one, other, replicates=20).value for one in range(4) for other in range(one)
+    ]
+    found = mean_kappa(ratings, replicates=200)
+    assert found.value == pytest.approx(sum(pairs) / 6, abs=1e-9)  # type: ignore[arg-type]
+    assert found.n == 30
+    assert found.low is not None and found.high is not None and found.low < found.value < found.high  # type: ignore[operator]
+    assert mean_kappa(Ratings.from_table([[3], [4]])).reason == "one reviewer"
+    assert mean_kappa(Ratings.from_table([[4, 4]] * 3)).reason == "no variation"
+    assert mean_kappa(Ratings.from_table([[4, None], [None, 3]])).reason == "no item has two scores"
