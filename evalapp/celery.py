@@ -16,6 +16,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.webhooks",
     "evalapp.ratings",
     "evalapp.decisions",
+    "evalapp.model_judges",
     "evalapp.reports",
     "evalapp.demo",
 ]

@@ -29,5 +29,6 @@ urlpatterns = [
     path("", include("evalapp.decisions.urls")),
     path("", include("evalapp.reports.urls")),
     path("", include("evalapp.scoring.urls")),
+    path("", include("evalapp.model_judges.urls")),
     path("", include("evalapp.demo.urls")),
 ]

@@ -31,6 +31,7 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
+from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
@@ -49,7 +50,7 @@ from evalapp.reviews.models import (
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
-from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
+from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from tests.access_pairs import add_pairs
 
@@ -153,6 +154,17 @@ def _models(world: SimpleNamespace) -> None:
         project=project, name="Short", kind="contains", params={"text": "goal", "ignore_case": True}
     )
     MetricResult.objects.create(output=world.output, metric="rouge_l", signature="s", value=0.5)
+    world.judge = ModelJudge.objects.create(
+        project=project,
+        criterion=world.criterion,
+        name="Judge",
+        address="https://models.example/v1",
+        model="judge-1",
+        prompt="{answer}",
+    )
+    ModelVerdict.objects.create(judge=world.judge, output=world.output, state="answered", value=3)
+    LabelParser.objects.create(dataset=world.dataset, kind="exact")
+    world.external = ExternalMetric.objects.create(project=project, name="Toxicity")
     CorpusMetric.objects.create(
         run=world.run,
         candidate=world.model_version,
@@ -410,6 +422,8 @@ KWARGS: dict[str, Kwarg] = {
     "invitation_id": lambda world: world.invitation.pk,
     "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
+    "judge_id": lambda world: world.judge.pk,
+    "metric_id": lambda world: world.external.pk,
     "gate_id": lambda world: world.gate.pk,
     "evaluation_id": lambda world: world.evaluation.pk,
     "decision_id": lambda world: world.decision.pk,

@@ -33,6 +33,7 @@ ORDER = [
     {"gates"},
     {"decisions"},
     {"reports"},
+    {"model_judges"},
     {"demo"},
 ]
 MODEL_LIBRARIES = ["torch", "transformers", "peft", "trl", "vllm", "accelerate", "datasets"]

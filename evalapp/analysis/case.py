@@ -10,6 +10,7 @@ from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
+from evalapp.metrics.catalogue import MetricDescription
 from evalapp.reviews.models import Flag, Review, SendBack
 from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
 from evalapp.reviews.queries import spans_of
@@ -127,13 +128,14 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
             _case_review(review, name)._replace(send_back=waiting.get(review.pk))
         )
     rules = list(campaign.project.rule_checks.filter(is_active=True))
+    external = [each.description for each in campaign.project.external_metrics.order_by("pk")]
     decisions, messages = decisions_about(entries), message_counts(entries)
     outputs = [
         CaseOutput(
             entry,
             entry.candidate,
             by_output.get(entry.pk, []),
-            _case_metrics(entry.output.metric_results.all(), rules),
+            _case_metrics(entry.output.metric_results.all(), [*SEGMENT_METRICS, *external], rules),
             decisions.get(entry.pk, []),
             messages.get(entry.pk, 0),
         )
@@ -187,13 +189,15 @@ def _by_criterion(review: Review) -> list[tuple[Criterion, list[Span]]]:
     return [(criteria[key], spans[key]) for key in sorted(criteria, key=lambda key: criteria[key].position)]
 
 
-def _case_metrics(results: Iterable[MetricResult], rules: Iterable[RuleCheck]) -> list[CaseMetric]:
+def _case_metrics(
+    results: Iterable[MetricResult], metrics: Iterable[MetricDescription], rules: Iterable[RuleCheck]
+) -> list[CaseMetric]:
     stored = {result.metric: result for result in results}
     shown = [
         CaseMetric(
             metric.label, stored[metric.name].value, stored[metric.name].reason, [], False, metric.is_count
         )
-        for metric in SEGMENT_METRICS
+        for metric in metrics
         if metric.name in stored
     ]
     for rule in rules:

@@ -113,8 +113,8 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         tag=_named(_tags_of(scores) if tag is not None else [], "reason", tag, lambda each: each.pk),
         rule=_named(scores.rules, "rule", rule, lambda each: each.pk),
         broken=query.get("broken") == "1",
-        metric=_named(METRICS.values(), "metric", metric or None, lambda each: each.name),
-        disagreement=_named(METRICS.values(), "metric", disagreement or None, lambda each: each.name),
+        metric=_named(scores.metrics.values(), "metric", metric or None, lambda each: each.name),
+        disagreement=_named(scores.metrics.values(), "metric", disagreement or None, lambda each: each.name),
         reviewer=_named(scores.numbers.values(), "reviewer", reviewer, lambda each: each),
         reviewer_name=next(
             (scores.names.of(person) for person, number in scores.numbers.items() if number == reviewer), ""

@@ -3,6 +3,7 @@
 Only candidates inside one campaign are compared: the same items, the same reviewers.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import CampaignCandidate, PlaceState
 from evalapp.measure import Measure, signature
@@ -134,7 +134,7 @@ class Comparison:
 def compare(scores: CampaignScores) -> Comparison:
     """The whole table; every cell a Measure, defined or with the reason why not."""
     computed = {name for output in scores.outputs for name in (*output.metrics, *output.undefined)}
-    metrics = [metric for metric in SEGMENT_METRICS if metric.name in computed]
+    metrics = [metric for metric in scores.metrics.values() if metric.name in computed]
     rows = [_row(scores, candidate, metrics) for candidate in scores.candidates]
     return Comparison(
         design=design_of(scores),
@@ -230,8 +230,9 @@ def metric_mean(outputs: Iterable[ReviewedOutput], metric: MetricDescription) ->
         reason = reasons.most_common(1)[0][0] if found else "no outputs"
         return Measure.undefined(reason, n=0, signature=name)
     as_ratings = Ratings.from_columns(range(len(values)), ["metric"] * len(values), values)
-    upper = float("inf") if metric.largest is None else metric.largest
-    mean = candidate_score(as_ratings, interval="items", bounds=(0, upper))
+    lower = -math.inf if metric.smallest is None else metric.smallest
+    upper = math.inf if metric.largest is None else metric.largest
+    mean = candidate_score(as_ratings, interval="items", bounds=(lower, upper))
     label = OVER_ITEMS if mean.low is not None else mean.note
     missing = len(found) - len(values)
     left_out = f"; undefined for {missing} of {len(found)} outputs" if missing else ""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from evalapp.analysis.agreement import REPLICATES
-from evalapp.analysis.columns import METRICS
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
 from evalapp.measure import Measure
@@ -51,7 +50,7 @@ def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
     items = [output.item_id for output in scores.outputs]
     metrics = [
         metric
-        for metric in METRICS.values()
+        for metric in scores.metrics.values()
         if metric.better != "none" and any(metric.name in output.metrics for output in scores.outputs)
     ]
     found = []

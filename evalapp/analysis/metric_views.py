@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, metric_trust
 from evalapp.analysis.narrowed import narrowed_means
 from evalapp.analysis.scores import load_scores
@@ -24,10 +24,10 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
     scores = load_scores(campaign, people=people)
     computed = [
         metric
-        for metric in METRICS.values()
+        for metric in scores.metrics.values()
         if any(metric.name in output.metrics for output in scores.outputs)
     ]
-    wanted = (request.GET.get("metric", ""), HEADLINE_METRIC, *METRICS)
+    wanted = (request.GET.get("metric", ""), HEADLINE_METRIC, *scores.metrics)
     by_name = {metric.name: metric for metric in computed}
     chosen = next((by_name[name] for name in wanted if name in by_name), None)
     is_large = len(scores.outputs) > MOST_OUTPUTS

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import stdev
 from typing import NamedTuple, TypeVar
@@ -11,7 +11,9 @@ from django.db.models import Count, F, QuerySet
 
 from evalapp.analysis.columns import METRICS
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place, Purpose
+from evalapp.core.errors import InvalidError
 from evalapp.measure import Measure
+from evalapp.metrics.catalogue import MetricDescription
 from evalapp.reviews.models import Review, ReviewTag, Score
 from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
 from evalapp.rubrics.models import NOT_LEVELS, Criterion, CriterionKind
@@ -68,7 +70,8 @@ class CampaignScores:
 
     ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the project's rules
     in use. ``corpus`` holds whole-set metrics by candidate; ``places`` counts places by state.
-    ``names`` says how each reviewer is called, the same on every page and file.
+    ``names`` says how each reviewer is called, the same on every page and file. ``external`` are the
+    project's scores from elsewhere.
     """
 
     campaign: Campaign
@@ -81,6 +84,19 @@ class CampaignScores:
     corpus: dict[int, dict[str, Measure]]
     places: dict[str, int]
     names: ReviewerNames
+    external: list[MetricDescription] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> dict[str, MetricDescription]:
+        """What the outputs may have been scored by, by name: the product's own metrics, then others'."""
+        return {**METRICS, **{metric.name: metric for metric in self.external}}
+
+    def metric_named(self, name: str) -> MetricDescription:
+        """Raises InvalidError for a name that is none of `metrics`."""
+        if name not in self.metrics:
+            message = f"There is no metric “{name[:40]}” here. Known: {', '.join(self.metrics)}."
+            raise InvalidError(message, fields={"metric": [message]})
+        return self.metrics[name]
 
     @property
     def numbers(self) -> Mapping[int, int]:
@@ -224,6 +240,7 @@ def load_many(
     ids = [campaign.pk for campaign in campaigns]
     project = campaigns[0].project
     rules = list(project.rule_checks.filter(is_active=True))
+    external = [metric.description for metric in project.external_metrics.order_by("pk")]
     if not project.is_demonstration:
         people = "human"
     candidates = _grouped(
@@ -241,7 +258,7 @@ def load_many(
         .order_by("version_id", "position")
     )
     answers, tags = _answers(ids, people, reviews), _tags(ids, people, reviews)
-    outputs = _outputs(ids, rules)
+    outputs = _outputs(ids, rules, [*METRICS, *(metric.name for metric in external)])
     corpus = _corpus(campaigns, outputs, candidates)
     places: dict[int, dict[str, int]] = defaultdict(dict)
     counted = Place.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
@@ -262,6 +279,7 @@ def load_many(
             corpus=corpus,
             places=places[campaign.pk],
             names=shown_names(campaign, numbers=numbers[campaign.pk]),
+            external=external,
         )
         for campaign in campaigns
     }
@@ -304,7 +322,9 @@ def _tags(ids: list[int], people: str, reviews: QuerySet[Review] | None = None) 
     return _grouped((row[0], GivenTag(*row[1:])) for row in columns.iterator(CHUNK))
 
 
-def _outputs(ids: list[int], rules: list[RuleCheck]) -> dict[int, list[ReviewedOutput]]:
+def _outputs(
+    ids: list[int], rules: list[RuleCheck], metrics: Sequence[str]
+) -> dict[int, list[ReviewedOutput]]:
     entries: QuerySet[ItemOutput] = ItemOutput.objects.filter(
         item__campaign__in=ids, item__purpose=Purpose.REVIEW
     )
@@ -312,7 +332,7 @@ def _outputs(ids: list[int], rules: list[RuleCheck]) -> dict[int, list[ReviewedO
     values: dict[int, dict[str, float]] = defaultdict(dict)
     undefined: dict[int, dict[str, str]] = defaultdict(dict)
     results = MetricResult.objects.filter(
-        output__in=entries.values("output"), metric__in=[*METRICS, *signatures]
+        output__in=entries.values("output"), metric__in=[*metrics, *signatures]
     ).values_list("output_id", "metric", "value", "reason", "signature")
     for output_id, metric, value, reason, signature in results.iterator(CHUNK):
         if signatures.get(metric, signature) != signature:

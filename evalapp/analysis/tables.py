@@ -46,8 +46,8 @@ def comparison_lines(
                 at_most = cell.criterion.low_threshold
                 name = f"{cell.criterion.key}: share of scores <= {at_most}"
                 yield line(row.label, name, cell.low_share, same.low_share if same else None)
-        for name, measure in row.metrics.items():
-            yield _line(row.label, METRICS[name].label, measure)
+        for metric in comparison.metrics:
+            yield _line(row.label, metric.label, row.metrics[metric.name])
         for name, measure in row.corpus.items():
             yield _line(row.label, f"{METRICS[name].label} of the whole set", measure)
         for rule in comparison.rules:

@@ -2,6 +2,7 @@ from django.urls import path
 
 from evalapp.analysis import (
     agreement_views,
+    classification_views,
     judgement_views,
     metric_views,
     planner_views,
@@ -47,6 +48,11 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/metrics/",
         metric_views.campaign_metrics,
         name="campaign_metrics",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/labels/",
+        classification_views.campaign_classification,
+        name="campaign_classification",
     ),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/severity/",

@@ -26,7 +26,8 @@ from evalapp.analysis.cases import (
     with_excerpts,
 )
 from evalapp.analysis.charts import human_against_metric, page_charts
-from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.classification import classification_of
+from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
@@ -147,6 +148,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scores.scales,
+        "labels": {each.candidate.pk: each.columns for each in classification_of(originals)},
         "reference": reference,
         "pairs": pairs,
         "narrowing": narrowing_of(request, wanted, names=originals.names, kept=narrowed.kept, fields=fields),
@@ -197,8 +199,8 @@ def chosen_criterion(
 
 
 def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
-    wanted = (name, HEADLINE_METRIC, *METRICS)
     computed = {metric.name: metric for metric in comparison.metrics}
+    wanted = (name, HEADLINE_METRIC, *computed)
     return next((computed[each] for each in wanted if each in computed), None)
 
 

@@ -8,14 +8,18 @@ from evalapp.api.views import (
     adjudication,
     analysis,
     campaigns,
+    classification,
+    corrections,
     datasets,
     decisions,
     evidence,
     exports,
+    external_metrics,
     gates,
     gold_verdicts,
     jobs,
     judgements,
+    model_judges,
     plans,
     ratings,
     registry,
@@ -41,6 +45,8 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_JUDGE = f"{_PROJECT}/judges/<int:judge_id>"
+_EXTERNAL = f"{_PROJECT}/external-metrics"
 _REPORT = f"{_PROJECT}/reports/<int:report_id>"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
@@ -112,6 +118,34 @@ urlpatterns: list[URLPattern] = [
     path(f"{_JOB}/retry/", jobs.JobRetry.as_view(), name="api_job_retry"),
     path(f"{_PROJECT}/rules/", scoring.RuleList.as_view(), name="api_rules"),
     path(f"{_PROJECT}/rules/<int:rule_id>/", scoring.RuleDetail.as_view(), name="api_rule"),
+    path(f"{_PROJECT}/judges/", model_judges.JudgeList.as_view(), name="api_judges"),
+    path(f"{_JUDGE}/", model_judges.JudgeDetail.as_view(), name="api_judge"),
+    path(
+        f"{_JUDGE}/campaigns/<int:campaign_id>/",
+        model_judges.JudgeCampaign.as_view(),
+        name="api_judge_campaign",
+    ),
+    path(
+        f"{_JUDGE}/campaigns/<int:campaign_id>/again/",
+        model_judges.JudgeAgain.as_view(),
+        name="api_judge_again",
+    ),
+    path(f"{_EXTERNAL}/", external_metrics.ExternalMetricList.as_view(), name="api_external_metrics"),
+    path(
+        f"{_EXTERNAL}/<int:metric_id>/",
+        external_metrics.ExternalMetricDetail.as_view(),
+        name="api_external_metric",
+    ),
+    path(
+        f"{_EXTERNAL}/<int:metric_id>/scores/",
+        external_metrics.ExternalScores.as_view(),
+        name="api_external_scores",
+    ),
+    path(
+        f"{_EXTERNAL}/<int:metric_id>/file/",
+        external_metrics.ExternalScoreFile.as_view(),
+        name="api_external_score_file",
+    ),
     path(f"{_PROJECT}/campaigns/", campaigns.CampaignList.as_view(), name="api_campaigns"),
     path(f"{_CAMPAIGN}/", campaigns.CampaignDetail.as_view(), name="api_campaign"),
     path(f"{_PROJECT}/campaigns/cost/", campaigns.DesignCost.as_view(), name="api_design_cost"),
@@ -171,6 +205,15 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
     path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
     path(f"{_CAMPAIGN}/quality/", analysis.QualityDetail.as_view(), name="api_quality"),
+    path(
+        f"{_CAMPAIGN}/analysis/corrections/", corrections.CorrectionDetail.as_view(), name="api_corrections"
+    ),
+    path(
+        f"{_CAMPAIGN}/analysis/classification/",
+        classification.ClassificationList.as_view(),
+        name="api_classification",
+    ),
+    path(f"{_DATASET}/label-parser/", classification.LabelParserDetail.as_view(), name="api_label_parser"),
     path(f"{_CAMPAIGN}/analysis/metric-trust/", evidence.MetricTrustList.as_view(), name="api_metric_trust"),
     path(
         f"{_CAMPAIGN}/analysis/prediction-powered/",

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.exports import views
+from evalapp.exports import correction_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/export/", views.export_list, name="export_list"),
@@ -22,4 +22,14 @@ urlpatterns = [
         "projects/<slug:slug>/lineage/reviews/<int:review_id>/", views.lineage_review, name="lineage_review"
     ),
     path("projects/<slug:slug>/lineage/models/<int:version_id>/", views.lineage_model, name="lineage_model"),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/corrections/",
+        correction_views.campaign_corrections,
+        name="campaign_corrections",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/corrections/measure/",
+        correction_views.corrections_measure,
+        name="corrections_measure",
+    ),
 ]

@@ -13,7 +13,7 @@ class MetricDescription:
     """One metric: how it is called, read and documented.
 
     ``better``: which way is better, or "none" where neither is (a length).
-    ``largest``: upper end of its scale, None where it has none.
+    ``smallest`` and ``largest``: the ends of its scale, None where it has none.
     ``anchor``: heading in docs/measures.md. ``is_count``: an output's value is a whole number.
     """
 
@@ -24,6 +24,7 @@ class MetricDescription:
     needs: Needs
     anchor: str
     is_count: bool = False
+    smallest: float | None = 0
 
 
 CATALOGUE: Mapping[str, MetricDescription] = {

@@ -206,10 +206,10 @@ class MatchesPattern(Rule):
             raise RuleError(f"the pattern is longer than {LONGEST_PATTERN} characters", field="pattern")
         _require_flag(self.must_match, "must_match")
         _require_flag(self.ignore_case, "ignore_case")
-        _compiled(self.pattern, self.ignore_case)
+        compiled_pattern(self.pattern, ignore_case=self.ignore_case)
 
     def check(self, row: Row) -> Finding:
-        pattern = _compiled(self.pattern, self.ignore_case)
+        pattern = compiled_pattern(self.pattern, ignore_case=self.ignore_case)
         output = well_formed(row.output)
         if pattern.programsize * len(output) > MOST_STEPS:
             reason = f"the pattern is too large for {len(output):,} characters; repeat less in it"
@@ -228,7 +228,8 @@ def _spans(matches: Iterator[re.Match[str]]) -> tuple[Span, ...]:
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str, ignore_case: bool) -> Any:
+def compiled_pattern(pattern: str, *, ignore_case: bool) -> Any:
+    """RE2's pattern, which takes linear time whatever it is. Raises RuleError for ``pattern``."""
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.max_mem = PATTERN_MEMORY

@@ -1,11 +1,16 @@
 import hashlib
 import json
+from typing import cast
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Lower
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
+from evalapp.datasets.models import Dataset
 from evalapp.measure import signature
+from evalapp.metrics.catalogue import Direction, MetricDescription
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Output, Run
 
@@ -44,9 +49,120 @@ class RuleCheck(BaseModel):
         )
 
 
+class Better(models.TextChoices):
+    HIGHER = "higher", "More is better"
+    LOWER = "lower", "Less is better"
+    NONE = "none", "Neither is better"
+
+
+class ExternalMetric(BaseModel):
+    """A score that is computed elsewhere. ``smallest`` and ``largest`` are the ends of its scale, where it
+    has any; ``source`` says how it is made.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="external_metrics")
+    name = models.CharField(max_length=60)
+    better = models.CharField(max_length=6, choices=Better.choices, default=Better.HIGHER)
+    smallest = models.FloatField(null=True, blank=True)
+    largest = models.FloatField(null=True, blank=True)
+    source = models.CharField(max_length=300, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("project", Lower("name"), name="external_metric_name"),
+            models.CheckConstraint(
+                condition=models.Q(better__in=Better.values), name="external_metric_known_direction"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(smallest__isnull=True)
+                | models.Q(largest__isnull=True)
+                | models.Q(smallest__lt=models.F("largest")),
+                name="external_metric_scale",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def metric(self) -> str:
+        """The name under which its values are stored: never one of the product's own."""
+        return f"external:{self.pk}"
+
+    @property
+    def signature(self) -> str:
+        return signature("external", metric=self.name.replace("|", "/").replace(":", "/"))
+
+    @property
+    def description(self) -> MetricDescription:
+        return MetricDescription(
+            name=self.metric,
+            label=f"{self.name} (external)",
+            better=cast(Direction, self.better),
+            smallest=self.smallest,
+            largest=self.largest,
+            needs="nothing",
+            anchor="external-metrics",
+        )
+
+
+class ParserKind(models.TextChoices):
+    EXACT = "exact", "The whole answer"
+    FIRST_LINE = "first_line", "The first line that is not empty"
+    PATTERN = "pattern", "What a regular expression finds"
+    JSON_FIELD = "json_field", "A field of a JSON object"
+
+
+class LabelParser(BaseModel):
+    """How the label is read from an output to a dataset's examples, which have the true ones.
+
+    ``labels`` are the ones there are; those of the examples where it is empty. See
+    `evalapp.metrics.labels` for the kinds.
+    """
+
+    dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, related_name="label_parser")
+    kind = models.CharField(max_length=10, choices=ParserKind.choices)
+    pattern = models.CharField(max_length=500, blank=True)
+    field = models.CharField(max_length=100, blank=True)
+    ignore_case = models.BooleanField(default=True)
+    labels = ArrayField(models.CharField(max_length=200), default=list)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=ParserKind.values), name="label_parser_known_kind"
+            ),
+            models.CheckConstraint(
+                condition=(models.Q(kind=ParserKind.PATTERN) & ~models.Q(pattern=""))
+                | (~models.Q(kind=ParserKind.PATTERN) & models.Q(pattern="")),
+                name="label_parser_pattern",
+            ),
+            models.CheckConstraint(
+                condition=(models.Q(kind=ParserKind.JSON_FIELD) & ~models.Q(field=""))
+                | (~models.Q(kind=ParserKind.JSON_FIELD) & models.Q(field="")),
+                name="label_parser_field",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.dataset.name}"
+
+    @property
+    def signature(self) -> str:
+        """Names the definition, so that a label read by an earlier one is told from one of this."""
+        definition = json.dumps([self.kind, self.pattern, self.field, self.ignore_case, self.labels])
+        return signature(
+            "label", kind=self.kind, definition=hashlib.sha256(definition.encode()).hexdigest()[:12]
+        )
+
+
 class MetricResult(models.Model):
     """One metric of one output: a value, or why it is undefined. ``metric`` is a name such as
-    "rougeL", or "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it).
+    "rougeL", "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it), or
+    "external:<id>" for a score computed elsewhere, or "label" (1 the true label, 0 another or none;
+    ``detail`` has the true and the said one).
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -16,6 +16,7 @@ from evalapp.metrics.rouge import LONGEST_CHECKED, check_against_oracle
 from evalapp.metrics.rows import Row
 from evalapp.metrics.rules import Finding, Rule
 from evalapp.runs.models import Output, Run
+from evalapp.scoring.labels import LabelReader, reader_for
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.scoring.rows import metric_row
 from evalapp.scoring.rules import read_rule
@@ -45,7 +46,7 @@ def score_run(work: Work) -> dict[str, Any]:
     run = Run.objects.select_related("project").get(pk=work.job.params["run"])
     rules = list(_readable_rules(work, run))
     scorer = Scorer(OUTPUT_METRICS)
-    _score_outputs(work, run, scorer, rules)
+    _score_outputs(work, run, scorer, rules, reader_for(run))
     work.progress(work.job.result["outputs"], work.job.result["outputs"], "Scoring whole sets")
     corpus = _score_corpora(run, work)
     checked = _check_sample(work, run, scorer)
@@ -68,8 +69,14 @@ def _readable_rules(work: Work, run: Run) -> Iterator[tuple[RuleCheck, Rule]]:
             work.log(f"The rule “{rule_check.name}” was left out: {error.message}", level="warning")
 
 
-def _score_outputs(work: Work, run: Run, scorer: Scorer, rules: Sequence[tuple[RuleCheck, Rule]]) -> None:
-    signatures = [rule.signature for rule, _ in rules]
+def _score_outputs(
+    work: Work,
+    run: Run,
+    scorer: Scorer,
+    rules: Sequence[tuple[RuleCheck, Rule]],
+    reader: LabelReader | None,
+) -> None:
+    signatures = [rule.signature for rule, _ in rules] + ([reader.signature] if reader else [])
     so_far = work.job.result
     if so_far.get("rules") != signatures:
         so_far = {"outputs": 0, "last_output": 0, "rules": signatures}
@@ -81,6 +88,8 @@ def _score_outputs(work: Work, run: Run, scorer: Scorer, rules: Sequence[tuple[R
         for scored, found in enumerate(_results(outputs, scorer, rules), start=1):
             results += found
             work.progress(so_far["outputs"] + scored, total)
+        if reader is not None:
+            results += map(reader.result, outputs)
         so_far = {
             "outputs": so_far["outputs"] + len(outputs),
             "last_output": outputs[-1].pk,

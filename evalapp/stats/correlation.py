@@ -91,6 +91,41 @@ def segment_correlation(
     return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name)
 
 
+def segment_gain(
+    items: Sequence[Hashable],
+    human: Sequence[float | None],
+    before: Sequence[float | None],
+    after: Sequence[float | None],
+    *,
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
+) -> Measure:
+    """How much better ``after`` follows people than ``before``: the difference of their Spearman
+    correlations over the outputs that have both, in the same resamples of whole items.
+
+    ``n`` counts outputs; undefined as `segment_correlation` is for either.
+    """
+    require_level(level)
+    name = signature("spearman-gain", interval="bootstrap", replicates=replicates, seed=seed, level=level)
+    both = [None if a is None or b is None else a for a, b in zip(before, after, strict=True)]
+    first = _paired(items, human, both)
+    second = _paired(items, human, [None if a is None else b for a, b in zip(both, after, strict=True)])
+    n = first.human.size
+    if reason := _cannot_correlate(first) or _cannot_correlate(second):
+        return Measure.undefined(reason, n=n, signature=name)
+    earlier, later = _spearman_by_item(first), _spearman_by_item(second)
+
+    def gain(weights: Array) -> Array:
+        return later(weights) - earlier(weights)
+
+    value = float(gain(np.ones((1, first.items)))[0])
+    found = ONE_ITEM
+    if first.items > 1:
+        found = bootstrap(gain, _drawn_items(first, replicates, seed), level=level)
+    return Measure(value=value, n=n, low=found.low, high=found.high, note=found.note, signature=name)
+
+
 def system_correlation(
     candidates: Sequence[Hashable],
     items: Sequence[Hashable],

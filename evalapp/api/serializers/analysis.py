@@ -6,12 +6,13 @@ from rest_framework import serializers
 
 from evalapp.analysis.case import CaseReview
 from evalapp.analysis.cases import CaseRow
-from evalapp.analysis.columns import METRICS
+from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, HumanCell
 from evalapp.analysis.filters import is_filter
 from evalapp.api.fields import Paging, Query
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
+METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
 PEOPLE = ("all", "human", "simulated")
 VALUES = ("original", "adjudicated")
 
@@ -225,7 +226,9 @@ class DifferenceQuery(Paging, ViewQuery):
 
 
 class AgreementQuery(PeopleQuery):
-    metric = serializers.ChoiceField(choices=list(METRICS), required=False, default="rougeL")
+    metric = serializers.CharField(
+        max_length=40, required=False, default=HEADLINE_METRIC, help_text=METRIC_WORDS
+    )
 
 
 class CaseQuery(Paging, ViewQuery):
@@ -242,9 +245,9 @@ class CaseQuery(Paging, ViewQuery):
     tag = serializers.IntegerField(required=False, min_value=1)
     rule = serializers.IntegerField(required=False, min_value=1)
     broken = serializers.BooleanField(required=False, default=False, help_text="The rule is broken.")
-    metric = serializers.ChoiceField(choices=list(METRICS), required=False)
-    disagreement = serializers.ChoiceField(
-        choices=list(METRICS), required=False, help_text="The metric is high and people rate it low."
+    metric = serializers.CharField(max_length=40, required=False, help_text=METRIC_WORDS)
+    disagreement = serializers.CharField(
+        max_length=40, required=False, help_text="The metric is high and people rate it low."
     )
     reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
     gave = serializers.CharField(

@@ -5,10 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.analysis.columns import METRICS
+from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.severity import AdjustedCandidate, ReviewerSeverity
 from evalapp.api.fields import Paging
-from evalapp.api.serializers.analysis import PeopleQuery
+from evalapp.api.serializers.analysis import METRIC_WORDS, PeopleQuery
 from evalapp.api.serializers.common import MeasureSerializer
 
 
@@ -113,4 +113,6 @@ class MetricTrustQuery(Paging, PeopleQuery):
 
 
 class NarrowedQuery(Paging, PeopleQuery):
-    metric = serializers.ChoiceField(choices=list(METRICS), required=False, default="rougeL")
+    metric = serializers.CharField(
+        max_length=40, required=False, default=HEADLINE_METRIC, help_text=METRIC_WORDS
+    )

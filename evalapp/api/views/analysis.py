@@ -5,7 +5,6 @@ from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
-from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
 from evalapp.analysis.filters import read_filter
@@ -108,7 +107,7 @@ class AgreementDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
         scores = self.scores(campaign_id)
-        metric = METRICS[self.query["metric"]]
+        metric = scores.metric_named(self.query["metric"])
         return {
             "metric": metric.name,
             "agreement": agreement_rows(scores),

@@ -1,6 +1,5 @@
 """What a campaign's numbers are worth: severity of reviewers, trust in metrics, and what metrics add."""
 
-from evalapp.analysis.columns import METRICS
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, CriterionTrust, metric_trust
 from evalapp.analysis.narrowed import NarrowedMean, narrowed_means
 from evalapp.analysis.severity import severity_of
@@ -62,7 +61,7 @@ class PredictionPoweredList(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Each candidate's mean on each scale from its reviews, alone and with the metric of all outputs."""
         scores = self.scores(campaign_id)
-        return self.page(narrowed_means(scores, METRICS[self.query["metric"]]))
+        return self.page(narrowed_means(scores, scores.metric_named(self.query["metric"])))
 
     def key_of(self, row: NarrowedMean) -> str:
         return f"{row.candidate.pk}.{row.criterion.key}"

@@ -1,0 +1,84 @@
+"""F1 of the labels that candidates said against the examples' own, in a campaign."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evalapp.analysis.agreement import REPLICATES
+from evalapp.analysis.differences import SEED
+from evalapp.analysis.scores import CampaignScores
+from evalapp.campaigns.models import CampaignCandidate, ItemOutput, Purpose
+from evalapp.measure import Measure
+from evalapp.scoring.labels import LABEL
+from evalapp.scoring.models import LabelParser, MetricResult
+from evalapp.stats.classification import Classification, classify
+
+
+class SaidLabel(NamedTuple):
+    """An output's true label, and the one that it says, if it says one."""
+
+    item_id: int
+    true: str
+    said: str | None
+
+
+@dataclass(frozen=True)
+class CandidateLabels:
+    """``unparsed``: outputs that say no label. ``missing``: without a label of the example, or not read by the
+    parser as it is now.
+    """
+
+    candidate: CampaignCandidate
+    found: Classification
+    unparsed: int
+    missing: int
+
+    @property
+    def columns(self) -> list[Measure]:
+        """For the comparison's table: macro, weighted and micro F1."""
+        return [self.found.macro, self.found.weighted, self.found.micro]
+
+    @property
+    def rows(self) -> list[tuple[str | None, list[int]]]:
+        """The confusion matrix with the true label of each row."""
+        return list(zip(self.found.labels, self.found.matrix, strict=True))
+
+
+def parser_of(scores: CampaignScores) -> LabelParser | None:
+    return LabelParser.objects.filter(dataset__versions=scores.campaign.dataset_version_id).first()
+
+
+def classification_of(scores: CampaignScores) -> list[CandidateLabels]:
+    """Each candidate; nothing where the dataset has no label parser."""
+    parser = parser_of(scores)
+    if parser is None:
+        return []
+    said = _said_labels(scores, parser)
+    found = []
+    for candidate in scores.candidates:
+        outputs = scores.outputs_of(candidate)
+        labels = [said[output.output_id] for output in outputs if output.output_id in said]
+        result = classify(
+            [each.item_id for each in labels],
+            [each.true for each in labels],
+            [each.said for each in labels],
+            labels=parser.labels,
+            seed=SEED,
+            replicates=REPLICATES,
+        )
+        unparsed = sum(each.said is None for each in labels)
+        found.append(CandidateLabels(candidate, result, unparsed, len(outputs) - len(labels)))
+    return found
+
+
+def _said_labels(scores: CampaignScores, parser: LabelParser) -> Mapping[int, SaidLabel]:
+    entries = ItemOutput.objects.filter(item__campaign=scores.campaign, item__purpose=Purpose.REVIEW)
+    items = {output.output_id: output.item_id for output in scores.outputs}
+    rows = MetricResult.objects.filter(
+        output__in=entries.values("output"), metric=LABEL, signature=parser.signature, value__isnull=False
+    ).values_list("output_id", "detail")
+    return {
+        output_id: SaidLabel(items[output_id], detail["true"], detail["said"])
+        for output_id, detail in rows.iterator(chunk_size=5_000)
+        if output_id in items
+    }

@@ -1,0 +1,74 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Id, Number, Shown, Text
+from evalapp.api.serializers.common import MeasureSerializer
+from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.model_judges.models import ModelJudge
+from evalapp.model_judges.questions import LONGEST_PROMPT
+from evalapp.model_judges.services import LONGEST_KEY, LONGEST_MODEL, LONGEST_VERSION
+
+
+class ModelJudgeSerializer(Shown):
+    """A criterion asked of a model; ``address`` is shown without its path, the API key never."""
+
+    address = serializers.CharField(source="origin")
+    has_key = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ModelJudge
+        fields = (
+            *("id", "name", "criterion", "address", "model", "model_version", "temperature", "prompt"),
+            *("has_key", "created_at"),
+        )
+
+    def get_has_key(self, judge: ModelJudge) -> bool:
+        return bool(judge.sealed_key)
+
+
+class ModelJudgeBody(Body):
+    name = Text(max_length=60)
+    criterion = Id(help_text="With levels, of a rubric version that is in use.")
+    address = Text(max_length=LONGEST_ADDRESS, help_text="OpenAI-compatible, up to /v1.")
+    model = Text(max_length=LONGEST_MODEL)
+    model_version = Text(max_length=LONGEST_VERSION, required=False, allow_blank=True, default="")
+    temperature = Number(required=False, default=0.0, min_value=0, max_value=2)
+    prompt = Text(
+        max_length=LONGEST_PROMPT,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Empty: the criterion's own words. Names {prompt}, {context}, {reference}, {answer}.",
+    )
+    secret = Text(
+        max_length=LONGEST_KEY, required=False, allow_blank=True, default="", help_text="The API key."
+    )
+
+
+class AskAgainBody(Body):
+    output = Id(required=False, help_text="That one alone; all that brought no answer where it is left out.")
+
+
+class JudgedCandidateSerializer(serializers.Serializer[Any]):
+    candidate = serializers.IntegerField(source="candidate.pk")
+    outputs = serializers.IntegerField(help_text="Those that both judged.")
+    people = serializers.FloatField()
+    judge = serializers.FloatField()
+
+
+class JudgeAgreementSerializer(serializers.Serializer[Any]):
+    """``alpha`` and ``kappa``: the judge with a person; beside them two people of the same outputs."""
+
+    outputs = serializers.IntegerField()
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Verdicts by state.")
+    waiting = serializers.IntegerField(help_text="Outputs not asked about.")
+    sentence = serializers.CharField()
+    alpha = MeasureSerializer()
+    people_alpha = MeasureSerializer()
+    kappa = MeasureSerializer(allow_null=True)
+    people_kappa = MeasureSerializer(allow_null=True)
+    correlation = MeasureSerializer(allow_null=True)
+    ceiling = MeasureSerializer(allow_null=True)
+    candidates = JudgedCandidateSerializer(many=True)
+    reported_models = serializers.ListField(child=serializers.CharField())

@@ -1,0 +1,245 @@
+"""What accepted corrections say: how much had to be changed, and whether a metric is blind or its reference stale."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from evalapp.analysis.agreement import REPLICATES
+from evalapp.analysis.differences import SEED
+from evalapp.analysis.metric_trust import HINT, MetricTrust, trust_of
+from evalapp.analysis.scores import CampaignScores
+from evalapp.campaigns.models import CampaignCandidate, ItemOutput
+from evalapp.exports.correction_scoring import (
+    AGAINST_CORRECTIONS,
+    AGAINST_OTHERS,
+    METRICS,
+    against_name,
+    edit_rate_name,
+)
+from evalapp.exports.corrections import Corrections, corrections_mark, corrections_of
+from evalapp.measure import Measure, signature
+from evalapp.metrics.catalogue import CATALOGUE, MetricDescription
+from evalapp.rubrics.models import Criterion
+from evalapp.scoring.models import MetricResult
+from evalapp.stats.ceiling import expected_ceiling
+from evalapp.stats.correlation import segment_correlation, segment_gain
+from evalapp.stats.proportions import wilson
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import candidate_score
+
+Finding = Literal["follows", "stale", "blind", "open"]
+
+# With more, the page would take too long; the edit rates are shown all the same.
+MOST_OUTPUTS = 1_000
+# Fewer that were measured without their own corrections say nothing.
+FEWEST_OTHERS = 10
+
+
+@dataclass(frozen=True)
+class CandidateEdits:
+    """``corrected``: share of the reviewed outputs that have an accepted correction; ``rate``: words changed
+    per 100 words of the correction, over those.
+    """
+
+    candidate: CampaignCandidate
+    corrected: Measure
+    rate: Measure
+
+
+class MetricFinding(NamedTuple):
+    """A metric against the references and against the corrections, on the same outputs.
+
+    ``others``: less the output's own corrections. ``gain``: how much better the corrections make it.
+    """
+
+    metric: MetricDescription
+    references: Measure
+    corrections: Measure
+    others: Measure
+    gain: Measure
+    finding: Finding
+    sentence: str
+
+
+@dataclass(frozen=True)
+class CorrectionReport:
+    """``unmeasured``: outputs whose results are missing, or stand for other corrections than now."""
+
+    corrections: Corrections
+    candidates: list[CandidateEdits]
+    findings: list[MetricFinding]
+    criterion: Criterion | None
+    ceiling: Measure | None
+    unmeasured: int
+    is_large: bool
+
+
+_Values = dict[tuple[str, str], dict[int, float]]
+
+
+class _Stored(NamedTuple):
+    """``values``: by prefix and metric, then by output."""
+
+    values: _Values
+    rates: dict[int, dict[int, float]]
+    unmeasured: int
+
+
+def correction_report(scores: CampaignScores, criterion: Criterion | None) -> CorrectionReport:
+    """The whole page; metrics are told against ``criterion``, a scale, where there is one."""
+    corrections = corrections_of(scores.campaign)
+    stored = _stored(scores, corrections)
+    against_first = stored.values.get((AGAINST_CORRECTIONS, METRICS[0]), {})
+    measured = sum(1 for output in scores.outputs if output.output_id in against_first)
+    is_large = measured > MOST_OUTPUTS
+    ceiling = None
+    findings: list[MetricFinding] = []
+    if criterion is not None and measured and not is_large:
+        ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
+        findings = [_finding(scores, criterion, CATALOGUE[name], stored.values, ceiling) for name in METRICS]
+    return CorrectionReport(
+        corrections=corrections,
+        candidates=[_edits(scores, each, corrections, stored.rates) for each in scores.candidates],
+        findings=findings,
+        criterion=criterion,
+        ceiling=ceiling,
+        unmeasured=stored.unmeasured,
+        is_large=is_large,
+    )
+
+
+def _stored(scores: CampaignScores, corrections: Corrections) -> _Stored:
+    """The results that stand for the corrections as they are now."""
+    by_example = corrections.by_example
+    marks = {example: corrections_mark(given) for example, given in by_example.items()}
+    campaign = scores.campaign
+    names = {
+        against_name(prefix, campaign.pk, name): (prefix, name)
+        for prefix in (AGAINST_CORRECTIONS, AGAINST_OTHERS)
+        for name in METRICS
+    }
+    values: _Values = {}
+    rates: dict[int, dict[int, float]] = {}
+    seen: set[int] = set()
+    rows = MetricResult.objects.filter(
+        output__in=ItemOutput.objects.filter(item__campaign=campaign).values("output"),
+        output__example__in=by_example,
+        metric__in=[edit_rate_name(campaign.pk), *names],
+    ).values_list("output_id", "output__example_id", "metric", "signature", "value", "detail")
+    for output_id, example_id, metric, made_by, value, detail in rows.iterator(chunk_size=5_000):
+        if not made_by.startswith(marks[example_id]):
+            continue
+        seen.add(output_id)
+        if metric not in names:
+            rates[output_id] = {int(review): rate for review, rate in detail.get("rates", {}).items()}
+        elif value is not None:
+            values.setdefault(names[metric], {})[output_id] = value
+    wanted = _outputs_on(scores, by_example)
+    return _Stored(values, rates, len(wanted - seen))
+
+
+def _outputs_on(scores: CampaignScores, by_example: Mapping[int, object]) -> set[int]:
+    items = dict(scores.campaign.items.filter(example__in=by_example).values_list("pk", "example_id"))
+    return {output.output_id for output in scores.outputs if output.item_id in items}
+
+
+def _edits(
+    scores: CampaignScores,
+    candidate: CampaignCandidate,
+    corrections: Corrections,
+    rates: Mapping[int, Mapping[int, float]],
+) -> CandidateEdits:
+    own = [each for each in corrections.accepted if each.candidate_id == candidate.pk]
+    reviewed = {a.item_output_id for a in scores.answers if a.candidate_id == candidate.pk}
+    corrected = len({each.output_id for each in own})
+    share = wilson(corrected, max(len(reviewed), corrected), name="corrected-share")
+    rated = [
+        (each.item_id, each.reviewer_id, rates[each.output_id][each.review_id])
+        for each in own
+        if each.review_id in rates.get(each.output_id, {})
+    ]
+    if not own:
+        rate = Measure.undefined("no accepted correction", signature=signature("edit-rate"))
+    elif not rated:
+        rate = Measure.undefined("not measured yet", signature=signature("edit-rate"))
+    else:
+        items, authors, found = zip(*rated, strict=True)
+        rate = candidate_score(Ratings.from_columns(items, authors, found), bounds=(0, float("inf")))
+    return CandidateEdits(candidate, share, rate)
+
+
+def _finding(
+    scores: CampaignScores,
+    criterion: Criterion,
+    metric: MetricDescription,
+    values: Mapping[tuple[str, str], Mapping[int, float]],
+    ceiling: Measure,
+) -> MetricFinding:
+    means = scores.output_means(criterion)
+    against = values.get((AGAINST_CORRECTIONS, metric.name), {})
+    outputs = [output for output in scores.outputs if output.output_id in against]
+    items = [output.item_id for output in outputs]
+    human = [means.get(output.item_output_id) for output in outputs]
+    old = [output.metrics.get(metric.name) for output in outputs]
+    new = [against.get(output.output_id) for output in outputs]
+    less_own = values.get((AGAINST_OTHERS, metric.name), {})
+    rest = [less_own.get(output.output_id) for output in outputs]
+    references, corrected, others = (
+        segment_correlation(items, human, column, seed=SEED, replicates=REPLICATES)
+        for column in (old, new, rest)
+    )
+    has_others = others.defined and others.n >= FEWEST_OTHERS
+    gain = segment_gain(items, human, old, rest if has_others else new, seed=SEED, replicates=REPLICATES)
+    before = trust_of(criterion.name, metric, references, ceiling)
+    after = trust_of(criterion.name, metric, others if has_others else corrected, ceiling)
+    finding = finding_of(before, after, gain)
+    sentence = _sentence(criterion.name, metric, finding, has_others=has_others)
+    return MetricFinding(metric, references, corrected, others, gain, finding, sentence)
+
+
+def finding_of(before: MetricTrust, after: MetricTrust, gain: Measure) -> Finding:
+    """The references are stale where the metric follows people against corrections, surely better than
+    against the references; the metric is blind where even the upper end of what it reaches against
+    corrections is under what makes a hint. What neither shows is open.
+    """
+    useful = ("follows", "hint")
+    if before.verdict in useful:
+        return "follows"
+    if after.verdict in useful and gain.low is not None and gain.low > 0:
+        return "stale"
+    high = after.correlation.high
+    if high is not None and high < HINT * (after.ceiling.value or 1.0):
+        return "blind"
+    return "open"
+
+
+def _sentence(name: str, metric: MetricDescription, finding: Finding, *, has_others: bool) -> str:
+    own = (
+        ""
+        if has_others
+        else " Each answer's own correction is among its references and stays close to it, so part of this is the "
+        "edit itself."
+    )
+    return {
+        "follows": f"{metric.label} follows people on {name} with the references as they are.",
+        "stale": f"The references are stale for {metric.label} on {name}: against what people would have said it "
+        f"follows them.{own}",
+        "blind": f"{metric.label} is blind to {name}: it does not follow people even against what they would have "
+        "said, so better references will not help.",
+        "open": f"Whether {metric.label} is blind to {name} or its references are stale cannot be told from these "
+        "corrections yet.",
+    }[finding]
+
+
+def headline(findings: Sequence[MetricFinding]) -> str:
+    """One sentence over all metrics, or nothing."""
+    parts = []
+    for kind, words in (
+        ("stale", "stale references for {}"),
+        ("blind", "{} blind"),
+        ("follows", "{} in order"),
+    ):
+        labels = [each.metric.label for each in findings if each.finding == kind]
+        if labels:
+            parts.append(words.format(", ".join(labels)))
+    return f"{'; '.join(parts)[:1].upper()}{'; '.join(parts)[1:]}." if parts else ""

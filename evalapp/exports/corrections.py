@@ -1,0 +1,104 @@
+"""What became of a campaign's corrections: those that somebody else accepted, with their last wording."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evalapp.campaigns.models import Campaign, Purpose
+from evalapp.exports.models import ExportRow, RowDecision, RowKind
+from evalapp.reviews.models import Correction
+
+
+class AcceptedCorrection(NamedTuple):
+    """``text`` is what was accepted: the author's, or as it was edited."""
+
+    review_id: int
+    reviewer_id: int
+    output_id: int
+    item_id: int
+    candidate_id: int
+    example_id: int
+    text: str
+    is_simulated: bool
+
+
+class Corrections(NamedTuple):
+    """``waiting``: nobody has decided on them. Those that were rejected are counted alone."""
+
+    accepted: list[AcceptedCorrection]
+    waiting: int
+    rejected: int
+
+    @property
+    def by_example(self) -> dict[int, list[AcceptedCorrection]]:
+        found: dict[int, list[AcceptedCorrection]] = defaultdict(list)
+        for each in self.accepted:
+            found[each.example_id].append(each)
+        return dict(found)
+
+    @property
+    def is_simulated(self) -> bool:
+        return any(each.is_simulated for each in self.accepted)
+
+
+def corrections_of(campaign: Campaign) -> Corrections:
+    """By the latest decision in any of the campaign's trays. Outside a demonstration simulated ones do not
+    count.
+    """
+    given = Correction.objects.filter(review__campaign=campaign, review__purpose=Purpose.REVIEW)
+    if not campaign.project.is_demonstration:
+        given = given.filter(review__is_simulated=False)
+    decisions = _latest_decisions(campaign)
+    accepted: list[AcceptedCorrection] = []
+    waiting = rejected = 0
+    columns = given.order_by("review_id").values_list(
+        "review_id",
+        "review__reviewer_id",
+        "review__item_output__output_id",
+        "review__item_output__item_id",
+        "review__item_output__candidate_id",
+        "review__item_output__item__example_id",
+        "review__is_simulated",
+    )
+    for review_id, reviewer, output, item, candidate, example, is_simulated in columns.iterator(2_000):
+        decision, text = decisions.get(review_id, (RowDecision.PENDING, ""))
+        if decision == RowDecision.REJECTED:
+            rejected += 1
+        elif decision == RowDecision.PENDING:
+            waiting += 1
+        else:
+            accepted.append(
+                AcceptedCorrection(review_id, reviewer, output, item, candidate, example, text, is_simulated)
+            )
+    return Corrections(accepted, waiting, rejected)
+
+
+def _latest_decisions(campaign: Campaign) -> dict[int, tuple[str, str]]:
+    """By review: the decision, and the text that it accepts."""
+    rows = (
+        ExportRow.objects.filter(
+            export__campaign=campaign,
+            kind=RowKind.SFT,
+            review__isnull=False,
+            is_included=True,
+            review__correction__isnull=False,
+            # A well-rated answer stands in a tray, too, and corrects nothing.
+            rejected_output__isnull=False,
+        )
+        .exclude(decision=RowDecision.PENDING)
+        .order_by("decided_at", "id")
+        .values_list("review_id", "decision", "edited_text", "chosen_text")
+    )
+    return {
+        review_id: (decision, edited or chosen)
+        for review_id, decision, edited, chosen in rows
+        if review_id is not None
+    }
+
+
+def corrections_mark(corrections: Sequence[AcceptedCorrection]) -> str:
+    """Names what a result was measured against: other corrections, another mark."""
+    texts = sorted(f"{each.review_id}:{each.text}" for each in corrections)
+    digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"corrections:{digest[:12]}"

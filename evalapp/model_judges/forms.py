@@ -1,0 +1,63 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.model_judges.queries import askable_criteria
+from evalapp.model_judges.questions import LONGEST_PROMPT
+from evalapp.model_judges.services import LONGEST_KEY, LONGEST_MODEL, LONGEST_VERSION
+from evalapp.rubrics.models import Criterion
+
+
+class CriterionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic for the type checker alone
+    def label_from_instance(self, criterion: Criterion) -> str:
+        return f"{criterion.name} ({criterion.version})"
+
+
+def _key_field() -> forms.CharField:
+    return forms.CharField(
+        max_length=LONGEST_KEY,
+        required=False,
+        label="API key",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Stored encrypted and never shown again. Leave empty where the address needs none.",
+    )
+
+
+class JudgeForm(forms.Form):
+    """A criterion asked of a model."""
+
+    name = forms.CharField(max_length=60)
+    criterion = CriterionField(
+        queryset=Criterion.objects.none(), empty_label=None, help_text="Of rubric versions that are in use."
+    )
+    address = forms.CharField(
+        max_length=LONGEST_ADDRESS,
+        help_text="An OpenAI-compatible one, such as https://models.example.org/v1",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "inputmode": "url", "spellcheck": "false", "autocapitalize": "none"}
+        ),
+    )
+    model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the address calls it.")
+    model_version = forms.CharField(
+        max_length=LONGEST_VERSION, required=False, help_text="What tells it from a later one of that name."
+    )
+    temperature = forms.FloatField(min_value=0, max_value=2, initial=0)
+    secret = _key_field()
+    prompt = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LONGEST_PROMPT + 2_000,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="Leave empty for the criterion’s own words and levels. {prompt}, {context}, {reference} and "
+        "{answer} stand for the texts.",
+    )
+
+    def __init__(self, *args: Any, project: Project, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["criterion"].queryset = askable_criteria(project)  # type: ignore[attr-defined]  # the field's own type
+
+
+class KeyForm(forms.Form):
+    secret = _key_field()

@@ -1,0 +1,114 @@
+"""The job that asks a judge about a campaign's outputs, one by one."""
+
+import time
+from typing import Any
+
+from django.db import transaction
+
+from evalapp.campaigns.models import Purpose
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.work import Work
+from evalapp.model_judges.asking import AskedError, Reply, ask
+from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
+from evalapp.model_judges.questions import filled, parsed
+from evalapp.model_judges.sealing import opened_key
+from evalapp.runs.models import Output
+
+PAUSES = (1.0, 4.0)
+"""Seconds before the second and the third try of one question."""
+MOST_FAILURES_IN_ROW = 5
+_KEPT_ANSWER = 2_000
+_STEP = 0.2
+
+
+def ask_about_campaign(work: Work) -> dict[str, Any]:
+    """Each output that has no verdict yet; every verdict is stored at once, so a second attempt goes on.
+
+    Ends with an error where the address refuses the key, or after five questions in a row without a reply.
+    """
+    judge = ModelJudge.objects.select_related("criterion", "project").get(pk=work.job.params["judge"])
+    outputs = Output.objects.filter(
+        item_outputs__item__campaign=work.job.params["campaign"],
+        item_outputs__item__purpose=Purpose.REVIEW,
+    ).distinct()
+    total = outputs.count()
+    waiting = outputs.exclude(model_verdicts__judge=judge).select_related("example").order_by("pk")
+    ids = list(waiting.values_list("pk", flat=True))
+    secret = opened_key(judge)
+    done, failures = total - len(ids), 0
+    work.progress(done, total, "Asking")
+    for pk in ids:
+        output = Output.objects.select_related("example").get(pk=pk)
+        verdict = _verdict(work, judge, output, secret)
+        _store(work, verdict)
+        failures = failures + 1 if verdict.state == VerdictState.FAILED else 0
+        if failures >= MOST_FAILURES_IN_ROW:
+            raise InvalidError(
+                f"{failures} questions in a row brought no reply; the last: {verdict.problem} Mend that, then try "
+                "again: what was answered is kept."
+            )
+        done += 1
+        work.progress(done, total)
+    return {"outputs": total, "asked": len(ids)}
+
+
+def _store(work: Work, verdict: ModelVerdict) -> None:
+    with transaction.atomic():
+        ModelVerdict.objects.bulk_create(
+            [verdict],
+            update_conflicts=True,
+            unique_fields=["judge", "output"],
+            update_fields=["state", "value", "answer", "problem", "reported_model", "asked_at"],
+        )
+        work.fence()
+
+
+def _verdict(work: Work, judge: ModelJudge, output: Output, secret: str) -> ModelVerdict:
+    """Asks up to three times. Raises InvalidError where no further question can fare better."""
+    example = output.example
+    question = filled(
+        judge.prompt,
+        {
+            "prompt": "\n\n".join(str(message["content"]) for message in example.messages),
+            "context": example.context,
+            "reference": "\n\n".join(str(reference) for reference in example.references),
+            "answer": output.text,
+        },
+    )
+    problem = ""
+    for pause in (0.0, *PAUSES):
+        _rest(work, pause)
+        try:
+            return _of_reply(judge, output, ask(judge, question, secret=secret))
+        except AskedError as error:
+            problem = str(error)
+            if error.is_final:
+                raise InvalidError(problem) from error
+    work.log(f"Output {output.pk}: {problem}", level="warning")
+    return ModelVerdict(judge=judge, output=output, state=VerdictState.FAILED, problem=problem[:300])
+
+
+def _of_reply(judge: ModelJudge, output: Output, reply: Reply) -> ModelVerdict:
+    answer = parsed(reply.text, judge.criterion)
+    state = VerdictState.UNPARSED
+    if answer is not None:
+        state = VerdictState.NOT_APPLICABLE if answer.value is None else VerdictState.ANSWERED
+    return ModelVerdict(
+        judge=judge,
+        output=output,
+        state=state,
+        value=answer.value if answer is not None else None,
+        answer=reply.text[:_KEPT_ANSWER],
+        reported_model=reply.model,
+    )
+
+
+def _rest(work: Work, seconds: float) -> None:
+    """A pause that a cancel ends at once."""
+    ends = time.monotonic() + seconds
+    while True:
+        work.raise_if_cancelled()
+        left = ends - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(_STEP, left))

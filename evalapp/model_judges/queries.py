@@ -1,0 +1,43 @@
+from django.db.models import QuerySet
+
+from evalapp.accounts.models import Project
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
+from evalapp.rubrics.models import NOT_LEVELS, Criterion
+
+
+def judges_of(project: Project) -> QuerySet[ModelJudge]:
+    return project.model_judges.select_related("project", "criterion__version__rubric", "created_by")
+
+
+def askable_criteria(project: Project) -> QuerySet[Criterion]:
+    """Criteria with levels of versions that are in use, the latest first."""
+    return (
+        Criterion.objects.filter(version__rubric__project=project, version__frozen_at__isnull=False)
+        .exclude(kind__in=NOT_LEVELS)
+        .select_related("version__rubric")
+        .order_by("-version_id", "position")
+    )
+
+
+def campaigns_of(judge: ModelJudge) -> QuerySet[Campaign]:
+    """Those that were opened with the judge's rubric version and rate outputs one by one, the latest first."""
+    return (
+        judge.project.campaigns.filter(rubric_version=judge.criterion.version_id)
+        .exclude(state=CampaignState.DRAFT)
+        .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
+        .order_by("-pk")
+    )
+
+
+def unusable_verdicts(judge: ModelJudge, campaign: Campaign) -> QuerySet[ModelVerdict]:
+    """Those that failed or are no answer, by output."""
+    return (
+        ModelVerdict.objects.filter(
+            judge=judge,
+            output__item_outputs__item__campaign=campaign,
+            state__in=[VerdictState.FAILED, VerdictState.UNPARSED],
+        )
+        .distinct()
+        .order_by("output_id")
+    )

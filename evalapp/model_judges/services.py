@@ -1,0 +1,193 @@
+"""Writes to judges by people: their definition, their key, and what they are asked."""
+
+import math
+
+from django.db import IntegrityError, transaction
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.core.names import checked_name
+from evalapp.core.outgoing import checked_address
+from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
+from evalapp.jobs.services import create_job
+from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
+from evalapp.model_judges.questions import default_prompt, prompt_problem
+from evalapp.model_judges.sealing import opened_key, seal
+from evalapp.rubrics.models import Criterion
+
+JUDGE_TASK = "evalapp.model_judges.tasks.ask_judge"
+MOST_JUDGES = 50
+LONGEST_KEY = 500
+LONGEST_MODEL = 200
+LONGEST_VERSION = 100
+
+
+def _refused(field: str, message: str) -> InvalidError:
+    return InvalidError(message, fields={field: [message]})
+
+
+@transaction.atomic
+def create_judge(
+    *,
+    project: Project,
+    criterion: Criterion,
+    name: str,
+    address: str,
+    model: str,
+    by: User | None,
+    model_version: str = "",
+    temperature: float = 0.0,
+    prompt: str = "",
+    secret: str = "",
+) -> ModelJudge:
+    """Declare a judge; without a ``prompt`` it is the criterion's own words. Nothing is asked yet.
+
+    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an address that may not be
+    reached, ConflictError for a name that is there.
+    """
+    name = checked_name(name, of="the judge", longest=60)
+    address = checked_address(address)
+    if not criterion.is_rated:
+        raise _refused("criterion", "A model can be asked for a level; this criterion has none.")
+    model, model_version = model.strip(), model_version.strip()
+    for field, text, longest in (
+        ("model", model, LONGEST_MODEL),
+        ("model_version", model_version, LONGEST_VERSION),
+    ):
+        if len(text) > longest or not text.isprintable():
+            raise _refused(field, f"At most {longest} characters that can be seen.")
+    if not model:
+        raise _refused("model", "Say which model is asked, as the address calls it.")
+    if not math.isfinite(temperature) or not 0 <= temperature <= 2:
+        raise _refused("temperature", "The temperature is between 0 and 2.")
+    prompt = prompt.replace("\r\n", "\n") or default_prompt(criterion)
+    if problem := prompt_problem(prompt):
+        raise _refused("prompt", problem)
+    secret = _checked_key(secret)
+    Project.objects.select_for_update().get(pk=project.pk)
+    if project.model_judges.count() >= MOST_JUDGES:
+        raise ConflictError(f"This project has {MOST_JUDGES} judges. Delete one first.")
+    judge = ModelJudge(
+        project=project,
+        criterion=criterion,
+        name=name,
+        address=address,
+        model=model,
+        model_version=model_version,
+        temperature=temperature,
+        prompt=prompt,
+        created_by=by,
+    )
+    judge.sealed_key = seal(judge, secret)
+    try:
+        with transaction.atomic():
+            judge.save()
+    except IntegrityError as error:
+        message = f"This project has a judge named “{name}” already. Choose another name."
+        raise ConflictError(message, fields={"name": [message]}) from error
+    record(
+        "model_judge.created",
+        by=by,
+        obj=judge,
+        project=project,
+        data={"address": judge.origin, "model": model, "has_key": bool(secret)},
+    )
+    return judge
+
+
+def _checked_key(secret: str) -> str:
+    secret = secret.strip()
+    if len(secret) > LONGEST_KEY or not secret.isascii() or not (secret.isprintable() and " " not in secret):
+        # Without the text: it is a secret, even a mistyped one.
+        raise _refused("secret", f"An API key is one word of ASCII, of at most {LONGEST_KEY} characters.")
+    return secret
+
+
+@transaction.atomic
+def replace_key(*, judge: ModelJudge, secret: str, by: User) -> None:
+    """Use another API key from now on; an empty one is none."""
+    sealed = seal(judge, _checked_key(secret))
+    if not ModelJudge.objects.filter(pk=judge.pk).update(sealed_key=sealed):
+        raise MissingError(f"“{judge.name}” has been deleted.")
+    record(
+        "model_judge.key_replaced", by=by, obj=judge, project=judge.project, data={"has_key": bool(sealed)}
+    )
+
+
+@transaction.atomic
+def delete_judge(*, judge: ModelJudge, by: User) -> None:
+    """It goes with its verdicts. Raises ConflictError while it is being asked."""
+    if going_of(judge) is not None:
+        raise ConflictError(f"“{judge.name}” is being asked at this moment. Cancel that job first.")
+    record(
+        "model_judge.deleted",
+        by=by,
+        obj=judge,
+        project=judge.project,
+        data={"verdicts": judge.verdicts.count()},
+    )
+    judge.delete()
+
+
+def going_of(judge: ModelJudge) -> Job | None:
+    """The job that asks it, if one waits or runs."""
+    return judge.project.jobs.filter(
+        task=JUDGE_TASK, params__judge=judge.pk, state__in=[JobState.QUEUED, *ACTIVE_STATES]
+    ).first()
+
+
+@transaction.atomic
+def start_judging(*, judge: ModelJudge, campaign: Campaign, by: User | None) -> Job:
+    """Ask about every output of a campaign that it has not answered about yet.
+
+    One that waits or runs for this campaign is returned instead. Raises InvalidError for a campaign of
+    another rubric version, ConflictError while it is asked about another campaign.
+    """
+    if campaign.rubric_version_id != judge.criterion.version_id or campaign.state == CampaignState.DRAFT:
+        raise _refused("campaign", "This campaign has not been opened with the judge's criterion.")
+    checked_address(judge.address)
+    opened_key(judge)
+    ModelJudge.objects.select_for_update().get(pk=judge.pk)
+    going = going_of(judge)
+    if going is not None:
+        if going.params["campaign"] == campaign.pk:
+            return going
+        raise ConflictError(
+            f"“{judge.name}” is being asked about another campaign. Wait for it, or cancel it."
+        )
+    return create_job(
+        project=judge.project,
+        task=JUDGE_TASK,
+        title=f"Ask {judge.name} about {campaign.name}",
+        by=by,
+        params={"judge": judge.pk, "campaign": campaign.pk},
+    )
+
+
+@transaction.atomic
+def ask_again(*, judge: ModelJudge, campaign: Campaign, by: User, output_id: int | None = None) -> Job:
+    """Ask once more where it failed, or gave no answer that counts: about one output, or all of them.
+
+    Raises MissingError where there is no such verdict.
+    """
+    again = ModelVerdict.objects.filter(
+        judge=judge,
+        output__item_outputs__item__campaign=campaign,
+        state__in=[VerdictState.FAILED, VerdictState.UNPARSED],
+    )
+    if output_id is not None:
+        again = again.filter(output=output_id)
+    found = list(again.values_list("pk", flat=True))
+    if not found:
+        raise MissingError("No question has failed there; there is nothing to ask again.")
+    ModelVerdict.objects.filter(pk__in=found).delete()
+    record(
+        "model_judge.asked_again",
+        by=by,
+        obj=judge,
+        project=judge.project,
+        data={"campaign": campaign.pk, "outputs": len(found)},
+    )
+    return start_judging(judge=judge, campaign=campaign, by=by)

@@ -1,0 +1,16 @@
+from django.urls import path
+
+from evalapp.model_judges import views
+
+_JUDGE = "projects/<slug:slug>/judges/<int:judge_id>/"
+_CAMPAIGN = f"{_JUDGE}campaigns/<int:campaign_id>/"
+
+urlpatterns = [
+    path("projects/<slug:slug>/judges/", views.judge_list, name="judge_list"),
+    path(_JUDGE, views.judge_detail, name="judge_detail"),
+    path(f"{_JUDGE}key/", views.judge_key, name="judge_key"),
+    path(f"{_JUDGE}delete/", views.judge_delete, name="judge_delete"),
+    path(_CAMPAIGN, views.judge_campaign, name="judge_campaign"),
+    path(f"{_CAMPAIGN}start/", views.judge_start, name="judge_start"),
+    path(f"{_CAMPAIGN}again/", views.judge_again, name="judge_again"),
+]

@@ -1,0 +1,138 @@
+"""A project's judges: what each asks, and what it said beside what people say."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.outgoing import policy
+from evalapp.model_judges import queries, services
+from evalapp.model_judges.agreement import judge_agreement
+from evalapp.model_judges.forms import JudgeForm, KeyForm
+from evalapp.model_judges.models import ModelJudge
+
+STATION = "compare"
+SHOWN_UNUSABLE = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@project_view(Permission.VIEW_ANALYSIS, post=Permission.MANAGE_WEBHOOKS)
+def judge_list(request: MemberRequest) -> HttpResponse:
+    """The judges; a POST declares one."""
+    form = JudgeForm(request.POST if request.method == "POST" else None, project=request.project)
+    if form.is_bound and form.is_valid():
+        try:
+            judge = services.create_judge(project=request.project, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, "Declared. Ask it about a campaign next.")
+            return redirect("judge_detail", request.project.slug, judge.pk)
+    context = {
+        "station": STATION,
+        "judges": list(queries.judges_of(request.project).order_by("name")),
+        "form": form,
+        "nothing_allowed": policy().is_closed,
+        "has_criteria": queries.askable_criteria(request.project).exists(),
+    }
+    return render(request, "model_judges/list.html", context, status=400 if form.errors else 200)
+
+
+@require_safe
+@never_cache
+@project_view(Permission.VIEW_ANALYSIS)
+def judge_detail(request: MemberRequest, judge_id: int) -> HttpResponse:
+    return _detail(request, _judge(request, judge_id), KeyForm())
+
+
+@require_POST
+@never_cache
+@project_view(Permission.MANAGE_WEBHOOKS)
+def judge_key(request: MemberRequest, judge_id: int) -> HttpResponse:
+    judge = _judge(request, judge_id)
+    form = KeyForm(request.POST)
+    if form.is_valid():
+        try:
+            services.replace_key(judge=judge, secret=form.cleaned_data["secret"], by=request.user)
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, "The API key is replaced.")
+            return redirect("judge_detail", request.project.slug, judge.pk)
+    return _detail(request, judge, form, status=400)
+
+
+@require_POST
+@project_view(Permission.MANAGE_WEBHOOKS)
+def judge_delete(request: MemberRequest, judge_id: int) -> HttpResponse:
+    judge = _judge(request, judge_id)
+    services.delete_judge(judge=judge, by=request.user)
+    messages.success(request, f"“{judge.name}” and its verdicts are deleted.")
+    return redirect("judge_list", request.project.slug)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def judge_campaign(request: MemberRequest, judge_id: int, campaign_id: int) -> HttpResponse:
+    """What a judge said of a campaign's outputs, beside what people say."""
+    judge = _judge(request, judge_id)
+    campaign = _campaign(judge, campaign_id)
+    unusable = queries.unusable_verdicts(judge, campaign)
+    context = {
+        "station": STATION,
+        "judge": judge,
+        "campaign": campaign,
+        "found": judge_agreement(judge, load_scores(campaign)),
+        "going": services.going_of(judge),
+        "unusable": list(unusable[:SHOWN_UNUSABLE]),
+        "is_reviewing": is_reviewing_blind(campaign, request.user),
+    }
+    return render(request, "model_judges/campaign.html", context)
+
+
+@require_POST
+@project_view(Permission.START_RUNS)
+def judge_start(request: MemberRequest, judge_id: int, campaign_id: int) -> HttpResponse:
+    judge = _judge(request, judge_id)
+    job = services.start_judging(judge=judge, campaign=_campaign(judge, campaign_id), by=request.user)
+    return redirect("job_detail", request.project.slug, job.pk)
+
+
+@require_POST
+@project_view(Permission.START_RUNS)
+def judge_again(request: MemberRequest, judge_id: int, campaign_id: int) -> HttpResponse:
+    """Ask again about the output named, or about all that brought no answer."""
+    judge = _judge(request, judge_id)
+    named = request.POST.get("output", "")
+    output_id = int(named) if named.isdecimal() and len(named) <= 18 else None
+    job = services.ask_again(
+        judge=judge, campaign=_campaign(judge, campaign_id), by=request.user, output_id=output_id
+    )
+    return redirect("job_detail", request.project.slug, job.pk)
+
+
+def _judge(request: MemberRequest, judge_id: int) -> ModelJudge:
+    return get_or_missing(queries.judges_of(request.project), pk=judge_id)
+
+
+def _campaign(judge: ModelJudge, campaign_id: int) -> Campaign:
+    return get_or_missing(queries.campaigns_of(judge), pk=campaign_id)
+
+
+def _detail(request: MemberRequest, judge: ModelJudge, form: KeyForm, *, status: int = 200) -> HttpResponse:
+    context = {
+        "station": STATION,
+        "judge": judge,
+        "form": form,
+        "campaigns": list(queries.campaigns_of(judge)),
+    }
+    return render(request, "model_judges/detail.html", context, status=status)

@@ -1,0 +1,205 @@
+"""Metrics that are computed elsewhere: their definition, their values, their end."""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.db.models import Avg, Count, QuerySet
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.core.names import checked_name
+from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.runs.models import Output, Run
+from evalapp.scoring.external_rows import LARGEST_VALUE, GivenScore, matched
+from evalapp.scoring.models import Better, ExternalMetric, MetricResult
+
+MOST_METRICS = 50
+LONGEST_NAME = 60
+LONGEST_SOURCE = 300
+_BATCH = 2_000
+# What the pages show beside the outputs' own metrics.
+_OWN_WORDS = ("total", "edit rate", "classification f1", "macro f1", "weighted f1", "micro f1", "accuracy")
+
+
+class StoredScores(NamedTuple):
+    """How many values are new, how many replaced another, and how many stood there already."""
+
+    added: int
+    changed: int
+    unchanged: int
+
+
+class RunCoverage(NamedTuple):
+    """How far a run is scored by a metric."""
+
+    run: Run
+    scored: int
+    mean: float
+
+
+def external_metrics_of(project: Project) -> QuerySet[ExternalMetric]:
+    return project.external_metrics.select_related("project", "created_by")
+
+
+@transaction.atomic
+def create_external_metric(
+    *,
+    project: Project,
+    name: str,
+    better: str,
+    by: User | None,
+    smallest: float | None = None,
+    largest: float | None = None,
+    source: str = "",
+) -> ExternalMetric:
+    """Name a score that is computed elsewhere; its values are stored by `store_scores`.
+
+    Raises InvalidError (``name``: also one of the product's own metrics; ``better``, ``largest``,
+    ``source``), ConflictError where the project has a metric of that name, or 50 others.
+    """
+    name = checked_name(name, of="the metric", longest=LONGEST_NAME)
+    _require_not_ours(name)
+    if better not in Better.values:
+        raise _refused("better", f"Say which way is better: {', '.join(Better.values)}.")
+    for field, end in (("smallest", smallest), ("largest", largest)):
+        if end is not None and not (math.isfinite(end) and abs(end) <= LARGEST_VALUE):
+            raise _refused(field, f"The end of a scale is a number within ±{LARGEST_VALUE:g}.")
+    if smallest is not None and largest is not None and smallest >= largest:
+        raise _refused("largest", "The largest value must be above the smallest.")
+    source = " ".join(source.split())
+    if len(source) > LONGEST_SOURCE or "\x00" in source:
+        raise _refused("source", f"Say in at most {LONGEST_SOURCE} characters how it is made.")
+    # Two at once: the later waits here and then counts the earlier.
+    Project.objects.select_for_update().get(pk=project.pk)
+    if project.external_metrics.count() >= MOST_METRICS:
+        raise ConflictError(f"This project has {MOST_METRICS} external metrics. Delete one first.")
+    try:
+        with transaction.atomic():
+            metric = ExternalMetric.objects.create(
+                project=project,
+                name=name,
+                better=better,
+                smallest=smallest,
+                largest=largest,
+                source=source,
+                created_by=by,
+            )
+    except IntegrityError as error:
+        message = f"This project has an external metric named “{name}” already. Add the scores to that one."
+        raise ConflictError(message, fields={"name": [message]}) from error
+    record("external_metric.created", by=by, obj=metric, project=project, data={"better": better})
+    return metric
+
+
+def _require_not_ours(name: str) -> None:
+    bare = _bare(name)
+    for metric in CATALOGUE.values():
+        if bare in (_bare(metric.name), _bare(metric.label)):
+            message = (
+                f"“{name}” is a metric that is computed here ({metric.label}). Give yours a name of its own, "
+                f"such as “{name} elsewhere”."
+            )
+            raise InvalidError(message, fields={"name": [message]})
+    if bare in map(_bare, _OWN_WORDS) or name.strip().lower().startswith(("rule:", "external:")):
+        raise _refused(
+            "name", f"“{name}” names something that is measured here. Give yours a name of its own."
+        )
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower()) or name.lower()
+
+
+def _refused(field: str, message: str) -> InvalidError:
+    return InvalidError(message, fields={field: [message]})
+
+
+@transaction.atomic
+def store_scores(
+    *,
+    metric: ExternalMetric,
+    scores: Iterable[GivenScore],
+    by: User | None,
+    run: Run | None = None,
+    field: str = "file",
+) -> StoredScores:
+    """Keep a value for each output, all or none; one that stands there already is replaced.
+
+    The same scores again change nothing. ``run``: whose outputs are meant where lines name row and
+    candidate. Raises ScoresError with every line that cannot be used, MissingError where the metric was
+    deleted meanwhile.
+    """
+    if not ExternalMetric.objects.select_for_update().filter(pk=metric.pk).exists():
+        raise MissingError(f"“{metric.name}” has been deleted. Make it anew to store its scores.")
+    found = matched(
+        scores,
+        outputs_of_project=Output.objects.filter(run__project=metric.project_id),
+        run=run,
+        refusal_of=lambda value: _off_scale(metric, value),
+        field=field,
+    )
+    stored = values_of(metric, found)
+    added = [pk for pk in found if pk not in stored]
+    changed = [pk for pk, value in found.items() if pk in stored and stored[pk] != value]
+    MetricResult.objects.bulk_create(
+        (
+            MetricResult(output_id=pk, metric=metric.metric, signature=metric.signature, value=found[pk])
+            for pk in (*added, *changed)
+        ),
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["output", "metric"],
+        update_fields=["signature", "value", "reason", "detail"],
+    )
+    result = StoredScores(len(added), len(changed), len(found) - len(added) - len(changed))
+    if added or changed:
+        record("external_metric.scored", by=by, obj=metric, project=metric.project, data={**result._asdict()})
+    return result
+
+
+def _off_scale(metric: ExternalMetric, value: float) -> str:
+    if metric.smallest is not None and value < metric.smallest:
+        return f"the value {value:g} lies under the scale's smallest, {metric.smallest:g}"
+    if metric.largest is not None and value > metric.largest:
+        return f"the value {value:g} lies over the scale's largest, {metric.largest:g}"
+    return ""
+
+
+def values_of(metric: ExternalMetric, outputs: Iterable[int]) -> dict[int, float]:
+    """The stored values of these outputs."""
+    wanted = list(outputs)
+    found: dict[int, float] = {}
+    for start in range(0, len(wanted), _BATCH):
+        rows = MetricResult.objects.filter(
+            metric=metric.metric, output__in=wanted[start : start + _BATCH], value__isnull=False
+        )
+        found |= {pk: value for pk, value in rows.values_list("output_id", "value") if value is not None}
+    return found
+
+
+@transaction.atomic
+def delete_external_metric(*, metric: ExternalMetric, by: User) -> int:
+    """It goes with all its values; the audit keeps its name and how many there were."""
+    if not ExternalMetric.objects.select_for_update().filter(pk=metric.pk).exists():
+        raise MissingError(f"“{metric.name}” has been deleted already.")
+    deleted, _ = MetricResult.objects.filter(metric=metric.metric).delete()
+    record("external_metric.deleted", by=by, obj=metric, project=metric.project, data={"scores": deleted})
+    metric.delete()
+    return deleted
+
+
+def coverage_of(metric: ExternalMetric) -> list[RunCoverage]:
+    """The runs with a score, latest first."""
+    rows = (
+        MetricResult.objects.filter(metric=metric.metric)
+        .values("output__run")
+        .annotate(scored=Count("id"), mean=Avg("value"))
+        .order_by("-output__run")
+    )
+    found = list(rows)
+    runs = Run.objects.in_bulk([row["output__run"] for row in found])
+    return [RunCoverage(runs[row["output__run"]], row["scored"], row["mean"]) for row in found]

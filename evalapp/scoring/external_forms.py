@@ -1,0 +1,50 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.runs.models import Run, RunKind
+from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE
+from evalapp.scoring.external_rows import MOST_BYTES
+from evalapp.scoring.models import Better
+
+
+class ExternalMetricForm(forms.Form):
+    """A score that is computed elsewhere."""
+
+    name = forms.CharField(max_length=LONGEST_NAME, help_text="Heads a column, with “(external)” behind it.")
+    better = forms.ChoiceField(choices=Better.choices, label="Which way is better")
+    smallest = forms.FloatField(required=False, help_text="Of its scale; leave empty where there is none.")
+    largest = forms.FloatField(required=False, help_text="Likewise.")
+    source = forms.CharField(
+        max_length=LONGEST_SOURCE,
+        required=False,
+        label="How it is made",
+        help_text="Program, version, options: what somebody needs to compute it again.",
+    )
+
+
+class ScoresForm(forms.Form):
+    """A file of scores."""
+
+    run = forms.ModelChoiceField(
+        queryset=Run.objects.none(),
+        required=False,
+        empty_label="Any; the lines name outputs by id",
+        label="Outputs of",
+        help_text="Needed where lines name row and candidate.",
+    )
+    file = forms.FileField(
+        label="File", help_text="JSONL or CSV with “value” and “output”, or “row” and “candidate”."
+    )
+
+    def __init__(self, *args: Any, project: Project, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["run"].queryset = project.runs.exclude(kind=RunKind.TRAINING).order_by("-pk")  # type: ignore[attr-defined]  # the field's own type
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it: what is stored stays."
+            raise forms.ValidationError(message)
+        return file

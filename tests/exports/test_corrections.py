@@ -1,0 +1,238 @@
+"""Accepted corrections measure the candidates, and tell a blind metric from a stale reference."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from sacrebleu.metrics.ter import TER
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.metric_trust import trust_of
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import InvalidError
+from evalapp.exports.correction_report import CorrectionReport, Finding, correction_report, finding_of
+from evalapp.exports.correction_scoring import start_measuring
+from evalapp.exports.corrections import corrections_of
+from evalapp.exports.models import RowKind
+from evalapp.exports.services import decide_row
+from evalapp.exports.tasks import measure_corrections
+from evalapp.jobs.models import JobState
+from evalapp.measure import Measure
+from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.rouge import RougeOptions, rouge_batch
+from evalapp.scoring.models import MetricResult
+from evalapp.stats.correlation import segment_gain
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring
+
+pytestmark = pytest.mark.django_db
+
+ROWS = 6
+PLAIN = "You own portfolio {n}. Next step: call us."
+
+
+def better(row: int) -> str:
+    return f"You own portfolio {row}. Next step: call us before July."
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    """Two people correct the formal answers of four rows; the last two are corrected by one alone."""
+    made = make_campaign(project, [reviewer, other_reviewer], rows=ROWS)
+    run_scoring(made)
+    for person, rows in ((reviewer, range(1, 5)), (other_reviewer, range(3, 7))):
+        said = {("formal", row): corrected(answers(tone=2), f"{better(row)} {person.name}") for row in rows}
+        review_all(made, person, {"plain": answers(tone=5), "formal": answers(tone=2), **said})
+    return made
+
+
+def accept(campaign: Campaign, by: User, *, decision: str = "accepted", text: str = "") -> None:
+    tray = make_tray(campaign, by)
+    for row in tray.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False):
+        decide_row(row=row, decision=decision, by=by, text=text)
+
+
+def measured(campaign: Campaign) -> CorrectionReport:
+    job = start_measuring(campaign=campaign, by=None)
+    measure_corrections(job.pk)
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED, job.error
+    return reported(campaign)
+
+
+def reported(campaign: Campaign) -> CorrectionReport:
+    scores = load_scores(campaign)
+    return correction_report(scores, next(each for each in scores.scales if each.key == "tone"))
+
+
+def test_only_what_somebody_else_accepted_counts(campaign: Campaign, manager: User) -> None:
+    assert (len(corrections_of(campaign).accepted), corrections_of(campaign).waiting) == (0, 8)
+    with pytest.raises(InvalidError, match="accept the good ones first"):
+        start_measuring(campaign=campaign, by=manager)
+
+    tray = make_tray(campaign, manager)
+    rows = list(tray.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False).order_by("pk"))
+    decide_row(row=rows[0], decision="accepted", by=manager)
+    decide_row(row=rows[1], decision="edited", by=manager, text="As edited.")
+    decide_row(row=rows[2], decision="rejected", by=manager)
+    found = corrections_of(campaign)
+    assert (len(found.accepted), found.waiting, found.rejected) == (2, 5, 1)
+    assert sorted(each.text for each in found.accepted) == sorted([rows[0].chosen_text, "As edited."])
+
+    # The latest word counts, in whichever tray.
+    accept(campaign, manager, decision="rejected")
+    assert (corrections_of(campaign).accepted, corrections_of(campaign).rejected) == ([], 8)
+
+
+def test_the_edit_rate_is_the_reference_implementations(campaign: Campaign, manager: User) -> None:
+    accept(campaign, manager)
+    assert reported(campaign).unmeasured == 2 * ROWS
+    assert reported(campaign).candidates[0].rate.reason == "not measured yet"
+
+    report = measured(campaign)
+
+    assert report.unmeasured == 0
+    formal, plain = report.candidates
+    texts = {
+        output.example.row_number: output.text
+        for output in campaign.items.first()
+        .outputs.first()
+        .output.run.outputs.select_related("example", "candidate")
+        if output.candidate.label == "formal"
+    }
+    by_row: dict[int, list[float]] = {}
+    for each in corrections_of(campaign).accepted:
+        row = int(each.text.split("portfolio ")[1].split(".")[0])
+        by_row.setdefault(row, []).append(TER().sentence_score(texts[row], [each.text]).score)
+    expected = sum(sum(rates) / len(rates) for rates in by_row.values()) / ROWS
+    assert formal.rate.value == pytest.approx(expected, abs=1e-12)
+    assert formal.rate.n == ROWS
+    assert (formal.corrected.value, formal.corrected.n) == (1.0, ROWS)
+    assert (plain.rate.reason, plain.corrected.value) == ("no accepted correction", 0.0)
+
+
+def test_metrics_are_computed_again_with_corrections_as_references(campaign: Campaign, manager: User) -> None:
+    accept(campaign, manager)
+    report = measured(campaign)
+
+    by_example = corrections_of(campaign).by_example
+    options = RougeOptions(variants=("rougeL",))
+    for output in campaign.items.first().outputs.first().output.run.outputs.all():
+        texts = tuple(each.text for each in by_example[output.example_id])
+        own = {each.text for each in by_example[output.example_id] if each.output_id == output.pk}
+        stored = {
+            result.metric.partition(":")[0]: result
+            for result in MetricResult.objects.filter(output=output, metric__endswith=f"{campaign.pk}:rougeL")
+        }
+        [expected] = rouge_batch([output.text], [texts], options)
+        assert stored["corrected"].value == expected["rougeL"].value
+        if own:
+            assert stored["corrected-others"].reason == "only the output itself was corrected"
+        else:
+            assert stored["corrected-others"].value == expected["rougeL"].value
+
+    # ROUGE-L prefers the formal answers, which are the references; people and their corrections do not.
+    rouge = next(each for each in report.findings if each.metric.name == "rougeL")
+    assert rouge.references.value is not None and rouge.references.value < 0
+    assert rouge.corrections.value is not None and rouge.corrections.value > 0.8
+    assert rouge.finding == "stale"
+    assert rouge.sentence.startswith("The references are stale for ROUGE-L on Tone")
+    assert "Each answer's own correction is among its references" in rouge.sentence
+
+
+def test_other_corrections_are_measured_anew_and_the_same_are_kept(campaign: Campaign, manager: User) -> None:
+    accept(campaign, manager)
+    measured(campaign)
+    job = start_measuring(campaign=campaign, by=None)
+    measure_corrections(job.pk)
+    job.refresh_from_db()
+    assert job.result == {"outputs": 2 * ROWS, "measured": 0, "kept": 2 * ROWS}
+
+    row = campaign.exports.get().rows.filter(kind=RowKind.SFT, rejected_output__isnull=False).first()
+    assert row is not None
+    decide_row(row=row, decision="edited", by=manager, text="Quite another text.")
+    # Both candidates' outputs to that example.
+    assert reported(campaign).unmeasured == 2
+    assert measured(campaign).unmeasured == 0
+
+
+def measure(low: float, value: float, high: float) -> Measure:
+    return Measure(value=value, n=50, low=low, high=high, signature="test")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gain", "expected"),
+    [
+        ((0.6, 0.7, 0.8), (0.6, 0.7, 0.8), (-0.1, 0.0, 0.1), "follows"),
+        ((-0.2, 0.0, 0.2), (0.6, 0.7, 0.8), (0.3, 0.7, 0.9), "stale"),
+        ((-0.2, 0.0, 0.2), (0.3, 0.5, 0.7), (-0.1, 0.5, 0.9), "open"),
+        ((-0.2, 0.0, 0.2), (-0.2, 0.0, 0.2), (-0.1, 0.0, 0.1), "blind"),
+        ((-0.2, 0.0, 0.2), (-0.2, 0.1, 0.5), (-0.1, 0.1, 0.4), "open"),
+        ((-0.5, -0.4, -0.3), (-0.5, -0.4, -0.3), (-0.1, 0.0, 0.1), "blind"),
+    ],
+)
+def test_what_is_found_rests_on_the_ends_of_the_intervals(
+    before: tuple[float, float, float],
+    after: tuple[float, float, float],
+    gain: tuple[float, float, float],
+    expected: Finding,
+) -> None:
+    ceiling = Measure(value=0.9, n=50, signature="ceiling", note="none")
+    trusts = [trust_of("Tone", CATALOGUE["rougeL"], measure(*each), ceiling) for each in (before, after)]
+    assert finding_of(trusts[0], trusts[1], measure(*gain)) == expected
+
+
+def test_a_gain_is_the_difference_of_two_correlations() -> None:
+    items, human = list(range(8)), [1.0, 2, 3, 4, 5, 6, 7, None]
+    found = segment_gain(items, human, [7.0, 6, 5, 4, 3, 2, 1, 0], human, replicates=200)
+    assert (found.value, found.n) == (pytest.approx(2.0), 7)
+    same = segment_gain(items, human, human, human, replicates=200)
+    assert (same.value, same.note) == (0.0, "no interval: every resample gives the same value")
+    assert segment_gain(items, human, [1.0] * 8, human).reason == "no variation in the metric"
+    assert segment_gain(items[:2], human[:2], human[:2], human[:2]).reason.startswith("fewer than 3")
+
+
+def test_the_page_and_the_api_tell_the_same(
+    campaign: Campaign, project: Project, manager: User, engineer: User
+) -> None:
+    browser = client_of(engineer)
+    address = reverse("campaign_corrections", args=[project.slug, campaign.pk])
+    assert "No correction is accepted yet." in browser.get(address).text
+    accept(campaign, manager)
+    assert f"Measure {2 * ROWS} outputs" in browser.get(address).text
+    answer = browser.post(f"{address}measure/")
+    job = project.jobs.latest("id")
+    assert answer["Location"] == reverse("job_detail", args=[project.slug, job.pk])
+    measure_corrections(job.pk)
+
+    page = browser.get(f"{address}?criterion=tone").text
+    assert "8 accepted, 0 not decided on, 0 rejected." in page
+    assert "The references are stale for ROUGE-L on Tone" in page
+    base = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/analysis/corrections/"
+    told = program_of(engineer).get(f"{base}?criterion=tone").json()
+    report = reported(campaign)
+    assert (told["accepted"], told["unmeasured"], told["criterion"]) == (8, 0, "tone")
+    assert told["candidates"][0]["rate"] == report.candidates[0].rate.as_dict()
+    assert [each["finding"] for each in told["findings"]] == [each.finding for each in report.findings]
+    assert program_of(engineer).get(f"{base}?criterion=nonsense").status_code == 400
+    assert program_of(engineer).post(base).status_code == 202
+
+
+def test_the_page_asks_the_database_as_often_for_many_as_for_few(
+    campaign: Campaign, project: Project, manager: User
+) -> None:
+    address = reverse("campaign_corrections", args=[project.slug, campaign.pk])
+    tray = make_tray(campaign, manager)
+    rows = list(tray.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False))
+    browser, counts = client_of(manager), []
+    for given in (rows[:1], rows[1:]):
+        for row in given:
+            decide_row(row=row, decision="accepted", by=manager)
+        measured(campaign)
+        browser.get(address)
+        with CaptureQueriesContext(connection) as queries:
+            browser.get(address)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

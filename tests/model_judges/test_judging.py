@@ -1,0 +1,397 @@
+"""A judge is asked through the guard, keeps what it says, and is shown beside people alone."""
+
+import logging
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.scores import load_scores
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.core.outgoing import OutgoingRefusedError
+from evalapp.exports.files import RATING_COLUMNS
+from evalapp.jobs.models import Job, JobEvent, JobState
+from evalapp.jobs.services import request_cancel, retry_job
+from evalapp.model_judges.agreement import judge_agreement
+from evalapp.model_judges.models import ModelJudge, ModelVerdict
+from evalapp.model_judges.sealing import opened_key
+from evalapp.model_judges.services import (
+    ask_again,
+    create_judge,
+    delete_judge,
+    replace_key,
+    start_judging,
+)
+from evalapp.model_judges.tasks import ask_judge
+from evalapp.reviews.models import Score
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all
+from tests.model_judges.chat import Chat
+from tests.model_judges.conftest import SECRET
+
+pytestmark = pytest.mark.django_db
+
+OUTPUTS = 12
+
+
+def asked(judge: ModelJudge, campaign: Campaign) -> Job:
+    job = start_judging(judge=judge, campaign=campaign, by=None)
+    ask_judge(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def test_every_output_is_asked_about_once_with_what_was_declared(
+    judge: ModelJudge, campaign: Campaign, chat: Chat
+) -> None:
+    job = asked(judge, campaign)
+    assert (job.state, job.result) == (JobState.SUCCEEDED, {"outputs": OUTPUTS, "asked": OUTPUTS})
+    assert judge.verdicts.filter(state="answered", value=3, reported_model=chat.model).count() == OUTPUTS
+
+    call, question = chat.receiver.calls[0], chat.questions[0]
+    assert call.path == "/v1/chat/completions"
+    assert call.headers["Authorization"] == f"Bearer {SECRET}"
+    assert (question["model"], question["temperature"]) == ("judge-1", 0.5)
+    text = question["messages"][0]["content"]
+    assert "Criterion: Tone" in text
+    assert "Summarise portfolio" in text
+    assert judge.verdicts.order_by("output_id")[0].output.text in text
+
+    assert asked(judge, campaign).result == {"outputs": OUTPUTS, "asked": 0}
+    assert len(chat.receiver.calls) == OUTPUTS
+
+
+def test_what_is_no_answer_is_counted_and_can_be_asked_again(
+    judge: ModelJudge, campaign: Campaign, chat: Chat, manager: User
+) -> None:
+    chat.say = lambda question: (
+        "Rather warm." if "portfolio 1." in question else "n/a" if "portfolio 2." in question else "5"
+    )
+    asked(judge, campaign)
+    found = judge_agreement(judge, load_scores(campaign))
+    assert found.counts == {"answered": 8, "not_applicable": 2, "unparsed": 2, "failed": 0}
+
+    with pytest.raises(MissingError):
+        ask_again(judge=judge, campaign=campaign, by=manager, output_id=1)
+    one = judge.verdicts.filter(state="unparsed").first()
+    assert one is not None
+    chat.say = lambda question: "2"
+    ask_judge(ask_again(judge=judge, campaign=campaign, by=manager, output_id=one.output_id).pk)
+    assert judge.verdicts.get(output=one.output_id).value == 2
+    assert judge.verdicts.filter(state="unparsed").count() == 1
+
+
+def test_a_question_that_fails_is_tried_again_and_then_kept_as_failed(
+    judge: ModelJudge, campaign: Campaign, chat: Chat, manager: User
+) -> None:
+    tries: dict[str, int] = {}
+
+    def say(question: str) -> str | int:
+        tries[question] = tries.get(question, 0) + 1
+        if "portfolio 1." in question:
+            return 500
+        return 429 if tries[question] == 1 else "4"
+
+    chat.say = say
+    job = asked(judge, campaign)
+    assert job.state == JobState.SUCCEEDED
+    failed = judge.verdicts.filter(state="failed")
+    assert failed.count() == 2
+    assert failed[0].problem.startswith("The address answered 500:")
+    assert judge.verdicts.filter(state="answered", value=4).count() == OUTPUTS - 2
+    assert sorted(set(tries.values())) == [2, 3]
+
+    chat.say = lambda question: "1"
+    ask_judge(ask_again(judge=judge, campaign=campaign, by=manager).pk)
+    assert judge.verdicts.filter(state="failed").count() == 0
+
+
+def test_an_address_that_only_fails_ends_the_job_and_a_retry_goes_on(
+    judge: ModelJudge, campaign: Campaign, chat: Chat
+) -> None:
+    chat.say = lambda question: 503
+    job = asked(judge, campaign)
+    assert job.state == JobState.FAILED
+    assert job.error.startswith("5 questions in a row brought no reply; the last: The address answered 503")
+    chat.say = lambda question: "3"
+    retry_job(job=job, by=None)
+    ask_judge(job.pk)
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED
+    assert judge.verdicts.filter(state="answered").count() == OUTPUTS - 5
+
+
+def test_a_refused_key_ends_the_job_at_once(judge: ModelJudge, campaign: Campaign, chat: Chat) -> None:
+    chat.say = lambda question: 401
+    job = asked(judge, campaign)
+    assert (job.state, job.error) == (JobState.FAILED, "The address refused the API key (401).")
+    assert len(chat.receiver.calls) == 1
+    assert not judge.verdicts.exists()
+
+
+def test_a_cancelled_job_asks_nothing_and_another_may_start(
+    judge: ModelJudge, campaign: Campaign, chat: Chat
+) -> None:
+    job = start_judging(judge=judge, campaign=campaign, by=None)
+    request_cancel(job=job, by=None)
+    ask_judge(job.pk)
+    assert not chat.receiver.calls
+    assert start_judging(judge=judge, campaign=campaign, by=None).pk != job.pk
+
+
+def test_the_guard_judges_the_address(
+    judge: ModelJudge, campaign: Campaign, chat: Chat, settings: object, manager: User
+) -> None:
+    settings.OUTGOING_ALLOWED = ("models.example",)  # type: ignore[attr-defined]
+    with pytest.raises(OutgoingRefusedError, match="EVALAPP_OUTGOING_ALLOWED"):
+        start_judging(judge=judge, campaign=campaign, by=manager)
+    with pytest.raises(OutgoingRefusedError):
+        create_judge(
+            project=judge.project, criterion=judge.criterion, name="Inside", address="http://10.0.0.1/v1",
+            model="m", by=manager,
+        )  # fmt: skip
+    assert not chat.receiver.calls
+
+
+def test_the_key_is_seen_nowhere_after_it_was_saved(
+    judge: ModelJudge,
+    campaign: Campaign,
+    chat: Chat,
+    manager: User,
+    project: Project,
+    caplog: pytest.LogCaptureFixture,
+    settings: object,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert opened_key(judge) == SECRET
+    # An address that repeats what it was sent.
+    chat.refusal = f"bad key {SECRET}"
+    chat.say = lambda question: 500
+    asked(judge, campaign)
+    browser, program = client_of(manager), program_of(manager)
+    pages = [
+        browser.get(reverse("judge_list", args=[project.slug])).text,
+        browser.get(reverse("judge_detail", args=[project.slug, judge.pk])).text,
+        browser.get(reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])).text,
+        browser.get(reverse("audit_list", args=[project.slug])).text,
+        program.get(f"projects/{project.slug}/judges/").text,
+        program.get(f"projects/{project.slug}/judges/{judge.pk}/").text,
+    ]
+    refused = browser.post(
+        reverse("judge_list", args=[project.slug]), {"name": "", "secret": SECRET, "address": "x"}
+    )
+    stored = [
+        str(list(ModelJudge.objects.values())),
+        str(list(ModelVerdict.objects.values())),
+        str(list(AuditEvent.objects.values())),
+        str(list(JobEvent.objects.values())),
+        str(list(Job.objects.values())),
+    ]
+    assert refused.status_code == 400
+    for text in (*pages, refused.text, *stored, caplog.text):
+        assert SECRET not in text
+    assert "[key]" in pages[2]
+
+    settings.SECRET_KEY = "another " * 8  # type: ignore[attr-defined]
+    with pytest.raises(InvalidError, match="Enter it again"):
+        start_judging(judge=judge, campaign=campaign, by=manager)
+
+
+def test_another_key_takes_its_place(judge: ModelJudge, manager: User) -> None:
+    with pytest.raises(InvalidError) as told:
+        replace_key(judge=judge, secret="two words", by=manager)
+    assert "two words" not in str(told.value.fields)
+    replace_key(judge=judge, secret="", by=manager)
+    judge.refresh_from_db()
+    assert (judge.sealed_key, opened_key(judge)) == ("", "")
+
+
+def test_it_is_held_against_people_and_told_beside_them_alone(
+    judge: ModelJudge,
+    campaign: Campaign,
+    chat: Chat,
+    reviewer: User,
+    other_reviewer: User,
+    project: Project,
+    manager: User,
+) -> None:
+    rows = range(1, 7)
+    for person in (reviewer, other_reviewer):
+        said = {
+            (label, row): answers(tone=1 + (row + (label == "plain")) % 5)
+            for label in ("formal", "plain")
+            for row in rows
+        }
+        review_all(campaign, person, said)
+    by_text = {
+        output.text: 1 + (output.example.row_number + (output.candidate.label == "plain")) % 5
+        for output in campaign.items.first()
+        .outputs.first()
+        .output.run.outputs.select_related("example", "candidate")
+    }
+    chat.say = lambda question: next(
+        str(level) for text, level in by_text.items() if f"\n{text}\n" in question
+    )
+    scores = Score.objects.count()
+    asked(judge, campaign)
+    found = judge_agreement(judge, load_scores(campaign))
+    assert (found.alpha.value, found.people_alpha.value) == (1.0, 1.0)
+    assert found.correlation is not None and found.correlation.value == pytest.approx(1.0)
+    assert found.ceiling is not None
+    assert found.sentence.startswith("The judge agrees with a person about as two people do")
+    assert [(each.people, each.judge, each.outputs) for each in found.candidates] == [
+        (each.people, each.people, 6) for each in found.candidates
+    ]
+    # No score of a person came of it, and no other page shows it.
+    assert Score.objects.count() == scores
+    assert (
+        "Tone judge"
+        not in client_of(manager).get(reverse("comparison_detail", args=[project.slug, campaign.pk])).text
+    )
+    assert not any("judge" in column for column in RATING_COLUMNS)
+
+    chat.say = lambda question: str(
+        6 - int(next(level for text, level in by_text.items() if f"\n{text}\n" in question))
+    )
+    contrary = create_judge(
+        project=project,
+        criterion=judge.criterion,
+        name="Contrary",
+        address=chat.address,
+        model="m",
+        by=manager,
+    )
+    asked(contrary, campaign)
+    found = judge_agreement(contrary, load_scores(campaign))
+    assert found.alpha.value is not None and found.alpha.value < 0
+    assert "less than two people do" in found.sentence or "beyond chance" in found.sentence
+
+
+def test_without_people_nothing_is_told(judge: ModelJudge, campaign: Campaign) -> None:
+    asked(judge, campaign)
+    found = judge_agreement(judge, load_scores(campaign))
+    assert found.candidates == []
+    assert found.alpha.reason == "no scores"
+    assert found.sentence == "Whether the judge agrees with people cannot be told: no scores."
+
+
+def test_a_declaration_that_cannot_be_used_names_its_field(
+    judge: ModelJudge, project: Project, manager: User
+) -> None:
+    good = {"criterion": judge.criterion, "name": "Another", "address": judge.address, "model": "m"}
+    for field, value in (
+        ("model", " "), ("temperature", 3.0), ("prompt", "No place."), ("secret", "a b"), ("model_version", "x" * 101),
+    ):  # fmt: skip
+        with pytest.raises(InvalidError) as told:
+            create_judge(project=project, by=manager, **{**good, field: value})  # type: ignore[arg-type]
+        assert list(told.value.fields) == [field]
+    with pytest.raises(ConflictError):
+        create_judge(project=project, by=manager, **{**good, "name": "Tone judge"})  # type: ignore[arg-type]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelVerdict.objects.create(judge=judge, output_id=1, state="answered")
+
+
+def test_a_campaign_of_another_rubric_is_not_asked_about(
+    judge: ModelJudge, project: Project, reviewer: User, campaign: Campaign, manager: User
+) -> None:
+    other = make_campaign(
+        project, [reviewer], name="Autumn round", texts={"one": "One {n}.", "two": "Two {n}."}
+    )
+    with pytest.raises(InvalidError, match="the judge's criterion"):
+        start_judging(judge=judge, campaign=other, by=manager)
+    address = reverse("judge_campaign", args=[project.slug, judge.pk, other.pk])
+    assert client_of(manager).get(address).status_code == 404
+
+
+def test_deleting_takes_the_verdicts_and_waits_for_no_job(
+    judge: ModelJudge, campaign: Campaign, manager: User
+) -> None:
+    job = start_judging(judge=judge, campaign=campaign, by=manager)
+    with pytest.raises(ConflictError):
+        delete_judge(judge=judge, by=manager)
+    ask_judge(job.pk)
+    delete_judge(judge=judge, by=manager)
+    assert not ModelVerdict.objects.exists()
+    assert AuditEvent.objects.get(action="model_judge.deleted").data == {"verdicts": OUTPUTS}
+
+
+def test_the_pages_declare_ask_and_show(
+    project: Project, campaign: Campaign, chat: Chat, manager: User
+) -> None:
+    browser = client_of(manager)
+    place = reverse("judge_list", args=[project.slug])
+    body = {
+        "name": "Clarity judge",
+        "criterion": campaign.rubric_version.criteria.get(key="clarity").pk,
+        "address": chat.address,
+        "model": "judge-1",
+        "temperature": "0",
+        "secret": SECRET,
+    }
+    refused = browser.post(place, {**body, "address": "https://elsewhere.example/v1", "prompt": "Hm."})
+    assert refused.status_code == 400
+    made = browser.post(place, body, follow=True)
+    assert "Declared. Ask it about a campaign next." in made.text
+    judge = project.model_judges.get()
+    here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
+    assert f"Ask about {OUTPUTS} outputs" in browser.get(here).text
+    browser.post(f"{here}start/")
+    chat.say = lambda question: "Fine!"
+    ask_judge(project.jobs.latest("id").pk)
+    page = browser.get(here).text
+    assert f"{OUTPUTS} no answer that counts" in page
+    assert "“Fine!”" in page
+    answer = browser.post(f"{here}again/")
+    assert answer.status_code == 302
+    assert "It is being asked…" in browser.get(here).text
+
+
+def test_the_api_does_the_same(
+    project: Project, campaign: Campaign, chat: Chat, manager: User, reviewer: User
+) -> None:
+    program = program_of(manager)
+    place = f"projects/{project.slug}/judges/"
+    body = {
+        "name": "By program",
+        "criterion": campaign.rubric_version.criteria.get(key="tone").pk,
+        "address": chat.address,
+        "model": "judge-1",
+        "secret": SECRET,
+    }
+    made = program.post(place, body)
+    assert made.status_code == 201, made.text
+    assert (made.json()["has_key"], "secret" in made.json()) == (True, False)
+    here = f"{place}{made.json()['id']}/campaigns/{campaign.pk}/"
+    job = program.post(here)
+    assert job.status_code == 202
+    ask_judge(job.json()["id"])
+    told = program.get(here).json()
+    assert (told["counts"]["answered"], told["waiting"]) == (OUTPUTS, 0)
+    assert program.post(f"{here}again/").status_code == 404
+    assert program.ask("DELETE", f"{place}{made.json()['id']}/").status_code == 204
+
+
+def test_the_list_asks_the_database_as_often_for_many_as_for_one(
+    judge: ModelJudge, project: Project, manager: User
+) -> None:
+    browser, counts = client_of(manager), []
+    for name in ("", "Second", "Third"):
+        if name:
+            create_judge(
+                project=project,
+                criterion=judge.criterion,
+                name=name,
+                address=judge.address,
+                model="m",
+                by=manager,
+            )
+        if name != "Second":
+            with CaptureQueriesContext(connection) as queries:
+                browser.get(reverse("judge_list", args=[project.slug]))
+            counts.append(len(queries))
+    assert counts[0] == counts[1]
