@@ -32,6 +32,7 @@ ORDER = [
     {"ratings"},
     {"gates"},
     {"decisions"},
+    {"monitoring"},
     {"demo"},
 ]
 MODEL_LIBRARIES = ["torch", "transformers", "peft", "trl", "vllm", "accelerate", "datasets"]

@@ -16,6 +16,7 @@ from evalapp.api.views import (
     gold_verdicts,
     jobs,
     judgements,
+    monitoring,
     plans,
     ratings,
     registry,
@@ -38,6 +39,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_STREAM = f"{_PROJECT}/streams/<int:stream_id>"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
@@ -247,6 +249,18 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/gate/", gates.CampaignGateDetail.as_view(), name="api_campaign_gate"),
     path(f"{_CAMPAIGN}/gate/take/", gates.CampaignGateTake.as_view(), name="api_campaign_gate_take"),
     path(f"{_CAMPAIGN}/gate/looks/", gates.CampaignGateLooks.as_view(), name="api_campaign_gate_looks"),
+    path(f"{_PROJECT}/streams/", monitoring.StreamList.as_view(), name="api_streams"),
+    path(f"{_STREAM}/", monitoring.StreamDetail.as_view(), name="api_stream"),
+    path(f"{_STREAM}/outputs/", monitoring.StreamOutputs.as_view(), name="api_stream_outputs"),
+    path(f"{_STREAM}/weeks/", monitoring.StreamWeeks.as_view(), name="api_stream_weeks"),
+    path(f"{_STREAM}/kpis/", monitoring.StreamKpis.as_view(), name="api_stream_kpis"),
+    path(f"{_STREAM}/alerts/", monitoring.StreamAlerts.as_view(), name="api_stream_alerts"),
+    path(
+        f"{_STREAM}/alerts/<int:alert_id>/acknowledge/",
+        monitoring.AlertAcknowledge.as_view(),
+        name="api_alert_acknowledge",
+    ),
+    path(f"{_STREAM}/proposals/", monitoring.StreamProposals.as_view(), name="api_stream_proposals"),
     path(
         f"{_PROJECT}/reviews/<int:review_id>/lineage/",
         decisions.ReviewLineage.as_view(),
