@@ -8,6 +8,7 @@ from django.utils.text import Truncator
 
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.disagreements import find_disagreements, low_threshold
+from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
@@ -22,7 +23,7 @@ LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
     "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "broken", "metric", "disagreement",
-    "reviewer",
+    "reviewer", *FINDER_PARTS,
 )  # fmt: skip
 """What `filter_from` reads of an address."""
 
@@ -36,7 +37,7 @@ class CaseFilter:
     ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
     farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
     broke it. ``reviewer`` (a pseudonym's number): what they reviewed; ``reviewer_name`` is what they are
-    called.
+    called. ``finder``: what the disagreement finder finds.
     """
 
     candidate: CampaignCandidate | None = None
@@ -52,12 +53,13 @@ class CaseFilter:
     disagreement: MetricDescription | None = None
     reviewer: int | None = None
     reviewer_name: str = ""
+    finder: Finder | None = None
 
     def describe(self) -> str:
         """In words, for the page's head."""
         parts = [
             self._of_candidate(),
-            self._of_criterion(),
+            self.finder.describe() if self.finder else self._of_criterion(),
             f"reason “{self.tag.label}”" if self.tag else "",
             f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
             f"{self.metric.label} defined" if self.metric else "",
@@ -116,6 +118,7 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         reviewer_name=next(
             (scores.names.of(person) for person, number in scores.numbers.items() if number == reviewer), ""
         ),
+        finder=finder_from(scores, query),
     )
     of_answers = wanted.low or wanted.not_applicable or wanted.disagreement
     if (wanted.level is not None or of_answers) and wanted.criterion is None:
@@ -151,7 +154,11 @@ def _tags_of(scores: CampaignScores) -> Iterable[ReasonTag]:
 
 def column_metric(wanted: CaseFilter) -> MetricDescription:
     """The metric that the list shows."""
-    return wanted.disagreement or wanted.metric or METRICS[HEADLINE_METRIC]
+    return (
+        (wanted.finder.metric if wanted.finder else wanted.disagreement)
+        or wanted.metric
+        or METRICS[HEADLINE_METRIC]
+    )
 
 
 def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
@@ -240,6 +247,8 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
             chosen &= {pk for pk, spread in scores.output_spreads(wanted.criterion).items() if spread > 0}
         if wanted.disagreement is not None:
             chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
+        if wanted.finder is not None:
+            chosen &= find(scores, wanted.finder).item_output_ids
     elif wanted.differ:
         chosen &= {pk for pk, spread in scores.widest_spreads().items() if spread > 0}
     if wanted.tag is not None:

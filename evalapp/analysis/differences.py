@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
@@ -64,7 +65,11 @@ class Contradiction:
 def compare_pairs(
     scores: CampaignScores, comparison: Comparison, reference: CandidateRow
 ) -> list[ComparedPair]:
-    """Every other candidate against the reference on every scale criterion, Holm over the table."""
+    """Every other candidate against the reference on every scale criterion, Holm over the table; nothing where
+    the items were picked for their scores.
+    """
+    if why_no_means(scores):
+        return []
     found = [
         (
             criterion,

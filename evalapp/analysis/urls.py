@@ -1,6 +1,7 @@
 from django.urls import path
 
 from evalapp.analysis import (
+    finder_views,
     judgement_views,
     metric_views,
     planner_views,
@@ -40,6 +41,12 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/severity/",
         severity_views.campaign_severity,
         name="campaign_severity",
+    ),
+    path("projects/<slug:slug>/compare/<int:campaign_id>/finder/", finder_views.finder, name="finder"),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/finder/campaign/",
+        finder_views.finder_campaign,
+        name="finder_campaign",
     ),
     path("projects/<slug:slug>/compare/<int:campaign_id>/cases/", views.case_list, name="case_list"),
     path(

@@ -133,7 +133,13 @@ def _render(
             for each in followed
         ],
         "weeks": [
-            {"week": week, "kpis": [kpis.get((week.pk, each.last.criterion_key)) for each in followed]}
+            {
+                "week": week,
+                "kpis": [
+                    (each.last.criterion_name, kpis.get((week.pk, each.last.criterion_key)))
+                    for each in followed
+                ],
+            }
             for week in weeks
         ],
         "criteria": [each.last for each in followed],

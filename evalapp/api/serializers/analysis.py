@@ -7,6 +7,7 @@ from evalapp.analysis.case import CaseReview
 from evalapp.analysis.cases import CaseRow
 from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import CandidateRow, HumanCell
+from evalapp.analysis.finder import MetricSide, ScoreSide
 from evalapp.api.fields import Paging, Query
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
@@ -178,6 +179,44 @@ class CaseQuery(Paging, PeopleQuery):
         choices=list(METRICS), required=False, help_text="The metric is high and people rate it low."
     )
     reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
+
+
+class FinderQuery(PeopleQuery):
+    """A metric's condition and a criterion's, as the page of the finder has them in its address."""
+
+    find = serializers.ChoiceField(choices=list(METRICS), help_text="The metric.")
+    find_is = serializers.ChoiceField(
+        choices=[side.value for side in MetricSide],
+        required=False,
+        default=MetricSide.TOP.value,
+        help_text="Its highest or lowest tenth, or a value.",
+    )
+    find_value = serializers.FloatField(required=False)
+    criterion = serializers.CharField(max_length=40, help_text="The key of a scale.")
+    score_is = serializers.ChoiceField(
+        choices=[side.value for side in ScoreSide], required=False, default=ScoreSide.AT_MOST.value
+    )
+    score = serializers.IntegerField(help_text="At least two reviewers each gave this or beyond.")
+    candidate = serializers.IntegerField(required=False, min_value=1)
+    reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """``expected`` by chance: by_metric × by_people / outputs. ``reason``: why nothing can be found."""
+
+    words = serializers.CharField()
+    count = serializers.IntegerField()
+    expected = serializers.FloatField()
+    outputs = serializers.IntegerField()
+    by_metric = serializers.IntegerField()
+    by_people = serializers.IntegerField()
+    reason = serializers.CharField()
+    cases = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_cases(self, found: Any) -> list[int]:
+        """The items, in the order of the list of cases."""
+        return list(found["cases"])
 
 
 class CaseRowSerializer(serializers.Serializer[Any]):
