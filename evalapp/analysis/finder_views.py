@@ -28,7 +28,7 @@ from evalapp.analysis.picked import pick_campaign
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.views import CASES_PER_PAGE, campaign_or_missing, chosen_people
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import MissingError, ProblemError
+from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.datasets.models import Split
 
 SEALED = (Split.TEST, Split.VALIDATION)
@@ -115,7 +115,7 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     try:
         wanted = finder_from(scores, request.GET.dict())
         if wanted is None:
-            raise MissingError("The address names no finder. Open it again from the comparison.")
+            raise InvalidError("The address names no finder. Open it again from the comparison.")
         found = find(scores, wanted)
         picked = pick_campaign(
             source=campaign,

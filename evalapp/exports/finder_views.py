@@ -10,7 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.finder import find, finder_from
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.views import campaign_or_missing, chosen_people
-from evalapp.core.errors import InvalidError, MissingError
+from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
 from evalapp.exports.services import open_tray
 
@@ -23,7 +23,7 @@ def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
     scores = load_scores(campaign, people=chosen_people(request))
     wanted = finder_from(scores, request.GET.dict())
     if wanted is None:
-        raise MissingError("The address names no finder. Open it again from the comparison.")
+        raise InvalidError("The address names no finder. Open it again from the comparison.")
     found = find(scores, wanted)
     if not found.count:
         raise InvalidError("No output meets both conditions, so there is nothing to export. Widen them.")

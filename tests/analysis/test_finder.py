@@ -11,7 +11,7 @@ from evalapp.analysis.differences import compare_pairs
 from evalapp.analysis.finder import Finder, MetricSide, ScoreSide, find
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
-from evalapp.campaigns.services import open_campaign
+from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import InvalidError
 from evalapp.decisions.services import decide
 from evalapp.exports.models import Export
@@ -157,6 +157,9 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
     for part in ("severity", "metrics"):
         address = f"/projects/{picked.project.slug}/compare/{picked.pk}/{part}/"
         assert "Picked items." in text_of(browser.get(address))
+    close_campaign(campaign=picked, by=manager)
+    home = text_of(browser.get(f"/projects/{picked.project.slug}/"))
+    assert "Picked from Spring round" not in home, "it is no cycle, and waits for no decision"
     with pytest.raises(InvalidError, match="picked for their scores"):
         take_gate(
             campaign=picked, gate=make_gate(picked.project, rubric=picked.rubric_version.rubric), by=manager

@@ -14,6 +14,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.decisions.cycles import cycles_of
 from evalapp.monitoring.alerts import raise_alerts, send_due_mail
 from evalapp.monitoring.judging import judge, judge_due_weeks
 from evalapp.monitoring.models import Alert, Draw, DrawState, Kpi, MailState, RetrainProposal, SampledOutput
@@ -93,6 +94,7 @@ def test_a_week_is_judged_once_when_its_reviews_are_over(project: Project, revie
     assert judge_due_weeks() == 0 and not judge(week)
     week.refresh_from_db()
     assert (week.state, campaign_of(week).state) == (DrawState.JUDGED, "closed")
+    assert cycles_of(project) == [], "a week is no cycle: nothing new is decided on"
     found = {kpi.criterion_key: (kpi.value, kpi.reviews, kpi.is_rate) for kpi in week.kpis.all()}
     assert found["tone"] == (2.0, 5, False)
     assert found[YES_NO] == (1.0, 5, True)

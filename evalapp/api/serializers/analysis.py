@@ -184,7 +184,7 @@ class CaseQuery(Paging, PeopleQuery):
 class FinderQuery(PeopleQuery):
     """A metric's condition and a criterion's, as the page of the finder has them in its address."""
 
-    find = serializers.ChoiceField(choices=list(METRICS), help_text="The metric.")
+    find = serializers.ChoiceField(choices=list(METRICS), required=False, help_text="The metric; needed.")
     find_is = serializers.ChoiceField(
         choices=[side.value for side in MetricSide],
         required=False,
@@ -192,11 +192,13 @@ class FinderQuery(PeopleQuery):
         help_text="Its highest or lowest tenth, or a value.",
     )
     find_value = serializers.FloatField(required=False)
-    criterion = serializers.CharField(max_length=40, help_text="The key of a scale.")
+    criterion = serializers.CharField(required=False, max_length=40, help_text="The key of a scale; needed.")
     score_is = serializers.ChoiceField(
         choices=[side.value for side in ScoreSide], required=False, default=ScoreSide.AT_MOST.value
     )
-    score = serializers.IntegerField(help_text="At least two reviewers each gave this or beyond.")
+    score = serializers.IntegerField(
+        required=False, help_text="At least two reviewers each gave this or beyond; needed."
+    )
     candidate = serializers.IntegerField(required=False, min_value=1)
     reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
 

@@ -10,7 +10,7 @@ from evalapp.api.serializers.analysis import FinderQuery, FoundSerializer
 from evalapp.api.serializers.campaigns import CampaignSerializer
 from evalapp.api.views.analysis import AnalysisView
 from evalapp.campaigns.queries import campaigns_of
-from evalapp.core.errors import MissingError
+from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 
 
@@ -47,8 +47,11 @@ class FinderDetail(AnalysisView):
 
     def _wanted(self, scores: CampaignScores) -> tuple[Finder, dict[str, str]]:
         given: dict[str, Any] = self.query
+        # Looked for after the campaign, so that a foreign one is not there whatever else is sent.
+        if missing := [name for name in ("find", "criterion", "score") if name not in given]:
+            message = f"The address lacks {', '.join(missing)}."
+            raise InvalidError(message, fields={name: ["This parameter is needed."] for name in missing})
         address = {name: str(value) for name, value in given.items() if name != "people"}
         wanted = finder_from(scores, address)
-        if wanted is None:
-            raise MissingError("The address names no metric.")
+        assert wanted is not None  # noqa: S101 - a metric is named
         return wanted, address
