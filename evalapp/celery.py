@@ -18,6 +18,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.decisions",
     "evalapp.model_judges",
     "evalapp.reports",
+    "evalapp.monitoring",
     "evalapp.demo",
 ]
 
@@ -26,7 +27,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(PACKAGES_WITH_TASKS)
 app.conf.beat_scheduler = "evalapp.jobs.clock:Clock"
 # Short, and needed most when the workers are stuck: the clock carries them out itself.
-DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-places", "ring-for-webhooks"})
+DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-places", "ring-for-webhooks", "open-due-weeks"})
 app.conf.beat_schedule = {
     # Expires, so that rings do not pile up while nobody hears them.
     "advance-demonstration": {
@@ -34,6 +35,12 @@ app.conf.beat_schedule = {
         "schedule": 2.0,
         "options": {"expires": 10},
     },
+    "judge-due-weeks": {
+        "task": "evalapp.monitoring.tasks.judge_due_weeks",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "open-due-weeks": {"task": "evalapp.monitoring.tasks.open_due_weeks", "schedule": 60.0},
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
     "remove-old-deliveries": {"task": "evalapp.webhooks.tasks.remove_old_deliveries", "schedule": 3600.0},
     "ring-for-webhooks": {"task": "evalapp.webhooks.tasks.ring_if_due", "schedule": 2.0},

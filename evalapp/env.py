@@ -13,7 +13,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from evalapp.env_mail import MailSettings, mail_in, sender_in
 from evalapp.env_sign_on import SignOnSettings, domains_in, issuer_in, secret_in
 from evalapp.outgoing_policy import policy_of
 
@@ -97,6 +98,7 @@ class Environment:
     outgoing_allowed: tuple[str, ...]
     sign_on: SignOnSettings | None
     passwords: bool
+    mail: MailSettings | None
 
     @property
     def postgres_folder(self) -> Path:
@@ -236,6 +238,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         outgoing_allowed=read.one("EVALAPP_OUTGOING_ALLOWED", _outgoing, _NO_WORDS),
         sign_on=(sign_on := _sign_on(read)),
         passwords=_passwords(read, sign_on),
+        mail=_mail(read),
     )
 
 
@@ -353,6 +356,16 @@ def _passwords(read: _Reader, sign_on: SignOnSettings | None) -> bool:
             "EVALAPP_PASSWORDS=off without EVALAPP_OIDC_ISSUER: nobody could sign in. Set the issuer, or leave passwords on."
         )
     return allowed
+
+
+def _mail(read: _Reader) -> MailSettings | None:
+    server = read.one("EVALAPP_EMAIL_URL", mail_in, None)
+    sender = read.one("EVALAPP_EMAIL_FROM", sender_in, "")
+    if server is not None and not sender:
+        raise EnvironmentProblem(
+            "EVALAPP_EMAIL_URL needs EVALAPP_EMAIL_FROM beside it: whom its e-mails are from."
+        )
+    return replace(server, sender=sender) if server is not None else None
 
 
 def _outgoing(text: str) -> tuple[str, ...]:

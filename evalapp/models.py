@@ -23,6 +23,16 @@ from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
 from evalapp.model_judges.models import ModelJudge, ModelVerdict
+from evalapp.monitoring.models import (
+    Alert,
+    Draw,
+    Kpi,
+    ProductionOutput,
+    RetrainProposal,
+    SampledOutput,
+    Stream,
+    StreamReviewer,
+)
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
@@ -45,14 +55,17 @@ from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, Me
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
-    "Adjudication", "AdjudicationRevision", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote", "Campaign", "CampaignCandidate", "CampaignGate", "CampaignReviewer", "ClosingAnswer", "Comparison", "CorpusMetric",
-    "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
-    "DiscussionMessage", "Draft", "Example", "Export",
-    "ExportRow", "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
-    "JudgementRevision", "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult",
-    "Model", "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
-    "ReasonTag", "RecordedReviewer", "Report", "Review", "ReviewRevision",
-    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "SavedView", "Score",
-    "SendBack", "Skip",
-    "SpanAnswer", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "Adjudication", "AdjudicationRevision", "Alert", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote",
+    "Campaign", "CampaignCandidate", "CampaignGate", "CampaignReviewer", "ClosingAnswer", "Comparison",
+    "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
+    "Demonstration", "DiscussionMessage", "Draft", "Draw", "Example", "Export", "ExportRow",
+    "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item",
+    "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision", "Kpi",
+    "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult", "Model", "ModelJudge",
+    "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project", "RatingsImport",
+    "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal", "Review",
+    "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate",
+    "SampledOutput", "SavedView", "Score", "SendBack", "Skip", "SpanAnswer", "Stream", "StreamReviewer",
+    "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery",
+    "WebhookEndpoint",
 ]  # fmt: skip

@@ -126,7 +126,16 @@ AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 AXES_LOCKOUT_CALLABLE = "evalapp.accounts.views.sign_in.locked_out"
 AXES_CLIENT_IP_CALLABLE = "evalapp.accounts.views.sign_in.client_address"
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENVIRONMENT.trusted_proxy else 0
+# E-mail of alerts (docs/operations.md); without a server named there is none, and pages say so.
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+SENDS_MAIL = ENVIRONMENT.mail is not None
+if ENVIRONMENT.mail is not None:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = ENVIRONMENT.mail.host, ENVIRONMENT.mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = ENVIRONMENT.mail.user, ENVIRONMENT.mail.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = ENVIRONMENT.mail.is_tls, ENVIRONMENT.mail.starts_tls
+    EMAIL_TIMEOUT = 20
+    DEFAULT_FROM_EMAIL = ENVIRONMENT.mail.sender
 
 # Single sign-on (docs/operations.md). Identities are kept, tokens of the provider are not.
 SIGN_ON = ENVIRONMENT.sign_on
@@ -255,6 +264,9 @@ SPECTACULAR_SETTINGS = {
         "Verdict": "evalapp.decisions.models.DecisionVerdict",
         "RowDecision": "evalapp.exports.models.RowDecision",
         "WebhookEvent": "evalapp.webhooks.models.WebhookEvent",
+        "StreamWeekState": "evalapp.monitoring.models.DrawState",
+        "MailState": "evalapp.monitoring.models.MailState",
+        "ProposalState": "evalapp.monitoring.models.ProposalState",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
         "KnownOutcome": "evalapp.judgements.models.KnownOutcome",

@@ -28,6 +28,7 @@ urlpatterns = [
     path("", include("evalapp.gates.urls")),
     path("", include("evalapp.decisions.urls")),
     path("", include("evalapp.reports.urls")),
+    path("", include("evalapp.monitoring.urls")),
     path("", include("evalapp.scoring.urls")),
     path("", include("evalapp.model_judges.urls")),
     path("", include("evalapp.demo.urls")),

@@ -32,6 +32,16 @@ from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.model_judges.models import ModelJudge, ModelVerdict
+from evalapp.monitoring.models import (
+    Alert,
+    Draw,
+    Kpi,
+    ProductionOutput,
+    RetrainProposal,
+    SampledOutput,
+    Stream,
+    StreamReviewer,
+)
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
@@ -70,6 +80,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _results(world)
     _webhooks(world)
     _ratings(world)
+    _monitoring(world)
     return world
 
 
@@ -366,6 +377,64 @@ def _gate(world: SimpleNamespace) -> None:
     )
 
 
+def _monitoring(world: SimpleNamespace) -> None:
+    now = timezone.now()
+    world.stream = Stream.objects.create(
+        project=world.project,
+        name="Support chat",
+        dataset=world.dataset,
+        candidate=world.model_version,
+        rubric_version=world.rubric_version,
+        outputs_a_week=50,
+        seed=1,
+        next_draw_at=now + dt.timedelta(days=7),
+        site="http://testserver",
+    )
+    StreamReviewer.objects.create(stream=world.stream, user=world.user)
+    week = Draw.objects.create(
+        stream=world.stream,
+        number=1,
+        begins_at=now - dt.timedelta(days=7),
+        ends_at=now,
+        state="judged",
+        judged_at=now,
+        campaign=world.campaign,
+        population=1,
+        drawn=1,
+    )
+    output = ProductionOutput.objects.create(
+        stream=world.stream,
+        external_id="a-1",
+        messages=[{"role": "user", "content": "May I?"}],
+        text="Yes.",
+        happened_at=now,
+        content_hash=DIGEST,
+    )
+    SampledOutput.objects.create(
+        draw=week, production_output=output, output=world.output, inclusion_probability=1
+    )
+    Kpi.objects.create(
+        draw=week,
+        criterion_key="tone",
+        criterion_name="Tone",
+        value=3,
+        reviews=30,
+        items=30,
+        signature="mean",
+    )
+    world.alert = Alert.objects.create(
+        stream=world.stream,
+        draw=week,
+        criterion_key="tone",
+        criterion_name="Tone",
+        cause="threshold",
+        value=3,
+        limit=4,
+        words="Tone is under 4.",
+    )
+    world.proposal = RetrainProposal.objects.create(stream=world.stream, alert=world.alert)
+
+
 def _webhooks(world: SimpleNamespace) -> None:
     world.endpoint = WebhookEndpoint.objects.create(
         project=world.project,
@@ -425,6 +494,9 @@ KWARGS: dict[str, Kwarg] = {
     "judge_id": lambda world: world.judge.pk,
     "metric_id": lambda world: world.external.pk,
     "gate_id": lambda world: world.gate.pk,
+    "stream_id": lambda world: world.stream.pk,
+    "alert_id": lambda world: world.alert.pk,
+    "proposal_id": lambda world: world.proposal.pk,
     "evaluation_id": lambda world: world.evaluation.pk,
     "decision_id": lambda world: world.decision.pk,
     "version_id": lambda world: world.model_version.pk,

@@ -34,6 +34,7 @@ ORDER = [
     {"decisions"},
     {"reports"},
     {"model_judges"},
+    {"monitoring"},
     {"demo"},
 ]
 MODEL_LIBRARIES = ["torch", "transformers", "peft", "trl", "vllm", "accelerate", "datasets"]

@@ -171,3 +171,32 @@ def test_a_client_secret_that_everybody_can_read_is_refused(secret_file):
 def test_by_default_nothing_goes_out_and_passwords_are_on():
     environment = read_environment({})
     assert (environment.outgoing_allowed, environment.sign_on, environment.passwords) == ((), None, True)
+
+
+def test_a_mail_server_is_read_whole_and_its_password_stays_unsaid():
+    environment = read_environment(
+        {
+            "EVALAPP_EMAIL_URL": "smtp://bot:p%40ss@mail.example",
+            "EVALAPP_EMAIL_FROM": "evalapp@example.org",
+        }
+    )
+    mail = environment.mail
+    assert (mail.host, mail.port, mail.user, mail.password) == ("mail.example", 587, "bot", "p@ss")
+    assert (mail.starts_tls, mail.is_tls, mail.sender) == (True, False, "evalapp@example.org")
+    assert "p@ss" not in repr(environment)
+    assert read_environment({}).mail is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"EVALAPP_EMAIL_URL": "smtp://mail.example"}, "needs EVALAPP_EMAIL_FROM"),
+        ({"EVALAPP_EMAIL_URL": "https://secret@mail.example"}, "EVALAPP_EMAIL_URL: write smtp"),
+        ({"EVALAPP_EMAIL_URL": "smtp://mail.example:99999"}, "EVALAPP_EMAIL_URL: the port"),
+        ({"EVALAPP_EMAIL_FROM": "nobody"}, "EVALAPP_EMAIL_FROM"),
+    ],
+)
+def test_a_mail_server_that_could_not_work_is_refused_at_start_by_name(variables, said):
+    with pytest.raises(EnvironmentProblem, match=said) as caught:
+        read_environment(variables)
+    assert "secret" not in str(caught.value)

@@ -8,6 +8,7 @@ from django.utils.text import Truncator
 
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.disagreements import find_disagreements, low_threshold
+from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
 from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
@@ -23,7 +24,7 @@ LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
     "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "broken", "metric", "disagreement",
-    "reviewer", "gave",
+    "reviewer", "gave", *FINDER_PARTS,
 )  # fmt: skip
 """What `filter_from` reads of an address."""
 
@@ -37,7 +38,8 @@ class CaseFilter:
     ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
     farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
     broke it. ``reviewer`` (a pseudonym's number): what they reviewed; ``reviewer_name`` is what they are
-    called. ``gave``: where each of these people gave the criterion this level.
+    called. ``gave``: where each of these people gave the criterion this level. ``finder``: what the
+    disagreement finder finds.
     """
 
     candidate: CampaignCandidate | None = None
@@ -54,12 +56,13 @@ class CaseFilter:
     reviewer: int | None = None
     reviewer_name: str = ""
     gave: tuple[Gave, ...] = ()
+    finder: Finder | None = None
 
     def describe(self) -> str:
         """In words, for the page's head."""
         parts = [
             self._of_candidate(),
-            self._of_criterion(),
+            self.finder.describe() if self.finder else self._of_criterion(),
             f"reason “{self.tag.label}”" if self.tag else "",
             f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
             f"{self.metric.label} defined" if self.metric else "",
@@ -120,6 +123,7 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
             (scores.names.of(person) for person, number in scores.numbers.items() if number == reviewer), ""
         ),
         gave=read_gave(scores, query.get("gave", "")),
+        finder=finder_from(scores, query),
     )
     of_answers = wanted.low or wanted.not_applicable or wanted.disagreement or wanted.gave
     if (wanted.level is not None or of_answers) and wanted.criterion is None:
@@ -155,7 +159,11 @@ def _tags_of(scores: CampaignScores) -> Iterable[ReasonTag]:
 
 def column_metric(wanted: CaseFilter) -> MetricDescription:
     """The metric that the list shows."""
-    return wanted.disagreement or wanted.metric or METRICS[HEADLINE_METRIC]
+    return (
+        (wanted.finder.metric if wanted.finder else wanted.disagreement)
+        or wanted.metric
+        or METRICS[HEADLINE_METRIC]
+    )
 
 
 def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
@@ -246,6 +254,8 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
             chosen &= outputs_given(scores, wanted.criterion, wanted.gave)
         if wanted.disagreement is not None:
             chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
+        if wanted.finder is not None:
+            chosen &= find(scores, wanted.finder).item_output_ids
     elif wanted.differ:
         chosen &= {pk for pk, spread in scores.widest_spreads().items() if spread > 0}
     if wanted.tag is not None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import CampaignCandidate, PlaceState
 from evalapp.measure import Measure, signature
@@ -166,7 +167,7 @@ def _row(
     return CandidateRow(
         candidate=candidate,
         human=[human_cell(scores, criterion, candidate) for criterion in scores.criteria],
-        total=candidate_score(scores.totals(candidate), bounds=(1, 5)),
+        total=_held(scores, candidate_score(scores.totals(candidate), bounds=(1, 5))),
         metrics={metric.name: metric_mean(outputs, metric) for metric in metrics},
         corpus=scores.corpus.get(candidate.pk, {}),
         rules={rule.pk: rule_share(outputs, rule) for rule in scores.rules},
@@ -192,12 +193,18 @@ def human_cell(scores: CampaignScores, criterion: Criterion, candidate: Campaign
     outputs_with = Counter(value for _, value in given if value is not None)
     return HumanCell(
         criterion=criterion,
-        mean=mean,
-        low_share=low,
+        mean=_held(scores, mean),
+        low_share=_held(scores, low) if low is not None else None,
         counts={int(level): count for level, count in counts.items()},
         outputs_with=dict(outputs_with),
         not_applicable=ratings.not_applicable,
     )
+
+
+def _held(scores: CampaignScores, measure: Measure) -> Measure:
+    """The measure, or why it is not told of this campaign."""
+    reason = why_no_means(scores)
+    return Measure.undefined(reason, n=measure.n, signature=measure.signature) if reason else measure
 
 
 def _share_counted(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Measure:

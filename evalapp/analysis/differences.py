@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.metrics.catalogue import MetricDescription
@@ -84,10 +85,13 @@ class Contradiction:
 def compare_pairs(
     scores: CampaignScores, comparison: Comparison, reference: CandidateRow, *, everything: bool = False
 ) -> list[ComparedPair]:
-    """Every other candidate against the reference on every scale criterion, Holm over the table.
+    """Every other candidate against the reference on every scale criterion, Holm over the table; nothing where
+    the items were picked for their scores.
 
     ``everything``: on the total and the shares of criteria without a mean, too, with wins, ties and losses.
     """
+    if why_no_means(scores):
+        return []
     criteria = scores.scales
     if everything:
         shares = [each for each in scores.criteria if each not in criteria and each.counted_levels]

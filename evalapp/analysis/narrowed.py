@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from typing import NamedTuple
 
+from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.metrics.catalogue import MetricDescription
@@ -34,6 +35,8 @@ def narrowed_means(scores: CampaignScores, metric: MetricDescription) -> list[Na
     The metric's other values are those of the campaign's outputs without a review and, of the runs that
     the candidate's outputs came from, of the outputs to other examples of the same split.
     """
+    if why_no_means(scores):
+        return []
     beyond = _beyond(scores, metric)
     found = []
     for candidate in scores.candidates:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from evalapp.analysis.differences import SEED
+from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import Campaign
 from evalapp.measure import Measure, signature
@@ -87,6 +88,9 @@ class Plan(NamedTuple):
 
 def variances_of(scores: CampaignScores) -> list[CriterionVariance]:
     """Every scale criterion; the mean over candidates, and over the pairs of the first with each other."""
+    if reason := why_no_means(scores):
+        unknown = Variance(None, reason)
+        return [CriterionVariance(criterion, unknown, unknown) for criterion in scores.scales]
     found = []
     for criterion in scores.scales:
         by_candidate = [scores.ratings(criterion, candidate) for candidate in scores.candidates]

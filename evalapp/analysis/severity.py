@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from typing import NamedTuple
 
+from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.pseudonyms import ReviewerNames
@@ -122,6 +123,8 @@ def facet_ratings(scores: CampaignScores) -> FacetRatings:
 
 
 def _why_not(scores: CampaignScores, ratings: int) -> str:
+    if reason := why_no_means(scores):
+        return f"No candidate is scored here: {reason}."
     if not scores.scales:
         return "The rubric has no scale, and severity is told of scales alone."
     if not ratings:

@@ -3,6 +3,7 @@ from django.urls import path
 from evalapp.analysis import (
     agreement_views,
     classification_views,
+    finder_views,
     judgement_views,
     metric_views,
     planner_views,
@@ -63,6 +64,12 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/agreement/",
         agreement_views.campaign_agreement,
         name="campaign_agreement",
+    ),
+    path("projects/<slug:slug>/compare/<int:campaign_id>/finder/", finder_views.finder, name="finder"),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/finder/campaign/",
+        finder_views.finder_campaign,
+        name="finder_campaign",
     ),
     path("projects/<slug:slug>/compare/<int:campaign_id>/cases/", views.case_list, name="case_list"),
     path(

@@ -15,11 +15,13 @@ from evalapp.api.views import (
     evidence,
     exports,
     external_metrics,
+    finder,
     gates,
     gold_verdicts,
     jobs,
     judgements,
     model_judges,
+    monitoring,
     plans,
     ratings,
     registry,
@@ -48,6 +50,7 @@ _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
 _JUDGE = f"{_PROJECT}/judges/<int:judge_id>"
 _EXTERNAL = f"{_PROJECT}/external-metrics"
 _REPORT = f"{_PROJECT}/reports/<int:report_id>"
+_STREAM = f"{_PROJECT}/streams/<int:stream_id>"
 _WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
@@ -331,6 +334,19 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/gate/", gates.CampaignGateDetail.as_view(), name="api_campaign_gate"),
     path(f"{_CAMPAIGN}/gate/take/", gates.CampaignGateTake.as_view(), name="api_campaign_gate_take"),
     path(f"{_CAMPAIGN}/gate/looks/", gates.CampaignGateLooks.as_view(), name="api_campaign_gate_looks"),
+    path(f"{_CAMPAIGN}/finder/", finder.FinderDetail.as_view(), name="api_finder"),
+    path(f"{_PROJECT}/streams/", monitoring.StreamList.as_view(), name="api_streams"),
+    path(f"{_STREAM}/", monitoring.StreamDetail.as_view(), name="api_stream"),
+    path(f"{_STREAM}/outputs/", monitoring.StreamOutputs.as_view(), name="api_stream_outputs"),
+    path(f"{_STREAM}/weeks/", monitoring.StreamWeeks.as_view(), name="api_stream_weeks"),
+    path(f"{_STREAM}/kpis/", monitoring.StreamKpis.as_view(), name="api_stream_kpis"),
+    path(f"{_STREAM}/alerts/", monitoring.StreamAlerts.as_view(), name="api_stream_alerts"),
+    path(
+        f"{_STREAM}/alerts/<int:alert_id>/acknowledge/",
+        monitoring.AlertAcknowledge.as_view(),
+        name="api_alert_acknowledge",
+    ),
+    path(f"{_STREAM}/proposals/", monitoring.StreamProposals.as_view(), name="api_stream_proposals"),
     path(
         f"{_PROJECT}/reviews/<int:review_id>/lineage/",
         decisions.ReviewLineage.as_view(),

@@ -11,7 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.choice import MOST_STRATA, places_of
 from evalapp.campaigns.comparisons import method_problem
-from evalapp.campaigns.models import AssignmentMode, ItemChoice, Method
+from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice, Method
 from evalapp.campaigns.opening import coverage_of, fields_of, strata_of
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
@@ -88,6 +88,24 @@ class CampaignDesign:
             "repeat_share": self.repeat_share,
             "calibration_items": self.calibration_items,
         }
+
+
+def require_same_items(campaign: Campaign, design: CampaignDesign) -> None:
+    """Raise InvalidError where a design would take a campaign's picked items from it: their data, or some of them."""
+    if not campaign.picked_because:
+        return
+    problems = _Problems()
+    kept = "Its items were picked, and stay. Make another campaign for others."
+    if design.dataset_version.pk != campaign.dataset_version_id:
+        problems.refuse("dataset_version", kept)
+    if design.split != campaign.split:
+        problems.refuse("split", kept)
+    if design.item_choice != ItemChoice.ALL:
+        problems.refuse("item_choice", kept)
+    if design.method != campaign.method:
+        problems.refuse("method", "Picked items are rated one by one, as they were when they were picked.")
+    if problems:
+        raise InvalidError("The picked items of this campaign stay: see the fields.", fields=problems)
 
 
 class _Problems(dict[str, list[str]]):

@@ -124,6 +124,9 @@ class Campaign(BaseModel):
     is_recorded = models.BooleanField(default=False)
     # Its reviews were given elsewhere and came in a file of ratings.
     is_imported = models.BooleanField(default=False)
+    # Ids of examples that were picked for what was said of them, and why; null: all, or drawn at random.
+    picked_examples = ArrayField(models.BigIntegerField(), null=True, blank=True)
+    picked_because = models.CharField(max_length=300, blank=True, default="", db_default="")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -150,6 +153,11 @@ class Campaign(BaseModel):
             models.CheckConstraint(
                 condition=models.Q(method=Method.PAIRWISE) | models.Q(baseline__isnull=True),
                 name="campaign_baseline_of_pairs",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(picked_examples__isnull=True, picked_because="")
+                | (models.Q(picked_examples__len__gte=1) & ~models.Q(picked_because="")),
+                name="campaign_picked_has_reason",
             ),
             models.CheckConstraint(
                 condition=models.Q(gold_share__lte=50, repeat_share__lte=50), name="campaign_check_shares"

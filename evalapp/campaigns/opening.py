@@ -37,6 +37,7 @@ WITH candidate AS (
             SELECT 1 FROM evalapp_output o
             WHERE o.candidate_id = c.model_version_id AND o.example_id = e.id AND o.sample_index = 0))
       AND NOT EXISTS (SELECT 1 FROM evalapp_item i WHERE i.campaign_id = %(campaign)s AND i.example_id = e.id)
+      AND (%(picked)s::bigint[] IS NULL OR e.id = ANY(%(picked)s::bigint[]))
 ), drawn AS (
     SELECT id, row_number, stratum, row_number() OVER (
         PARTITION BY stratum ORDER BY md5(%(seed)s || ':choice:' || row_number)) AS draw
@@ -101,9 +102,13 @@ class Coverage(NamedTuple):
     outputs: dict[int, int]
 
 
-def coverage_of(*, dataset_version_id: int, split: str, candidate_ids: list[int]) -> Coverage:
-    """Which examples of the split have an output of every candidate."""
+def coverage_of(
+    *, dataset_version_id: int, split: str, candidate_ids: list[int], picked: Sequence[int] | None = None
+) -> Coverage:
+    """Which examples of the split (of those ``picked``, where some are) have an output of every candidate."""
     examples = Example.objects.filter(version=dataset_version_id, split=split)
+    if picked is not None:
+        examples = examples.filter(pk__in=picked)
     # Correlated on (candidate, example), an index: cheap also while statistics are stale after a load.
     answered = _answered(candidate_ids)
     counts = {candidate: examples.filter(exists).count() for candidate, exists in answered.items()}
@@ -119,7 +124,13 @@ def _answered(candidate_ids: Sequence[int]) -> dict[int, Exists]:
 
 
 def strata_of(
-    *, dataset_version_id: int, split: str, candidate_ids: Sequence[int], field: str, campaign_id: int = 0
+    *,
+    dataset_version_id: int,
+    split: str,
+    candidate_ids: Sequence[int],
+    field: str,
+    campaign_id: int = 0,
+    picked: Sequence[int] | None = None,
 ) -> dict[str, int]:
     """How many examples with an answer of every candidate have each value of a metadata field, by name;
     without the field the value is empty. At most one more than `MOST_STRATA`. Items that the campaign has
@@ -127,6 +138,8 @@ def strata_of(
     """
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     examples = examples.filter(*_answered(candidate_ids).values())
+    if picked is not None:
+        examples = examples.filter(pk__in=picked)
     if campaign_id:
         present = Item.objects.filter(campaign=campaign_id, example=OuterRef("pk"))
         examples = examples.exclude(Exists(present))
@@ -151,6 +164,7 @@ def strata_of_campaign(campaign: Campaign) -> dict[str, int]:
         candidate_ids=list(campaign.candidates.values_list("model_version", flat=True)),
         field=campaign.strata_field,
         campaign_id=campaign.pk,
+        picked=campaign.picked_examples,
     )
 
 
@@ -194,6 +208,7 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
         "split": campaign.split,
         "seed": str(campaign.seed),
         "field": field,
+        "picked": campaign.picked_examples,
         "strata": list(shares),
         "shares": list(shares.values()),
         "overlap": campaign.overlap,

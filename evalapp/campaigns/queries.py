@@ -1,5 +1,6 @@
 """Reads of campaigns, for those who run them."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
@@ -290,6 +291,7 @@ class CostOf(NamedTuple):
     repeat_share: int = 0
     calibration_items: int = 0
     gold_examples: int = 0
+    picked: Sequence[int] | None = None
 
 
 def cost_of(design: CostOf) -> Cost:
@@ -298,6 +300,7 @@ def cost_of(design: CostOf) -> Cost:
         "dataset_version_id": design.dataset_version_id,
         "split": design.split,
         "candidate_ids": design.candidate_ids,
+        "picked": design.picked,
     }
     coverage = coverage_of(**material)  # type: ignore[arg-type]
     there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
@@ -368,5 +371,6 @@ def cost_of_draft(campaign: Campaign) -> Cost:
             repeat_share=campaign.repeat_share,
             calibration_items=campaign.calibration_items,
             gold_examples=gold_examples(campaign),
+            picked=campaign.picked_examples,
         )
     )

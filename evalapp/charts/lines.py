@@ -22,7 +22,9 @@ class Labels(NamedTuple):
             "line:N",
             title=None,
             scale=altair.Scale(domain=self.order),
-            axis=altair.Axis(labelLimit=altair.ExprRef(LONGEST_LABEL), domain=False, ticks=False, labelColor="var(--ink)"),
+            axis=altair.Axis(
+                labelLimit=altair.ExprRef(LONGEST_LABEL), domain=False, ticks=False, labelColor="var(--ink)"
+            ),
         )
         return axis
 

@@ -51,8 +51,12 @@ class CycleRow(NamedTuple):
 
 
 def cycles_of(project: Project) -> list[CycleRow]:
-    """The project's cycles, newest first, at most 12; a cycle is a campaign that has been opened."""
-    launched = project.campaigns.exclude(state=CampaignState.DRAFT).filter(invites_visitors=False)
+    """The project's cycles, newest first, at most 12; a cycle is a campaign that has been opened, over items that
+    were not picked for their scores, and no week of a watched stream.
+    """
+    launched = project.campaigns.exclude(state=CampaignState.DRAFT).filter(
+        invites_visitors=False, picked_because="", draw=None
+    )
     campaigns = list(
         launched.select_related("project", "rubric_version__rubric", "dataset_version__dataset")
         .prefetch_related("decisions", "exports__dataset_version__dataset")

@@ -99,7 +99,10 @@ def _appeals(project: Project) -> list[InboxEntry]:
 
 
 def _undecided(project: Project) -> list[InboxEntry]:
-    closed = project.campaigns.filter(state=CampaignState.CLOSED, decisions__isnull=True).order_by("-id")[:3]
+    # Of picked items nothing is decided, and a watched stream's week decides on nothing new.
+    closed = project.campaigns.filter(
+        state=CampaignState.CLOSED, decisions__isnull=True, picked_because="", draw=None
+    ).order_by("-id")[:3]
     return [
         InboxEntry(
             "decision",

@@ -68,6 +68,11 @@ def decide(
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
+    if campaign.picked_because:
+        raise InvalidError(
+            f"The items of {campaign.name} were picked for their scores, so they decide on no candidate. Decide on a "
+            "campaign whose items were drawn."
+        )
     comparison = compare(load_scores(campaign))
     row = next((row for row in comparison.rows if row.candidate.model_version_id == candidate.pk), None)
     if row is None:

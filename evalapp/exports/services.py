@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 from evalapp.accounts.models import User
 from evalapp.analysis.pairs import load_judgements
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import LONGEST_NAME, checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
@@ -32,8 +32,16 @@ EMPTY_ANSWER = "Write the answer, or reject the row."
 
 
 @transaction.atomic
-def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules | None = None) -> Export:
-    """Collect a campaign's feedback into a tray: each row in or out with its reason.
+def open_tray(
+    *,
+    campaign: Campaign,
+    by: User,
+    name: str,
+    rules: SelectionRules | None = None,
+    only: Collection[int] | None = None,
+) -> Export:
+    """Collect a campaign's feedback into a tray: each row in or out with its reason. ``only``: of these outputs
+    (ids of ItemOutput), for campaigns that rate answers one by one.
 
     Refuses campaigns over a sealed split (test, validation): rows of an evaluation set must never be
     trained on. Simulated feedback is in only in a demonstration project, and marks the export. Raises
@@ -45,7 +53,7 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
             "on it would spoil every later evaluation. Review the feedback split to collect training data."
         )
     rules = rules or SelectionRules()
-    selected, is_simulated = _feedback_of(campaign, rules)
+    selected, is_simulated = _feedback_of(campaign, rules, only)
     name = checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME], of="the export")
     try:
         with transaction.atomic():
@@ -81,7 +89,9 @@ def open_tray(*, campaign: Campaign, by: User, name: str, rules: SelectionRules 
     return export
 
 
-def _feedback_of(campaign: Campaign, rules: SelectionRules) -> tuple[Iterator[SelectedRow], bool]:
+def _feedback_of(
+    campaign: Campaign, rules: SelectionRules, only: Collection[int] | None
+) -> tuple[Iterator[SelectedRow], bool]:
     """The rows of a campaign's feedback, and whether simulated reviews are in them."""
     admits_simulated = campaign.project.is_demonstration
     if campaign.compares:
@@ -93,7 +103,12 @@ def _feedback_of(campaign: Campaign, rules: SelectionRules) -> tuple[Iterator[Se
     outputs = reviewed_outputs(campaign)
     if not any(output.reviews for output in outputs):
         raise InvalidError(f"“{campaign.name}” has no submitted review yet; there is nothing to export.")
-    rows = select_rows(outputs, given_corrections(campaign), rules, admits_simulated=admits_simulated)
+    corrections = given_corrections(campaign)
+    if only is not None:
+        chosen = set(ItemOutput.objects.filter(pk__in=only).values_list("output_id", flat=True))
+        outputs = [output for output in outputs if output.output_id in chosen]
+        corrections = [correction for correction in corrections if correction.output_id in chosen]
+    rows = select_rows(outputs, corrections, rules, admits_simulated=admits_simulated)
     return rows, admits_simulated and any(output.is_simulated for output in outputs)
 
 

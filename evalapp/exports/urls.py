@@ -1,10 +1,15 @@
 from django.urls import path
 
-from evalapp.exports import correction_views, views
+from evalapp.exports import correction_views, finder_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/export/", views.export_list, name="export_list"),
     path("projects/<slug:slug>/export/new/", views.export_new, name="export_new"),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/finder/export/",
+        finder_views.finder_tray,
+        name="finder_tray",
+    ),
     path("projects/<slug:slug>/export/<int:export_id>/", views.export_detail, name="export_detail"),
     path(
         "projects/<slug:slug>/export/<int:export_id>/accept-all/",

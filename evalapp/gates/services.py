@@ -25,6 +25,7 @@ from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion, Rubric
 
+PICKED = "The items of this campaign were picked for their scores, so no gate can be held against them."
 COMPARES = "This campaign compares answers; a gate reads ratings of single answers, so it takes none."
 
 
@@ -126,6 +127,8 @@ def take_gate(
     """
     if campaign.compares:
         raise InvalidError(COMPARES, fields={"gate": [COMPARES]})
+    if campaign.picked_because:
+        raise InvalidError(PICKED, fields={"gate": [PICKED]})
     conditions = gate.asked
     criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
     _require_usable(conditions, criteria, f"The rubric of {campaign}")

@@ -326,6 +326,7 @@ STATIONS = (
     Station("campaigns", "Campaigns", "campaigns/", "VIEW_CAMPAIGNS"),
     Station("compare", "Compare", "compare/", "VIEW_ANALYSIS"),
     Station("export", "Export", "export/", "VIEW_EXPORTS"),
+    Station("monitor", "Monitor", "monitor/", "VIEW_ANALYSIS"),
 )
 OFFICE = (
     Station("members", "Members", "members/", "MANAGE_MEMBERS"),

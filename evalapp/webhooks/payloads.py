@@ -33,6 +33,11 @@ def body_of(delivery: WebhookDelivery) -> str | None:
     if delivery.event == TEST_EVENT:
         return json.dumps({**told, "message": "This is a test; nothing happened."}, ensure_ascii=False)
     facts = delivery.facts
+    if "alert" in facts:
+        # Told as it was raised: its figures do not change afterwards.
+        alert = {name: value for name, value in facts["alert"].items() if name != "path"}
+        told["alert"] = {**alert, "link": endpoint.site + facts["alert"]["path"]}
+        return json.dumps(told, ensure_ascii=False)
     campaign = project.campaigns.filter(pk=facts["campaign"]).first()
     if campaign is None:
         return None

@@ -28,6 +28,7 @@ from evalapp.core.static_build import build_browser_bundle
 from evalapp.gates.looks import look_at
 from evalapp.gates.services import take_gate
 from evalapp.judgements import verdicts
+from evalapp.monitoring.alerts import raise_alerts
 from evalapp.reviews.send_backs import send_back
 from evalapp.reviews.services import submit_review
 from tests.access_objects import kwargs_of, make_world
@@ -48,6 +49,7 @@ from tests.factories import (
 )
 from tests.gates.making import make_gate
 from tests.judgements.conftest import judge
+from tests.monitoring.making import drawn_week, judged_weeks, make_stream
 from tests.test_access import ROUTES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -114,7 +116,16 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
         )
     judge(compared, reviewer, verdicts.Verdict("", [1, 2, 3]))
     make_flag(campaign, reviewer)
+    _watch(project, reviewer)
     return project
+
+
+def _watch(project: Project, reviewer: User) -> None:
+    """A stream with a drawn week, and a judged one that alerts."""
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    drawn_week(stream)
+    (week,) = judged_weeks(stream, [3.0])
+    raise_alerts(week)
 
 
 def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
@@ -270,7 +281,7 @@ def test_axe_finds_nothing_for_a_reviewer(
 ) -> None:
     base = live_server.url
     show(page, base, theme=theme, width=width, settings=settings)
-    campaign = filled.campaigns.get(method="pointwise")
+    campaign = filled.campaigns.get(name="Spring round")
     sign_in(reviewer)
     addresses = pages_from(page, base, ["/reviews/", "/projects/"])
     assert {"review_home", "review_submitted", "review_next"} <= {name_of(address) for address in addresses}

@@ -10,6 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.decisions.saved_views import save_view
 from evalapp.gates.looks import look_at
 from evalapp.gates.services import take_gate
+from evalapp.monitoring.alerts import raise_alerts
 from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.factories import (
     answers,
@@ -23,6 +24,7 @@ from tests.factories import (
 )
 from tests.gates.making import make_gate
 from tests.judgements.conftest import judge
+from tests.monitoring.making import drawn_week, judged_weeks, make_stream
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -56,6 +58,10 @@ def test_every_column_is_in_sight(
     make_flag(campaign, reviewer)
     taken = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
     look_at(taken=taken, candidate=campaign.candidates.all()[0].model_version, by=manager)
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    drawn_week(stream)
+    (week,) = judged_weeks(stream, [3.0])
+    raise_alerts(week)
     sign_in(manager)
     criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
     expected = {
@@ -72,6 +78,18 @@ def test_every_column_is_in_sight(
         f"compare/{campaign.pk}/adjudication/": {"Differ on", "State"},
         f"campaigns/{campaign.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{campaign.pk}/flags/": {"Item", "What is wrong", "Flagged"},
+        "monitor/": {"State", "Outputs", "Last output", "Weeks judged", "Next draw"},
+        f"monitor/{stream.pk}/": {
+            "Cause",
+            "Raised",
+            "E-mail",
+            "Acknowledged",
+            "State",
+            "Drawn",
+            "Tone",
+            "Campaign",
+        },
+        f"monitor/{stream.pk}/weeks/1/": {"Answer", "Model", "At", "Chance"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
         f"compare/{campaign.pk}/severity/": {
             *(

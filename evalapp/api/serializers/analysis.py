@@ -9,6 +9,7 @@ from evalapp.analysis.cases import CaseRow
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, HumanCell
 from evalapp.analysis.filters import is_filter
+from evalapp.analysis.finder import MetricSide, ScoreSide
 from evalapp.api.fields import Paging, Query
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
@@ -255,6 +256,46 @@ class CaseQuery(Paging, ViewQuery):
         max_length=200,
         help_text="Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5.",
     )
+
+
+class FinderQuery(PeopleQuery):
+    """A metric's condition and a criterion's, as the page of the finder has them in its address."""
+
+    find = serializers.CharField(max_length=40, required=False, help_text=f"Needed. {METRIC_WORDS}")
+    find_is = serializers.ChoiceField(
+        choices=[side.value for side in MetricSide],
+        required=False,
+        default=MetricSide.TOP.value,
+        help_text="Its highest or lowest tenth, or a value.",
+    )
+    find_value = serializers.FloatField(required=False)
+    criterion = serializers.CharField(required=False, max_length=40, help_text="The key of a scale; needed.")
+    score_is = serializers.ChoiceField(
+        choices=[side.value for side in ScoreSide], required=False, default=ScoreSide.AT_MOST.value
+    )
+    score = serializers.IntegerField(
+        required=False, help_text="At least two reviewers each gave this or beyond; needed."
+    )
+    candidate = serializers.IntegerField(required=False, min_value=1)
+    reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """``expected`` by chance: by_metric × by_people / outputs. ``reason``: why nothing can be found."""
+
+    words = serializers.CharField()
+    count = serializers.IntegerField()
+    expected = serializers.FloatField()
+    outputs = serializers.IntegerField()
+    by_metric = serializers.IntegerField()
+    by_people = serializers.IntegerField()
+    reason = serializers.CharField()
+    cases = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_cases(self, found: Any) -> list[int]:
+        """The items, in the order of the list of cases."""
+        return list(found["cases"])
 
 
 class CaseRowSerializer(serializers.Serializer[Any]):

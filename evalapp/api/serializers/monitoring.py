@@ -1,0 +1,132 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Fields, Id, Number, Paging, Shown, Text, Whole
+from evalapp.api.serializers.common import CreatedByField
+from evalapp.campaigns.design import MOST_OVERLAP
+from evalapp.monitoring.following import is_enough
+from evalapp.monitoring.models import Alert, Draw, Kpi, RetrainProposal, Stream
+from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_OUTPUTS_A_WEEK
+
+MOST_ROWS_IN_A_REQUEST = 1_000
+
+
+class StreamSerializer(Shown):
+    """``thresholds``: criterion's key → the least mean, or for ``error_criterion`` the highest rate."""
+
+    rubric_version = serializers.IntegerField(source="rubric_version_id")
+    dataset = serializers.IntegerField(source="dataset_id")
+    candidate = serializers.IntegerField(source="candidate_id")
+    outputs = serializers.SerializerMethodField()
+    thresholds = serializers.DictField(child=serializers.FloatField())
+    created_by = CreatedByField()
+
+    class Meta:
+        model = Stream
+        fields = (
+            "id", "name", "description", "rubric_version", "dataset", "candidate", "outputs_a_week", "overlap",
+            "strata_field", "seed", "error_criterion", "thresholds", "baseline_weeks", "next_draw_at", "paused_at",
+            "outputs", "created_by", "created_at",
+        )  # fmt: skip
+
+    def get_outputs(self, stream: Any) -> int:
+        """How many production outputs have come in."""
+        return stream.output_count or 0
+
+
+class StreamBody(Body):
+    name = Text(max_length=LONGEST_STREAM_NAME)
+    description = Text(max_length=2_000, allow_blank=True, default="")
+    rubric_version = Id()
+    reviewers = serializers.ListField(child=Id(), max_length=500, help_text="Ids of members who review.")
+    outputs_a_week = Whole(min_value=1, max_value=MOST_OUTPUTS_A_WEEK)
+    overlap = Whole(default=1, min_value=1, max_value=MOST_OVERLAP)
+    strata_field = Text(max_length=100, allow_blank=True, default="")
+    error_criterion = Text(max_length=40, allow_blank=True, default="")
+    thresholds = serializers.DictField(child=Number(), default=dict)
+    baseline_weeks = Whole(default=12, min_value=8, max_value=52)
+    next_draw_at = serializers.DateTimeField(help_text="The end of the first week that is drawn.")
+    seed = Whole(required=False, default=None, allow_null=True)
+
+
+class ProductionRowsBody(Body):
+    rows = serializers.ListField(
+        child=Fields(),
+        min_length=1,
+        max_length=MOST_ROWS_IN_A_REQUEST,
+        help_text="Objects with “id”, “prompt” (or “messages”) and “output”; “context”, “model_version”, “at” and "
+        "fields of your own, by which a draw can be in proportion.",
+    )
+
+
+class ImportedSerializer(serializers.Serializer[Any]):
+    stored = serializers.IntegerField(help_text="New.")
+    known = serializers.IntegerField(help_text="Here already, just the same.")
+
+
+class WeekSerializer(Shown):
+    campaign = serializers.IntegerField(source="campaign_id", allow_null=True)
+
+    class Meta:
+        model = Draw
+        fields = (
+            "number", "begins_at", "ends_at", "state", "population", "drawn", "note", "campaign", "judged_at",
+        )  # fmt: skip
+
+
+class KpiQuery(Paging):
+    criterion = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=40, help_text="A criterion's key."
+    )
+
+
+class KpiSerializer(Shown):
+    """A criterion's figure of one judged week; ``value`` null where ``reason`` says why. ``is_enough``: from 30
+    reviews on.
+    """
+
+    week = serializers.IntegerField(source="draw.number")
+    ends_at = serializers.DateTimeField(source="draw.ends_at")
+    is_enough = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Kpi
+        fields = (
+            "week", "ends_at", "criterion_key", "criterion_name", "is_rate", "value", "low", "high", "error", "reviews",
+            "items", "is_enough", "reason", "note", "signature",
+        )  # fmt: skip
+
+    def get_is_enough(self, kpi: Any) -> bool:
+        return is_enough(kpi)
+
+
+class AlertSerializer(Shown):
+    week = serializers.IntegerField(source="draw.number")
+    acknowledged_by = serializers.CharField(allow_null=True)
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id", "week", "criterion_key", "criterion_name", "cause", "value", "limit", "words", "mail_state", "mail_note",
+            "acknowledged_at", "acknowledged_by", "created_at",
+        )  # fmt: skip
+
+
+class ProposalSerializer(Shown):
+    alert = serializers.IntegerField(source="alert_id")
+    dataset_version = serializers.IntegerField(source="dataset_version_id", allow_null=True)
+    decided_by = serializers.CharField(allow_null=True)
+
+    class Meta:
+        model = RetrainProposal
+        fields = (
+            "id",
+            "alert",
+            "state",
+            "dataset_version",
+            "reason",
+            "decided_at",
+            "decided_by",
+            "created_at",
+        )

@@ -1,0 +1,36 @@
+"""What the disagreement finder finds, on its way to training data."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.finder import find, finder_from
+from evalapp.analysis.scores import load_scores
+from evalapp.analysis.views import campaign_or_missing, chosen_people
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import LONGEST_NAME
+from evalapp.exports.services import open_tray
+
+
+@require_POST
+@project_view(Permission.EDIT_EXPORTS)
+def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """A tray with the feedback on what the finder of the address finds. A sealed split is refused."""
+    campaign = campaign_or_missing(request, campaign_id)
+    scores = load_scores(campaign, people=chosen_people(request))
+    wanted = finder_from(scores, request.GET.dict())
+    if wanted is None:
+        raise InvalidError("The address names no finder. Open it again from the comparison.")
+    found = find(scores, wanted)
+    if not found.count:
+        raise InvalidError("No output meets both conditions, so there is nothing to export. Widen them.")
+    number = request.project.exports.count() + 1
+    name = f"Found in {campaign.name}"[: LONGEST_NAME - 8]
+    export = open_tray(
+        campaign=campaign, by=request.user, name=f"{name} ({number})", only=found.item_output_ids
+    )
+    messages.success(request, f"The feedback on {found.count} outputs waits in the tray.")
+    return redirect("export_detail", request.project.slug, export.pk)

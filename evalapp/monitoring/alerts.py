@@ -1,0 +1,172 @@
+"""What a judged week says: alerts, told once each by webhook and by e-mail, and the proposal to train again."""
+
+import logging
+import smtplib
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import F
+from django.urls import reverse
+
+from evalapp.accounts.models import User
+from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.core.figures import as_percent, as_text
+from evalapp.monitoring.following import Followed
+from evalapp.monitoring.models import (
+    Alert,
+    Cause,
+    Draw,
+    MailState,
+    ProposalState,
+    RetrainProposal,
+)
+from evalapp.monitoring.queries import followed_criteria
+from evalapp.webhooks.models import WebhookEvent
+from evalapp.webhooks.telling import tell
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 5
+NO_MAIL = "This installation sends no e-mail: its operator sets EVALAPP_EMAIL_URL."
+
+
+def raise_alerts(week: Draw) -> list[Alert]:
+    """Store and tell what the week's figures say, once; call it in the transaction that judges the week.
+
+    A criterion with an alert of the same cause that nobody has acknowledged raises no other.
+    """
+    waiting = set(
+        Alert.objects.filter(stream=week.stream, acknowledged_at=None).values_list("criterion_key", "cause")
+    )
+    raised = [
+        alert
+        for followed in followed_criteria(week.stream, up_to=week)
+        for alert in _alerts_of(week, followed)
+        if (alert.criterion_key, alert.cause) not in waiting
+    ]
+    for alert in raised:
+        alert.save()
+        tell(project=week.stream.project, event=WebhookEvent.ALERT_RAISED, facts={"alert": _told(alert)})
+    if raised:
+        _propose(raised[0])
+    return raised
+
+
+def _alerts_of(week: Draw, followed: Followed) -> list[Alert]:
+    kpi, smoothed = followed.last, followed.smoothed[-1]
+    if kpi.draw_id != week.pk or smoothed is None:
+        return []
+    is_configured = bool(settings.SENDS_MAIL)
+    found = []
+    if followed.is_past_threshold and followed.threshold is not None:
+        found.append((Cause.THRESHOLD, smoothed, followed.threshold))
+    if followed.is_drifting and followed.chart is not None:
+        point = followed.chart.points[-1]
+        if point.average is not None and point.limit is not None:
+            found.append((Cause.DRIFT, point.average, point.limit))
+    return [
+        Alert(
+            stream=week.stream,
+            draw=week,
+            criterion_key=kpi.criterion_key,
+            criterion_name=kpi.criterion_name,
+            cause=cause,
+            value=value,
+            limit=limit,
+            words=_words(week, followed, cause, value, limit),
+            mail_state=MailState.WAITING if is_configured else MailState.OFF,
+            mail_note="" if is_configured else NO_MAIL,
+        )
+        for cause, value, limit in found
+    ]
+
+
+def _words(week: Draw, followed: Followed, cause: Cause, value: float, limit: float) -> str:
+    def figure(of: float) -> str:
+        return as_percent(of) if followed.is_rate else as_text(of, digits=2)
+
+    what = "rate" if followed.is_rate else "mean"
+    side = "over" if followed.is_rate else "under"
+    past = "the threshold" if cause == Cause.THRESHOLD else "the control limit"
+    return (
+        f"{week.stream}, {week}: the smoothed {what} of {followed.last.criterion_name} is {figure(value)}, {side} "
+        f"{past} of {figure(limit)}."
+    )[:400]
+
+
+def _told(alert: Alert) -> dict[str, object]:
+    """What a receiver is told; figures and links, nothing of who reviewed."""
+    stream = alert.stream
+    return {
+        "id": alert.pk,
+        "stream": stream.pk,
+        "name": stream.name,
+        "week": alert.draw.number,
+        "ends_at": alert.draw.ends_at.isoformat(),
+        "criterion": alert.criterion_key,
+        "cause": str(alert.cause),
+        "value": alert.value,
+        "limit": alert.limit,
+        "words": alert.words,
+        "path": reverse("stream_detail", args=[stream.project.slug, stream.pk]),
+    }
+
+
+def _propose(alert: Alert) -> None:
+    """Propose a retrain, unless one waits for a decision already."""
+    stream = alert.stream
+    if not stream.proposals.filter(state=ProposalState.PROPOSED).exists():
+        RetrainProposal.objects.create(stream=stream, alert=alert)
+
+
+def send_due_mail() -> int:
+    """Send what waits, once each: an alert is taken by one conditional UPDATE before it goes out; how many went.
+
+    One whose server cannot be reached waits for the next turn, five times at most.
+    """
+    sent = 0
+    waiting = Alert.objects.filter(mail_state=MailState.WAITING).select_related("stream__project", "draw")
+    for alert in waiting.order_by("pk")[:100]:
+        taken = Alert.objects.filter(pk=alert.pk, mail_state=MailState.WAITING)
+        if taken.update(mail_state=MailState.SENDING, mail_attempts=F("mail_attempts") + 1):
+            sent += _send(alert)
+    return sent
+
+
+def _send(alert: Alert) -> bool:
+    people = _deciders(alert)
+    if not people:
+        _note(alert, MailState.FAILED, "Nobody who decides in this project has an account that is open.")
+        return False
+    link = alert.stream.site + reverse("stream_detail", args=[alert.stream.project.slug, alert.stream_id])
+    message = EmailMessage(
+        subject=f"{alert.stream.project}: {alert.criterion_name} of {alert.stream} turns to the worse"[:200],
+        body=f"{alert.words}\n\nIts figures, and what to do: {link}\n",
+        # Nobody sees the others' addresses.
+        bcc=[person.email for person in people],
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+    try:
+        message.send()
+    except (OSError, smtplib.SMTPException) as error:
+        logger.warning("The e-mail of alert %s is not sent: %s", alert.pk, error)
+        is_last = alert.mail_attempts + 1 >= MOST_ATTEMPTS
+        _note(alert, MailState.FAILED if is_last else MailState.WAITING, f"Not sent: {error}"[:300])
+        return False
+    count = len(people)
+    _note(
+        alert, MailState.SENT, f"To {count} {'person' if count == 1 else 'people'} who decide in the project."
+    )
+    return True
+
+
+def _note(alert: Alert, state: MailState, note: str) -> None:
+    Alert.objects.filter(pk=alert.pk, mail_state=MailState.SENDING).update(mail_state=state, mail_note=note)
+
+
+def _deciders(alert: Alert) -> Sequence[User]:
+    roles = [role for role, permissions in PERMISSIONS.items() if Permission.DECIDE in permissions]
+    members = alert.stream.project.memberships.filter(role__in=roles).values("user")
+    people = User.objects.filter(pk__in=members, is_active=True, is_simulated=False).exclude(email="")
+    return list(people.order_by("pk"))

@@ -1,0 +1,99 @@
+"""A stream's weekly figures followed for a turn to the worse: control chart, smoothed line, threshold."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evalapp.monitoring.models import Kpi
+from evalapp.stats.control_chart import FEWEST_REVIEWS, WEIGHT, ControlChart, Week, control_chart
+
+NOT_ENOUGH = "not enough data"
+
+
+class Followed(NamedTuple):
+    """A criterion's weeks, in order. ``smoothed``: the exponentially weighted mean of the weeks with at least 30
+    reviews (None before the first), which stays where it was in the others. ``chart``: None where ``reason``
+    says why none can be made.
+    """
+
+    kpis: list[Kpi]
+    smoothed: list[float | None]
+    chart: ControlChart | None
+    threshold: float | None
+    reason: str = ""
+
+    @property
+    def last(self) -> Kpi:
+        return self.kpis[-1]
+
+    @property
+    def is_rate(self) -> bool:
+        return self.last.is_rate
+
+    @property
+    def is_enough(self) -> bool:
+        return is_enough(self.last)
+
+    @property
+    def is_past_threshold(self) -> bool:
+        """The last week has enough reviews, and the smoothed figure lies on the threshold's wrong side."""
+        value = self.smoothed[-1]
+        if not self.is_enough or value is None or self.threshold is None:
+            return False
+        return value > self.threshold if self.is_rate else value < self.threshold
+
+    @property
+    def is_drifting(self) -> bool:
+        return self.is_enough and self.chart is not None and self.chart.state == "alarm"
+
+    @property
+    def state(self) -> str:
+        """Of the last week: not enough data, threshold, drift, baseline or steady; steady only where judged."""
+        if not self.is_enough:
+            return NOT_ENOUGH
+        if self.is_past_threshold:
+            return "threshold"
+        if self.is_drifting:
+            return "drift"
+        return "steady" if self.chart is not None and self.chart.state == "steady" else "baseline"
+
+
+def is_enough(kpi: Kpi) -> bool:
+    return kpi.value is not None and kpi.reviews >= FEWEST_REVIEWS
+
+
+def follow(kpis: Sequence[Kpi], *, threshold: float | None, baseline_weeks: int) -> Followed:
+    """``kpis``: one criterion's, by week; at least one."""
+    weeks = [Week(kpi.value, kpi.reviews if kpi.value is not None else 0) for kpi in kpis]
+    deviation = _deviation(kpis)
+    chart, reason = None, ""
+    if deviation is None:
+        reason = "no week varies, so there is nothing to judge a change by"
+    else:
+        chart = control_chart(
+            weeks,
+            bad="high" if kpis[-1].is_rate else "low",
+            deviation=deviation,
+            baseline_weeks=baseline_weeks,
+        )
+        reason = chart.reason
+    return Followed(list(kpis), _smoothed(kpis), chart, threshold, reason)
+
+
+def _smoothed(kpis: Sequence[Kpi]) -> list[float | None]:
+    found: list[float | None] = []
+    level: float | None = None
+    for kpi in kpis:
+        if is_enough(kpi) and kpi.value is not None:
+            level = kpi.value if level is None else level + WEIGHT * (kpi.value - level)
+        found.append(level)
+    return found
+
+
+def _deviation(kpis: Sequence[Kpi]) -> float | None:
+    """Standard deviation of one review, such that it gives back the weeks' own errors: these hold what outputs
+    with several reviews and unequal weights cost. None where no week varies.
+    """
+    squares = [kpi.error**2 * kpi.reviews for kpi in kpis if is_enough(kpi) and kpi.error is not None]
+    mean = sum(squares) / len(squares) if squares else 0.0
+    return math.sqrt(mean) if mean > 0 else None

@@ -1,0 +1,179 @@
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.design import MOST_OVERLAP
+from evalapp.campaigns.queries import possible_reviewers
+from evalapp.core.marks import marked
+from evalapp.monitoring.importing import MOST_BYTES
+from evalapp.monitoring.models import Stream
+from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_OUTPUTS_A_WEEK, StreamPlan, finds_errors
+from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+
+MOMENT = "%Y-%m-%dT%H:%M"
+PERCENT = 100
+_MONDAY, _MORNING = 0, 6
+
+
+def next_monday(now: dt.datetime) -> dt.datetime:
+    """The next Monday at 6:00 UTC."""
+    day = now + dt.timedelta(days=(_MONDAY - now.weekday()) % 7)
+    moment = day.replace(hour=_MORNING, minute=0, second=0, microsecond=0)
+    return moment if moment > now else moment + dt.timedelta(days=7)
+
+
+class _Reviewers(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    def label_from_instance(self, obj: Any) -> str:
+        return marked(str(obj), obj)
+
+
+class StreamForm(forms.Form):
+    """The plan of a stream over one rubric version's criteria; a threshold that is left empty alerts of nothing."""
+
+    name = forms.CharField(max_length=LONGEST_STREAM_NAME)
+    description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 2}))
+    outputs_a_week = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_OUTPUTS_A_WEEK,
+        initial=50,
+        label="Outputs a week",
+        help_text="Drawn at random of all that came in. Fewer than 30 reviews a week are not enough to judge by.",
+    )
+    strata_field = forms.CharField(
+        required=False,
+        max_length=100,
+        label="Field that is kept in proportion",
+        help_text="A field of the outputs, such as topic: each of its values gives at least one. Empty: simply at random.",
+    )
+    reviewers = _Reviewers(
+        User.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one reviewer."},
+    )
+    overlap = forms.IntegerField(min_value=1, max_value=MOST_OVERLAP, initial=1, label="Reviewers per output")
+    next_draw_at = forms.DateTimeField(
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT),
+        input_formats=[MOMENT],
+        label="End of the first week",
+        help_text="UTC. The seven days before are drawn then, and every seven days from there on. A moment that has "
+        "passed has the weeks since then drawn at once.",
+    )
+    error_criterion = forms.ChoiceField(
+        required=False,
+        label="Question that finds material errors",
+        help_text="Its undesired answers, or marks, make the material-error rate.",
+    )
+    baseline_weeks = forms.IntegerField(
+        min_value=8,
+        max_value=52,
+        initial=12,
+        label="Weeks of the baseline",
+        help_text="So many first weeks say what is usual; the control chart judges those after them.",
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        project: Project,
+        rubric_version: RubricVersion,
+        stream: Stream | None = None,
+    ) -> None:
+        self.rubric_version = rubric_version
+        self.criteria: list[Criterion] = list(rubric_version.criteria.all())
+        initial = _initial(stream) if stream is not None else {"next_draw_at": next_monday(timezone.now())}
+        super().__init__(data, initial=initial)
+        self.fields["reviewers"].queryset = possible_reviewers(project)  # type: ignore[attr-defined]
+        errors = [(each.key, each.name) for each in self.criteria if finds_errors(each)]
+        self.fields["error_criterion"].choices = [("", "None"), *errors]  # type: ignore[attr-defined]
+        if stream is None and errors:
+            critical = [each.key for each in self.criteria if each.is_critical and finds_errors(each)]
+            self.initial["error_criterion"] = (critical or [errors[0][0]])[0]
+        if stream is not None:
+            self.fields["next_draw_at"].label = "End of the next week"
+        for criterion in self._thresholds():
+            self.fields[f"threshold-{criterion.key}"] = _threshold(criterion)
+
+    def _thresholds(self) -> Iterator[Criterion]:
+        for criterion in self.criteria:
+            if criterion.kind == CriterionKind.SCALE or finds_errors(criterion):
+                yield criterion
+
+    @property
+    def thresholds(self) -> list[Any]:
+        return [self[f"threshold-{criterion.key}"] for criterion in self._thresholds()]
+
+    def clean_next_draw_at(self) -> dt.datetime:
+        # A field of whole minutes must not take the seconds off what is there.
+        moment: dt.datetime = self.cleaned_data["next_draw_at"]
+        before = self.initial.get("next_draw_at")
+        return before if before is not None and before.strftime(MOMENT) == moment.strftime(MOMENT) else moment
+
+    def plan(self) -> StreamPlan:
+        values = dict(self.cleaned_data)
+        thresholds = {}
+        for criterion in self._thresholds():
+            value = values.pop(f"threshold-{criterion.key}")
+            if value is None:
+                continue
+            is_rate = criterion.kind != CriterionKind.SCALE
+            if is_rate and criterion.key != values["error_criterion"]:
+                continue
+            thresholds[criterion.key] = round(value / PERCENT, 8) if is_rate else value
+        return StreamPlan(
+            rubric_version=self.rubric_version,
+            thresholds=thresholds,
+            **{**values, "reviewers": list(values["reviewers"])},
+        )
+
+
+def _threshold(criterion: Criterion) -> forms.FloatField:
+    is_rate = criterion.kind != CriterionKind.SCALE
+    low, high = (0, PERCENT) if is_rate else (criterion.minimum, criterion.maximum)
+    label = f"{criterion.name}: {'rate over, in percent' if is_rate else 'mean under'}"
+    return forms.FloatField(
+        label=label,
+        required=False,
+        min_value=low,
+        max_value=high,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+
+
+def _initial(stream: Stream) -> dict[str, Any]:
+    own = (
+        "name", "description", "outputs_a_week", "strata_field", "overlap", "next_draw_at", "error_criterion",
+        "baseline_weeks",
+    )  # fmt: skip
+    found: dict[str, Any] = {name: getattr(stream, name) for name in own}
+    found["reviewers"] = list(stream.seats.values_list("user", flat=True))
+    for key, threshold in stream.thresholds.items():
+        is_rate = key == stream.error_criterion
+        found[f"threshold-{key}"] = round(threshold * PERCENT, 6) if is_rate else threshold
+    return found
+
+
+class OutputsForm(forms.Form):
+    file = forms.FileField(
+        label="File", help_text="JSONL or CSV. All rows are stored, or none where one has a problem."
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
+            raise forms.ValidationError(message)
+        return file
+
+
+class DismissForm(forms.Form):
+    reason = forms.CharField(
+        max_length=500,
+        label="Why it is not trained again",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why it is not trained again."},
+    )

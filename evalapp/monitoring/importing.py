@@ -1,0 +1,220 @@
+"""Production outputs from a file or a request: every problem told at once, each output stored once."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.csv_files import Use, read_csv, read_header, usual_mapping
+from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise
+from evalapp.datasets.formats import FileProblemError, Layout, Reading, read_jsonl, reading_of
+from evalapp.datasets.models import Split
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.splits import ByShares
+from evalapp.monitoring.models import ProductionOutput, Stream
+from evalapp.runs.answers import LONGEST_ANSWER
+
+MOST_ROWS = 100_000
+MOST_BYTES = 200 * 2**20
+SHOWN_PROBLEMS = 100
+LONGEST_ID = 200
+LONGEST_VERSION = 120
+ID_FIELDS = ("id", "external_id")
+OUTPUT_FIELDS = ("output", "answer", "response", "text")
+VERSION_FIELDS = ("model_version", "model")
+MOMENT_FIELDS = ("at", "timestamp", "time", "moment")
+_BATCH = 1_000
+# Clocks of two machines differ a little; an answer of tomorrow is a mistake.
+_AHEAD = dt.timedelta(minutes=5)
+_LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}))
+
+
+class OutputsError(InvalidError):
+    """Nothing was imported; ``problems`` has one sentence for each, and where it stands."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        more = f" There are {len(problems) - 1:,} more problems." if len(problems) > 1 else ""
+        super().__init__(
+            f"Nothing was imported. {problems[0]}{more}", fields={"file": list(problems[:SHOWN_PROBLEMS])}
+        )
+
+
+class Imported(NamedTuple):
+    """``stored`` are new; ``known`` were here already, just the same."""
+
+    stored: int
+    known: int
+
+
+def read_outputs(file: BinaryIO, name: str) -> Iterator[Reading]:
+    """The rows of a .jsonl or .csv file; everything but the prompt and the context stands in their metadata.
+
+    Raises OutputsError for a file that cannot be read.
+    """
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    try:
+        if recognise(name, head) == JSONL:
+            yield from read_jsonl(file, _LAYOUT)
+            return
+        header = read_header(file)
+        file.seek(0)
+        kept = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT)
+        mapping = {
+            column: use if use in kept else Use.METADATA
+            for column, use in usual_mapping(header.columns).items()
+        }
+    except FileProblemError as error:
+        raise OutputsError([str(error)]) from error
+    if Use.PROMPT not in mapping.values():
+        raise OutputsError(["No column is named “prompt”. Name the one that holds the question so."])
+    yield from read_csv(file, _LAYOUT, mapping, header.delimiter)
+
+
+def given_outputs(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reading]:
+    """The same of the objects of a request, numbered from 1."""
+    for number, row in enumerate(rows, start=1):
+        yield reading_of(number, lambda row=row: json.loads(json.dumps(row)), _LAYOUT)  # type: ignore[misc]  # bound early
+
+
+def import_outputs(*, stream: Stream, rows: Iterable[Reading], by: User | None) -> Imported:
+    """Store the outputs: all that are new, or, where a row has a problem, none.
+
+    One that is here under its id is left alone where it is the same, and a problem where it is not. Raises
+    OutputsError with every problem of every row.
+    """
+    problems: list[str] = []
+    found: dict[str, ProductionOutput] = {}
+    places: dict[str, int] = {}
+    now = timezone.now()
+    count = 0
+    for reading in rows:
+        count += 1
+        if count > MOST_ROWS:
+            raise OutputsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
+        output, wrong = _output(stream, reading, now)
+        external_id = output.external_id if output is not None else ""
+        if external_id and external_id in places:
+            wrong.append(
+                f"id: “{external_id}” stands in row {places[external_id]} already. Keep one of them."
+            )
+        problems += [f"Row {reading.number}, {each}" for each in wrong]
+        if output is not None and not wrong:
+            found[external_id] = output
+        places.setdefault(external_id, reading.number)
+    if not count:
+        raise OutputsError(["There is no row. Each needs “id”, “prompt” and “output”."])
+    with transaction.atomic():
+        # One import of a stream after the other, so that what is new is decided once.
+        Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+        new = _new(stream, found, places, problems)
+        if problems:
+            raise OutputsError(problems)
+        ProductionOutput.objects.bulk_create(new, batch_size=_BATCH)
+        imported = Imported(len(new), len(found) - len(new))
+        record("stream.outputs_imported", by=by, obj=stream, project=stream.project, data=imported._asdict())
+    return imported
+
+
+def _new(
+    stream: Stream, found: Mapping[str, ProductionOutput], places: Mapping[str, int], problems: list[str]
+) -> list[ProductionOutput]:
+    """What is not here yet; adds a problem for each that is here with other content."""
+    here: dict[str, str] = {}
+    ids = list(found)
+    for start in range(0, len(ids), _BATCH):
+        chunk = stream.outputs.filter(external_id__in=ids[start : start + _BATCH])
+        here |= dict(chunk.values_list("external_id", "content_hash"))
+    problems += [
+        f"Row {places[external_id]}, id: “{external_id}” is here already with another content. What was imported "
+        "stays as it is; give the changed output an id of its own."
+        for external_id, content_hash in here.items()
+        if found[external_id].content_hash != content_hash
+    ]
+    return [output for external_id, output in found.items() if external_id not in here]
+
+
+def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[ProductionOutput | None, list[str]]:
+    """The row's output with its problems; None where there is nothing to go by."""
+    if reading.row is None:
+        return None, [str(problem) for problem in reading.problems]
+    row = reading.row
+    fields = dict(row.metadata)
+    problems: list[str] = []
+    external_id = _text(fields, ID_FIELDS, LONGEST_ID, problems, needed=True)
+    text = _text(fields, OUTPUT_FIELDS, LONGEST_ANSWER, problems, needed=True)
+    version = _text(fields, VERSION_FIELDS, LONGEST_VERSION, problems)
+    moment, is_given = _moment(fields, now, problems)
+    strata = fields.pop("strata", None)
+    if isinstance(strata, dict):
+        fields = {**fields, **strata}
+    elif strata is not None:
+        problems.append('strata: This must be an object of fields. Write {"topic": "loans"}.')
+    output = ProductionOutput(
+        stream=stream,
+        external_id=external_id,
+        messages=list(row.messages),
+        context=row.context,
+        text=text,
+        model_version=version,
+        happened_at=moment,
+        strata=fields,
+        # Without a moment of its own a row is the same whenever it is sent.
+        content_hash=_hash(row, text, version, moment.isoformat() if is_given else "", fields),
+    )
+    return output, problems
+
+
+def _text(
+    fields: dict[str, Any], names: Sequence[str], longest: int, problems: list[str], *, needed: bool = False
+) -> str:
+    """Take the first of the fields that is there out of them."""
+    name = next((each for each in names if fields.get(each) not in (None, "")), names[0])
+    value = fields.pop(name, None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        if needed:
+            problems.append(f"{name}: There is none. Give each row one.")
+        return ""
+    if not isinstance(value, str):
+        problems.append(f"{name}: This is no text. Put it in double quotes.")
+        return ""
+    if len(value) > longest:
+        problems.append(f"{name}: It has {len(value):,} characters; the limit is {longest:,}. Shorten it.")
+        return value[:longest]
+    return value
+
+
+def _moment(fields: dict[str, Any], now: dt.datetime, problems: list[str]) -> tuple[dt.datetime, bool]:
+    """When the output was given (now, where the row does not say), and whether the row says."""
+    name = next((each for each in MOMENT_FIELDS if fields.get(each) not in (None, "")), "")
+    if not name:
+        return now, False
+    value = fields.pop(name)
+    try:
+        moment = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        problems.append(f"{name}: “{str(value)[:40]}” is no moment. Write 2026-01-31T14:05:00Z.")
+        return now, False
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    if moment > now + _AHEAD:
+        problems.append(f"{name}: {moment.isoformat()} is in the future. Check the clock or the time zone.")
+    return moment, True
+
+
+def _hash(row: ExampleRow, text: str, version: str, moment: str, fields: Mapping[str, Any]) -> str:
+    whole = [[dict(each) for each in row.messages], row.context, text, version, moment, dict(fields)]
+    return hashlib.sha256(json.dumps(whole, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,148 @@
+"""A week is judged once, when its reviews are over: its figures are stored, and what they say is told."""
+
+import datetime as dt
+from collections.abc import Hashable, Mapping
+
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.audit.services import record
+from evalapp.campaigns.models import CampaignState, Place, PlaceState, Purpose
+from evalapp.campaigns.services import close_campaign
+from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.models import Draw, DrawState, Kpi, SampledOutput
+from evalapp.reviews.models import Review, SpanAnswer
+from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.weighted import Weighted, weighted_score, weighted_share
+
+QUIET = dt.timedelta(minutes=10)
+"""After the last review of a week: so long it can still be undone or amended."""
+
+
+def judge_due_weeks() -> int:
+    """Judge every week whose campaign is closed, past its deadline, or complete and quiet; how many."""
+    return sum(judge(week) for week in _over())
+
+
+def _over() -> list[Draw]:
+    unfinished = Place.objects.filter(campaign=OuterRef("campaign"), purpose=Purpose.REVIEW).exclude(
+        state=PlaceState.COMPLETE
+    )
+    now = timezone.now()
+    weeks = Draw.objects.filter(state=DrawState.OPEN).annotate(
+        is_unfinished=Exists(unfinished), last_review=Max("campaign__reviews__submitted_at")
+    )
+    over = weeks.filter(
+        Q(campaign__state=CampaignState.CLOSED)
+        | Q(campaign__deadline__lte=now)
+        | Q(is_unfinished=False, last_review__lte=now - QUIET)
+    )
+    # A stream's weeks in their order, because each is judged by those before it.
+    return list(over.select_related("stream__project", "campaign__project").order_by("stream_id", "number"))
+
+
+@transaction.atomic
+def judge(week: Draw) -> bool:
+    """Close the week's campaign, store its figures and raise what alerts follow; False where that is done.
+
+    All in one transaction, so a week has figures and alerts or neither.
+    """
+    if not Draw.objects.filter(pk=week.pk, state=DrawState.OPEN).update(
+        state=DrawState.JUDGED, judged_at=Now()
+    ):
+        return False
+    week.refresh_from_db(fields=["state", "judged_at"])
+    campaign = week.campaign
+    assert campaign is not None  # noqa: S101 - held by a constraint
+    if campaign.state in (CampaignState.OPEN, CampaignState.PAUSED):
+        close_campaign(campaign=campaign, by=None)
+    Kpi.objects.bulk_create(kpis_of(week))
+    alerts = raise_alerts(week)
+    data = {"week": week.number, "alerts": [alert.pk for alert in alerts]}
+    record("stream.week_judged", by=None, obj=week.stream, project=week.stream.project, data=data)
+    return True
+
+
+def kpis_of(week: Draw) -> list[Kpi]:
+    """The week's figures, not stored: the mean of each scale, and the material-error rate where one is asked."""
+    assert week.campaign is not None  # noqa: S101 - held by a constraint
+    scores = load_scores(week.campaign)
+    weights = _weights(week)
+    found = [_mean(week, scores, criterion, weights) for criterion in scores.scales]
+    error = _error_criterion(week)
+    if error is not None and error.kind != CriterionKind.SCALE:
+        found.append(_rate(week, scores, error, weights))
+    return found
+
+
+def _weights(week: Draw) -> dict[Hashable, float]:
+    """One over the inclusion probability, by item of the week's campaign."""
+    pairs = SampledOutput.objects.filter(draw=week, output__item_outputs__item__campaign=week.campaign)
+    return {
+        item: 1 / probability
+        for item, probability in pairs.values_list("output__item_outputs__item", "inclusion_probability")
+    }
+
+
+def _error_criterion(week: Draw) -> Criterion | None:
+    assert week.campaign is not None  # noqa: S101 - held by a constraint
+    criteria = Criterion.objects.filter(version=week.campaign.rubric_version_id)
+    return criteria.filter(key=week.stream.error_criterion).first() if week.stream.error_criterion else None
+
+
+def _mean(week: Draw, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]) -> Kpi:
+    ratings = scores.ratings(criterion, scores.candidates[0])
+    found = weighted_score(ratings, weights, bounds=(criterion.minimum, criterion.maximum))
+    return _kpi(week, criterion, found, len(ratings), is_rate=False)
+
+
+def _rate(week: Draw, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]) -> Kpi:
+    if criterion.kind == CriterionKind.SPANS:
+        ratings = _marked(week, criterion)
+    else:
+        counted = criterion.failing_levels
+        ratings = scores.ratings(criterion, scores.candidates[0], counted=counted)
+    found = weighted_share(ratings, weights, name="material-error-rate")
+    return _kpi(week, criterion, found, len(ratings), is_rate=True)
+
+
+def _marked(week: Draw, criterion: Criterion) -> Ratings:
+    """For each review 1 where it marks something with an undesired label of a span criterion, else 0."""
+    labels = [number for number, option in enumerate(criterion.options, start=1) if option["is_undesired"]]
+    reviews = Review.objects.filter(campaign=week.campaign, purpose=Purpose.REVIEW)
+    if not week.stream.project.is_demonstration:
+        reviews = reviews.filter(is_simulated=False)
+    marks = SpanAnswer.objects.filter(review=OuterRef("pk"), criterion=criterion, label__in=labels)
+    rows = list(
+        reviews.annotate(is_marked=Exists(marks))
+        .order_by("pk")
+        .values_list("item_output__item", "reviewer", "is_marked")
+    )
+    return Ratings.from_columns(
+        [item for item, _, _ in rows],
+        [reviewer for _, reviewer, _ in rows],
+        [float(is_marked) for _, _, is_marked in rows],
+    )
+
+
+def _kpi(week: Draw, criterion: Criterion, found: Weighted, reviews: int, *, is_rate: bool) -> Kpi:
+    measure = found.measure
+    return Kpi(
+        draw=week,
+        criterion_key=criterion.key,
+        criterion_name=criterion.name,
+        is_rate=is_rate,
+        value=measure.value,
+        low=measure.low,
+        high=measure.high,
+        error=found.error,
+        reviews=reviews,
+        items=measure.n,
+        reason=measure.reason,
+        note=measure.note,
+        signature=measure.signature,
+    )

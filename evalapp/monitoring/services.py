@@ -1,0 +1,297 @@
+"""Writes of streams by people: keyword-only, atomic, audited."""
+
+import datetime as dt
+import itertools
+import secrets
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.accounts.services import lock_members
+from evalapp.audit.services import record
+from evalapp.campaigns.design import MOST_OVERLAP, not_reviewing
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
+from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.services import create_dataset
+from evalapp.monitoring.models import (
+    WEEK,
+    Alert,
+    ProposalState,
+    RetrainProposal,
+    Stream,
+    StreamReviewer,
+)
+from evalapp.monitoring.queries import feedback_version
+from evalapp.registry.services import register_imported
+from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+
+LONGEST_STREAM_NAME = 80
+MOST_OUTPUTS_A_WEEK = 1_000
+FARTHEST = 26 * WEEK
+"""How far from now a week that is drawn may end: production that has run for a while can be looked back on."""
+_SEED_BITS = 31
+BASELINE_WEEKS = range(8, 53)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamPlan:
+    """What a stream is to be. ``next_draw_at``: the end of the first week that is drawn.
+
+    ``thresholds``: criterion's key → the least mean, or for ``error_criterion`` the highest rate (0 to 1).
+    """
+
+    name: str
+    rubric_version: RubricVersion
+    reviewers: Collection[User]
+    outputs_a_week: int
+    next_draw_at: dt.datetime
+    description: str = ""
+    overlap: int = 1
+    strata_field: str = ""
+    error_criterion: str = ""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    baseline_weeks: int = 12
+    seed: int | None = None
+
+
+def finds_errors(criterion: Criterion) -> bool:
+    """Whether the criterion can say that an output has a material error: some answer or mark is undesired."""
+    if criterion.kind == CriterionKind.SPANS:
+        return any(option["is_undesired"] for option in criterion.options)
+    return criterion.kind != CriterionKind.SCALE and bool(criterion.failing_levels)
+
+
+@transaction.atomic
+def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | None) -> Stream:
+    """A stream with a dataset and a candidate of its own, which hold what will be drawn.
+
+    ``site``: this installation as its users see it, for links in e-mails. Raises InvalidError naming every field
+    that cannot stay, ConflictError for a taken name.
+    """
+    lock_members([project.pk])
+    _require_sound(plan, project)
+    name = checked_name(plan.name, of="the stream", longest=LONGEST_STREAM_NAME)
+    try:
+        with transaction.atomic():
+            label = f"{name[:60]} in production"
+            dataset = create_dataset(
+                project=project, name=label, by=by, description=f"What was drawn from the stream “{name}”."
+            )
+            candidate = register_imported(project=project, label=label, by=by)
+            stream = Stream.objects.create(
+                project=project,
+                dataset=dataset,
+                candidate=candidate,
+                site=site.rstrip("/"),
+                seed=secrets.randbits(_SEED_BITS) if plan.seed is None else plan.seed,
+                created_by=by,
+                **_columns(plan, name),
+            )
+    except (IntegrityError, ConflictError) as error:
+        raise _taken(name) from error
+    _seat(stream, plan)
+    record("stream.created", by=by, obj=stream, project=project, data=_in_audit(stream, plan))
+    return stream
+
+
+@transaction.atomic
+def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Stream:
+    """Give a stream another plan, from its next week on. Raises as `create_stream`."""
+    lock_members([stream.project_id])
+    Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+    _require_sound(plan, stream.project, stream=stream)
+    name = checked_name(plan.name, of="the stream", longest=LONGEST_STREAM_NAME)
+    seed = {} if plan.seed is None else {"seed": plan.seed}
+    try:
+        with transaction.atomic():
+            Stream.objects.filter(pk=stream.pk).update(**_columns(plan, name), **seed)
+    except IntegrityError as error:
+        raise _taken(name) from error
+    stream.refresh_from_db()
+    stream.seats.all().delete()
+    _seat(stream, plan)
+    record("stream.changed", by=by, obj=stream, project=stream.project, data=_in_audit(stream, plan))
+    return stream
+
+
+def _columns(plan: StreamPlan, name: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "description": plan.description.strip(),
+        "rubric_version": plan.rubric_version,
+        "outputs_a_week": plan.outputs_a_week,
+        "overlap": plan.overlap,
+        "strata_field": plan.strata_field.strip(),
+        "error_criterion": plan.error_criterion,
+        "thresholds": dict(plan.thresholds),
+        "baseline_weeks": plan.baseline_weeks,
+        "next_draw_at": plan.next_draw_at,
+    }
+
+
+def _seat(stream: Stream, plan: StreamPlan) -> None:
+    StreamReviewer.objects.bulk_create(
+        StreamReviewer(stream=stream, user_id=pk) for pk in sorted({person.pk for person in plan.reviewers})
+    )
+
+
+def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
+    return {
+        "outputs_a_week": plan.outputs_a_week,
+        "overlap": plan.overlap,
+        "by": plan.strata_field,
+        "rubric_version": plan.rubric_version.pk,
+        "reviewers": sorted(person.pk for person in plan.reviewers),
+        "thresholds": dict(plan.thresholds),
+        "error_criterion": plan.error_criterion,
+        "next_draw_at": plan.next_draw_at.isoformat(),
+        "seed": stream.seed,
+    }
+
+
+def _taken(name: str) -> ConflictError:
+    message = (
+        f"This project has a stream, a dataset or a candidate of the name “{name}” already. Choose another."
+    )
+    return ConflictError(message, fields={"name": [message]})
+
+
+Problem = tuple[str, str]
+"""A field of the plan, and what is wrong with it."""
+
+
+def _require_sound(plan: StreamPlan, project: Project, stream: Stream | None = None) -> None:
+    problems: dict[str, list[str]] = {}
+    found = (
+        _people_problems(plan, project),
+        _draw_problems(plan, project, stream),
+        _criterion_problems(plan),
+    )
+    for name, message in itertools.chain.from_iterable(found):
+        problems.setdefault(name, []).append(message)
+    if problems:
+        raise InvalidError("The stream cannot be watched like this: see the fields.", fields=problems)
+
+
+def _people_problems(plan: StreamPlan, project: Project) -> Iterator[Problem]:
+    people = {person.pk for person in plan.reviewers}
+    if not people:
+        yield "reviewers", "Choose at least one reviewer."
+    elif foreign := not_reviewing(project, plan.reviewers):
+        yield "reviewers", f"Not reviewing in this project: {', '.join(map(str, foreign))}."
+    if not 1 <= plan.overlap <= MOST_OVERLAP:
+        yield "overlap", f"Each output needs between 1 and {MOST_OVERLAP} reviewers."
+    elif people and plan.overlap > len(people):
+        yield "overlap", f"{plan.overlap} reviewers an output need as many people; {len(people)} chosen."
+
+
+def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) -> Iterator[Problem]:
+    if plan.rubric_version.rubric.project_id != project.pk:
+        yield "rubric_version", "This rubric belongs to another project."
+    if not 1 <= plan.outputs_a_week <= MOST_OUTPUTS_A_WEEK:
+        yield "outputs_a_week", f"Between 1 and {MOST_OUTPUTS_A_WEEK:,} outputs can be reviewed a week."
+    if plan.baseline_weeks not in BASELINE_WEEKS:
+        yield "baseline_weeks", "A baseline comes from 8 to 52 weeks."
+    if not -FARTHEST <= plan.next_draw_at - timezone.now() <= FARTHEST:
+        yield (
+            "next_draw_at",
+            "The first week ends half a year from now at most, ago or ahead. Choose another moment.",
+        )
+    if stream is not None and stream.draws.filter(ends_at__gt=plan.next_draw_at - WEEK).exists():
+        yield "next_draw_at", "This week overlaps one that is drawn already. Choose a later moment."
+
+
+def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
+    criteria = {each.key: each for each in plan.rubric_version.criteria.all()}
+    if not any(each.kind == CriterionKind.SCALE for each in criteria.values()) and not plan.error_criterion:
+        message = (
+            "The rubric has no scale, so there is no mean to watch. Name the question that finds errors."
+        )
+        yield "error_criterion", message
+    if plan.error_criterion:
+        named = criteria.get(plan.error_criterion)
+        if named is None or not finds_errors(named):
+            message = (
+                f"“{plan.error_criterion}” finds no errors in this rubric: it takes a yes/no question or options, "
+                "one of them undesired, or marks."
+            )
+            yield "error_criterion", message
+    for key, threshold in plan.thresholds.items():
+        criterion = criteria.get(key)
+        is_rate = key == plan.error_criterion
+        if criterion is None or (criterion.kind != CriterionKind.SCALE and not is_rate):
+            yield f"threshold-{key}", f"The rubric has no scale “{key}”."
+            continue
+        low, high = (0, 1) if is_rate else (criterion.minimum, criterion.maximum)
+        if not low <= threshold <= high:
+            yield f"threshold-{key}", f"The threshold lies between {low} and {high}."
+
+
+def pause_stream(*, stream: Stream, by: User | None) -> None:
+    """Draw no more weeks; what is in review goes on. Raises ConflictError where it is paused."""
+    with transaction.atomic():
+        if not Stream.objects.filter(pk=stream.pk, paused_at=None).update(paused_at=Now()):
+            raise ConflictError(f"“{stream}” is paused already.")
+        record("stream.paused", by=by, obj=stream, project=stream.project)
+
+
+def resume_stream(*, stream: Stream, by: User | None) -> None:
+    """Go on with the week that runs now; the weeks of the pause are not drawn. ConflictError where it runs."""
+    with transaction.atomic():
+        locked = Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+        if locked.paused_at is None:
+            raise ConflictError(f"“{stream}” is not paused.")
+        missed = max(0, -((locked.next_draw_at - timezone.now()) // WEEK))
+        locked.next_draw_at += missed * WEEK
+        locked.paused_at = None
+        locked.save(update_fields=["next_draw_at", "paused_at"])
+        record("stream.resumed", by=by, obj=stream, project=stream.project)
+
+
+@transaction.atomic
+def acknowledge(*, alert: Alert, by: User) -> None:
+    """Say that somebody looks after it; from now on the same may alert again. ConflictError where it is done."""
+    waiting = Alert.objects.filter(pk=alert.pk, acknowledged_at=None)
+    if not waiting.update(acknowledged_at=Now(), acknowledged_by=by):
+        raise ConflictError("This alert has been acknowledged already.")
+    record("alert.acknowledged", by=by, obj=alert, project=alert.stream.project)
+
+
+@transaction.atomic
+def accept_proposal(*, proposal: RetrainProposal, by: User) -> DatasetVersion:
+    """Decide to train again, on the newest feedback; the training itself is started by its own page.
+
+    Raises ConflictError where it is decided, or no feedback has been exported yet.
+    """
+    project = proposal.stream.project
+    version = feedback_version(project)
+    if version is None:
+        raise ConflictError(
+            "There is no dataset version from feedback to train on yet. Export the corrections of a week first, "
+            "then accept."
+        )
+    _decide(proposal, ProposalState.ACCEPTED, by, dataset_version=version)
+    return version
+
+
+@transaction.atomic
+def dismiss_proposal(*, proposal: RetrainProposal, reason: str, by: User) -> None:
+    """Decide against it. Raises InvalidError without a reason, ConflictError where it is decided."""
+    reason = " ".join(reason.split())
+    if not reason or len(reason) > 500:
+        message = "Say in 1 to 500 characters why it is not trained again."
+        raise InvalidError(message, fields={"reason": [message]})
+    _decide(proposal, ProposalState.DISMISSED, by, reason=reason)
+
+
+def _decide(proposal: RetrainProposal, state: ProposalState, by: User, **changes: object) -> None:
+    open_one = RetrainProposal.objects.filter(pk=proposal.pk, state=ProposalState.PROPOSED)
+    if not open_one.update(state=state, decided_at=Now(), decided_by=by, **changes):
+        raise ConflictError("This proposal has been decided already. Reload the page.")
+    data = {"alert": proposal.alert_id, **{name: str(value) for name, value in changes.items()}}
+    record(f"retrain.{state}", by=by, obj=proposal, project=proposal.stream.project, data=data)

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from evalapp.monitoring import views
+
+_MONITOR = "projects/<slug:slug>/monitor"
+_STREAM = f"{_MONITOR}/<int:stream_id>"
+
+urlpatterns = [
+    path(f"{_MONITOR}/", views.stream_list, name="stream_list"),
+    path(f"{_MONITOR}/new/", views.stream_new, name="stream_new"),
+    path(f"{_STREAM}/", views.stream_detail, name="stream_detail"),
+    path(f"{_STREAM}/edit/", views.stream_edit, name="stream_edit"),
+    path(f"{_STREAM}/import/", views.stream_import, name="stream_import"),
+    path(f"{_STREAM}/pause/", views.stream_pause, name="stream_pause"),
+    path(f"{_STREAM}/resume/", views.stream_resume, name="stream_resume"),
+    path(f"{_STREAM}/draw/", views.stream_draw, name="stream_draw"),
+    path(f"{_STREAM}/weeks/<int:number>/", views.stream_week, name="stream_week"),
+    path(f"{_STREAM}/alerts/<int:alert_id>/acknowledge/", views.alert_acknowledge, name="alert_acknowledge"),
+    path(f"{_STREAM}/proposals/<int:proposal_id>/accept/", views.proposal_accept, name="proposal_accept"),
+    path(f"{_STREAM}/proposals/<int:proposal_id>/dismiss/", views.proposal_dismiss, name="proposal_dismiss"),
+]

@@ -1,0 +1,290 @@
+"""A project's streams: what is watched, its weeks, its alerts and what they propose."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.campaigns.queries import usable_rubrics
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.paging import keyset_page
+from evalapp.monitoring import services
+from evalapp.monitoring.charts import weekly_chart
+from evalapp.monitoring.forms import DismissForm, OutputsForm, StreamForm
+from evalapp.monitoring.importing import OutputsError, import_outputs, read_outputs
+from evalapp.monitoring.models import DrawState, Kpi, ProposalState, RetrainProposal, Stream
+from evalapp.monitoring.queries import (
+    alerts_of,
+    feedback_version,
+    followed_criteria,
+    proposals_of,
+    streams_of,
+    weeks_of,
+)
+from evalapp.monitoring.weeks import draw_now
+from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
+from evalapp.rubrics.models import RubricVersion
+from evalapp.webhooks.models import WebhookEvent
+from evalapp.webhooks.views import site_of
+
+STATION = {"station": "monitor"}
+WEEKS_SHOWN = 12
+ALERTS_SHOWN = 20
+PROPOSALS_SHOWN = 10
+SAMPLES_ON_PAGE = 50
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def stream_list(request: MemberRequest) -> HttpResponse:
+    context = {
+        "page": keyset_page(streams_of(request.project), request),
+        "has_rubric": usable_rubrics(request.project).exists(),
+        **STATION,
+    }
+    return render(request, "monitoring/list.html", context)
+
+
+def _stream(request: MemberRequest, stream_id: int) -> Stream:
+    return get_or_missing(streams_of(request.project), pk=stream_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def stream_new(request: MemberRequest) -> HttpResponse:
+    """The plan over one rubric version: the one in the address, else the newest."""
+    rubrics = list(usable_rubrics(request.project))
+    chosen = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
+    chosen = chosen or (rubrics[0] if rubrics else None)
+    if chosen is None:
+        return render(request, "monitoring/new.html", {"form": None, "stream": None, **STATION})
+    form = StreamForm(request.POST or None, project=request.project, rubric_version=chosen)
+    return _saved(request, form, rubrics, chosen, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def stream_edit(request: MemberRequest, stream_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    rubrics = list(usable_rubrics(request.project))
+    named = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
+    chosen = named or stream.rubric_version
+    form = StreamForm(request.POST or None, project=request.project, rubric_version=chosen, stream=stream)
+    return _saved(request, form, rubrics, chosen, stream)
+
+
+def _saved(
+    request: MemberRequest,
+    form: StreamForm,
+    rubrics: list[RubricVersion],
+    chosen: RubricVersion,
+    stream: Stream | None,
+) -> HttpResponse:
+    """The form, or once it is saved the stream's page."""
+    status = 400 if form.is_bound else 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            if stream is None:
+                saved = services.create_stream(
+                    project=request.project, plan=form.plan(), site=site_of(request), by=request.user
+                )
+            else:
+                saved = services.change_stream(stream=stream, plan=form.plan(), by=request.user)
+        except ProblemError as error:
+            show_problem(form, error)
+            status = error.status
+        else:
+            messages.success(request, f"“{saved}” is watched from its next week on. Now its outputs come in.")
+            return redirect("stream_detail", request.project.slug, saved.pk)
+    context = {"form": form, "rubrics": rubrics, "chosen": chosen, "stream": stream, **STATION}
+    return render(request, "monitoring/new.html", context, status=status)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def stream_detail(request: MemberRequest, stream_id: int) -> HttpResponse:
+    return _render(request, _stream(request, stream_id))
+
+
+def _render(
+    request: MemberRequest,
+    stream: Stream,
+    *,
+    problem: ProblemError | None = None,
+    form: DismissForm | None = None,
+) -> HttpResponse:
+    followed = followed_criteria(stream)
+    weeks = list(weeks_of(stream)[:WEEKS_SHOWN])
+    judged = {week.pk for week in weeks if week.state == DrawState.JUDGED}
+    kpis = {(kpi.draw_id, kpi.criterion_key): kpi for kpi in Kpi.objects.filter(draw__in=judged)}
+    proposals = list(proposals_of(stream)[:PROPOSALS_SHOWN])
+    context: dict[str, Any] = {
+        "stream": stream,
+        "followed": [
+            {"of": each, "chart": weekly_chart(each), "id": f"weekly-{each.last.criterion_key}"}
+            for each in followed
+        ],
+        "weeks": [
+            {
+                "week": week,
+                "kpis": [
+                    (each.last.criterion_name, kpis.get((week.pk, each.last.criterion_key)))
+                    for each in followed
+                ],
+            }
+            for week in weeks
+        ],
+        "criteria": [each.last for each in followed],
+        "alerts": list(alerts_of(stream)[:ALERTS_SHOWN]),
+        "proposals": proposals,
+        "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
+        "feedback": feedback_version(request.project),
+        "waits_to_be_drawn": any(week.state in (DrawState.EMPTY, DrawState.DUE) for week in weeks),
+        "tells_webhook": request.project.webhook_endpoints.filter(
+            disabled_at=None, events__contains=[WebhookEvent.ALERT_RAISED]
+        ).exists(),
+        "sends_mail": settings.SENDS_MAIL,
+        "problem": problem,
+        "form": form or DismissForm(),
+        **STATION,
+    }
+    return render(request, "monitoring/detail.html", context, status=problem.status if problem else 200)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def stream_week(request: MemberRequest, stream_id: int, number: int) -> HttpResponse:
+    """What a week drew, with how likely each output was to be drawn."""
+    stream = _stream(request, stream_id)
+    week = get_or_missing(weeks_of(stream), number=number)
+    samples = week.samples.select_related("production_output").order_by("id")
+    page = keyset_page(samples, request, order=("id",), size=SAMPLES_ON_PAGE)
+    context = {"stream": stream, "week": week, "page": page, **STATION}
+    return render(request, "monitoring/week.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_DATA)
+def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    form = OutputsForm(request.POST, request.FILES) if request.method == "POST" else OutputsForm()
+    problems: list[str] = []
+    status = 400 if form.is_bound else 200
+    if request.method == "POST" and form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            imported = import_outputs(stream=stream, rows=read_outputs(file.file, file.name), by=request.user)
+        except OutputsError as error:
+            problems = error.problems
+        else:
+            known = f" {imported.known:,} were here already." if imported.known else ""
+            messages.success(request, f"{imported.stored:,} outputs are stored.{known}")
+            return redirect("stream_detail", request.project.slug, stream.pk)
+    context = {"stream": stream, "form": form, "problems": problems, **STATION}
+    return render(request, "monitoring/import.html", context, status=status)
+
+
+def _acted(request: MemberRequest, stream: Stream, words: str) -> HttpResponse:
+    messages.success(request, words)
+    return redirect("stream_detail", request.project.slug, stream.pk)
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def stream_pause(request: MemberRequest, stream_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    try:
+        services.pause_stream(stream=stream, by=request.user)
+    except ProblemError as error:
+        return _render(request, _stream(request, stream_id), problem=error)
+    return _acted(request, stream, "Paused: no week is drawn until you resume.")
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def stream_resume(request: MemberRequest, stream_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    try:
+        services.resume_stream(stream=stream, by=request.user)
+    except ProblemError as error:
+        return _render(request, _stream(request, stream_id), problem=error)
+    return _acted(request, stream, "Resumed: the week that runs now is drawn at its end.")
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def stream_draw(request: MemberRequest, stream_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    try:
+        draw_now(stream=stream, by=request.user)
+    except ProblemError as error:
+        return _render(request, _stream(request, stream_id), problem=error)
+    return _acted(request, stream, "The week is being drawn.")
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def alert_acknowledge(request: MemberRequest, stream_id: int, alert_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    alert = get_or_missing(stream.alerts.select_related("stream__project"), pk=alert_id)
+    try:
+        services.acknowledge(alert=alert, by=request.user)
+    except ProblemError as error:
+        return _render(request, stream, problem=error)
+    return _acted(request, stream, "Acknowledged. From the next week on the same may alert again.")
+
+
+def _proposal(stream: Stream, proposal_id: int) -> RetrainProposal:
+    return get_or_missing(proposals_of(stream), pk=proposal_id)
+
+
+@require_POST
+@project_view(Permission.DECIDE)
+def proposal_accept(request: MemberRequest, stream_id: int, proposal_id: int) -> HttpResponse:
+    """Then to the training's page, filled in with the newest feedback."""
+    stream = _stream(request, stream_id)
+    proposal = _proposal(stream, proposal_id)
+    try:
+        version = services.accept_proposal(proposal=proposal, by=request.user)
+    except ProblemError as error:
+        return _render(request, stream, problem=error)
+    messages.success(request, "Accepted. Look at the settings, then start the training.")
+    proposed: dict[str, str | int] = {
+        "dataset_version": version.pk,
+        "name": f"{stream}, retrained",
+        **_champion(request),
+    }
+    return redirect(f"{reverse('training_new', args=[request.project.slug])}?{urlencode(proposed)}")
+
+
+def _champion(request: MemberRequest) -> dict[str, int]:
+    """What the champion stands on, so that the new adapter goes on from it."""
+    champion = ModelVersion.objects.filter(project=request.project, alias=ModelAlias.CHAMPION).first()
+    if champion is None:
+        return {}
+    if champion.kind == ModelKind.LORA and champion.base_id is not None:
+        return {"base": champion.base_id, "continued_from": champion.pk}
+    return {"base": champion.pk} if champion.kind == ModelKind.BASE else {}
+
+
+@require_POST
+@project_view(Permission.DECIDE)
+def proposal_dismiss(request: MemberRequest, stream_id: int, proposal_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    proposal = _proposal(stream, proposal_id)
+    try:
+        services.dismiss_proposal(proposal=proposal, reason=request.POST.get("reason", ""), by=request.user)
+    except ProblemError as error:
+        form = DismissForm(request.POST)
+        if form.is_valid():
+            show_problem(form, error)
+        return _render(request, stream, problem=error, form=form)
+    return _acted(request, stream, "Dismissed, with your reason.")

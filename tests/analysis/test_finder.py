@@ -1,0 +1,244 @@
+"""The disagreement finder finds exactly what it says, beside chance, and leads to a campaign or to training data."""
+
+import re
+from typing import Any
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.comparison import compare
+from evalapp.analysis.differences import compare_pairs
+from evalapp.analysis.finder import Finder, MetricSide, ScoreSide, find
+from evalapp.analysis.scores import load_scores
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.services import close_campaign, open_campaign
+from evalapp.core.errors import InvalidError
+from evalapp.decisions.services import decide
+from evalapp.exports.models import Export
+from evalapp.gates.services import take_gate
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.scoring.models import MetricResult
+from tests.api.conftest import problem_in, program_of
+from tests.cast import client_of
+from tests.factories import answers, corrected, make_campaign, review_all
+from tests.gates.making import make_gate
+
+pytestmark = pytest.mark.django_db
+NAME = "rougeL"
+
+
+def text_of(answer: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def set_metric(campaign: Campaign, values: dict[tuple[str, int], float]) -> None:
+    """ROUGE-L of each output, as a scoring would have stored it."""
+    MetricResult.objects.filter(metric=NAME).delete()
+    for item in campaign.items.select_related("example"):
+        for entry in item.outputs.select_related("candidate__model_version"):
+            value = values.get((entry.candidate.model_version.label, item.example.row_number))
+            if value is not None:
+                MetricResult.objects.create(
+                    output=entry.output, metric=NAME, value=value, signature="rougeL", reason=""
+                )
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    """Ten rows: "formal" has a high metric on rows 1 and 2, where two people rate its tone low on row 1 and 3."""
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=10)
+    low = answers(tone=1)
+    review_all(
+        campaign,
+        reviewer,
+        {("formal", 1): corrected(low, "You own 1. Call us."), ("formal", 2): low, ("formal", 3): low},
+    )
+    review_all(campaign, other_reviewer, {("formal", 1): answers(tone=2), ("formal", 3): low})
+    set_metric(
+        campaign,
+        {
+            (label, row): 0.9 if (label, row) in {("formal", 1), ("formal", 2)} else 0.1 + row / 100
+            for label in ("formal", "plain")
+            for row in range(1, 11)
+        },
+    )
+    return campaign
+
+
+def finder(campaign: Campaign, **parts: Any) -> Finder:
+    from evalapp.analysis.columns import METRICS
+
+    scores = load_scores(campaign)
+    metric: MetricDescription = METRICS[NAME]
+    tone = next(each for each in scores.scales if each.key == "tone")
+    wanted = {"side": MetricSide.TOP, "value": None, "score_side": ScoreSide.AT_MOST, "score": 2, **parts}
+    return Finder(metric=metric, criterion=tone, **wanted)
+
+
+def test_it_finds_what_both_conditions_hold_for(campaign: Campaign, other_reviewer: User) -> None:
+    scores = load_scores(campaign)
+    rows = {
+        output.item_output_id: scores.campaign.items.get(pk=output.item_id).example.row_number
+        for output in scores.outputs
+    }
+    found = find(scores, finder(campaign))
+    assert [rows[pk] for pk in found.item_output_ids] == [1], "of row 2 one reviewer alone says so"
+    assert (found.outputs, found.by_metric, found.by_people) == (20, 2, 2)
+    assert found.expected == pytest.approx(2 * 2 / 20)
+    assert find(scores, finder(campaign, score=1)).count == 0, "the mean of row 1 is 1.5"
+    both = find(scores, finder(campaign, side=MetricSide.AT_LEAST, value=0.12))
+    assert sorted(rows[pk] for pk in both.item_output_ids) == [1, 3]
+    reverse = find(scores, finder(campaign, side=MetricSide.BOTTOM, score_side=ScoreSide.AT_LEAST, score=4))
+    assert {rows[pk] for pk in reverse.item_output_ids} == {1, 2} and reverse.by_people == 17
+    number = scores.numbers[other_reviewer.pk]
+    assert find(scores, finder(campaign, reviewer=number)).count == 1
+    formal, plain = scores.candidates
+    assert find(scores, finder(campaign, candidate=plain)).count == 0
+    assert find(scores, finder(campaign, candidate=formal)).outputs == 10
+
+
+def test_with_one_reviewer_it_says_why_nothing_is_found(project: Project, reviewer: User) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2)
+    review_all(campaign, reviewer, {})
+    set_metric(campaign, {("formal", 1): 0.9})
+    found = find(load_scores(campaign), finder(campaign))
+    assert (found.count, found.expected) == (0, 0.0)
+    assert "from two reviewers" in found.reason
+
+
+QUERY = f"find={NAME}&find_is=top&criterion=tone&score_is=at_most&score=2"
+
+
+def test_the_page_shows_the_list_and_what_chance_would_give(campaign: Campaign, manager: User) -> None:
+    browser = client_of(manager)
+    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    page = text_of(browser.get(f"{start}finder/?{QUERY}"))
+    assert "1 output; 0.2 expected by chance" in page and "2 × 2 / 20" in page
+    answer = browser.get(f"{start}cases/?{QUERY}")
+    assert len(answer.context["rows"]) == 1
+    assert "in its highest tenth, tone at most 2" in text_of(answer)
+    item = answer.context["rows"][0].item_id
+    assert browser.get(f"{start}cases/{item}/?{QUERY}").status_code == 200
+    assert "finder/" in browser.get(start).content.decode()
+    for bad in (
+        "find=nothing&criterion=tone&score=2",
+        f"find={NAME}&criterion=tone&score=x",
+        f"find={NAME}&criterion=tone&score=2&find_is=at_least",
+        f"find={NAME}&criterion=tone&score=2&find_is=up",
+        f"find={NAME}&criterion=tone&score=2&candidate=999999",
+        f"find={NAME}&criterion=material-factual-error&score=1",
+    ):
+        assert browser.get(f"{start}finder/?{bad}").status_code == 404, bad
+
+
+def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
+    campaign: Campaign, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    browser = client_of(manager)
+    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    answer = browser.post(f"{start}finder/campaign/?{QUERY}", follow=True)
+    picked = Campaign.objects.get(name="Picked from Spring round")
+    page = text_of(answer)
+    assert "Picked items" in page and "1 picked" in page and "tone at most 2" in page
+    assert re.search(r"\b1 item\b", page), "what it costs counts what was picked"
+    open_campaign(campaign=picked, by=manager)
+    assert list(picked.items.values_list("example__row_number", flat=True)) == [1]
+    for person in (reviewer, other_reviewer):
+        review_all(picked, person, {})
+    scores = load_scores(picked)
+    comparison = compare(scores)
+    for row in comparison.rows:
+        assert row.total.value is None and "picked" in row.total.reason
+        assert {cell.mean.value for cell in row.human} == {None}
+    assert comparison.rows[0].human[0].counts[4] == 2, "what was said is there"
+    assert compare_pairs(scores, comparison, comparison.rows[0]) == []
+    page = text_of(browser.get(f"/projects/{picked.project.slug}/compare/{picked.pk}/"))
+    assert "no mean, difference, gate or decision is told of them" in page
+    for part in ("severity", "metrics"):
+        address = f"/projects/{picked.project.slug}/compare/{picked.pk}/{part}/"
+        assert "Picked items." in text_of(browser.get(address))
+    close_campaign(campaign=picked, by=manager)
+    home = text_of(browser.get(f"/projects/{picked.project.slug}/"))
+    assert "Picked from Spring round" not in home, "it is no cycle, and waits for no decision"
+    with pytest.raises(InvalidError, match="picked for their scores"):
+        take_gate(
+            campaign=picked, gate=make_gate(picked.project, rubric=picked.rubric_version.rubric), by=manager
+        )
+    with pytest.raises(InvalidError, match="picked for their scores"):
+        decide(
+            campaign=picked,
+            candidate=picked.candidates.first().model_version,
+            verdict="not_yet",
+            note="",
+            by=manager,
+        )
+
+
+def test_an_edit_keeps_the_picked_items(campaign: Campaign, manager: User, reviewer: User) -> None:
+    browser = client_of(manager)
+    start = f"/projects/{campaign.project.slug}"
+    browser.post(f"{start}/compare/{campaign.pk}/finder/campaign/?{QUERY}")
+    picked = Campaign.objects.get(name="Picked from Spring round")
+    sent = {
+        "name": "Tone, looked at again",
+        "rubric_version": picked.rubric_version_id,
+        "dataset_version": picked.dataset_version_id,
+        "split": "feedback",
+        "candidates": list(picked.candidates.values_list("model_version", flat=True)),
+        "method": "pointwise",
+        "item_choice": "all",
+        "reviewers": [reviewer.pk],
+        "overlap": "1",
+        "lease_minutes": "30",
+        "leaves_out_incomplete": "on",
+    }
+    refused = browser.post(
+        f"{start}/campaigns/{picked.pk}/edit/", {**sent, "item_choice": "random", "items_wanted": "1"}
+    )
+    assert refused.status_code == 400 and "were picked, and stay" in text_of(refused)
+    assert browser.post(f"{start}/campaigns/{picked.pk}/edit/", sent).status_code == 302
+    picked.refresh_from_db()
+    open_campaign(campaign=picked, by=manager)
+    assert picked.items.count() == 1
+
+
+def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
+    project: Project, campaign: Campaign, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    browser = client_of(manager)
+    start = f"/projects/{project.slug}/compare"
+    answer = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY}")
+    tray = Export.objects.get()
+    assert answer["Location"] == f"/projects/{project.slug}/export/{tray.pk}/"
+    assert set(tray.rows.filter(is_included=True).values_list("chosen_text", flat=True)) == {
+        "You own 1. Call us."
+    }
+    assert set(tray.rows.values_list("example__row_number", flat=True)) == {1}
+    nothing = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY.replace('score=2', 'score=1')}")
+    assert nothing.status_code == 400 and "nothing to export" in text_of(nothing)
+    sealed = make_campaign(
+        project,
+        [reviewer, other_reviewer],
+        rows=2,
+        split="test",
+        name="Sealed",
+        texts={"a": "A {n}.", "b": "B {n}."},
+    )
+    for person in (reviewer, other_reviewer):
+        review_all(sealed, person, {"a": answers(tone=1)})
+    set_metric(sealed, {(label, row): 0.5 for label in ("a", "b") for row in (1, 2)})
+    page = browser.get(f"{start}/{sealed.pk}/finder/?{QUERY}").content.decode()
+    assert "which is sealed" in page and "finder/export/" not in page
+    refused = browser.post(f"{start}/{sealed.pk}/finder/export/?{QUERY}")
+    assert refused.status_code == 400 and Export.objects.count() == 1
+
+
+def test_programs_ask_the_same(campaign: Campaign, manager: User, engineer: User) -> None:
+    address = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/finder/?{QUERY}"
+    found = program_of(engineer).get(address).json()
+    assert (found["count"], found["expected"], found["by_metric"]) == (1, pytest.approx(0.2), 2)
+    assert found["cases"] == list(campaign.items.filter(example__row_number=1).values_list("pk", flat=True))
+    assert program_of(engineer).post(address).status_code == 403
+    made = program_of(manager).post(address)
+    assert made.status_code == 201 and "tone at most 2" in made.json()["picked_because"]
+    problem_in(program_of(manager).get(address.replace("score=2", "score=two")), 400)

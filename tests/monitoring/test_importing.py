@@ -1,0 +1,123 @@
+"""Production outputs come in whole or not at all, once each, with every problem told."""
+
+import io
+import json
+
+import pytest
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.monitoring.importing import Imported, OutputsError, given_outputs, import_outputs, read_outputs
+from evalapp.monitoring.models import ProductionOutput, Stream
+from tests.at_once import at_once
+from tests.monitoring.making import make_stream, rows_of, send
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stream(project: Project, reviewer: User) -> Stream:
+    return make_stream(project, [reviewer])
+
+
+def test_the_same_outputs_sent_again_are_there_once(stream: Stream) -> None:
+    rows = rows_of(3, timezone.now())
+    assert send(stream, rows) == Imported(3, 0)
+    assert send(stream, [*rows, *rows_of(1, timezone.now(), first=9)]) == Imported(1, 3)
+    assert stream.outputs.count() == 4
+    # Without a moment of its own, a row is the same whenever it is sent.
+    bare = {"id": "bare", "prompt": "Why?", "output": "Because."}
+    assert (send(stream, [bare]), send(stream, [bare])) == (Imported(1, 0), Imported(0, 1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_file_at_once_is_stored_once(stream: Stream) -> None:
+    rows = rows_of(20, timezone.now())
+    assert sorted(at_once(3, lambda _: send(stream, rows))) == [(0, 20), (0, 20), (20, 0)]
+
+
+def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> None:
+    send(stream, rows_of(1, timezone.now()))
+    changed = {**rows_of(1, timezone.now())[0], "output": "No."}
+    good = rows_of(1, timezone.now(), first=50)[0]
+    rows = [
+        changed,
+        good,
+        {**good, "prompt": "Again?"},
+        {"prompt": "Why?", "output": "Because."},
+        {"id": "a", "prompt": "Why?"},
+        {"id": "b", "output": "Because."},
+        {"id": "c", "prompt": "Why?", "output": "Because.", "at": "yesterday"},
+        {"id": "d", "prompt": "Why?", "output": "Because.", "at": "2999-01-01T00:00:00Z"},
+        {"id": "e", "prompt": "Why?", "output": ["Because."]},
+        {"id": "f", "prompt": "Why\x00?", "output": "Because."},
+        {"id": "g", "prompt": "Why?", "output": "Because.", "strata": "loans"},
+        {"id": "h" * 201, "prompt": "Why?", "output": "Because."},
+        {"id": "i", "prompt": "Why?", "output": "Bec\x00ause."},
+    ]
+    with pytest.raises(OutputsError) as caught:
+        send(stream, rows)
+    told = "\n".join(caught.value.problems)
+    for number, words in {
+        1: "is here already with another content",
+        3: "stands in row 2 already",
+        4: "id: There is none",
+        5: "output: There is none",
+        6: "prompt",
+        7: "“yesterday” is no moment",
+        8: "is in the future",
+        9: "This is no text",
+        10: "NUL",
+        11: "must be an object of fields",
+        12: "the limit is 200",
+        13: "NUL",
+    }.items():
+        assert any(line.startswith(f"Row {number},") and words in line for line in told.split("\n")), (
+            number,
+            told,
+        )
+    assert stream.outputs.count() == 1
+
+
+def test_a_file_of_either_kind_is_read(stream: Stream) -> None:
+    lines = "\n".join(json.dumps(row) for row in rows_of(2, timezone.now()))
+    assert (
+        import_outputs(
+            stream=stream, rows=read_outputs(io.BytesIO(lines.encode()), "out.jsonl"), by=None
+        ).stored
+        == 2
+    )
+    table = 'id,prompt,output,topic,at\nx1,"May I, please?","Yes.",loans,2026-01-31T14:05:00Z\nx2,Why?,Because.,funds,\n'
+    file = io.BytesIO(table.encode("utf-8-sig"))
+    assert import_outputs(stream=stream, rows=read_outputs(file, "out.csv"), by=None).stored == 2
+    stored = ProductionOutput.objects.get(external_id="x1")
+    assert (stored.messages[-1]["content"], stored.text, stored.strata) == (
+        "May I, please?",
+        "Yes.",
+        {"topic": "loans"},
+    )
+    assert stored.happened_at.isoformat() == "2026-01-31T14:05:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        (b"\n", "out.jsonl", ""),
+        (b"id,output\n1,Yes.\n", "out.csv", "prompt"),
+        (b"{not json}\n", "out.jsonl", "Not JSON"),
+        (b"\x00\x01", "out.exe", ""),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_a_sentence(
+    stream: Stream, content: bytes, name: str, words: str
+) -> None:
+    with pytest.raises(OutputsError) as caught:
+        import_outputs(stream=stream, rows=read_outputs(io.BytesIO(content), name), by=None)
+    assert words in caught.value.message
+
+
+def test_rows_of_a_request_are_left_as_they_were(stream: Stream) -> None:
+    rows = rows_of(1, timezone.now())
+    before = json.dumps(rows)
+    list(given_outputs(rows))
+    assert json.dumps(rows) == before

@@ -1,0 +1,263 @@
+"""What a week says: weighted figures, the control chart over weeks, alerts told once, and the proposal."""
+
+import json
+import smtplib
+
+import numpy as np
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.db import Error, transaction
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.services import close_campaign
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.decisions.cycles import cycles_of
+from evalapp.monitoring.alerts import raise_alerts, send_due_mail
+from evalapp.monitoring.judging import judge, judge_due_weeks
+from evalapp.monitoring.models import Alert, Draw, DrawState, Kpi, MailState, RetrainProposal, SampledOutput
+from evalapp.monitoring.queries import followed_criteria
+from evalapp.monitoring.services import accept_proposal, acknowledge, dismiss_proposal
+from evalapp.reviews.models import Review
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import candidate_score
+from evalapp.stats.weighted import weighted_score, weighted_share
+from evalapp.webhooks.deliveries import claim_due
+from evalapp.webhooks.models import WebhookDelivery
+from evalapp.webhooks.payloads import body_of
+from tests.at_once import at_once
+from tests.factories import YES_NO, answers, make_webhook, review_all
+from tests.monitoring.making import (
+    campaign_of,
+    drawn_week,
+    judged_weeks,
+    make_feedback,
+    make_stream,
+    review_week,
+)
+
+SEED = 20260
+
+
+def steady_weeks(count: int, *, shift: float = 0.0) -> list[float]:
+    generator = np.random.default_rng(SEED)
+    return (
+        [float(4.2 + generator.normal(0, 0.12)) for _ in range(count)]
+        if not shift
+        else [float(4.2 - shift + generator.normal(0, 0.12)) for _ in range(count)]
+    )
+
+
+def test_equal_weights_are_the_plain_mean_and_share() -> None:
+    ratings = Ratings.from_columns([1, 1, 2, 3, 4], ["a", "b", "a", "b", "a"], [4, 5, 2, 3, 5])
+    weights = dict.fromkeys([1, 2, 3, 4], 2.5)
+    found = weighted_score(ratings, weights, bounds=(1, 5)).measure
+    plain = candidate_score(ratings, interval="items", bounds=(1, 5))
+    assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))
+    marks = ratings.with_scores((ratings.score <= 3).astype(float))
+    share = weighted_share(marks, weights).measure
+    assert share.value == pytest.approx(0.5)
+
+
+def test_weights_undo_an_unequal_draw() -> None:
+    """A stratum of 100 of which 10 were drawn, and one of 10 of which 5 were: the mean is the population's."""
+    ratings = Ratings.from_columns(range(15), ["a"] * 15, [4] * 5 + [5] * 5 + [1, 2, 1, 2, 1])
+    weights = {item: 10.0 if item < 10 else 2.0 for item in range(15)}
+    found = weighted_score(ratings, weights, bounds=(1, 5)).measure
+    assert found.value == pytest.approx((100 * 4.5 + 10 * 1.4) / 110)
+    assert found.low < found.value < found.high
+
+
+def test_a_weighted_share_covers_in_simulation() -> None:
+    generator = np.random.default_rng(SEED)
+    hits, truth = 0, (900 * 0.05 + 100 * 0.5) / 1000
+    for _ in range(400):
+        usual, rare = generator.random(30) < 0.05, generator.random(30) < 0.5
+        ratings = Ratings.from_columns(range(60), ["a"] * 60, [*usual.astype(float), *rare.astype(float)])
+        weights = {item: 30.0 if item < 30 else 100 / 30 for item in range(60)}
+        measure = weighted_share(ratings, weights).measure
+        hits += measure.low <= truth <= measure.high
+    assert hits / 400 >= 0.9
+
+
+@pytest.mark.django_db
+def test_a_week_is_judged_once_when_its_reviews_are_over(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    week = drawn_week(stream)
+    assert judge_due_weeks() == 0
+    review_week(week, [reviewer], answers=answers(tone=2, error=1))
+    assert judge_due_weeks() == 0, "the last review can still be undone"
+    Review.objects.update(submitted_at=timezone.now() - timezone.timedelta(minutes=11))
+    assert judge_due_weeks() == 1
+    assert judge_due_weeks() == 0 and not judge(week)
+    week.refresh_from_db()
+    assert (week.state, campaign_of(week).state) == (DrawState.JUDGED, "closed")
+    assert cycles_of(project) == [], "a week is no cycle: nothing new is decided on"
+    found = {kpi.criterion_key: (kpi.value, kpi.reviews, kpi.is_rate) for kpi in week.kpis.all()}
+    assert found["tone"] == (2.0, 5, False)
+    assert found[YES_NO] == (1.0, 5, True)
+    with pytest.raises(Error), transaction.atomic():
+        week.kpis.update(value=5)
+
+
+@pytest.mark.django_db
+def test_the_mean_of_a_week_is_weighted_by_how_likely_each_output_was(
+    project: Project, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer], strata_field="topic", outputs_a_week=4)
+    week = drawn_week(stream, 16)
+    campaign = campaign_of(week)
+    # By stratum another chance: 4 of 16 are "funds", and each stratum gives its share.
+    Draw.objects.filter(pk=week.pk)
+    label = stream.candidate.label
+    by_row = {
+        (label, sample.output.example.row_number): answers(
+            tone=5 if sample.production_output.strata["topic"] == "funds" else 3
+        )
+        for sample in week.samples.select_related("output__example", "production_output")
+    }
+    review_all(campaign, reviewer, by_row)
+    close_campaign(campaign=campaign, by=None)
+    assert judge_due_weeks() == 1
+    chances = {
+        sample.production_output.strata["topic"]: sample.inclusion_probability
+        for sample in SampledOutput.objects.select_related("production_output")
+    }
+    assert set(chances) == {"funds", "bonds"}
+    assert week.kpis.get(criterion_key="tone").value == pytest.approx((4 * 5 + 12 * 3) / 16)
+
+
+@pytest.mark.django_db
+def test_a_planted_drift_alarms_and_a_steady_stream_does_not(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    weeks = judged_weeks(stream, steady_weeks(26))
+    assert [alert for week in weeks for alert in raise_alerts(week)] == []
+    assert followed_criteria(stream)[0].state == "steady"
+    drifted = judged_weeks(stream, steady_weeks(10, shift=0.3))
+    alerts = [alert for week in drifted for alert in raise_alerts(week)]
+    assert [(alert.cause, alert.criterion_key) for alert in alerts] == [("drift", "tone")]
+    assert alerts[0].draw.number <= 33 and alerts[0].value < alerts[0].limit
+    assert followed_criteria(stream)[0].state == "drift"
+
+
+@pytest.mark.django_db
+def test_few_reviews_are_never_judged(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    judged_weeks(stream, steady_weeks(14))
+    weeks = judged_weeks(stream, [1.0, 1.0, 1.0], reviews=29)
+    assert [alert for week in weeks for alert in raise_alerts(week)] == []
+    assert followed_criteria(stream)[0].state == "not enough data"
+    judged_weeks(stream, [None])
+    assert followed_criteria(stream)[0].state == "not enough data"
+
+
+@pytest.mark.django_db
+def test_a_threshold_alerts_before_there_is_a_baseline(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    first, second = judged_weeks(stream, [4.3, 2.0])
+    assert raise_alerts(first) == []
+    (alert,) = raise_alerts(second)
+    assert (alert.cause, alert.limit) == ("threshold", 4.0)
+    assert alert.value == pytest.approx(4.3 + 0.2 * (2.0 - 4.3))
+    assert "the smoothed mean of Tone is 3.84, under the threshold of 4.00" in alert.words
+
+
+@pytest.mark.django_db
+def test_a_rate_alerts_on_its_upper_side(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={YES_NO: 0.05})
+    (week,) = judged_weeks(stream, [0.2], key=YES_NO, rate=True)
+    (alert,) = raise_alerts(week)
+    assert "rate" in alert.words and "20%, over the threshold of 5%" in alert.words
+
+
+@pytest.mark.django_db
+def test_an_alert_is_raised_told_and_mailed_once(
+    project: Project, reviewer: User, owner: User, manager: User, settings
+) -> None:
+    settings.SENDS_MAIL = True
+    make_webhook(project)
+    WebhookDelivery.objects.all().delete()
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    first, second = judged_weeks(stream, [3.0, 3.0])
+    WebhookDelivery.objects.all().delete()
+    assert len(raise_alerts(first)) == 1
+    assert raise_alerts(second) == [], "one of its kind waits already"
+    delivery = WebhookDelivery.objects.get()
+    assert delivery.event == "alert.raised"
+    body = json.loads(body_of(claim_due()))
+    assert body["alert"]["criterion"] == "tone" and body["alert"]["limit"] == 4.0
+    assert body["alert"]["link"] == f"https://evalapp.example/projects/{project.slug}/monitor/{stream.pk}/"
+    assert (send_due_mail(), send_due_mail()) == (1, 0)
+    (message,) = mail.outbox
+    assert set(message.bcc) == {owner.email, manager.email} and message.to == []
+    assert f"https://evalapp.example/projects/{project.slug}/monitor/{stream.pk}/" in message.body
+    alert = Alert.objects.get()
+    assert (alert.mail_state, alert.mail_note) == (MailState.SENT, "To 2 people who decide in the project.")
+    acknowledge(alert=alert, by=manager)
+    with pytest.raises(ConflictError):
+        acknowledge(alert=alert, by=manager)
+    (third,) = judged_weeks(stream, [3.0])
+    assert len(raise_alerts(third)) == 1
+    assert RetrainProposal.objects.count() == 1, "the first is still to decide"
+
+
+@pytest.mark.django_db
+def test_without_a_mail_server_it_is_said(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = judged_weeks(stream, [3.0])
+    (alert,) = raise_alerts(week)
+    assert (alert.mail_state, send_due_mail(), mail.outbox) == (MailState.OFF, 0, [])
+    assert "EVALAPP_EMAIL_URL" in alert.mail_note
+
+
+@pytest.mark.django_db
+def test_a_mail_server_that_is_away_is_tried_again_and_given_up(
+    project: Project, reviewer: User, settings, monkeypatch
+) -> None:
+    settings.SENDS_MAIL = True
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = judged_weeks(stream, [3.0])
+    raise_alerts(week)
+
+    def away(*_: object) -> int:
+        raise smtplib.SMTPServerDisconnected("gone")
+
+    monkeypatch.setattr(EmailBackend, "send_messages", away)
+    for _ in range(6):
+        assert send_due_mail() == 0
+    alert = Alert.objects.get()
+    assert (alert.mail_state, alert.mail_attempts, alert.mail_note) == (MailState.FAILED, 5, "Not sent: gone")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_judge_and_mail_once(project: Project, reviewer: User, settings) -> None:
+    settings.SENDS_MAIL = True
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, outputs_a_week=30)
+    week = drawn_week(stream, 30)
+    review_week(week, [reviewer], answers=answers(tone=1))
+    close_campaign(campaign=campaign_of(week), by=None)
+    found = at_once(3, lambda _: judge_due_weeks())
+    assert sorted(found) == [0, 0, 1]
+    assert sorted(at_once(3, lambda _: send_due_mail())) == [0, 0, 1]
+    assert Alert.objects.get().value == 1.0
+    assert Kpi.objects.filter(draw=week, criterion_key="tone").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_person_decides_on_the_proposal(project: Project, reviewer: User, manager: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = judged_weeks(stream, [3.0])
+    raise_alerts(week)
+    proposal = RetrainProposal.objects.get()
+    with pytest.raises(ConflictError, match="Export the corrections"):
+        accept_proposal(proposal=proposal, by=manager)
+    with pytest.raises(InvalidError, match="why"):
+        dismiss_proposal(proposal=proposal, reason=" ", by=manager)
+    version = make_feedback(stream, Campaign.objects.get(draw=week))
+    assert accept_proposal(proposal=proposal, by=manager) == version
+    proposal.refresh_from_db()
+    assert (proposal.state, proposal.dataset_version, proposal.decided_by) == ("accepted", version, manager)
+    with pytest.raises(ConflictError, match="decided already"):
+        dismiss_proposal(proposal=proposal, reason="Too early.", by=manager)

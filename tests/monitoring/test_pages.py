@@ -1,0 +1,152 @@
+"""Streams on pages: watched, fed, looked at, and decided on; what does not fit is told beside its field."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.models import RetrainProposal, Stream
+from tests.cast import client_of
+from tests.factories import YES_NO, make_rubric
+from tests.monitoring.making import drawn_week, judged_weeks, make_feedback, make_stream, rows_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(manager: User) -> Client:
+    return client_of(manager)
+
+
+def text_of(answer: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def test_a_stream_is_watched_and_changed_by_a_form(
+    project: Project, browser: Client, reviewer: User, other_reviewer: User
+) -> None:
+    start = f"/projects/{project.slug}/monitor/"
+    assert "begins with one" in text_of(browser.get(start))
+    make_rubric(project)
+    sent = {
+        "name": "Support chat",
+        "outputs_a_week": "40",
+        "reviewers": [reviewer.pk, other_reviewer.pk],
+        "overlap": "3",
+        "next_draw_at": timezone.now().strftime("%Y-%m-%dT%H:%M"),
+        "error_criterion": YES_NO,
+        "threshold-tone": "4.2",
+        f"threshold-{YES_NO}": "5",
+        "baseline_weeks": "12",
+    }
+    refused = browser.post(f"{start}new/", sent)
+    assert refused.status_code == 400 and "3 reviewers an output need as many people; 2 chosen." in text_of(
+        refused
+    )
+    answer = browser.post(f"{start}new/", {**sent, "overlap": "2"})
+    stream = Stream.objects.get()
+    assert answer["Location"] == f"{start}{stream.pk}/"
+    assert stream.thresholds == {"tone": 4.2, YES_NO: 0.05}
+    assert "No output has come in yet." in text_of(browser.get(answer["Location"]))
+    assert "Support chat" in text_of(browser.get(start))
+    edit = f"{start}{stream.pk}/edit/"
+    assert 'value="4.2"' in browser.get(edit).content.decode()
+    browser.post(edit, {**sent, "overlap": "1", "reviewers": [reviewer.pk], "threshold-tone": ""})
+    stream.refresh_from_db()
+    assert (stream.overlap, stream.thresholds, stream.seats.count()) == (1, {YES_NO: 0.05}, 1)
+    taken = browser.post(f"{start}new/", {**sent, "overlap": "2"})
+    assert taken.status_code == 409 and "Choose another" in text_of(taken)
+
+
+def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Client, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    address = f"/projects/{project.slug}/monitor/{stream.pk}/import/"
+    good = "\n".join(json.dumps(row) for row in rows_of(3, timezone.now()))
+    bad = good + '\n{"id": "x", "prompt": "Why?"}\n{"prompt": "<script>", "output": "y"}'
+    answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", bad.encode())})
+    page = text_of(answer)
+    assert answer.status_code == 400 and "2 problems" in page
+    assert "Row 4, output: There is none." in page and "Row 5, id: There is none." in page
+    assert stream.outputs.count() == 0
+    answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", good.encode())}, follow=True)
+    assert "3 outputs are stored." in text_of(answer)
+    assert browser.post(address, {}).status_code == 400
+
+
+def test_a_week_shows_what_was_drawn_and_how_likely(
+    project: Project, browser: Client, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer])
+    drawn_week(stream, 8)
+    page = text_of(browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/1/"))
+    assert "5 of 8 outputs drawn" in page and page.count("0.625") == 5
+    assert browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/2/").status_code == 404
+
+
+def test_an_alert_is_acknowledged_and_its_proposal_decided(
+    project: Project, browser: Client, engineer: User, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = judged_weeks(stream, [3.0])
+    (alert,) = raise_alerts(week)
+    address = f"/projects/{project.slug}/monitor/{stream.pk}/"
+    page = text_of(browser.get(address))
+    assert "under the threshold of 4.00" in page and "Past the threshold" in page and "Train again?" in page
+    assert "sends no e-mail" in page and "No feedback has been exported yet." in page
+    assert "1 to look at" in text_of(browser.get(f"/projects/{project.slug}/monitor/"))
+    proposal = RetrainProposal.objects.get()
+    early = browser.post(f"{address}proposals/{proposal.pk}/accept/")
+    assert early.status_code == 409 and "Export the corrections" in text_of(early)
+    empty = browser.post(f"{address}proposals/{proposal.pk}/dismiss/", {"reason": " "})
+    assert empty.status_code == 400 and "why it is not trained again" in text_of(empty)
+    version = make_feedback(stream, Campaign.objects.get(draw=week))
+    accepted = browser.post(f"{address}proposals/{proposal.pk}/accept/")
+    assert accepted["Location"].startswith(f"/projects/{project.slug}/runs/new/training/")
+    assert f"dataset_version={version.pk}" in accepted["Location"]
+    form = browser.get(accepted["Location"]).content.decode()
+    assert re.search(rf'<option value="{version.pk}" selected', form)
+    browser.post(f"{address}alerts/{alert.pk}/acknowledge/")
+    again = browser.post(f"{address}alerts/{alert.pk}/acknowledge/")
+    assert again.status_code == 409 and "acknowledged already" in text_of(again)
+    page = text_of(browser.get(address))
+    assert "Accepted" in page and "Train again?" not in page
+    assert client_of(engineer).post(f"{address}proposals/{proposal.pk}/dismiss/").status_code == 403
+
+
+def test_few_reviews_are_never_green(project: Project, browser: Client, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    judged_weeks(stream, [4.5, 4.4] * 7)
+    address = f"/projects/{project.slug}/monitor/{stream.pk}/"
+    assert "chip-ok" in browser.get(address).content.decode()
+    judged_weeks(stream, [4.9], reviews=29)
+    page = browser.get(address).content.decode()
+    assert "chip-ok" not in page and "Not enough data" in page
+
+
+def test_pages_ask_as_often_for_three_as_for_one(project: Project, browser: Client, reviewer: User) -> None:
+    counts = []
+    start = f"/projects/{project.slug}/monitor/"
+    one = make_stream(project, [reviewer], name="One", thresholds={"tone": 4.9})
+    for weeks in judged_weeks(one, [4.5]):
+        raise_alerts(weeks)
+    for address in (start, f"{start}{one.pk}/"):
+        browser.get(address)
+        with CaptureQueriesContext(connection) as asked:
+            browser.get(address)
+        counts.append(len(asked))
+    make_stream(project, [reviewer], name="Two")
+    make_stream(project, [reviewer], name="Three")
+    judged_weeks(one, [4.5, 4.4])
+    for address, before in zip((start, f"{start}{one.pk}/"), counts, strict=True):
+        with CaptureQueriesContext(connection) as asked:
+            browser.get(address)
+        assert len(asked) == before, address

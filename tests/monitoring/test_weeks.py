@@ -1,0 +1,203 @@
+"""Weeks are opened once each, also late; what is drawn is reviewed as anything else, and says how likely it was."""
+
+import datetime as dt
+
+import pytest
+from celery.beat import PersistentScheduler
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.celery import DUTIES, app
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.jobs.clock import Clock
+from evalapp.jobs.models import Job, JobState
+from evalapp.monitoring.drawing import Candidate, draw
+from evalapp.monitoring.models import WEEK, Draw, DrawState, ProductionOutput, Stream
+from evalapp.monitoring.services import pause_stream, resume_stream
+from evalapp.monitoring.weeks import DRAW_TASK, draw_now, open_due_weeks
+from tests.at_once import at_once
+from tests.cast import client_of
+from tests.monitoring.making import (
+    HOUR,
+    campaign_of,
+    carry_out,
+    drawn_week,
+    make_stream,
+    rows_of,
+    send,
+    texts_of,
+)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clocks_open_each_week_once(project: Project, reviewer: User) -> None:
+    now = timezone.now()
+    stream = make_stream(project, [reviewer], next_draw_at=now - 2 * WEEK - HOUR)
+    at_once(4, lambda _: open_due_weeks())
+    weeks = list(stream.draws.order_by("number"))
+    assert [week.number for week in weeks] == [1, 2, 3]
+    assert [week.ends_at for week in weeks] == [now - 2 * WEEK - HOUR, now - WEEK - HOUR, now - HOUR]
+    assert Job.objects.filter(task=DRAW_TASK).count() == 3
+    stream.refresh_from_db()
+    assert stream.next_draw_at == now + WEEK - HOUR
+    assert open_due_weeks() == 0
+
+
+@pytest.mark.django_db
+def test_the_clock_itself_opens_weeks(project: Project, reviewer: User, tmp_path, monkeypatch) -> None:
+    app.loader.import_default_modules()
+    monkeypatch.setattr("evalapp.jobs.clock.close_old_connections", lambda: None)
+    stream = make_stream(project, [reviewer])
+    clock: PersistentScheduler = Clock(app, schedule_filename=str(tmp_path / "schedule"))
+    assert "open-due-weeks" in DUTIES
+    clock.apply_entry(clock.schedule["open-due-weeks"])
+    clock.apply_entry(clock.schedule["open-due-weeks"])
+    assert stream.draws.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_week_cannot_be_there_twice(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    open_due_weeks()
+    week = stream.draws.get()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Draw.objects.create(
+            stream=stream, number=2, begins_at=week.begins_at, ends_at=week.ends_at, state=DrawState.DUE
+        )
+
+
+@pytest.mark.django_db
+def test_what_is_drawn_is_reviewed_by_the_usual_flow(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    week = drawn_week(stream, 8)
+    campaign = campaign_of(week)
+    assert (week.state, week.population, week.drawn) == (DrawState.OPEN, 8, 5)
+    assert (campaign.state, campaign.items_total, campaign.split) == ("open", 5, "feedback")
+    assert campaign.deadline > timezone.now() + dt.timedelta(days=6)
+    samples = week.samples.select_related("production_output", "output")
+    assert {sample.inclusion_probability for sample in samples} == {5 / 8}
+    assert {sample.output.text for sample in samples} == {s.production_output.text for s in samples}
+    assert texts_of(campaign) == {sample.production_output.text for sample in samples}
+    page = client_of(reviewer).get(f"/reviews/campaigns/{campaign.key}/", follow=True).content.decode()
+    assert "into bonds?" in page
+    assert "v3-secret" not in page
+    # Carried out once more, as after a lost message: nothing is drawn twice.
+    carry_out(week)
+    assert (week.samples.count(), stream.project.campaigns.count()) == (5, 1)
+
+
+@pytest.mark.django_db
+def test_a_missed_week_is_drawn_from_its_own_outputs(project: Project, reviewer: User) -> None:
+    now = timezone.now()
+    stream = make_stream(project, [reviewer], next_draw_at=now - WEEK - HOUR)
+    send(stream, rows_of(2, now - WEEK - dt.timedelta(days=1)))
+    send(stream, rows_of(3, now - dt.timedelta(days=1), first=100))
+    assert open_due_weeks() == 2
+    first, second = (carry_out(week) for week in stream.draws.order_by("number"))
+    assert (first.population, second.population) == (2, 3)
+    assert campaign_of(first).deadline > now and campaign_of(first).name != campaign_of(second).name
+
+
+@pytest.mark.django_db
+def test_an_empty_week_waits_for_outputs_that_come_late(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    open_due_weeks()
+    week = carry_out(stream.draws.get())
+    assert (week.state, week.note) == (DrawState.EMPTY, "No output of this week has come in.")
+    send(stream, rows_of(3, week.ends_at - HOUR))
+    assert open_due_weeks() == 0, "more may be coming"
+    ProductionOutput.objects.update(created_at=timezone.now() - 2 * HOUR)
+    assert open_due_weeks() == 1
+    assert carry_out(week).drawn == 3
+
+
+@pytest.mark.django_db
+def test_a_week_without_reviewers_says_so_and_is_drawn_again(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer])
+    project.memberships.filter(user=reviewer).delete()
+    send(stream, rows_of(3, timezone.now() - 2 * HOUR))
+    open_due_weeks()
+    week = carry_out(stream.draws.get())
+    assert (week.state, week.job.state) == (DrawState.DUE, JobState.FAILED)
+    assert "Choose others" in week.job.error
+    stream.seats.create(user=other_reviewer)
+    draw_now(stream=stream, by=None)
+    assert carry_out(week).state == DrawState.OPEN
+    with pytest.raises(ConflictError, match="No week waits"):
+        draw_now(stream=stream, by=None)
+
+
+@pytest.mark.django_db
+def test_the_weeks_of_a_pause_are_not_drawn(project: Project, reviewer: User) -> None:
+    now = timezone.now()
+    stream = make_stream(project, [reviewer], next_draw_at=now + HOUR)
+    pause_stream(stream=stream, by=None)
+    with pytest.raises(ConflictError):
+        pause_stream(stream=stream, by=None)
+    Stream.objects.filter(pk=stream.pk).update(next_draw_at=now - 3 * WEEK - HOUR)
+    assert open_due_weeks() == 0
+    resume_stream(stream=stream, by=None)
+    stream.refresh_from_db()
+    assert stream.next_draw_at == now + WEEK - HOUR
+    assert open_due_weeks() == 0
+
+
+def test_a_stratified_draw_takes_from_each_stratum_and_says_how_likely() -> None:
+    population = [Candidate(n, f"out-{n:03}", "rare" if n < 4 else "usual") for n in range(100)]
+    drawn = draw(population, 10, seed=3, week=1)
+    rare = [pk for pk in drawn.probabilities if pk < 4]
+    assert (len(drawn.probabilities), len(rare)) == (10, 1)
+    assert {drawn.probabilities[pk] for pk in rare} == {1 / 4}
+    assert {p for pk, p in drawn.probabilities.items() if pk >= 4} == {9 / 96}
+    # The weights stand for the whole week: they add up to its outputs.
+    assert sum(1 / p for p in drawn.probabilities.values()) == pytest.approx(100)
+    assert draw(list(reversed(population)), 10, seed=3, week=1) == drawn
+    assert draw(population, 10, seed=3, week=2) != drawn
+
+
+def test_more_strata_than_outputs_are_drawn_simply_and_it_is_said() -> None:
+    population = [Candidate(n, f"out-{n}", str(n)) for n in range(50)]
+    drawn = draw(population, 10, seed=3, week=1)
+    assert set(drawn.probabilities.values()) == {10 / 50}
+    assert "50 values, too many for 10" in drawn.note
+
+
+def test_every_output_is_as_likely_as_it_is_said_to_be() -> None:
+    population = [Candidate(n, f"out-{n:02}", "a" if n < 5 else "b") for n in range(20)]
+    counts = dict.fromkeys(range(20), 0)
+    for week in range(2000):
+        for pk in draw(population, 8, seed=11, week=week).probabilities:
+            counts[pk] += 1
+    said = draw(population, 8, seed=11, week=1).probabilities
+    for pk, count in counts.items():
+        expected = 2 / 5 if pk < 5 else 6 / 15
+        assert said.get(pk, expected) == expected
+        assert abs(count / 2000 - expected) < 0.05
+
+
+@pytest.mark.django_db
+def test_a_plan_that_cannot_be_is_told_field_by_field(project: Project, stranger: User) -> None:
+    with pytest.raises(InvalidError) as caught:
+        make_stream(
+            project,
+            [stranger],
+            outputs_a_week=0,
+            overlap=2,
+            baseline_weeks=2,
+            next_draw_at=timezone.now() - 60 * WEEK,
+            error_criterion="tone",
+            thresholds={"tone": 9, "nothing": 1},
+        )
+    assert set(caught.value.fields) == {
+        "reviewers",
+        "outputs_a_week",
+        "overlap",
+        "baseline_weeks",
+        "next_draw_at",
+        "error_criterion",
+        "threshold-tone",
+        "threshold-nothing",
+    }
