@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
+from django.db.models import QuerySet
+
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.charts import labels_of
 from evalapp.analysis.columns import METRICS
@@ -18,6 +20,7 @@ from evalapp.analysis.severity import CampaignSeverity, severity_of
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.metrics.catalogue import MetricDescription
+from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
@@ -30,7 +33,7 @@ class Shown:
     """What a page of analysis shows, worked out as it is asked for.
 
     ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reference`` and
-    ``metric`` are None where there is none. Nobody is called "you": a table is read by others, too.
+    ``metric`` are None where there is none, ``reviews`` where all count. Nobody is called "you": a table is read by others, too.
     """
 
     def __init__(
@@ -42,10 +45,11 @@ class Shown:
         comparison: Comparison | None = None,
         reference: CandidateRow | None = None,
         metric: MetricDescription | None = None,
+        reviews: QuerySet[Review] | None = None,
     ) -> None:
         self.scores, self.originals, self.people = scores, originals, people
         self.comparison = comparison or compare(scores)
-        self.reference, self.metric = reference, metric
+        self.reference, self.metric, self.reviews = reference, metric, reviews
 
     @cached_property
     def labels(self) -> dict[int, str]:
@@ -185,7 +189,7 @@ def reasons_table(shown: Shown) -> Table:
 
 
 def marks_table(shown: Shown) -> Table | None:
-    found = marks_by_candidate(shown.originals, people=shown.people)
+    found = marks_by_candidate(shown.originals, people=shown.people, among=shown.reviews)
     if not found:
         return None
     rows: list[list[Cell]] = [

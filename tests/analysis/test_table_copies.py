@@ -110,3 +110,15 @@ def test_who_is_preferred_can_be_taken(
     (row,) = records(campaign, manager, "pairs")
     assert (row["First"], row["First preferred"], row["Second better"]) == ("old of Pairs", "0.0", "6")
     assert len(records(campaign, manager, "strengths")) == 2
+
+
+def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User) -> None:
+    query = "?by=1"
+    assert {row["Reviewer"] for row in records(campaign, manager, "reviewers", query)} == {"Reviewer 1"}
+    assert sum(int(row["Ratings"]) for row in records(campaign, manager, "ratings", query)) * 2 == sum(
+        int(row["Ratings"]) for row in records(campaign, manager, "ratings")
+    )
+    text = client_of(manager).get(address(campaign, "people", "md", query)).content.decode()
+    assert text.rstrip().endswith("A filtered view: exploratory.")
+    refused = client_of(manager).get(address(campaign, "people", "csv", "?by=99"))
+    assert refused.status_code == 400
