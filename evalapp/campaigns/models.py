@@ -54,21 +54,19 @@ def purpose_field() -> "models.CharField[str, str]":
 
 
 class Campaign(BaseModel):
-    """A review of candidates' outputs against one rubric version.
+    """A review of candidates' outputs against one rubric version. ``key`` is what reviewers' addresses show.
+    ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long a place is held without
+    activity. ``seed``: order of items and of outputs inside a place. ``leaves_out_incomplete``: examples that
+    lack a candidate's output are left out instead of stopping the launch. ``items_total`` and
+    ``reviews_total`` are what the launch made. ``invites_visitors``: an open campaign of the demonstration,
+    which never finishes the automatic part. ``is_simulated``: at least one of its reviews is by a simulated
+    reviewer.
 
-    ``key`` is what reviewers' addresses show. ``overlap``: how many reviewers rate each item.
-    ``lease_minutes``: how long a place is held without activity. ``seed``: order of items and of
-    outputs inside a place. ``leaves_out_incomplete``: examples that lack a candidate's output are
-    left out instead of stopping the launch. ``items_total`` and ``reviews_total`` are what the launch
-    made. ``invites_visitors``: an open campaign of the demonstration, which never finishes the
-    automatic part. ``is_simulated``: at least one of its reviews is by a simulated reviewer.
-
-    ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``strata_field``, a
-    key of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
+    ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``strata_field``, a key
+    of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
     ``quota``: the most items that one person is handed, unless their seat says otherwise. ``places_total``
-    are the places behind ``reviews_total``; every place asks for the same number of reviews.
-    ``baseline``: in a pairwise campaign, the candidate that every other is compared with; None compares
-    all with all.
+    are the places behind ``reviews_total``; every place asks for the same number of reviews. ``baseline``: in
+    a pairwise campaign, the candidate that every other is compared with; None compares all with all.
 
     ``gold_share`` and ``repeat_share``: percent of a person's items that check them, by known answers or by
     what they said before; ``calibration_items``: how many everybody rates before they are admitted.
@@ -76,7 +74,6 @@ class Campaign(BaseModel):
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="campaigns")
     name = models.CharField(max_length=120)
     rubric_version = models.ForeignKey(RubricVersion, on_delete=models.PROTECT, related_name="campaigns")
