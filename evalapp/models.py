@@ -2,6 +2,7 @@
 
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
+from evalapp.analysis.models import StoredAnalysis
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
     CalibrationNote,
@@ -30,9 +31,11 @@ from evalapp.reviews.models import (
     Draft,
     Flag,
     Review,
+    ReviewCount,
     ReviewRevision,
     ReviewTag,
     Score,
+    ScoreCount,
     SendBack,
     SpanAnswer,
     TextAnswer,
@@ -49,8 +52,8 @@ __all__ = [
     "ExportRow", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
     "JudgementRevision", "Ledger", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
-    "ReasonTag", "RecordedReviewer", "Review", "ReviewRevision",
-    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "SavedView", "Score",
+    "ReasonTag", "RecordedReviewer", "Review", "ReviewCount", "ReviewRevision",
+    "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "SavedView", "Score", "ScoreCount",
     "SendBack", "Skip",
-    "SpanAnswer", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "SpanAnswer", "StoredAnalysis", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

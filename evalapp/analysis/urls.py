@@ -3,6 +3,7 @@ from django.urls import path
 from evalapp.analysis import (
     agreement_views,
     judgement_views,
+    keeping_views,
     metric_views,
     planner_views,
     quality_views,
@@ -36,6 +37,11 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/metrics/",
         metric_views.campaign_metrics,
         name="campaign_metrics",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/compute/",
+        keeping_views.analysis_compute,
+        name="analysis_compute",
     ),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/severity/",
