@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 BENCHMARKS = (
-    *("rouge", "statistics_bootstrap", "import_rows"),
-    *("review_flow", "review_paint", "claim_scale", "start"),
+    *("rouge", "statistics_bootstrap", "severity", "import_rows"),
+    *("review_flow", "review_paint", "claim_scale", "dashboard", "start"),
 )
 
 

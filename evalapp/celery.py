@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalapp.settings")
 
@@ -12,6 +13,8 @@ PACKAGES_WITH_TASKS = [
     "evalapp.runs",
     "evalapp.scoring",
     "evalapp.campaigns",
+    "evalapp.reviews",
+    "evalapp.analysis",
     "evalapp.exports",
     "evalapp.webhooks",
     "evalapp.ratings",
@@ -41,9 +44,16 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},
     },
     "open-due-weeks": {"task": "evalapp.monitoring.tasks.open_due_weeks", "schedule": 60.0},
+    # At night in most of Europe and America; a clock that was stopped then does it when it starts.
+    "check-counts": {"task": "evalapp.reviews.tasks.check_counts", "schedule": crontab(hour=3, minute=20)},
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
     "remove-old-deliveries": {"task": "evalapp.webhooks.tasks.remove_old_deliveries", "schedule": 3600.0},
     "ring-for-webhooks": {"task": "evalapp.webhooks.tasks.ring_if_due", "schedule": 2.0},
+    "refresh-analyses": {
+        "task": "evalapp.analysis.tasks.refresh_analyses",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "remove-left-files": {"task": "evalapp.decisions.tasks.remove_left_files", "schedule": 3600.0},
     "return-lapsed-places": {"task": "evalapp.campaigns.tasks.return_lapsed_places", "schedule": 60.0},
 }

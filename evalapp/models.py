@@ -2,6 +2,7 @@
 
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
+from evalapp.analysis.models import StoredAnalysis
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
     CalibrationNote,
@@ -42,9 +43,11 @@ from evalapp.reviews.models import (
     Draft,
     Flag,
     Review,
+    ReviewCount,
     ReviewRevision,
     ReviewTag,
     Score,
+    ScoreCount,
     SendBack,
     SpanAnswer,
     TextAnswer,
@@ -63,9 +66,9 @@ __all__ = [
     "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision", "Kpi",
     "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult", "Model", "ModelJudge",
     "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project", "RatingsImport",
-    "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal", "Review",
+    "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal", "Review", "ReviewCount",
     "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate",
-    "SampledOutput", "SavedView", "Score", "SendBack", "Skip", "SpanAnswer", "Stream", "StreamReviewer",
-    "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt", "WebhookDelivery",
-    "WebhookEndpoint",
+    "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "Skip", "SpanAnswer", "StoredAnalysis",
+    "Stream", "StreamReviewer", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt",
+    "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

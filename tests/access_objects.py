@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import ApiToken, Invitation, Project, User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
+from evalapp.analysis.models import StoredAnalysis
 from evalapp.campaigns.models import (
     CalibrationNote,
     Campaign,
@@ -256,6 +257,17 @@ def _reviews(world: SimpleNamespace) -> None:
     ReviewTag.objects.create(review=world.review, tag=world.reason_tag)
     TextAnswer.objects.create(review=world.review, criterion=world.criterion, text="In words.")
     SpanAnswer.objects.create(review=world.review, criterion=world.criterion, label=1, start=0, end=2)
+    StoredAnalysis.objects.create(
+        campaign=world.campaign,
+        kind="comparison",
+        people="all",
+        reviewed_values="original",
+        format=1,
+        changes=1,
+        reviews=1,
+        figures={},
+        computed_at=timezone.now(),
+    )
     world.flag = Flag.objects.create(
         campaign=world.campaign, item=world.item, reviewer=world.user, note="The facts are of another client."
     )

@@ -106,6 +106,10 @@ def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | Non
     return agreement_heat_map(list(names.values()), pairs, of=f"Weighted kappa on {criterion.name}")
 
 
+NO_CHARTS: dict[str, Chart | None] = dict.fromkeys(("ratings_chart", "differences_chart", "agreement_chart"))
+"""What `page_charts` names, of a page that has no time to draw."""
+
+
 def page_charts(
     scores: CampaignScores,
     comparison: Comparison,

@@ -24,6 +24,14 @@ class Disagreements:
         return len(self.item_output_ids)
 
 
+@dataclass(frozen=True)
+class DisagreementCount:
+    """`Disagreements` without the outputs themselves."""
+
+    count: int
+    expected: float
+
+
 def low_threshold(criterion: Criterion) -> int:
     """The highest level that counts as low; the lowest level where the rubric names none."""
     return criterion.minimum if criterion.low_threshold is None else criterion.low_threshold

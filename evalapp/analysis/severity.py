@@ -9,10 +9,13 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.facets import FacetRatings
+from evalapp.stats.ordinal_model import Progress
 from evalapp.stats.severity import NOT_SETTLED, Adjusted, Scale, Severity, severity_model
 
-# More take a web worker longer than a reader waits.
+# More take a web worker longer than a reader waits; a job fits them.
 MOST_RATINGS = 3_000
+# More would take a job hours, and its memory.
+MOST_FITTED = 200_000
 # The least half-width of the axis on which severities are drawn, so that small ones look small.
 LEAST_SPAN = 0.5
 
@@ -41,7 +44,7 @@ class ReviewerSeverity(NamedTuple):
 
 
 class CampaignSeverity(NamedTuple):
-    """``ratings`` scores on scale criteria. Where they are more than ``MOST_RATINGS``, or there are none,
+    """``ratings`` scores on scale criteria. Where they are more than ``MOST_FITTED``, or there are none,
     there is nothing else and ``reason`` says why. ``reviewer_groups`` and ``candidate_groups``: who can be
     compared with whom, as they are called; one group each is well. ``note``: a caution about the whole.
     """
@@ -71,8 +74,13 @@ class CampaignSeverity(NamedTuple):
         return max([LEAST_SPAN, *ends])
 
 
-def severity_of(scores: CampaignScores, *, names: ReviewerNames) -> CampaignSeverity:
+def severity_of(
+    scores: CampaignScores, *, names: ReviewerNames, progress: Progress | None = None
+) -> CampaignSeverity:
     """All scale criteria fitted together with the rubric's weights, reviewers called by ``names``.
+
+    Takes seconds for some thousand scores: a page asks for no more than ``MOST_RATINGS``, and leaves the rest
+    to a job. ``progress`` hears rounds done and most rounds.
 
     What reviewers said counts, never what was adjudicated: that has no severity.
     """
@@ -83,7 +91,7 @@ def severity_of(scores: CampaignScores, *, names: ReviewerNames) -> CampaignSeve
     fitted = [each for each in scores.scales if each.pk in ratings.criteria]
     weights: dict[Hashable, float] = {each.pk: float(each.weight) for each in fitted}
     scales: dict[Hashable, Scale] = {each.pk: (each.minimum, each.maximum) for each in fitted}
-    model = severity_model(ratings, scales=scales, weights=weights)
+    model = severity_model(ratings, scales=scales, weights=weights, progress=progress)
     candidates = {each.pk: each for each in scores.candidates}
     return CampaignSeverity(
         ratings=len(ratings),
@@ -129,10 +137,9 @@ def _why_not(scores: CampaignScores, ratings: int) -> str:
         return "The rubric has no scale, and severity is told of scales alone."
     if not ratings:
         return "Nobody has given a score yet."
-    if ratings > MOST_RATINGS:
+    if ratings > MOST_FITTED:
         return (
-            f"This campaign has {ratings:,} scores. The model is fitted while you wait, and only to "
-            f"{MOST_RATINGS:,} at most: more take longer than a page may. "
+            f"This campaign has {ratings:,} scores, and the model is fitted to {MOST_FITTED:,} at most. "
             "The offsets under “Hints about reviewers” are told for any number."
         )
     return ""

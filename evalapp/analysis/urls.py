@@ -5,6 +5,7 @@ from evalapp.analysis import (
     classification_views,
     finder_views,
     judgement_views,
+    keeping_views,
     metric_views,
     planner_views,
     quality_views,
@@ -54,6 +55,11 @@ urlpatterns = [
         "projects/<slug:slug>/compare/<int:campaign_id>/labels/",
         classification_views.campaign_classification,
         name="campaign_classification",
+    ),
+    path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/compute/",
+        keeping_views.analysis_compute,
+        name="analysis_compute",
     ),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/severity/",

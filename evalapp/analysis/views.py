@@ -25,7 +25,7 @@ from evalapp.analysis.cases import (
     items_in_order,
     with_excerpts,
 )
-from evalapp.analysis.charts import human_against_metric, page_charts
+from evalapp.analysis.charts import NO_CHARTS, human_against_metric, page_charts
 from evalapp.analysis.classification import classification_of
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
@@ -33,12 +33,16 @@ from evalapp.analysis.differences import Contradiction, compare_pairs, find_cont
 from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.example_fields import example_fields
 from evalapp.analysis.filters import ComparisonFilter, read_filter
+from evalapp.analysis.keeping import Wanted, is_large
+from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.large import POINTS_DRAWN
 from evalapp.analysis.listing import narrow_list
 from evalapp.analysis.marks import marks_by_candidate
+from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import load_narrowed, shared_part
 from evalapp.analysis.narrowing_form import filter_part, narrowing_of
 from evalapp.analysis.pair_lists import lines_of_item
-from evalapp.analysis.reversals import find_reversals
+from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.tables import comparison_lines
 from evalapp.analysis.unblinding import unblinding_of
@@ -52,7 +56,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.registry.models import ModelAlias
 from evalapp.reviews.pseudonyms import shown_names
-from evalapp.rubrics.models import Criterion
+from evalapp.rubrics.models import Criterion, CriterionKind
 
 NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
 PEOPLE = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
@@ -129,6 +133,9 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
+    if not wanted.is_narrowed and is_large(campaign, people=people):
+        context = _large_context(request, campaign, people, wanted)
+        return render(request, "analysis/comparison.html", context)
     narrowed = load_narrowed(wanted, people=people)
     originals = narrowed.scores
     adjudicated = with_adjudicated(originals)
@@ -137,7 +144,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
     is_reviewing = is_reviewing_blind(campaign, request.user)
-    criterion = chosen_criterion(scores, request.GET.get("criterion", ""), contradiction)
+    criterion = chosen_criterion(scores.scales, request.GET.get("criterion", ""), contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
@@ -145,6 +152,8 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     context = {
         "station": "compare",
         "campaign": campaign,
+        "standing": None,
+        "drawn_of": 0,
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scores.scales,
@@ -189,13 +198,60 @@ def people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
     return [{"label": label, "href": f"?people={key}", "on": key == people} for key, label in PEOPLE.items()]
 
 
+def _large_context(
+    request: MemberRequest, campaign: Campaign, people: str, chosen: ComparisonFilter
+) -> dict[str, Any]:
+    """The same page of a large campaign: counts of now, and the figures that a job has stored."""
+    values = "adjudicated" if request.GET.get("values") == "adjudicated" else "original"
+    wanted = Wanted(AnalysisKind.COMPARISON, people, values)
+    found = large_comparison(campaign, wanted, reader_id=request.user.pk)
+    comparison, contradiction = found.comparison, found.stored.contradiction
+    scales = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
+    criterion = chosen_criterion(scales, request.GET.get("criterion", ""), contradiction)
+    metric = chosen_metric(comparison, request.GET.get("metric", ""))
+    against = found.against(criterion, metric) if criterion and metric else None
+    reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    is_reviewing = is_reviewing_blind(campaign, request.user)
+    return {
+        "station": "compare",
+        "campaign": campaign,
+        "standing": found.standing,
+        "comparison": comparison,
+        "contradiction": contradiction,
+        "scales": scales,
+        "reference": reference,
+        "pairs": found.pairs(reference) if reference else [],
+        "narrowing": narrowing_of(request, chosen, names=found.names, fields=found.stored.fields),
+        "shared": found.stored.shared,
+        "reversals": Reversals([], [], "there are more scores than a page can look through"),
+        "usage": found.stored.usage,
+        "agreement": found.stored.agreement,
+        "reviewers": found.reviewers,
+        "is_reviewing": is_reviewing,
+        "unblinding": None if is_reviewing else found.stored.unblinding,
+        "marks": found.stored.marks,
+        "labels": {},
+        **NO_CHARTS,
+        "people": people,
+        "people_choices": people_choices(campaign, people),
+        "adjudicated_count": found.stored.decided,
+        "shows_adjudicated": values == "adjudicated",
+        "criterion": criterion,
+        "metric": metric if against else None,
+        "chart": against.chart if against else None,
+        "drawn_of": against.outputs if against and against.outputs > POINTS_DRAWN else 0,
+        "disagreements": against.disagreements if against else None,
+        "correlations": found.stored.correlations.get(metric.name, []) if metric else [],
+    }
+
+
 def chosen_criterion(
-    scores: CampaignScores, key: str, contradiction: Contradiction | None
+    scales: list[Criterion], key: str, contradiction: Contradiction | None
 ) -> Criterion | None:
-    named = next((criterion for criterion in scores.scales if criterion.key == key), None)
+    named = next((criterion for criterion in scales if criterion.key == key), None)
     if named is None and contradiction is not None:
         return contradiction.cell.criterion
-    return named or (scores.scales[0] if scores.scales else None)
+    return named or (scales[0] if scales else None)
 
 
 def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
@@ -226,9 +282,16 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    scores = load_narrowed(wanted, people=chosen_people(request)).scores
-    adjudicated, count = with_adjudicated(scores)
-    lines = comparison_lines(compare(scores), compare(adjudicated) if count else None, usage=usage_of(scores))
+    people = chosen_people(request)
+    if not wanted.is_narrowed and is_large(campaign, people=people):
+        found = large_comparison(campaign, Wanted(AnalysisKind.COMPARISON, people), reader_id=request.user.pk)
+        lines = comparison_lines(found.comparison, usage=found.stored.usage)
+    else:
+        scores = load_narrowed(wanted, people=people).scores
+        adjudicated, count = with_adjudicated(scores)
+        lines = comparison_lines(
+            compare(scores), compare(adjudicated) if count else None, usage=usage_of(scores)
+        )
     response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
     part = "-filtered" if wanted.is_narrowed else ""
     response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}{part}.csv"'

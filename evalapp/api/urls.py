@@ -258,6 +258,11 @@ urlpatterns: list[URLPattern] = [
         saved_views.TokenPriceDetail.as_view(),
         name="api_token_price",
     ),
+    path(
+        f"{_CAMPAIGN}/analysis/computations/",
+        analysis.AnalysisCompute.as_view(),
+        name="api_analysis_compute",
+    ),
     path(f"{_CAMPAIGN}/analysis/severity/", evidence.SeverityDetail.as_view(), name="api_severity"),
     path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),

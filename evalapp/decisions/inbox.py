@@ -7,12 +7,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
+from evalapp.audit.queries import events_of
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.services import IMPORT_TASK
 from evalapp.decisions.inbox_campaigns import campaign_entries
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.reviews.counts import COUNTS_MENDED
 from evalapp.reviews.flags import open_flags_of
 from evalapp.webhooks.queries import switched_off
 
@@ -24,6 +26,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     """What a manager or engineer should look at next, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
+        *_mended_counts(project),
         *_silent_webhooks(project),
         *_flagged(project),
         *_appeals(project),
@@ -57,6 +60,22 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
             "failed", f"{job.title} failed: {job.error}", reverse("job_detail", args=[project.slug, job.pk])
         )
         for job in failed
+    ]
+
+
+def _mended_counts(project: Project) -> list[InboxEntry]:
+    """Campaigns whose kept counts a recount has put right of late: something wrote past the database's rules."""
+    recent = events_of(project.pk, object_type="campaign", action=COUNTS_MENDED)
+    names = dict(
+        recent.filter(at__gte=timezone.now() - RECENT).order_by("id").values_list("object_id", "object_label")
+    )
+    return [
+        InboxEntry(
+            "counts",
+            f"{name}: its counts differed from a recount and were mended; tell your administrator",
+            reverse("comparison_detail", args=[project.slug, campaign_id]),
+        )
+        for campaign_id, name in list(names.items())[-3:]
     ]
 
 

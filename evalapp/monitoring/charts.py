@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evalapp.analysis.charts import Chart
+from evalapp.charts.chart import Chart
 from evalapp.core.figures import as_percent, as_text
 from evalapp.monitoring.following import Followed, is_enough
 from evalapp.monitoring.models import Kpi

@@ -3,7 +3,15 @@ from django.db import models
 from django.db.models import F, Q
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, Item, ItemOutput, Place, Purpose, purpose_field
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignCandidate,
+    Item,
+    ItemOutput,
+    Place,
+    Purpose,
+    purpose_field,
+)
 from evalapp.core.models import BaseModel
 from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
 
@@ -288,3 +296,76 @@ class Flag(BaseModel):
 
     def __str__(self) -> str:
         return self.note
+
+
+class ReviewCount(models.Model):
+    """How many reviews a reviewer has given of a candidate, kept by the database with every one of them.
+
+    ``changes`` only grows, by every review that is stored, amended or deleted: its sum over a campaign is the
+    version of the campaign's data. ``first_review`` is the least id of a review here, by which reviewers get
+    their numbers. See docs/adr/0010.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    candidate = models.ForeignKey(
+        CampaignCandidate, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    purpose = models.CharField(max_length=11, choices=Purpose.choices)
+    is_simulated = models.BooleanField()
+    reviews = models.BigIntegerField()
+    changes = models.BigIntegerField()
+    first_review = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "candidate", "reviewer", "purpose", "is_simulated"],
+                name="review_count_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reviews} reviews"
+
+
+class ScoreCount(models.Model):
+    """How often a reviewer gave a candidate a value on a criterion, in reviews that count in results.
+
+    Kept by the database as `ReviewCount` is. ``value`` is 0 where ``is_not_applicable``.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    candidate = models.ForeignKey(
+        CampaignCandidate, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    is_simulated = models.BooleanField()
+    is_not_applicable = models.BooleanField()
+    value = models.SmallIntegerField()
+    scores = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "campaign",
+                    "candidate",
+                    "criterion",
+                    "reviewer",
+                    "is_simulated",
+                    "is_not_applicable",
+                    "value",
+                ],
+                name="score_count_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_not_applicable=False) | Q(value=0), name="score_count_without_a_value"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scores} scores"

@@ -7,7 +7,7 @@ from django.db.models import Min
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import ReviewCount
 
 NOT_BEGUN = "Not begun yet"
 READER = "You"
@@ -20,9 +20,9 @@ def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]
     campaigns = list(campaigns)
     numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
     firsts = (
-        Review.objects.filter(campaign__in=numbers)
+        ReviewCount.objects.filter(campaign__in=numbers, reviews__gt=0)
         .values_list("campaign_id", "reviewer_id")
-        .annotate(first=Min("pk"))
+        .annotate(first=Min("first_review"))
         .order_by("first")
     )
     comparing = [campaign.pk for campaign in campaigns if campaign.compares]

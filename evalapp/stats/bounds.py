@@ -12,6 +12,7 @@ from evalapp.measure import Measure, signature
 from evalapp.stats.differences import NO_PAIRS, paired_scores
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import crossed_spread, student_quantile
+from evalapp.stats.skewness import skewness_of_mean, widened
 
 ALL_EQUAL = "all scores are the same, so the bound is on how many items could differ"
 
@@ -24,20 +25,25 @@ def require_alpha(alpha: float) -> None:
 def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: float) -> Measure:
     """Mean over items of the item means, with a lower and an upper bound, each one-sided at ``alpha``.
 
-    Student's t on the crossed spread with careful degrees of freedom, so that the lower bound is that of
-    `release.release_bound`; cut at the ends of the scale. Where all scores are the same there is no spread:
+    Student's t on the crossed spread with careful degrees of freedom, on the side of a long tail of items moved
+    further (`skewness.widened`), so that the lower bound is that of `release.release_bound`; cut at the ends of
+    the scale. Where all scores are the same there is no spread:
     then at most a share p of new items differs, p by Clopper and Pearson for none among these, and the bound
     takes those to lie at the end of the scale. ``n`` counts items. Undefined without scores.
     """
     require_alpha(alpha)
-    label = signature("mean-bounds", interval="crossed", degrees="careful", sided=1, alpha=alpha)
+    label = signature(
+        "mean-bounds", 2, interval="crossed", degrees="careful", tail="widened", sided=1, alpha=alpha
+    )
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=label)
     value, items = float(ratings.item_means().mean()), len(ratings.items)
     spread = crossed_spread(ratings, careful=True)
     if not isinstance(spread, str):
-        reach = student_quantile(1 - 2 * alpha, spread.degrees) * spread.error
-        low, high = max(value - reach, smallest), min(value + reach, largest)
+        quantile = student_quantile(1 - 2 * alpha, spread.degrees)
+        skewness = skewness_of_mean(ratings, spread.error)
+        low = max(value - widened(quantile, -skewness) * spread.error, smallest)
+        high = min(value + widened(quantile, skewness) * spread.error, largest)
         return Measure(value=value, n=items, low=low, high=high, signature=label)
     if items < 2 or len(ratings.reviewers) < 2 or np.ptp(ratings.score):
         return Measure(value=value, n=items, note=f"no interval: {spread}", signature=label)
@@ -62,7 +68,7 @@ def difference_bounds(challenger: Ratings, champion: Ratings, *, alpha: float, s
     ``span`` is the largest difference that the scale allows. Undefined where nobody scored both.
     """
     pairs = paired_scores(challenger, champion)
-    label = signature("difference-bounds", interval="crossed", sided=1, alpha=alpha)
+    label = signature("difference-bounds", 2, interval="crossed", tail="widened", sided=1, alpha=alpha)
     if not len(pairs):
         require_alpha(alpha)
         return Measure.undefined(NO_PAIRS, signature=label)

@@ -3,6 +3,7 @@
 from evalapp.measure import Measure, signature
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import Spread, crossed_spread, student_quantile
+from evalapp.stats.skewness import narrowed, skewness_of_mean, widened
 
 
 def release_p(ratings: Ratings, *, exceeds: float) -> Measure:
@@ -10,11 +11,12 @@ def release_p(ratings: Ratings, *, exceeds: float) -> Measure:
 
     For a floor give a candidate's scores; for a difference the paired ones
     (:func:`~evalapp.stats.differences.paired_scores`), with ``exceeds`` 0 for superiority and minus the margin
-    for non-inferiority. Student's t with careful degrees of freedom, so that p under a level of 1% or 0.1% is
-    as rare as it says even where three reviewers differ about the difference. ``n`` counts items. Undefined
+    for non-inferiority. Student's t with careful degrees of freedom, moved where the items have a long tail of low
+    scores, so that p under a level of 1% or 0.1% is as rare as it says even where three reviewers differ about
+    the difference, and near the top of the scale. ``n`` counts items. Undefined
     with one item, one reviewer or no variation: such a panel is no evidence about others.
     """
-    name = signature("release-p", exceeds=exceeds, model="crossed", degrees="careful")
+    name = signature("release-p", 2, exceeds=exceeds, model="crossed", degrees="careful", tail="widened")
     n = len(ratings.items)
     spread = _spread(ratings)
     if isinstance(spread, str):
@@ -22,7 +24,8 @@ def release_p(ratings: Ratings, *, exceeds: float) -> Measure:
     from scipy.special import stdtr
 
     t = (float(ratings.item_means().mean()) - exceeds) / spread.error
-    return Measure(value=float(stdtr(spread.degrees, -t)), n=n, signature=name)
+    quantile = narrowed(t, -skewness_of_mean(ratings, spread.error))
+    return Measure(value=float(stdtr(spread.degrees, -quantile)), n=n, signature=name)
 
 
 def release_bound(ratings: Ratings, *, level: float) -> Measure:
@@ -33,12 +36,15 @@ def release_bound(ratings: Ratings, *, level: float) -> Measure:
     """
     if not 0 < level < 0.5:
         raise ValueError(f"the level is {level}; give a one-sided chance such as 0.01")
-    name = signature("release-bound", level=level, sided=1, model="crossed", degrees="careful")
+    name = signature(
+        "release-bound", 2, level=level, sided=1, model="crossed", degrees="careful", tail="widened"
+    )
     n = len(ratings.items)
     spread = _spread(ratings)
     if isinstance(spread, str):
         return Measure.undefined(spread, n=n, signature=name)
-    reach = student_quantile(1 - 2 * level, spread.degrees) * spread.error
+    quantile = student_quantile(1 - 2 * level, spread.degrees)
+    reach = widened(quantile, -skewness_of_mean(ratings, spread.error)) * spread.error
     return Measure(value=float(ratings.item_means().mean()) - reach, n=n, signature=name)
 
 

@@ -138,7 +138,7 @@ def test_reviewers_whom_no_item_links_are_said(
     assert not result.is_connected
     assert sorted(map(tuple, result.reviewer_groups)) == [("Reviewer 1",), ("Reviewer 2",)]
     assert result.reviewers[0].severity.points.reason.startswith("the reviewers fall into 2 groups")
-    monkeypatch.setattr("evalapp.analysis.severity_views.load_scores", lambda *_, **__: scores)
+    monkeypatch.setattr("evalapp.analysis.kept_severity.load_scores", lambda *_, **__: scores)
     page = client_of(manager).get(url_of(reviewed))
     assert "Reviewers, group 2: Reviewer" in page.text
 
@@ -148,7 +148,7 @@ def test_more_scores_than_a_page_can_wait_for_are_said(
 ) -> None:
     monkeypatch.setattr(severity, "MOST_RATINGS", 100)
     page = client_of(manager).get(url_of(reviewed))
-    assert page.status_code == 200 and "This campaign has 192 scores." in page.text
+    assert page.status_code == 200 and "has not been fitted yet to the 192 scores" in page.text
 
 
 def test_without_a_weight_there_is_no_total(reviewed: Campaign) -> None:

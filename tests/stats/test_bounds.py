@@ -23,8 +23,9 @@ def test_the_lower_bound_is_that_of_a_release_and_the_upper_one_its_mirror() -> 
     ratings = Ratings.from_table(TABLE)
     found = mean_bounds(ratings, alpha=0.05, smallest=-99, largest=99)
     assert found.low == pytest.approx(release_bound(ratings, level=0.05).value)
-    assert found.value is not None and found.high is not None and found.low is not None
-    assert found.high - found.value == pytest.approx(found.value - found.low)
+    turned = mean_bounds(ratings.with_scores(-ratings.score), alpha=0.05, smallest=-99, largest=99)
+    assert found.high is not None and turned.low is not None
+    assert found.high == pytest.approx(-turned.low)
     cut = mean_bounds(ratings, alpha=0.001, smallest=1, largest=5)
     assert (cut.low, cut.high) == (1, 5)
 

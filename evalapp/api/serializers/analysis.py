@@ -10,7 +10,8 @@ from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, HumanCell
 from evalapp.analysis.filters import is_filter
 from evalapp.analysis.finder import MetricSide, ScoreSide
-from evalapp.api.fields import Paging, Query
+from evalapp.analysis.models import AnalysisKind
+from evalapp.api.fields import Body, Paging, Query
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
 METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
@@ -105,6 +106,21 @@ class ContradictionSerializer(serializers.Serializer[Any]):
     mean_of_people_first = MeasureSerializer(source="best.mean")
 
 
+class StandingSerializer(serializers.Serializer[Any]):
+    """How far stored figures are behind; ``computed_at`` is null where a job has not computed any yet."""
+
+    computed_at = serializers.DateTimeField(allow_null=True)
+    reviews_since = serializers.IntegerField()
+    changes_since = serializers.IntegerField(help_text="Reviews that were stored, amended or deleted since.")
+    is_being_computed = serializers.BooleanField()
+
+
+class ComputeBody(Body):
+    kind = serializers.ChoiceField(choices=AnalysisKind.values)
+    people = serializers.ChoiceField(choices=PEOPLE, required=False, default="all")
+    values = serializers.ChoiceField(choices=VALUES, required=False, default="original")
+
+
 class ComparisonSerializer(serializers.Serializer[Any]):
     """Every number with its interval, what it rests on, or why there is none."""
 
@@ -123,6 +139,9 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     candidates = CandidateRowSerializer(many=True)
     usage = UsageSerializer(many=True)
     contradiction = ContradictionSerializer(allow_null=True)
+    standing = StandingSerializer(
+        allow_null=True, help_text="Null where everything was computed for this answer."
+    )
 
 
 class RecordSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.severity import AdjustedCandidate, ReviewerSeverity
 from evalapp.api.fields import Paging
-from evalapp.api.serializers.analysis import METRIC_WORDS, PeopleQuery
+from evalapp.api.serializers.analysis import METRIC_WORDS, PeopleQuery, StandingSerializer
 from evalapp.api.serializers.common import MeasureSerializer
 
 
@@ -68,6 +68,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
     candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     candidates = AdjustedCandidateSerializer(many=True)
     reviewers = ReviewerSeveritySerializer(many=True)
+    standing = StandingSerializer(
+        allow_null=True, help_text="Null where the model was fitted for this answer."
+    )
 
 
 class MetricTrustSerializer(serializers.Serializer[Any]):

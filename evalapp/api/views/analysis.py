@@ -8,6 +8,9 @@ from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerp
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
 from evalapp.analysis.filters import read_filter
+from evalapp.analysis.keeping import Wanted, is_large, start_analysis
+from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
+from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
 from evalapp.analysis.quality import quality_of
 from evalapp.analysis.scores import CampaignScores, load_scores
@@ -21,9 +24,11 @@ from evalapp.api.serializers.analysis import (
     CaseSerializer,
     ComparisonQuery,
     ComparisonSerializer,
+    ComputeBody,
     DifferenceQuery,
     DifferenceSerializer,
 )
+from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.api.serializers.quality import QualitySerializer
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -59,11 +64,28 @@ class AnalysisView(ProjectView):
             raise InvalidError("The filter names what is not there; see beside each part.", fields=fields)
         return load_narrowed(wanted, people=self.people())
 
+    def large(self, campaign_id: int) -> Campaign | None:
+        """The campaign where it is too large to compute while a program waits, and the whole of it is asked for."""
+        campaign = self.campaign(campaign_id)
+        wanted = read_filter(campaign, self.query["view"])
+        is_whole = not wanted.problems and not wanted.is_narrowed
+        return campaign if is_whole and is_large(campaign, people=self.people()) else None
+
+    def kept(self, campaign: Campaign, values: str = "original") -> LargeComparison:
+        """What is stored of a campaign that is too large to compute while a program waits."""
+        wanted = Wanted(AnalysisKind.COMPARISON, self.people(), values)
+        return large_comparison(campaign, wanted, reader_id=self.person.pk)
+
 
 class ComparisonDetail(AnalysisView):
     @operation("Compare a campaign's candidates", query=ComparisonQuery, result=ComparisonSerializer)
     def get(self, campaign_id: int) -> object:
-        """Human means per criterion with 95% intervals over items and reviewers, beside the metrics."""
+        """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
+
+        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``standing`` says.
+        """
+        if (campaign := self.large(campaign_id)) is not None:
+            return self._stored(campaign)
         scores, kept, _ = self.narrowed(campaign_id)
         adjudicated, count = with_adjudicated(scores)
         if self.query["values"] == "adjudicated":
@@ -81,6 +103,24 @@ class ComparisonDetail(AnalysisView):
             "usage": usage_of(scores),
             "candidates": comparison.rows,
             "contradiction": find_contradiction(scores, comparison),
+            "standing": None,
+        }
+
+    def _stored(self, campaign: Campaign) -> dict[str, Any]:
+        found = self.kept(campaign, self.query["values"])
+        return {
+            "campaign": campaign.pk,
+            "people": self.people(),
+            "values": self.query["values"],
+            "adjudicated": found.stored.decided,
+            "is_reviewing": is_reviewing_blind(campaign, self.person),
+            "design": found.comparison.design,
+            "rubric_version": campaign.rubric_version_id,
+            "kept": None,
+            "usage": found.stored.usage,
+            "candidates": found.comparison.rows,
+            "contradiction": found.stored.contradiction,
+            "standing": found.standing,
         }
 
 
@@ -88,9 +128,15 @@ class DifferenceList(AnalysisView):
     @operation("Compare candidates in pairs", query=DifferenceQuery, result=DifferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Every other candidate less ``against``, paired by item and reviewer, with wins, ties and losses."""
+        against = self.query.get("against")
+        if (campaign := self.large(campaign_id)) is not None:
+            found = self.kept(campaign)
+            chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)
+            if chosen is None:
+                raise MissingError("There is no such candidate in this comparison.")
+            return self.page(found.pairs(chosen))
         scores = self.narrowed(campaign_id).scores
         comparison = compare(scores)
-        against = self.query.get("against")
         candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
         reference = next(candidates, None)
         if reference is None:
@@ -106,13 +152,29 @@ class AgreementDetail(AnalysisView):
     @operation("Read how far people agree", query=AgreementQuery, result=AgreementSerializer)
     def get(self, campaign_id: int) -> object:
         """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
-        scores = self.scores(campaign_id)
+        campaign = self.campaign(campaign_id)
+        if is_large(campaign, people=self.people()):
+            stored = self.kept(campaign).stored
+            name = self.query["metric"]
+            correlations = stored.correlations.get(name, [])
+            return {"metric": name, "agreement": stored.agreement, "correlations": correlations}
+        scores = load_scores(campaign, people=self.people())
         metric = scores.metric_named(self.query["metric"])
         return {
             "metric": metric.name,
             "agreement": agreement_rows(scores),
             "correlations": correlation_rows(scores, metric),
         }
+
+
+class AnalysisCompute(AnalysisView):
+    @operation("Compute an analysis of a large campaign", body=ComputeBody, result=JobSerializer, status=202)
+    def post(self, campaign_id: int) -> object:
+        """A job; one that computes the same already is answered instead. Its result stands in the analysis."""
+        campaign, given = self.campaign(campaign_id), self.body()
+        people = given["people"] if self.project.is_demonstration else "all"
+        wanted = Wanted(AnalysisKind(given["kind"]), people, given["values"])
+        return start_analysis(campaign=campaign, wanted=wanted, by=self.person)
 
 
 class QualityDetail(AnalysisView):

@@ -1,8 +1,9 @@
 """What a campaign's numbers are worth: severity of reviewers, trust in metrics, and what metrics add."""
 
+from evalapp.analysis.kept_severity import severity_shown
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, CriterionTrust, metric_trust
 from evalapp.analysis.narrowed import NarrowedMean, narrowed_means
-from evalapp.analysis.severity import severity_of
+from evalapp.analysis.severity import CampaignSeverity
 from evalapp.api.operations import operation
 from evalapp.api.serializers.analysis import PeopleQuery
 from evalapp.api.serializers.evidence import (
@@ -14,7 +15,6 @@ from evalapp.api.serializers.evidence import (
 )
 from evalapp.api.views.analysis import AnalysisView
 from evalapp.core.errors import InvalidError
-from evalapp.reviews.pseudonyms import shown_names
 
 
 class SeverityDetail(AnalysisView):
@@ -24,13 +24,14 @@ class SeverityDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Candidates as if every reviewer had scored all their answers, and how severe each reviewer is.
 
-        Where nothing can be fitted, or there are more than 3,000 scores, the lists are empty and ``reason``
-        says why.
+        Where nothing can be fitted the lists are empty and ``reason`` says why. More than 3,000 scores are
+        fitted by a job, and the figures are as ``standing`` says.
         """
-        scores = self.scores(campaign_id)
-        self.criterion_keys = {criterion.pk: criterion.key for criterion in scores.scales}
-        names = shown_names(scores.campaign, numbers=scores.numbers, reader_id=self.person.pk)
-        return severity_of(scores, names=names)
+        campaign = self.campaign(campaign_id)
+        self.criterion_keys = dict(campaign.rubric_version.criteria.values_list("pk", "key"))
+        found = severity_shown(campaign, people=self.people(), reader_id=self.person.pk)
+        shown = {name: getattr(found.severity, name) for name in (*CampaignSeverity._fields, "is_connected")}
+        return {**shown, "standing": found.standing}
 
 
 class MetricTrustList(AnalysisView):

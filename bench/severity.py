@@ -1,0 +1,50 @@
+"""The many-facet severity model on 20,000 scores, as the job fits it.
+
+    python -m bench.severity [--scores 20000]
+
+Three candidates, four criteria on 1–5, each item by four of twelve reviewers. Figure to reach: 20 s.
+"""
+
+import argparse
+import sys
+import time
+from itertools import product
+
+import numpy as np
+
+MOST_SECONDS = 20.0
+CANDIDATES, CRITERIA, REVIEWERS, OVERLAP = 3, 4, 12, 4
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scores", type=int, default=20_000)
+    options = parser.parse_args()
+
+    from evalapp.stats.facets import FacetRatings
+    from evalapp.stats.severity import severity_model
+
+    draw = np.random.default_rng(5)
+    items = round(options.scores / (CANDIDATES * CRITERIA * OVERLAP))
+    quality, severity = draw.normal(0, 0.5, items), draw.normal(0, 0.4, REVIEWERS)
+    rows = [
+        (item, candidate, (item + turn * 5) % REVIEWERS, criterion)
+        for item, candidate, turn, criterion in product(
+            range(items), range(CANDIDATES), range(OVERLAP), range(CRITERIA)
+        )
+    ]
+    scores = [
+        float(np.clip(round(3.3 + 0.3 * candidate + quality[item] - severity[person] + noise), 1, 5))
+        for (item, candidate, person, _), noise in zip(rows, draw.normal(0, 0.7, len(rows)), strict=True)
+    ]
+    ratings = FacetRatings.from_columns(*zip(*rows, strict=True), scores)
+    scales = dict.fromkeys(range(CRITERIA), (1.0, 5.0))
+    began = time.perf_counter()
+    model = severity_model(ratings, scales=scales)
+    seconds = time.perf_counter() - began
+    print(f"{len(ratings):,} scores: {seconds:.1f} s, {model.rounds} rounds (at most {MOST_SECONDS:.0f} s)")
+    return 0 if model.converged and seconds <= MOST_SECONDS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

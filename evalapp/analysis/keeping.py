@@ -1,0 +1,233 @@
+"""Analyses of large campaigns: computed by a job, stored with the version of the data, and read by pages."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.analysis.figures import Subjects, as_json, format_number
+from evalapp.analysis.large import AgainstMetric, StoredComparison, comparison_parts
+from evalapp.analysis.models import AnalysisKind, People, ReviewedValues, StoredAnalysis
+from evalapp.analysis.scores import load_scores
+from evalapp.analysis.severity import severity_of
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
+from evalapp.charts.chart import Chart
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.jobs.services import create_job
+from evalapp.jobs.work import Work
+from evalapp.reviews.counts import CampaignCounts, data_version, scores_given
+from evalapp.reviews.models import ScoreCount
+from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.rubrics.models import NOT_LEVELS, Criterion
+
+COMPUTE_TASK = "evalapp.analysis.tasks.compute"
+# What a page computes while its reader waits: about a second.
+MOST_AT_REQUEST = 20_000
+# Computed anew by itself when so many reviews, and such a share of them, have changed.
+LEAST_CHANGES, LEAST_SHARE = 200, 0.02
+LEAST_PAUSE = timedelta(minutes=5)
+FORMAT = format_number([StoredComparison, AgainstMetric, Chart])
+
+
+class Wanted(NamedTuple):
+    """One analysis of a campaign: which, whose reviews, and with which values."""
+
+    kind: AnalysisKind
+    people: str = People.ALL
+    values: str = ReviewedValues.ORIGINAL
+
+    @property
+    def where(self) -> dict[str, str]:
+        return {"kind": self.kind, "people": self.people, "reviewed_values": self.values}
+
+
+class Standing(NamedTuple):
+    """How far the stored figures are behind. ``computed_at`` is None where there are none that can be read.
+
+    ``reviews_since`` and ``changes_since`` count what has come in since; ``job`` is the newest that computes
+    them, unless it has succeeded.
+    """
+
+    wanted: Wanted
+    computed_at: datetime | None
+    reviews_since: int
+    changes_since: int
+    job: Job | None
+
+    @property
+    def is_being_computed(self) -> bool:
+        return self.job is not None and not self.job.is_over
+
+
+def is_large(campaign: Campaign, *, people: str = "all") -> bool:
+    """Whether the comparison is a job's to compute, not a request's."""
+    return scores_given(campaign, people=people) > MOST_AT_REQUEST
+
+
+def subjects_of(campaign: Campaign) -> Subjects:
+    """What the campaign's stored figures are about, as it is called today."""
+    candidates = CampaignCandidate.objects.filter(campaign=campaign).select_related("model_version")
+    criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
+    return Subjects.of(
+        candidates.order_by("position"),
+        criteria.exclude(kind__in=NOT_LEVELS).order_by("position"),
+        campaign.project.rule_checks.all(),
+    )
+
+
+def stored_of(campaign: Campaign, wanted: Wanted, *parts: str) -> dict[str, StoredAnalysis]:
+    """The stored parts of this release's format, by name; "" is the one for all readers."""
+    rows = campaign.stored_analyses.filter(**wanted.where, format=FORMAT, part__in=["", *parts])
+    return {row.part: row for row in rows}
+
+
+def standing_of(
+    campaign: Campaign, wanted: Wanted, stored: StoredAnalysis | None, counts: CampaignCounts
+) -> Standing:
+    """``stored``: the part for all readers, where there is one; ``counts``: those of now."""
+    changes, reviews = counts.changes, counts.reviews
+    job = newest_job(campaign, wanted)
+    if job is not None and job.state == JobState.SUCCEEDED:
+        job = None
+    if stored is None:
+        return Standing(wanted, None, reviews, changes, job)
+    return Standing(
+        wanted, stored.computed_at, max(reviews - stored.reviews, 0), changes - stored.changes, job
+    )
+
+
+def newest_job(campaign: Campaign, wanted: Wanted) -> Job | None:
+    return _jobs_of(campaign, wanted).select_related("created_by").order_by("-id").first()
+
+
+def _jobs_of(campaign: Campaign, wanted: Wanted) -> QuerySet[Job]:
+    named = {f"params__{name}": value for name, value in _params(campaign, wanted).items()}
+    return campaign.project.jobs.filter(task=COMPUTE_TASK, **named)
+
+
+def _params(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
+    return {
+        "campaign": campaign.pk,
+        "kind": str(wanted.kind),
+        "people": str(wanted.people),
+        "values": str(wanted.values),
+    }
+
+
+@transaction.atomic
+def start_analysis(*, campaign: Campaign, wanted: Wanted, by: User | None) -> Job:
+    """Queue the computation; one that waits or goes on already is returned instead.
+
+    Raises InvalidError for a draft, which has nothing to analyse.
+    """
+    if campaign.state == CampaignState.DRAFT:
+        raise InvalidError(f"{campaign.name} has not been opened, so there is nothing to analyse.")
+    # Two who ask at one moment come one after the other; submissions go on.
+    Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    going = _jobs_of(campaign, wanted).exclude(state__in=FINAL_STATES).first()
+    if going is not None:
+        return going
+    words = "Severity in" if wanted.kind == AnalysisKind.SEVERITY else "Compare"
+    return create_job(
+        project=campaign.project,
+        task=COMPUTE_TASK,
+        title=f"{words} {campaign.name}",
+        by=by,
+        params=_params(campaign, wanted),
+    )
+
+
+def compute(work: Work) -> dict[str, Any]:
+    """The job: read the campaign's reviews, compute every part, and store all of them at once."""
+    params = work.job.params
+    campaign = Campaign.objects.select_related("project", "rubric_version").get(pk=params["campaign"])
+    wanted = Wanted(AnalysisKind(params["kind"]), params["people"], params["values"])
+    work.enter("Reading the reviews")
+    # Before the reviews are read: what comes in between is counted as not yet computed.
+    changes, reviews = data_version(campaign, people=wanted.people)
+    parts = list(_PARTS[wanted.kind](campaign, wanted, work))
+    computed_at = timezone.now()
+    with transaction.atomic():
+        campaign.stored_analyses.filter(**wanted.where).delete()
+        StoredAnalysis.objects.bulk_create(
+            StoredAnalysis(
+                campaign=campaign,
+                **wanted.where,
+                part=name,
+                format=FORMAT,
+                changes=changes,
+                reviews=reviews,
+                figures=figures,
+                computed_at=computed_at,
+            )
+            for name, figures in parts
+        )
+        work.fence()
+    return {"reviews": reviews}
+
+
+def _comparison(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
+    scores = load_scores(campaign, people=wanted.people)
+    work.raise_if_cancelled()
+    return comparison_parts(scores, people=wanted.people, values=wanted.values, step=work.progress)
+
+
+def _severity(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
+    scores = load_scores(campaign, people=wanted.people)
+
+    def fitted(rounds: int, most: int) -> None:
+        work.progress(rounds, most, "Fitting the model")
+
+    # Stored by pseudonyms; who reads it decides what reviewers are called.
+    found = severity_of(scores, names=ReviewerNames(scores.numbers), progress=fitted)
+    yield "", {"severity": as_json(found)}
+
+
+_PARTS: dict[AnalysisKind, Callable[[Campaign, Wanted, Work], Iterable[tuple[str, Any]]]] = {
+    AnalysisKind.COMPARISON: _comparison,
+    AnalysisKind.SEVERITY: _severity,
+}
+
+
+def refresh_analyses() -> None:
+    """Queue anew what the reviews have left behind, and the first comparison of a campaign grown large."""
+    for campaign in _reviewed_campaigns():
+        for wanted in _outdated(campaign):
+            start_analysis(campaign=campaign, wanted=wanted, by=None)
+
+
+def _reviewed_campaigns() -> list[Campaign]:
+    grown = (
+        ScoreCount.objects.values("campaign").annotate(total=Sum("scores")).filter(total__gt=MOST_AT_REQUEST)
+    )
+    stored = StoredAnalysis.objects.filter(part="").values("campaign")
+    campaigns = Campaign.objects.select_related("project").exclude(state=CampaignState.DRAFT)
+    return list(campaigns.filter(pk__in=grown.values("campaign").union(stored)))
+
+
+def _outdated(campaign: Campaign) -> Iterator[Wanted]:
+    first = Wanted(AnalysisKind.COMPARISON)
+    rows = list(campaign.stored_analyses.filter(part="").defer("figures"))
+    if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
+        yield from () if _tried(campaign, first) else (first,)
+    for row in rows:
+        changes, reviews = data_version(campaign, people=row.people)
+        moved = changes - row.changes
+        rested = timezone.now() - row.computed_at >= LEAST_PAUSE
+        wanted = Wanted(AnalysisKind(row.kind), row.people, row.reviewed_values)
+        is_behind = moved >= max(LEAST_CHANGES, LEAST_SHARE * reviews)
+        if row.format == FORMAT and is_behind and rested and not _tried(campaign, wanted):
+            yield wanted
+
+
+def _tried(campaign: Campaign, wanted: Wanted) -> bool:
+    """Whether it is going on, or has failed of late: a failure is for people to look at, not to repeat."""
+    job = newest_job(campaign, wanted)
+    if job is None or job.state == JobState.SUCCEEDED:
+        return False
+    return job.finished_at is None or timezone.now() - job.finished_at < timedelta(days=1)

@@ -1,0 +1,46 @@
+"""Asking for an analysis of a large campaign to be computed."""
+
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.keeping import Wanted, start_analysis
+from evalapp.analysis.models import AnalysisKind, People, ReviewedValues
+from evalapp.analysis.views import campaign_or_missing
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import field_errors
+
+
+class ComputeForm(forms.Form):
+    kind = forms.ChoiceField(choices=AnalysisKind.choices)
+    people = forms.ChoiceField(choices=People.choices, required=False)
+    values = forms.ChoiceField(choices=ReviewedValues.choices, required=False)
+
+
+@require_POST
+@project_view(Permission.VIEW_ANALYSIS)
+def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """Queue what the page shows, and go back to it; its progress stands there."""
+    campaign = campaign_or_missing(request, campaign_id)
+    form = ComputeForm(request.POST)
+    if not form.is_valid():
+        raise InvalidError("Say what to compute as the page does.", fields=field_errors(form))
+    people = form.cleaned_data["people"] if request.project.is_demonstration else ""
+    values = form.cleaned_data["values"]
+    wanted = Wanted(
+        AnalysisKind(form.cleaned_data["kind"]), people or People.ALL, values or ReviewedValues.ORIGINAL
+    )
+    start_analysis(campaign=campaign, wanted=wanted, by=request.user)
+    messages.success(request, "Asked for. The page shows the new figures when they are there.")
+    page = "campaign_severity" if wanted.kind == AnalysisKind.SEVERITY else "comparison_detail"
+    address = reverse(page, args=[request.project.slug, campaign.pk])
+    chosen = {"people": people, "values": values if values == ReviewedValues.ADJUDICATED else ""}
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    return redirect(f"{address}?{query}" if query else address)

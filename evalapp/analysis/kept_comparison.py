@@ -1,0 +1,76 @@
+"""A large campaign's comparison as a page or a program sees it: what is stored, with the counts of now."""
+
+from dataclasses import dataclass
+
+from evalapp.analysis.comparison import CandidateRow, Comparison, ReviewerRow
+from evalapp.analysis.differences import ComparedPair
+from evalapp.analysis.figures import OutdatedError, Subjects
+from evalapp.analysis.keeping import Standing, Wanted, standing_of, stored_of, subjects_of
+from evalapp.analysis.large import (
+    AgainstMetric,
+    StoredComparison,
+    against_metric,
+    counted_reviewers,
+    nothing_stored,
+    pairs_in,
+    part_of,
+    stored_comparison,
+    with_counts,
+)
+from evalapp.analysis.models import ReviewedValues, StoredAnalysis
+from evalapp.campaigns.models import Campaign
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.reviews.counts import campaign_counts
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.rubrics.models import Criterion
+
+
+@dataclass(frozen=True)
+class LargeComparison:
+    """``comparison`` has the counts of now, ``stored`` all else as of ``standing``; ``reviewers`` are of now."""
+
+    campaign: Campaign
+    wanted: Wanted
+    subjects: Subjects
+    standing: Standing
+    stored: StoredComparison
+    comparison: Comparison
+    reviewers: list[ReviewerRow]
+    row: StoredAnalysis | None
+    names: ReviewerNames
+
+    def pairs(self, reference: CandidateRow) -> list[ComparedPair]:
+        """The differences of the others from ``reference``; nothing where none are stored."""
+        if self.row is None:
+            return []
+        return pairs_in(self.row.figures, self.subjects, self.comparison, reference)
+
+    def against(self, criterion: Criterion, metric: MetricDescription) -> AgainstMetric | None:
+        """What is stored of a criterion beside a metric, if anything is."""
+        part = part_of(criterion, metric)
+        row = stored_of(self.campaign, self.wanted, part).get(part)
+        try:
+            return None if row is None else against_metric(row.figures, self.subjects)
+        except OutdatedError:
+            return None
+
+
+def large_comparison(campaign: Campaign, wanted: Wanted, *, reader_id: int) -> LargeComparison:
+    """Reads counts and stored figures alone, so it costs the same for any number of ratings."""
+    counts = campaign_counts(campaign, people=wanted.people)
+    subjects = subjects_of(campaign)
+    row = stored_of(campaign, wanted).get("")
+    try:
+        stored = None if row is None else stored_comparison(row.figures, subjects)
+    except OutdatedError:
+        stored = row = None
+    standing = standing_of(campaign, wanted, row, counts)
+    if stored is None:
+        stored = nothing_stored(
+            campaign, list(subjects.candidates.values()), list(subjects.criteria.values())
+        )
+    is_adjudicated = wanted.values == ReviewedValues.ADJUDICATED
+    comparison = with_counts(stored.comparison, counts, is_adjudicated=is_adjudicated)
+    names = shown_names(campaign, reader_id=reader_id)
+    reviewers = counted_reviewers(counts, comparison.criteria, names)
+    return LargeComparison(campaign, wanted, subjects, standing, stored, comparison, reviewers, row, names)

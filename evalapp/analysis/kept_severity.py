@@ -1,0 +1,70 @@
+"""How severe reviewers are as a page or a program sees it: fitted at once, or as a job has stored it."""
+
+from typing import NamedTuple
+
+from django.db.models import Sum
+
+from evalapp.analysis import severity
+from evalapp.analysis.figures import OutdatedError, from_json
+from evalapp.analysis.keeping import Standing, Wanted, standing_of, stored_of, subjects_of
+from evalapp.analysis.models import AnalysisKind, StoredAnalysis
+from evalapp.analysis.scores import load_scores
+from evalapp.analysis.severity import CampaignSeverity, severity_of
+from evalapp.campaigns.models import Campaign
+from evalapp.reviews.counts import campaign_counts, people_of
+from evalapp.reviews.models import ScoreCount
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.rubrics.models import CriterionKind
+
+
+class ShownSeverity(NamedTuple):
+    """``standing`` is None where the model was fitted just now."""
+
+    severity: CampaignSeverity
+    standing: Standing | None
+    has_simulated: bool
+
+
+def severity_shown(campaign: Campaign, *, people: str, reader_id: int) -> ShownSeverity:
+    """``people`` as in `load_scores`. Where there are more scores than a reader waits for, what is stored."""
+    ratings = scale_scores(campaign, people=people)
+    if ratings <= severity.MOST_RATINGS:
+        scores = load_scores(campaign, people=people)
+        names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
+        is_simulated = any(answer.is_simulated for answer in scores.answers)
+        return ShownSeverity(severity_of(scores, names=names), None, is_simulated)
+    wanted = Wanted(AnalysisKind.SEVERITY, people)
+    stored = stored_of(campaign, wanted).get("")
+    found = _read(campaign, stored, shown_names(campaign, reader_id=reader_id)) if stored else None
+    counts = campaign_counts(campaign, people=people)
+    standing = standing_of(campaign, wanted, stored if found is not None else None, counts)
+    if found is None:
+        reason = f"The model has not been fitted yet to the {ratings:,} scores of this campaign."
+        found = CampaignSeverity(ratings, reason, [], [], [], [], [], "")
+    return ShownSeverity(found, standing, True in counts.simulated)
+
+
+def scale_scores(campaign: Campaign, *, people: str) -> int:
+    """How many scores the model would be fitted to."""
+    rows = ScoreCount.objects.filter(people_of(campaign, people), campaign=campaign, is_not_applicable=False)
+    scales = rows.filter(criterion__kind=CriterionKind.SCALE)
+    return int(scales.aggregate(total=Sum("scores"))["total"] or 0)
+
+
+def _read(campaign: Campaign, stored: StoredAnalysis, names: ReviewerNames) -> CampaignSeverity | None:
+    """The stored severities, reviewers called by ``names``; None where they can be read no more."""
+    try:
+        found: CampaignSeverity = from_json(stored.figures["severity"], subjects_of(campaign))
+    except OutdatedError:
+        return None
+    people = {number: pk for pk, number in names.numbers.items()}
+    # Stored are pseudonyms; what a reader sees reviewers called is decided now.
+    called = {ReviewerNames(names.numbers).of(pk): names.of(pk) for pk in names.numbers}
+    return found._replace(
+        reviewers=[
+            row._replace(name=names.of(people[row.number]), is_reader=people[row.number] == names.reader_id)
+            for row in found.reviewers
+            if row.number in people
+        ],
+        reviewer_groups=[sorted(called.get(name, name) for name in group) for group in found.reviewer_groups],
+    )

@@ -1,0 +1,261 @@
+"""The comparison of a campaign too large to compute at a request: a job's figures, with the counts of now.
+
+How often each level was given, by whom, and how many reviews there are is read from the counts that the
+database keeps. What counts cannot tell (intervals over items and reviewers, paired differences, agreement,
+correlations) a job computes (`evalapp.analysis.keeping`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any, NamedTuple
+
+from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.agreement import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
+from evalapp.analysis.charts import human_against_metric
+from evalapp.analysis.comparison import (
+    CandidateRow,
+    Comparison,
+    Design,
+    HumanCell,
+    ReviewerRow,
+    compare,
+)
+from evalapp.analysis.differences import SEED, ComparedPair, Contradiction, compare_pairs, find_contradiction
+from evalapp.analysis.disagreements import DisagreementCount, find_disagreements
+from evalapp.analysis.example_fields import ExampleField, example_fields
+from evalapp.analysis.figures import Subjects, as_json, from_json
+from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
+from evalapp.analysis.models import ReviewedValues
+from evalapp.analysis.narrowing import SharedPart, shared_part
+from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.unblinding import Unblinding, unblinding_of
+from evalapp.analysis.usage import Usage, usage_of
+from evalapp.campaigns.models import Campaign, CampaignCandidate, Place, PlaceState, Purpose
+from evalapp.charts.chart import Chart
+from evalapp.measure import Measure, signature
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.reviews.counts import CampaignCounts
+from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+NOT_COMPUTED = "not computed yet"
+# As many points as an eye can tell apart, and a page can carry.
+POINTS_DRAWN = 200
+
+Step = Callable[[int, int, str], None]
+
+
+class StoredComparison(NamedTuple):
+    """What every reader of the page sees. ``correlations`` by metric; ``decided`` as in `with_adjudicated`.
+
+    The differences stand beside it, by the candidate that the others are held against (`pairs_in`): a page shows
+    those from one.
+    """
+
+    comparison: Comparison
+    contradiction: Contradiction | None
+    agreement: list[AgreementRow]
+    correlations: dict[str, list[CorrelationRow]]
+    marks: list[CandidateMarks]
+    unblinding: Unblinding | None
+    decided: int
+    usage: list[Usage]
+    fields: list[ExampleField]
+    shared: SharedPart | None
+
+
+class AgainstMetric(NamedTuple):
+    """One criterion beside one metric; ``outputs`` of which at most `POINTS_DRAWN` are in the chart."""
+
+    disagreements: DisagreementCount
+    chart: Chart
+    outputs: int
+
+
+def part_of(criterion: Criterion, metric: MetricDescription) -> str:
+    return f"{criterion.key}/{metric.name}"
+
+
+def comparison_parts(
+    scores: CampaignScores, *, people: str, values: str, step: Step
+) -> Iterator[tuple[str, Any]]:
+    """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
+    adjudicated = with_adjudicated(scores)
+    shown = adjudicated.scores if values == ReviewedValues.ADJUDICATED else scores
+    stage = _Stages(step, len(scores.candidates) + 3)
+    stage("Means and their intervals")
+    comparison = compare(shown)
+    stage.total += len(comparison.metrics) * (1 + len(scores.scales))
+    pairs: dict[str, Any] = {}
+    for row in comparison.rows:
+        stage(f"Differences from {row.label}")
+        pairs[str(row.candidate.pk)] = as_json(
+            compare_pairs(shown, comparison, row, everything=True), names_rows=True
+        )
+    stage("Agreement")
+    agreement = agreement_rows(scores)
+    correlations = {}
+    for metric in comparison.metrics:
+        stage(f"People against {metric.label}")
+        correlations[metric.name] = correlation_rows(shown, metric)
+    for_all = StoredComparison(
+        comparison=comparison,
+        contradiction=find_contradiction(shown, comparison),
+        agreement=agreement,
+        correlations=correlations,
+        marks=marks_by_candidate(scores, people=people),
+        unblinding=unblinding_of(scores.campaign),
+        decided=adjudicated.decided,
+        usage=usage_of(scores),
+        fields=example_fields(scores.campaign),
+        shared=shared_part(scores),
+    )
+    yield "", {**_tuple_as_json(for_all), "pairs": pairs}
+    drawn = _some_outputs(shown)
+    for metric in comparison.metrics:
+        for criterion in scores.scales:
+            stage(f"{criterion.name} and {metric.label}")
+            found = find_disagreements(shown, criterion, metric)
+            against = AgainstMetric(
+                DisagreementCount(found.count, found.expected),
+                human_against_metric(drawn, criterion, metric),
+                len(shown.outputs),
+            )
+            yield part_of(criterion, metric), _tuple_as_json(against)
+
+
+class _Stages:
+    """Counts the steps of the work and says which has begun."""
+
+    def __init__(self, step: Step, total: int) -> None:
+        self.done, self.total, self._step = 0, total, step
+
+    def __call__(self, name: str) -> None:
+        self._step(self.done, self.total, name)
+        self.done += 1
+
+
+def _some_outputs(scores: CampaignScores) -> CampaignScores:
+    """The same campaign with a seeded sample of its outputs, for drawing."""
+    outputs = scores.outputs
+    if len(outputs) > POINTS_DRAWN:
+        outputs = sorted(Random(SEED).sample(outputs, POINTS_DRAWN))  # noqa: S311 - a drawing, no secret
+    chosen = {output.item_output_id for output in outputs}
+    answers = [answer for answer in scores.answers if answer.item_output_id in chosen]
+    return replace(scores, outputs=outputs, answers=answers)
+
+
+def _tuple_as_json(value: Any) -> dict[str, Any]:
+    return {name: as_json(getattr(value, name), names_rows=name != "comparison") for name in value._fields}
+
+
+def stored_comparison(figures: dict[str, Any], subjects: Subjects) -> StoredComparison:
+    """Raises `OutdatedError` as `from_json`."""
+    comparison = from_json(figures["comparison"], subjects)
+    known = _with_rows(subjects, comparison)
+    names = [name for name in StoredComparison._fields if name != "comparison"]
+    return StoredComparison(comparison, **{name: from_json(figures[name], known) for name in names})
+
+
+def pairs_in(
+    figures: dict[str, Any], subjects: Subjects, comparison: Comparison, reference: CandidateRow
+) -> list[ComparedPair]:
+    """The stored differences of the others from ``reference``, a row of ``comparison``."""
+    stored = figures["pairs"].get(str(reference.candidate.pk), [])
+    found: list[ComparedPair] = from_json(stored, _with_rows(subjects, comparison))
+    return found
+
+
+def _with_rows(subjects: Subjects, comparison: Comparison) -> Subjects:
+    return replace(subjects, rows={row.candidate.pk: row for row in comparison.rows})
+
+
+def against_metric(figures: dict[str, Any], subjects: Subjects) -> AgainstMetric:
+    found = {name: from_json(figures[name], subjects) for name in AgainstMetric._fields}
+    return AgainstMetric(**found)
+
+
+def nothing_stored(
+    campaign: Campaign, candidates: Sequence[CampaignCandidate], criteria: Sequence[Criterion]
+) -> StoredComparison:
+    """What stands there before a job has computed anything: every estimate says so."""
+
+    def unknown(name: str) -> Measure:
+        return Measure.undefined(NOT_COMPUTED, signature=signature(name))
+
+    def cell(criterion: Criterion) -> HumanCell:
+        has_low = criterion.kind == CriterionKind.SCALE and criterion.low_threshold is not None
+        low_share = unknown("share-of-low-scores") if has_low else None
+        return HumanCell(criterion, unknown("candidate-score"), low_share, {}, {}, 0)
+
+    rows = [
+        CandidateRow(candidate, [cell(each) for each in criteria], unknown("candidate-score"), {}, {}, {}, [])
+        for candidate in candidates
+    ]
+    complete = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, state=PlaceState.COMPLETE)
+    design = Design(campaign.items_total, 0, 0, complete.count(), campaign.places_total, False, False)
+    comparison = Comparison(design, rows, list(criteria), [], [], [])
+    return StoredComparison(comparison, None, [], {}, [], None, 0, [], [], None)
+
+
+def with_counts(
+    comparison: Comparison, counts: CampaignCounts, *, is_adjudicated: bool = False
+) -> Comparison:
+    """The comparison with the numbers of now of reviews, reviewers, and answers by level.
+
+    Of the adjudicated values no counts are kept, so then the answers by level stay those of the job.
+    """
+    simulated = counts.simulated
+    design = comparison.design._replace(
+        reviewers=len(counts.reviewer_ids),
+        reviews=counts.reviews,
+        is_simulated=True in simulated,
+        is_mixed=len(simulated) == 2,
+    )
+    if is_adjudicated:
+        return replace(comparison, design=design)
+    return replace(comparison, design=design, rows=[_counted_row(row, counts) for row in comparison.rows])
+
+
+def _counted_row(row: CandidateRow, counts: CampaignCounts) -> CandidateRow:
+    cells = []
+    for cell in row.human:
+        given = counts.of_cell(row.candidate.pk, cell.criterion.pk)
+        levels = {level: given[level] for level in cell.criterion.levels}
+        cells.append(replace(cell, counts=levels, not_applicable=given[None]))
+    return replace(row, human=cells)
+
+
+def counted_reviewers(
+    counts: CampaignCounts, criteria: Sequence[Criterion], names: ReviewerNames
+) -> list[ReviewerRow]:
+    """`reviewer_rows` of the comparison, from the counts alone; ``names`` knows the reader."""
+    simulated = {row.reviewer_id for row in counts.reviewed if row.is_simulated and row.reviews}
+    return [
+        ReviewerRow(
+            name=names.of(reviewer_id),
+            number=names.numbers[reviewer_id],
+            is_reader=reviewer_id == names.reader_id,
+            is_simulated=reviewer_id in simulated,
+            reviews=counts.reviews_of(reviewer_id),
+            means=[_mean(counts, reviewer_id, criterion) for criterion in criteria],
+        )
+        for reviewer_id in sorted(counts.reviewer_ids, key=lambda each: names.numbers[each])
+    ]
+
+
+def _mean(counts: CampaignCounts, reviewer_id: int, criterion: Criterion) -> float | None:
+    given = {
+        value: times
+        for value, times in counts.of_reviewer(reviewer_id, criterion.pk).items()
+        if value is not None
+    }
+    if criterion.kind != CriterionKind.SCALE:
+        counted = criterion.counted_levels
+        given = {value: times for value, times in given.items() if counted}
+        total = sum(times for value, times in given.items() if value in counted)
+    else:
+        total = sum(value * times for value, times in given.items())
+    answers = sum(given.values())
+    return total / answers if answers else None

@@ -1,0 +1,56 @@
+from django.db import models
+
+from evalapp.campaigns.models import Campaign
+from evalapp.core.models import BaseModel
+
+
+class AnalysisKind(models.TextChoices):
+    COMPARISON = "comparison", "Comparison"
+    SEVERITY = "severity", "Severity"
+
+
+class People(models.TextChoices):
+    """Whose reviews count."""
+
+    ALL = "all", "Everybody"
+    HUMAN = "human", "People only"
+    SIMULATED = "simulated", "Simulated only"
+
+
+class ReviewedValues(models.TextChoices):
+    ORIGINAL = "original", "As reviewers gave them"
+    ADJUDICATED = "adjudicated", "With adjudicated values"
+
+
+class StoredAnalysis(BaseModel):
+    """Figures of a large campaign as a job computed them, kept until it computes them anew.
+
+    ``part`` is empty for what every reader of the page sees, else the criterion and metric that a part is of.
+    ``changes`` and ``reviews`` are those of the campaign that the figures rest on (see
+    `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was. ``figures``
+    is read by `evalapp.analysis.figures`, if ``format`` is its own.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="stored_analyses")
+    kind = models.CharField(max_length=10, choices=AnalysisKind.choices)
+    people = models.CharField(max_length=9, choices=People.choices)
+    reviewed_values = models.CharField(max_length=11, choices=ReviewedValues.choices)
+    part = models.CharField(max_length=120, blank=True, default="")
+    format = models.PositiveSmallIntegerField()
+    changes = models.BigIntegerField()
+    reviews = models.BigIntegerField()
+    figures = models.JSONField()
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "kind", "people", "reviewed_values", "part"], name="stored_analysis_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=AnalysisKind.values), name="stored_analysis_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.computed_at}"

@@ -1,0 +1,243 @@
+"""What the database counts of a campaign's reviews while they come in: read, recounted, and mended.
+
+The counts are kept by triggers in the transaction of every review (docs/adr/0010), so reading them costs the
+same whether a campaign has a thousand ratings or ten million.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet, Sum
+
+from evalapp.audit.services import record
+from evalapp.campaigns.models import Campaign, Purpose
+from evalapp.reviews.models import ReviewCount, ScoreCount
+
+logger = logging.getLogger(__name__)
+
+COUNTS_MENDED = "counts.mended"
+
+
+class CountedReviews(NamedTuple):
+    candidate_id: int
+    reviewer_id: int
+    is_simulated: bool
+    reviews: int
+    changes: int
+
+
+class CountedScores(NamedTuple):
+    """``value`` None is N/A."""
+
+    candidate_id: int
+    criterion_id: int
+    reviewer_id: int
+    is_simulated: bool
+    value: int | None
+    scores: int
+
+
+@dataclass(frozen=True)
+class CampaignCounts:
+    """The reviews and scores of a campaign that count in results, as of this moment."""
+
+    reviewed: list[CountedReviews]
+    scored: list[CountedScores]
+
+    @property
+    def reviews(self) -> int:
+        return sum(row.reviews for row in self.reviewed)
+
+    @property
+    def changes(self) -> int:
+        """The version of the data: it grows with every review that is stored, amended or deleted."""
+        return sum(row.changes for row in self.reviewed)
+
+    @property
+    def reviewer_ids(self) -> set[int]:
+        return {row.reviewer_id for row in self.reviewed if row.reviews}
+
+    @property
+    def simulated(self) -> set[bool]:
+        """Whether there are reviews by people (False) and by simulated reviewers (True)."""
+        return {row.is_simulated for row in self.reviewed if row.reviews}
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[int, int], Counter[int | None]]:
+        return self._summed("candidate_id", "criterion_id")
+
+    @cached_property
+    def _by_reviewer(self) -> dict[tuple[int, int], Counter[int | None]]:
+        return self._summed("reviewer_id", "criterion_id")
+
+    def of_cell(self, candidate_id: int, criterion_id: int) -> Counter[int | None]:
+        """How often each value was given to a candidate on a criterion; None counts N/A."""
+        return self._by_cell.get((candidate_id, criterion_id), Counter())
+
+    def of_reviewer(self, reviewer_id: int, criterion_id: int) -> Counter[int | None]:
+        return self._by_reviewer.get((reviewer_id, criterion_id), Counter())
+
+    def reviews_of(self, reviewer_id: int) -> int:
+        return sum(row.reviews for row in self.reviewed if row.reviewer_id == reviewer_id)
+
+    def _summed(self, *fields: str) -> dict[tuple[int, int], Counter[int | None]]:
+        summed: dict[tuple[int, int], Counter[int | None]] = {}
+        for row in self.scored:
+            first, second = (getattr(row, name) for name in fields)
+            summed.setdefault((first, second), Counter())[row.value] += row.scores
+        return summed
+
+
+def campaign_counts(campaign: Campaign, *, people: str = "all") -> CampaignCounts:
+    """Two reads. ``people`` as in `evalapp.analysis.scores.load_scores`."""
+    chosen = people_of(campaign, people)
+    reviewed = (
+        ReviewCount.objects.filter(chosen, campaign=campaign, purpose=Purpose.REVIEW)
+        .order_by("id")
+        .values_list("candidate_id", "reviewer_id", "is_simulated", "reviews", "changes")
+    )
+    scored = (
+        ScoreCount.objects.filter(chosen, campaign=campaign, scores__gt=0)
+        .order_by("id")
+        .values_list(
+            "candidate_id",
+            "criterion_id",
+            "reviewer_id",
+            "is_simulated",
+            "is_not_applicable",
+            "value",
+            "scores",
+        )
+    )
+    return CampaignCounts(
+        [CountedReviews(*row) for row in reviewed],
+        [
+            CountedScores(
+                candidate, criterion, reviewer, is_simulated, None if is_not_applicable else value, times
+            )
+            for candidate, criterion, reviewer, is_simulated, is_not_applicable, value, times in scored
+        ],
+    )
+
+
+def scores_given(campaign: Campaign, *, people: str = "all") -> int:
+    """How many scores there are, N/A among them."""
+    return _total(ScoreCount.objects.filter(people_of(campaign, people), campaign=campaign), "scores")
+
+
+def data_version(campaign: Campaign, *, people: str = "all") -> tuple[int, int]:
+    """Changes of the campaign's reviews so far, and how many there are."""
+    rows = ReviewCount.objects.filter(people_of(campaign, people), campaign=campaign, purpose=Purpose.REVIEW)
+    found = rows.aggregate(changes=Sum("changes"), reviews=Sum("reviews"))
+    return found["changes"] or 0, found["reviews"] or 0
+
+
+def _total(rows: QuerySet[ScoreCount], field: str) -> int:
+    return int(rows.aggregate(total=Sum(field))["total"] or 0)
+
+
+def people_of(campaign: Campaign, people: str) -> Q:
+    """Whose counts are read: outside a demonstration project only those of people."""
+    if not campaign.project.is_demonstration:
+        people = "human"
+    return Q() if people == "all" else Q(is_simulated=people == "simulated")
+
+
+# Recount, comparison and mending are one statement, which sees reviews and counts as of one moment. What it
+# adds is a difference, so whatever is submitted meanwhile stays counted.
+_MEND_REVIEWS = """
+WITH counted AS (
+    SELECT r.campaign_id, o.candidate_id, r.reviewer_id, r.purpose, r.is_simulated,
+           count(*) AS reviews, min(r.id) AS first_review
+    FROM evalapp_review r JOIN evalapp_itemoutput o ON o.id = r.item_output_id
+    WHERE r.campaign_id = %(campaign)s GROUP BY 1, 2, 3, 4, 5
+), kept AS (
+    SELECT * FROM evalapp_reviewcount WHERE campaign_id = %(campaign)s
+), different AS (
+    SELECT campaign_id, candidate_id, reviewer_id, purpose, is_simulated,
+           coalesce(counted.reviews, 0) - coalesce(kept.reviews, 0) AS missing,
+           coalesce(counted.first_review, kept.first_review) AS first_review
+    FROM counted FULL JOIN kept USING (campaign_id, candidate_id, reviewer_id, purpose, is_simulated)
+    WHERE coalesce(counted.reviews, 0) <> coalesce(kept.reviews, 0)
+       OR counted.first_review IS DISTINCT FROM kept.first_review AND counted.first_review IS NOT NULL
+), mended AS (
+    INSERT INTO evalapp_reviewcount AS kept
+        (campaign_id, candidate_id, reviewer_id, purpose, is_simulated, reviews, changes, first_review)
+    SELECT campaign_id, candidate_id, reviewer_id, purpose, is_simulated, missing, abs(missing) + 1, first_review
+    FROM different
+    ON CONFLICT (campaign_id, candidate_id, reviewer_id, purpose, is_simulated) DO UPDATE
+    SET reviews = kept.reviews + EXCLUDED.reviews, changes = kept.changes + EXCLUDED.changes,
+        first_review = EXCLUDED.first_review
+)
+SELECT count(*), coalesce(sum(abs(missing)), 0) FROM different
+"""
+_MEND_SCORES = """
+WITH counted AS (
+    SELECT r.campaign_id, o.candidate_id, s.criterion_id, r.reviewer_id, r.is_simulated, s.is_not_applicable,
+           coalesce(s.value, 0)::smallint AS value, count(*) AS scores
+    FROM evalapp_review r JOIN evalapp_score s ON s.review_id = r.id
+    JOIN evalapp_itemoutput o ON o.id = r.item_output_id
+    WHERE r.campaign_id = %(campaign)s AND r.purpose = 'review' GROUP BY 1, 2, 3, 4, 5, 6, 7
+), kept AS (
+    SELECT * FROM evalapp_scorecount WHERE campaign_id = %(campaign)s
+), different AS (
+    SELECT campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value,
+           coalesce(counted.scores, 0) - coalesce(kept.scores, 0) AS missing
+    FROM counted FULL JOIN kept
+        USING (campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value)
+    WHERE coalesce(counted.scores, 0) <> coalesce(kept.scores, 0)
+), mended AS (
+    INSERT INTO evalapp_scorecount AS kept
+        (campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value, scores)
+    SELECT campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value, missing
+    FROM different
+    ON CONFLICT (campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value)
+    DO UPDATE SET scores = kept.scores + EXCLUDED.scores
+)
+SELECT count(*), coalesce(sum(abs(missing)), 0) FROM different
+"""
+
+
+class Mended(NamedTuple):
+    """How many counts were wrong, and by how many reviews and scores together."""
+
+    review_counts: int
+    reviews: int
+    score_counts: int
+    scores: int
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.review_counts or self.score_counts)
+
+
+@transaction.atomic
+def mend_counts(*, campaign: Campaign) -> Mended:
+    """Count the whole campaign anew and set right what differs; a difference is audited.
+
+    Safe while people review: nothing is locked, and nothing that comes in meanwhile is lost.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_MEND_REVIEWS, {"campaign": campaign.pk})
+        review_counts, reviews = cursor.fetchone()
+        cursor.execute(_MEND_SCORES, {"campaign": campaign.pk})
+        score_counts, scores = cursor.fetchone()
+    mended = Mended(review_counts, int(reviews), score_counts, int(scores))
+    if not mended.is_sound:
+        logger.error("Counts of campaign %s differed from a recount and were mended: %s", campaign.pk, mended)
+        record(COUNTS_MENDED, by=None, obj=campaign, project=campaign.project, data=mended._asdict())
+    return mended
+
+
+def check_all_counts() -> Iterator[tuple[Campaign, Mended]]:
+    """`mend_counts` of every campaign, each in a transaction of its own; yields those that were wrong."""
+    campaigns = Campaign.objects.select_related("project").order_by("pk")
+    for campaign in list(campaigns):
+        mended = mend_counts(campaign=campaign)
+        if not mended.is_sound:
+            yield campaign, mended

@@ -1,0 +1,290 @@
+"""Large campaigns: a job computes what takes long, the page shows it with the counts of now, and says so."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis import keeping, severity
+from evalapp.analysis.comparison import compare, reviewer_rows
+from evalapp.analysis.differences import compare_pairs, find_contradiction
+from evalapp.analysis.figures import OutdatedError, Subjects, as_json, from_json
+from evalapp.analysis.keeping import Wanted, refresh_analyses, start_analysis, subjects_of
+from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.models import AnalysisKind, StoredAnalysis
+from evalapp.analysis.scores import load_scores
+from evalapp.analysis.tasks import compute
+from evalapp.campaigns.models import Campaign
+from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.work import Work
+from tests.analysis.test_severity_page import said
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all, run_scoring
+
+pytestmark = pytest.mark.django_db
+
+COMPARISON = Wanted(AnalysisKind.COMPARISON)
+ROWS = 12
+
+
+@pytest.fixture(autouse=True)
+def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(severity, "MOST_RATINGS", 10)
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=ROWS)
+    review_all(campaign, other_reviewer, said(0))
+    run_scoring(campaign)
+    return campaign
+
+
+def computed(campaign: Campaign, wanted: Wanted = COMPARISON, by: User | None = None) -> Job:
+    job = start_analysis(campaign=campaign, wanted=wanted, by=by)
+    compute(job.pk)
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED, job.error
+    return job
+
+
+def url_of(campaign: Campaign, page: str = "") -> str:
+    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}"
+
+
+def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, reviewer: User) -> None:
+    review_all(campaign, reviewer, said(-1))
+    computed(campaign)
+    scores = load_scores(campaign)
+    comparison = compare(scores)
+    found = large_comparison(campaign, COMPARISON, reader_id=reviewer.pk)
+    assert found.comparison == comparison
+    assert found.stored.contradiction == find_contradiction(scores, comparison)
+    reference = comparison.rows[0]
+    assert found.pairs(reference) == compare_pairs(scores, comparison, reference, everything=True)
+    assert found.reviewers == reviewer_rows(scores, reviewer.pk)
+    assert set(found.stored.correlations) == {metric.name for metric in comparison.metrics}
+
+
+def test_before_anything_is_computed_the_page_counts_and_says_what_is_missing(
+    campaign: Campaign, manager: User
+) -> None:
+    page = client_of(manager).get(url_of(campaign))
+    assert page.status_code == 200
+    assert "are not computed yet" in page.text and "Not computed yet" in page.text
+    assert f"{2 * ROWS} of {4 * ROWS} reviews so far, by 1" in page.text
+    found = large_comparison(campaign, COMPARISON, reader_id=manager.pk)
+    assert [cell.counts for row in found.comparison.rows for cell in row.human] == [
+        cell.counts for row in compare(load_scores(campaign)).rows for cell in row.human
+    ]
+
+
+def test_the_page_says_how_many_reviews_ago_and_computes_on_demand(
+    campaign: Campaign, manager: User, reviewer: User
+) -> None:
+    browser = client_of(manager)
+    answer = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "people": "all"})
+    assert (answer.status_code, answer["Location"]) == (302, url_of(campaign))
+    waiting = browser.get(url_of(campaign)).text
+    assert "waits for a free worker" in waiting and "Compute them" not in waiting
+    browser.post(url_of(campaign, "compute/"), {"kind": "comparison"})
+    (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    compute(job.pk)
+    assert "no review has come in since" in browser.get(url_of(campaign)).text
+
+    review_all(campaign, reviewer, said(-1))
+    page = browser.get(url_of(campaign)).text
+    assert f"{2 * ROWS} reviews ago" in page and "Compute them again" in page
+    assert f"{4 * ROWS} of {4 * ROWS} reviews so far, by 2" in page
+
+
+def test_a_refused_request_says_which_field(campaign: Campaign, manager: User) -> None:
+    answer = client_of(manager).post(
+        url_of(campaign, "compute/"), {"kind": "magic"}, headers={"Accept": "application/json"}
+    )
+    assert answer.status_code == 400 and "kind" in answer.json()["error"]["fields"]
+    assert client_of(manager).get(url_of(campaign, "compute/")).status_code == 405
+
+
+def test_metric_and_criterion_are_chosen_on_the_stored_page(campaign: Campaign, manager: User) -> None:
+    computed(campaign)
+    page = client_of(manager).get(url_of(campaign), {"criterion": "clarity", "metric": "words"}).text
+    assert "People against Words" in page and "human-against-metric" in page
+
+
+def test_few_points_of_many_outputs_are_drawn_and_said(
+    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalapp.analysis.large.POINTS_DRAWN", 5)
+    monkeypatch.setattr("evalapp.analysis.views.POINTS_DRAWN", 5)
+    computed(campaign)
+    assert f"5 of {2 * ROWS} outputs are drawn" in client_of(manager).get(url_of(campaign)).text
+
+
+def test_more_reviewers_and_reviews_take_no_more_queries(
+    campaign: Campaign, manager: User, reviewer: User
+) -> None:
+    computed(campaign)
+    browser = client_of(manager)
+    browser.get(url_of(campaign))
+    found = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            browser.get(url_of(campaign))
+        found.append(len(queries))
+        review_all(campaign, reviewer, said(-1))
+        computed(campaign)
+    assert found[1] <= found[0] <= 24
+
+
+def test_a_table_and_programs_get_the_same_figures(campaign: Campaign, manager: User) -> None:
+    path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/"
+    program = program_of(manager)
+    nothing = program.get(path + "comparison/").json()
+    assert nothing["standing"]["computed_at"] is None
+    assert nothing["candidates"][0]["human"][0]["mean"]["reason"] == "not computed yet"
+    answer = program.post(path + "analysis/computations/", {"kind": "comparison"})
+    assert answer.status_code == 202 and answer.json()["is_over"] is False
+    compute(answer.json()["id"])
+    told = program.get(path + "comparison/").json()
+    expected = compare(load_scores(campaign))
+    assert told["standing"]["reviews_since"] == 0
+    assert [each["mean"]["value"] for each in told["candidates"][0]["human"]] == [
+        cell.mean.value for cell in expected.rows[0].human
+    ]
+    assert told["design"]["reviews"] == expected.design.reviews
+    assert len(program.get(path + "differences/").json()["results"]) == 4
+    assert len(program.get(path + "agreement/").json()["agreement"]) == 5
+    table = client_of(manager).get(url_of(campaign, "table.csv")).text
+    assert f"{expected.rows[0].human[0].mean.value:.6g}"[:6] in table
+
+
+def test_adjudicated_values_are_computed_when_they_are_asked_for(campaign: Campaign, manager: User) -> None:
+    computed(campaign)
+    page = client_of(manager).get(url_of(campaign), {"values": "adjudicated"}).text
+    assert "are not computed yet" in page
+    computed(campaign, Wanted(AnalysisKind.COMPARISON, "all", "adjudicated"))
+    assert StoredAnalysis.objects.filter(part="").count() == 2
+    assert (
+        "no review has come in since"
+        in client_of(manager).get(url_of(campaign), {"values": "adjudicated"}).text
+    )
+
+
+def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
+    campaign: Campaign, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    review_all(campaign, reviewer, said(-1))
+    browser = client_of(manager)
+    page = browser.get(url_of(campaign, "severity/")).text
+    assert "has not been fitted yet to the 192 scores" in page and "Compute them" in page
+    job = computed(campaign, Wanted(AnalysisKind.SEVERITY), by=manager)
+    assert job.progress_total and job.stage == "Fitting the model"
+    page = browser.get(url_of(campaign, "severity/")).text
+    assert "Reviewer 1" in page and "Reviewer 2" in page and str(other_reviewer) not in page
+    assert "standard error" in page and "no review has come in since" in page
+    assert client_of(reviewer).get(url_of(campaign, "severity/")).status_code == 403
+    Project.objects.filter(pk=campaign.project_id).update(shows_reviewer_names=True)
+    assert str(other_reviewer) in browser.get(url_of(campaign, "severity/")).text
+
+    path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/severity/"
+    told = program_of(manager).get(path).json()
+    assert told["standing"]["reviews_since"] == 0 and len(told["reviewers"]) == 2
+    assert set(told["reviewers"][0]["by_criterion"]) == {"accuracy", "clarity", "tone", "personalization"}
+
+
+def test_severity_stops_when_it_is_cancelled(
+    campaign: Campaign, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review_all(campaign, reviewer, said(-1))
+    wanted = Wanted(AnalysisKind.SEVERITY)
+    job = start_analysis(campaign=campaign, wanted=wanted, by=None)
+    rounds = []
+
+    def progress(self: Work, done: int, total: int | None = None, stage: str | None = None) -> None:
+        rounds.append(done)
+        if len(rounds) == 3:
+            self._keeper.cancelled.set()
+        self.raise_if_cancelled()
+
+    monkeypatch.setattr(Work, "progress", progress)
+    compute(job.pk)
+    job.refresh_from_db()
+    assert (job.state, len(rounds)) == (JobState.CANCELLED, 3)
+    assert not StoredAnalysis.objects.exists()
+
+
+def test_too_many_scores_for_the_model_say_so(
+    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(severity, "MOST_FITTED", 50)
+    computed(campaign, Wanted(AnalysisKind.SEVERITY))
+    page = client_of(manager).get(url_of(campaign, "severity/")).text
+    assert "has 96 scores, and the model is fitted to 50 at most" in page
+
+
+def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
+    campaign: Campaign, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    refresh_analyses()
+    refresh_analyses()
+    assert jobs.count() == 1
+    compute(jobs.get().pk)
+    refresh_analyses()
+    assert jobs.count() == 1
+
+    monkeypatch.setattr(keeping, "LEAST_CHANGES", 5)
+    review_all(campaign, reviewer, said(-1))
+    refresh_analyses()
+    assert jobs.count() == 1, "not again within minutes"
+    StoredAnalysis.objects.update(computed_at=timezone.now() - timedelta(hours=1))
+    refresh_analyses()
+    assert jobs.count() == 2
+
+
+def test_a_failed_computation_is_not_repeated_by_the_clock(campaign: Campaign) -> None:
+    job = start_analysis(campaign=campaign, wanted=COMPARISON, by=None)
+    Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="Broken", finished_at=timezone.now())
+    refresh_analyses()
+    assert campaign.project.jobs.filter(task=keeping.COMPUTE_TASK).count() == 1
+
+
+def test_figures_of_another_release_or_of_what_is_gone_count_as_not_computed(
+    campaign: Campaign, manager: User
+) -> None:
+    computed(campaign)
+    subjects = subjects_of(campaign)
+    (candidate, *_) = subjects.candidates.values()
+    with pytest.raises(OutdatedError, match="no candidate"):
+        from_json(as_json([candidate]), Subjects({}, {}, {}))
+    StoredAnalysis.objects.update(format=1)
+    assert "are not computed yet" in client_of(manager).get(url_of(campaign)).text
+
+
+@pytest.mark.parametrize(
+    "value", [None, 1.5, "x", [1, [2]], {1: {"a": 2.0}}, {3, 4}, (1, "b"), {("a", 1): [True]}]
+)
+def test_plain_values_come_back_as_they_were(value: Any) -> None:
+    assert from_json(as_json(value), Subjects({}, {}, {})) == value
+
+
+def test_what_is_no_figure_is_not_stored_unseen() -> None:
+    with pytest.raises(TypeError, match="a object is no figure"):
+        as_json([object()])
+
+
+def test_a_small_campaign_is_computed_at_the_request_as_ever(
+    project: Project, reviewer: User, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10_000)
+    small = make_campaign(project, [reviewer], rows=2, name="Small")
+    review_all(small, reviewer, {"formal": answers(tone=2)})
+    page = client_of(manager).get(url_of(small)).text
+    assert "as of" not in page and "not computed" not in page

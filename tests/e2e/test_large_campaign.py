@@ -1,0 +1,75 @@
+"""A large campaign's pages in each of their states: before a job has computed anything, meanwhile, and after."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Page, expect
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis import keeping, severity
+from evalapp.analysis.tasks import compute
+from evalapp.campaigns.models import Campaign
+from evalapp.core.static_build import build_browser_bundle
+from tests.analysis.test_severity_page import said
+from tests.e2e.test_accessibility import findings
+from tests.factories import make_campaign, review_all, run_scoring
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+LOOKS = [("light", 1400), ("dark", 1400), ("light", 390), ("dark", 390)]
+
+
+@pytest.fixture
+def campaign(
+    project: Project, reviewer: User, other_reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> Campaign:
+    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(severity, "MOST_RATINGS", 10)
+    build_browser_bundle(settings.HOME / "build")
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=12)
+    review_all(campaign, other_reviewer, said(0))
+    run_scoring(campaign)
+    return campaign
+
+
+def assert_sound(page: Page, address: str) -> None:
+    for theme, width in LOOKS:
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        assert findings(page, address) == [], f"{address} {theme} {width}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", ["", "severity/"])
+def test_a_manager_has_the_figures_computed_by_keyboard(
+    name: str,
+    campaign: Campaign,
+    live_server: Any,
+    page: Page,
+    sign_in: Callable[[User], object],
+    manager: User,
+    reviewer: User,
+) -> None:
+    sign_in(manager)
+    address = f"{live_server.url}/projects/{campaign.project.slug}/compare/{campaign.pk}/{name}"
+    page.goto(address)
+    expect(page.get_by_text("are not computed yet")).to_be_visible()
+    assert_sound(page, address)
+
+    page.goto(address)
+    page.get_by_role("button", name="Compute them").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("waits for a free worker")).to_be_visible()
+    assert_sound(page, address)
+
+    (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    page.goto(address)
+    compute(job.pk)
+    # The bar asks how far it is, and the page comes again by itself when the job has ended.
+    expect(page.get_by_text("no review has come in since")).to_be_visible()
+    review_all(campaign, reviewer, said(-1))
+    page.reload()
+    expect(page.get_by_text("24 reviews ago")).to_be_visible()
+    assert_sound(page, address)
