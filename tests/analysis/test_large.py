@@ -159,7 +159,7 @@ def test_a_table_and_programs_get_the_same_figures(campaign: Campaign, manager: 
         cell.mean.value for cell in expected.rows[0].human
     ]
     assert told["design"]["reviews"] == expected.design.reviews
-    assert len(program.get(path + "differences/").json()["results"]) == 4
+    assert len(program.get(path + "differences/").json()["results"]) == 6
     assert len(program.get(path + "agreement/").json()["agreement"]) == 5
     table = client_of(manager).get(url_of(campaign, "table.csv")).text
     assert f"{expected.rows[0].human[0].mean.value:.6g}"[:6] in table
