@@ -232,7 +232,8 @@ export class Desk {
     this.say("Not saved", true);
     if (answer.body.error?.code === "taken_off") return this.#takenOff(answer.message, submission);
     if (this.task.url === submission.url) {
-      this.status.notice(answer.message ?? "The server refused this.");
+      this.status.dropNotices("[data-of-task=refusal]");
+      this.status.notice(answer.message ?? "The server refused this.", { ofTask: "refusal" });
       this.#sheet.showErrors(answer.body.error?.fields ?? {});
       this.#form.hidden = false;
       this.part("end").hidden = true;

@@ -58,10 +58,12 @@ export class Status {
   }
 
   // `actions`: [label, address or function] each. `given`: words of the reviewer's own, to be copied.
-  notice(text, { tone = "bad", actions = [], given = "" } = {}) {
+  // `ofTask`: it is about the task on the screen, and goes when that is stored.
+  notice(text, { tone = "bad", actions = [], given = "", ofTask } = {}) {
     const box = document.createElement("div");
     box.className = `notice notice-${tone}`;
     box.setAttribute("role", "alert");
+    if (ofTask) box.dataset.ofTask = ofTask;
     const line = document.createElement("p");
     line.textContent = text;
     const buttons = document.createElement("p");
