@@ -563,7 +563,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         name: {"key": lambda world: world.pairs.key}
         for name in (
             *("judgement_next", "judgement_undo"),
-            "api_my_next_comparison",
+            *("api_my_next_comparison", "api_my_judgement_undo"),
         )
     },
     **{
@@ -581,6 +581,10 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "review_flag": {"key": lambda world: world.place.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},
     "api_my_campaign": {"key": lambda world: world.campaign.key},
+    **{
+        f"api_my_{name}": {"key": lambda world: world.campaign.key}
+        for name in ("undo", "calibration", "calibration_notes")
+    },
     "api_my_next": {"key": lambda world: world.campaign.key},
     "api_my_closing": {"key": lambda world: world.campaign.key},
     "api_my_task": {"key": lambda world: world.place.key},

@@ -12,6 +12,7 @@ from evalapp.api.views import (
     corrections,
     datasets,
     decisions,
+    desk,
     evidence,
     exports,
     external_metrics,
@@ -60,6 +61,7 @@ urlpatterns: list[URLPattern] = [
     path("me/", accounts.Me.as_view(), name="api_me"),
     path("projects/", accounts.ProjectList.as_view(), name="api_projects"),
     path(f"{_PROJECT}/", accounts.ProjectDetail.as_view(), name="api_project"),
+    path(f"{_PROJECT}/settings/", accounts.ProjectSettings.as_view(), name="api_project_settings"),
     path(f"{_PROJECT}/members/", accounts.MemberList.as_view(), name="api_members"),
     path(f"{_PROJECT}/members/<int:person_id>/", accounts.MemberDetail.as_view(), name="api_member"),
     path(f"{_PROJECT}/invitations/", accounts.InvitationList.as_view(), name="api_invitations"),
@@ -374,6 +376,17 @@ urlpatterns: list[URLPattern] = [
     path("reviews/campaigns/<uuid:key>/", reviews.SeatDetail.as_view(), name="api_my_campaign"),
     path("reviews/campaigns/<uuid:key>/next/", reviews.NextTask.as_view(), name="api_my_next"),
     path("reviews/campaigns/<uuid:key>/closing/", reviews.ClosingQuestion.as_view(), name="api_my_closing"),
+    path("reviews/keys/", desk.ReviewKeys.as_view(), name="api_my_keys"),
+    path("reviews/campaigns/<uuid:key>/undo/", desk.UndoReview.as_view(), name="api_my_undo"),
+    path(
+        "reviews/campaigns/<uuid:key>/calibration/", desk.OwnCalibration.as_view(), name="api_my_calibration"
+    ),
+    path(
+        "reviews/campaigns/<uuid:key>/calibration/notes/",
+        desk.OwnCalibrationNotes.as_view(),
+        name="api_my_calibration_notes",
+    ),
+    path("judgements/campaigns/<uuid:key>/undo/", desk.UndoJudgement.as_view(), name="api_my_judgement_undo"),
     path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
     path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),

@@ -20,7 +20,7 @@ from evalapp.campaigns.running import RUNNING
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.judgements.calibration import people_in_round, round_of
-from evalapp.reviews.calibration import calibration_items, own_round_is_done
+from evalapp.reviews.calibration import item_in_round, own_round_is_done
 from evalapp.reviews.queries import seat_for
 
 
@@ -60,11 +60,9 @@ def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
 
 def _write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_only: bool) -> None:
     """Say what was typed about the item that the form names by its number in the round."""
-    number = request.POST.get("item", "")
-    items = dict(enumerate(calibration_items(campaign), start=1))
-    item = items.get(int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else None
-    if item is None or (own_only and not item.places.filter(assigned_to=author).exists()):
-        raise MissingError("There is no such calibration item, or it is not yours.")
+    given = request.POST.get("item", "")
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
+    item = item_in_round(campaign, number, given_to=author if own_only else None)
     add_note(item=item, author=author, text=request.POST.get("text", ""))
 
 

@@ -17,6 +17,7 @@ from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import problem_body
 from evalapp.core.paging import keyset_page
+from evalapp.judgements.drafts import keep_text
 from evalapp.judgements.forms import read_judgement
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.presentation import (
@@ -29,6 +30,7 @@ from evalapp.judgements.presentation import (
 from evalapp.judgements.queries import (
     NOT_YOURS,
     ComparisonTask,
+    comparison_id_at,
     comparison_task,
     judged_by,
     judging_seat,
@@ -55,7 +57,7 @@ from evalapp.reviews.presentation import (
     key_rows,
     skip_fields_html,
 )
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import Stand, TakenOffError
 from evalapp.reviews.responses import (
     draft_kept,
     flagged,
@@ -160,7 +162,10 @@ def _render_task(
 @signed_in_view
 def judgement_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """One comparison at its own address: open, or submitted by this person before."""
-    stand = judging_stand(_user(request), key, slot)
+    try:
+        stand = judging_stand(_user(request), key, slot)
+    except TakenOffError as taken_off:
+        return _taken_off(request, key, slot, taken_off)
     if request.method == "POST":
         return _submit(request, stand)
     judgement = None if stand.is_open else own_judgement(stand)
@@ -170,10 +175,28 @@ def judgement_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     return _render_task(request, seat=seat, task=stand_task(stand), url=request.path, judgement=judgement)
 
 
+def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
+    """What they still submit is kept as their draft; its address shows them their own text alone."""
+    try:
+        stand = judging_stand(_user(request), key, slot, has_left=True)
+    except MissingError:
+        raise taken_off from None
+    if request.method == "POST":
+        outputs = stand_task(stand).outputs
+        verdict = read_judgement(request, outputs=len(outputs)).answers
+        keep_text(
+            reviewer=stand.seat.user, comparison_id=comparison_id_at(stand), outputs=outputs, verdict=verdict
+        )
+        if is_json(request):
+            raise taken_off
+    return _not_held(request, stand)
+
+
 def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
-    """Not theirs any more: their own text, and that the campaign is closed; else as if it did not exist."""
+    """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
     task = stand_task(stand)
-    if task.draft is None and stand.place.campaign.state != CampaignState.CLOSED:
+    is_closed = stand.place.campaign.state == CampaignState.CLOSED
+    if task.draft is None and not is_closed and not stand.seat.left_at:
         raise MissingError(NOT_YOURS)
     words = order_words(task.draft) if task.draft and None not in (task.draft.ranks or ()) else ""
     context = {"seat": stand.seat, "draft": task.draft, "verdict": words, **STATION}

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, PlaceState, Purpose
+from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
 from evalapp.reviews.models import Review
 from evalapp.rubrics.models import CriterionKind
@@ -72,6 +73,14 @@ class Calibrating(NamedTuple):
 def calibration_items(campaign: Campaign) -> list[Item]:
     items = campaign.items.filter(purpose=Purpose.CALIBRATION).select_related("example").order_by("pk")
     return list(items)
+
+
+def item_in_round(campaign: Campaign, number: int, *, given_to: User | None) -> Item:
+    """The calibration item of that number; MissingError for none, or one that ``given_to`` was not given."""
+    item = dict(enumerate(calibration_items(campaign), start=1)).get(number)
+    if item is None or (given_to is not None and not item.places.filter(assigned_to=given_to).exists()):
+        raise MissingError("There is no such calibration item, or it is not yours.")
+    return item
 
 
 def own_round_is_done(seat: CampaignReviewer) -> bool:

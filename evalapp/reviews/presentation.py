@@ -153,6 +153,14 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
     }
 
 
+def goes_on_at_will(seat: CampaignReviewer) -> bool:
+    """Whether a visitor has done what is asked of them, and more than that can still come."""
+    campaign = seat.campaign
+    mine = seat.reviews_done + seat.checks_done
+    most = campaign.items_total * campaign.reviews_a_place
+    return campaign.invites_visitors and VISITORS_GOAL <= mine < most
+
+
 def page_config(
     *, campaign: Campaign, user: User, task: dict[str, Any], fields: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
@@ -256,6 +264,20 @@ def marks_of(
         if each.key in spans
         for mark in shown_spans(each.criterion, spans[each.key], output_text)
     ]
+
+
+def given_rows(version: RubricVersion, answers: ReviewAnswers) -> list[tuple[str, str]]:
+    """The name of each answered criterion with its answer in words."""
+    rows = []
+    for each in criteria_of(version):
+        score, text = answers.scores.get(each.key), answers.texts.get(each.key, "")
+        if score == NOT_APPLICABLE:
+            rows.append((each.criterion.name, "N/A"))
+        elif isinstance(score, int) and score in each.criterion.levels:
+            rows.append((each.criterion.name, each.criterion.level_words(score)))
+        elif text:
+            rows.append((each.criterion.name, text))
+    return rows
 
 
 def has_spans(version: RubricVersion) -> bool:

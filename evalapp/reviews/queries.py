@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from evalapp.accounts.models import Membership, Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState, Purpose
-from evalapp.core.errors import MissingError
+from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.joined import JoinedRows
 from evalapp.core.prepared import first_row
 from evalapp.reviews.answers import ReviewAnswers
@@ -82,6 +82,7 @@ WHERE evalapp_campaignreviewer.user_id = %(user)s AND evalapp_campaignreviewer.l
   AND EXISTS (SELECT 1 FROM evalapp_membership m WHERE m.project_id = campaign.project_id
               AND m.user_id = evalapp_campaignreviewer.user_id AND m.role = ANY(%(roles)s))
 """
+_LEFT_SEATS_WHERE = _SEATS_WHERE.replace("left_at IS NULL", "left_at IS NOT NULL")
 _EVERYONE = """
 (SELECT sum(everyone.reviews_done + everyone.checks_done) FROM evalapp_campaignreviewer everyone
  WHERE everyone.campaign_id = campaign.id)
@@ -106,16 +107,36 @@ def _stand_rows() -> JoinedRows:
 def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     """The person's seat in the campaign, with progress; MissingError where they have none."""
     seats = _seat_rows()
-    row = _first(
+    row = first_row(
         f"SELECT {seats.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD} {_SEATS_FROM} {_SEATS_WHERE}"
         " AND campaign.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
     )
+    if row is None:
+        raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__key=campaign_key))
     (seat, campaign, project, rubric_version), (done, median) = seats.models_of(row)
     campaign.project, campaign.rubric_version = project, rubric_version
     seat.campaign, seat.user = campaign, user
     seat.campaign_done, seat.median_seconds = done, median
     return cast(CampaignReviewer, seat)
+
+
+class TakenOffError(NotAllowedError):
+    """The person's seat has ended: nothing of the campaign is theirs to see or do any more (403)."""
+
+    code = "taken_off"
+
+    def __init__(self, left_at: datetime) -> None:
+        super().__init__(
+            f"You were taken off this campaign on {left_at:%-d %B %Y at %H:%M} UTC. Nothing more of it comes to "
+            "you; what you submitted before counts. Ask its manager if this is a mistake."
+        )
+
+
+def _refusal(seats: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
+    """Why there is no seat. Whoever had one is told that it ended, which is all that they learn."""
+    left_at = seats.exclude(left_at=None).values_list("left_at", flat=True).first()
+    return TakenOffError(left_at) if left_at is not None else MissingError(_NOT_YOURS)
 
 
 def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
@@ -146,26 +167,32 @@ class Stand(NamedTuple):
         return self.is_held and self.slot in self.place.open_slots
 
 
-def stand_at(user: User, place_key: UUID, slot: int, *, compares: bool = False) -> Stand:
+def stand_at(
+    user: User, place_key: UUID, slot: int, *, compares: bool = False, has_left: bool = False
+) -> Stand:
     """The place and the person's seat in its campaign, in one read; MissingError where either is not, or the
     place was never theirs: its texts are then not for them to see, nor its work theirs to do.
 
-    A slot is an output, unless the campaign ``compares``: that has addresses of its own.
+    A slot is an output, unless the campaign ``compares``: that has addresses of its own. TakenOffError where
+    the seat has ended; ``has_left`` asks for such a one, of which only the reviewer's own text is theirs.
     """
     stands = _stand_rows()
-    row = _first(
-        f"SELECT {stands.columns}, evalapp_campaignreviewer.id {_SEATS_FROM}"
-        f" JOIN evalapp_place place ON place.campaign_id = campaign.id {_SEATS_WHERE} AND place.key = %(key)s",
+    row = first_row(
+        f"SELECT {stands.columns}, evalapp_campaignreviewer.id, evalapp_campaignreviewer.left_at {_SEATS_FROM}"
+        " JOIN evalapp_place place ON place.campaign_id = campaign.id"
+        f" {_LEFT_SEATS_WHERE if has_left else _SEATS_WHERE} AND place.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": place_key},
     )
-    (place, campaign, project, rubric_version), (seat_id,) = stands.models_of(row)
+    if row is None:
+        raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__places__key=place_key))
+    (place, campaign, project, rubric_version), (seat_id, left_at) = stands.models_of(row)
     if not 0 <= slot < place.outputs_total or campaign.compares != compares:
         raise MissingError(_NOT_YOURS)
     _require_offered(user, place, slot, compares=compares)
     campaign.project, campaign.rubric_version = project, rubric_version
     place.campaign = campaign
     # A seat of which the place's read knows all that a submission needs.
-    return Stand(place, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user))
+    return Stand(place, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user, left_at=left_at))
 
 
 _OF_THEIRS_HERE = """

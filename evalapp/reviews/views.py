@@ -19,7 +19,7 @@ from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
-from evalapp.reviews.drafts import DraftConflictError
+from evalapp.reviews.drafts import DraftConflictError, keep_text
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.forms import (
     Submission,
@@ -32,6 +32,8 @@ from evalapp.reviews.forms import (
 )
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import (
+    given_rows,
+    goes_on_at_will,
     has_spans,
     key_rows,
     marks_of,
@@ -47,6 +49,7 @@ from evalapp.reviews.presentation import (
 from evalapp.reviews.progress import team_progress
 from evalapp.reviews.queries import (
     Stand,
+    TakenOffError,
     Task,
     answers_of,
     own_review,
@@ -90,7 +93,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
     running = [seat for seat in seats if seat.campaign.state in _RUNNING]
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
     running.sort(key=lambda seat: seat.campaign.state != CampaignState.OPEN)
-    shown = [(seat, progress_payload(seat)) for seat in running]
+    shown = [(seat, progress_payload(seat), goes_on_at_will(seat)) for seat in running]
     sent_back = [(each, review_url(each.review)) for each in sent_back_to(_user(request))]
     context = {"running": shown, "ended": ended, "sent_back": sent_back, "station": "reviews"}
     return render(request, "reviews/home.html", context)
@@ -187,7 +190,10 @@ def _render_task(
 @signed_in_view
 def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """One output at its own address: open, or submitted by this person before."""
-    stand = stand_at(_user(request), key, slot)
+    try:
+        stand = stand_at(_user(request), key, slot)
+    except TakenOffError as taken_off:
+        return _taken_off(request, key, slot, taken_off)
     if request.method == "POST":
         return _submit(request, stand)
     review = None if stand.is_open else own_review(stand)
@@ -198,16 +204,31 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     return _render_task(request, seat=seat, task=task, url=request.path, review=review)
 
 
+def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
+    """What they still submit is kept as their draft; its address shows them their own text alone."""
+    try:
+        stand = stand_at(_user(request), key, slot, has_left=True)
+    except MissingError:
+        raise taken_off from None
+    if request.method == "POST":
+        given = read_review(request, criteria_of(stand.place.campaign.rubric_version)).answers
+        keep_text(seat=stand.seat, place=stand.place, slot=stand.slot, answers=given)
+        if is_json(request):
+            raise taken_off
+    return _not_held(request, stand)
+
+
 def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
-    """Not theirs any more: their own text, and that the campaign is closed; else as if it did not exist."""
+    """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
     campaign = stand.place.campaign
     task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
-    if task.draft is None and campaign.state != CampaignState.CLOSED:
+    if task.draft is None and campaign.state != CampaignState.CLOSED and not stand.seat.left_at:
         raise MissingError("There is no such review work, or it is not yours.")
     answers = shown_answers(task, None)
     context = {
         "seat": stand.seat,
         "draft": answers,
+        "given": given_rows(campaign.rubric_version, answers) if answers else [],
         "marks": marks_of(campaign.rubric_version, answers.spans, task.answer) if answers else [],
         "station": "reviews",
     }

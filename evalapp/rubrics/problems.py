@@ -274,9 +274,10 @@ def _own_hints(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     missing = [level for level in named if not draft.anchor(level).strip()]
     if missing and draft.is_scale:
         shown = ", ".join(str(level) for level in missing)
+        lacks = "Level {} has no text" if len(missing) == 1 else "Levels {} have no text"
         yield (
             "anchors",
-            f"Level {shown} has no text: reviewers agree more when each level says what it means.",
+            f"{lacks.format(shown)}: reviewers agree more when each level says what it means.",
         )
     if draft.is_wide:
         yield (

@@ -29,6 +29,8 @@ def criterion_fields(
     draft = _draft(criterion)
     return {
         "field": fields_of(draft, prefix=prefix, answer=answer, errors=errors),
+        # A preview is the real form as scripts make it, with nothing in it to press.
+        "is_preview": prefix.startswith("preview"),
         "condition": asked(draft, all_criteria) if draft.visible_if else "",
     }
 

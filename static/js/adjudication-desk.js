@@ -54,6 +54,10 @@ if (form) {
     keys,
     rubric: { score: decide, focusCurrent: goOn, toggleReason: () => false },
   });
-  rubric.focusFirst();
+  // What was refused is mended first: typed elsewhere, its words would be keys.
+  const refused = form.querySelector(".field-bad");
+  if (!refused) rubric.focusFirst();
+  else if (refused.matches("[data-criterion]")) rubric.focus(refused);
+  else refused.querySelector("textarea").focus();
 }
 desk.dataset.ready = "";

@@ -4,6 +4,7 @@ import { Sides } from "./judgement-sides.js";
 import { PairVerdict, RankVerdict } from "./judgement-verdict.js";
 import { Desk } from "./review-desk.js";
 import { Facts } from "./review-facts.js";
+import { verdictInWords } from "./review-words.js";
 
 const desk = new Desk(document.querySelector("[data-review]"));
 const { part } = desk;
@@ -30,9 +31,11 @@ const sheet = {
       verdict.showErrors({ choice: [`${verdict.missing}.`] });
       verdict.focusFirst();
     }
-    return verdict.missing;
+    // What is missing stands at the verdict already.
+    return verdict.missing && "Not submitted yet";
   },
   showErrors: (fields) => verdict.showErrors(fields),
+  inWords: verdictInWords,
 };
 
 sides.take(desk.task.sides);

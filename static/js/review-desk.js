@@ -9,6 +9,8 @@ import { send } from "./review-server.js";
 import { clockTime, Status } from "./review-status.js";
 import { Store } from "./review-store.js";
 
+const TAKEN_OFF = "You were taken off this campaign";
+
 export const openDialog = (name) => !document.getElementById(name).open && document.getElementById(name).showModal();
 
 function placeIn(url) {
@@ -21,6 +23,8 @@ export class Desk {
   #root;
   #sheet;
   #ahead = null;
+  #isOver = false;
+  #marks;
   #clock = new Clock();
   #store = new Store(this.#config.reviewer);
   #drafts;
@@ -47,8 +51,9 @@ export class Desk {
   changed = () => this.#drafts.changed();
 
   // `sheet`: read() and write(answers); paint(task); shortcoming() → words for what is missing, shown, or "";
-  // showErrors(fields). `marks` is what figures and reasons are typed into: see review-keys.js.
+  // showErrors(fields); inWords(answers) → them as text to copy. `marks` is what figures and reasons are typed into: see review-keys.js.
   start({ sheet, marks, actions }) {
+    this.#marks = marks;
     this.#sheet = { focusFirst: () => marks.focusFirst(), ...sheet };
     this.#drafts = new Drafts({ store: this.#store, clock: this.#clock, status: this.status, sheet });
     this.#drafts.begin(this.task);
@@ -127,6 +132,7 @@ export class Desk {
     document.querySelector("[data-skip-form]").action = `${next.url}skip/`;
     document.querySelector("[data-flag-form]").action = `${next.url}flag/`;
     this.#offerSkip(!next.revision);
+    this.part("submit-label").textContent = next.revision ? "Submit the change" : "Submit and next";
     this.#sheet.paint(next);
     this.#form.hidden = false;
     this.part("end").hidden = true;
@@ -135,7 +141,7 @@ export class Desk {
     this.#drafts.restore();
     this.status.progress(next.progress);
     history.replaceState(null, "", next.url);
-    document.documentElement.scrollTop = 0;
+    for (const each of [document.documentElement, ...this.#root.querySelectorAll(".pane")]) each.scrollTop = 0;
     this.#sheet.focusFirst();
     this.#fetchAhead();
   }
@@ -158,7 +164,10 @@ export class Desk {
     }
     this.#form.hidden = true;
     this.#offerSkip(false);
-    if (await this.#outbox.flush()) await this.#lookAgain();
+    const isSent = await this.#outbox.flush();
+    // A refusal has brought it back, with what was wrong.
+    if (!this.#form.hidden || this.#isOver) return;
+    if (isSent) await this.#lookAgain();
     else this.#cannotGoOn();
   }
 
@@ -178,6 +187,7 @@ export class Desk {
   async #lookAgain() {
     const answer = await send(this.#config.next_url);
     if (answer.ok && !answer.body.no_work) return this.#show(answer.body);
+    if (answer.body?.error?.code === "taken_off") return this.#end(TAKEN_OFF, answer.message);
     if (!answer.ok) return this.#cannotGoOn();
     const { title, text, come_back_at: when, closing_url: closing } = answer.body.no_work;
     this.status.progress(answer.body.progress);
@@ -207,6 +217,7 @@ export class Desk {
 
   #wasSent(submission, answer) {
     this.#store.dropDrafts(submission.url);
+    if (this.task.url === submission.url) this.status.dropNotices("[data-of-task]");
     this.say(`Saved ${clockTime(answer.body.saved_at)}`);
     if (this.#store.unsent.length) return;
     this.status.sayUnsent("");
@@ -219,16 +230,36 @@ export class Desk {
     this.#store.saveDraft(submission.url, { answers: submission.body.answers, seconds: submission.body.seconds_active });
     if (!this.#store.unsent.length) this.status.sayUnsent("");
     this.say("Not saved", true);
+    if (answer.body.error?.code === "taken_off") return this.#takenOff(answer.message, submission);
     if (this.task.url === submission.url) {
-      this.status.notice(answer.message ?? "The server refused this.");
+      this.status.dropNotices("[data-of-task=refusal]");
+      this.status.notice(answer.message ?? "The server refused this.", { ofTask: "refusal" });
       this.#sheet.showErrors(answer.body.error?.fields ?? {});
       this.#form.hidden = false;
+      this.part("end").hidden = true;
       return;
     }
-    const isLost = ["lease_lost", "campaign_closed"].includes(answer.body.error?.code) || answer.status === 404;
+    // Its address shows nothing any more: what was given stands here.
+    const given = answer.status === 404 ? this.#sheet.inWords(submission.body.answers) : "";
+    const isLost = ["lease_lost", "campaign_closed"].includes(answer.body.error?.code);
     this.status.notice(answer.message ?? "The server refused the last one.", {
-      actions: [[isLost ? "See what I gave" : "Open it again", submission.url]],
+      actions: given ? [] : [[isLost ? "See what I gave" : "Open it again", submission.url]],
+      given,
     });
+  }
+
+  // Nothing more comes from this campaign, also not what was fetched ahead.
+  #takenOff(message, { url, body }) {
+    if (!this.#isOver) this.status.dropNotices();
+    const begun = this.task.url === url || this.#form.hidden ? "" : this.#sheet.inWords(this.#sheet.read());
+    const given = [this.#sheet.inWords(body.answers), begun].filter(Boolean).join("\n\n");
+    this.#isOver = true;
+    this.#ahead = null;
+    this.#drafts.stop();
+    this.#form.hidden = true;
+    this.#offerSkip(false);
+    this.status.notice("What you gave last was not counted. It is kept.", { given });
+    this.#end(TAKEN_OFF, message);
   }
 
   #isWaiting({ count, signedOut }) {
@@ -286,5 +317,6 @@ export class Desk {
       for (const each of document.querySelectorAll("[data-listed-key]"))
         this.keys.map[each.dataset.listedKey] = each.textContent;
     showKeys(document, this.keys);
+    this.#marks.keysSwitched?.();
   }
 }

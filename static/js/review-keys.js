@@ -8,9 +8,11 @@ const isTyping = (element) =>
 export function listenForKeys({ actions, keys, rubric, isIdle = () => false }) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      if (document.querySelector("dialog[open]")) return;
+      const dialog = document.querySelector("dialog[open]");
       event.preventDefault();
-      actions.submit();
+      // A dialog's own form is sent; one that asks nothing has none.
+      if (dialog) dialog.querySelector("form[method=post]")?.requestSubmit();
+      else actions.submit();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;

@@ -5,6 +5,7 @@ import { showDiff } from "./review-diff.js";
 import { Facts } from "./review-facts.js";
 import { Rubric } from "./review-rubric.js";
 import { Spans } from "./review-spans.js";
+import { ratingInWords } from "./review-words.js";
 
 const desk = new Desk(document.querySelector("[data-review]"));
 const { part, say } = desk;
@@ -62,6 +63,7 @@ const sheet = {
     return `${missing.length} still to score`;
   },
   showErrors: (fields) => rubric.showErrors(fields),
+  inWords: (given) => ratingInWords(given, (key) => rubric.nameOf(key)),
 };
 
 function paint(task) {

@@ -81,6 +81,11 @@ export class Rubric {
     return true;
   }
 
+  // The letters on the reasons come and go with the keys.
+  keysSwitched() {
+    this.#offerReasons(this.reasonsOf);
+  }
+
   toggleReason(key) {
     const label = this.reasonsOf?.querySelector(`.reason[data-key="${CSS.escape(key)}"]`);
     if (!label || this.locked) return false;
@@ -100,6 +105,11 @@ export class Rubric {
     if (criterion.querySelector("[data-spans]"))
       return criterion.querySelector(".levels") ? "Highlight something in the answer, or say that there is nothing to mark." : "Highlight something in the answer.";
     return criterion.querySelector("textarea") ? "Write a few words." : "Give it a score.";
+  }
+
+  nameOf(key) {
+    const criterion = this.#all.find((each) => each.dataset.criterion === key);
+    return criterion?.querySelector("legend").firstChild.textContent.trim() ?? key;
   }
 
   lock(locked) {

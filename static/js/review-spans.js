@@ -4,7 +4,10 @@
 const MOST = 200;
 const LONGEST_COMMENT = 1_000;
 const SHOWN = 90;
-const HOW = "Select words with Shift and the arrows, or with the mouse, then press a label or its figure.";
+const isTouch = matchMedia("(pointer: coarse)").matches;
+const HOW = isTouch
+  ? "Press long on a word and drag the ends of the selection, then tap a label."
+  : "Select words with Shift and the arrows, or with the mouse, then press a label or its figure.";
 
 // Between the two ways of counting; a position inside a character goes to its edge.
 export class Offsets {
@@ -232,6 +235,8 @@ export class Spans {
 
   #drop(group, mark) {
     group.marks = group.marks.filter((each) => each !== mark);
+    if (this.latest?.mark === mark) this.latest = null;
+    this.#offerComment();
     this.#list(group);
     this.paint();
     this.onChange();
@@ -253,10 +258,27 @@ export class Spans {
     group.criterion.classList.remove("field-bad");
     for (const old of group.criterion.querySelectorAll(".field-error")) old.remove();
     this.paint();
-    this.#tell(`“${this.#quote(mark)}” marked as ${label.text}. c: comment on it.`);
+    this.#tell(`“${this.#quote(mark)}” marked as ${label.text}.${isTouch ? "" : " c: comment on it."}`);
+    this.#offerComment();
     this.raw.focus();
     this.#select(at.end, at.end);
     this.onChange();
+  }
+
+  // By touch the list of marks is far from the text: the comment on the last one stands at the labels.
+  #offerComment() {
+    const line = this.bar.querySelector("[data-span-comment]");
+    line.hidden = !isTouch || !this.latest;
+    if (line.hidden) return;
+    const { group, mark } = this.latest;
+    const field = line.querySelector("input");
+    field.value = mark.comment ?? "";
+    field.oninput = () => {
+      mark.comment = field.value;
+      const row = [...group.list.children][group.marks.indexOf(mark)];
+      if (row) row.querySelector("[data-mark-comment]").value = field.value;
+      this.onChange();
+    };
   }
 
   #comment() {
@@ -297,6 +319,7 @@ export class Spans {
       else this.raw.removeAttribute(name);
     this.opener.setAttribute("aria-pressed", String(this.isOn));
     this.bar.hidden = !this.isOn;
+    this.#offerComment();
     if (this.isOn) this.#buttons();
   }
 

@@ -9,6 +9,19 @@ const inWords = (seconds) => {
 export const clockTime = (when) =>
   new Date(when).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
+function copyable(words) {
+  const label = document.createElement("label");
+  label.append("What you gave, to be copied");
+  const field = document.createElement("textarea");
+  field.readOnly = true;
+  field.value = words;
+  field.rows = Math.min(12, words.split("\n").length + 1);
+  field.dataset.given = "";
+  field.addEventListener("focus", () => field.select());
+  label.append(field);
+  return label;
+}
+
 export class Status {
   #root;
   #latest = ["", false];
@@ -44,11 +57,13 @@ export class Status {
     state.classList.toggle("saved-bad", said.some(([, isBad]) => isBad));
   }
 
-  // `actions`: [label, address or function] each.
-  notice(text, { tone = "bad", actions = [] } = {}) {
+  // `actions`: [label, address or function] each. `given`: words of the reviewer's own, to be copied.
+  // `ofTask`: it is about the task on the screen, and goes when that is stored.
+  notice(text, { tone = "bad", actions = [], given = "", ofTask } = {}) {
     const box = document.createElement("div");
     box.className = `notice notice-${tone}`;
     box.setAttribute("role", "alert");
+    if (ofTask) box.dataset.ofTask = ofTask;
     const line = document.createElement("p");
     line.textContent = text;
     const buttons = document.createElement("p");
@@ -68,12 +83,12 @@ export class Status {
       }
       buttons.append(button);
     }
-    box.append(line, ...(actions.length ? [buttons] : []));
+    box.append(line, ...(given ? [copyable(given)] : []), ...(actions.length ? [buttons] : []));
     this.part("notices").append(box);
   }
 
-  dropNotices() {
-    this.part("notices").replaceChildren();
+  dropNotices(which = "*") {
+    for (const each of this.part("notices").querySelectorAll(`:scope > ${which}`)) each.remove();
   }
 
   progress({ mine, mine_total: most, mine_words: words, done, median_seconds: median }) {

@@ -78,6 +78,10 @@ def test_a_reason_that_is_missing_is_said_and_what_was_given_stays(start):
     press(page, "2", "Control+Enter")
     expect(page.get_by_role("alert")).to_contain_text("Say why")
     expect(page.locator("[name=criterion-tone][value='2']")).to_be_checked()
+    # Typed at once, it is the reason of that criterion and no key.
+    ready(page)
+    page.keyboard.type("No 1 is right.")
+    expect(page.locator("[name=reason-tone]")).to_have_value("No 1 is right.")
     assert not Adjudication.objects.exists()
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from evalapp.campaigns.models import CampaignReviewer
-from evalapp.campaigns.services import close_campaign
+from evalapp.campaigns.services import close_campaign, remove_reviewer
 from evalapp.judgements.models import Judgement, JudgementDraft
 from evalapp.runs.models import Output
 from tests.campaigns.making import make_open_campaign, make_team
@@ -91,7 +91,8 @@ def test_answers_are_put_in_order_by_figures_and_a_rank_is_given_once(desk_of):
     press(page, "2", "1")
     expect(page.locator("[data-order]")).to_have_text("Your order: B › A …")
     press(page, "Control+Enter")
-    say(page, "1 still without a rank")
+    say(page, "Not submitted yet")
+    expect(page.get_by_text("1 still without a rank")).to_have_count(1)
     press(page, "3")
     expect(page.locator("[data-order]")).to_have_text("Your order: B › A › C")
     # Who had the rank takes the one that is free now.
@@ -107,7 +108,8 @@ def test_answers_are_put_in_order_by_figures_and_a_rank_is_given_once(desk_of):
 def test_nothing_is_submitted_without_a_verdict(desk_of):
     page, _campaign = desk_of()
     press(page, "Control+Enter")
-    say(page, "Say which answer is better")
+    say(page, "Not submitted yet")
+    expect(page.get_by_text("Say which answer is better")).to_have_count(1)
     assert not Judgement.objects.exists()
 
 
@@ -177,6 +179,23 @@ def test_an_open_page_is_told_that_the_campaign_was_closed_and_keeps_the_text(de
     page.goto(place)
     expect(page.locator("main")).to_contain_text("was closed on")
     expect(page.locator("main")).to_contain_text("Too late")
+
+
+def test_a_reviewer_taken_off_while_comparing_is_told_and_keeps_the_text(desk_of):
+    page, campaign = desk_of()
+    page.wait_for_load_state("networkidle")
+    written = page.url
+    press(page, "1", "c")
+    page.keyboard.type("Clearer for her.")
+    remove_reviewer(seat=campaign.reviewers.get(), by=campaign.created_by)
+    press(page, "Control+Enter")
+    expect(page.get_by_role("heading", name="You were taken off this campaign")).to_be_visible()
+    given = page.get_by_label("What you gave, to be copied")
+    expect(given).to_have_value("Verdict: A is better\nReason: Clearer for her.")
+    assert not Judgement.objects.exists()
+    page.goto(written)
+    expect(page.locator("main")).to_contain_text("You were taken off this campaign")
+    expect(page.locator("main")).to_contain_text("Clearer for her.")
 
 
 def test_undo_opens_the_last_one_to_be_changed_and_a_skip_goes_on(desk_of):

@@ -5,11 +5,15 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from evalapp.campaigns.models import CampaignReviewer
-from evalapp.campaigns.services import close_campaign
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.campaigns.services import close_campaign, remove_reviewer
 from evalapp.reviews.models import Correction, Draft, Review, Score
+from evalapp.reviews.presentation import review_url
 from evalapp.reviews.queries import answers_of
+from evalapp.reviews.send_backs import send_back
+from evalapp.runs.models import Output
 from tests.campaigns.making import make_open_campaign, make_team
+from tests.e2e.keyboard import Keyboard
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -277,6 +281,118 @@ def test_the_keys_are_listed_and_can_be_switched_off(desk):
     assert page.evaluate("document.activeElement.tagName") != "TEXTAREA"
     press(page, "4")
     assert page.locator("[data-rubric] input:checked").count() == 1
+
+
+def test_switched_off_no_letter_stands_anywhere(desk):
+    page, _campaign = desk
+    press(page, "1")
+    letters = page.locator(".review-bar [data-key-for] kbd, .reason kbd, [data-listed-key]")
+    assert letters.filter(visible=True).count() > 3
+    expect(page.get_by_role("button", name="Keys ?")).to_be_visible()
+    press(page, "?")
+    with page.expect_response("**/reviews/keys/"):
+        page.locator("[data-keys-switch]").uncheck()
+    assert letters.filter(visible=True).count() == 0
+    press(page, "Escape")
+    assert letters.filter(visible=True).count() == 0
+    expect(page.get_by_role("button", name="Keys", exact=True)).to_be_visible()
+
+
+def test_the_next_item_begins_at_its_top_with_the_first_criterion_in_sight(desk):
+    page, _campaign = desk
+    Output.objects.update(text="\n\n".join(f"Line {n} of a long answer." for n in range(80)))
+    page.set_viewport_size({"width": 1440, "height": 560})
+    page.reload()
+    page.wait_for_selector("[data-review][data-ready]")
+    page.wait_for_load_state("networkidle")
+    page.locator(".pane-answer").evaluate("pane => pane.scrollTo(0, 900)")
+    press(page, "4", "4", "4", "4", "0")
+    scrolls = "[...document.querySelectorAll('.pane')].map((pane) => pane.scrollTop)"
+    assert page.evaluate(scrolls)[1:] != [0, 0]
+    first = page.url
+    press(page, "Control+Enter")
+    say(page, "Saved")
+    assert page.url != first
+    assert page.evaluate(scrolls) == [0, 0, 0]
+    keyboard = Keyboard(page)
+    assert keyboard.focused["group"].startswith("Accuracy")
+    assert keyboard.unseen == []
+
+
+def test_after_a_change_the_next_item_is_submitted_anew(desk):
+    page, _campaign = desk
+    press(page, "4", "4", "4", "4", "0", "Control+Enter")
+    say(page, "Saved")
+    press(page, "u")
+    page.wait_for_selector(".notice-info")
+    page.wait_for_selector("[data-review][data-ready]")
+    expect(page.locator("[data-submit]")).to_contain_text("Submit the change")
+    page.locator("[name=criterion-tone]").first.focus()
+    press(page, "1", "Control+Enter")
+    say(page, "Saved")
+    expect(page.locator("[data-submit]")).to_contain_text("Submit and next")
+
+
+def test_what_was_sent_back_and_is_submitted_again_is_not_asked_for_any_more(desk):
+    page, campaign = desk
+    for number in range(8):
+        press(page, "4", "4", "4", "4", "0", "Control+Enter")
+        expect(page.locator("[data-progress=mine]")).to_have_text(str(number + 1))
+        say(page, "Saved")
+    review = Review.objects.first()
+    send_back(review=review, by=campaign.created_by, reason="Look at the tone again.")
+    page.goto(f"{page.url.split('/reviews/')[0]}{review_url(review)}")
+    page.wait_for_selector("[data-review][data-ready]")
+    expect(page.locator("[data-notices]")).to_contain_text("Look at the tone again.")
+    # As it was it is refused, and stays here with the reason.
+    press(page, "Control+Enter")
+    expect(page.locator("[data-notices]")).to_contain_text("Nothing is changed yet")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("[data-form]")).to_be_visible()
+    page.locator("[name=criterion-tone]").first.focus()
+    press(page, "1", "Control+Enter")
+    expect(page.locator("[data-end]")).to_be_visible()
+    expect(page.locator("[data-notices] .notice")).to_have_count(0)
+
+
+def test_a_reviewer_taken_off_while_writing_is_told_and_keeps_the_text(desk):
+    page, campaign = desk
+    page.wait_for_load_state("networkidle")
+    written = page.url
+    press(page, "4", "4", "4", "4", "0", "c")
+    page.keyboard.type("Too stiff for her.")
+    remove_reviewer(seat=campaign.reviewers.get(), by=campaign.created_by)
+    press(page, "Control+Enter")
+    expect(page.get_by_role("heading", name="You were taken off this campaign")).to_be_visible()
+    expect(page.locator("[data-form]")).to_be_hidden()
+    given = page.get_by_label("What you gave, to be copied")
+    expect(given).to_have_value(re.compile("Accuracy: 4\n(.*\n)*Comment: Too stiff for her."))
+    assert not Review.objects.exists()
+    page.goto(written)
+    expect(page.locator("main")).to_contain_text("You were taken off this campaign")
+    expect(page.locator("main")).to_contain_text("Too stiff for her.")
+
+
+def test_long_instructions_leave_the_submit_button_in_sight(desk):
+    page, campaign = desk
+    words = "\n\n".join(f"Rule {n} of the house." for n in range(30))
+    Campaign.objects.filter(pk=campaign.pk).update(instructions=words)
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    page.reload()
+    page.wait_for_selector("[data-review][data-ready]")
+    expect(page.get_by_text("Rule 0 of the house.")).to_be_visible()
+    box = page.locator("[data-submit]").bounding_box()
+    assert box["y"] + box["height"] <= 1000
+
+
+def test_a_flag_is_sent_by_the_key_that_submits(desk):
+    page, campaign = desk
+    press(page, "f")
+    page.keyboard.type("Another client's text")
+    press(page, "Control+Enter")
+    say(page, "Flagged")
+    assert campaign.flags.get().note == "Another client's text"
+    assert not Review.objects.exists()
 
 
 def test_missing_scores_are_named_and_focused(desk):

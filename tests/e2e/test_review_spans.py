@@ -257,3 +257,30 @@ def test_the_page_weighs_at_most_150_kb(desk):
     assert any(address.endswith("review-spans.js") for address in loaded)
     weights = [len(gzip.compress(desk.request.get(address).body())) for address in loaded]
     assert sum(weights) <= 150_000
+
+
+def test_by_touch_a_mark_is_made_and_commented_where_the_text_is(browser, live_server, sign_in, context):
+    touching = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page = touching.new_page()
+    try:
+        make_desk(
+            page, live_server, lambda person: touching.add_cookies(cookies_of(context, sign_in, person))
+        )
+        expect(page.get_by_role("button", name="Keys")).to_be_hidden()
+        page.get_by_role("button", name="Highlight", exact=True).tap()
+        said = page.locator("[data-span-said]")
+        expect(said).to_contain_text("Press long on a word")
+        select(page, "three")
+        page.locator("[data-span-bar]").get_by_role("button", name="invented").tap()
+        expect(said).to_have_text("“three” marked as invented.")
+        page.get_by_label("Comment on this mark").fill("Two of them")
+        say(page, "Draft saved")
+        assert Draft.objects.get().body["spans"]["facts"][0]["comment"] == "Two of them"
+        expect(page.get_by_label("Comment on invented, “three”")).to_have_value("Two of them")
+    finally:
+        touching.close()
+
+
+def cookies_of(context, sign_in, person):
+    sign_in(person)
+    return context.cookies()

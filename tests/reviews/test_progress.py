@@ -37,6 +37,19 @@ def test_a_campaign_for_visitors_has_a_goal_of_five(campaign, reviewer, client_f
     assert 'max="5" value="0"' in page and ">of 5, or more if you like</span>" in page
 
 
+def test_a_visitor_who_has_reached_the_goal_is_told_that_there_is_more(campaign, reviewer, client_for):
+    Campaign.objects.filter(pk=campaign.pk).update(invites_visitors=True)
+    for _ in range(6):
+        submit(campaign, reviewer)
+    home = client_for(reviewer).get("/reviews/").content.decode()
+    assert "You have done the 5 that are asked of you, thank you. There is more" in home
+    assert "about all that can come to you" not in home and "Continue reviewing" in home
+    for _ in range(2):
+        submit(campaign, reviewer)
+    end = client_for(reviewer).get("/reviews/").content.decode()
+    assert "There is more" not in end and "You have done about all that can come to you here" in end
+
+
 @pytest.mark.parametrize(("gold", "repeats", "calibration"), [(10, 0, 0), (10, 5, 0), (33, 17, 3), (0, 1, 1)])
 def test_checks_cannot_be_told_from_the_number_of_reviews(
     campaign: Campaign, reviewer: User, gold: int, repeats: int, calibration: int

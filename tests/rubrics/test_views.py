@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
-from evalapp.rubrics.drafts import Condition, CriterionDraft, drafts_of
+from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft, drafts_of
 from evalapp.rubrics.models import Rubric, RubricVersion
 from evalapp.rubrics.services import add_default_rubric, create_rubric, fingerprint, freeze, save_version
 
@@ -216,6 +216,19 @@ def test_the_preview_is_the_reviewers_form(
     assert page.count('name="preview-criterion-material-factual-error"') == 2
     assert 'name="preview-tag-tone" value="too-formal"' in page
     assert "Just how a good colleague would say it." in page
+
+
+def test_the_preview_of_marks_has_the_button_of_the_form(
+    project: Project, manager: User, client_for: ClientFor
+) -> None:
+    rubric = create_rubric(project=project, name="Marks", by=manager)
+    labels = (OptionDraft("invented"), OptionDraft("well said"))
+    spans = CriterionDraft(
+        name="Facts", kind="spans", minimum=0, maximum=1, low_threshold=None, options=labels
+    )
+    save_version(rubric=rubric, criteria=[CriterionDraft(name="Tone"), spans], by=manager)
+    page = client_for(manager).get(reverse("rubric_detail", args=[project.slug, rubric.pk])).content.decode()
+    assert '<button type="button" class="button" data-mark-open>Highlight in the answer' in page
 
 
 def test_what_people_write_is_shown_as_text(project: Project, manager: User, client_for: ClientFor) -> None:

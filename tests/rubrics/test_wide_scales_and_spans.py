@@ -59,6 +59,12 @@ def test_its_texts_are_asked_for_in_tenths_and_where_there_is_one() -> None:
     assert any("few people tell so many apart" in hint.message for hint in hints([PERCENT]))
 
 
+def test_missing_texts_of_several_levels_are_told_in_the_plural() -> None:
+    scale = CriterionDraft(name="Tone", key="tone", anchors={"1": "No.", "3": "Fair.", "5": "Yes."})
+    (hint,) = [each.message for each in hints([scale]) if each.field == "anchors"]
+    assert hint.startswith("Levels 2, 4 have no text: ")
+
+
 def test_it_is_a_number_with_a_legend() -> None:
     field = fields_of(PERCENT, answer={"value": 7})
     assert field.number == ("7", 0, 100, "20")

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from evalapp.accounts.models import Invitation, Membership, Project, Role
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.api.fields import Body, Paging, Shown, Text
+from evalapp.api.fields import Body, Flag, Paging, Shown, Text
 from evalapp.audit.models import AuditEvent
 
 
@@ -17,6 +17,19 @@ class ProjectSerializer(Shown):
 class ProjectBody(Body):
     name = Text(max_length=120)
     description = Text(max_length=2_000, allow_blank=True, default="")
+
+
+class ProjectSettingsSerializer(Shown):
+    class Meta:
+        model = Project
+        fields = ("name", "description", "shows_reviewer_names")
+
+
+class ProjectSettingsBody(ProjectBody):
+    description = Text(max_length=2_000, allow_blank=True)
+    shows_reviewer_names = Flag(
+        help_text="Show reviewers by name: to each other in discussions, and to managers. Else pseudonyms."
+    )
 
 
 class MyMembershipSerializer(serializers.Serializer[Any]):

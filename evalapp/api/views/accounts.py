@@ -5,7 +5,7 @@ from evalapp.accounts.invitations import invite, revoke_invitation
 from evalapp.accounts.models import Membership, Project
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import open_invitations
-from evalapp.accounts.services import change_role, remove_member
+from evalapp.accounts.services import change_role, remove_member, update_project
 from evalapp.api.operations import ApiView, ProjectView, operation
 from evalapp.api.serializers.accounts import (
     AuditEventSerializer,
@@ -17,6 +17,8 @@ from evalapp.api.serializers.accounts import (
     MeSerializer,
     ProjectBody,
     ProjectSerializer,
+    ProjectSettingsBody,
+    ProjectSettingsSerializer,
     RoleBody,
 )
 from evalapp.audit.queries import events_of
@@ -50,6 +52,19 @@ class ProjectDetail(ProjectView):
     @operation("Read a project", result=ProjectSerializer)
     def get(self) -> object:
         return self.project
+
+
+class ProjectSettings(ProjectView):
+    required_permission = Permission.MANAGE_MEMBERS
+
+    @operation("Read a project's settings", result=ProjectSettingsSerializer)
+    def get(self) -> object:
+        return self.project
+
+    @operation("Change a project's settings", body=ProjectSettingsBody, result=ProjectSettingsSerializer)
+    def put(self) -> object:
+        """All of them together, as the page of settings sends them."""
+        return update_project(project=self.project, by=self.person, **self.body())
 
 
 class MemberList(ProjectView):

@@ -226,7 +226,12 @@ class MyJudgementList(ApiView):
 
 
 def _shown_rows(judgements: list[Judgement]) -> list[dict[str, Any]]:
-    return [_shown(each.campaign.key, each.place.key, slot_of(each), each) for each in judgements]
+    return [shown_judgement(each) for each in judgements]
+
+
+def shown_judgement(judgement: Judgement) -> dict[str, Any]:
+    """A judgement of the person's own; select ``campaign`` and ``place``."""
+    return _shown(judgement.campaign.key, judgement.place.key, slot_of(judgement), judgement)
 
 
 class VerdictDraftDetail(ApiView):

@@ -251,16 +251,13 @@ class SubmittedList(ReviewView):
 
 
 def _shown_rows(reviews: list[Review]) -> list[dict[str, Any]]:
-    return [
-        _shown(
-            review.campaign.key,
-            review.place.key,
-            review.place.outputs_order.index(review.item_output_id),
-            review,
-            answers_of(review),
-        )
-        for review in reviews
-    ]
+    return [shown_review(review) for review in reviews]
+
+
+def shown_review(review: Review) -> dict[str, Any]:
+    """A review of the person's own; select ``campaign`` and ``place``, prefetch `ANSWERS`."""
+    slot = review.place.outputs_order.index(review.item_output_id)
+    return _shown(review.campaign.key, review.place.key, slot, review, answers_of(review))
 
 
 class DraftDetail(ReviewView):
