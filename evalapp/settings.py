@@ -271,6 +271,7 @@ SPECTACULAR_SETTINGS = {
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
         "KnownOutcome": "evalapp.judgements.models.KnownOutcome",
         "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
+        "AnalysisKind": "evalapp.analysis.models.AnalysisKind",
         "GateConditionKind": "evalapp.api.serializers.gates.KINDS",
         "GateConditionState": "evalapp.api.serializers.gates.STATES",
     },

@@ -46,7 +46,10 @@ class CriterionTrust(NamedTuple):
 
 
 def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
-    """Every scale criterion against every metric of the comparison that has a good direction."""
+    """Every scale criterion that weighs something against every metric that has a good direction.
+
+    Of a scale without a weight nobody has said which end is better: places in an order are best at 1.
+    """
     items = [output.item_id for output in scores.outputs]
     metrics = [
         metric
@@ -54,7 +57,7 @@ def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
         if metric.better != "none" and any(metric.name in output.metrics for output in scores.outputs)
     ]
     found = []
-    for criterion in scores.scales:
+    for criterion in (each for each in scores.scales if each.weight > 0):
         means = scores.output_means(criterion)
         human = [means.get(output.item_output_id) for output in scores.outputs]
         ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation

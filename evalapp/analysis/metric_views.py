@@ -35,6 +35,7 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
     context = {
         "station": "compare",
         "campaign": campaign,
+        "unweighted": [each.name for each in scores.scales if not each.weight],
         "trust": metric_trust(scores) if computed and has_answers and not is_large else [],
         "narrowed": narrowed_means(scores, chosen) if chosen and has_answers else [],
         "is_large": is_large,

@@ -261,7 +261,7 @@ class AddedSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
 
 
-class StratumSerializer(serializers.Serializer[Any]):
+class DrawnStratumSerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
     items = serializers.IntegerField(help_text="Chosen of it.")
     examples = serializers.IntegerField(help_text="There are of it.")
@@ -284,7 +284,7 @@ class CostSerializer(serializers.Serializer[Any]):
     is_over_quota = serializers.BooleanField(help_text="Whether the quota leaves some work undone.")
     strata = serializers.SerializerMethodField()
 
-    @extend_schema_field(StratumSerializer(many=True))
+    @extend_schema_field(DrawnStratumSerializer(many=True))
     def get_strata(self, cost: Cost) -> list[dict[str, object]]:
         return [dict(zip(("value", "items", "examples"), stratum, strict=True)) for stratum in cost.strata]
 
