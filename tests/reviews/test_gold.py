@@ -1,17 +1,21 @@
 """Gold: what is known, how it is told, and who is right."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evalapp.accounts.models import Project, User
+from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.gold import set_gold
 from evalapp.campaigns.models import Campaign, Place, Purpose
 from evalapp.campaigns.services import open_campaign
 from evalapp.core.errors import InvalidError
 from evalapp.reviews.checks import checks_by_reviewer
-from tests.campaigns.making import make_campaign
+from tests.api.conftest import program_of
+from tests.at_once import at_once
+from tests.campaigns.making import make_campaign, make_team
 from tests.cast import client_of
 from tests.factories import answers
 from tests.reviews.checking import gold_of, make_checked, review_on
@@ -122,3 +126,17 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
     assert "taken off" in browser.post(f"{address}{answer.pk}/remove/", follow=True).text
     opened = open_campaign(campaign=draft, by=manager)
     assert (opened.items_total, opened.items.filter(purpose=Purpose.GOLD).count()) == (2, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_known_answer_removed_by_many_at_once_is_removed_once() -> None:
+    project, people = make_team(1)
+    draft = make_campaign(project, people, rows=4, candidates=1, overlap=1)
+    set_gold(campaign=draft, rows=gold_of(1), by=None)
+    address = f"/api/v1/projects/{project.slug}/campaigns/{draft.pk}/gold/{draft.gold_answers.get().pk}/"
+    programs = [program_of(project.created_by) for _ in range(20)]
+
+    results = at_once(20, lambda number: programs[number].ask("DELETE", address).status_code)
+
+    assert Counter(results) == {204: 1, 404: 19}
+    assert AuditEvent.objects.filter(action="campaign.gold_removed").count() == 1
