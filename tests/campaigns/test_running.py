@@ -248,7 +248,7 @@ def test_more_reviewers_go_to_the_items_where_they_differ(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("method", ["rating", "pairwise"])
+@pytest.mark.parametrize("method", ["pointwise", "pairwise"])
 def test_reviewers_are_added_once_where_many_press_at_once(method: str) -> None:
     project, people = make_team(8)
     campaign = make_open_campaign(
