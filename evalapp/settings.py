@@ -197,6 +197,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 IMPORT_MAX_BYTES = 2 * 2**30
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "evalapp.core.uploads.YieldingUploadHandler",
+]
 FILE_UPLOAD_TEMP_DIR = ENVIRONMENT.upload_folder()
 
 CELERY_BROKER_URL = ENVIRONMENT.celery_broker_url

@@ -285,6 +285,7 @@ ACCESS: dict[str, Access] = {
     "api_project_settings": both(P.MANAGE_MEMBERS),
     "api_members": both(P.MANAGE_MEMBERS),
     "api_member": both(P.MANAGE_MEMBERS),
+    "api_own_membership": both(P.REVIEW),
     "api_invitations": both(P.MANAGE_MEMBERS),
     "api_invitation": both(P.MANAGE_MEMBERS),
     "api_audit": both(P.VIEW_AUDIT),

@@ -1,7 +1,11 @@
 """E-mail addresses that accounts may have."""
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
 from evalapp.core.errors import InvalidError
 
+LONGEST_ADDRESS = 254
 FORMER_DOMAIN = "deleted.invalid"
 """Where the addresses of those lie whose data was deleted; no mail arrives at ``.invalid`` (RFC 2606)."""
 
@@ -9,7 +13,7 @@ FORMER_DOMAIN = "deleted.invalid"
 def checked_email(email: str) -> str:
     """The address as accounts and invitations keep it: in lower case, without the spaces around it.
 
-    Raises InvalidError for one that looks like another, or that no person can have.
+    Raises InvalidError for what is none, one that looks like another, or that no person can have.
     """
     email = email.strip()
     if not email.isascii():
@@ -18,6 +22,13 @@ def checked_email(email: str) -> str:
             f"Character {position} of the address is “{odd}” (U+{ord(odd):04X}), which can pass for another. "
             "Type it with a to z, figures and signs; write a domain that has other letters in its xn-- form."
         )
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        shown = "".join(each if each.isprintable() else f"U+{ord(each):04X}" for each in email[:80])
+        raise _refused(f"“{shown}” is no e-mail address. Write it as name@example.org.") from error
+    if len(email) > LONGEST_ADDRESS or not email.isprintable():
+        raise _refused(f"An address has at most {LONGEST_ADDRESS} characters, all of which can be seen.")
     email = email.lower()
     if email.endswith(f"@{FORMER_DOMAIN}"):
         raise _refused(

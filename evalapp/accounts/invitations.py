@@ -12,7 +12,7 @@ from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.people import lock_person
 from evalapp.accounts.permissions import may_grant
 from evalapp.accounts.secrets import hash_of, new_secret
-from evalapp.accounts.services import add_member, lock_members
+from evalapp.accounts.services import add_member, lock_members, require_grant
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import checked_name
@@ -31,8 +31,8 @@ class NewInvitation(NamedTuple):
 def invite(*, project: Project, email: str, role: str, by: User) -> NewInvitation:
     """An invitation for one address; an older open one for the same address is withdrawn.
 
-    Raises NotAllowedError where ``by`` may not give the role, ConflictError where the address belongs
-    to a member, InvalidError for an address that `checked_email` refuses.
+    Raises NotAllowedError where ``by`` may not give the role, nor that of the older one; ConflictError where
+    the address belongs to a member, InvalidError for an address that `checked_email` refuses.
     """
     if role not in Role.values:
         raise InvalidError("Choose one of the roles: " + ", ".join(Role.values) + ".")
@@ -45,9 +45,10 @@ def invite(*, project: Project, email: str, role: str, by: User) -> NewInvitatio
     if Membership.objects.filter(project=project, user__in=User.objects.with_email(email)).exists():
         message = f"{email} is already a member of this project; change the role in the list instead."
         raise ConflictError(message, fields={"email": [message]})
-    project.invitations.filter(email=email, accepted_at=None, revoked_at=None).update(
-        revoked_at=timezone.now()
-    )
+    older = project.invitations.filter(email=email, accepted_at=None, revoked_at=None)
+    for role_of_older in older.filter(expires_at__gt=timezone.now()).values_list("role", flat=True):
+        require_grant(project, by, role_of_older)
+    older.update(revoked_at=timezone.now())
     token = new_secret()
     invitation = Invitation.objects.create(
         project=project,
@@ -63,7 +64,11 @@ def invite(*, project: Project, email: str, role: str, by: User) -> NewInvitatio
 
 @transaction.atomic
 def revoke_invitation(*, invitation: Invitation, by: User) -> None:
-    """Void an open link. Raises ConflictError where it has been used already."""
+    """Void an open link. Raises NotAllowedError where ``by`` may not take its role, ConflictError where it has
+    been used already.
+    """
+    lock_members([invitation.project_id])
+    require_grant(invitation.project, by, invitation.role)
     revoked = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None).update(
         revoked_at=timezone.now()
     )

@@ -77,7 +77,7 @@ def add_member(*, project: Project, user: User, role: str, by: User | None) -> M
     Raises ConflictError where they are one already, NotAllowedError where ``by`` may not give the role.
     """
     if by is not None:
-        _require_grant(project, by, role)
+        require_grant(project, by, role)
     membership, created = Membership.objects.get_or_create(
         project=project, user=user, defaults={"role": Role(role)}
     )
@@ -97,8 +97,8 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
     if role not in Role.values:
         raise InvalidError("Choose one of the roles: " + ", ".join(Role.values) + ".")
     current = _locked(membership)
-    _require_grant(current.project, by, current.role)
-    _require_grant(current.project, by, role)
+    require_grant(current.project, by, current.role)
+    require_grant(current.project, by, role)
     if current.role == role:
         return current
     _require_another_owner(current)
@@ -127,7 +127,7 @@ def remove_member(*, membership: Membership, by: User) -> None:
     """
     current = _locked(membership)
     if current.user_id != by.pk:
-        _require_grant(current.project, by, current.role)
+        require_grant(current.project, by, current.role)
     _require_another_owner(current)
     current.delete()
     withdraw_invitations(project=current.project, of=current.user, by=by)
@@ -178,7 +178,8 @@ def _require_another_owner(membership: Membership) -> None:
         )
 
 
-def _require_grant(project: Project, by: User, role: str) -> None:
+def require_grant(project: Project, by: User, role: str) -> None:
+    """Raises NotAllowedError where ``by`` may neither give this role nor take it."""
     own_role = Membership.objects.filter(project=project, user=by).values_list("role", flat=True).first()
     if own_role is None or not may_grant(own_role, role):
         raise NotAllowedError(

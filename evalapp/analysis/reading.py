@@ -7,7 +7,7 @@ from django.db import connection
 READ_OF_EACH = 100
 
 # A reviewer meets the answers of an item one after another and its context with each: it is new with the
-# first alone. Counting spaces takes a fraction of the time that splitting long contexts into words would.
+# first alone. Less than a millisecond is no time that anybody took, and nothing to divide by. Counting spaces takes a fraction of the time that splitting long contexts into words would.
 _READING = """
 SELECT each.reviewer_id, count(*),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds),
@@ -27,7 +27,7 @@ FROM evalapp_campaignreviewer seat CROSS JOIN LATERAL (
     JOIN evalapp_example example ON example.id = item.example_id
     JOIN evalapp_output output ON output.id = item_output.output_id
     WHERE review.campaign_id = seat.campaign_id AND review.reviewer_id = seat.user_id
-      AND review.purpose = 'review' AND review.seconds_active > 0
+      AND review.purpose = 'review' AND review.seconds_active >= 0.001
     ORDER BY review.id DESC LIMIT %(latest)s
 ) AS each
 WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id

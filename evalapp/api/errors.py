@@ -25,7 +25,7 @@ WHOLE_BODY = "body"
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response | None:
     """The answer to an exception, or None for one that is a fault of ours (500, logged by Django)."""
-    problem = as_problem(exception) or storage_problem(exception)
+    problem = storage_problem(exception) or as_problem(exception)
     if problem is None:
         return None
     if problem.status == ServiceAwayError.status:

@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROJECT}/settings/", accounts.ProjectSettings.as_view(), name="api_project_settings"),
     path(f"{_PROJECT}/members/", accounts.MemberList.as_view(), name="api_members"),
     path(f"{_PROJECT}/members/<int:person_id>/", accounts.MemberDetail.as_view(), name="api_member"),
+    path(f"{_PROJECT}/members/me/", accounts.OwnMembership.as_view(), name="api_own_membership"),
     path(f"{_PROJECT}/invitations/", accounts.InvitationList.as_view(), name="api_invitations"),
     path(
         f"{_PROJECT}/invitations/<int:invitation_id>/",

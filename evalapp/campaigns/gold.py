@@ -10,7 +10,7 @@ from django.db import transaction
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState, GoldAnswer, Purpose
-from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.rubrics.models import Criterion
 
 COLUMNS = ("row", "criterion", "value", "tolerance", "candidate")
@@ -145,17 +145,21 @@ class Known(Protocol):
 
     @property
     def facts(self) -> dict[str, Any]: ...
-    def delete(self) -> Any: ...
+    def delete(self) -> tuple[int, Any]: ...
 
 
 @transaction.atomic
 def remove_known(*, known: Known, by: User | None) -> None:
-    """Take a known answer, or verdict, off the list. Of an open campaign the example stays a gold item."""
+    """Take a known answer, or verdict, off the list. Of an open campaign the example stays a gold item.
+    Raises MissingError where it is gone already.
+    """
     campaign = known.campaign
     locked_for_gold(campaign)
     facts = {"example": known.example_id, **known.facts}
+    removed, _ = known.delete()
+    if not removed:
+        raise MissingError("Somebody else has removed this known answer in the meantime.")
     record("campaign.gold_removed", by=by, obj=campaign, project=campaign.project, data=facts)
-    known.delete()
 
 
 class _Reader:

@@ -3,8 +3,9 @@
 None of them disturbs a place that somebody holds or has done.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Count, F, Q
@@ -197,17 +198,30 @@ def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
     return f"{left:,} examples are left. Add between 1 and {left:,}."
 
 
-@transaction.atomic
-def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: User | None) -> int:
-    """Have each of the items rated, or compared, by ``more`` further people; how many items got them.
+class AddedPlaces(NamedTuple):
+    """``differing``: how many items were found; ``items``: how many of them got further people."""
 
-    Items that would then need more people than review here are left out. Raises InvalidError where
-    that is so for all.
+    differing: int
+    items: int
+
+
+@transaction.atomic
+def add_places(
+    *, campaign: Campaign, differing: Callable[[], Collection[int]], more: int, by: User | None
+) -> AddedPlaces:
+    """Have each item that ``differing`` finds rated, or compared, by ``more`` further people.
+
+    It is asked while the campaign is held, so that of several who press at once the later ones see the
+    places of the first. Items that would then need more people than review here are left out. Raises
+    InvalidError where that is so for all.
     """
     locked = lock_running(campaign, "reviewers can be added to items")
     if not 1 <= more <= MOST_OVERLAP:
         message = f"Add between 1 and {MOST_OVERLAP} reviewers to each item."
         raise InvalidError(message, fields={"more": [message]})
+    items = differing()
+    if not items:
+        return AddedPlaces(0, 0)
     people = locked.reviewers.filter(left_at=None).count()
     # Someone who left, or skipped the item, has no place to give; so people are counted per item.
     fitting = (
@@ -234,4 +248,4 @@ def add_places(*, campaign: Campaign, items: Collection[int], more: int, by: Use
         data={"items": len(chosen), "places": places, "more": more},
     )
     campaign.refresh_from_db()
-    return len(chosen)
+    return AddedPlaces(len(items), len(chosen))

@@ -13,7 +13,13 @@ DATABASE_AWAY = (
     psycopg.InterfaceError,
 )
 AWAY = (*DATABASE_AWAY, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
-"""Nobody's fault and soon over: the same request or attempt may be made again."""
+"""Nobody's fault and soon over: the same request or attempt may be made again. But ask `is_disk_full` first."""
+
+
+def is_disk_full(exception: BaseException) -> bool:
+    """Whether PostgreSQL has no room left: not soon over, and somebody has to make room."""
+    full = psycopg.errors.DiskFull
+    return isinstance(exception, full) or isinstance(exception.__cause__, full)
 
 
 def is_deadlock(exception: BaseException) -> bool:

@@ -44,10 +44,9 @@ class ServiceUnavailableMiddleware:
                 "%s %s answered 409: %s", request.method, request.path, exception, exc_info=exception
             )
             return problem_response(request, GoneError())
-        if not isinstance(exception, AWAY):
-            problem = storage_problem(exception)
-            return problem_response(request, problem) if problem else None
-        return unavailable(request, exception)
+        if problem := storage_problem(exception):
+            return problem_response(request, problem)
+        return unavailable(request, exception) if isinstance(exception, AWAY) else None
 
 
 def away_message(exception: BaseException) -> str:

@@ -8,8 +8,13 @@ from pathlib import Path
 
 from django.conf import settings
 
+from evalapp.core.away import is_disk_full
 from evalapp.core.errors import NoRoomError, ProblemError
 
+DATABASE_FULL = (
+    "The disk of the database is full, so nothing was stored. Ask the administrator to make room on the disk "
+    "that holds it, then send it again."
+)
 logger = logging.getLogger(__name__)
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -24,7 +29,12 @@ class FolderUnusableError(ProblemError):
 
 
 def storage_problem(exception: Exception) -> ProblemError | None:
-    """What somebody can do about a file that could not be written, logged; None for any other error."""
+    """What somebody can do where a file, or the database's own, could not be written, logged; None for any
+    other error. Ask it before `evalapp.core.away.AWAY`, to which the database's full disk belongs.
+    """
+    if is_disk_full(exception):
+        logger.error("The database has no room: %s", exception)
+        return NoRoomError(DATABASE_FULL)
     if not isinstance(exception, OSError):
         return None
     problem: ProblemError | None = None

@@ -75,11 +75,11 @@ class BrokenError(ProblemError):
 def server_error(request: HttpRequest) -> HttpResponse:
     # What was raised outside a view: in a middleware, or by the page of another error.
     raised = sys.exception()
-    if isinstance(raised, AWAY):
-        return unavailable(request, raised)
     # An upload arrives while a middleware looks for the form's token.
     if isinstance(raised, Exception) and (problem := storage_problem(raised)):
         return problem_response(request, problem)
+    if isinstance(raised, AWAY):
+        return unavailable(request, raised)
     if wants_json(request):
         return problem_response(request, BrokenError("Something broke on our side; the log has it."))
     return render(

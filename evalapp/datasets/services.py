@@ -270,12 +270,16 @@ def keep_upload(upload: "UploadedFile[Any]", stored_name: str) -> None:
         Path(upload.temporary_file_path()).replace(path)
         return
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        for chunk in upload.chunks():
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            for chunk in upload.chunks():
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _first_options(name: str, stored_name: str) -> ImportOptions:

@@ -2,36 +2,44 @@
 
 from django.db import transaction
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import Membership, Project, User
+from evalapp.accounts.permissions import Permission, allows
 from evalapp.audit.queries import events_of
-from evalapp.core.errors import ConflictError
+from evalapp.core.errors import ConflictError, NotAllowedError
 from evalapp.gates.models import CampaignGate
+from evalapp.gates.queries import deciding_gate
 from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
 from evalapp.registry.services import set_alias
 
 
 @transaction.atomic
 def set_alias_by_hand(*, version: ModelVersion, alias: str, by: User) -> None:
-    """As `set_alias`, but once a campaign of the project took a gate, a champion is made by signing.
+    """As `set_alias`, but the champion changes only by somebody who may decide; and once a campaign of the
+    project took a gate, a champion is made by signing.
 
     By hand there remain the way back to a version that was champion before, and, where there is no
-    champion yet, a first one that is not tuned. Raises InvalidError for an alias that does not exist,
-    ConflictError past a gate.
+    champion yet, a first one that `_may_be_first` allows. Raises InvalidError for an alias that does not
+    exist, NotAllowedError for who may not decide, ConflictError past a gate.
     """
     Project.objects.select_for_update().get(pk=version.project_id)
     version.refresh_from_db(fields=["alias"])
     if ModelAlias.CHAMPION in {alias, version.alias} and alias != version.alias:
+        _require_decider(version, by)
         _require_no_gate(version=version, crowns=alias == ModelAlias.CHAMPION)
     set_alias(version=version, alias=alias, by=by)
 
 
+def _require_decider(version: ModelVersion, by: User) -> None:
+    membership = Membership.objects.filter(project=version.project_id, user=by).first()
+    if membership is None or not allows(membership.role, Permission.DECIDE):
+        raise NotAllowedError(
+            "Which version is the champion is a decision, and your role here may not "
+            f"{Permission.DECIDE.value}. Make it the challenger, or ask a manager or an owner of the project."
+        )
+
+
 def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
-    taken = (
-        CampaignGate.objects.filter(campaign__project=version.project_id, is_exploratory=False)
-        .select_related("gate", "campaign")
-        .order_by("-id")
-        .first()
-    )
+    taken = deciding_gate(version.project_id)
     if taken is None:
         return
     gate = f"the gate “{taken.gate}” (campaign {taken.campaign.name})"
@@ -44,9 +52,20 @@ def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
     if set_before.filter(action="model.alias_set", data__alias=ModelAlias.CHAMPION).exists():
         return
     others = ModelVersion.objects.filter(project=version.project_id, alias=ModelAlias.CHAMPION)
-    if not others.exists() and version.kind != ModelKind.LORA:
+    if not others.exists() and _may_be_first(version):
         return
     raise ConflictError(
         f"This project decides by {gate}: {version.label} becomes champion when somebody signs a look at a "
-        "gate that says “ship”. By hand, only one that was champion before is set again."
+        "gate that says “ship”. By hand, only one that was champion before is set again; and where there is "
+        "no champion yet, a base, a prompt, or imported answers on which no gate decides."
     )
+
+
+def _may_be_first(version: ModelVersion) -> bool:
+    """Whether nobody trained it, as far as is known here: of imported answers it is not, so they may not
+    be what a gate decides on. Those that a gate holds the others against are not.
+    """
+    if version.kind != ModelKind.IMPORTED:
+        return version.kind != ModelKind.LORA
+    judging = CampaignGate.objects.filter(is_exploratory=False, campaign__candidates__model_version=version)
+    return not judging.exclude(champion=version).exists()

@@ -6,6 +6,7 @@ from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.models import DecisionVerdict
 from evalapp.gates.lineage import training_of
 from evalapp.gates.models import GateEvaluation, GateVerdict
+from evalapp.gates.queries import deciding_gate
 from evalapp.registry.models import ModelKind, ModelVersion
 
 
@@ -59,9 +60,19 @@ def require_signable(
 
 
 def require_no_gate(*, campaign: Campaign, verdict: str) -> None:
-    """Nobody ships past the gate that the campaign took. Raises ConflictError."""
+    """Nobody ships past a gate, neither the campaign's own nor that of another of its project. Raises
+    ConflictError.
+    """
+    if verdict != DecisionVerdict.SHIP:
+        return
     taken = campaign.gates_taken.filter(is_exploratory=False).select_related("gate").first()
-    if verdict == DecisionVerdict.SHIP and taken is not None:
+    if taken is not None:
         raise ConflictError(
             f"{campaign} has the gate “{taken.gate}”: a candidate ships by signing a look at it that says so."
+        )
+    if (taken := deciding_gate(campaign.project_id)) is not None:
+        raise ConflictError(
+            f"This project decides by the gate “{taken.gate}” (campaign {taken.campaign.name}), and {campaign} "
+            "has taken none: a candidate ships by signing a look that says so. Sign one of a campaign with a "
+            "gate, or decide here “not yet” or “do not ship”."
         )

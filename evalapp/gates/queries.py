@@ -27,6 +27,18 @@ def taken_by(campaign: Campaign) -> list[CampaignGate]:
     )
 
 
+def deciding_gate(project_id: int) -> CampaignGate | None:
+    """The gate by which the project decides, the newest that a campaign took before its first review; None
+    where none did. From then on nothing ships past a gate, whatever campaign it was rated in.
+    """
+    return (
+        CampaignGate.objects.filter(campaign__project=project_id, is_exploratory=False)
+        .select_related("gate", "campaign")
+        .order_by("-id")
+        .first()
+    )
+
+
 def evaluations_of(taken: CampaignGate) -> QuerySet[GateEvaluation]:
     """The recorded looks, newest first, without the lists of reviews."""
     return (

@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from evalapp.core.away import AWAY
+from evalapp.core.away import AWAY, is_disk_full
 from evalapp.core.errors import ProblemError
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
@@ -27,6 +27,10 @@ from evalapp.jobs.stopping import WorkerStopping, worker_is_stopping
 
 __all__ = ["AttemptLost", "JobCancelled", "LeaseLost", "Work", "WorkerStopping", "carry_out"]
 
+DATABASE_FULL = (
+    "The disk of the database is full. Nothing half-done was kept: ask the administrator to make room on the "
+    "disk that holds it, then start this again."
+)
 logger = logging.getLogger(__name__)
 
 ENDING_PAUSES = (0.5, 1, 2, 4, 8)
@@ -196,6 +200,9 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
     except AttemptLost as error:
         return _lost(str(error))
     except AWAY as error:
+        if is_disk_full(error):
+            logger.exception("Job %s: the database has no room", work.job.pk)
+            return _ended(JobState.FAILED, error=DATABASE_FULL)
         logger.warning("Job %s: the database or the broker went away: %s", work.job.pk, error)
         return _lost("The database went away")
     except ProblemError as error:

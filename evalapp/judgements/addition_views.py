@@ -132,12 +132,13 @@ def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -
 
 
 def _add_places(request: MemberRequest, campaign: Campaign, form: AddPlacesForm) -> str:
-    items = form.differing()
-    if not items:
+    more = form.cleaned_data["more"]
+    added = add_places(campaign=campaign, differing=form.differing, more=more, by=request.user)
+    if not added.differing:
         message = (
             "On no item do people differ so far, or those where they do wait for reviewers added before."
         )
         raise InvalidError(message, fields={form.where: [message]})
-    added = add_places(campaign=campaign, items=items, more=form.cleaned_data["more"], by=request.user)
-    left_out = f" {len(items) - added:,} need more people than review here." if added < len(items) else ""
-    return f"{added:,} of {len(items):,} items go to more reviewers.{left_out}"
+    left = added.differing - added.items
+    left_out = f" {left:,} need more people than review here." if left else ""
+    return f"{added.items:,} of {added.differing:,} items go to more reviewers.{left_out}"

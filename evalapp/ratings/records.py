@@ -153,7 +153,7 @@ def seconds_of(value: Any, name: str) -> float | None:
     if not 0 <= seconds <= MOST_SECONDS:
         problem = f"“{str(value)[:40]}” is no number of seconds from 0 to {MOST_SECONDS:,.0f}."
         raise RecordProblemError(FieldProblem(name, problem, "Write seconds, or leave it empty."))
-    return seconds
+    return round(seconds, 3)
 
 
 def moment_of(value: Any, name: str) -> datetime | None:

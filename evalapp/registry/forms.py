@@ -106,4 +106,12 @@ class ImportedForm(forms.Form):
 
 
 class AliasForm(forms.Form):
+    """``may_crown``: whether the champion's alias is offered; the service says who may give it."""
+
     alias = forms.ChoiceField(choices=[("", "None"), *ModelAlias.choices], required=False)
+
+    def __init__(self, *args: Any, may_crown: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_crown:
+            choices = [("", "None"), (ModelAlias.CHALLENGER.value, ModelAlias.CHALLENGER.label)]
+            self.fields["alias"].choices = choices  # type: ignore[attr-defined]

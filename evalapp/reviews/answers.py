@@ -359,7 +359,7 @@ def read_client_id(raw: object) -> UUID:
 
 
 def read_seconds(raw: object) -> float:
-    """Active seconds, finite and not negative; more than a day counts as a day."""
+    """Active seconds to the millisecond, finite and not negative; more than a day counts as a day."""
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         raise _bad_seconds()
     try:
@@ -368,7 +368,7 @@ def read_seconds(raw: object) -> float:
         raise _bad_seconds() from error
     if not math.isfinite(seconds) or seconds < 0:
         raise _bad_seconds()
-    return min(seconds, MOST_SECONDS)
+    return round(min(seconds, MOST_SECONDS), 3)
 
 
 def _bad_seconds() -> InvalidError:

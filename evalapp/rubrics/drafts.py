@@ -231,24 +231,29 @@ def with_keys(drafts: Sequence[CriterionDraft]) -> list[CriterionDraft]:
     A key names a criterion over versions: a renamed criterion keeps it, so its scores stay comparable.
     """
     taken = {draft.key for draft in drafts if draft.key}
+    numbers: dict[str, int] = {}
     keyed = []
     for draft in drafts:
-        key = draft.key or _free_key(draft.name, "criterion", taken)
+        key = draft.key or _free_key(draft.name, "criterion", taken, numbers)
         taken.add(key)
         tag_keys = {tag.key for tag in draft.tags if tag.key}
+        tag_numbers: dict[str, int] = {}
         tags = []
         for tag in draft.tags:
-            tag_key = tag.key or _free_key(tag.label, "reason", tag_keys)
+            tag_key = tag.key or _free_key(tag.label, "reason", tag_keys, tag_numbers)
             tag_keys.add(tag_key)
             tags.append(TagDraft(tag.label, tag_key))
         keyed.append(replace(draft, key=key, tags=tuple(tags)))
     return keyed
 
 
-def _free_key(text: str, otherwise: str, taken: set[str]) -> str:
+def _free_key(text: str, otherwise: str, taken: set[str], numbers: dict[str, int]) -> str:
+    """``numbers``: the last number given to each stem, so that many of one name are not counted anew."""
     stem = slugify(text)[: LONGEST_KEY - 4] or otherwise
-    key, number = stem, 1
+    number = numbers.get(stem, 1)
+    key = stem if number == 1 else f"{stem}-{number}"
     while key in taken:
         number += 1
         key = f"{stem}-{number}"
+    numbers[stem] = number
     return key

@@ -12,7 +12,7 @@ from evalapp.rubrics.drafts import (
     RubricDraft,
     with_keys,
 )
-from evalapp.rubrics.problems import draft_problems
+from evalapp.rubrics.problems import draft_problems, unkept_character
 
 _RANGE = {"minimum", "maximum", "anchors", "examples", "low_threshold"}
 _FOLLOWS = {
@@ -66,12 +66,12 @@ def _head_problems(rubric: RubricDraft, unread: Collection[str]) -> Iterator[tup
             checked_name(rubric.name, of="the rubric")
         except InvalidError as error:
             yield "name", error.message
-    if len(rubric.description) > LONGEST_DESCRIPTION or "\x00" in rubric.description:
+    if len(rubric.description) > LONGEST_DESCRIPTION or unkept_character(rubric.description):
         yield (
             "description",
             f"A description has at most {LONGEST_DESCRIPTION:,} characters, none of them NUL.",
         )
-    if len(rubric.instructions) > LONGEST_INSTRUCTIONS or "\x00" in rubric.instructions:
+    if len(rubric.instructions) > LONGEST_INSTRUCTIONS or unkept_character(rubric.instructions):
         yield (
             "instructions",
             f"Instructions have at most {LONGEST_INSTRUCTIONS:,} characters, none of them NUL.",

@@ -14,6 +14,10 @@ import yaml
 
 from evalapp.core.errors import InvalidError
 from evalapp.rubrics.drafts import (
+    MOST_CRITERIA,
+    MOST_LEVELS,
+    MOST_OPTIONS,
+    MOST_TAGS,
     NO,
     YES,
     Condition,
@@ -24,11 +28,13 @@ from evalapp.rubrics.drafts import (
     range_of,
 )
 from evalapp.rubrics.file_problems import problems_beyond, told_place
+from evalapp.rubrics.problems import unkept_character
 
 FORMAT = 1
 LARGEST_FILE = 128 * 1024
 MOST_PROBLEMS = 50
 _DEEPEST = 12
+_LONGEST_SHOWN = 80
 _HEAD = ("evalapp_rubric", "name", "description", "instructions", "criteria")
 
 
@@ -53,7 +59,9 @@ def read_yaml(content: bytes, *, name: str = "") -> RubricDraft:
     """
     document = _document(content)
     reader = _Reader()
-    if not isinstance(document, dict) or document.get("evalapp_rubric") != FORMAT:
+    form = document.get("evalapp_rubric") if isinstance(document, dict) else None
+    # In Python true is 1.
+    if not isinstance(document, dict) or type(form) is not int or form != FORMAT:
         raise InvalidError(
             f"This is not a rubric file: it has no line “evalapp_rubric: {FORMAT}” at its beginning. "
             "Download a rubric from its page to see how one looks."
@@ -63,10 +71,7 @@ def read_yaml(content: bytes, *, name: str = "") -> RubricDraft:
         name=name.strip() or reader.text(document.get("name", ""), "name"),
         description=reader.text(document.get("description") or "", "description"),
         instructions=reader.text(document.get("instructions") or "", "instructions"),
-        criteria=tuple(
-            reader.criterion(each, f"criteria.{number}")
-            for number, each in enumerate(reader.sequence(document.get("criteria"), "criteria"), start=1)
-        ),
+        criteria=reader.criteria(document.get("criteria")),
     )
     for place, message in problems_beyond(read, reader.problems):
         reader.refuse(place, message)
@@ -116,18 +121,28 @@ class _Loader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        try:
+            return int(node.value)
+        except ValueError as error:  # more digits than Python reads
+            line = f"Line {node.start_mark.line + 1}"
+            raise InvalidError(f"{line}: a number has too many digits. Shorten it.") from error
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
-            if key_node.value in seen:
+            # By what it means: 1, +1 and "1" name one level.
+            name = str(self.construct_object(key_node))
+            if name in seen:
                 line = key_node.start_mark.line + 1
-                raise InvalidError(f"Line {line}: “{key_node.value}” is there twice. Remove one.")
-            seen.add(key_node.value)
+                raise InvalidError(f"Line {line}: “{_shown(name)}” is there twice. Remove one.")
+            seen.add(name)
         return super().construct_mapping(node, deep)
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _beginnings in (
     ("bool", r"true|True|false|False", "tTfF"),
@@ -150,15 +165,19 @@ def _document(content: bytes) -> object:
             f"Byte {error.start} is not UTF-8. Save the file as UTF-8 and bring it again."
         ) from error
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
+        loader = _Loader(text)
+        return loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"Line {mark.line + 1}, column {mark.column + 1}" if mark else "Somewhere"
         raise InvalidError(f"{place}: not YAML: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
         raise InvalidError(f"The file is not YAML: {' '.join(str(error).split())}.") from error
-    except ValueError as error:  # more digits than Python reads
-        raise InvalidError("A number in the file has too many digits. Shorten it.") from error
+    except (ValueError, OverflowError) as error:  # of a \U escape; numbers are read with care
+        raise InvalidError(
+            f"Line {loader.line + 1}: an escape (\\U and eight digits) names no character: the last is "
+            "\\U0010FFFF. Correct it."
+        ) from error
 
 
 class _Reader:
@@ -177,11 +196,14 @@ class _Reader:
     def refuse_unknown(self, values: Mapping[Any, Any], known: Sequence[str], place: str) -> None:
         for name in values:
             if name not in known:
-                where = f"{place}.{name}" if place else str(name)
+                where = f"{place}.{_shown(name)}" if place else _shown(name)
                 self.refuse(where, f"There is no such entry. Known: {', '.join(known)}.")
 
     def text(self, value: object, place: str) -> str:
         if isinstance(value, str):
+            if found := unkept_character(value):
+                self.refuse(place, f"The text holds {found}. Remove it.")
+                return ""
             return value
         self.refuse(place, f"Write a text in quotes; this was read as {_kind(value)}.")
         return ""
@@ -219,6 +241,20 @@ class _Reader:
         self.refuse(place, f"Write entries of the form “name: value”; this was read as {_kind(value)}.")
         return {}
 
+    def short(self, value: object, place: str, most: int, what: str) -> Sequence[object]:
+        """As `sequence`; of more than ``most`` entries nothing more is read."""
+        entries = self.sequence(value, place)
+        if len(entries) <= most:
+            return entries
+        self.refuse(place, f"There are {len(entries):,} {what}; at most {most} fit. Leave some out.")
+        return []
+
+    def criteria(self, value: object) -> tuple[CriterionDraft, ...]:
+        entries = self.short(value, "criteria", MOST_CRITERIA, "criteria")
+        return tuple(
+            self.criterion(each, f"criteria.{number}") for number, each in enumerate(entries, start=1)
+        )
+
     def criterion(self, value: object, place: str) -> CriterionDraft:
         values = self.mapping(value, place)
         self.refuse_unknown(values, list(_DEFAULTS), place)
@@ -233,7 +269,7 @@ class _Reader:
 
     def anchors(self, value: object, place: str) -> dict[str, str]:
         return {
-            str(level): self.text(text, f"{place}.{level}")
+            _shown(level): self.text(text, f"{place}.{_shown(level)}")
             for level, text in self.mapping(value, place).items()
         }
 
@@ -247,7 +283,7 @@ class _Reader:
     def options(self, value: object, place: str) -> tuple[OptionDraft, ...]:
         """Each a text, or ``{label: …, is_undesired: true}``."""
         read = []
-        for number, entry in enumerate(self.sequence(value, place), start=1):
+        for number, entry in enumerate(self.short(value, place, MOST_OPTIONS, "options"), start=1):
             where = f"{place}.{number}"
             if isinstance(entry, dict):
                 self.refuse_unknown(entry, ("label", "is_undesired"), where)
@@ -263,7 +299,7 @@ class _Reader:
             return None
         entry = self.mapping(value, place)
         self.refuse_unknown(entry, ("criterion", "values"), place)
-        values = self.sequence(entry.get("values"), f"{place}.values")
+        values = self.short(entry.get("values"), f"{place}.values", MOST_LEVELS, "answers")
         return Condition(
             self.text(entry.get("criterion"), f"{place}.criterion"),
             tuple(
@@ -274,7 +310,7 @@ class _Reader:
     def tags(self, value: object, place: str) -> tuple[TagDraft, ...]:
         """Each a text, or ``{label: …, key: …}``."""
         read = []
-        for number, entry in enumerate(self.sequence(value, place), start=1):
+        for number, entry in enumerate(self.short(value, place, MOST_TAGS, "reasons"), start=1):
             where = f"{place}.{number}"
             if isinstance(entry, dict):
                 self.refuse_unknown(entry, ("label", "key"), where)
@@ -340,6 +376,14 @@ def _described(draft: CriterionDraft) -> dict[str, Any]:
     if draft.tags:
         described["tags"] = [{"label": tag.label, "key": tag.key} for tag in draft.tags]
     return described
+
+
+def _shown(name: object) -> str:
+    """The name of an entry, short, and so that every page and answer can show it."""
+    text = str(name)[:_LONGEST_SHOWN]
+    return "".join(
+        f"U+{ord(character):04X}" if unkept_character(character) else character for character in text
+    )
 
 
 def _kind(value: object) -> str:

@@ -31,6 +31,8 @@ from evalapp.rubrics.drafts import (
 )
 from evalapp.rubrics.models import CriterionKind
 
+_UNKEPT = re.compile("[\x00\ud800-\udfff]")
+_FINEST_WEIGHT = Decimal("0.001")
 _TWO_QUESTIONS = re.compile(r"\s(?:and|or|und|oder)\s|\s?[&/+]\s?", re.IGNORECASE)
 
 
@@ -55,9 +57,26 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
     if not any(draft.is_rated for draft in drafts):
         message = "Words alone cannot be compared, nor can marks. Add a criterion that is rated or chosen."
         problems.append(DraftProblem(0, "kind", message))
-    elif not any(draft.weight.is_finite() and draft.weight > 0 for draft in drafts):
-        problems.append(DraftProblem(0, "weight", "At least one criterion needs a weight above 0."))
+    elif not any(_is_weight(draft.weight) and draft.weight.quantize(_FINEST_WEIGHT) > 0 for draft in drafts):
+        message = "At least one criterion needs a weight above 0; three decimals of it are kept."
+        problems.append(DraftProblem(0, "weight", message))
     return problems
+
+
+def unkept_character(text: str) -> str:
+    """The first character that no database keeps, in words; empty where there is none."""
+    if found := _UNKEPT.search(text):
+        number = ord(found.group())
+        return f"half of a character (U+{number:04X})" if number else "a NUL character (U+0000)"
+    return ""
+
+
+def _is_key(key: str) -> bool:
+    return len(key) <= LONGEST_KEY and slugify(key) == key
+
+
+def _is_weight(weight: Decimal) -> bool:
+    return weight.is_finite() and 0 <= weight <= HIGHEST_WEIGHT
 
 
 def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
@@ -65,7 +84,7 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         checked_name(draft.name, of="the criterion", longest=LONGEST_NAME)
     except InvalidError as error:
         yield "name", error.message
-    if draft.key and (len(draft.key) > LONGEST_KEY or slugify(draft.key) != draft.key):
+    if draft.key and not _is_key(draft.key):
         yield "key", f"A key is made of small letters, digits and hyphens, at most {LONGEST_KEY}."
     if len(draft.help_text) > LONGEST_HELP:
         yield (
@@ -75,7 +94,7 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     if draft.kind not in CriterionKind.values:
         yield "kind", f"A criterion is one of {', '.join(CriterionKind.values)}."
         return
-    if not draft.weight.is_finite() or not 0 <= draft.weight <= HIGHEST_WEIGHT:
+    if not _is_weight(draft.weight):
         yield "weight", f"A weight is a number from 0 to {HIGHEST_WEIGHT}."
     checks = {
         CriterionKind.YES_NO: _yes_no_problems,
@@ -89,8 +108,9 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     yield from _level_text_problems(draft)
     yield from _tag_problems(draft)
     texts = (draft.name, draft.help_text, *draft.anchors.values(), *draft.examples.values())
-    if any("\x00" in text for text in (*texts, *(option.label for option in draft.options))):
-        yield "name", "A text of this criterion holds a NUL character (U+0000). Remove it."
+    unkept = map(unkept_character, (*texts, *(option.label for option in draft.options)))
+    if found := next(filter(None, unkept), ""):
+        yield "name", f"A text of this criterion holds {found}. Remove it."
 
 
 def _level_text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
@@ -238,12 +258,21 @@ def _tag_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         yield "tags", f"A criterion has at most {MOST_TAGS} reasons."
     labels = Counter(tag.label.strip().casefold() for tag in draft.tags)
     for tag in draft.tags:
-        if not tag.label.strip() or len(tag.label) > LONGEST_TAG or "\x00" in tag.label:
+        if not tag.label.strip() or len(tag.label) > LONGEST_TAG or unkept_character(tag.label):
             yield "tags", f"Each reason has 1 to {LONGEST_TAG} characters; write one a line."
             return
     repeated = [label for label, count in labels.items() if count > 1]
     if repeated:
         yield "tags", f"The reason “{repeated[0]}” is there twice. Remove one."
+    for key, count in Counter(tag.key for tag in draft.tags if tag.key).items():
+        if not _is_key(key):
+            yield (
+                "tags",
+                f"A reason's key is made of small letters, digits and hyphens, at most {LONGEST_KEY}.",
+            )
+            return
+        if count > 1:
+            yield "tags", f"Two reasons have the key “{key}”. Give one another key, or none."
 
 
 def hints(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
-from evalapp.accounts.permissions import Permission
+from evalapp.accounts.permissions import Permission, allows
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.marks import marked
@@ -16,6 +16,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.jobs.queries import latest_events
 from evalapp.registry import queries as registry
 from evalapp.registry.forms import AliasForm
+from evalapp.registry.models import ModelAlias
 from evalapp.registry.services import register_imported
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
@@ -172,6 +173,7 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
     version = get_or_missing(
         registry.versions_of(request.project).select_related("job", "created_by"), pk=version_id
     )
+    may_crown = allows(request.membership.role, Permission.DECIDE)
     context = {
         "station": "models",
         "version": version,
@@ -179,7 +181,8 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
         "ancestors": registry.ancestors_of(version),
         "derived": version.derived.select_related("model").order_by("-pk"),
         "uses": queries.uses_of(version),
-        "alias_form": AliasForm(initial={"alias": version.alias}),
+        "alias_form": AliasForm(initial={"alias": version.alias}, may_crown=may_crown),
+        "may_set_alias": may_crown or version.alias != ModelAlias.CHAMPION,
     }
     return render(request, "runs/model_version.html", context)
 

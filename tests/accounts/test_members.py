@@ -3,10 +3,13 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from evalapp.accounts.invitations import invite
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import InvalidError
+from tests.api.conftest import problem_in, program_of
 from tests.cast import make_user
 
 ClientFor = Callable[[User | None], Client]
@@ -268,6 +271,48 @@ def test_an_address_that_looks_like_another_is_refused_with_the_character(
     assert not Invitation.objects.exists()
     with pytest.raises(InvalidError, match="can pass for another"):
         User.objects.create_user(odd)
+
+
+@pytest.mark.parametrize(
+    "none",
+    ["a@x.example\nBcc: b@x.example", "<script>@x.example", "a@x", "a b@x.example", "@", '"\x01"@x.example'],
+)
+def test_what_is_no_address_is_refused_alike_on_the_page_and_by_programs(
+    none: str, client_for: ClientFor, manager: User, project: Project
+) -> None:
+    said = {"email": none, "role": "reviewer"}
+    assert client_for(manager).post(address(project), said).status_code == 400
+    problem = problem_in(program_of(manager).post(f"/api/v1/projects/{project.slug}/invitations/", said), 400)
+    assert list(problem["fields"]) == ["email"]
+    assert not Invitation.objects.exists()
+
+
+def test_a_manager_cannot_void_the_invitation_of_an_owner(
+    client_for: ClientFor, owner: User, manager: User, project: Project
+) -> None:
+    invitation = invite(project=project, email="chief@example.org", role="owner", by=owner).invitation
+    page = client_for(manager).post(f"/projects/{project.slug}/invitations/{invitation.pk}/revoke/")
+    assert (page.status_code, "may not give or take the role owner" in page.text) == (403, True)
+    program = program_of(manager)
+    invitations = f"/api/v1/projects/{project.slug}/invitations/"
+    problem_in(program.ask("DELETE", f"{invitations}{invitation.pk}/"), 403)
+    problem_in(program.post(invitations, {"email": "Chief@example.org", "role": "reviewer"}), 403)
+    invitation.refresh_from_db()
+    assert invitation.revoked_at is None
+    assert Invitation.objects.count() == 1
+    Invitation.objects.update(expires_at=timezone.now())
+    invite(project=project, email="chief@example.org", role="reviewer", by=manager)
+
+
+def test_anyone_leaves_by_themselves(project: Project, reviewer: User, owner: User, stranger: User) -> None:
+    own = f"/api/v1/projects/{project.slug}/members/me/"
+    assert program_of(reviewer).ask("DELETE", own).status_code == 204
+    assert not Membership.objects.filter(project=project, user=reviewer).exists()
+    problem_in(program_of(reviewer).ask("DELETE", own), 404)
+    problem_in(program_of(stranger).ask("DELETE", own), 404)
+    problem_in(program_of(owner).ask("DELETE", own), 409)
+    event = AuditEvent.objects.get(action="member.removed")
+    assert (event.actor_id, event.object_id) == (reviewer.pk, reviewer.pk)
 
 
 def test_an_old_account_with_a_look_alike_address_does_not_stand_in_the_way(

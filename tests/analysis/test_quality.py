@@ -346,3 +346,18 @@ def test_the_page_reads_the_same_number_of_times_for_one_difference_and_for_thre
         assert page.context["quality"].differing_total == rows
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_a_time_that_nobody_took_does_not_break_the_page(
+    campaign: Campaign, project: Project, reviewer: User, manager: User
+) -> None:
+    review_all(campaign, reviewer, VARIED, seconds_active=20.0)
+    Review.objects.filter(campaign=campaign, pk=campaign.reviews.latest("pk").pk).update(
+        seconds_active=1e-310
+    )
+    (reading,) = reading_times(campaign.pk).values()
+    assert (reading.reviews, reading.seconds) == (31, 20.0)
+    assert (
+        client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/").status_code
+        == 200
+    )

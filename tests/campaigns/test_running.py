@@ -22,6 +22,7 @@ from evalapp.campaigns.models import Campaign, CampaignReviewer, Place, PlaceSta
 from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
 from evalapp.campaigns.services import close_campaign, give_back, remove_reviewer
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.differing import items_that_differ
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
@@ -29,6 +30,7 @@ from tests.campaigns.making import make_open_campaign, make_team
 from tests.campaigns.test_allocation import fill, lapse, next_for, seat_of, walk
 from tests.cast import client_of
 from tests.factories import answers
+from tests.judgements.conftest import judge
 from tests.reviews.conftest import submit
 
 pytestmark = pytest.mark.django_db
@@ -242,7 +244,36 @@ def test_more_reviewers_go_to_the_items_where_they_differ(
     assert next_for(campaign, reviewer).reason == NoWorkReason.NOTHING_LEFT_FOR_YOU
     assert next_for(campaign, engineer).place.id == new.pk
     with pytest.raises(InvalidError, match="more people than the 3 who review here"):
-        add_places(campaign=campaign, items={apart.pk}, more=1, by=None)
+        add_places(campaign=campaign, differing=lambda: {apart.pk}, more=1, by=None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("method", ["pointwise", "pairwise"])
+def test_reviewers_are_added_once_where_many_press_at_once(method: str) -> None:
+    project, people = make_team(8)
+    campaign = make_open_campaign(
+        project, people, rows=1, candidates=2, overlap=2, item_choice="all", method=method
+    )
+    wanted: dict[str, Any] = {"more": 1, "agreement": 50}
+    for number, person in enumerate(people[:2]):
+        if method == "pairwise":
+            # The second of an item is shown the sides the other way round.
+            judge(campaign, person, Verdict("a", None, ""))
+            continue
+        said = answers(tone=2 if number else 5)
+        review_by_item(campaign, person, {campaign.items.get().pk: said})
+        wanted = {"more": 1, "criterion": "tone", "least": 2}
+    address = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/places/"
+    programs = [program_of(project.created_by) for _ in range(12)]
+
+    results = at_once(12, lambda number: programs[number].post(address, wanted))
+
+    told = Counter(str(result.json()) for result in results)
+    assert told == {str({"differing": 1, "added": 1}): 1, str({"differing": 0, "added": 0}): 11}
+    campaign.refresh_from_db()
+    assert campaign.places.filter(is_added=True).count() == 1
+    assert (campaign.places_total, campaign.items.get().overlap) == (3, 3)
+    assert AuditEvent.objects.filter(action="campaign.places_added").count() == 1
 
 
 def review_by_item(campaign: Campaign, person: User, said: dict[int, Any]) -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 
 import psycopg
+import psycopg.errors
 import pytest
 import redis.exceptions
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
-from django.db import connections
+from django.db import OperationalError, connections
 from django.http import HttpRequest
 from django.test import Client
 
 from evalapp.accounts.models import User
+from evalapp.api.operations import ApiView
 from evalapp.core.middleware import AWAY_MESSAGE
+from tests.api.conftest import problem_in, program_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = {"Accept": "application/json"}
@@ -83,6 +86,18 @@ def test_a_session_that_cannot_be_written_is_tried_again(
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
 
 
+def test_a_session_for_which_there_is_no_room_is_told_as_that(
+    client: Client, monkeypatch: pytest.MonkeyPatch, settings
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise psycopg.errors.DiskFull("could not extend file")
+
+    monkeypatch.setattr(SessionStore, "save", refuse)
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    answer = client.get("/reviews/")
+    assert (answer.status_code, "disk of the database is full" in answer.text) == (507, True)
+
+
 def test_a_cache_that_is_away_is_no_fault_of_ours(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
         raise redis.exceptions.ConnectionError("the broker is not there")
@@ -101,3 +116,23 @@ def test_a_fault_of_ours_stays_one(client: Client, monkeypatch: pytest.MonkeyPat
     answer = client.get("/reviews/")
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.text
+
+
+@pytest.mark.parametrize("is_raw", [False, True], ids=["as Django tells it", "as the driver does"])
+def test_a_full_disk_of_the_database_is_told_as_one(
+    client: Client, reviewer: User, monkeypatch: pytest.MonkeyPatch, is_raw: bool
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        full = psycopg.errors.DiskFull("could not extend file")
+        if is_raw:
+            raise full
+        raise OperationalError("could not extend file") from full
+
+    program = program_of(reviewer)
+    monkeypatch.setattr("evalapp.reviews.views.seats_of", refuse)
+    page = client.get("/reviews/")
+    assert (page.status_code, "Retry-After" in page) == (507, False)
+    assert "The disk of the database is full" in page.text and "make room" in page.text
+    monkeypatch.setattr(ApiView, "page", refuse)
+    problem = problem_in(program.get("/api/v1/projects/"), 507)
+    assert (problem["code"], "disk of the database is full" in problem["message"]) == ("no_room", True)

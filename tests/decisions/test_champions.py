@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
-from evalapp.core.errors import ConflictError
+from evalapp.campaigns.models import CampaignCandidate
+from evalapp.core.errors import ConflictError, NotAllowedError
 from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.decisions.services import decide
 from evalapp.gates.looks import look_at
@@ -14,7 +15,7 @@ from evalapp.gates.models import CampaignGate
 from evalapp.gates.services import take_gate
 from evalapp.registry.models import ModelVersion
 from tests.cast import client_of
-from tests.factories import answers, make_campaign, review_all
+from tests.factories import answers, make_campaign, make_candidates, review_all
 from tests.gates.making import make_gate, make_gated_campaign, tuned_of
 
 pytestmark = pytest.mark.django_db
@@ -36,14 +37,14 @@ def champion_of(taken: CampaignGate) -> ModelVersion:
 
 
 def test_a_tuned_candidate_is_not_crowned_by_hand(
-    taken: CampaignGate, engineer: User, project: Project
+    taken: CampaignGate, engineer: User, manager: User, project: Project
 ) -> None:
     tuned = tuned_of(taken)
-    browser: Client = client_of(engineer)
+    browser: Client = client_of(manager)
     page = browser.post(reverse("model_alias", args=[project.slug, tuned.pk]), {"alias": "champion"})
     assert page.status_code == 409
     assert "becomes champion when somebody signs a look at a gate that says “ship”" in page.text
-    secret = create_api_token(user=engineer, name="Pipeline", by=engineer).secret
+    secret = create_api_token(user=manager, name="Pipeline", by=manager).secret
     api = browser.post(
         reverse("api_model_alias", args=[project.slug, tuned.pk]),
         {"alias": "champion"},
@@ -93,3 +94,38 @@ def test_a_gate_taken_late_binds_nobody(project: Project, reviewer: User, manage
     for entry in campaign.candidates.select_related("model_version"):
         set_alias_by_hand(version=entry.model_version, alias="champion", by=manager)
         assert alias_of(entry.model_version) == "champion"
+
+
+def test_imported_answers_on_which_a_gate_decides_are_no_first_champion(
+    taken: CampaignGate, project: Project, reviewer: User, manager: User
+) -> None:
+    other = make_gated_campaign(project, [reviewer], name="Second")
+    judged, fresh = make_candidates(project, ["tuned elsewhere", "of another supplier"])
+    CampaignCandidate.objects.filter(campaign=other.campaign, model_version__kind="lora").update(
+        model_version=judged
+    )
+    with pytest.raises(ConflictError, match="imported answers on which no gate decides"):
+        set_alias_by_hand(version=judged, alias="champion", by=manager)
+    set_alias_by_hand(version=fresh, alias="champion", by=manager)
+    assert (alias_of(judged), alias_of(fresh)) == ("", "champion")
+
+
+def test_the_champion_changes_only_by_who_may_decide(
+    project: Project, reviewer: User, engineer: User, manager: User
+) -> None:
+    version, other = make_candidates(project, ["plain", "formal"])
+    browser = client_of(engineer)
+    address = reverse("model_alias", args=[project.slug, version.pk])
+    page = browser.post(address, {"alias": "champion"})
+    assert page.status_code == 403
+    assert "your role here may not decide on a cycle" in page.text
+    assert browser.post(address, {"alias": "challenger"}).status_code == 302
+    set_alias_by_hand(version=other, alias="champion", by=manager)
+    with pytest.raises(NotAllowedError, match="is a decision"):
+        set_alias_by_hand(version=other, alias="", by=engineer)
+    assert (alias_of(version), alias_of(other)) == ("challenger", "champion")
+    champion = reverse("model_version", args=[project.slug, other.pk])
+    shown = reverse("model_version", args=[project.slug, version.pk])
+    assert "Set alias" not in browser.get(champion).text
+    assert 'value="champion"' not in browser.get(shown).text
+    assert 'value="champion"' in client_of(manager).get(shown).text

@@ -14,9 +14,10 @@ from evalapp.decisions.services import decide
 from evalapp.dossier import check, main
 from evalapp.gates.looks import look_at
 from evalapp.gates.models import CampaignGate, GateEvaluation
+from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run
 from tests.cast import client_of
-from tests.factories import answers, review_all
+from tests.factories import answers, make_campaign, review_all
 from tests.gates.making import make_gated_campaign, tuned_of
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,27 @@ def test_nothing_ships_past_the_gate(
         decide(verdict="ship", **unsigned)  # type: ignore[arg-type]
     assert decide(verdict="not_yet", **unsigned).seal == ""  # type: ignore[arg-type]
     assert sign(evaluation, manager, "do_not_ship").seal
+
+
+def test_nothing_ships_round_the_gate_by_a_campaign_that_has_none(
+    taken: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User
+) -> None:
+    beside = make_campaign(project, [reviewer], name="Beside the gate")
+    review_all(beside, reviewer, {})
+    candidate = beside.candidates.select_related("model_version").first()
+    assert candidate is not None
+    said = {"campaign": beside, "candidate": candidate.model_version, "note": "", "by": manager}
+    with pytest.raises(ConflictError, match="This project decides by the gate “Gate of Gated"):
+        decide(verdict="ship", **said)  # type: ignore[arg-type]
+    page = client_of(manager).post(
+        f"/projects/{project.slug}/compare/{beside.pk}/decide/",
+        {"candidate": candidate.model_version_id, "verdict": "ship", "note": ""},
+    )
+    assert (page.status_code, "decides by the gate" in page.text) == (400, True)
+    assert decide(verdict="do_not_ship", **said).verdict == "do_not_ship"  # type: ignore[arg-type]
+    assert not ModelVersion.objects.filter(alias="champion").exists()
+    evaluation = looked(taken, reviewer, engineer)
+    assert sign(evaluation, manager).candidate == evaluation.candidate
 
 
 def test_only_the_newest_look_at_that_candidate_is_signed(

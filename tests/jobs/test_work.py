@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import psycopg
+import psycopg.errors
 import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
@@ -49,6 +50,17 @@ def test_a_problem_fails_the_job_with_its_own_sentence(job: Job) -> None:
     job.refresh_from_db()
     assert (job.state, job.error) == (JobState.FAILED, "Row 3 has no prompt. Add one.")
     assert [event.level for event in job.events.all()] == ["error"]
+
+
+def test_a_full_disk_of_the_database_fails_the_job_and_says_what_to_do(job: Job) -> None:
+    def work(work: Work) -> None:
+        raise OperationalError("could not extend file") from psycopg.errors.DiskFull("could not extend file")
+
+    carry_out(job.pk, work, task=TASK)
+
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == (JobState.FAILED, 1)
+    assert job.error.startswith("The disk of the database is full.") and "start this again" in job.error
 
 
 def test_an_unexpected_error_fails_the_job_without_a_trace_in_it(job: Job) -> None:

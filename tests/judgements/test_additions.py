@@ -141,7 +141,7 @@ def test_an_items_answers_stand_in_turn_also_with_more_people(
         project, people, rows=6, candidates=3, overlap=overlap, method=method, assignment="assigned"
     )
     items = set(campaign.items.order_by("pk").values_list("pk", flat=True)[:3])
-    assert add_places(campaign=campaign, items=items, more=more, by=None) == 3
+    assert add_places(campaign=campaign, differing=lambda: items, more=more, by=None) == (3, 3)
     assert_balanced(campaign, width)
     added = campaign.places.filter(is_added=True)
     assert added.count() == 3 * more

@@ -156,12 +156,12 @@ def test_an_empty_list_leads_to_the_first_base(
 
 
 def test_an_alias_is_set_from_the_version_page(
-    base: ModelVersion, project: Project, engineer: User, client_for: ClientFor
+    base: ModelVersion, project: Project, manager: User, client_for: ClientFor
 ) -> None:
     address = reverse("model_alias", args=[project.slug, base.pk])
-    client_for(engineer).post(address, {"alias": "champion"})
+    client_for(manager).post(address, {"alias": "champion"})
     assert ModelVersion.objects.get(pk=base.pk).alias == "champion"
-    assert client_for(engineer).post(address, {"alias": "emperor"}).status_code == 400
+    assert client_for(manager).post(address, {"alias": "emperor"}).status_code == 400
 
 
 def test_without_the_model_programs_the_way_in_is_answers_made_elsewhere(

@@ -1,17 +1,20 @@
 """Gold: what is known, how it is told, and who is right."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.gold import set_gold
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.gold import remove_known, set_gold
 from evalapp.campaigns.models import Campaign, Place, Purpose
 from evalapp.campaigns.services import open_campaign
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import InvalidError, MissingError
 from evalapp.reviews.checks import checks_by_reviewer
-from tests.campaigns.making import make_campaign
+from tests.at_once import at_once
+from tests.campaigns.making import make_campaign, make_team
 from tests.cast import client_of
 from tests.factories import answers
 from tests.reviews.checking import gold_of, make_checked, review_on
@@ -122,3 +125,17 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
     assert "taken off" in browser.post(f"{address}{answer.pk}/remove/", follow=True).text
     opened = open_campaign(campaign=draft, by=manager)
     assert (opened.items_total, opened.items.filter(purpose=Purpose.GOLD).count()) == (2, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_known_answer_removed_by_many_at_once_is_removed_once() -> None:
+    project, people = make_team(1)
+    draft = make_campaign(project, people, rows=4, candidates=1, overlap=1)
+    set_gold(campaign=draft, rows=gold_of(1), by=None)
+    # As all have found it, before the first of them removes it.
+    found = [draft.gold_answers.select_related("campaign__project").get() for _ in range(20)]
+
+    results = at_once(20, lambda number: remove_known(known=found[number], by=project.created_by))
+
+    assert Counter(map(type, results)) == {type(None): 1, MissingError: 19}
+    assert AuditEvent.objects.filter(action="campaign.gold_removed").count() == 1

@@ -209,6 +209,13 @@ def test_a_body_that_is_no_review_is_400_in_json(campaign, reviewer, client_for,
     assert not Review.objects.exists()
 
 
+@pytest.mark.parametrize(("said", "kept"), [(1e-310, 0.0), (12.34567, 12.346), (90_000, 86_400.0)])
+def test_active_seconds_are_kept_within_what_a_person_can_take(campaign, reviewer, client_for, said, kept):
+    address = url_of(claim(campaign, reviewer))
+    post(client_for(reviewer), address, body(seconds_active=said))
+    assert Review.objects.get().seconds_active == kept
+
+
 @pytest.mark.parametrize("slot", ["2", "99", "-1", "99999999999999999999"])
 def test_a_slot_outside_the_place_is_nothing(campaign, reviewer, client_for, slot):
     assignment = claim(campaign, reviewer)

@@ -1,5 +1,6 @@
 """Rubrics as files."""
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -24,6 +25,7 @@ from evalapp.rubrics.models import CriterionKind, Rubric
 from evalapp.rubrics.problems import draft_problems, hints
 from evalapp.rubrics.services import bring_rubric, fingerprint
 from evalapp.rubrics.templates import TEMPLATES
+from tests.api.conftest import program_of
 
 HEAD = b"evalapp_rubric: 1\nname: Answers\n"
 
@@ -240,6 +242,19 @@ def test_the_sample_has_every_kind_and_can_be_brought_as_it_is(
         (HEAD + b"? [a]\n: b\n", "not YAML"),
         (HEAD + b"#" * LARGEST_FILE, "at most 128 kB"),
         (b"--- a\n--- b\n", "not YAML"),
+        (b"evalapp_rubric: true\nname: Answers\n", "not a rubric file"),
+        (b"evalapp_rubric: 1.0\nname: Answers\n", "not a rubric file"),
+        (
+            HEAD + b'description: "\\U00110000"\n',
+            "Line 3: an escape (\\U and eight digits) names no character",
+        ),
+        (
+            HEAD + b'description: "\\UFFFFFFFF"\n',
+            "Line 3: an escape (\\U and eight digits) names no character",
+        ),
+        (HEAD + b"criteria: [{name: A, anchors: {1: a, +1: b}}]\n", "Line 3: “1” is there twice"),
+        (HEAD + b'criteria: [{name: A, anchors: {1: a, "1": b}}]\n', "Line 3: “1” is there twice"),
+        (HEAD + b'"\\uD800": 1\n"\\uD800": 2\n', "Line 4: “U+D800” is there twice"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_a_sentence(content: bytes, said: str) -> None:
@@ -324,3 +339,80 @@ def test_the_page_says_what_is_wrong_where_and_makes_nothing(
         ).status_code
         == 302
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "said"),
+    [
+        ('description: "\\uD800"', "description", "half of a character (U+D800)"),
+        ('"\\uD800": 1', "U+D800", "no such entry"),
+        ('criteria: [{name: "\\uDFFF\\0"}]', "Criterion 1: name", "half of a character (U+DFFF)"),
+        ('criteria: [{name: A, help_text: "\\0"}]', "Criterion 1 “A”: help_text", "NUL character"),
+        ('criteria: [{name: A, anchors: {1: "\\uD800"}}]', "Criterion 1 “A”: anchors.1", "half of a"),
+        ('criteria: [{name: A, anchors: {"\\uD800": a}}]', "Criterion 1 “A”: anchors", "no level U+D800"),
+        ('criteria: [{name: A, "\\uD800": a}]', "Criterion 1 “A”: U+D800", "no such entry"),
+        ('criteria: [{name: A, tags: ["\\uD800"]}]', "Criterion 1 “A”: tags.1", "half of a character"),
+        ('criteria: [{name: A, tags: [{label: a, key: "\\0"}]}]', "Criterion 1 “A”: tags.1.key", "NUL"),
+        (
+            "criteria: [{name: A, tags: [{label: a, key: A b/<script>}]}]",
+            "Criterion 1 “A”: tags",
+            "small letters",
+        ),
+        (
+            f"criteria: [{{name: A, tags: [{{label: a, key: {'k' * 41}}}]}}]",
+            "Criterion 1 “A”: tags",
+            "at most 40",
+        ),
+        (
+            "criteria: [{name: A, tags: [{label: a, key: k}, {label: b, key: k}]}]",
+            "Criterion 1 “A”: tags",
+            "Two reasons have the key “k”",
+        ),
+        ("criteria: [{name: A, weight: 0.00001}]", "Criterion 1 “A”: weight", "three decimals"),
+    ],
+)
+def test_what_nothing_can_keep_is_refused_at_its_place(
+    project: Project, manager: User, client_for, line: str, place: str, said: str
+) -> None:
+    content = (f"{HEAD.decode()}{line}\n").encode()
+    assert said in refused(content)[place][0]
+    file = SimpleUploadedFile("rubric.yaml", content)
+    page = client_for(manager).post(reverse("rubric_bring", args=[project.slug]), {"file": file})
+    assert page.status_code == 400
+    assert not Rubric.objects.filter(project=project, name="Answers").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"criteria:\n" + b"-\n" * 22_000, "criteria"),
+        (b"criteria: [{name: A, tags: [" + b"a, " * 22_000 + b"]}]\n", "Criterion 1 “A”: tags"),
+        (b"criteria: [{name: A, options: [" + b"a, " * 22_000 + b"]}]\n", "Criterion 1 “A”: options"),
+    ],
+)
+def test_a_list_of_far_too_many_entries_is_refused_before_they_are_read(content: bytes, place: str) -> None:
+    problems = refused(HEAD + content)
+    assert list(problems) == [place]
+    assert problems[place][0].startswith("There are 22,000 ")
+
+
+def test_keys_of_many_criteria_of_one_name_are_made_in_one_go() -> None:
+    """Each number was counted up to from one again: of 20,000 names that took minutes."""
+    started = time.monotonic()
+    keyed = with_keys([CriterionDraft(name="Tone", tags=[TagDraft("a")] * 2)] * 20_000)
+    assert time.monotonic() - started < 10
+    assert [draft.key for draft in keyed[:3]] == ["tone", "tone-2", "tone-3"]
+    assert [tag.key for tag in keyed[0].tags] == ["a", "a-2"]
+    assert len({draft.key for draft in keyed}) == 20_000
+
+
+def test_a_program_is_refused_the_same_keys_and_weights(project: Project, manager: User) -> None:
+    address = f"/api/v1/projects/{project.slug}/rubrics/"
+    for field, value in (
+        ("tags", [{"label": "a", "key": "k"}, {"label": "b", "key": "k"}]),
+        ("tags", [{"label": "a", "key": "A b/<script>"}]),
+        ("weight", 0.00001),
+    ):
+        body = {"name": "Answers", "criteria": [{"name": "A", field: value}]}
+        answer = program_of(manager).post(address, body)
+        assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, [f"criteria.0.{field}"])

@@ -95,6 +95,17 @@ class MemberDetail(ProjectView):
         return Response(status=204)
 
 
+class OwnMembership(ProjectView):
+    # Every role has it, and anyone may leave.
+    required_permission = Permission.REVIEW
+
+    @operation("Leave a project", status=204)
+    def delete(self) -> object:
+        """Your seats in its campaigns end; what you wrote stays. 409 for the last owner."""
+        remove_member(membership=self.membership, by=self.person)
+        return Response(status=204)
+
+
 class InvitationList(ProjectView):
     required_permission = Permission.MANAGE_MEMBERS
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
 from django.db.models import Prefetch, QuerySet
@@ -257,14 +258,12 @@ class CampaignAddPlaces(CampaignView):
         wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
         _require_only(values, wanted, of={"criterion", "least", "agreement"})
         if campaign.compares:
-            items = items_judged_apart(campaign, most=values["agreement"] / 100)
+            differing = partial(items_judged_apart, campaign, most=values["agreement"] / 100)
         else:
             criterion = _criterion(campaign, values["criterion"])
-            items = items_that_differ(campaign, criterion, least=values["least"])
-        added = 0
-        if items:
-            added = add_places(campaign=campaign, items=items, more=values["more"], by=self.person)
-        return {"differing": len(items), "added": added}
+            differing = partial(items_that_differ, campaign, criterion, least=values["least"])
+        added = add_places(campaign=campaign, differing=differing, more=values["more"], by=self.person)
+        return {"differing": added.differing, "added": added.items}
 
 
 def _require_only(values: Mapping[str, object], wanted: set[str], *, of: set[str]) -> None:

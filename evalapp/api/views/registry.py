@@ -105,8 +105,9 @@ class ImportedRegistration(ModelView):
 class ModelAlias(ModelView):
     @operation("Set an alias", body=AliasBody, result=ModelVersionSerializer)
     def post(self, version_id: int) -> object:
-        """champion, challenger, or "" for none. A project has one of each; it is taken from the other. Where
-        a campaign took a gate, a champion is made by signing it; only one that was champion before is set again here.
+        """champion, challenger, or "" for none. A project has one of each; it is taken from the other. The
+        champion is changed by who may decide. Where a campaign took a gate, one is made by signing it; only one
+        that was champion before is set again here, or a first one that is not tuned.
         """
         version = self.version(version_id)
         set_alias_by_hand(version=version, alias=self.body()["alias"], by=self.person)
