@@ -275,6 +275,7 @@ SPECTACULAR_SETTINGS = {
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
         "KnownOutcome": "evalapp.judgements.models.KnownOutcome",
         "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
+        "ParserKind": "evalapp.scoring.models.ParserKind",
         "AnalysisKind": "evalapp.analysis.models.AnalysisKind",
         "GateConditionKind": "evalapp.api.serializers.gates.KINDS",
         "GateConditionState": "evalapp.api.serializers.gates.STATES",
