@@ -21,7 +21,13 @@ from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent
-from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
+from evalapp.judgements.models import (
+    GoldVerdict,
+    Judgement,
+    JudgementDraft,
+    JudgementRevision,
+    JudgementSendBack,
+)
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
@@ -48,7 +54,7 @@ __all__ = [
     "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision", "Demonstration",
     "DiscussionMessage", "Draft", "Example", "Export",
     "ExportRow", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item", "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft",
-    "JudgementRevision", "Ledger", "LeftFiles", "Membership", "MetricResult",
+    "JudgementRevision", "JudgementSendBack", "Ledger", "LeftFiles", "Membership", "MetricResult",
     "Model", "ModelVersion", "Output", "Place", "Project", "RatingsImport", "RatingsProblem",
     "ReasonTag", "RecordedReviewer", "Report", "Review", "ReviewRevision",
     "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate", "SavedView", "Score",

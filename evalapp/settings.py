@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS = {
         "WebhookEvent": "evalapp.webhooks.models.WebhookEvent",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
+        "SendBackState": "evalapp.api.serializers.adjudication.SEND_BACK_STATES",
         "KnownOutcome": "evalapp.judgements.models.KnownOutcome",
         "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
         "GateConditionKind": "evalapp.api.serializers.gates.KINDS",

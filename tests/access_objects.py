@@ -32,7 +32,13 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
-from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
+from evalapp.judgements.models import (
+    GoldVerdict,
+    Judgement,
+    JudgementDraft,
+    JudgementRevision,
+    JudgementSendBack,
+)
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
@@ -326,6 +332,11 @@ def _pairs(world: SimpleNamespace) -> None:
         choice="a",
     )
     JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
+    world.judgement = judgement
+    sender = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Sender")
+    world.judgement_send_back = JudgementSendBack.objects.create(
+        judgement=judgement, revision=1, reason="Look at the second again.", sent_by=sender
+    )
     first, second = world.pairs.candidates.order_by("position")
     world.gold_verdict = GoldVerdict.objects.create(
         campaign=world.pairs,
@@ -463,6 +474,8 @@ KWARGS: dict[str, Kwarg] = {
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
     "send_back_id": lambda world: world.send_back.pk,
+    "verdict": lambda world: world.gold_verdict.pk,
+    "judgement_id": lambda world: world.judgement.pk,
     "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
     "report_id": lambda world: world.report.pk,
@@ -541,7 +554,24 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
-        for name in ("pair_results", "judgement_list", "judgement_file", "api_campaign_gold_verdicts")
+        for name in (
+            "pair_results",
+            "judgement_list",
+            "judgement_file",
+            "verdicts_apart",
+            "api_campaign_gold_verdicts",
+        )
+    },
+    **{
+        name: {"campaign_id": lambda world: world.pairs.pk}
+        for name in ("judgement_send_back", "judgement_send_backs", "api_judgement_send_backs")
+    },
+    **{
+        name: {
+            "campaign_id": lambda world: world.pairs.pk,
+            "send_back_id": lambda world: world.judgement_send_back.pk,
+        }
+        for name in ("judgement_send_back_withdraw", "api_judgement_send_back_withdraw")
     },
     "review_flag": {"key": lambda world: world.place.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},
