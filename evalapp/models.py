@@ -22,7 +22,13 @@ from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent
-from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
+from evalapp.judgements.models import (
+    GoldVerdict,
+    Judgement,
+    JudgementDraft,
+    JudgementRevision,
+    JudgementSendBack,
+)
 from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.monitoring.models import (
     Alert,
@@ -63,12 +69,12 @@ __all__ = [
     "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
     "Demonstration", "DiscussionMessage", "Draft", "Draw", "Example", "Export", "ExportRow",
     "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item",
-    "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision", "Kpi",
-    "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult", "Model", "ModelJudge",
-    "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project", "RatingsImport",
-    "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal", "Review", "ReviewCount",
-    "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run", "RunCandidate",
-    "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "Skip", "SpanAnswer", "StoredAnalysis",
-    "Stream", "StreamReviewer", "TextAnswer", "TokenPrice", "TrainingPoint", "User", "WebhookAttempt",
-    "WebhookDelivery", "WebhookEndpoint",
+    "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision",
+    "JudgementSendBack", "Kpi", "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult", "Model",
+    "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project",
+    "RatingsImport", "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal",
+    "Review", "ReviewCount", "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run",
+    "RunCandidate", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "Skip", "SpanAnswer",
+    "StoredAnalysis", "Stream", "StreamReviewer", "TextAnswer", "TokenPrice", "TrainingPoint", "User",
+    "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -493,6 +493,7 @@ KWARGS: dict[str, Kwarg] = {
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
     "send_back_id": lambda world: world.send_back.pk,
+    "judgement_id": lambda world: world.judgement.pk,
     "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
     "report_id": lambda world: world.report.pk,
@@ -576,7 +577,24 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
-        for name in ("pair_results", "judgement_list", "judgement_file", "api_campaign_gold_verdicts")
+        for name in (
+            "pair_results",
+            "judgement_list",
+            "judgement_file",
+            "verdicts_apart",
+            "api_campaign_gold_verdicts",
+        )
+    },
+    **{
+        name: {"campaign_id": lambda world: world.pairs.pk}
+        for name in ("judgement_send_back", "judgement_send_backs", "api_judgement_send_backs")
+    },
+    **{
+        name: {
+            "campaign_id": lambda world: world.pairs.pk,
+            "send_back_id": lambda world: world.judgement_send_back.pk,
+        }
+        for name in ("judgement_send_back_withdraw", "api_judgement_send_back_withdraw")
     },
     "review_flag": {"key": lambda world: world.place.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from django.utils import timezone
 
+from evalapp.accounts.models import User
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
@@ -16,7 +17,13 @@ from evalapp.campaigns.models import (
     Place,
     PlaceState,
 )
-from evalapp.judgements.models import GoldVerdict, Judgement, JudgementDraft, JudgementRevision
+from evalapp.judgements.models import (
+    GoldVerdict,
+    Judgement,
+    JudgementDraft,
+    JudgementRevision,
+    JudgementSendBack,
+)
 
 
 def add_pairs(world: SimpleNamespace) -> None:
@@ -73,6 +80,11 @@ def add_pairs(world: SimpleNamespace) -> None:
         choice="a",
     )
     JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
+    world.judgement = judgement
+    sender = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Sender")
+    world.judgement_send_back = JudgementSendBack.objects.create(
+        judgement=judgement, revision=1, reason="Look at the second again.", sent_by=sender
+    )
     first, second = world.pairs.candidates.order_by("position")
     world.gold_verdict = GoldVerdict.objects.create(
         campaign=world.pairs,

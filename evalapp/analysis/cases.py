@@ -11,6 +11,7 @@ from evalapp.analysis.disagreements import find_disagreements, low_threshold
 from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
 from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
 from evalapp.analysis.scores import Answer, CampaignScores
+from evalapp.analysis.widest import Difference, widest_differences
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
@@ -91,7 +92,9 @@ class CaseFilter:
 
 
 class CaseRow(NamedTuple):
-    """``means`` follows the campaign's criteria; ``metric`` is the value of the list's metric column."""
+    """``means`` follows the campaign's criteria; ``metric`` is the value of the list's metric column.
+    ``differs``: on what its reviewers differ most, in a list of where they do.
+    """
 
     item_id: int
     candidate: CampaignCandidate
@@ -99,6 +102,7 @@ class CaseRow(NamedTuple):
     means: list[float | None]
     metric: float | None
     reviews: int
+    differs: Difference | None = None
 
 
 def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
@@ -176,6 +180,8 @@ def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
     candidates = {candidate.pk: candidate for candidate in scores.candidates}
     metric = column_metric(wanted)
     ranks, last = _ranks(scores, wanted, means), float("inf")
+    of_criteria = None if wanted.criterion is None else [wanted.criterion]
+    differences = widest_differences(scores, of_criteria) if wanted.differ else {}
     found = [output for output in scores.outputs if output.item_output_id in chosen]
     found.sort(key=lambda output: (ranks.get(output.item_output_id, last), output.item_id))
     return [
@@ -186,6 +192,7 @@ def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
             means=[means[criterion.pk].get(output.item_output_id) for criterion in scores.criteria],
             metric=output.metrics.get(metric.name),
             reviews=len(reviewers.get(output.item_output_id, ())),
+            differs=differences.get(output.item_output_id),
         )
         for output in found
     ]

@@ -15,6 +15,7 @@ from evalapp.analysis.pair_lists import FILTER_PARTS, as_lines, find_judgements,
 from evalapp.analysis.pairs import Judgements, load_judgements, pair_results
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.usage import usage_of
+from evalapp.analysis.verdicts_apart import verdicts_apart, with_lines
 from evalapp.analysis.views import PEOPLE, campaign_or_missing, chosen_people, people_choices
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -81,6 +82,20 @@ def judgement_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "list_query": f"?{urlencode(kept)}" if kept else "",
     }
     return render(request, "analysis/judgements.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def verdicts_apart_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """Where verdicts on the same answers differ, the most different first."""
+    judgements = _loaded(request, campaign_id)
+    page = Paginator(verdicts_apart(judgements), JUDGEMENTS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        **_context(request, judgements),
+        "page": page,
+        "rows": with_lines(judgements, list(page.object_list)),
+    }
+    return render(request, "analysis/verdicts_apart.html", context)
 
 
 @require_safe

@@ -94,6 +94,11 @@ urlpatterns = [
         name="judgement_list",
     ),
     path(
+        "projects/<slug:slug>/compare/<int:campaign_id>/judgements/apart/",
+        judgement_views.verdicts_apart_page,
+        name="verdicts_apart",
+    ),
+    path(
         "projects/<slug:slug>/compare/<int:campaign_id>/judgements.csv",
         judgement_views.judgement_file,
         name="judgement_file",

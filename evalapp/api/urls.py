@@ -20,6 +20,7 @@ from evalapp.api.views import (
     gates,
     gold_verdicts,
     jobs,
+    judgement_send_backs,
     judgements,
     model_judges,
     monitoring,
@@ -202,6 +203,11 @@ urlpatterns: list[URLPattern] = [
         campaigns.CampaignAdmit.as_view(),
         name="api_campaign_admit",
     ),
+    path(
+        f"{_CAMPAIGN}/calibration/<int:number>/admit/",
+        campaigns.CampaignAdmitNumbered.as_view(),
+        name="api_campaign_admit_numbered",
+    ),
     path(f"{_CAMPAIGN}/progress/", campaigns.CampaignProgress.as_view(), name="api_campaign_progress"),
     path(f"{_CAMPAIGN}/flags/", campaigns.FlagList.as_view(), name="api_flags"),
     path(
@@ -290,6 +296,17 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
     path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
+    path(
+        f"{_CAMPAIGN}/judgements/sent-back/",
+        judgement_send_backs.JudgementSendBackList.as_view(),
+        name="api_judgement_send_backs",
+    ),
+    path(
+        f"{_CAMPAIGN}/judgements/sent-back/<int:send_back_id>/withdraw/",
+        judgement_send_backs.JudgementSendBackWithdrawal.as_view(),
+        name="api_judgement_send_back_withdraw",
+    ),
+    path(f"{_CAMPAIGN}/judgements/apart/", judgements.VerdictsApartList.as_view(), name="api_verdicts_apart"),
     path(f"{_RATINGS}/", ratings.RatingsImportList.as_view(), name="api_ratings_imports"),
     path(f"{_RATINGS}/<int:import_id>/", ratings.RatingsImportDetail.as_view(), name="api_ratings_import"),
     path(
@@ -394,6 +411,11 @@ urlpatterns: list[URLPattern] = [
     path(f"{_TASK}/discussion/", adjudication.OwnDiscussion.as_view(), name="api_my_discussion"),
     path(f"{_TASK}/appeals/", adjudication.OwnAppeals.as_view(), name="api_my_appeals"),
     path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
+    path(
+        "judgements/sent-back/",
+        judgement_send_backs.OwnJudgementSendBacks.as_view(),
+        name="api_my_judgements_sent_back",
+    ),
     path(
         "judgements/campaigns/<uuid:key>/next/",
         judgements.NextComparison.as_view(),

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from evalapp.accounts.models import User
+from evalapp.campaigns.checks import make_repeats_due
 from evalapp.campaigns.models import (
     Campaign,
     CampaignReviewer,
@@ -31,6 +32,7 @@ from evalapp.campaigns.models import (
     Purpose,
     Skip,
 )
+from evalapp.campaigns.quotas import has_room
 from evalapp.core.joined import JoinedRows
 from evalapp.core.prepared import prepared_cursor
 
@@ -41,6 +43,8 @@ SPACING = 2
 # A place with a submitted review keeps its reviewer for a working day, because the rest of it is
 # worth most from the same person.
 STARTED_LEASE = timedelta(hours=24)
+# A cursor behind which no ordinary place lies.
+_BEHIND_ALL = 2_147_483_647
 _CAMPAIGN_LOCK = 20_001
 
 # Scalar subqueries and not NOT EXISTS: the planner may turn the latter into a hash join, which reads all
@@ -255,13 +259,19 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
     with transaction.atomic():
         # Alone in this statement, so that the next one sees what the other tab has just claimed.
         locked = _locked(seat)
-        if locked is None or not _has_room(locked):
+        if locked is None:
             return []
-        claimed = _claim_after(locked.cursor, locked, campaign)
-        if not claimed:
-            return_lapsed_places(campaign=campaign, except_of=seat.user_id)
-            claimed = _claim_after(-1, locked, campaign)
-    return claimed
+        if has_room(locked):
+            claimed = _claim_after(locked.cursor, locked, campaign)
+            if not claimed:
+                return_lapsed_places(campaign=campaign, except_of=seat.user_id)
+                claimed = _claim_after(-1, locked, campaign)
+            if claimed:
+                return claimed
+        # The ordinary work has ended, so what repeats some of it comes now at the latest.
+        if campaign.repeat_share and make_repeats_due(campaign=campaign, seat=locked):
+            return _claim_after(_BEHIND_ALL, locked, campaign)
+    return []
 
 
 @cache
@@ -283,25 +293,6 @@ def _locked(seat: CampaignReviewer) -> CampaignReviewer | None:
 def is_admitted(seat: CampaignReviewer) -> bool:
     """Whether this reviewer gets ordinary work: at once, or after the campaign's calibration."""
     return not seat.campaign.calibration_items or seat.admitted_at is not None
-
-
-def quota_of(seat: CampaignReviewer) -> int | None:
-    """The most items that this reviewer is handed; None without a limit."""
-    return seat.quota if seat.quota is not None else seat.campaign.quota
-
-
-def _has_room(seat: CampaignReviewer) -> bool:
-    """Whether another place fits the reviewer's quota, with all that is in hand. Of a locked seat, so
-    that two tabs cannot both find room. A place left half-way counts by its reviews; checks do not count.
-    """
-    quota, each = quota_of(seat), seat.campaign.reviews_a_place
-    if quota is None:
-        return True
-    hand = Place.objects.filter(
-        reviewer=seat.user_id, campaign=seat.campaign_id, state=PlaceState.HELD, purpose=Purpose.REVIEW
-    )
-    in_hand = hand.aggregate(reviews=Sum(F("outputs_total") - F("reviews_done")))["reviews"] or 0
-    return seat.reviews_done + in_hand + each <= quota * each
 
 
 def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, Any]:
@@ -414,7 +405,7 @@ def _why_nothing(seat: CampaignReviewer) -> NoWork:
     )
     if not unfinished.exists():
         return NoWork(NoWorkReason.ALL_DONE)
-    if not _has_room(seat):
+    if not has_room(seat):
         return NoWork(NoWorkReason.QUOTA_REACHED)
     with connection.cursor() as database:
         database.execute(_WHY_NOTHING, {"campaign": campaign.pk, "user": seat.user_id, "admitted": True})
@@ -477,7 +468,7 @@ def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
     if skips.filter(is_lapse=False).exists():
         return False
     theirs = Place.objects.filter(item=place.item_id, reviewer=seat.user_id)
-    if place.purpose == Purpose.REVIEW and (theirs.exists() or not _has_room(locked)):
+    if place.purpose == Purpose.REVIEW and (theirs.exists() or not has_room(locked)):
         return False
     if not is_admitted(locked) and place.purpose != Purpose.CALIBRATION:
         return False

@@ -1,7 +1,8 @@
 """Turns that check a reviewer: gold, hidden repeats and calibration. Their results count nowhere else.
 
 Such a place belongs to one person, and its rank says when it is due: after so many of their items. So
-checks come at each one's own pace, between ordinary work, and what is not due when that ends never comes.
+checks come at each one's own pace, between ordinary work. When that ends, gold that is not due never comes;
+repeats do, as long as they are far enough from the first time.
 """
 
 import random
@@ -9,14 +10,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.comparisons import arrangements_of, set_side_by_side, work_of_campaign
-from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Method, Place, Purpose
+from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Method, Place, PlaceState, Purpose
+from evalapp.campaigns.repeats import NEAREST, is_repeated, repeat_distance, repeats_expected
 from evalapp.core.errors import InvalidError
 
-# A repeat comes so many of the person's items later, and up to as many more.
-REPEAT_AFTER, REPEAT_SPREAD = 15, 10
+# A count of more would be slow, and two more or less of so many change no share.
+_COUNTED = 200
 # Above every number that an ordinary place of an item can have.
 _REPEAT_NUMBERS = 1_000
 
@@ -248,14 +251,17 @@ def plan_repeat(*, place: Place, seat: CampaignReviewer) -> bool:
     campaign = place.campaign
     if not campaign.repeat_share or place.purpose != Purpose.REVIEW:
         return False
-    draw = random.Random(f"{campaign.seed}:repeat:{place.item.example.row_number}:{place.number}")  # noqa: S311
-    if draw.random() * 100 >= campaign.repeat_share:
-        return False
     given = place.judgements if campaign.compares else place.reviews
     if given.filter(reviewer=seat.user_id).count() < place.outputs_total:
         return False
-    done = CampaignReviewer.objects.values_list("reviews_done", flat=True).get(pk=seat.pk)
-    due = done // campaign.reviews_a_place + REPEAT_AFTER + draw.randrange(REPEAT_SPREAD)
+    reviews_done = CampaignReviewer.objects.values_list("reviews_done", flat=True).get(pk=seat.pk)
+    done = reviews_done // campaign.reviews_a_place
+    position = _places_complete(campaign, seat) if done <= _COUNTED else done
+    seat_number = campaign.reviewers.filter(pk__lte=seat.pk).count()
+    if not is_repeated(position, campaign.repeat_share, seed=f"{campaign.seed}:{seat_number}"):
+        return False
+    draw = random.Random(f"{campaign.seed}:repeat:{place.item.example.row_number}:{place.number}")  # noqa: S311
+    due = done + repeat_distance(_items_left(campaign, seat, done), draw=draw)
     number = _REPEAT_NUMBERS + place.number
     arrangement = 0
     if campaign.compares:
@@ -263,6 +269,39 @@ def plan_repeat(*, place: Place, seat: CampaignReviewer) -> bool:
         arrangement = (place.arrangement + draw.randrange(1, width)) % width
     repeat = CheckPlace(place.item_id, number, seat.user_id, due, Purpose.REPEAT, arrangement)
     return _insert(campaign, [repeat]) == 1
+
+
+def _places_complete(campaign: Campaign, seat: CampaignReviewer) -> int:
+    return campaign.places.filter(
+        reviewer=seat.user_id, purpose=Purpose.REVIEW, state=PlaceState.COMPLETE
+    ).count()
+
+
+def _items_left(campaign: Campaign, seat: CampaignReviewer, done: int) -> int:
+    """About how many more items this person gets: an even share of what is left, within their quota."""
+    seats = campaign.reviewers.aggregate(
+        given=Coalesce(Sum("reviews_done"), 0), people=Count("pk", filter=Q(left_at=None))
+    )
+    reviews = (campaign.reviews_total - seats["given"]) / max(1, seats["people"])
+    left: int = round(reviews / campaign.reviews_a_place)
+    quota = seat.quota if seat.quota is not None else campaign.quota
+    return max(0, left if quota is None else min(left, quota - done))
+
+
+def make_repeats_due(*, campaign: Campaign, seat: CampaignReviewer) -> int:
+    """Let a person whose other work has ended have their waiting repeats now; how many. One that is too near
+    to its first time still waits.
+    """
+    waiting = campaign.places.filter(assigned_to=seat.user_id, state=PlaceState.FREE, purpose=Purpose.REPEAT)
+    given = (campaign.judgements if campaign.compares else campaign.reviews).filter(reviewer=seat.user_id)
+    ripe = []
+    for place in waiting.order_by("rank")[:_COUNTED]:
+        latest = given.filter(place__item=place.item_id).aggregate(latest=Max("pk"))["latest"]
+        since = given.filter(pk__gt=latest).values("place__item").distinct().count()
+        if since >= NEAREST:
+            ripe.append(place.pk)
+    due = seat.reviews_done // campaign.reviews_a_place
+    return int(campaign.places.filter(pk__in=ripe, state=PlaceState.FREE, rank__gt=due).update(rank=due))
 
 
 def checks_wanted(campaign: Campaign) -> int:
@@ -276,6 +315,6 @@ def checks_wanted(campaign: Campaign) -> int:
         for purpose in (Purpose.GOLD, Purpose.CALIBRATION)
     }
     gold = min(people * of_purpose[Purpose.GOLD], round(places * campaign.gold_share / 100))
-    repeats = round(places * campaign.repeat_share / 100)
+    repeats = people * repeats_expected(round(places / people), campaign.repeat_share) if people else 0
     each = work_of_campaign(campaign).times
     return (gold + repeats + people * of_purpose[Purpose.CALIBRATION]) * each

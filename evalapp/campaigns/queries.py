@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 from django.forms import model_to_dict
 
@@ -24,6 +36,7 @@ from evalapp.campaigns.models import (
     Purpose,
 )
 from evalapp.campaigns.opening import coverage_of, strata_of
+from evalapp.campaigns.repeats import repeats_expected
 from evalapp.datasets.models import DatasetVersion, VersionState
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
@@ -105,6 +118,30 @@ def is_reviewing(campaign: Campaign, person: User) -> bool:
     done = campaign.reviewers.aggregate(reviews=Sum("reviews_done"))["reviews"] or 0
     is_running = campaign.state != CampaignState.CLOSED and done < campaign.reviews_total
     return is_running and seats.exists()
+
+
+def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
+    """Of running campaigns, the latest first: id, name, and how many have given all of their calibration and are
+    not admitted.
+    """
+    round_of = Place.objects.filter(
+        campaign=OuterRef("campaign"), assigned_to=OuterRef("user"), purpose=Purpose.CALIBRATION
+    )
+    waiting = (
+        CampaignReviewer.objects.filter(
+            Exists(round_of),
+            ~Exists(round_of.exclude(state=PlaceState.COMPLETE)),
+            campaign__project=project,
+            campaign__state__in=[CampaignState.OPEN, CampaignState.PAUSED],
+            campaign__calibration_items__gt=0,
+            admitted_at=None,
+            left_at=None,
+        )
+        .values_list("campaign", "campaign__name")
+        .annotate(people=Count("pk"))
+        .order_by("-campaign")
+    )
+    return list(waiting)
 
 
 def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
@@ -225,7 +262,8 @@ class Cost(NamedTuple):
     @property
     def checks(self) -> int:
         """About how many reviews gold, repeats and calibration ask for."""
-        shares = round(self.places * self.gold_share / 100) + round(self.places * self.repeat_share / 100)
+        repeats = self.people * repeats_expected(self.share_items, self.repeat_share)
+        shares = round(self.places * self.gold_share / 100) + repeats
         return (shares + self.people * self.calibration_items) * self.candidates
 
     @property

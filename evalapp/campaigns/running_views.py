@@ -37,7 +37,9 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
                 show_problem(form, error)
                 status = error.status
             else:
-                messages.success(request, _moved_words(moved))
+                messages.success(
+                    request, _moved_words(moved, shows_count=request.project.shows_reviewer_names)
+                )
                 return redirect("campaign_assignments", slug=request.project.slug, pk=pk)
     context = {
         "campaign": campaign,
@@ -49,9 +51,12 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/assignments.html", context, status=status)
 
 
-def _moved_words(moved: int) -> str:
+def _moved_words(moved: int, *, shows_count: bool) -> str:
     if not moved:
         return "Nothing moved: what is left is begun, or the person has those items already."
+    if not shows_count:
+        # How much somebody had left tells which number of the progress page they are.
+        return "The work that nobody had begun is moved, up to what you asked for."
     return f"{moved:,} item{'s' if moved > 1 else ''} moved."
 
 

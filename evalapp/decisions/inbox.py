@@ -9,11 +9,13 @@ from django.utils import timezone
 from evalapp.accounts.models import Project
 from evalapp.audit.queries import events_of
 from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.queries import waiting_for_admission
 from evalapp.datasets.services import IMPORT_TASK
 from evalapp.decisions.inbox_campaigns import campaign_entries
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.ratings.services import IMPORT_TASK as RATINGS_IMPORT_TASK
 from evalapp.reviews.counts import COUNTS_MENDED
 from evalapp.reviews.flags import open_flags_of
 from evalapp.webhooks.queries import switched_off
@@ -30,6 +32,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
         *_silent_webhooks(project),
         *_flagged(project),
         *_appeals(project),
+        *_waiting_for_admission(project),
         *_undecided(project),
         *_complete(project),
         *campaign_entries(project),
@@ -53,6 +56,7 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
         )
         # An import that was started again, or given up, has left this job behind.
         .exclude(task=IMPORT_TASK, dataset_import=None)
+        .exclude(task=RATINGS_IMPORT_TASK, ratings_import=None)
         .order_by("-id")[:3]
     )
     return [
@@ -114,6 +118,19 @@ def _appeals(project: Project) -> list[InboxEntry]:
             reverse("appeal_list", args=[project.slug, campaign.pk]),
         )
         for campaign in appealed
+    ]
+
+
+def _waiting_for_admission(project: Project) -> list[InboxEntry]:
+    """Who is done with a calibration can do nothing until somebody admits them."""
+    return [
+        InboxEntry(
+            "admission",
+            f"{name}: {people} reviewer{' is' if people == 1 else 's are'} done with the calibration and "
+            f"wait{'s' if people == 1 else ''} to be admitted",
+            reverse("campaign_calibration", args=[project.slug, campaign_id]),
+        )
+        for campaign_id, name, people in waiting_for_admission(project)[:3]
     ]
 
 

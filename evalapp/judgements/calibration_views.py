@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.models import User
 from evalapp.accounts.permissions import Permission
-from evalapp.campaigns.calibration import add_note, admit, start_round
+from evalapp.campaigns.calibration import add_note, start_round
 from evalapp.campaigns.design import MOST_CALIBRATION_ITEMS
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.campaigns.queries import campaigns_of
@@ -20,7 +20,9 @@ from evalapp.campaigns.running import RUNNING
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.judgements.calibration import people_in_round, round_of
+from evalapp.reviews.admission import admit_by_name, admit_by_number
 from evalapp.reviews.calibration import item_in_round, own_round_is_done
+from evalapp.reviews.named import under_names
 from evalapp.reviews.queries import seat_for
 
 
@@ -69,10 +71,11 @@ def _write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_o
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
-    """How everybody does in the calibration; a note, or another round."""
+    """How everybody does in the calibration; a note, an admission by number, or another round."""
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
-    is_note = "item" in request.POST
-    form = RoundForm(request.POST if request.method == "POST" and not is_note else None)
+    is_note, admitted = "item" in request.POST, request.POST.get("admit")
+    is_round = request.method == "POST" and not is_note and admitted is None
+    form = RoundForm(request.POST if is_round else None)
     problem: ProblemError | None = None
     status = 200
     if request.method == "POST":
@@ -81,19 +84,22 @@ def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
             if is_note:
                 _write_note(request, campaign, request.user, own_only=False)
                 return redirect("campaign_calibration", slug=request.project.slug, pk=pk)
+            if admitted is not None:
+                _admit_number(request, campaign, admitted)
+                return redirect("campaign_calibration", slug=request.project.slug, pk=pk)
             if form.is_valid():
                 people = start_round(campaign=campaign, wanted=form.cleaned_data["items"], by=request.user)
                 messages.success(request, f"Another round: {people} {'person' if people == 1 else 'people'}.")
                 return redirect("campaign_calibration", slug=request.project.slug, pk=pk)
         except ProblemError as error:
             status = error.status
-            if error.fields and not is_note:
+            if error.fields and is_round:
                 show_problem(form, error)
             else:
                 problem = error
     context = {
         "campaign": campaign,
-        "people": people_in_round(campaign),
+        "people": under_names(campaign, people_in_round(campaign)),
         "round": round_of(campaign, request.user, is_manager=True),
         "is_running": campaign.state in RUNNING,
         "form": form,
@@ -103,6 +109,13 @@ def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
     return render(request, "reviews/campaign_calibration.html", context, status=status)
 
 
+def _admit_number(request: MemberRequest, campaign: Campaign, typed: str) -> None:
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 6):
+        raise MissingError("There is no reviewer with this number in the campaign.")
+    called = admit_by_number(campaign=campaign, number=int(typed), by=request.user)
+    messages.success(request, f"{called} is admitted.")
+
+
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_admit(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
@@ -110,6 +123,6 @@ def campaign_admit(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
     waiting = get_or_missing(
         CampaignReviewer.objects.select_related("user", "campaign__project"), pk=seat, campaign=campaign
     )
-    admit(seat=waiting, by=request.user)
+    admit_by_name(seat=waiting, by=request.user)
     messages.success(request, f"{waiting.user} is admitted.")
     return redirect("campaign_calibration", slug=request.project.slug, pk=pk)

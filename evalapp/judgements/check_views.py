@@ -15,6 +15,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.checks import checks_of
 from evalapp.judgements.gold_forms import AnswerForm, KnownFileForm, VerdictForm
+from evalapp.reviews.named import under_names
 
 _SHOWN = 500
 
@@ -52,7 +53,7 @@ def campaign_checks(request: MemberRequest, pk: int) -> HttpResponse:
         "problem": problem,
         "known": list(known.order_by("example__row_number", *then, "pk")[:_SHOWN]),
         "known_total": known.count(),
-        "people": checks_of(campaign) if campaign.state != CampaignState.DRAFT else [],
+        "people": under_names(campaign, checks_of(campaign)) if campaign.state != CampaignState.DRAFT else [],
         "station": "campaigns",
     }
     return render(request, "judgements/checks.html", context, status=status)

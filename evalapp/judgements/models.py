@@ -9,6 +9,7 @@ from evalapp.core.marks import marked
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import Example
 from evalapp.registry.models import ModelVersion
+from evalapp.reviews.models import ENDS_ONE_WAY, SentBack
 
 
 class Choice(models.TextChoices):
@@ -89,6 +90,25 @@ class JudgementRevision(BaseModel):
 
     def __str__(self) -> str:
         return f"revision {self.revision}"
+
+
+class JudgementSendBack(SentBack):
+    """A submitted judgement, sent back."""
+
+    judgement = models.ForeignKey(Judgement, on_delete=models.CASCADE, related_name="send_backs")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["judgement"],
+                condition=Q(resolved_at__isnull=True),
+                name="judgement_send_back_one_open",
+            ),
+            models.CheckConstraint(condition=ENDS_ONE_WAY, name="judgement_send_back_ends_one_way"),
+        ]
+
+    def __str__(self) -> str:
+        return f"judgement {self.judgement_id} sent back"
 
 
 class JudgementDraft(BaseModel):

@@ -21,6 +21,7 @@ from evalapp.core.errors import MissingError, StaleError
 from evalapp.judgements.drafts import keep_text, save_draft
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.judgements.queries import NOT_YOURS, comparison_id_at, verdict_of
+from evalapp.judgements.send_backs import judgement_resubmitted
 from evalapp.judgements.verdicts import Verdict, check_verdict
 from evalapp.reviews.drafts import SavedDraft
 from evalapp.reviews.queries import Stand
@@ -179,6 +180,7 @@ def amend_judgement(*, judgement: Judgement, by: User, verdict: Verdict, revisio
         project=campaign.project,
         data={"revision": revision + 1},
     )
+    judgement_resubmitted(judgement=judgement, by=by, revision=revision + 1)
     judgement.refresh_from_db()
     return judgement
 

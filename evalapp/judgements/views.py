@@ -41,6 +41,7 @@ from evalapp.judgements.queries import (
     stand_task,
     verdict_of,
 )
+from evalapp.judgements.send_backs import judgement_waits, judgements_waiting
 from evalapp.judgements.services import (
     amend_judgement,
     keep_draft,
@@ -81,12 +82,14 @@ def _user(request: HttpRequest) -> User:
 def judgement_submitted(request: HttpRequest) -> HttpResponse:
     """What this person judged, latest first; each can be opened, and changed until the end."""
     page = keyset_page(judged_by(_user(request)), request)
+    waiting = judgements_waiting(page.rows)
     rows = [
         {
             "judgement": judgement,
             "url": judgement_url(judgement.place.key, slot_of(judgement)),
             "verdict": order_words(verdict_of(judgement)),
             "is_open": judgement.campaign.state in _RUNNING,
+            "is_sent_back": judgement.pk in waiting,
         }
         for judgement in page.rows
     ]
@@ -142,6 +145,7 @@ def _render_task(
         "task": task,
         "payload": payload,
         "judgement": judgement,
+        "sent_back": judgement_waits(judgement) if judgement else None,
         "is_editable": campaign.state in _RUNNING,
         "verdict": verdict,
         "sides": side_rows(task, payload["sides"], verdict),

@@ -13,6 +13,7 @@ from evalapp.ratings.records import (
     storable,
 )
 from evalapp.ratings.spans import code_points, spans_of
+from evalapp.rubrics.drafts import HIGHEST_LEVEL
 
 NOT_APPLICABLE_SUFFIX = "-na"
 REASONS_SUFFIX = "-reasons"
@@ -30,6 +31,7 @@ class Said:
     comments: list[str] = field(default_factory=list)
     correction: str | None = None
     spans: list[SpanMark] = field(default_factory=list)
+    scales: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -84,9 +86,11 @@ def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str
     if not isinstance(result, dict) or not isinstance(result.get("value"), dict):
         raise RecordProblemError(FieldProblem(name, "This is no result.", "Export the task again."))
     kind, value = result.get("type"), result["value"]
-    control = name_of(result.get("from_name"), f"{name}.from_name", what="criterion")
     target = str(result.get("to_name") or "")
+    control = _control(result, name)
     said = found.said.setdefault(target, Said())
+    if kind in ("rating", "number") and (scale := _scale(result)) is not None:
+        said.scales[control] = scale
     if kind in _LABELS:
         mark = _span(value, kind, control, name, answers.get(target, ""))
         said.spans.append(mark._replace(comment=_remark(result, name)))
@@ -104,6 +108,27 @@ def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str
         found.remarks.append(FieldProblem(name, problem, "Ratings, choices, texts, numbers and labels are."))
         if said == Said():
             del found.said[target]
+
+
+def _control(result: Mapping[str, Any], name: str) -> str:
+    """The criterion: its name in the results' remarks, which this product writes, or that of the control."""
+    control = name_of(result.get("from_name"), f"{name}.from_name", what="criterion")
+    meta = result.get("meta")
+    written = meta.get("criterion") if isinstance(meta, dict) else None
+    if not written:
+        return control
+    suffix = next((end for end in (NOT_APPLICABLE_SUFFIX, REASONS_SUFFIX) if control.endswith(end)), "")
+    return name_of(written, f"{name}.meta.criterion", what="criterion") + suffix
+
+
+def _scale(result: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The lowest and highest level, as this product writes them."""
+    meta = result.get("meta")
+    bounds = meta.get("scale") if isinstance(meta, dict) else None
+    if not (isinstance(bounds, list) and len(bounds) == 2 and all(type(each) is int for each in bounds)):
+        return None
+    low, high = bounds
+    return (low, high) if 0 <= low < high <= HIGHEST_LEVEL else None
 
 
 def _remark(result: Mapping[str, Any], name: str) -> str:

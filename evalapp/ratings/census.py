@@ -29,6 +29,7 @@ class FileCensus:
     candidates: Counter[str] = field(default_factory=Counter)
     reviewers: Counter[str] = field(default_factory=Counter)
     criteria: dict[str, Census] = field(default_factory=dict)
+    scales: dict[str, tuple[int, int]] = field(default_factory=dict)
     spans: int = 0
     span_labels: Counter[str] = field(default_factory=Counter)
 
@@ -43,6 +44,7 @@ class FileCensus:
             self.reviewers[record.reviewer] += 1
             self.spans += len(record.spans)
             self.span_labels.update(mark.label or UNNAMED_LABEL for mark in record.spans)
+            self.scales.update(record.scales)
             for criterion, raw in record.values:
                 if criterion not in self.criteria:
                     self.criteria[criterion] = Census()
@@ -71,7 +73,10 @@ class FileCensus:
             "span_labels": [label for label, _ in self.span_labels.most_common(MOST_OPTIONS)],
             "candidates": self.candidates.most_common(),
             "reviewers": self.reviewers.most_common(),
-            "criteria": [_described(name, census, most) for name, census in self.criteria.items()],
+            "criteria": [
+                _described(name, census, most, self.scales.get(name))
+                for name, census in self.criteria.items()
+            ],
         }
 
 
@@ -82,8 +87,9 @@ def census_of(found: Iterable[Reading]) -> FileCensus:
     return census
 
 
-def _described(name: str, census: Census, most: int) -> dict[str, Any]:
-    draft = suggested(name, census, records=most, is_ranked=name.casefold().startswith(RANKED))
+def _described(name: str, census: Census, most: int, scale: tuple[int, int] | None = None) -> dict[str, Any]:
+    is_ranked = name.casefold().startswith(RANKED)
+    draft = suggested(name, census, records=most, is_ranked=is_ranked, scale=scale)
     shown = [str(raw)[:24] for raw, _ in census.values.most_common(_SAMPLE)]
     return {
         "name": name,

@@ -75,19 +75,24 @@ class _Rows:
         self._answers: dict[tuple[str, str], int] = {}
 
     def reading_of(self, row: int, fields: Fields) -> Reading:
+        problems: list[FieldProblem] = []
+        record: Record | None = None
+        texts: Texts | None = None
         try:
-            record = self._record(row, fields)
-            texts = self._texts(row, record, fields)
+            record = self._record(row, fields, problems)
+            texts = None if problems else self._texts(row, record, fields)
         except RecordProblemError as error:
-            return Reading(row, refusals=(Refusal(error.problems),))
+            problems.extend(error.problems)
+        if record is None or problems:
+            return Reading(row, refusals=(Refusal(problems, record),))
         return Reading(row, texts, (record,))
 
     def _get(self, fields: Fields, use: Use) -> Any:
         column = self._columns.get(use)
         return None if column is None else fields.get(column)
 
-    def _record(self, row: int, fields: Fields) -> Record:
-        problems: list[FieldProblem] = []
+    def _record(self, row: int, fields: Fields, problems: list[FieldProblem]) -> Record:
+        """What can be read of the row; what cannot is told in ``problems``."""
         has_item = Use.ITEM in self._columns
         item = self._name(Use.ITEM, fields, problems) if has_item else self._named(fields)
         candidate = self._name(Use.CANDIDATE, fields, problems)
@@ -105,8 +110,6 @@ class _Rows:
         if not (values or said.keys() & _WORDS or problems):
             name = self._columns.get(Use.VALUE, "row")
             problems.append(FieldProblem(name, "There is no rating.", "Write the value, or remove the row."))
-        if problems:
-            raise RecordProblemError(*problems)
         return Record(row, item, candidate, reviewer, values, **said)
 
     def _name(self, use: Use, fields: Fields, problems: list[FieldProblem]) -> str:

@@ -146,7 +146,11 @@ def _annotation(
             "type": said.kind,
             "origin": "manual",
             "value": said.value,
-            "meta": {**reviewer, **({"text": [said.remark]} if said.remark else {})},
+            "meta": {
+                **reviewer,
+                **_of_criterion(said.criterion),
+                **({"text": [said.remark]} if said.remark else {}),
+            },
         }
         for number, said in enumerate(_results(review, answer, criteria), start=1)
     ]
@@ -166,6 +170,17 @@ class _Said(NamedTuple):
     kind: str
     value: dict[str, Any]
     remark: str = ""
+    criterion: Criterion | None = None
+
+
+def _of_criterion(criterion: Criterion | None) -> dict[str, Any]:
+    """What the name of a control cannot hold, so that the criterion comes back as it was."""
+    if criterion is None:
+        return {}
+    is_scale = criterion.kind == CriterionKind.SCALE
+    return {"criterion": criterion.name} | (
+        {"scale": [criterion.minimum, criterion.maximum]} if is_scale else {}
+    )
 
 
 def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator[_Said]:
@@ -179,11 +194,12 @@ def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator
         if criterion.kind == CriterionKind.SPANS:
             yield from _marks(review, answer, criterion)
         elif criterion.pk in texts:
-            yield _Said(name, "textarea", {"text": [texts[criterion.pk]]})
+            yield _Said(name, "textarea", {"text": [texts[criterion.pk]]}, criterion=criterion)
         elif (score := scores.get(criterion.pk)) is not None:
-            yield _score(name, criterion, score.value)
+            yield _score(name, criterion, score.value)._replace(criterion=criterion)
         if criterion.pk in reasons:
-            yield _Said(f"{name}{REASONS_SUFFIX}", "choices", {"choices": reasons[criterion.pk]})
+            given_reasons = {"choices": reasons[criterion.pk]}
+            yield _Said(f"{name}{REASONS_SUFFIX}", "choices", given_reasons, criterion=criterion)
     if hasattr(review, "correction"):
         yield _Said(CORRECTION, "textarea", {"text": [review.correction.text]})
     if review.comment:

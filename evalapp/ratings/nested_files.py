@@ -80,7 +80,7 @@ def _reading(row: int, line: dict[str, Any]) -> Reading:
         try:
             records.append(_record(item, review, f"reviews[{number}]", remarks))
         except RecordProblemError as error:
-            refusals.append(Refusal(error.problems))
+            refusals.append(Refusal(error.problems, error.record))
     return Reading(row, Texts(row, item.name, example, item.answers), records, refusals, remarks)
 
 
@@ -178,7 +178,7 @@ def _record(item: _Item, review: Any, place: str, remarks: list[FieldProblem]) -
     if not (record.values or record.comment or record.correction or record.spans or problems):
         problems.append(FieldProblem(place, "The review says nothing.", "Give it a value, or remove it."))
     if problems:
-        raise RecordProblemError(*problems)
+        raise RecordProblemError(*problems, record=record)
     return record
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from evalapp.core.names import has_visible
@@ -36,7 +36,8 @@ class SpanMark(NamedTuple):
 class Record:
     """What one reviewer said about one answer, or a part of that: one row, one nested review, one annotation.
 
-    ``place`` is put before the names of fields in messages ("reviews[3]."). ``values``: criterion → value.
+    ``place`` is put before the names of fields in messages ("reviews[3]."). ``values``: criterion → value. ``scales``: criterion
+    → its lowest and highest level, where the file says so.
     """
 
     row: int
@@ -50,6 +51,7 @@ class Record:
     correction: str | None = None
     spans: Sequence[SpanMark] = ()
     place: str = ""
+    scales: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,10 @@ class Texts:
 
 
 class Refusal(NamedTuple):
-    """A record that cannot be read."""
+    """A record that cannot be read. ``record``: what of it can be, so that its other problems are told too."""
 
     problems: Sequence[FieldProblem]
+    record: Record | None = None
 
 
 class Reading(NamedTuple):
@@ -83,11 +86,11 @@ class Reading(NamedTuple):
 
 
 class RecordProblemError(Exception):
-    """Why a record cannot be read; one problem or several."""
+    """Why a record cannot be read; one problem or several. ``record``: what of it can be."""
 
-    def __init__(self, *problems: FieldProblem) -> None:
+    def __init__(self, *problems: FieldProblem, record: Record | None = None) -> None:
         super().__init__(str(problems[0]))
-        self.problems = problems
+        self.problems, self.record = problems, record
 
 
 def refused(row: int, *problems: FieldProblem) -> Reading:
@@ -171,6 +174,10 @@ def moment_of(value: Any, name: str) -> datetime | None:
     if not 1970 <= moment.year <= 2100:
         problem = f"The year {moment.year} cannot be right."
         raise RecordProblemError(FieldProblem(name, problem, "Write it as 2025-03-31T14:05:00Z."))
+    # A day more, because a moment without a zone may be of one that is ahead.
+    if moment > datetime.now(UTC) + timedelta(days=1):
+        problem = f"“{str(value)[:40]}” lies in the future."
+        raise RecordProblemError(FieldProblem(name, problem, "Write when it was given, or leave it empty."))
     return moment
 
 

@@ -110,7 +110,8 @@ class Stage:
         for refusal in reading.refusals:
             self.records_read += 1
             self.records_refused += 1
-            for problem in refusal.problems:
+            others = self._problems_of(refusal.record) if refusal.record is not None else []
+            for problem in (*refusal.problems, *others):
                 self._log.refuse(reading.row, problem)
         for remark in reading.remarks:
             self._log.remark(reading.row, remark)
@@ -171,18 +172,12 @@ class Stage:
     def _take_record(self, record: Record) -> list[FieldProblem]:
         """Stage a record, or say why not."""
         plan = self._plan
-        problems: list[FieldProblem] = []
-        candidate = plan.candidate_names.slots.get(record.candidate)
-        if candidate is None:
-            why = plan.candidate_names.refused.get(record.candidate, "This candidate is not in the plan.")
-            problems.append(FieldProblem(f"{record.place}candidate", why, ""))
-        reviewer = plan.reviewer_names.slots.get(record.reviewer)
-        if reviewer is None:
-            why = plan.reviewer_names.refused.get(record.reviewer, "This reviewer is not in the plan.")
-            problems.append(FieldProblem(f"{record.place}reviewer", why, ""))
+        problems = self._unknown_names(record)
         values = self._values(record, problems)
         if problems:
             return problems
+        candidate = plan.candidate_names.slots[record.candidate]
+        reviewer = plan.reviewer_names.slots[record.reviewer]
         if not (values or record.comment or record.correction or record.spans):
             self._leave_out(record)
             return []
@@ -195,6 +190,32 @@ class Stage:
             self._value_buffer.add(self.records_read, *line, criterion, level, words, *rest)
             rest = (None, record.submitted_at, None, None, None)
         return []
+
+    def _unknown_names(self, record: Record) -> list[FieldProblem]:
+        plan = self._plan
+        problems = []
+        for what, name, names in (
+            ("candidate", record.candidate, plan.candidate_names),
+            ("reviewer", record.reviewer, plan.reviewer_names),
+        ):
+            if name not in names.slots:
+                why = names.refused.get(name, f"This {what} is not in the plan.")
+                problems.append(FieldProblem(f"{record.place}{what}", why, ""))
+        return problems
+
+    def _problems_of(self, record: Record) -> list[FieldProblem]:
+        """What else is wrong with a record that cannot be used anyway. Names that no other record has were not
+        counted, so nothing is known of them; an empty one has been told.
+        """
+        refused = (self._plan.candidate_names.refused, self._plan.reviewer_names.refused)
+        names = zip((record.candidate, record.reviewer), refused, ("candidate", "reviewer"), strict=True)
+        problems = [
+            FieldProblem(f"{record.place}{what}", known[name], "")
+            for name, known, what in names
+            if name in known
+        ]
+        self._values(record, problems)
+        return problems
 
     def _leave_out(self, record: Record) -> None:
         """All that the record says is left out as somebody chose; told once a criterion."""

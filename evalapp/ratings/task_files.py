@@ -164,6 +164,7 @@ def _records(annotation: Annotation, given: Mapping[str, Any], task: _Task, plac
             correction=said.correction,
             spans=said.spans,
             place=f"{place}.",
+            scales=said.scales,
         )
 
 

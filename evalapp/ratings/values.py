@@ -97,11 +97,19 @@ class Census:
             self.has_more = True
 
 
-def suggested(name: str, census: Census, *, records: int, is_ranked: bool = False) -> CriterionDraft:
+def suggested(
+    name: str,
+    census: Census,
+    *,
+    records: int,
+    is_ranked: bool = False,
+    scale: tuple[int, int] | None = None,
+) -> CriterionDraft:
     """The criterion that the values look like: yes/no, a scale, a category or words.
 
     ``records``: in how many it could have been answered; one answered everywhere is required.
-    ``is_ranked``: its values are places in an order, so they count nothing in a total.
+    ``is_ranked``: its values are places in an order, so they count nothing in a total. ``scale``: lowest and
+    highest level, where the file says so.
     """
     given = [raw for raw in census.values if not is_not_applicable(raw)]
     common: dict[str, Any] = {
@@ -110,6 +118,9 @@ def suggested(name: str, census: Census, *, records: int, is_ranked: bool = Fals
         "is_required": census.count >= records,
         "weight": Decimal(0 if is_ranked else 1),
     }
+    if scale is not None:
+        threshold = 2 if scale in ((1, 5), (0, 5)) else None
+        return CriterionDraft(minimum=scale[0], maximum=scale[1], low_threshold=threshold, **common)
     if given and not census.has_more:
         if all(whole_number(raw) in (0, 1) or yes_or_no(raw) is not None for raw in given):
             return CriterionDraft(
@@ -150,10 +161,14 @@ def _range_of(counts: Mapping[RawValue, int], *, is_ranked: bool) -> tuple[int, 
     for lowest, highest in _RANGES:
         if lowest <= low and high <= highest:
             return lowest, highest
-    for lowest, highest in _RANGES:
-        if sum(count for number, count in numbers.items() if lowest <= number <= highest) >= enough:
-            return lowest, highest
-    return None
+    held = {
+        (lowest, highest): sum(count for number, count in numbers.items() if lowest <= number <= highest)
+        for lowest, highest in _RANGES
+    }
+    # Where none holds nearly all, the one that holds most: then the rows of those outside can be told.
+    nearly = next((bounds for bounds in _RANGES if held[bounds] >= enough), None)
+    best = nearly or max(_RANGES, key=held.__getitem__)
+    return best if held[best] else None
 
 
 def _options_of(given: Sequence[RawValue], count: int) -> tuple[OptionDraft, ...]:

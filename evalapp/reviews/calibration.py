@@ -16,6 +16,7 @@ from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, Pl
 from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
 from evalapp.reviews.models import Review
+from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import CriterionKind
 
 LETTERS = "ABCDEFGHIJKLMNOP"
@@ -178,10 +179,11 @@ def notes_on(item: Item, names: Mapping[int, str]) -> list[Note]:
 
 
 def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dict[int, str]:
-    """Names for a manager; for a reviewer numbers, by who was first to rate."""
-    people = {seat.user_id: seat.user.name for seat in campaign.reviewers.select_related("user")}
+    """For a manager what the campaign's other pages call them; for a reviewer numbers, by who was first to rate."""
+    people = list(campaign.reviewers.values_list("user", flat=True))
     if is_manager:
-        return people
+        names = shown_names(campaign)
+        return {person: names.of(person) for person in people}
     given = campaign.judgements if campaign.compares else campaign.reviews
     firsts = given.filter(purpose=Purpose.CALIBRATION).order_by("pk")
     order = dict.fromkeys([*firsts.values_list("reviewer", flat=True), *people])

@@ -229,14 +229,13 @@ class ClosingAnswer(BaseModel):
         return self.get_belief_display()
 
 
-class SendBack(BaseModel):
-    """A submitted review, sent back to its reviewer with a reason; it counts as it is until they amend it.
+class SentBack(BaseModel):
+    """Something submitted, sent back to its reviewer with a reason; it counts as it is until they amend it.
 
     ``revision`` is the one sent back. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
     nothing of it is deleted.
     """
 
-    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="send_backs")
     revision = models.PositiveIntegerField()
     reason = models.TextField()
     sent_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -245,20 +244,7 @@ class SendBack(BaseModel):
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["review"], condition=Q(resolved_at__isnull=True), name="send_back_one_open_per_review"
-            ),
-            models.CheckConstraint(
-                condition=Q(resolved_at__isnull=True, resubmitted_revision__isnull=True, is_withdrawn=False)
-                | Q(resolved_at__isnull=False, resubmitted_revision__isnull=False, is_withdrawn=False)
-                | Q(resolved_at__isnull=False, resubmitted_revision__isnull=True, is_withdrawn=True),
-                name="send_back_ends_one_way",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"review {self.review_id} sent back"
+        abstract = True
 
     @property
     def state(self) -> str:
@@ -266,6 +252,31 @@ class SendBack(BaseModel):
         if self.resolved_at is None:
             return "sent_back"
         return "withdrawn" if self.is_withdrawn else "resubmitted"
+
+
+ENDS_ONE_WAY = (
+    Q(resolved_at__isnull=True, resubmitted_revision__isnull=True, is_withdrawn=False)
+    | Q(resolved_at__isnull=False, resubmitted_revision__isnull=False, is_withdrawn=False)
+    | Q(resolved_at__isnull=False, resubmitted_revision__isnull=True, is_withdrawn=True)
+)
+"""How something sent back may stand: it waits, was resubmitted, or was withdrawn."""
+
+
+class SendBack(SentBack):
+    """A submitted review, sent back."""
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="send_backs")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["review"], condition=Q(resolved_at__isnull=True), name="send_back_one_open_per_review"
+            ),
+            models.CheckConstraint(condition=ENDS_ONE_WAY, name="send_back_ends_one_way"),
+        ]
+
+    def __str__(self) -> str:
+        return f"review {self.review_id} sent back"
 
 
 class Flag(BaseModel):

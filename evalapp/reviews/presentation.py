@@ -12,8 +12,9 @@ from django.utils.crypto import salted_hmac
 
 from evalapp.accounts.models import User
 from evalapp.accounts.review_keys import OF_COMPARING, REVIEW_KEYS, keys_of, letters_of
-from evalapp.campaigns.allocation import NoWork, NoWorkReason, quota_of
+from evalapp.campaigns.allocation import NoWork, NoWorkReason
 from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.campaigns.quotas import quota_of
 from evalapp.core.marks import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.closing import is_asked

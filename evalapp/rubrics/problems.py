@@ -197,6 +197,17 @@ def _text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         yield "low_threshold", "A text has no levels that reasons could be asked at. Leave it empty."
 
 
+def _no_such_key(wanted: str, before: Sequence[CriterionDraft]) -> str:
+    """With the key that is meant, where a criterion's name was written, or capitals; else with those there are."""
+    message = f"There is no criterion with the key “{wanted}” to depend on."
+    meant = wanted.strip().casefold()
+    for each in before:
+        if each.key and meant in (each.key.casefold(), each.name.strip().casefold()):
+            return f"{message} The key of “{each.name}” is “{each.key}”: write that."
+    keys = ", ".join(f"“{each.key}”" for each in before if each.key)
+    return f"{message} Before it stand {keys}." if keys else message
+
+
 def _condition_problems(
     draft: CriterionDraft, drafts: Sequence[CriterionDraft], position: int
 ) -> Iterator[tuple[str, str]]:
@@ -207,7 +218,7 @@ def _condition_problems(
     places = {each.key: place for place, each in enumerate(drafts) if each.key}
     place = places.get(condition.criterion)
     if place is None:
-        yield "visible_if", f"There is no criterion with the key “{condition.criterion}” to depend on."
+        yield "visible_if", _no_such_key(condition.criterion, drafts[:position])
     elif place == position:
         yield "visible_if", "A criterion cannot depend on itself."
     elif circle := _circle(drafts, places, position):

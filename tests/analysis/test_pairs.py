@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.pair_lists import as_lines, find_judgements, lines_of_item, pair_filter
-from evalapp.analysis.pairs import load_judgements, pair_results
+from evalapp.analysis.pairs import Judged, load_judgements, pair_results
+from evalapp.analysis.verdicts_apart import distance, verdicts_apart
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import MissingError
@@ -19,6 +20,7 @@ from evalapp.exports.services import open_tray
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.queries import stand_task
 from evalapp.judgements.verdicts import Verdict
+from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign
 from tests.judgements.conftest import again, claim, judge
@@ -343,3 +345,90 @@ def test_who_still_compares_blind_is_warned(
         address = f"/projects/{project.slug}/" + page.format(campaign=campaign.pk)
         assert "You review this campaign blind" in client_of(manager).get(address).text
         assert "You review this campaign blind" not in client_of(owner).get(address).text
+
+
+def test_verdicts_that_differ_are_listed_the_most_different_first(
+    project: Project, reviewer: User, other_reviewer: User, manager: User, engineer: User
+) -> None:
+    campaign = pairs_campaign(project, [reviewer, other_reviewer], rows=3)
+    answers = {"1": ("new", "old"), "2": ("new", "tie"), "3": ("new", "new")}
+    numbers = dict(campaign.items.values_list("pk", "example__row_number"))
+
+    def says(position: int):
+        def rule(texts: list[str]) -> Verdict:
+            row = next(row for row, pk in rows.items() if any(text.endswith(f"{row}.") for text in texts))
+            said = answers[str(row)][position]
+            return Verdict("tie") if said == "tie" else prefers(said)(texts)
+
+        return rule
+
+    texts = ItemOutput.objects.filter(item__campaign=campaign).values_list("item", "output__text")
+    rows = {int(text.rstrip(".").split()[-1]): pk for pk, text in texts}
+    first = min(rows)
+    answers = {
+        str(first + n): said for n, said in enumerate((("new", "old"), ("new", "tie"), ("new", "new")))
+    }
+    judge_by(campaign, reviewer, says(0))
+    judge_by(campaign, other_reviewer, says(1))
+    judgements = load_judgements(campaign)
+    found = verdicts_apart(judgements)
+    assert [(each.rows[0].item_id, each.farthest) for each in found] == [
+        (rows[first], 1.0),
+        (rows[first + 1], 0.5),
+    ]
+    assert {numbers[each.rows[0].item_id] for each in found} == {1, 2}
+    address = f"/projects/{project.slug}/compare/{campaign.pk}/judgements/apart/"
+    page = client_of(manager).get(address).text
+    assert "2 comparisons with different verdicts" in page
+    assert "new of Pairs is better" in page and "old of Pairs is better" in page and "Equally good" in page
+    assert reviewer.email not in page
+    # One click away from the quality, the results and the campaign.
+    for near in (
+        f"campaigns/{campaign.pk}/quality/",
+        f"compare/{campaign.pk}/pairs/",
+        f"campaigns/{campaign.pk}/",
+    ):
+        assert address in client_of(manager).get(f"/projects/{project.slug}/{near}").text
+    # Nobody has given a score, so no severity is offered.
+    assert (
+        "/severity/"
+        not in client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/").text
+    )
+    program = program_of(manager)
+    listed = program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/judgements/apart/").json()[
+        "results"
+    ]
+    assert [(each["farthest"], len(each["judgements"])) for each in listed] == [(1.0, 2), (0.5, 2)]
+    refused = program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/disagreements/")
+    assert refused.status_code == 404 and "judgements/apart/" in refused.text
+
+
+def test_orders_of_rankings_lie_apart_by_the_pairs_told_the_other_way_round() -> None:
+    def ranked(*ranks: int) -> Judged:
+        return Judged(1, 1, 1, 1, (10, 20, 30), "", ranks, False, False)
+
+    assert distance(ranked(1, 2, 3), ranked(3, 2, 1)) == 1
+    assert distance(ranked(1, 2, 3), ranked(2, 1, 3)) == pytest.approx(1 / 3)
+    pair = Judged(1, 1, 1, 1, (20, 10), "a", None, False, False)
+    # The same answer from the other side is the same verdict.
+    assert distance(pair, pair._replace(shown=(10, 20), choice="b")) == 0
+    assert distance(pair, pair._replace(choice="both_bad")) == 0.5
+    assert distance(pair._replace(choice="tie"), pair._replace(choice="both_bad")) == 0.5
+
+
+def test_the_list_of_different_verdicts_reads_the_same_for_one_and_for_three(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    queries = []
+    for rows in (1, 3):
+        name = f"Pairs {rows}"
+        campaign = pairs_campaign(project, [reviewer, other_reviewer], rows=rows, name=name)
+        judge_by(campaign, reviewer, prefers("new"))
+        judge_by(campaign, other_reviewer, prefers("old"))
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/judgements/apart/")
+        assert f"{rows} comparison" in page.text
+        queries.append(len(captured))
+    assert queries[0] == queries[1]

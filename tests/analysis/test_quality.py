@@ -21,6 +21,7 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.progress import team_progress
 from evalapp.reviews.services import submit_review
 from tests.api.conftest import program_of
+from tests.campaigns.making import make_open_campaign
 from tests.cast import client_of
 from tests.closing_campaign import make_tuned_campaign
 from tests.factories import PLAIN, answers, make_campaign, review_all, walk
@@ -247,6 +248,14 @@ def test_agreement_is_early_until_ten_outputs_have_two_reviews(
     assert f'href="/projects/{project.slug}/compare/{enough.pk}/cases/?differ=1"' in page
 
 
+def test_nothing_is_offered_where_nobody_can_differ(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=4, overlap=1)
+    for address in (f"/projects/{project.slug}/", f"/projects/{project.slug}/campaigns/{campaign.pk}/"):
+        assert "?differ=1" not in client_of(manager).get(address).text
+
+
 def test_outputs_on_which_reviewers_differ_come_widest_first_on_any_criterion(
     project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
@@ -259,6 +268,17 @@ def test_outputs_on_which_reviewers_differ_come_widest_first_on_any_criterion(
     page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/?differ=1")
     assert page.context["page"].paginator.count == 2
     assert "2 outputs: reviewers differ, most first." in page.text
+    # On what, and how far.
+    assert [(row.differs.criterion.key, row.differs.words) for row in quality.differing] == [
+        ("tone", "1 and 4"),
+        ("accuracy", "4 and 5"),
+    ]
+    said = f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/"
+    for text in (page.text, client_of(manager).get(said).text):
+        assert '<span class="soft">Tone</span> <strong class="number">1 and 4</strong>' in text
+    listed = program_of(manager).get(f"projects/{project.slug}/campaigns/{campaign.pk}/cases/?differ=true")
+    first = listed.json()["results"][0]
+    assert (first["differ_on"], first["answers"]) == ("tone", [1, 4])
     home = client_of(manager).get(f"/projects/{project.slug}/").text
     assert f"/compare/{campaign.pk}/cases/?differ=1" in home
 

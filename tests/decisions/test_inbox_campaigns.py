@@ -12,6 +12,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.inbox import inbox_of
 from evalapp.reviews.models import Review
 from tests.factories import PLAIN, make_campaign
+from tests.reviews.checking import make_checked, review_on
 from tests.reviews.conftest import submit
 
 pytestmark = pytest.mark.django_db
@@ -109,3 +110,17 @@ def test_the_inbox_reads_the_same_number_of_times_for_one_campaign_and_for_three
             inbox_of(project)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_who_is_done_with_the_calibration_waits_in_the_inbox() -> None:
+    campaign, (ann, bob) = make_checked(rows=12, gold_share=0, repeat_share=0, calibration_items=2)
+    review_on(campaign, ann, most=1)
+    assert "admission" not in kinds(campaign.project)
+    review_on(campaign, ann)
+    (entry,) = [each for each in inbox_of(campaign.project) if each.kind == "admission"]
+    assert entry.text == f"{campaign.name}: 1 reviewer is done with the calibration and waits to be admitted"
+    assert entry.href.endswith(f"/campaigns/{campaign.pk}/calibration/")
+    review_on(campaign, bob)
+    assert any("2 reviewers are done" in each.text for each in inbox_of(campaign.project))
+    campaign.reviewers.update(admitted_at=timezone.now())
+    assert "admission" not in kinds(campaign.project)

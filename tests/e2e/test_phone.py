@@ -135,7 +135,8 @@ def test_results_of_compared_answers_fit_on_a_phone(
     sign_in(manager)
     results, managed = f"compare/{campaign.pk}", f"campaigns/{campaign.pk}"
     for path in (
-        *(f"{results}/pairs/", f"{results}/judgements/"),
+        *(f"{results}/pairs/", f"{results}/judgements/", f"{results}/judgements/apart/"),
+        f"{results}/judgements/sent-back/",
         *(f"{managed}/checks/", f"{managed}/calibration/", f"{managed}/quality/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from evalapp.accounts.models import Project
 from evalapp.campaigns.allocation import Assignment, NoWorkReason
 from evalapp.campaigns.calibration import start_round
 from evalapp.campaigns.models import (
@@ -56,6 +57,7 @@ def test_calibration_comes_first_then_the_verdicts_then_the_work():
     assert first.post(page, {"item": 1, "text": "  "}).status_code == 400
     for wrong in ("0", "99", "x", ""):
         assert first.post(page, {"item": wrong, "text": "Where?"}).status_code == 404
+    Project.objects.update(shows_reviewer_names=True)
     managed = managing.get(manager_page).text
     assert ann.name in managed and "candidate-label" in managed and "Other than the others" in managed
     seats = {seat.user_id: seat for seat in campaign.reviewers.all()}
@@ -129,17 +131,19 @@ def test_programs_set_gold_and_run_the_calibration(project, manager, reviewer):
     assert (opened["items_total"], opened["gold_share"], opened["calibration_items"]) == (6, 10, 1)
     judge_on(Campaign.objects.get(pk=draft.pk), reviewer)
     waiting = {
-        "person": reviewer.pk,
+        "reviewer": 1,
+        "person": None,
+        "name": "Reviewer 1",
         "is_admitted": False,
         "items_done": 1,
         "items_wanted": 1,
         "distance": None,
     }
     assert program.get(f"{address}calibration/").json() == {"people": [waiting]}
-    assert program.post(f"{address}reviewers/{reviewer.pk}/admit/").json() == {
+    assert program.post(f"{address}calibration/1/admit/").json() == {
         "people": [{**waiting, "is_admitted": True}]
     }
     judge_on(Campaign.objects.get(pk=draft.pk), reviewer)
     (checked,) = program.get(f"{address}checks/").json()["people"]
     assert checked["gold_right"] == checked["gold_answered"]
-    assert (checked["person"], checked["sides_compared"], checked["mean_tau"]) == (reviewer.pk, 0, None)
+    assert (checked["reviewer"], checked["sides_compared"], checked["mean_tau"]) == (1, 0, None)

@@ -19,6 +19,7 @@ from evalapp.campaigns.models import Campaign, CampaignState, Place
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import Dataset, DatasetVersion, Example
 from evalapp.decisions.deletion import delete_project
+from evalapp.decisions.inbox import inbox_of
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import request_cancel
 from evalapp.ratings.models import RatingsImport, RecordedReviewer
@@ -163,6 +164,46 @@ def test_everything_wrong_is_told_at_once_and_nothing_stays(project: Project, ma
         (9, "prompt"),
     ]
     assert counts() == before
+
+
+def test_of_a_row_everything_wrong_is_told_and_numbers_are_a_scale(project: Project, manager: User) -> None:
+    columns = b"item,candidate,reviewer,criterion,value,seconds,submitted_at,prompt,answer\n"
+    rows = [
+        "1,base,Mara,Accuracy,4,,,Question 1?,Answer 1.",
+        "2,base,Mara,Accuracy,5,,,Question 2?,Answer 2.",
+        "3,base,Mara,Accuracy,999,,,Question 3?,Answer 3.",
+        "4,base,Mara,Accuracy,-7,,,Question 4?,Answer 4.",
+        "5,base,Mara,Accuracy,999,-3,2090-01-01T00:00:00Z,Question 5?,Answer 5.",
+        "6,base,Mara,Accuracy,wat,soon,,Question 6?,Answer 6.",
+    ]
+    ratings_import = received(project, manager, columns + "\n".join(rows).encode())
+
+    job = carried_out(ratings_import, manager, checks_only=True)
+
+    assert job.state == JobState.SUCCEEDED
+    assert sorted(told(ratings_import)) == [
+        (4, "Accuracy"),
+        (5, "Accuracy"),
+        (6, "Accuracy"),
+        (6, "seconds"),
+        (6, "submitted_at"),
+        (7, "Accuracy"),
+        (7, "seconds"),
+    ]
+    problems = dict(ratings_import.problems.values_list("row", "problem"))
+    assert problems[4] == "999 is outside the scale of Accuracy, 1 to 5."
+    assert problems[5] == "-7 is outside the scale of Accuracy, 1 to 5."
+    future = ratings_import.problems.get(field="submitted_at").problem
+    assert future == "“2090-01-01T00:00:00Z” lies in the future."
+
+
+def test_a_failed_check_leaves_the_inbox_with_the_next(project: Project, manager: User) -> None:
+    content = table(rating(1), rating(1), rating(2, value="?"), *(rating(3 + n) for n in range(9)))
+    ratings_import = received(project, manager, content)
+    assert carried_out(ratings_import, manager).state == JobState.FAILED
+    assert [entry.kind for entry in inbox_of(project)] == ["failed"]
+    assert carried_out(ratings_import, manager, checks_only=True).state == JobState.SUCCEEDED
+    assert inbox_of(project) == []
 
 
 def test_a_file_goes_in_without_its_bad_records_and_they_are_counted(project: Project, manager: User) -> None:

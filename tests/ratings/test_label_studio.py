@@ -10,11 +10,12 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.ratings.label_studio import json_of_tasks, labeling_config, tasks_of
+from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Correction, Review, SpanAnswer
 from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.factories import GOOD, answers, corrected, make_campaign, review_all, tagged
-from tests.ratings.files import imported, json_lines
+from tests.ratings.files import carried_out, imported, json_lines, received
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def test_what_goes_out_comes_back_the_same(
     def said(one: Campaign) -> list[tuple[str, str, str, int | None]]:
         scores = load_scores(one)
         labels = {c.pk: c.model_version.label for c in scores.candidates}
-        keys = {c.pk: c.key for c in scores.criteria}
+        keys = {c.pk: c.name for c in scores.criteria}
         return sorted(
             (labels[a.candidate_id], str(scores.numbers[a.reviewer_id]), keys[a.criterion_id], str(a.value))
             for a in scores.answers
@@ -190,4 +191,24 @@ def test_what_goes_out_comes_back_the_same(
     commented = Review.objects.filter(campaign=back).exclude(comment="").first()
     assert commented is not None
     assert commented.comment.endswith("Stiff.")
-    assert "tone: " in commented.comment
+    assert "Tone: " in commented.comment
+
+
+def test_a_criterion_comes_back_under_its_name_and_on_its_scale(
+    project: Project, other_project: Project, stranger: User, reviewer: User
+) -> None:
+    rubric = create_rubric(project=project, name="House", by=None)
+    draft = CriterionDraft(name="Clear and short", minimum=0, maximum=9, low_threshold=None)
+    version = save_version(rubric=rubric, criteria=[draft], by=None)
+    campaign = make_campaign(project, [reviewer], rows=3, rubric_version=version)
+    said = ReviewAnswers(scores={"clear-and-short": 3})
+    review_all(campaign, reviewer, dict.fromkeys(("formal", "plain"), said))
+    content = json.dumps(list(tasks_of(campaign))).encode()
+
+    ratings_import = received(other_project, stranger, content, "tasks.json")
+    assert carried_out(ratings_import, stranger, checks_only=True).state == "succeeded"
+
+    (found,) = ratings_import.census["criteria"]
+    assert (found["name"], found["kind"], found["minimum"], found["maximum"]) == (
+        "Clear and short", "scale", 0, 9
+    )  # fmt: skip

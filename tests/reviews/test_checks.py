@@ -17,7 +17,7 @@ from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.allocation import NoWorkReason
 from evalapp.campaigns.gold import set_gold
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, PlaceState, Purpose
-from evalapp.campaigns.queries import items_with_progress, place_counts, seats_with_places
+from evalapp.campaigns.queries import cost_of_draft, items_with_progress, place_counts, seats_with_places
 from evalapp.campaigns.services import add_reviewers, give_back, open_campaign
 from evalapp.exports.queries import given_corrections, ratings_of, reviewed_outputs
 from evalapp.reviews.answers import ReviewAnswers
@@ -47,12 +47,47 @@ def test_gold_comes_in_its_share_and_repeats_come_later() -> None:
     firsts = {item: position for position, (purpose, item) in enumerate(seen) if purpose == "review"}
     for position, (purpose, item) in enumerate(seen):
         if purpose == "repeat":
-            assert position - firsts[item] >= 15
+            # Nearer only where the work ends, and never at once.
+            assert position - firsts[item] >= (15 if position < 90 else 4)
     golden = [position for position, (purpose, _) in enumerate(seen) if purpose == "gold"]
     # Spread, one in every stretch of about a tenth.
     assert all(later - earlier <= 30 for earlier, later in itertools.pairwise(golden))
     seat = seat_of(campaign, person)
     assert (seat.reviews_done, seat.checks_done) == (105, kinds["gold"] + kinds["repeat"])
+
+
+@pytest.mark.parametrize("candidates", [1, 2])
+@pytest.mark.parametrize("rows", [10, 16, 40])
+def test_a_small_campaign_gets_its_share_of_repeats_too(rows: int, candidates: int) -> None:
+    campaign, people = make_checked(
+        2, rows=rows * 2, gold_share=0, repeat_share=10, candidates=candidates, overlap=1
+    )
+    cost = cost_of_draft(campaign)
+    met = 0
+    for person in people:
+        campaign.reviewers.filter(user=person).update(quota=rows)
+        seen = review_on(campaign, person)
+        kinds = Counter(purpose for purpose, _ in seen)
+        met += kinds["repeat"]
+        # Never so near that it is known again at a glance.
+        for position, (purpose, item) in enumerate(seen):
+            if purpose == "repeat":
+                last = max(at for at, each in enumerate(seen) if each == ("review", item))
+                between = {each for _, each in seen[last + 1 : position]} - {item}
+                assert len(between) >= 4
+    assert 0.05 * rows * 2 <= met / candidates <= 0.15 * rows * 2 + 1
+    # The design said about so many.
+    assert abs(met - cost.checks) <= candidates * (1 + rows // 20)
+
+
+def test_what_is_left_of_repeats_comes_when_the_work_ends_early() -> None:
+    """Somebody else did the rest, or a quota ended it: nothing is left that a repeat could stand between."""
+    campaign, (person, _) = make_checked(rows=60, gold_share=0, repeat_share=20)
+    review_on(campaign, person, most=12)
+    campaign.reviewers.filter(user=person).update(quota=12)
+    rest = review_on(campaign, person)
+    assert rest and {purpose for purpose, _ in rest} == {"repeat"}
+    assert next_for(campaign, person).reason == NoWorkReason.QUOTA_REACHED
 
 
 def test_a_seed_checks_with_the_same_rows_again() -> None:

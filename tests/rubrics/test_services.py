@@ -180,6 +180,12 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         ([a_scale(), a_text(anchors={"1": "x"})], "criteria.1.anchors", "no level 1"),
         ([a_scale(), a_text(), depending("words", 1)], "criteria.2.visible_if", "answered in words"),
         ([a_scale(), depending("nothing", 1)], "criteria.1.visible_if", "no criterion with the key"),
+        (
+            [a_scale("Two words"), depending("Two Words", 1)],
+            "criteria.1.visible_if",
+            "“two-words”: write that",
+        ),
+        ([a_scale("B"), depending("B", 1)], "criteria.1.visible_if", "The key of “B” is “b”"),
         ([depending("which", 1)], "criteria.0.visible_if", "cannot depend on itself"),
         ([depending("tone", 1), a_scale("Tone")], "criteria.0.visible_if", "comes later"),
         (

@@ -10,6 +10,7 @@ from evalapp.reviews.models import SendBack
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
 
 REASON = "The reviewers read it."
+SEND_BACK_STATES = ("sent_back", "resubmitted", "withdrawn")
 
 
 class DisagreementQuery(Paging):
@@ -81,7 +82,7 @@ class SendBackSerializer(serializers.Serializer[Any]):
     review = serializers.IntegerField(source="review_id")
     revision = serializers.IntegerField()
     reason = serializers.CharField()
-    state = serializers.ChoiceField(choices=("sent_back", "resubmitted", "withdrawn"))
+    state = serializers.ChoiceField(choices=SEND_BACK_STATES)
     created_at = serializers.DateTimeField()
     resolved_at = serializers.DateTimeField(allow_null=True)
     resubmitted_revision = serializers.IntegerField(allow_null=True)

@@ -327,6 +327,19 @@ class CaseRowSerializer(serializers.Serializer[Any]):
     means = serializers.SerializerMethodField()
     metric = serializers.FloatField(allow_null=True)
     reviews = serializers.IntegerField()
+    differ_on = serializers.CharField(
+        source="differs.criterion.key",
+        default=None,
+        allow_null=True,
+        help_text="The criterion on which its reviewers differ most, in a list of where they do.",
+    )
+    answers = serializers.ListField(
+        source="differs.levels",
+        default=None,
+        allow_null=True,
+        child=serializers.IntegerField(),
+        help_text="Their different answers to it, lowest first.",
+    )
 
     def get_means(self, row: CaseRow) -> dict[str, float | None]:
         """By criterion."""

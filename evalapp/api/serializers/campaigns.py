@@ -150,7 +150,9 @@ class ReassignBody(Body):
 
 
 class MovedSerializer(serializers.Serializer[Any]):
-    moved = serializers.IntegerField()
+    moved = serializers.IntegerField(
+        allow_null=True, help_text="How many; null unless the project shows reviewers' names."
+    )
 
 
 class AddItemsBody(Body):
@@ -203,14 +205,34 @@ class StoredSerializer(serializers.Serializer[Any]):
     stored = serializers.IntegerField()
 
 
-class ReviewerChecksSerializer(serializers.Serializer[Any]):
+class NamedSerializer(serializers.Serializer[Any]):
+    """A finding under its reviewer's name. ``reviewer`` is the number by which cases are filtered, null before
+    the first review; ``person`` is null and ``name`` reads "Reviewer 2" unless the project shows names.
+    """
+
+    reviewer = serializers.IntegerField(source="number", allow_null=True)
+    person = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+
+    def to_representation(self, pair: Any) -> dict[str, Any]:
+        who, found = pair
+        names = {"reviewer": who.number, "person": who.person, "name": who.name}
+        own = {name: field for name, field in self.fields.items() if name not in names}
+        values = {name: field.get_attribute(found) for name, field in own.items()}
+        told = {
+            name: None if value is None else own[name].to_representation(value)
+            for name, value in values.items()
+        }
+        return names | told
+
+
+class ReviewerChecksSerializer(NamedSerializer):
     """``gold_right`` of ``gold_answered``; of ``repeats_compared`` answers so many are the same, or close.
 
     Where answers are compared, ``sides_kept`` of ``sides_compared`` repeats keep to the position on the screen
     instead of the answer, and ``mean_tau`` says how alike a person's two orders of the same answers are.
     """
 
-    person = serializers.IntegerField(source="seat.user_id")
     gold_right = serializers.IntegerField(source="hits")
     gold_answered = serializers.IntegerField(source="answered")
     repeats_compared = serializers.IntegerField(source="compared")
@@ -225,8 +247,7 @@ class ChecksSerializer(serializers.Serializer[Any]):
     people = ReviewerChecksSerializer(many=True)
 
 
-class CalibratingSerializer(serializers.Serializer[Any]):
-    person = serializers.IntegerField(source="seat.user_id")
+class CalibratingSerializer(NamedSerializer):
     is_admitted = serializers.SerializerMethodField()
     items_done = serializers.IntegerField(source="done")
     items_wanted = serializers.IntegerField(source="wanted")

@@ -124,6 +124,15 @@ class JudgementSerializer(serializers.Serializer[Any]):
         return [candidate.pk for candidate in line.shown]
 
 
+class VerdictsApartSerializer(serializers.Serializer[Any]):
+    """``farthest`` and ``mean``: distances of two verdicts, from 0 (the same) to 1 (the opposite preference)."""
+
+    comparison = serializers.IntegerField(source="apart.comparison_id")
+    farthest = serializers.FloatField(source="apart.farthest")
+    mean = serializers.FloatField(source="apart.mean")
+    judgements = JudgementSerializer(source="lines", many=True)
+
+
 class PairSerializer(serializers.Serializer[Any]):
     """``share``: of wins of ``first``, a tie counting half, "both bad" left out."""
 

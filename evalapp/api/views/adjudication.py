@@ -75,6 +75,10 @@ class DisagreementList(DisputeView):
     def get(self, campaign_id: int) -> object:
         """Where reviewers of one output differ on a criterion, the outputs farthest apart first."""
         campaign = self.campaign(campaign_id)
+        if campaign.compares:
+            raise MissingError(
+                "This campaign compares answers, so there are no scores to differ: see its “judgements/apart/”."
+            )
         self.own = reviewed_by(self.person, campaign)
         wanted = {"open": (False,), "decided": (True,), "all": (False, True)}[self.query["state"]]
         worklist = worklist_of(campaign, apart=int(self.query["apart"]))

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import Prefetch, QuerySet
 from rest_framework.response import Response
@@ -31,7 +31,7 @@ from evalapp.api.serializers.campaigns import (
 )
 from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
-from evalapp.campaigns.calibration import admit, start_round
+from evalapp.campaigns.calibration import start_round
 from evalapp.campaigns.design import CampaignDesign, require_sound
 from evalapp.campaigns.gold import GoldRow, remove_known, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
@@ -50,8 +50,10 @@ from evalapp.judgements.calibration import people_in_round
 from evalapp.judgements.checks import checks_of
 from evalapp.judgements.differing import items_judged_apart
 from evalapp.registry.queries import versions_of
+from evalapp.reviews.admission import admit_by_name, admit_by_number
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.reviews.flags import flags_of, resolve_flag
+from evalapp.reviews.named import under_names
 from evalapp.reviews.progress import team_progress
 from evalapp.rubrics.models import Criterion, RubricVersion
 
@@ -238,7 +240,9 @@ class CampaignReassign(CampaignView):
         for name in ("source", "target"):
             if values[name] is not None:
                 values[name] = chosen(people, values[name], name, "reviewer with id")
-        return {"moved": reassign(campaign=campaign, by=self.person, **values)}
+        moved = reassign(campaign=campaign, by=self.person, **values)
+        # How much somebody had left tells which number of the progress they are.
+        return {"moved": moved if self.project.shows_reviewer_names else None}
 
 
 class CampaignAddItems(CampaignView):
@@ -330,7 +334,11 @@ class CampaignChecks(CampaignView):
     def get(self, campaign_id: int) -> object:
         """Gold answers within their tolerance, and repeats answered as before, by person."""
         campaign = self.campaign(campaign_id)
-        return {"people": checks_of(campaign)}
+        return {"people": under_names(campaign, checks_of(campaign))}
+
+
+def _round_of(campaign: Campaign) -> dict[str, Any]:
+    return {"people": under_names(campaign, people_in_round(campaign))}
 
 
 class CampaignCalibration(CampaignView):
@@ -339,24 +347,36 @@ class CampaignCalibration(CampaignView):
     @operation("Read the calibration", result=CalibrationSerializer)
     def get(self, campaign_id: int) -> object:
         """Who has rated the items of the round, how far from the others, and who is admitted."""
-        return {"people": people_in_round(self.campaign(campaign_id))}
+        return _round_of(self.campaign(campaign_id))
 
     @operation("Start another round", body=RoundBody, result=CalibrationSerializer)
     def post(self, campaign_id: int) -> object:
         """Further items for everybody who is not admitted yet."""
         campaign = self.campaign(campaign_id)
         start_round(campaign=campaign, wanted=self.body()["items"], by=self.person)
-        return {"people": people_in_round(campaign)}
+        return _round_of(campaign)
 
 
 class CampaignAdmit(CampaignView):
     @operation("Admit a reviewer", result=CalibrationSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
-        """They get the campaign's items from here on. 409 where they have been admitted, or left."""
+        """They get the campaign's items from here on. 409 where they have been admitted, or left; also where
+        the project shows no names and they have begun the round: admit them by number then.
+        """
         seat = self.seat(campaign_id, person_id)
         self.body()
-        admit(seat=seat, by=self.person)
-        return {"people": people_in_round(seat.campaign)}
+        admit_by_name(seat=seat, by=self.person)
+        return _round_of(seat.campaign)
+
+
+class CampaignAdmitNumbered(CampaignView):
+    @operation("Admit a reviewer by number", result=CalibrationSerializer)
+    def post(self, campaign_id: int, number: int) -> object:
+        """By the pseudonym's number, as the calibration lists it: for projects that show no names."""
+        campaign = self.campaign(campaign_id)
+        self.body()
+        admit_by_number(campaign=campaign, number=number, by=self.person)
+        return _round_of(campaign)
 
 
 class CampaignProgress(CampaignView):

@@ -6,6 +6,7 @@ from uuid import UUID
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.pair_lists import as_lines
 from evalapp.analysis.pairs import Judged, Judgements, load_judgements, pair_results
+from evalapp.analysis.verdicts_apart import Apart, verdicts_apart, with_lines
 from evalapp.api.fields import Nothing
 from evalapp.api.operations import Answer, ApiView, operation
 from evalapp.api.serializers.analysis import PeopleQuery
@@ -19,6 +20,7 @@ from evalapp.api.serializers.judgements import (
     NextComparisonSerializer,
     PairResultsSerializer,
     VerdictDraftBody,
+    VerdictsApartSerializer,
 )
 from evalapp.api.serializers.reviews import FlagBody, SavedDraftSerializer, SkipBody
 from evalapp.api.views.analysis import AnalysisView
@@ -97,6 +99,19 @@ class JudgementList(PairsView):
 
     def key_of(self, row: Judged) -> str:
         return str(row.pk)
+
+
+class VerdictsApartList(PairsView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    @operation("List where verdicts differ", query=JudgementQuery, result=VerdictsApartSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """Comparisons with different verdicts, the most different first. Empty for a campaign that rates answers."""
+        judgements = self.judgements(campaign_id)
+        return self.page(verdicts_apart(judgements), dress=lambda rows: with_lines(judgements, list(rows)))
+
+    def key_of(self, row: Apart) -> str:
+        return str(row.comparison_id)
 
 
 class NextComparison(ApiView):

@@ -1,0 +1,51 @@
+"""What was found of each reviewer, under the name by which the reader may know them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.reviews.pseudonyms import shown_names
+
+
+class OfSeat(Protocol):
+    @property
+    def seat(self) -> CampaignReviewer: ...
+
+
+Found = TypeVar("Found", bound=OfSeat)
+
+
+class Named(NamedTuple):
+    """``number`` is the pseudonym's, None before the first review. ``person`` is None where pseudonyms hold, so
+    that no page or program puts a person beside what they did.
+    """
+
+    number: int | None
+    name: str
+    person: int | None
+    is_simulated: bool
+
+
+def under_names(
+    campaign: Campaign, found: Sequence[Found], *, reader_id: int | None = None
+) -> list[tuple[Named, Found]]:
+    """Each finding with its reviewer's name; in the order of the numbers where pseudonyms hold, because the
+    order of names or seats would tell who is who.
+    """
+    names = shown_names(campaign, reader_id=reader_id)
+    is_open = campaign.project.shows_reviewer_names
+    named = [
+        (
+            Named(
+                names.numbers.get(each.seat.user_id),
+                names.of(each.seat.user_id),
+                each.seat.user_id if is_open else None,
+                each.seat.user.is_simulated,
+            ),
+            each,
+        )
+        for each in found
+    ]
+    if not is_open:
+        named.sort(key=lambda pair: (pair[0].number is None, pair[0].number))
+    return named

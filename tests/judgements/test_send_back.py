@@ -1,0 +1,131 @@
+"""A judgement is sent back with a reason, counts as it is, and is resubmitted."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.services import close_campaign
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.judgements.models import Judgement, JudgementSendBack
+from evalapp.judgements.send_backs import send_back_judgement
+from evalapp.judgements.services import amend_judgement
+from evalapp.judgements.verdicts import Verdict
+from tests.api.conftest import problem_in, program_of
+from tests.cast import client_of
+from tests.judgements.conftest import judge
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def judgement(campaign, reviewer) -> Judgement:
+    return judge(campaign, reviewer, Verdict("a", None, "Shorter.")).judgement
+
+
+def test_it_is_sent_back_seen_by_its_reviewer_and_resubmitted(judgement, campaign, reviewer, manager):
+    base = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    office, mine = client_of(manager), client_of(reviewer)
+    address = f"{base}judgements/{judgement.pk}/send-back/"
+    case = f"{base}cases/{judgement.comparison.item_id}/"
+    assert f'href="{address}"' in office.get(case).text
+    form = office.get(address).text
+    assert "Shorter." in form and "Reviewer 1" in form and reviewer.email not in form
+    empty = office.post(address, {"reason": " "})
+    assert empty.status_code == 400
+    sent = office.post(address, {"reason": "Look at the figures in the second."}, follow=True)
+    assert "Sent back. It counts as it is" in sent.text
+    again = office.post(address, {"reason": "Twice."})
+    assert again.status_code == 409 and "sent back already" in again.text
+    # It counts as it is, and its reviewer finds it.
+    assert campaign.judgements.count() == 1
+    home = mine.get("/reviews/").text
+    assert "1 comparison sent back" in home and "Look at the figures in the second." in home
+    place, slot = judgement.place.key, judgement.place.outputs_order.index(judgement.comparison_id)
+    own = f"/judgements/{place}/{slot}/"
+    assert f'href="{own}"' in home
+    assert "Look at the figures in the second." in mine.get(own).text
+    assert "Sent back" in mine.get("/judgements/submitted/").text
+    listed = office.get(f"{base}judgements/sent-back/").text
+    assert "Waits for the reviewer" in listed and "Reviewer 1" in listed and reviewer.email not in listed
+    amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("b", None, "I see."), revision=1)
+    sent_back = JudgementSendBack.objects.get()
+    assert (sent_back.state, sent_back.resubmitted_revision) == ("resubmitted", 2)
+    assert "sent back" not in mine.get("/reviews/").text
+    assert "Resubmitted" in office.get(f"{base}judgements/sent-back/").text
+    actions = set(AuditEvent.objects.filter(object_type="judgement").values_list("action", flat=True))
+    assert {"judgement.sent_back", "judgement.resubmitted"} <= actions
+
+
+def test_a_request_is_withdrawn_once(judgement, campaign, manager):
+    sent = send_back_judgement(judgement=judgement, by=manager, reason="Look again.")
+    address = (
+        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/sent-back/{sent.pk}/withdraw/"
+    )
+    office = client_of(manager)
+    assert "Withdrawn." in office.post(address, follow=True).text
+    assert office.post(address).status_code == 409
+    sent.refresh_from_db()
+    assert sent.state == "withdrawn"
+
+
+def test_nobody_sends_back_their_own_nor_after_the_end(judgement, campaign, reviewer, manager):
+    with pytest.raises(NotAllowedError):
+        send_back_judgement(judgement=judgement, by=reviewer, reason="Mine.")
+    with pytest.raises(InvalidError):
+        send_back_judgement(judgement=judgement, by=manager, reason="\n ")
+    campaign.reviewers.filter(user=reviewer).update(left_at="2026-01-01T00:00Z")
+    with pytest.raises(ConflictError, match="has left"):
+        send_back_judgement(judgement=judgement, by=manager, reason="Look again.")
+    close_campaign(campaign=campaign, by=None)
+    with pytest.raises(ConflictError, match="is closed"):
+        send_back_judgement(judgement=judgement, by=manager, reason="Look again.")
+
+
+def test_who_still_judges_here_neither_reads_nor_sends_back(judgement, campaign, other_reviewer, manager):
+    campaign.project.memberships.filter(user=other_reviewer).update(role="manager")
+    base = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/"
+    for address in (f"{base}{judgement.pk}/send-back/", f"{base}sent-back/"):
+        assert client_of(other_reviewer).get(address).status_code == 403
+        assert client_of(manager).get(address).status_code == 200
+
+
+def test_the_database_keeps_one_open_request_and_one_way_to_end(judgement, manager):
+    given = {"judgement": judgement, "revision": 1, "reason": "Look.", "sent_by": manager}
+    JudgementSendBack.objects.create(**given)
+    for bad in ({}, {"is_withdrawn": True}, {"resubmitted_revision": 2}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            JudgementSendBack.objects.create(**given, **bad)
+
+
+def test_programs_do_the_same(judgement, campaign, reviewer, manager):
+    root = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/judgements/sent-back/"
+    office, mine = program_of(manager), program_of(reviewer)
+    unknown = office.post(root, {"judgement": 10**9, "reason": "Look."})
+    assert "judgement" in problem_in(unknown, 400)["fields"]
+    sent = office.post(root, {"judgement": judgement.pk, "reason": "Look."})
+    assert (sent.status_code, sent.json()["state"]) == (201, "sent_back")
+    (waiting,) = mine.get("judgements/sent-back/").json()["results"]
+    assert (waiting["place"], waiting["reason"], waiting["revision"]) == (
+        str(judgement.place.key),
+        "Look.",
+        1,
+    )
+    assert [each["id"] for each in office.get(root).json()["results"]] == [sent.json()["id"]]
+    withdraw = f"{root}{sent.json()['id']}/withdraw/"
+    assert office.post(withdraw).status_code == 204
+    problem_in(office.post(withdraw), 409)
+    assert mine.get("judgements/sent-back/").json()["results"] == []
+
+
+def test_the_list_reads_the_same_for_one_and_for_three(campaign, reviewer, manager):
+    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/sent-back/"
+    queries = []
+    for count in (1, 2):
+        for _ in range(count):
+            sent = judge(campaign, reviewer).judgement
+            send_back_judgement(judgement=sent, by=manager, reason="Look again.")
+        with CaptureQueriesContext(connection) as captured:
+            assert client_of(manager).get(address).status_code == 200
+        queries.append(len(captured))
+    assert JudgementSendBack.objects.count() == 3 and queries[0] == queries[1]
