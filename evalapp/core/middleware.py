@@ -125,17 +125,22 @@ class WrongMethodMiddleware:
             )
         else:
             message = "This address only shows something; it takes nothing. Open it as a page."
-        answer = problem_response(request, WrongMethodError(message), back=_page_above(request.path))
+        answer = problem_response(request, WrongMethodError(message), back=_way_up(request.path))
         answer["Allow"] = response["Allow"]
         return answer
 
 
-def _page_above(path: str) -> str:
-    """The address that this one lies under, or nothing."""
+def _way_up(path: str) -> str:
+    """A relative link to the page that this address lies under, or nothing.
+
+    Relative, so that an answer never repeats an id to somebody who only guessed it.
+    """
+    steps = 1 if path.endswith("/") else 0
     while (path := path.rstrip("/").rpartition("/")[0] + "/") != "/":
         with suppress(Resolver404):
             resolve(path)
-            return path
+            return "../" * steps or "./"
+        steps += 1
     return ""
 
 

@@ -29,6 +29,7 @@ NAMES = ("Zoltan Zwicky", "Yolanda Yperen")
 BY_NAME = {
     *("member_list", "api_members", "api_member"),
     *("campaign_detail", "campaign_new", "campaign_edit", "campaign_assignments"),
+    *("stream_new", "stream_edit"),
     # Who did what when, for those who must account for it: an auditor's record, not a page about reviews.
     *("audit_list", "api_audit"),
 }
