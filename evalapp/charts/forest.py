@@ -62,7 +62,8 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
         fill=alt.condition("datum.is_marked", filled, alt.value("var(--surface)")),
         tooltip=tooltip,
     )
-    reach = base.mark_rule(strokeWidth=2).encode(
+    # The points say it all to a screen reader; a layer without an interval would be a picture without a name.
+    reach = base.mark_rule(strokeWidth=2, aria=False).encode(
         x=alt.X("low:Q", title=axis.title, scale=scale, axis=steps),
         x2="high:Q",
         y=names.axis(alt),
@@ -72,7 +73,7 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
     layers: list[Any] = [reach, points]
     if axis.reference is not None:
         line = alt.Chart(alt.InlineData(values=[{"at": axis.reference}]))
-        layers.insert(0, line.mark_rule(strokeDash=[4, 3]).encode(x="at:Q"))
+        layers.insert(0, line.mark_rule(strokeDash=[4, 3], aria=False).encode(x="at:Q"))
     drawing = alt.layer(*layers).properties(width="container", height=LINE_HEIGHT * len(names.order))
     return finished(
         drawing,

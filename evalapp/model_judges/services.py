@@ -170,7 +170,7 @@ def start_judging(*, judge: ModelJudge, campaign: Campaign, by: User | None) -> 
 def ask_again(*, judge: ModelJudge, campaign: Campaign, by: User, output_id: int | None = None) -> Job:
     """Ask once more where it failed, or gave no answer that counts: about one output, or all of them.
 
-    Raises MissingError where there is no such verdict.
+    Raises ConflictError where there is no such verdict.
     """
     again = ModelVerdict.objects.filter(
         judge=judge,
@@ -181,7 +181,7 @@ def ask_again(*, judge: ModelJudge, campaign: Campaign, by: User, output_id: int
         again = again.filter(output=output_id)
     found = list(again.values_list("pk", flat=True))
     if not found:
-        raise MissingError("No question has failed there; there is nothing to ask again.")
+        raise ConflictError("No question has failed there; there is nothing to ask again.")
     ModelVerdict.objects.filter(pk__in=found).delete()
     record(
         "model_judge.asked_again",

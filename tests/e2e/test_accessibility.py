@@ -28,6 +28,7 @@ from evalapp.core.static_build import build_browser_bundle
 from evalapp.gates.looks import look_at
 from evalapp.gates.services import take_gate
 from evalapp.judgements import verdicts
+from evalapp.judgements.models import Judgement
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.reviews.send_backs import send_back
 from evalapp.reviews.services import submit_review
@@ -58,7 +59,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href'))"
 # Downloads and what ends the session or is no page.
 LEFT_OUT = re.compile(
-    r"/dossier/|\.csv|\.md|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:"
+    r"/dossier/|/sample/|\.csv|\.md|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:"
 )
 # Addresses that answer a GET, though not with a page of their own.
 NO_PAGES = {
@@ -66,6 +67,7 @@ NO_PAGES = {
     "dataset_import_errors": "a CSV file",
     "dataset_download": "a file of rows",
     "rubric_file": "a YAML file",
+    "rubric_sample": "a YAML file",
     "comparison_csv": "a CSV file",
     "saved_view_open": "leads on to the comparison that it shows",
     "analysis_table_csv": "a CSV file",
@@ -259,6 +261,8 @@ def test_axe_finds_nothing_for_those_who_run_it(
         f"/projects/{filled.slug}/compare/{campaign.pk}/pairs/"
         for campaign in filled.campaigns.exclude(method="pointwise")
     ]
+    judged = Judgement.objects.filter(campaign__project=filled).latest("pk")
+    addresses.append(reverse("judgement_send_back", args=[filled.slug, judged.campaign_id, judged.pk]))
     seen = {name_of(address) for address in addresses} | {"account_login", "account_reset_password"}
     second = make_project("Second", owner=owner, reviewer=make_user("second reviewer"))
     rest, others = rest_of_pages(second, owner, seen)

@@ -70,7 +70,7 @@ def test_every_column_is_in_sight(
         "audit/": {"When", "Who", "What", "On", "Details"},
         "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
         f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
-        f"webhooks/{webhook.pk}/deliveries/{webhook.deliveries.latest('id').pk}/": {
+        f"webhooks/{webhook.pk}/deliveries/{webhook.deliveries.filter(attempts=1).latest('id').pk}/": {
             "Answer",
             "What came of it",
             "Seconds",

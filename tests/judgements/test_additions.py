@@ -20,6 +20,7 @@ from evalapp.judgements.queries import judging_stand, stand_task
 from evalapp.judgements.verdicts import Verdict
 from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_open_campaign
+from tests.campaigns.test_assignment import at_any_pace
 from tests.campaigns.test_comparisons import positions_of, spread
 from tests.cast import client_of
 from tests.judgements.conftest import claim, judge
@@ -175,6 +176,7 @@ def test_programs_add_to_it_with_what_its_method_needs(project, reviewer, manage
     assert set(wrong["fields"]) == {"agreement", "criterion"}
 
 
+@at_any_pace
 @given(st.data())
 def test_added_places_even_out_what_stands(data):
     width = data.draw(st.integers(2, 5))

@@ -11,7 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
-from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.outgoing import OutgoingRefusedError
 from evalapp.exports.files import RATING_COLUMNS
 from evalapp.jobs.models import Job, JobEvent, JobState
@@ -76,7 +76,7 @@ def test_what_is_no_answer_is_counted_and_can_be_asked_again(
     found = judge_agreement(judge, load_scores(campaign))
     assert found.counts == {"answered": 8, "not_applicable": 2, "unparsed": 2, "failed": 0}
 
-    with pytest.raises(MissingError):
+    with pytest.raises(ConflictError):
         ask_again(judge=judge, campaign=campaign, by=manager, output_id=1)
     one = judge.verdicts.filter(state="unparsed").first()
     assert one is not None

@@ -100,11 +100,17 @@ def test_somebody_who_left_the_project_or_the_campaign_is_out(campaign, reviewer
     others_address = url_of(claim(campaign, other_reviewer))
     assert client_for(other_reviewer).get(others_address).status_code == 200
     campaign.project.memberships.filter(user=other_reviewer).delete()
-    for user, shown in ((reviewer, address), (other_reviewer, others_address)):
-        client = client_for(user)
-        assert client.get(shown).status_code == 404
-        assert client.get(next_url(campaign)).status_code == 404
-        assert post(client, shown, body()).status_code == 404
+    gone = client_for(other_reviewer)
+    assert gone.get(others_address).status_code == 404
+    assert gone.get(next_url(campaign)).status_code == 404
+    assert post(gone, others_address, body()).status_code == 404
+    # Whoever is a member still is told that their part has ended, and nothing of the campaign.
+    removed = client_for(reviewer)
+    kept = removed.get(address)
+    assert kept.status_code == 409
+    assert "You were taken off this campaign" in kept.text
+    assert removed.get(next_url(campaign)).status_code == 403
+    assert post(removed, address, body()).status_code in (403, 409)
     assert not Review.objects.exists()
 
 

@@ -64,6 +64,7 @@ def compare(manager: Person, ratings: list[Rating]) -> None:
         "3 items × 3 candidates × 2 reviewers", "18 of 18 reviews so far, by 2", "blind", "reference hidden"
     )
     people = manager.page.locator("section[aria-labelledby=people]")
+    people = people.locator("table").first
     expect(people.locator("tbody tr")).to_have_count(len(CANDIDATES))
     for label in CANDIDATES:
         cells = people.locator("tbody tr").filter(has_text=label).locator("td")
