@@ -67,4 +67,4 @@ def narrowed(quantile: float, skewness: float) -> float:
         return quantile
     beyond = quantile - skewness / 6
     # Above a half nothing is decided, and the parabola turns.
-    return beyond if beyond <= 0 else (math.sqrt(1 + 4 * skewness * beyond / 3) - 1) * 3 / (2 * skewness)
+    return beyond if beyond <= 0 else 2 * beyond / (math.sqrt(1 + 4 * skewness * beyond / 3) + 1)

@@ -86,7 +86,9 @@ def test_items_are_added_with_balanced_sides_and_nothing_that_stands_moves(
     overall = {}
     for (_, candidate), counter in positions_of(campaign).items():
         overall.setdefault(candidate, Counter()).update(counter)
-    assert all(spread(counter, width) <= 2 for counter in overall.values())
+    # Of three in an order a turn moves all at once, so over the campaign they come less close.
+    most = 2 if method == "pairwise" else 5
+    assert all(spread(counter, width) <= most for counter in overall.values())
     # What is added can be judged like the rest.
     judge_all(campaign, reviewer, lambda _: verdict)
     assert Judgement.objects.filter(reviewer=reviewer).count() == 14 * asked

@@ -372,7 +372,7 @@ def test_the_api_does_the_same(
     ask_judge(job.json()["id"])
     told = program.get(here).json()
     assert (told["counts"]["answered"], told["waiting"]) == (OUTPUTS, 0)
-    assert program.post(f"{here}again/").status_code == 404
+    assert program.post(f"{here}again/").status_code == 409
     assert program.ask("DELETE", f"{place}{made.json()['id']}/").status_code == 204
 
 
