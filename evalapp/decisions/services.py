@@ -63,16 +63,11 @@ def decide(
     """Record a decision on a candidate with the numbers as they stand. "Ship" makes it the champion.
 
     With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
-    ships past the gate of its campaign without one. The same once more, by the same person on the same
+    ships without one where a campaign of the project took a gate. The same once more, by the same person on the same
     numbers, is the decision that stands already.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
-    if campaign.picked_because:
-        raise InvalidError(
-            f"The items of {campaign.name} were picked for their scores, so they decide on no candidate. Decide on a "
-            "campaign whose items were drawn."
-        )
     comparison = compare(load_scores(campaign))
     row = next((row for row in comparison.rows if row.candidate.model_version_id == candidate.pk), None)
     if row is None:
@@ -123,6 +118,11 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
         raise InvalidError("Choose ship, do not ship, or not yet.", fields={"verdict": ["Choose one."]})
     if campaign.state == CampaignState.DRAFT:
         raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
+    if campaign.picked_because:
+        raise InvalidError(
+            f"The items of {campaign.name} were picked for their scores, so they decide on no candidate. Decide on a "
+            "campaign whose items were drawn."
+        )
     if len(note) > MAX_NOTE or "\x00" in note:
         message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
         raise InvalidError(message, fields={"note": [message]})

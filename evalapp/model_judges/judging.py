@@ -111,4 +111,5 @@ def _rest(work: Work, seconds: float) -> None:
         left = ends - time.monotonic()
         if left <= 0:
             return
+        # In steps, because a cancel is a row in the database that nothing announces.
         time.sleep(min(_STEP, left))

@@ -51,15 +51,7 @@ def create_judge(
     address = checked_address(address)
     if not criterion.is_rated:
         raise _refused("criterion", "A model can be asked for a level; this criterion has none.")
-    model, model_version = model.strip(), model_version.strip()
-    for field, text, longest in (
-        ("model", model, LONGEST_MODEL),
-        ("model_version", model_version, LONGEST_VERSION),
-    ):
-        if len(text) > longest or not text.isprintable():
-            raise _refused(field, f"At most {longest} characters that can be seen.")
-    if not model:
-        raise _refused("model", "Say which model is asked, as the address calls it.")
+    model, model_version = _checked_model(model, model_version)
     if not math.isfinite(temperature) or not 0 <= temperature <= 2:
         raise _refused("temperature", "The temperature is between 0 and 2.")
     prompt = prompt.replace("\r\n", "\n") or default_prompt(criterion)
@@ -95,6 +87,19 @@ def create_judge(
         data={"address": judge.origin, "model": model, "has_key": bool(secret)},
     )
     return judge
+
+
+def _checked_model(model: str, version: str) -> tuple[str, str]:
+    model, version = model.strip(), version.strip()
+    for field, text, longest in (
+        ("model", model, LONGEST_MODEL),
+        ("model_version", version, LONGEST_VERSION),
+    ):
+        if len(text) > longest or not text.isprintable():
+            raise _refused(field, f"At most {longest} characters that can be seen.")
+    if not model:
+        raise _refused("model", "Say which model is asked, as the address calls it.")
+    return model, version
 
 
 def _checked_key(secret: str) -> str:
