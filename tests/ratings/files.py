@@ -9,11 +9,17 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.datasets.models import Dataset
 from evalapp.jobs.models import Job
-from evalapp.ratings.models import RatingsImport
+from evalapp.ratings.models import RatingsImport, RecordedReviewer
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.services import receive_ratings, start_ratings_import
 from evalapp.ratings.tasks import import_ratings
+from evalapp.registry.models import ModelVersion
+from evalapp.reviews.models import Review
+from evalapp.rubrics.models import Rubric
+from evalapp.runs.models import Output, Run
 
 COLUMNS = ("item", "candidate", "reviewer", "criterion", "value", "prompt", "answer")
 
@@ -92,3 +98,9 @@ def told(ratings_import: RatingsImport, *, refusals: bool = True) -> list[tuple[
     """Row and field of each problem (or remark)."""
     found = ratings_import.problems.filter(is_refusal=refusals).order_by("id")
     return list(found.values_list("row", "field"))
+
+
+def counts() -> dict[str, int]:
+    """How many rows there are of everything an import makes."""
+    models: list[Any] = [Campaign, Rubric, Dataset, ModelVersion, Run, Output, Review, RecordedReviewer, User]
+    return {model.__name__: model.objects.count() for model in models}
