@@ -152,11 +152,6 @@ def judged_by(user: User) -> QuerySet[Judgement]:
     )
 
 
-def slot_of(judgement: Judgement) -> int:
-    """The slot of its place; select ``place``."""
-    return judgement.place.outputs_order.index(judgement.comparison_id)
-
-
 def order_words(verdict: Verdict, letters: Sequence[str] = LETTERS) -> str:
     """The verdict in a few words: "A is better", or the letters from best to last."""
     if verdict.ranks is None:

@@ -19,7 +19,7 @@ from evalapp.core.http import problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.judgements.drafts import keep_text
 from evalapp.judgements.forms import read_judgement
-from evalapp.judgements.models import Judgement
+from evalapp.judgements.models import Judgement, JudgementSendBack
 from evalapp.judgements.presentation import (
     choice_rows,
     comparison_config,
@@ -37,11 +37,9 @@ from evalapp.judgements.queries import (
     judging_stand,
     order_words,
     own_judgement,
-    slot_of,
     stand_task,
     verdict_of,
 )
-from evalapp.judgements.send_backs import judgement_waits, judgements_waiting
 from evalapp.judgements.services import (
     amend_judgement,
     keep_draft,
@@ -68,6 +66,7 @@ from evalapp.reviews.responses import (
     skipped,
     submitted,
 )
+from evalapp.reviews.send_backs import waiting_among, waits_for_reviewer
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 STATION = {"station": "reviews"}
@@ -82,11 +81,11 @@ def _user(request: HttpRequest) -> User:
 def judgement_submitted(request: HttpRequest) -> HttpResponse:
     """What this person judged, latest first; each can be opened, and changed until the end."""
     page = keyset_page(judged_by(_user(request)), request)
-    waiting = judgements_waiting(page.rows)
+    waiting = waiting_among(page.rows, JudgementSendBack)
     rows = [
         {
             "judgement": judgement,
-            "url": judgement_url(judgement.place.key, slot_of(judgement)),
+            "url": judgement_url(judgement.place.key, judgement.slot),
             "verdict": order_words(verdict_of(judgement)),
             "is_open": judgement.campaign.state in _RUNNING,
             "is_sent_back": judgement.pk in waiting,
@@ -145,7 +144,7 @@ def _render_task(
         "task": task,
         "payload": payload,
         "judgement": judgement,
-        "sent_back": judgement_waits(judgement) if judgement else None,
+        "sent_back": waits_for_reviewer(judgement) if judgement else None,
         "is_editable": campaign.state in _RUNNING,
         "verdict": verdict,
         "sides": side_rows(task, payload["sides"], verdict),
@@ -299,4 +298,4 @@ def judgement_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = judging_seat(_user(request), key)
     judgement = undo_last_judgement(reviewer=seat.user, campaign=seat.campaign)
-    return opened_again(request, judgement_url(judgement.place.key, slot_of(judgement)))
+    return opened_again(request, judgement_url(judgement.place.key, judgement.slot))

@@ -30,7 +30,7 @@ from evalapp.reviews.forms import (
     read_revision,
     with_quoted,
 )
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Review, SendBack
 from evalapp.reviews.presentation import (
     given_rows,
     goes_on_at_will,
@@ -70,7 +70,7 @@ from evalapp.reviews.responses import (
     skipped,
     submitted,
 )
-from evalapp.reviews.send_backs import reviews_waiting, sent_back_to, waits_for_reviewer
+from evalapp.reviews.send_backs import waiting_among, waits_for_reviewer
 from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at, undo_last
 from evalapp.rubrics.fields import QuotedField
 
@@ -94,8 +94,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
     running.sort(key=lambda seat: seat.campaign.state != CampaignState.OPEN)
     shown = [(seat, progress_payload(seat), goes_on_at_will(seat)) for seat in running]
-    sent_back = [(each, review_url(each.review)) for each in sent_back_to(_user(request))]
-    context = {"running": shown, "ended": ended, "sent_back": sent_back, "station": "reviews"}
+    context = {"running": shown, "ended": ended, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
 
@@ -104,7 +103,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
     page = keyset_page(submitted_by(_user(request)), request)
-    waiting = reviews_waiting(page.rows)
+    waiting = waiting_among(page.rows, SendBack)
     rows = [
         {
             "review": review,

@@ -38,7 +38,6 @@ from evalapp.judgements.queries import (
     judging_seat,
     judging_stand,
     own_judgement,
-    slot_of,
     stand_task,
     verdict_of,
 )
@@ -246,7 +245,7 @@ def _shown_rows(judgements: list[Judgement]) -> list[dict[str, Any]]:
 
 def shown_judgement(judgement: Judgement) -> dict[str, Any]:
     """A judgement of the person's own; select ``campaign`` and ``place``."""
-    return _shown(judgement.campaign.key, judgement.place.key, slot_of(judgement), judgement)
+    return _shown(judgement.campaign.key, judgement.place.key, judgement.slot, judgement)
 
 
 class VerdictDraftDetail(ApiView):

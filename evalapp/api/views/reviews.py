@@ -256,7 +256,7 @@ def _shown_rows(reviews: list[Review]) -> list[dict[str, Any]]:
 
 def shown_review(review: Review) -> dict[str, Any]:
     """A review of the person's own; select ``campaign`` and ``place``, prefetch `ANSWERS`."""
-    slot = review.place.outputs_order.index(review.item_output_id)
+    slot = review.slot
     return _shown(review.campaign.key, review.place.key, slot, review, answers_of(review))
 
 
