@@ -497,6 +497,7 @@ KWARGS: dict[str, Kwarg] = {
     "export_id": lambda world: world.export.pk,
     "report_id": lambda world: world.report.pk,
     "row_id": lambda world: world.export_row.pk,
+    "review_id": lambda world: world.review.pk,
     "given_id": lambda world: world.review.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
