@@ -23,9 +23,9 @@ from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevisi
 from evalapp.judgements.queries import NOT_YOURS, comparison_id_at, verdict_of
 from evalapp.judgements.verdicts import Verdict, check_verdict
 from evalapp.reviews.drafts import SavedDraft
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import Stand, TakenOffError
 from evalapp.reviews.send_backs import require_changed, resubmitted
-from evalapp.reviews.services import KeptDraft, keep_in_hand, latest_of, skip_item
+from evalapp.reviews.services import KeptDraft, keep_in_hand, kept_of_left, latest_of, skip_item
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
     RUNNING,
@@ -201,6 +201,18 @@ def skip_comparisons(*, reviewer: User, place: Place, reason: str) -> None:
     """`skip_item` for an item whose outputs are compared: its drafts go, what was submitted stays."""
     skip_item(reviewer=reviewer, place=place, reason=reason)
     JudgementDraft.objects.filter(reviewer=reviewer, comparison__item=place.item_id).delete()
+
+
+def keep_of_left(stand: Stand, verdict: Verdict) -> TakenOffError:
+    """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
+    asked = _asked_at(stand)
+    keep_text(
+        reviewer=stand.seat.user,
+        comparison_id=asked.comparison_id,
+        outputs=asked.outputs,
+        verdict=verdict,
+    )
+    return kept_of_left(stand)
 
 
 def keep_draft(*, stand: Stand, verdict: Verdict, seconds_active: float, revision: int) -> KeptDraft:

@@ -17,7 +17,6 @@ from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import problem_body
 from evalapp.core.paging import keyset_page
-from evalapp.judgements.drafts import keep_text
 from evalapp.judgements.forms import read_judgement
 from evalapp.judgements.models import Judgement, JudgementSendBack
 from evalapp.judgements.presentation import (
@@ -30,7 +29,6 @@ from evalapp.judgements.presentation import (
 from evalapp.judgements.queries import (
     NOT_YOURS,
     ComparisonTask,
-    comparison_id_at,
     comparison_task,
     judged_by,
     judging_seat,
@@ -43,6 +41,7 @@ from evalapp.judgements.queries import (
 from evalapp.judgements.services import (
     amend_judgement,
     keep_draft,
+    keep_of_left,
     skip_comparisons,
     submit_judgement,
     undo_last_judgement,
@@ -56,7 +55,7 @@ from evalapp.reviews.presentation import (
     key_rows,
     skip_fields_html,
 )
-from evalapp.reviews.queries import Stand, TakenOffError
+from evalapp.reviews.queries import Stand, TakenOffError, left_stand
 from evalapp.reviews.responses import (
     draft_kept,
     flagged,
@@ -180,18 +179,12 @@ def judgement_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
     """What they still submit is kept as their draft; its address shows them their own text alone."""
-    try:
-        stand = judging_stand(_user(request), key, slot, has_left=True)
-    except MissingError:
-        raise taken_off from None
+    stand = left_stand(taken_off, _user(request), key, slot, compares=True)
     if request.method == "POST":
-        outputs = stand_task(stand).outputs
-        verdict = read_judgement(request, outputs=len(outputs)).answers
-        keep_text(
-            reviewer=stand.seat.user, comparison_id=comparison_id_at(stand), outputs=outputs, verdict=verdict
-        )
+        verdict = read_judgement(request, outputs=len(stand_task(stand).outputs)).answers
+        kept = keep_of_left(stand, verdict)
         if is_json(request):
-            raise taken_off
+            raise kept
     return _not_held(request, stand)
 
 

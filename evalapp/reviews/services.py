@@ -45,7 +45,7 @@ from evalapp.reviews.models import (
     SpanAnswer,
     TextAnswer,
 )
-from evalapp.reviews.queries import ANSWERS, Stand, answers_of
+from evalapp.reviews.queries import ANSWERS, Stand, TakenOffError, answers_of
 from evalapp.reviews.send_backs import require_changed, resubmitted
 from evalapp.reviews.storing import store_answers, store_review
 from evalapp.reviews.submitting import (
@@ -281,6 +281,17 @@ def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
         project=place.campaign.project,
         data={"campaign": place.campaign_id, "item": place.item_id, "reason": reason},
     )
+
+
+def keep_of_left(stand: Stand, answers: ReviewAnswers) -> TakenOffError:
+    """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
+    keep_text(seat=stand.seat, place=stand.place, slot=stand.slot, answers=answers)
+    return kept_of_left(stand)
+
+
+def kept_of_left(stand: Stand) -> TakenOffError:
+    assert stand.seat.left_at is not None  # noqa: S101 - `left_stand` finds no other
+    return TakenOffError(stand.seat.left_at, is_kept=True)
 
 
 class KeptDraft(NamedTuple):
