@@ -273,7 +273,7 @@ SPECTACULAR_SETTINGS = {
         "ProposalState": "evalapp.monitoring.models.ProposalState",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
-        "SendBackState": "evalapp.api.serializers.adjudication.SEND_BACK_STATES",
+        "SendBackState": "evalapp.api.serializers.send_backs.STATES",
         "KnownOutcome": "evalapp.judgements.models.KnownOutcome",
         "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
         "ParserKind": "evalapp.scoring.models.ParserKind",

@@ -493,12 +493,12 @@ KWARGS: dict[str, Kwarg] = {
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
     "send_back_id": lambda world: world.send_back.pk,
-    "judgement_id": lambda world: world.judgement.pk,
     "appeal_id": lambda world: world.appeal.pk,
     "export_id": lambda world: world.export.pk,
     "report_id": lambda world: world.report.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
+    "given_id": lambda world: world.review.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
     "invitation_id": lambda world: world.invitation.pk,
@@ -587,7 +587,11 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
-        for name in ("judgement_send_back", "judgement_send_backs", "api_judgement_send_backs")
+        for name in ("judgement_send_backs", "api_judgement_send_backs")
+    },
+    "judgement_send_back": {
+        "campaign_id": lambda world: world.pairs.pk,
+        "given_id": lambda world: world.judgement.pk,
     },
     **{
         name: {

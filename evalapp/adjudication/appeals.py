@@ -26,7 +26,7 @@ def appeal(*, review: Review, against: str, reason: str, by: User) -> Appeal:
     criterion's key. Raises MissingError where there is no such thing, else as `appeal_send_back`.
     """
     if against == REQUEST:
-        sent = SendBack.objects.filter(review=review, resolved_at=None).first()
+        sent = review.send_backs.filter(resolved_at=None).first()
         if sent is None:
             raise MissingError("This review is not sent back, so there is nothing to appeal against.")
         sent.review = review

@@ -10,7 +10,7 @@ from evalapp.adjudication.disagreements import USUAL_APART, least_spread
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
 from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
-from evalapp.reviews.models import Review, Score, SendBack
+from evalapp.reviews.models import Review, Score
 from evalapp.reviews.queries import spans_of
 from evalapp.reviews.spans import shown_spans
 from evalapp.rubrics.models import Criterion
@@ -57,13 +57,6 @@ def decisions_about(item_outputs: Iterable[ItemOutput]) -> dict[int, list[Adjudi
     for decision in decisions:
         found[decision.item_output_id].append(decision)
     return found
-
-
-def open_requests(item_outputs: Iterable[ItemOutput]) -> dict[int, SendBack]:
-    """By review: the request that waits for its reviewer."""
-    ids = [each.pk for each in item_outputs]
-    sent = SendBack.objects.filter(review__item_output__in=ids, resolved_at=None)
-    return {each.review_id: each for each in sent}
 
 
 def message_counts(item_outputs: Iterable[ItemOutput]) -> dict[int, int]:

@@ -46,7 +46,13 @@ def require_may_adjudicate(*, person: User, campaign: Campaign, item_output: Ite
 
 def require_may_read(*, person: User, campaign: Campaign, item_output: ItemOutput) -> None:
     """An adjudicator who reviews here sees what others said of an output once they have reviewed it."""
-    if not has_reviewed(person, item_output) and is_reviewing(campaign, person):
+    if not has_reviewed(person, item_output):
+        require_done(campaign, person)
+
+
+def require_done(campaign: Campaign, person: User) -> None:
+    """Who still reviews here would see how others rated what they may be given."""
+    if is_reviewing(campaign, person):
         raise NotAllowedError(STILL_REVIEWING)
 
 

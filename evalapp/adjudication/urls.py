@@ -1,7 +1,9 @@
 from django.urls import path
 
+from evalapp.adjudication.send_backs import REVIEWS
 from evalapp.adjudication.views import appeals, desk, discussions, send_backs
 
+_REVIEWS = {"desk": REVIEWS}
 _CAMPAIGN = "projects/<slug:slug>/compare/<int:campaign_id>"
 _MINE = "reviews/<uuid:key>/<int:slot>"
 
@@ -13,13 +15,16 @@ urlpatterns = [
         desk.adjudication_output,
         name="adjudication_output",
     ),
-    path(f"{_CAMPAIGN}/adjudication/sent-back/", send_backs.send_back_list, name="send_back_list"),
+    path(f"{_CAMPAIGN}/adjudication/sent-back/", send_backs.send_back_list, _REVIEWS, "send_back_list"),
     path(
         f"{_CAMPAIGN}/adjudication/sent-back/<int:send_back_id>/withdraw/",
         send_backs.send_back_withdraw,
-        name="send_back_withdraw",
+        _REVIEWS,
+        "send_back_withdraw",
     ),
-    path(f"{_CAMPAIGN}/reviews/<int:review_id>/send-back/", send_backs.send_back_new, name="send_back_new"),
+    path(
+        f"{_CAMPAIGN}/reviews/<int:given_id>/send-back/", send_backs.send_back_new, _REVIEWS, "send_back_new"
+    ),
     path(f"{_CAMPAIGN}/adjudication/appeals/", appeals.appeal_list, name="appeal_list"),
     path(f"{_CAMPAIGN}/adjudication/appeals/<int:appeal_id>/", appeals.appeal_detail, name="appeal_detail"),
     path(

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from evalapp.adjudication.beside import decisions_about, message_counts, open_requests
+from evalapp.adjudication.beside import decisions_about, message_counts
 from evalapp.adjudication.models import Adjudication
 from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import RULE_CHANGED
@@ -14,6 +14,7 @@ from evalapp.metrics.catalogue import MetricDescription
 from evalapp.reviews.models import Flag, Review, SendBack
 from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
 from evalapp.reviews.queries import spans_of
+from evalapp.reviews.send_backs import waiting_among
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
@@ -121,7 +122,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         .prefetch_related("output__metric_results")
         .order_by("candidate__position")
     )
-    waiting = open_requests(entries)
+    waiting = waiting_among(reviews, SendBack)
     for review in reviews:
         name = names.of(review.reviewer_id)
         by_output.setdefault(review.item_output_id, []).append(

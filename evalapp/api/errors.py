@@ -57,7 +57,7 @@ def as_problem(exception: Exception) -> ProblemError | None:
     if isinstance(exception, ProblemError):
         return exception
     if isinstance(exception, exceptions.ValidationError):
-        return invalid(dict(_flat(exception.detail)))
+        return invalid(dict(by_field(exception.detail)))
     if isinstance(exception, exceptions.APIException):
         return _from_framework(exception)
     if is_gone(exception):
@@ -90,16 +90,16 @@ def _from_framework(exception: exceptions.APIException) -> ProblemError:
     )
 
 
-def _flat(detail: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
+def by_field(detail: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
     """``rows.3.text`` for the text of the fourth row."""
     if isinstance(detail, Mapping):
         for key, inner in detail.items():
             own = "" if key == "non_field_errors" else str(key)
-            yield from _flat(inner, ".".join(part for part in (name, own) if part))
+            yield from by_field(inner, ".".join(part for part in (name, own) if part))
     elif isinstance(detail, list) and any(isinstance(each, Mapping | list) for each in detail):
         for number, inner in enumerate(detail):
             if inner:
-                yield from _flat(inner, f"{name}.{number}" if name else str(number))
+                yield from by_field(inner, f"{name}.{number}" if name else str(number))
     else:
         texts = detail if isinstance(detail, list) else [detail]
         yield name or WHOLE_BODY, [str(text) for text in texts]

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.fields import empty
+from rest_framework.fields import SkipField, empty
 
 from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE
 
@@ -76,15 +76,31 @@ class Body(serializers.Serializer[Any]):
         return cast(dict[str, Any], super().run_validation(data))
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if unknown := [str(name) for name in data if name not in self.fields]:
-            known = ", ".join(self.fields) or "none"
-            raise ValidationError(
-                {
-                    name[:80] or "non_field_errors": [f"There is no such field here. Known: {known}."]
-                    for name in unknown
-                }
-            )
-        return dict(super().to_internal_value(data))
+        values, problems = self.read(data)
+        if problems:
+            raise ValidationError(problems)
+        return values
+
+    def read(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """By field: what can be read, and what is wrong with the rest."""
+        known = ", ".join(self.fields) or "none"
+        values: dict[str, Any] = {}
+        problems: dict[str, Any] = {
+            name[:80] or "non_field_errors": [f"There is no such field here. Known: {known}."]
+            for name in map(str, data)
+            if name not in self.fields
+        }
+        for name, field in self.fields.items():
+            check = getattr(self, f"validate_{name}", None)
+            try:
+                value = field.run_validation(field.get_value(data))
+                values[name] = check(value) if check is not None else value
+            except ValidationError as error:
+                problems[name] = error.detail
+            except SkipField:
+                # Left out, and without a usual value.
+                continue
+        return values, problems
 
 
 class Nothing(Body):

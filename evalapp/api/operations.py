@@ -11,7 +11,8 @@ Access comes first, then the address's parameters; a method fetches what its ids
 reads ``self.body()``, so that foreign ids are 404 whatever is sent with them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from inspect import cleandoc
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
@@ -21,7 +22,7 @@ from django.http import HttpRequest, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.exceptions import MethodNotAllowed, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
@@ -31,6 +32,7 @@ from rest_framework.views import APIView
 from evalapp.accounts.access import membership_for
 from evalapp.accounts.models import Membership, Project, User
 from evalapp.accounts.permissions import Permission
+from evalapp.api.errors import by_field
 from evalapp.api.fields import Body, Nothing, Paging, Query
 from evalapp.api.pagination import KeysetPagination
 from evalapp.api.parsers import StrictJSONParser
@@ -123,6 +125,19 @@ class ApiView(APIView):
         given = self._operation.body(data=self.request.data)
         given.is_valid(raise_exception=True)
         return cast(dict[str, Any], given.validated_data)
+
+    def body_so_far(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """The body's fields that can be read, and the problems of the others. Raises ValidationError (400) where
+        no field is at fault.
+        """
+        given = self._operation.body(data=self.request.data)
+        if given.is_valid():
+            return cast(dict[str, Any], given.validated_data), {}
+        data = self.request.data
+        values, problems = given.read(data) if isinstance(data, Mapping) else ({}, {})
+        if not problems:
+            raise ValidationError(given.errors)
+        return values, dict(by_field(problems))
 
     def page(self, rows: Any, *, dress: Callable[[list[Any]], list[Any]] = list) -> HttpResponseBase:
         """One page of a queryset in ``order``, or of a list by ``key_of``; ``dress`` completes its rows."""
@@ -239,6 +254,16 @@ def _without_paging(query: type[Query]) -> type[Query]:
     """The same parameters less those of paging, for the schema alone."""
     hidden = dict.fromkeys(Paging().fields) if issubclass(query, Paging) else {}
     return cast(type[Query], type(query.__name__, (query,), hidden)) if hidden else query
+
+
+@contextmanager
+def named(**names: str) -> Iterator[None]:
+    """Give what a service refuses the field's name in the body: ``named(rows="answers")``."""
+    try:
+        yield
+    except InvalidError as error:
+        fields = {names.get(field, field): texts for field, texts in error.fields.items()}
+        raise InvalidError(error.message, fields=fields) from error
 
 
 def chosen(rows: QuerySet[Row], pk: int, field: str, what: str) -> Row:

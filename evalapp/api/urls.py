@@ -20,7 +20,6 @@ from evalapp.api.views import (
     gates,
     gold_verdicts,
     jobs,
-    judgement_send_backs,
     judgements,
     model_judges,
     monitoring,
@@ -35,6 +34,7 @@ from evalapp.api.views import (
     runs,
     saved_views,
     scoring,
+    send_backs,
     webhooks,
 )
 
@@ -277,10 +277,10 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
     path(f"{_CAMPAIGN}/disagreements/", adjudication.DisagreementList.as_view(), name="api_disagreements"),
     path(f"{_CAMPAIGN}/adjudications/", adjudication.AdjudicationList.as_view(), name="api_adjudications"),
-    path(f"{_CAMPAIGN}/sent-back/", adjudication.SendBackList.as_view(), name="api_send_backs"),
+    path(f"{_CAMPAIGN}/sent-back/", send_backs.SendBackList.as_view(), name="api_send_backs"),
     path(
         f"{_CAMPAIGN}/sent-back/<int:send_back_id>/withdraw/",
-        adjudication.SendBackWithdrawal.as_view(),
+        send_backs.SendBackWithdrawal.as_view(),
         name="api_send_back_withdraw",
     ),
     path(f"{_CAMPAIGN}/appeals/", adjudication.AppealList.as_view(), name="api_appeals"),
@@ -298,12 +298,12 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
     path(
         f"{_CAMPAIGN}/judgements/sent-back/",
-        judgement_send_backs.JudgementSendBackList.as_view(),
+        send_backs.JudgementSendBackList.as_view(),
         name="api_judgement_send_backs",
     ),
     path(
         f"{_CAMPAIGN}/judgements/sent-back/<int:send_back_id>/withdraw/",
-        judgement_send_backs.JudgementSendBackWithdrawal.as_view(),
+        send_backs.JudgementSendBackWithdrawal.as_view(),
         name="api_judgement_send_back_withdraw",
     ),
     path(f"{_CAMPAIGN}/judgements/apart/", judgements.VerdictsApartList.as_view(), name="api_verdicts_apart"),
@@ -390,7 +390,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
-    path("reviews/sent-back/", adjudication.OwnSendBacks.as_view(), name="api_my_sent_back"),
+    path("reviews/sent-back/", send_backs.OwnSendBacks.as_view(), name="api_my_sent_back"),
     path("reviews/campaigns/<uuid:key>/", reviews.SeatDetail.as_view(), name="api_my_campaign"),
     path("reviews/campaigns/<uuid:key>/next/", reviews.NextTask.as_view(), name="api_my_next"),
     path("reviews/campaigns/<uuid:key>/closing/", reviews.ClosingQuestion.as_view(), name="api_my_closing"),
@@ -413,7 +413,7 @@ urlpatterns: list[URLPattern] = [
     path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
     path(
         "judgements/sent-back/",
-        judgement_send_backs.OwnJudgementSendBacks.as_view(),
+        send_backs.OwnJudgementSendBacks.as_view(),
         name="api_my_judgements_sent_back",
     ),
     path(

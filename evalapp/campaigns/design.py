@@ -1,6 +1,6 @@
 """The design of a campaign, and what of it cannot stay."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,66 +90,99 @@ class CampaignDesign:
         }
 
 
-def require_same_items(campaign: Campaign, design: CampaignDesign) -> None:
-    """Raise InvalidError where a design would take a campaign's picked items from it: their data, or some of them."""
-    if not campaign.picked_because:
-        return
-    problems = _Problems()
-    kept = "Its items were picked, and stay. Make another campaign for others."
-    if design.dataset_version.pk != campaign.dataset_version_id:
-        problems.refuse("dataset_version", kept)
-    if design.split != campaign.split:
-        problems.refuse("split", kept)
-    if design.item_choice != ItemChoice.ALL:
-        problems.refuse("item_choice", kept)
-    if design.method != campaign.method:
-        problems.refuse("method", "Picked items are rated one by one, as they were when they were picked.")
-    if problems:
-        raise InvalidError("The picked items of this campaign stay: see the fields.", fields=problems)
-
-
 class _Problems(dict[str, list[str]]):
-    """What cannot stay, by field."""
+    """What cannot stay, by field; what the fields ``unread`` hold is not known."""
+
+    def __init__(self, unread: Collection[str]) -> None:
+        super().__init__()
+        self.unread = frozenset(unread)
 
     def refuse(self, field: str, message: str) -> None:
         self.setdefault(field, []).append(message)
 
+    def has_none_of(self, *fields: str) -> bool:
+        return not (self.keys() | self.unread) & set(fields)
 
-def require_sound(design: CampaignDesign, project: Project) -> None:
+
+def require_sound(design: CampaignDesign, project: Project, *, draft: Campaign | None = None) -> None:
     """Raise InvalidError naming every field of the design that cannot stay in this project."""
-    problems = _Problems()
+    if problems := problems_of(design, project, draft=draft):
+        raise InvalidError("The campaign cannot be made like this: see the fields.", fields=problems)
+
+
+def problems_of(
+    design: CampaignDesign,
+    project: Project,
+    *,
+    draft: Campaign | None = None,
+    unread: Collection[str] = (),
+) -> dict[str, list[str]]:
+    """What of the design cannot stay in this project, by field; ``draft``: whose design it replaces.
+
+    Fields that are ``unread`` may hold anything: nothing is said of them, nor of what hangs on them.
+    """
+    problems = _Problems(unread)
+    for fields, check in _CHECKS:
+        if not problems.unread & set(fields):
+            check(problems, design, project)
+    if draft is not None and draft.picked_because:
+        _check_picked(problems, design, draft)
+    if problems.has_none_of("dataset_version", "split", "candidates"):
+        _check_answers(problems, design)
+    return problems
+
+
+def _check_picked(problems: _Problems, design: CampaignDesign, draft: Campaign) -> None:
+    """A design must not take a campaign's picked items from it: their data, or some of them."""
+    kept = "Its items were picked, and stay. Make another campaign for others."
+    version = design.dataset_version
+    changes = {
+        "dataset_version": (version is not None and version.pk != draft.dataset_version_id, kept),
+        "split": (design.split != draft.split, kept),
+        "item_choice": (design.item_choice != ItemChoice.ALL, kept),
+        "method": (
+            design.method != draft.method,
+            "Picked items are rated one by one, as they were when they were picked.",
+        ),
+    }
+    for field, (is_changed, message) in changes.items():
+        if is_changed and field not in problems.unread:
+            problems.refuse(field, message)
+
+
+def _check_name(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     try:
         checked_name(design.name, of="the campaign")
     except InvalidError as error:
         problems.refuse("name", error.message)
+
+
+def _check_instructions(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if len(design.instructions) > LONGEST_INSTRUCTIONS:
         problems.refuse(
             "instructions", f"The instructions are longer than {LONGEST_INSTRUCTIONS:,} characters."
         )
+
+
+def _check_lease(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if design.lease_minutes not in LEASE_MINUTES:
         problems.refuse("lease_minutes", "A place can be held between 5 minutes and 7 days (10,080 minutes).")
+
+
+def _check_deadline(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if design.deadline is not None and design.deadline <= timezone.now():
         problems.refuse("deadline", "The deadline is in the past. Choose a later one, or none.")
-    _check_material(problems, project, design.rubric_version, design.dataset_version, design.split)
-    _check_candidates(problems, project, design.candidates)
-    _check_method(problems, design)
-    _check_people(problems, project, design.reviewers, design.overlap)
-    _check_more_overlap(problems, design)
-    _check_choice(problems, design)
-    _check_checks(problems, design)
-    if not problems.keys() & {"dataset_version", "split", "candidates"}:
-        _check_answers(problems, design)
-    if problems:
-        raise InvalidError("The campaign cannot be made like this: see the fields.", fields=problems)
 
 
-def _check_material(
-    problems: _Problems, project: Project, rubric: RubricVersion, data: DatasetVersion, split: str
-) -> None:
-    if rubric.rubric.project_id != project.pk:
+def _check_rubric(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    if design.rubric_version.rubric.project_id != project.pk:
         problems.refuse("rubric_version", "This rubric belongs to another project.")
-    elif not rubric.criteria.exists():
+    elif not design.rubric_version.criteria.exists():
         problems.refuse("rubric_version", "This rubric version has no criteria. Add one first.")
+
+
+def _check_data(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    data, split = design.dataset_version, design.split
     if data.dataset.project_id != project.pk:
         problems.refuse("dataset_version", "This dataset belongs to another project.")
     elif data.state != VersionState.READY:
@@ -160,7 +193,8 @@ def _check_material(
         problems.refuse("split", f"{data} has no {split} examples, so there would be nothing to review.")
 
 
-def _check_candidates(problems: _Problems, project: Project, candidates: Sequence[ModelVersion]) -> None:
+def _check_candidates(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    candidates = design.candidates
     if not candidates:
         problems.refuse("candidates", "Choose at least one candidate.")
     if len(candidates) > MOST_CANDIDATES:
@@ -173,7 +207,7 @@ def _check_candidates(problems: _Problems, project: Project, candidates: Sequenc
         problems.refuse("candidates", "A candidate belongs to another project.")
 
 
-def _check_method(problems: _Problems, design: CampaignDesign) -> None:
+def _check_method(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if design.method not in Method.values:
         problems.refuse("method", f"There is no method “{design.method}”. Use {', '.join(Method.values)}.")
     baseline = design.baseline.pk if design.baseline else None
@@ -193,12 +227,12 @@ def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
             f"No {design.split} example of {design.dataset_version} has an answer of every chosen candidate, so "
             "there would be nothing to review. Generate or import the answers first, or choose another split.",
         )
-    elif not problems.keys() & {"item_choice", "items_wanted", "strata_field"}:
+    elif problems.has_none_of("item_choice", "items_wanted", "strata_field", "calibration_items"):
         _check_size(problems, design, coverage.complete)
 
 
-def _check_choice(problems: _Problems, design: CampaignDesign) -> None:
-    """The choice of items by itself; `_check_size` holds it against the data."""
+def _check_choice(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    """How many items are chosen, and how; `_check_size` holds it against the data."""
     if design.item_choice not in ItemChoice.values:
         problems.refuse("item_choice", f"Choose one of {', '.join(ItemChoice.values)}.")
     elif design.item_choice == ItemChoice.ALL:
@@ -206,26 +240,41 @@ def _check_choice(problems: _Problems, design: CampaignDesign) -> None:
             problems.refuse(
                 "items_wanted", "Choose some items, at random or in proportion, or leave this empty."
             )
-        if design.strata_field:
-            problems.refuse(
-                "strata_field", "A field is for choosing some items in proportion. Leave it empty."
-            )
     elif design.items_wanted is None or design.items_wanted < 1:
         problems.refuse("items_wanted", "Say how many items are to be chosen.")
-    if design.item_choice == ItemChoice.RANDOM and design.strata_field:
+
+
+def _check_field(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    choice, field = design.item_choice, design.strata_field
+    if choice == ItemChoice.ALL and field:
+        problems.refuse("strata_field", "A field is for choosing some items in proportion. Leave it empty.")
+    if choice == ItemChoice.RANDOM and field:
         problems.refuse(
             "strata_field", "A field is for choosing in proportion. Leave it empty, or choose that."
         )
-    if design.item_choice == ItemChoice.STRATIFIED and not design.strata_field:
+    if choice == ItemChoice.STRATIFIED and not field:
         problems.refuse("strata_field", "Name the metadata field whose values are kept in proportion.")
+
+
+def _check_assignment(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if design.assignment not in AssignmentMode.values:
         problems.refuse("assignment", f"Choose one of {', '.join(AssignmentMode.values)}.")
 
 
-def _check_checks(problems: _Problems, design: CampaignDesign) -> None:
-    for name, share in (("gold_share", design.gold_share), ("repeat_share", design.repeat_share)):
-        if not 0 <= share <= MOST_CHECK_SHARE:
-            problems.refuse(name, f"The share lies between 0 and {MOST_CHECK_SHARE} percent.")
+def _check_gold(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    _check_share(problems, "gold_share", design.gold_share)
+
+
+def _check_repeats(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    _check_share(problems, "repeat_share", design.repeat_share)
+
+
+def _check_share(problems: _Problems, field: str, share: int) -> None:
+    if not 0 <= share <= MOST_CHECK_SHARE:
+        problems.refuse(field, f"The share lies between 0 and {MOST_CHECK_SHARE} percent.")
+
+
+def _check_calibration(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if not 0 <= design.calibration_items <= MOST_CALIBRATION_ITEMS:
         problems.refuse(
             "calibration_items", f"A round of calibration has at most {MOST_CALIBRATION_ITEMS} items."
@@ -250,9 +299,11 @@ def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> N
         return
     if design.item_choice == ItemChoice.STRATIFIED:
         _check_strata(problems, design, wanted)
-    people = len(set(design.reviewers))
-    if design.quota is None or problems.keys() & {"overlap", "overlap_more", "overlap_share", "reviewers"}:
+    if design.quota is None or not problems.has_none_of(
+        "quota", "overlap", "overlap_more", "overlap_share", "reviewers"
+    ):
         return
+    people = len(set(design.reviewers))
     if design.quota < 1:
         problems.refuse("quota", "A quota is at least 1 item. Leave it empty for no limit.")
         return
@@ -289,7 +340,7 @@ def _check_strata(problems: _Problems, design: CampaignDesign, wanted: int) -> N
         )
 
 
-def _check_more_overlap(problems: _Problems, design: CampaignDesign) -> None:
+def _check_overlap_share(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     share, more = design.overlap_share, design.overlap_more
     if not 0 <= share <= 99:
         problems.refuse(
@@ -299,6 +350,10 @@ def _check_more_overlap(problems: _Problems, design: CampaignDesign) -> None:
         problems.refuse("overlap_more", "Say how many reviewers rate each item of that share.")
     elif more is not None and not share:
         problems.refuse("overlap_share", "Say for how many percent of the items.")
+
+
+def _check_more_overlap(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    more = design.overlap_more
     if more is None:
         return
     if not design.overlap < more <= MOST_OVERLAP:
@@ -311,19 +366,46 @@ def _check_more_overlap(problems: _Problems, design: CampaignDesign) -> None:
         )
 
 
-def _check_people(problems: _Problems, project: Project, reviewers: Collection[User], overlap: int) -> None:
+def _check_people(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    if not design.reviewers:
+        problems.refuse("reviewers", "Choose at least one reviewer.")
+    if foreign := not_reviewing(project, design.reviewers):
+        problems.refuse("reviewers", f"Not a member of this project: {', '.join(map(str, foreign))}.")
+
+
+def _check_overlap(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    overlap, people = design.overlap, len(set(design.reviewers))
     if not 1 <= overlap <= MOST_OVERLAP:
         problems.refuse("overlap", f"Each item needs between 1 and {MOST_OVERLAP} reviewers.")
-    if not reviewers:
-        problems.refuse("reviewers", "Choose at least one reviewer.")
-    elif overlap > (people := len(set(reviewers))):
+    if overlap > people > 0:
         problems.refuse(
             "overlap",
             f"{overlap} reviewers an item need at least {overlap} people; {people} chosen. "
             "Choose more people or fewer reviewers an item.",
         )
-    if foreign := not_reviewing(project, reviewers):
-        problems.refuse("reviewers", f"Not a member of this project: {', '.join(map(str, foreign))}.")
+
+
+_CHECKS: tuple[tuple[tuple[str, ...], Callable[[_Problems, CampaignDesign, Project], None]], ...] = (
+    (("name",), _check_name),
+    (("instructions",), _check_instructions),
+    (("lease_minutes",), _check_lease),
+    (("deadline",), _check_deadline),
+    (("rubric_version",), _check_rubric),
+    (("dataset_version", "split"), _check_data),
+    (("candidates",), _check_candidates),
+    (("method", "candidates", "baseline"), _check_method),
+    (("overlap", "reviewers"), _check_overlap),
+    (("reviewers",), _check_people),
+    (("overlap_share", "overlap_more"), _check_overlap_share),
+    (("overlap", "overlap_more", "reviewers"), _check_more_overlap),
+    (("item_choice", "items_wanted"), _check_choice),
+    (("item_choice", "strata_field"), _check_field),
+    (("assignment",), _check_assignment),
+    (("gold_share",), _check_gold),
+    (("repeat_share",), _check_repeats),
+    (("calibration_items",), _check_calibration),
+)
+"""Each check, and the fields that it reads."""
 
 
 def not_reviewing(project: Project, people: Iterable[User]) -> list[User]:

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.design import (
@@ -271,16 +270,10 @@ class CampaignForm(forms.Form):
         except forms.ValidationError:
             return None
 
-    def clean_deadline(self) -> Any:
-        deadline = self.cleaned_data["deadline"]
-        if deadline is not None and deadline <= timezone.now():
-            raise forms.ValidationError("The deadline is in the past. Choose a later one, or none.")
-        return deadline
-
     def design(self) -> CampaignDesign:
-        """The valid form's design; candidates in the order of their making."""
-        given = dict(self.cleaned_data)
-        given["candidates"] = sorted(given["candidates"], key=lambda candidate: candidate.pk)
+        """The form's design, candidates in the order of their making; None for a field that cannot be read."""
+        given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in self.fields}
+        given["candidates"] = sorted(given["candidates"] or (), key=lambda candidate: candidate.pk)
         given["item_choice"] = given["item_choice"] or ItemChoice.ALL
         given["assignment"] = given["assignment"] or AssignmentMode.PULL
         for name in ("overlap_share", "gold_share", "repeat_share", "calibration_items"):

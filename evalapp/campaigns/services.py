@@ -14,7 +14,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions, release_place
 from evalapp.campaigns.checks import gold_examples, insert_checks
 from evalapp.campaigns.choice import places_of
-from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_same_items, require_sound
+from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
 from evalapp.campaigns.models import (
     AssignmentMode,
     Campaign,
@@ -69,8 +69,7 @@ def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None
     Raises InvalidError and ConflictError as `create_campaign`, and ConflictError where it is no draft.
     """
     lock_members([campaign.project_id])
-    require_sound(design, campaign.project)
-    require_same_items(campaign, design)
+    require_sound(design, campaign.project, draft=campaign)
     draft = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
     with _name_is_free(design):
         changed = draft.update(**design.columns())

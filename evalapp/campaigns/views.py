@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns import services
+from evalapp.campaigns.design import problems_of
 from evalapp.campaigns.forms import AddReviewersForm, CampaignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import (
@@ -81,6 +82,11 @@ def _designed(
                     request, "The design is saved. Look at what it costs, then open the campaign."
                 )
                 return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
+        else:
+            unread, draft = set(form.errors), context.get("campaign")
+            found = problems_of(form.design(), request.project, draft=draft, unread=unread)
+            for name, texts in found.items():
+                form.add_error(name, texts)
     context |= {"form": form, "rubric_version": form.rating_rubric, **STATION}
     return render(request, "campaigns/new.html", context, status=status)
 

@@ -4,7 +4,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest, Least
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, Comparison, Place, Purpose, purpose_field
+from evalapp.campaigns.models import Campaign, Comparison, Item, Place, Purpose, purpose_field
 from evalapp.core.marks import marked
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import Example
@@ -74,6 +74,15 @@ class Judgement(BaseModel):
     def __str__(self) -> str:
         return f"judgement {self.pk}"
 
+    @property
+    def item(self) -> Item:
+        return self.comparison.item
+
+    @property
+    def slot(self) -> int:
+        """Where at its place the comparison was. Reads the place."""
+        return self.place.outputs_order.index(self.comparison_id)
+
 
 class JudgementRevision(BaseModel):
     """What a judgement said before it was amended."""
@@ -94,6 +103,10 @@ class JudgementRevision(BaseModel):
 
 class JudgementSendBack(SentBack):
     """A submitted judgement, sent back."""
+
+    about = "judgement"
+    path = "comparison__item"
+    listed = "My comparisons"
 
     judgement = models.ForeignKey(Judgement, on_delete=models.CASCADE, related_name="send_backs")
 

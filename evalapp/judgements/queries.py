@@ -41,9 +41,9 @@ def judging_seat(user: User, campaign_key: UUID) -> CampaignReviewer:
     return seat
 
 
-def judging_stand(user: User, place_key: UUID, slot: int, *, has_left: bool = False) -> Stand:
+def judging_stand(user: User, place_key: UUID, slot: int) -> Stand:
     """Where the person stands: `stand_at` for a campaign that compares."""
-    return stand_at(user, place_key, slot, compares=True, has_left=has_left)
+    return stand_at(user, place_key, slot, compares=True)
 
 
 def comparison_id_at(stand: Stand) -> int:
@@ -150,11 +150,6 @@ def judged_by(user: User) -> QuerySet[Judgement]:
         .select_related("campaign__project", "place", "comparison__item__example")
         .order_by("-id")
     )
-
-
-def slot_of(judgement: Judgement) -> int:
-    """The slot of its place; select ``place``."""
-    return judgement.place.outputs_order.index(judgement.comparison_id)
 
 
 def order_words(verdict: Verdict, letters: Sequence[str] = LETTERS) -> str:

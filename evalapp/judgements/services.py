@@ -21,11 +21,11 @@ from evalapp.core.errors import MissingError, StaleError
 from evalapp.judgements.drafts import keep_text, save_draft
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.judgements.queries import NOT_YOURS, comparison_id_at, verdict_of
-from evalapp.judgements.send_backs import judgement_resubmitted
 from evalapp.judgements.verdicts import Verdict, check_verdict
 from evalapp.reviews.drafts import SavedDraft
-from evalapp.reviews.queries import Stand
-from evalapp.reviews.services import KeptDraft, keep_in_hand, latest_of, skip_item
+from evalapp.reviews.queries import Stand, TakenOffError
+from evalapp.reviews.send_backs import require_changed, resubmitted
+from evalapp.reviews.services import KeptDraft, keep_in_hand, kept_of_left, latest_of, skip_item
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
     RUNNING,
@@ -140,9 +140,9 @@ def amend_judgement(*, judgement: Judgement, by: User, verdict: Verdict, revisio
     """Replace what a judgement says; what it said before stays as a revision.
 
     ``revision`` is the one that the edit is based on; an edit that changes nothing stores nothing, and
-    neither does the same edit once more. Raises StaleError where another edit has replaced the
-    revision, CampaignClosedError after the end, InvalidError as `check_verdict`, MissingError for
-    another's.
+    neither does the same edit once more. It answers the request of one that was sent back; InvalidError
+    where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
+    CampaignClosedError after the end, InvalidError as `check_verdict`, MissingError for another's.
     """
     if judgement.reviewer_id != by.pk:
         raise MissingError(NOT_YOURS)
@@ -153,7 +153,10 @@ def amend_judgement(*, judgement: Judgement, by: User, verdict: Verdict, revisio
     stored = Judgement.objects.select_for_update().get(pk=judgement.pk)
     says_so = verdict_of(stored).fingerprint() == checked.fingerprint()
     current = Judgement.objects.filter(pk=judgement.pk, revision=revision, campaign__state__in=RUNNING)
-    if says_so and (stored.revision == revision + 1 or current.exists()):
+    if says_so and current.exists():
+        require_changed(stored)
+        return stored
+    if says_so and stored.revision == revision + 1:
         return stored
     changed = current.update(
         revision=F("revision") + 1,
@@ -180,7 +183,7 @@ def amend_judgement(*, judgement: Judgement, by: User, verdict: Verdict, revisio
         project=campaign.project,
         data={"revision": revision + 1},
     )
-    judgement_resubmitted(judgement=judgement, by=by, revision=revision + 1)
+    resubmitted(given=judgement, by=by, revision=revision + 1)
     judgement.refresh_from_db()
     return judgement
 
@@ -198,6 +201,18 @@ def skip_comparisons(*, reviewer: User, place: Place, reason: str) -> None:
     """`skip_item` for an item whose outputs are compared: its drafts go, what was submitted stays."""
     skip_item(reviewer=reviewer, place=place, reason=reason)
     JudgementDraft.objects.filter(reviewer=reviewer, comparison__item=place.item_id).delete()
+
+
+def keep_of_left(stand: Stand, verdict: Verdict) -> TakenOffError:
+    """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
+    asked = _asked_at(stand)
+    keep_text(
+        reviewer=stand.seat.user,
+        comparison_id=asked.comparison_id,
+        outputs=asked.outputs,
+        verdict=verdict,
+    )
+    return kept_of_left(stand)
 
 
 def keep_draft(*, stand: Stand, verdict: Verdict, seconds_active: float, revision: int) -> KeptDraft:

@@ -17,9 +17,8 @@ from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import problem_body
 from evalapp.core.paging import keyset_page
-from evalapp.judgements.drafts import keep_text
 from evalapp.judgements.forms import read_judgement
-from evalapp.judgements.models import Judgement
+from evalapp.judgements.models import Judgement, JudgementSendBack
 from evalapp.judgements.presentation import (
     choice_rows,
     comparison_config,
@@ -30,21 +29,19 @@ from evalapp.judgements.presentation import (
 from evalapp.judgements.queries import (
     NOT_YOURS,
     ComparisonTask,
-    comparison_id_at,
     comparison_task,
     judged_by,
     judging_seat,
     judging_stand,
     order_words,
     own_judgement,
-    slot_of,
     stand_task,
     verdict_of,
 )
-from evalapp.judgements.send_backs import judgement_waits, judgements_waiting
 from evalapp.judgements.services import (
     amend_judgement,
     keep_draft,
+    keep_of_left,
     skip_comparisons,
     submit_judgement,
     undo_last_judgement,
@@ -58,7 +55,7 @@ from evalapp.reviews.presentation import (
     key_rows,
     skip_fields_html,
 )
-from evalapp.reviews.queries import Stand, TakenOffError
+from evalapp.reviews.queries import Stand, TakenOffError, left_stand
 from evalapp.reviews.responses import (
     draft_kept,
     flagged,
@@ -68,6 +65,7 @@ from evalapp.reviews.responses import (
     skipped,
     submitted,
 )
+from evalapp.reviews.send_backs import waiting_among, waits_for_reviewer
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 STATION = {"station": "reviews"}
@@ -82,11 +80,11 @@ def _user(request: HttpRequest) -> User:
 def judgement_submitted(request: HttpRequest) -> HttpResponse:
     """What this person judged, latest first; each can be opened, and changed until the end."""
     page = keyset_page(judged_by(_user(request)), request)
-    waiting = judgements_waiting(page.rows)
+    waiting = waiting_among(page.rows, JudgementSendBack)
     rows = [
         {
             "judgement": judgement,
-            "url": judgement_url(judgement.place.key, slot_of(judgement)),
+            "url": judgement_url(judgement.place.key, judgement.slot),
             "verdict": order_words(verdict_of(judgement)),
             "is_open": judgement.campaign.state in _RUNNING,
             "is_sent_back": judgement.pk in waiting,
@@ -145,7 +143,7 @@ def _render_task(
         "task": task,
         "payload": payload,
         "judgement": judgement,
-        "sent_back": judgement_waits(judgement) if judgement else None,
+        "sent_back": waits_for_reviewer(judgement) if judgement else None,
         "is_editable": campaign.state in _RUNNING,
         "verdict": verdict,
         "sides": side_rows(task, payload["sides"], verdict),
@@ -181,18 +179,12 @@ def judgement_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
     """What they still submit is kept as their draft; its address shows them their own text alone."""
-    try:
-        stand = judging_stand(_user(request), key, slot, has_left=True)
-    except MissingError:
-        raise taken_off from None
+    stand = left_stand(taken_off, _user(request), key, slot, compares=True)
     if request.method == "POST":
-        outputs = stand_task(stand).outputs
-        verdict = read_judgement(request, outputs=len(outputs)).answers
-        keep_text(
-            reviewer=stand.seat.user, comparison_id=comparison_id_at(stand), outputs=outputs, verdict=verdict
-        )
+        verdict = read_judgement(request, outputs=len(stand_task(stand).outputs)).answers
+        kept = keep_of_left(stand, verdict)
         if is_json(request):
-            raise taken_off
+            raise kept
     return _not_held(request, stand)
 
 
@@ -299,4 +291,4 @@ def judgement_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = judging_seat(_user(request), key)
     judgement = undo_last_judgement(reviewer=seat.user, campaign=seat.campaign)
-    return opened_again(request, judgement_url(judgement.place.key, slot_of(judgement)))
+    return opened_again(request, judgement_url(judgement.place.key, judgement.slot))

@@ -1,3 +1,5 @@
+from typing import Any, ClassVar
+
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -57,6 +59,15 @@ class Review(BaseModel):
 
     def __str__(self) -> str:
         return f"review {self.pk}"
+
+    @property
+    def item(self) -> Item:
+        return self.item_output.item
+
+    @property
+    def slot(self) -> int:
+        """Where at its place the output was. Reads the place."""
+        return self.place.outputs_order.index(self.item_output_id)
 
 
 class Score(models.Model):
@@ -233,8 +244,16 @@ class SentBack(BaseModel):
     """Something submitted, sent back to its reviewer with a reason; it counts as it is until they amend it.
 
     ``revision`` is the one sent back. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
-    nothing of it is deleted.
+    nothing of it is deleted. Each kind says of itself: ``about``, the field of what is sent back and its
+    name to people; ``path``, from there to the item; ``listed``, where its reviewer finds it; ``if_right``,
+    what they can do but change it; ``instead``, what a manager can do after the end.
     """
+
+    about: ClassVar[str]
+    path: ClassVar[str]
+    listed: ClassVar[str]
+    if_right: ClassVar[str] = ""
+    instead: ClassVar[str] = ""
 
     revision = models.PositiveIntegerField()
     reason = models.TextField()
@@ -245,6 +264,11 @@ class SentBack(BaseModel):
 
     class Meta:
         abstract = True
+
+    @property
+    def given(self) -> Any:
+        """What is sent back."""
+        return getattr(self, self.about)
 
     @property
     def state(self) -> str:
@@ -264,6 +288,12 @@ ENDS_ONE_WAY = (
 
 class SendBack(SentBack):
     """A submitted review, sent back."""
+
+    about = "review"
+    path = "item_output__item"
+    listed = "My submitted"
+    if_right = ", or open its discussion and appeal if it is right as it stands"
+    instead = " Adjudicate the output instead."
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="send_backs")
 

@@ -90,7 +90,7 @@ def task_url(place_key: Any, slot: int) -> str:
 
 def review_url(review: Review) -> str:
     """Where a submitted review is opened. Reads its place."""
-    return task_url(review.place.key, review.place.outputs_order.index(review.item_output_id))
+    return task_url(review.place.key, review.slot)
 
 
 def source_html(task: Task) -> str:

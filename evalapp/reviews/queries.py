@@ -126,10 +126,11 @@ class TakenOffError(NotAllowedError):
 
     code = "taken_off"
 
-    def __init__(self, left_at: datetime) -> None:
+    def __init__(self, left_at: datetime, *, is_kept: bool = False) -> None:
+        kept = " What you sent is kept as your draft." if is_kept else ""
         super().__init__(
             f"You were taken off this campaign on {left_at:%-d %B %Y at %H:%M} UTC. Nothing more of it comes to "
-            "you; what you submitted before counts. Ask its manager if this is a mistake."
+            f"you; what you submitted before counts.{kept} Ask its manager if this is a mistake."
         )
 
 
@@ -193,6 +194,18 @@ def stand_at(
     place.campaign = campaign
     # A seat of which the place's read knows all that a submission needs.
     return Stand(place, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user, left_at=left_at))
+
+
+def left_stand(
+    taken_off: TakenOffError, user: User, place_key: UUID, slot: int, *, compares: bool = False
+) -> Stand:
+    """Where the person stood whose seat has ended; of it only their own text is theirs. Raises ``taken_off``
+    where the place was never theirs.
+    """
+    try:
+        return stand_at(user, place_key, slot, compares=compares, has_left=True)
+    except MissingError:
+        raise taken_off from None
 
 
 _OF_THEIRS_HERE = """

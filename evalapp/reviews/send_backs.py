@@ -1,143 +1,177 @@
-"""Reviews sent back: a manager asks a reviewer to look again, and the reviewer amends and resubmits.
+"""What is sent back: a manager asks a reviewer to look again, and the reviewer amends and resubmits.
 
-A review that is sent back still counts as it is, marked as sent back: nothing acknowledged is taken away.
+It still counts as it is, marked as sent back: nothing acknowledged is taken away. All of this is the same
+whatever was submitted; how it is called and where it is found, its kind of `SentBack` says.
 """
 
 from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, Model, QuerySet, When
 from django.db.models.functions import Now
 from psycopg.errors import UniqueViolation
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import lock_open_campaign
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
-from evalapp.core.errors import ConflictError, NotAllowedError
-from evalapp.reviews.models import Review, SendBack
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
+from evalapp.reviews.models import SentBack
 from evalapp.reviews.queries import seats_of
+from evalapp.reviews.submitting import RUNNING
 from evalapp.reviews.words import checked_words
 
 WAITING_FIRST = ("-waits", "-id")
-_RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
+
+Sent = TypeVar("Sent", bound=SentBack)
 
 
-def send_back(*, review: Review, by: User, reason: str) -> SendBack:
-    """Ask the review's author to look at it again, and tell them why.
+class Given(Protocol):
+    """What can be sent back: a review, or a judgement."""
+
+    pk: Any
+    reviewer_id: Any
+    campaign_id: Any
+    is_simulated: Any
+    send_backs: Any
+
+
+def kind_of(given: Given) -> type[SentBack]:
+    kind: type[SentBack] = given.send_backs.model
+    return kind
+
+
+def closed_words(kind: type[SentBack]) -> str:
+    """Why nothing of this kind can be sent back any more."""
+    return f"This campaign is closed, so its {kind.about}s cannot be changed any more.{kind.instead}"
+
+
+def send_back(*, given: Given, by: User, reason: str) -> SentBack:
+    """Ask the author to look at it again, and tell them why.
 
     Permission is the view's to check. Raises InvalidError without a reason, NotAllowedError for one's own,
     ConflictError after the end of the campaign, where it is sent back already, and where nobody could
     amend it (a simulated reviewer, or one who left the campaign).
     """
+    kind = kind_of(given)
     reason = checked_words(reason, field="reason", missing="Say what the reviewer should look at again.")
-    if review.reviewer_id == by.pk:
-        raise NotAllowedError("This review is your own. Open it under “My submitted” and change it there.")
-    if review.is_simulated:
-        raise ConflictError("A simulated reviewer gave this review; there is nobody to send it back to.")
+    if given.reviewer_id == by.pk:
+        raise NotAllowedError(
+            f"This {kind.about} is your own. Open it under “{kind.listed}” and change it there."
+        )
+    if given.is_simulated:
+        raise ConflictError(
+            f"A simulated reviewer gave this {kind.about}; there is nobody to send it back to."
+        )
     try:
         with transaction.atomic():
-            return _store(review, by, reason)
+            return _store(kind, given, by, reason)
     except IntegrityError as error:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
         raise ConflictError(
-            "This review is sent back already and waits for its reviewer. Withdraw that first to give another reason."
+            f"This {kind.about} is sent back already and waits for its reviewer. Withdraw that first to give "
+            "another reason."
         ) from error
 
 
-def _store(review: Review, by: User, reason: str) -> SendBack:
-    lock_open_campaign(review.campaign_id)
-    campaign = Campaign.objects.select_related("project").get(pk=review.campaign_id)
-    if campaign.state not in _RUNNING:
-        raise ConflictError(
-            "This campaign is closed, so its reviews cannot be changed any more. Adjudicate the output instead."
-        )
-    seats = CampaignReviewer.objects.filter(campaign=campaign, user=review.reviewer_id, left_at=None)
+def _store(kind: type[SentBack], given: Given, by: User, reason: str) -> SentBack:
+    lock_open_campaign(given.campaign_id)
+    campaign = Campaign.objects.select_related("project").get(pk=given.campaign_id)
+    if campaign.state not in RUNNING:
+        raise ConflictError(closed_words(kind))
+    seats = CampaignReviewer.objects.filter(campaign=campaign, user=given.reviewer_id, left_at=None)
     if not seats.exists():
         raise ConflictError(
-            "This reviewer has left the campaign, so they cannot change their review any more."
+            f"This reviewer has left the campaign, so they cannot change their {kind.about} any more."
         )
     # Locked, so that an amendment under way is either what is sent back, or answers it.
-    revision = Review.objects.select_for_update().values_list("revision", flat=True).get(pk=review.pk)
-    sent = SendBack.objects.create(review=review, revision=revision, reason=reason, sent_by=by)
+    table: Any = type(given)
+    stored = table.objects.select_for_update(of=("self",)).get(pk=given.pk)
+    sent: SentBack = stored.send_backs.create(revision=stored.revision, reason=reason, sent_by=by)
     record(
-        "review.sent_back",
+        f"{kind.about}.sent_back",
         by=by,
-        obj=review,
+        obj=stored,
         project=campaign.project,
-        data={"campaign": campaign.pk, "revision": revision, "reason": reason},
+        data={"campaign": campaign.pk, "revision": sent.revision, "reason": reason},
     )
     return sent
 
 
 @transaction.atomic
-def withdraw_send_back(*, sent: SendBack, by: User) -> None:
-    """The review needs no second look after all. ConflictError where it was resubmitted or withdrawn already."""
-    if not _end(sent.review_id, is_withdrawn=True, pk=sent.pk):
-        raise ConflictError("This is settled already: the review was resubmitted, or the request withdrawn.")
-    record(
-        "review.send_back_withdrawn",
-        by=by,
-        obj=sent.review,
-        project=sent.review.campaign.project,
-        data={"campaign": sent.review.campaign_id, "revision": sent.revision},
-    )
-
-
-def resubmitted(*, review: Review, by: User, revision: int) -> bool:
-    """An amendment answers the review's open request, where there is one; whether there was.
-
-    Call it in the transaction of the amendment, which holds the review's row.
-    """
-    if not _end(review.pk, resubmitted_revision=revision):
-        return False
-    record(
-        "review.resubmitted",
-        by=by,
-        obj=review,
-        project=review.campaign.project,
-        data={"campaign": review.campaign_id, "revision": revision},
-    )
-    return True
-
-
-def _end(review_id: int, pk: int | None = None, **how: object) -> bool:
-    waiting = SendBack.objects.filter(review=review_id, resolved_at=None)
-    if pk is not None:
-        waiting = waiting.filter(pk=pk)
-    return bool(waiting.update(resolved_at=Now(), **how))
-
-
-def waits_for_reviewer(review: Review) -> SendBack | None:
-    """The open request about this review, if there is one."""
-    return SendBack.objects.filter(review=review, resolved_at=None).first()
-
-
-def sent_back_to(user: User) -> QuerySet[SendBack]:
-    """What this person was asked to look at again and still can, oldest first."""
-    return (
-        SendBack.objects.filter(
-            resolved_at=None,
-            review__reviewer=user,
-            review__campaign__state__in=_RUNNING,
-            review__campaign__reviewers__in=seats_of(user).values("pk"),
+def withdraw_send_back(*, sent: SentBack, by: User) -> None:
+    """It needs no second look after all. ConflictError where it was resubmitted or withdrawn already."""
+    waiting = type(sent)._default_manager.filter(pk=sent.pk, resolved_at=None)
+    if not waiting.update(resolved_at=Now(), is_withdrawn=True):
+        raise ConflictError(
+            f"This is settled already: the {sent.about} was resubmitted, or the request withdrawn."
         )
-        .select_related("review__campaign__project", "review__place", "review__item_output__item__example")
+    _tell("send_back_withdrawn", sent.given, by, sent.revision)
+
+
+def resubmitted(*, given: Given, by: User, revision: int) -> None:
+    """An amendment answers the open request, where there is one.
+
+    Call it in the transaction of the amendment, which holds the row of what is amended.
+    """
+    if given.send_backs.filter(resolved_at=None).update(resolved_at=Now(), resubmitted_revision=revision):
+        _tell("resubmitted", given, by, revision)
+
+
+def _tell(what: str, given: Any, by: User, revision: int) -> None:
+    record(
+        f"{kind_of(given).about}.{what}",
+        by=by,
+        obj=given,
+        project=given.campaign.project,
+        data={"campaign": given.campaign_id, "revision": revision},
+    )
+
+
+def require_changed(given: Given) -> None:
+    """An edit that changes nothing answers no request: InvalidError where one waits."""
+    if waits_for_reviewer(given):
+        kind = kind_of(given)
+        raise InvalidError(
+            f"Nothing is changed yet. This {kind.about} was sent back: change it and submit it again{kind.if_right}."
+        )
+
+
+def waits_for_reviewer(given: Given) -> SentBack | None:
+    """The open request about it, if there is one."""
+    found: SentBack | None = given.send_backs.filter(resolved_at=None).first()
+    return found
+
+
+def sent_back_to(user: User, kind: type[Sent]) -> QuerySet[Sent]:
+    """What this person was asked to look at again and still can, oldest first."""
+    about = kind.about
+    mine = {
+        f"{about}__reviewer": user,
+        f"{about}__campaign__state__in": RUNNING,
+        f"{about}__campaign__reviewers__in": seats_of(user).values("pk"),
+    }
+    return (
+        kind._default_manager.filter(resolved_at=None, **mine)
+        .select_related(f"{about}__campaign__project", f"{about}__place", f"{about}__{kind.path}__example")
         .order_by("pk")
     )
 
 
-def reviews_waiting(reviews: Iterable[Review]) -> set[int]:
-    """The ids of those that wait for their reviewer."""
-    ids = [review.pk for review in reviews]
-    return set(SendBack.objects.filter(review__in=ids, resolved_at=None).values_list("review", flat=True))
+def waiting_among(given: Iterable[Model], kind: type[Sent]) -> dict[int, Sent]:
+    """The requests that wait for their reviewer, by the id of what was sent back."""
+    among = {f"{kind.about}__in": [each.pk for each in given]}
+    waiting = kind._default_manager.filter(resolved_at=None, **among)
+    return {getattr(each, f"{kind.about}_id"): each for each in waiting}
 
 
-def send_backs_of(campaign: Campaign) -> QuerySet[SendBack]:
+def send_backs_of(campaign: Campaign, kind: type[Sent]) -> QuerySet[Any]:
     """All of a campaign's; page them by `WAITING_FIRST`."""
+    about = kind.about
     return (
-        SendBack.objects.filter(review__campaign=campaign)
-        .select_related("review__item_output__item__example", "review__reviewer", "sent_by")
+        kind._default_manager.filter(**{f"{about}__campaign": campaign})
+        .select_related(f"{about}__{kind.path}__example", f"{about}__reviewer", "sent_by")
         .annotate(waits=Case(When(resolved_at=None, then=1), default=0))
     )

@@ -45,8 +45,8 @@ from evalapp.reviews.models import (
     SpanAnswer,
     TextAnswer,
 )
-from evalapp.reviews.queries import ANSWERS, Stand, answers_of
-from evalapp.reviews.send_backs import resubmitted, waits_for_reviewer
+from evalapp.reviews.queries import ANSWERS, Stand, TakenOffError, answers_of
+from evalapp.reviews.send_backs import require_changed, resubmitted
 from evalapp.reviews.storing import store_answers, store_review
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
@@ -68,12 +68,6 @@ class SubmitResult:
 
     review: Review
     is_replay: bool = False
-
-
-NOTHING_CHANGED = (
-    "Nothing is changed yet. This review was sent back: change it and submit it again, or open its discussion "
-    "and appeal if it is right as it stands."
-)
 
 
 def submit_review(
@@ -208,8 +202,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     )
     current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=RUNNING)
     if current.exists() and _says(stored.pk, checked.answers):
-        if waits_for_reviewer(stored):
-            raise InvalidError(NOTHING_CHANGED)
+        require_changed(stored)
         return stored
     changed = current.update(revision=F("revision") + 1, revised_at=Now(), comment=checked.answers.comment)
     if not changed:
@@ -233,7 +226,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     # A draft of this output can only be of a second turn at it, which is not over.
     store_answers(review, checked)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
-    resubmitted(review=review, by=by, revision=revision + 1)
+    resubmitted(given=review, by=by, revision=revision + 1)
     review.refresh_from_db()
     return review
 
@@ -288,6 +281,17 @@ def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
         project=place.campaign.project,
         data={"campaign": place.campaign_id, "item": place.item_id, "reason": reason},
     )
+
+
+def keep_of_left(stand: Stand, answers: ReviewAnswers) -> TakenOffError:
+    """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
+    keep_text(seat=stand.seat, place=stand.place, slot=stand.slot, answers=answers)
+    return kept_of_left(stand)
+
+
+def kept_of_left(stand: Stand) -> TakenOffError:
+    assert stand.seat.left_at is not None  # noqa: S101 - `left_stand` finds no other
+    return TakenOffError(stand.seat.left_at, is_kept=True)
 
 
 class KeptDraft(NamedTuple):

@@ -19,7 +19,7 @@ from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
-from evalapp.reviews.drafts import DraftConflictError, keep_text
+from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.forms import (
     Submission,
@@ -30,7 +30,7 @@ from evalapp.reviews.forms import (
     read_revision,
     with_quoted,
 )
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Review, SendBack
 from evalapp.reviews.presentation import (
     given_rows,
     goes_on_at_will,
@@ -52,6 +52,7 @@ from evalapp.reviews.queries import (
     TakenOffError,
     Task,
     answers_of,
+    left_stand,
     own_review,
     seat_for,
     seats_of,
@@ -70,8 +71,8 @@ from evalapp.reviews.responses import (
     skipped,
     submitted,
 )
-from evalapp.reviews.send_backs import reviews_waiting, sent_back_to, waits_for_reviewer
-from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at, undo_last
+from evalapp.reviews.send_backs import waiting_among, waits_for_reviewer
+from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at, undo_last
 from evalapp.rubrics.fields import QuotedField
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
@@ -94,8 +95,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
     running.sort(key=lambda seat: seat.campaign.state != CampaignState.OPEN)
     shown = [(seat, progress_payload(seat), goes_on_at_will(seat)) for seat in running]
-    sent_back = [(each, review_url(each.review)) for each in sent_back_to(_user(request))]
-    context = {"running": shown, "ended": ended, "sent_back": sent_back, "station": "reviews"}
+    context = {"running": shown, "ended": ended, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
 
@@ -104,7 +104,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
     page = keyset_page(submitted_by(_user(request)), request)
-    waiting = reviews_waiting(page.rows)
+    waiting = waiting_among(page.rows, SendBack)
     rows = [
         {
             "review": review,
@@ -206,15 +206,12 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
     """What they still submit is kept as their draft; its address shows them their own text alone."""
-    try:
-        stand = stand_at(_user(request), key, slot, has_left=True)
-    except MissingError:
-        raise taken_off from None
+    stand = left_stand(taken_off, _user(request), key, slot)
     if request.method == "POST":
         given = read_review(request, criteria_of(stand.place.campaign.rubric_version)).answers
-        keep_text(seat=stand.seat, place=stand.place, slot=stand.slot, answers=given)
+        kept = keep_of_left(stand, given)
         if is_json(request):
-            raise taken_off
+            raise kept
     return _not_held(request, stand)
 
 

@@ -79,7 +79,7 @@ def test_against_a_decision_from_page_to_page(
 def test_against_being_sent_back(
     campaign: Campaign, review: Review, manager: User, owner: User, reviewer: User
 ) -> None:
-    sent = send_back(review=review, by=manager, reason="Look again.")
+    sent = send_back(given=review, by=manager, reason="Look again.")
     appeal(review=review, against=REQUEST, reason=WHY, by=reviewer)
     with pytest.raises(NotAllowedError):
         answer_appeal(appeal=stored(campaign), by=manager, outcome="upheld", answer="No.")
@@ -164,7 +164,7 @@ def test_what_cannot_be_appealed(review: Review, manager: User, reviewer: User, 
     for against in (REQUEST, f"{DECISION}tone", "x" * 40):
         with pytest.raises(MissingError):
             appeal(review=review, against=against, reason=WHY, by=reviewer)
-    sent = send_back(review=review, by=manager, reason="Look again.")
+    sent = send_back(given=review, by=manager, reason="Look again.")
     with pytest.raises(InvalidError):
         appeal(review=review, against=REQUEST, reason=" ", by=reviewer)
     with pytest.raises(MissingError):
@@ -196,7 +196,7 @@ def test_lists_take_as_many_queries_for_three_as_for_one(
 
     counts = []
     for review in Review.objects.filter(reviewer=reviewer).select_related("campaign__project")[:3]:
-        send_back(review=review, by=manager, reason="Look again.")
+        send_back(given=review, by=manager, reason="Look again.")
         appeal(review=review, against=REQUEST, reason=WHY, by=reviewer)
         counts.append(queries())
     assert len(set(counts)) == 1

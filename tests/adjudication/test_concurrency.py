@@ -39,7 +39,7 @@ def test_one_request_and_one_end_of_it(
     disputed: ItemOutput, manager: User, owner: User, reviewer: User
 ) -> None:
     review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
-    found = at_once(CLIENTS, lambda number: send_back(review=review, by=manager, reason=f"Reason {number}."))
+    found = at_once(CLIENTS, lambda number: send_back(given=review, by=manager, reason=f"Reason {number}."))
     assert outcomes(found) == (1, {ConflictError})
     sent = SendBack.objects.select_related("review__campaign__project").get()
     found = at_once(CLIENTS, lambda _: withdraw_send_back(sent=sent, by=owner))
@@ -48,7 +48,7 @@ def test_one_request_and_one_end_of_it(
 
 def test_one_appeal_and_one_answer(disputed: ItemOutput, manager: User, owner: User, reviewer: User) -> None:
     review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
-    send_back(review=review, by=manager, reason="Look again.")
+    send_back(given=review, by=manager, reason="Look again.")
     found = at_once(
         CLIENTS, lambda _: appeal(review=review, against=REQUEST, reason="It is right.", by=reviewer)
     )

@@ -57,7 +57,7 @@ def test_the_whole_way(campaign: Campaign, review: Review, manager: User, review
     sent = theirs.post(place, {"reason": f"  {WHY} "})
 
     assert sent.status_code == 302
-    assert "1 sent back" in mine.get("/reviews/").text
+    assert "1 review sent back" in mine.get("/reviews/").text
     assert WHY in mine.get("/reviews/").text
     assert "Sent back" in mine.get("/reviews/submitted/").text
     assert WHY in mine.get(review_url(review)).text
@@ -82,7 +82,7 @@ def test_the_whole_way(campaign: Campaign, review: Review, manager: User, review
 def test_a_resubmission_that_changes_nothing_is_none(
     campaign: Campaign, review: Review, manager: User, reviewer: User
 ) -> None:
-    send_back(review=review, by=manager, reason=WHY)
+    send_back(given=review, by=manager, reason=WHY)
     with pytest.raises(InvalidError, match="Nothing is changed yet"):
         amend(review, reviewer, tone=1)
     assert SendBack.objects.get().state == "sent_back"
@@ -102,7 +102,7 @@ def test_a_resubmission_that_changes_nothing_is_none(
 def test_it_can_be_withdrawn_once(
     campaign: Campaign, review: Review, manager: User, owner: User, reviewer: User
 ) -> None:
-    sent = send_back(review=review, by=manager, reason=WHY)
+    sent = send_back(given=review, by=manager, reason=WHY)
     place = address(campaign, f"adjudication/sent-back/{sent.pk}/withdraw/")
 
     assert client_of(owner).post(place).status_code == 302
@@ -114,13 +114,13 @@ def test_it_can_be_withdrawn_once(
     with pytest.raises(ConflictError):
         withdraw_send_back(sent=sent, by=manager)
     # And then it can be sent back anew.
-    assert send_back(review=review, by=manager, reason="Another reason.").state == "sent_back"
+    assert send_back(given=review, by=manager, reason="Another reason.").state == "sent_back"
 
 
 def test_one_at_a_time(review: Review, manager: User, owner: User) -> None:
-    send_back(review=review, by=manager, reason=WHY)
+    send_back(given=review, by=manager, reason=WHY)
     with pytest.raises(ConflictError, match="sent back already"):
-        send_back(review=review, by=owner, reason="Once more.")
+        send_back(given=review, by=owner, reason="Once more.")
     with pytest.raises(IntegrityError), transaction.atomic():
         SendBack.objects.create(review=review, revision=1, reason="x", sent_by=owner)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -130,7 +130,7 @@ def test_one_at_a_time(review: Review, manager: User, owner: User) -> None:
 @pytest.mark.parametrize("reason", ["", " \n ", "\u200b", "x" * 2001, "a\x00b", "\ud800"])
 def test_a_reason_is_needed_and_can_be_stored(review: Review, manager: User, reason: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        send_back(review=review, by=manager, reason=reason)
+        send_back(given=review, by=manager, reason=reason)
     assert list(refused.value.fields) == ["reason"]
     place = address(review.campaign, f"reviews/{review.pk}/send-back/")
     if reason.isascii():
@@ -140,11 +140,11 @@ def test_a_reason_is_needed_and_can_be_stored(review: Review, manager: User, rea
 
 def test_it_works_while_the_campaign_runs_alone(campaign: Campaign, review: Review, manager: User) -> None:
     pause_campaign(campaign=campaign, by=manager)
-    sent = send_back(review=review, by=manager, reason=WHY)
+    sent = send_back(given=review, by=manager, reason=WHY)
     withdraw_send_back(sent=sent, by=manager)
     close_campaign(campaign=campaign, by=manager)
     with pytest.raises(ConflictError, match="closed"):
-        send_back(review=review, by=manager, reason=WHY)
+        send_back(given=review, by=manager, reason=WHY)
     answer = client_of(manager).post(address(campaign, f"reviews/{review.pk}/send-back/"), {"reason": WHY})
     assert answer.status_code == 409
     assert "This campaign is closed" in answer.text
@@ -153,7 +153,7 @@ def test_it_works_while_the_campaign_runs_alone(campaign: Campaign, review: Revi
 def test_what_was_not_answered_before_the_end_is_said(
     campaign: Campaign, review: Review, manager: User, reviewer: User
 ) -> None:
-    send_back(review=review, by=manager, reason=WHY)
+    send_back(given=review, by=manager, reason=WHY)
     close_campaign(campaign=campaign, by=manager)
     assert "Not answered" in client_of(manager).get(address(campaign, "adjudication/sent-back/")).text
     assert "sent back" not in client_of(reviewer).get("/reviews/").text
@@ -164,22 +164,22 @@ def test_not_to_oneself_nor_to_somebody_who_cannot_amend(
     campaign: Campaign, review: Review, manager: User, reviewer: User
 ) -> None:
     with pytest.raises(NotAllowedError):
-        send_back(review=review, by=reviewer, reason=WHY)
+        send_back(given=review, by=reviewer, reason=WHY)
     seat = CampaignReviewer.objects.select_related("campaign__project", "user").get(
         campaign=campaign, user=reviewer
     )
     remove_reviewer(seat=seat, by=manager)
     with pytest.raises(ConflictError, match="left the campaign"):
-        send_back(review=review, by=manager, reason=WHY)
+        send_back(given=review, by=manager, reason=WHY)
     review.is_simulated = True
     with pytest.raises(ConflictError, match="simulated"):
-        send_back(review=review, by=manager, reason=WHY)
+        send_back(given=review, by=manager, reason=WHY)
 
 
 def test_pages_of_the_reviewer_name_nobody(
     campaign: Campaign, review: Review, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
-    send_back(review=review, by=manager, reason=WHY)
+    send_back(given=review, by=manager, reason=WHY)
     name_distinctly(manager, other_reviewer)
     for place in ("/reviews/", "/reviews/submitted/", review_url(review), f"{review_url(review)}discussion/"):
         text = client_of(reviewer).get(place).text
@@ -199,9 +199,9 @@ def test_lists_take_as_many_queries_for_three_as_for_one(
         return len(captured)
 
     first, *others = Review.objects.filter(reviewer=reviewer).select_related("campaign__project")[:3]
-    send_back(review=first, by=manager, reason=WHY)
+    send_back(given=first, by=manager, reason=WHY)
     places = [(manager, address(campaign, "adjudication/sent-back/")), (reviewer, "/reviews/")]
     one = [queries(*place) for place in places]
     for review in others:
-        send_back(review=review, by=manager, reason=WHY)
+        send_back(given=review, by=manager, reason=WHY)
     assert [queries(*place) for place in places] == one

@@ -145,3 +145,39 @@ def test_the_design_that_the_refused_ones_differ_from_is_made(
     page = client_of(manager).post(f"/projects/{project.slug}/campaigns/new/", as_sent(design))
     assert page.status_code == 302
     assert Campaign.objects.get().name == "Round"
+
+
+def test_all_that_is_wrong_is_told_at_once(design: CampaignDesign, project: Project, manager: User) -> None:
+    """What cannot be read, what is not there and what cannot stay; nothing of what hangs on the unreadable."""
+    sent = as_sent(design)
+    wrong = {
+        **sent,
+        "name": 7,
+        "rubric_version": 10**9,
+        "item_choice": "some",
+        "items_wanted": 1,
+        "lease_minutes": 1,
+        "deadline": "2020-01-01T00:00:00Z",
+        "overlap": 2,
+        "surprise": True,
+    }
+    problem = problem_in(program_of(manager).post(f"projects/{project.slug}/campaigns/", wrong), 400)
+    assert set(problem["fields"]) == {
+        *("name", "rubric_version", "item_choice", "lease_minutes", "surprise"),
+        *("deadline", "overlap"),
+    }
+    assert problem["fields"]["rubric_version"] == [f"This project has no rubric version with id {10**9}."]
+    assert problem["fields"]["overlap"][0].startswith("2 reviewers an item need")
+    # Of a list, the place in it; the others are still looked up and held against the rest.
+    body = {**sent, "candidates": ["7", *sent["candidates"]], "reviewers": [10**9], "split": "test"}
+    problem = problem_in(program_of(manager).post(f"projects/{project.slug}/campaigns/cost/", body), 400)
+    assert set(problem["fields"]) == {"candidates.0", "reviewers", "split"}
+    page = client_of(manager).post(
+        f"/projects/{project.slug}/campaigns/new/",
+        {**sent, "name": "", "overlap": 2, "deadline": "2020-01-01T00:00"},
+    )
+    assert page.status_code == 400
+    for sentence in ("This field is required", "2 reviewers an item need", "The deadline is in the past."):
+        assert sentence in page.text
+    problem_in(program_of(manager).post(f"projects/{project.slug}/campaigns/", []), 400)
+    assert not Campaign.objects.exists()

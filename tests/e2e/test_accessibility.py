@@ -142,7 +142,7 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
     )
     decided = {"clarity": Ruling(2, "Two sentences are hard to follow.")}
     adjudicate(campaign=campaign, item_output=entry, rulings=decided, by=manager)
-    send_back(review=given.review, by=manager, reason="Look at the tone again.")
+    send_back(given=given.review, by=manager, reason="Look at the tone again.")
     appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, item_output=entry, by=manager, text="Which sentence?")
 

@@ -120,7 +120,7 @@ def test_programs_set_gold_and_run_the_calibration(project, manager, reviewer):
     program, address = program_of(manager), f"projects/{project.slug}/campaigns/{draft.pk}/"
     known = {"row": 1, "candidate": label(draft, 0), "against": label(draft, 1), "outcome": "better"}
     refused = program.post(f"{address}gold-verdicts/", {"verdicts": [{**known, "row": 99}]})
-    assert "verdicts[0]: there is no row “99”" in problem_in(refused, 400)["fields"]["rows"][0]
+    assert "verdicts[0]: there is no row “99”" in problem_in(refused, 400)["fields"]["verdicts"][0]
     assert program.post(f"{address}gold-verdicts/", {"verdicts": [known]}).json() == {"stored": 1}
     (stored,) = program.get(f"{address}gold-verdicts/").json()["results"]
     assert {name: stored[name] for name in (*known, "tie_counts")} == {**known, "tie_counts": False}

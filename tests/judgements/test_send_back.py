@@ -1,5 +1,7 @@
 """A judgement is sent back with a reason, counts as it is, and is resubmitted."""
 
+import uuid
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -8,9 +10,11 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.judgements.models import Judgement, JudgementSendBack
-from evalapp.judgements.send_backs import send_back_judgement
+from evalapp.judgements.presentation import judgement_url
+from evalapp.judgements.queries import verdict_of
 from evalapp.judgements.services import amend_judgement
 from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.send_backs import send_back
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.judgements.conftest import judge
@@ -41,7 +45,7 @@ def test_it_is_sent_back_seen_by_its_reviewer_and_resubmitted(judgement, campaig
     assert campaign.judgements.count() == 1
     home = mine.get("/reviews/").text
     assert "1 comparison sent back" in home and "Look at the figures in the second." in home
-    place, slot = judgement.place.key, judgement.place.outputs_order.index(judgement.comparison_id)
+    place, slot = judgement.place.key, judgement.slot
     own = f"/judgements/{place}/{slot}/"
     assert f'href="{own}"' in home
     assert "Look at the figures in the second." in mine.get(own).text
@@ -57,8 +61,28 @@ def test_it_is_sent_back_seen_by_its_reviewer_and_resubmitted(judgement, campaig
     assert {"judgement.sent_back", "judgement.resubmitted"} <= actions
 
 
+def test_a_resubmission_that_changes_nothing_is_none(judgement, reviewer, manager):
+    sent = send_back(given=judgement, by=manager, reason="Look again.")
+    same = {"client_id": str(uuid.uuid4()), "answers": verdict_of(judgement).as_dict(), "revision": 1}
+    answer = client_of(reviewer).post(
+        judgement_url(judgement.place.key, judgement.slot),
+        same,
+        content_type="application/json",
+        headers={"Accept": "application/json"},
+    )
+    assert answer.status_code == 400
+    assert "Nothing is changed yet. This judgement was sent back" in answer.json()["error"]["message"]
+    sent.refresh_from_db()
+    assert sent.state == "sent_back"
+    # What answered it may be sent once more, because its answer was lost on the way.
+    for _ in range(2):
+        amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("b", None, "I see."), revision=1)
+    sent.refresh_from_db()
+    assert (sent.state, sent.resubmitted_revision) == ("resubmitted", 2)
+
+
 def test_a_request_is_withdrawn_once(judgement, campaign, manager):
-    sent = send_back_judgement(judgement=judgement, by=manager, reason="Look again.")
+    sent = send_back(given=judgement, by=manager, reason="Look again.")
     address = (
         f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/sent-back/{sent.pk}/withdraw/"
     )
@@ -71,15 +95,15 @@ def test_a_request_is_withdrawn_once(judgement, campaign, manager):
 
 def test_nobody_sends_back_their_own_nor_after_the_end(judgement, campaign, reviewer, manager):
     with pytest.raises(NotAllowedError):
-        send_back_judgement(judgement=judgement, by=reviewer, reason="Mine.")
+        send_back(given=judgement, by=reviewer, reason="Mine.")
     with pytest.raises(InvalidError):
-        send_back_judgement(judgement=judgement, by=manager, reason="\n ")
+        send_back(given=judgement, by=manager, reason="\n ")
     campaign.reviewers.filter(user=reviewer).update(left_at="2026-01-01T00:00Z")
     with pytest.raises(ConflictError, match="has left"):
-        send_back_judgement(judgement=judgement, by=manager, reason="Look again.")
+        send_back(given=judgement, by=manager, reason="Look again.")
     close_campaign(campaign=campaign, by=None)
     with pytest.raises(ConflictError, match="is closed"):
-        send_back_judgement(judgement=judgement, by=manager, reason="Look again.")
+        send_back(given=judgement, by=manager, reason="Look again.")
 
 
 def test_who_still_judges_here_neither_reads_nor_sends_back(judgement, campaign, other_reviewer, manager):
@@ -124,7 +148,7 @@ def test_the_list_reads_the_same_for_one_and_for_three(campaign, reviewer, manag
     for count in (1, 2):
         for _ in range(count):
             sent = judge(campaign, reviewer).judgement
-            send_back_judgement(judgement=sent, by=manager, reason="Look again.")
+            send_back(given=sent, by=manager, reason="Look again.")
         with CaptureQueriesContext(connection) as captured:
             assert client_of(manager).get(address).status_code == 200
         queries.append(len(captured))

@@ -1,10 +1,13 @@
 """Who is taken off a campaign while they write is told so, and keeps their text."""
 
+import json
+
 import pytest
 
 from evalapp.campaigns.services import remove_reviewer
 from evalapp.judgements.models import JudgementDraft
 from evalapp.reviews.models import Draft
+from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.judgements import conftest as comparing
 from tests.reviews import conftest as rating
@@ -52,6 +55,26 @@ def test_without_scripts_the_page_shows_what_was_typed(taken_off, reviewer):
     }
     page = client_of(reviewer).post(url, form).content.decode()
     assert "You were taken off this campaign" in page and "Stiff in the greeting." in page
+
+
+@pytest.mark.parametrize("way", ["POST", "PUT"])
+def test_programs_lose_no_text_either(taken_off, reviewer, engineer, way):
+    url, body, drafts, _campaign = taken_off
+    sent = {
+        "answers": body["answers"],
+        **({"revision": 1} if way == "PUT" else {"client_id": body["client_id"]}),
+    }
+    address = f"/api/v1{url}"
+    refused = problem_in(program_of(reviewer).ask(way, address, json.dumps(sent)), 403)
+    assert refused["code"] == "taken_off" and "kept as your draft" in refused["message"]
+    words = body["answers"]["comment"]
+    assert drafts.objects.get(reviewer=reviewer).body["comment"] == words
+    assert words in client_of(reviewer).get(url).content.decode()
+    # Nothing is kept of who never sat there, nor of what cannot be read.
+    problem_in(program_of(engineer).ask(way, address, json.dumps(sent)), 404)
+    unreadable = json.dumps({**sent, "answers": 7})
+    problem_in(program_of(reviewer).ask(way, address, unreadable), 400)
+    assert drafts.objects.count() == 1
 
 
 def test_every_other_way_in_says_so_too(taken_off, reviewer):

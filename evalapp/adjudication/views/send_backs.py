@@ -1,3 +1,7 @@
+"""Pages by which something submitted is sent back to its reviewer; the address says of which ``desk``."""
+
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -8,90 +12,112 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.forms import SendBackForm
-from evalapp.adjudication.rights import is_running, require_may_read
+from evalapp.adjudication.rights import is_running
+from evalapp.adjudication.send_backs import SendBackDesk
 from evalapp.adjudication.views.shared import campaign_or_missing, tabs_of
-from evalapp.campaigns.models import Campaign, Purpose
+from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.reviews.models import Review, SendBack
-from evalapp.reviews.send_backs import WAITING_FIRST, send_back, send_backs_of, withdraw_send_back
+from evalapp.reviews.send_backs import (
+    WAITING_FIRST,
+    closed_words,
+    send_back,
+    send_backs_of,
+    withdraw_send_back,
+)
 
 
-def _case(campaign: Campaign, review: Review) -> str:
-    item = review.item_output.item_id
-    return reverse("case_detail", args=[campaign.project.slug, campaign.pk, item]) + f"#review-{review.pk}"
+def _campaign(request: MemberRequest, campaign_id: int, desk: SendBackDesk) -> Campaign:
+    campaign = campaign_or_missing(request, campaign_id)
+    desk.require(request.user, campaign)
+    return campaign
+
+
+def _context(campaign: Campaign, desk: SendBackDesk) -> dict[str, Any]:
+    return {
+        "station": "compare",
+        "campaign": campaign,
+        "noun": desk.kind.about,
+        "results_href": reverse(desk.results, args=[campaign.project.slug, campaign.pk]),
+        "is_running": is_running(campaign),
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
-def send_back_new(request: MemberRequest, campaign_id: int, review_id: int) -> HttpResponse:
-    """Ask a reviewer to look at their review again."""
-    campaign = campaign_or_missing(request, campaign_id)
-    reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).select_related(
-        "item_output__item__example", "item_output__output", "reviewer"
-    )
-    review = get_or_missing(reviews.prefetch_related("scores__criterion", "texts__criterion"), pk=review_id)
-    require_may_read(person=request.user, campaign=campaign, item_output=review.item_output)
+def send_back_new(
+    request: MemberRequest, campaign_id: int, given_id: int, desk: SendBackDesk
+) -> HttpResponse:
+    """Ask a reviewer to look again at what they submitted."""
+    campaign = _campaign(request, campaign_id, desk)
+    given = get_or_missing(desk.given(campaign), pk=given_id)
+    desk.require(request.user, campaign, given)
     form = SendBackForm(request.POST or None)
     status = 200
     if request.method == "POST":
         status = 400
         if form.is_valid():
             try:
-                send_back(review=review, by=request.user, **form.cleaned_data)
+                send_back(given=given, by=request.user, **form.cleaned_data)
             except ProblemError as error:
                 show_problem(form, error)
                 status = error.status
             else:
                 messages.success(request, "Sent back. It counts as it is until the reviewer changes it.")
-                return redirect(_case(campaign, review))
+                return redirect(desk.case(campaign, given))
     context = {
-        "station": "compare",
-        "campaign": campaign,
-        "review": review,
-        "name": Names(campaign, reader=request.user, to_reviewer=False).of(review.reviewer),
+        **_context(campaign, desk),
+        **desk.shown(campaign, given),
+        "given": given,
+        "said": desk.said,
+        "name": Names(campaign, reader=request.user, to_reviewer=False).of(given.reviewer),
         "form": form,
-        "is_running": is_running(campaign),
-        "case_href": _case(campaign, review),
+        "closed": closed_words(desk.kind),
+        "case_href": desk.case(campaign, given),
     }
     return render(request, "adjudication/send_back.html", context, status=status)
 
 
 @require_safe
 @project_view(Permission.ADJUDICATE)
-def send_back_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
+def send_back_list(request: MemberRequest, campaign_id: int, desk: SendBackDesk) -> HttpResponse:
     """What was sent back, and what came of it."""
-    campaign = campaign_or_missing(request, campaign_id)
-    page = keyset_page(send_backs_of(campaign), request, order=WAITING_FIRST)
+    campaign = _campaign(request, campaign_id, desk)
+    page = keyset_page(send_backs_of(campaign, desk.kind), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)
+    address = [campaign.project.slug, campaign.pk]
     context = {
-        "station": "compare",
-        "campaign": campaign,
+        **_context(campaign, desk),
         "page": page,
         "rows": [
             {
                 "sent": each,
-                "reviewer": names.of(each.review.reviewer),
+                "reviewer": names.of(each.given.reviewer),
                 "by": names.of(each.sent_by),
-                "href": _case(campaign, each.review),
+                "href": desk.case(campaign, each.given),
+                "withdraw_href": reverse(desk.withdrawal, args=[*address, each.pk]),
             }
             for each in page.rows
         ],
-        "is_running": is_running(campaign),
-        "tabs": tabs_of(campaign, "send_back_list"),
+        "none": (
+            f"No {desk.kind.about} was sent back. A case shows every {desk.kind.about} of it, each with a way "
+            "to send it back."
+        ),
+        "source_href": reverse(desk.source, args=address),
+        "source_words": desk.source_words,
+        "tabs": [] if campaign.compares else tabs_of(campaign, desk.listed),
     }
     return render(request, "adjudication/send_backs.html", context)
 
 
 @require_POST
 @project_view(Permission.ADJUDICATE)
-def send_back_withdraw(request: MemberRequest, campaign_id: int, send_back_id: int) -> HttpResponse:
-    campaign = campaign_or_missing(request, campaign_id)
-    sent = get_or_missing(
-        SendBack.objects.filter(review__campaign=campaign).select_related("review__campaign__project"),
-        pk=send_back_id,
-    )
+def send_back_withdraw(
+    request: MemberRequest, campaign_id: int, send_back_id: int, desk: SendBackDesk
+) -> HttpResponse:
+    campaign = _campaign(request, campaign_id, desk)
+    sent = get_or_missing(send_backs_of(campaign, desk.kind), pk=send_back_id)
     withdraw_send_back(sent=sent, by=request.user)
-    messages.success(request, "Withdrawn. The review stands as it was submitted.")
-    return redirect("send_back_list", request.project.slug, campaign.pk)
+    messages.success(request, f"Withdrawn. The {desk.kind.about} stands as it was submitted.")
+    return redirect(desk.listed, request.project.slug, campaign.pk)

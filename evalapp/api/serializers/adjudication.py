@@ -6,11 +6,9 @@ from evalapp.adjudication.appeals import against_words, output_of
 from evalapp.adjudication.disagreements import APART_CHOICES, USUAL_APART
 from evalapp.adjudication.models import Adjudication, Appeal, Outcome
 from evalapp.api.fields import Body, Flag, Id, Paging, Text, Whole
-from evalapp.reviews.models import SendBack
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
 
 REASON = "The reviewers read it."
-SEND_BACK_STATES = ("sent_back", "resubmitted", "withdrawn")
 
 
 class DisagreementQuery(Paging):
@@ -73,38 +71,6 @@ class AdjudicationBody(Body):
     not_applicable = Flag(default=False, help_text="Decide on N/A; leave ``value`` out.")
     reason = Text(max_length=LONGEST_REASON, help_text=REASON)
     revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
-
-
-class SendBackSerializer(serializers.Serializer[Any]):
-    """A review sent back. ``state``: sent_back, resubmitted or withdrawn; it counts all the time."""
-
-    id = serializers.IntegerField()
-    review = serializers.IntegerField(source="review_id")
-    revision = serializers.IntegerField()
-    reason = serializers.CharField()
-    state = serializers.ChoiceField(choices=SEND_BACK_STATES)
-    created_at = serializers.DateTimeField()
-    resolved_at = serializers.DateTimeField(allow_null=True)
-    resubmitted_revision = serializers.IntegerField(allow_null=True)
-
-
-class SendBackBody(Body):
-    review = Id()
-    reason = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
-
-
-class OwnSendBackSerializer(serializers.Serializer[Any]):
-    """A review of mine that I am asked to look at again: amend it at its place and slot, or appeal."""
-
-    campaign = serializers.UUIDField(source="review.campaign.key")
-    place = serializers.UUIDField(source="review.place.key")
-    slot = serializers.SerializerMethodField()
-    revision = serializers.IntegerField(source="review.revision")
-    reason = serializers.CharField()
-    created_at = serializers.DateTimeField()
-
-    def get_slot(self, sent: SendBack) -> int:
-        return int(sent.review.place.outputs_order.index(sent.review.item_output_id))
 
 
 class AppealSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""Review of reviews by machine: disagreements, decisions, requests to look again, appeals, discussions."""
+"""Review of reviews by machine: disagreements, decisions, appeals, discussions."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.models import Adjudication, Appeal
 from evalapp.adjudication.rights import require_may_read, reviewed_by
 from evalapp.adjudication.services import Ruling, adjudicate
-from evalapp.api.fields import Nothing
 from evalapp.api.operations import ApiView, ProjectView, chosen, operation
 from evalapp.api.serializers.adjudication import (
     AdjudicationBody,
@@ -26,23 +25,14 @@ from evalapp.api.serializers.adjudication import (
     DiscussionSerializer,
     OwnAppealSerializer,
     OwnDiscussionSerializer,
-    OwnSendBackSerializer,
-    SendBackBody,
-    SendBackSerializer,
     ThreadMessageBody,
 )
 from evalapp.campaigns.models import Campaign, CampaignState, ItemOutput
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
-from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.models import Review
 from evalapp.reviews.queries import own_review, stand_at
-from evalapp.reviews.send_backs import (
-    WAITING_FIRST,
-    send_back,
-    send_backs_of,
-    sent_back_to,
-    withdraw_send_back,
-)
+from evalapp.reviews.send_backs import WAITING_FIRST
 from evalapp.rubrics.fields import NOT_APPLICABLE
 
 
@@ -128,35 +118,6 @@ def _decisions() -> QuerySet[Adjudication]:
     )
 
 
-class SendBackList(DisputeView):
-    order = WAITING_FIRST
-
-    @operation("List reviews sent back", result=SendBackSerializer, paged=True)
-    def get(self, campaign_id: int) -> object:
-        """Those that wait for their reviewer first."""
-        return self.page(send_backs_of(self.campaign(campaign_id)))
-
-    @operation("Send a review back", body=SendBackBody, result=SendBackSerializer, status=201)
-    def post(self, campaign_id: int) -> object:
-        """Its reviewer is asked to look again. It counts as it is until they amend it. 409 after the end."""
-        campaign = self.campaign(campaign_id)
-        values = self.body()
-        reviews = Review.objects.filter(campaign=campaign).select_related("item_output")
-        review = chosen(reviews, values["review"], "review", "review with id")
-        require_may_read(person=self.person, campaign=campaign, item_output=review.item_output)
-        return send_back(review=review, by=self.person, reason=values["reason"])
-
-
-class SendBackWithdrawal(DisputeView):
-    @operation("Withdraw a request to look again", body=Nothing, status=204)
-    def post(self, campaign_id: int, send_back_id: int) -> object:
-        """409 where the review was resubmitted, or the request withdrawn, already."""
-        requests = SendBack.objects.filter(review__campaign=self.campaign(campaign_id))
-        sent = get_or_missing(requests.select_related("review__campaign__project"), pk=send_back_id)
-        withdraw_send_back(sent=sent, by=self.person)
-        return None
-
-
 class AppealList(DisputeView):
     order = WAITING_FIRST
 
@@ -225,15 +186,6 @@ class OwnReviewView(ApiView):
             raise MissingError("The discussion opens when you have submitted your own review of this answer.")
         found.campaign = stand.place.campaign
         return found
-
-
-class OwnSendBacks(ApiView):
-    order = ("id",)
-
-    @operation("List my reviews that were sent back", result=OwnSendBackSerializer, paged=True)
-    def get(self) -> object:
-        """Those that I can still amend, oldest first."""
-        return self.page(sent_back_to(self.person))
 
 
 class OwnDiscussion(OwnReviewView):

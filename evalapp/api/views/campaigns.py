@@ -6,7 +6,8 @@ from django.db.models import Prefetch, QuerySet
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
+from evalapp.api.errors import invalid
+from evalapp.api.operations import ProjectView, chosen, chosen_all, named, operation
 from evalapp.api.serializers.campaigns import (
     AddedSerializer,
     AddedToSerializer,
@@ -32,7 +33,7 @@ from evalapp.api.serializers.campaigns import (
 from evalapp.api.serializers.reviews import FlagSerializer
 from evalapp.campaigns import services
 from evalapp.campaigns.calibration import start_round
-from evalapp.campaigns.design import CampaignDesign, require_sound
+from evalapp.campaigns.design import CampaignDesign, problems_of, require_sound
 from evalapp.campaigns.gold import GoldRow, remove_known, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
 from evalapp.campaigns.queries import (
@@ -73,29 +74,33 @@ class CampaignView(ProjectView):
         seats = CampaignReviewer.objects.select_related("user", "campaign__project")
         return get_or_missing(seats, campaign=self.campaign(campaign_id), user=person_id)
 
-    def design(self) -> CampaignDesign:
-        """The body's design, its ids looked up in this project."""
-        values = self.body()
+    def design(self, draft: Campaign | None = None) -> CampaignDesign:
+        """The body's design, its ids looked up in this project; ``draft``: whose design it replaces.
+
+        Raises InvalidError naming every field that cannot be read or cannot stay.
+        """
+        values, problems = self.body_so_far()
+        versions = versions_of(self.project)
         rubrics = RubricVersion.objects.filter(rubric__project=self.project).select_related("rubric")
-        values["rubric_version"] = chosen(
-            rubrics, values["rubric_version"], "rubric_version", "rubric version with id"
-        )
-        values["dataset_version"] = chosen(
-            usable_datasets(self.project),
-            values["dataset_version"],
-            "dataset_version",
-            "dataset version with id",
-        )
-        values["candidates"] = chosen_all(
-            versions_of(self.project), values["candidates"], "candidates", "candidate with id"
-        )
-        values["reviewers"] = chosen_all(
-            possible_reviewers(self.project), values["reviewers"], "reviewers", "reviewer with id"
-        )
-        if values["baseline"] is not None:
-            values["baseline"] = chosen(
-                versions_of(self.project), values["baseline"], "baseline", "candidate with id"
-            )
+        sources: dict[str, tuple[Callable[..., Any], QuerySet[Any], str]] = {
+            "rubric_version": (chosen, rubrics, "rubric version with id"),
+            "dataset_version": (chosen, usable_datasets(self.project), "dataset version with id"),
+            "candidates": (chosen_all, versions, "candidate with id"),
+            "reviewers": (chosen_all, possible_reviewers(self.project), "reviewer with id"),
+            "baseline": (chosen, versions, "candidate with id"),
+        }
+        for name, (look_up, rows, what) in sources.items():
+            if values.get(name) is None:
+                continue
+            try:
+                values[name] = look_up(rows, values[name], name, what)
+            except InvalidError as error:
+                problems |= error.fields
+        if problems:
+            unread = {name.partition(".")[0] for name in problems}
+            blank: dict[str, Any] = dict.fromkeys(CampaignBody().fields)
+            design = CampaignDesign(**{**blank, **values})
+            raise invalid(problems | problems_of(design, self.project, draft=draft, unread=unread))
         return CampaignDesign(**values)
 
 
@@ -120,7 +125,7 @@ class CampaignDetail(CampaignView):
     def put(self, campaign_id: int) -> object:
         """The whole design anew; without a `seed` it keeps its own. 409 once it has been opened."""
         campaign = self.campaign(campaign_id)
-        services.edit_campaign(campaign=campaign, design=self.design(), by=self.person)
+        services.edit_campaign(campaign=campaign, design=self.design(campaign), by=self.person)
         return self.campaign(campaign_id)
 
     @operation("Discard a draft", status=204)
@@ -313,7 +318,8 @@ class CampaignGold(CampaignView):
             )
             for number, given in enumerate(self.body()["answers"])
         ]
-        return {"stored": set_gold(campaign=campaign, rows=rows, by=self.person)}
+        with named(rows="answers"):
+            return {"stored": set_gold(campaign=campaign, rows=rows, by=self.person)}
 
 
 class CampaignGoldAnswer(CampaignView):

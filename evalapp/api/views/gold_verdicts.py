@@ -1,7 +1,7 @@
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.operations import operation
+from evalapp.api.operations import named, operation
 from evalapp.api.serializers.campaigns import StoredSerializer
 from evalapp.api.serializers.judgements import GoldVerdictsBody, GoldVerdictSerializer
 from evalapp.api.views.campaigns import CampaignView
@@ -37,7 +37,8 @@ class CampaignGoldVerdicts(CampaignView):
             )
             for number, given in enumerate(self.body()["verdicts"])
         ]
-        return {"stored": set_gold_verdicts(campaign=campaign, rows=rows, by=self.person)}
+        with named(rows="verdicts"):
+            return {"stored": set_gold_verdicts(campaign=campaign, rows=rows, by=self.person)}
 
 
 class CampaignGoldVerdict(CampaignView):

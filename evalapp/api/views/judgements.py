@@ -38,13 +38,13 @@ from evalapp.judgements.queries import (
     judging_seat,
     judging_stand,
     own_judgement,
-    slot_of,
     stand_task,
     verdict_of,
 )
 from evalapp.judgements.services import (
     amend_judgement,
     keep_draft,
+    keep_of_left,
     skip_comparisons,
     submit_judgement,
 )
@@ -52,7 +52,7 @@ from evalapp.judgements.verdicts import read_verdict
 from evalapp.reviews.answers import read_client_id, read_seconds
 from evalapp.reviews.flags import flag_item
 from evalapp.reviews.presentation import progress_payload
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import Stand, TakenOffError, left_stand
 from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 
 
@@ -155,6 +155,14 @@ def _task(place: UUID, slot: int, task: ComparisonTask, judgement: Judgement | N
 
 
 class ComparisonDetail(ApiView):
+    def stand_to_submit(self, key: UUID, slot: int) -> Stand:
+        """Raises TakenOffError where the person was taken off, with what they sent kept as their draft."""
+        try:
+            return judging_stand(self.person, key, slot)
+        except TakenOffError as taken_off:
+            left = left_stand(taken_off, self.person, key, slot, compares=True)
+            raise keep_of_left(left, read_verdict(self.body()["answers"])) from None
+
     @operation("Read a comparison that I judge", result=ComparisonTaskSerializer)
     def get(self, key: UUID, slot: int) -> object:
         """One that I hold, or have judged. 409 where the campaign is closed (``campaign_closed``), and for
@@ -176,9 +184,10 @@ class ComparisonDetail(ApiView):
     )
     def post(self, key: UUID, slot: int) -> object:
         """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where another verdict
-        was stored first, or the place went to somebody else; your text is then kept as a draft.
+        was stored first, or the place went to somebody else, 403 where you were taken off the campaign; your
+        text is then kept as a draft.
         """
-        stand = judging_stand(self.person, key, slot)
+        stand = self.stand_to_submit(key, slot)
         values = self.body()
         result = submit_judgement(
             stand=stand,
@@ -194,7 +203,7 @@ class ComparisonDetail(ApiView):
     @operation("Amend my judgement", body=JudgementAmendmentBody, result=MyJudgementSerializer)
     def put(self, key: UUID, slot: int) -> object:
         """Until the campaign closes; what it said before is kept. 412 where ``revision`` is not the latest."""
-        stand = judging_stand(self.person, key, slot)
+        stand = self.stand_to_submit(key, slot)
         judgement = own_judgement(stand)
         if judgement is None:
             raise MissingError(NOT_YOURS)
@@ -246,7 +255,7 @@ def _shown_rows(judgements: list[Judgement]) -> list[dict[str, Any]]:
 
 def shown_judgement(judgement: Judgement) -> dict[str, Any]:
     """A judgement of the person's own; select ``campaign`` and ``place``."""
-    return _shown(judgement.campaign.key, judgement.place.key, slot_of(judgement), judgement)
+    return _shown(judgement.campaign.key, judgement.place.key, judgement.slot, judgement)
 
 
 class VerdictDraftDetail(ApiView):

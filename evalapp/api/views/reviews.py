@@ -37,8 +37,10 @@ from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
 from evalapp.reviews.queries import (
     ANSWERS,
     Stand,
+    TakenOffError,
     Task,
     answers_of,
+    left_stand,
     own_review,
     seat_for,
     seats_of,
@@ -47,7 +49,7 @@ from evalapp.reviews.queries import (
     task_for,
     with_progress,
 )
-from evalapp.reviews.services import amend_review, keep_draft, skip_item, submit_at
+from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at
 from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 from evalapp.rubrics.drafts import draft_of
 
@@ -58,6 +60,14 @@ class ReviewView(ApiView):
 
     def stand(self, key: UUID, slot: int) -> Stand:
         return stand_at(self.person, key, slot)
+
+    def stand_to_submit(self, key: UUID, slot: int) -> Stand:
+        """Raises TakenOffError where the person was taken off, with what they sent kept as their draft."""
+        try:
+            return self.stand(key, slot)
+        except TakenOffError as taken_off:
+            left = left_stand(taken_off, self.person, key, slot)
+            raise keep_of_left(left, read_answers(self.body()["answers"])) from None
 
 
 class SeatList(ReviewView):
@@ -188,9 +198,10 @@ class TaskDetail(ReviewView):
     )
     def post(self, key: UUID, slot: int) -> object:
         """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where other answers
-        were stored first, or the place went to somebody else; your text is then kept as a draft.
+        were stored first, or the place went to somebody else, 403 where you were taken off the campaign; your
+        text is then kept as a draft.
         """
-        stand = self.stand(key, slot)
+        stand = self.stand_to_submit(key, slot)
         values = self.body()
         result = submit_at(
             seat=stand.seat,
@@ -208,7 +219,7 @@ class TaskDetail(ReviewView):
     @operation("Amend my review", body=AmendmentBody, result=ReviewSerializer)
     def put(self, key: UUID, slot: int) -> object:
         """Until the campaign closes; what it said before is kept. 412 where ``revision`` is not the latest."""
-        stand = self.stand(key, slot)
+        stand = self.stand_to_submit(key, slot)
         review = own_review(stand)
         if review is None:
             raise MissingError("There is no such review, or it is not yours.")
@@ -256,7 +267,7 @@ def _shown_rows(reviews: list[Review]) -> list[dict[str, Any]]:
 
 def shown_review(review: Review) -> dict[str, Any]:
     """A review of the person's own; select ``campaign`` and ``place``, prefetch `ANSWERS`."""
-    slot = review.place.outputs_order.index(review.item_output_id)
+    slot = review.slot
     return _shown(review.campaign.key, review.place.key, slot, review, answers_of(review))
 
 
