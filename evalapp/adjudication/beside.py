@@ -11,8 +11,7 @@ from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
 from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.reviews.models import Review, Score
-from evalapp.reviews.queries import spans_of
-from evalapp.reviews.spans import shown_spans
+from evalapp.reviews.queries import answers_in_words
 from evalapp.rubrics.models import Criterion
 
 
@@ -109,15 +108,11 @@ def _column(review: Review, names: Names, text: str) -> ReviewColumn:
     tags: dict[int, list[str]] = defaultdict(list)
     for given in review.tags.all():
         tags[given.tag.criterion_id].append(given.tag.label)
-    answers = {score.criterion_id: score.words for score in review.scores.all()}
-    answers |= {given.criterion_id: given.text for given in review.texts.all()}
-    marked = {each.criterion.key: each.criterion for each in review.spans.all()}
-    for key, spans in spans_of(review).items():
-        shown = shown_spans(marked[key], spans, text)
-        answers[marked[key].pk] = "; ".join(
-            f"{each.label}: “{each.quote}” {each.span.comment}".rstrip() for each in shown
-        )
     correction = getattr(review, "correction", None)
     return ReviewColumn(
-        review, names.of(review.reviewer), answers, tags, correction.text if correction else ""
+        review,
+        names.of(review.reviewer),
+        answers_in_words(review, text),
+        tags,
+        correction.text if correction else "",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from django.db import transaction
+from django.db.models import Max, Min
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
@@ -135,6 +136,18 @@ def where_gold_may_be(campaign: Campaign) -> str:
     if campaign.state == CampaignState.DRAFT:
         return f"in {campaign.dataset_version}, {campaign.split}"
     return "among the gold items, and an open campaign takes no new ones"
+
+
+def rows_gold_may_be(campaign: Campaign) -> str:
+    """In words: between which numbers the rows lie of which something may be known."""
+    if campaign.state != CampaignState.DRAFT:
+        return f"Its number in {campaign.dataset_version}; one of the gold items."
+    rows = campaign.dataset_version.examples.filter(split=campaign.split)
+    ends = rows.aggregate(first=Min("row_number"), last=Max("row_number"))
+    return (
+        f"Its number in {campaign.dataset_version}; the {campaign.split} rows lie between "
+        f"{ends['first']} and {ends['last']}."
+    )
 
 
 class Known(Protocol):

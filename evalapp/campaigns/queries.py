@@ -9,6 +9,7 @@ from django.db.models import (
     Exists,
     IntegerField,
     OuterRef,
+    Prefetch,
     Q,
     QuerySet,
     Subquery,
@@ -34,6 +35,7 @@ from evalapp.campaigns.models import (
     Place,
     PlaceState,
     Purpose,
+    Skip,
 )
 from evalapp.campaigns.opening import coverage_of, strata_of
 from evalapp.campaigns.repeats import repeats_expected
@@ -44,6 +46,7 @@ from evalapp.runs.models import RunCandidate
 
 # Without a review to go by: what reading and rating a paragraph or two takes.
 ASSUMED_SECONDS = 90
+ITEM_LISTS = {PlaceState.FREE.value: "Free", PlaceState.HELD.value: "In hand", "skipped": "Skipped"}
 _ORDER = (CampaignState.OPEN, CampaignState.PAUSED, CampaignState.DRAFT, CampaignState.CLOSED)
 
 
@@ -182,7 +185,9 @@ def waiting_for_anybody(campaign: Campaign) -> int:
 
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
-    """Items with ``complete``, ``held`` and ``reviews_done``; page them by ``id``."""
+    """Items with ``complete``, ``held`` and ``reviews_done``, and the ``skips_given`` of people who would not
+    judge them; page them by ``id``.
+    """
     counted = Q(places__purpose=Purpose.REVIEW)
     return (
         campaign.items.filter(purpose=Purpose.REVIEW)
@@ -191,17 +196,25 @@ def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
             complete=Count("places", filter=counted & Q(places__state=PlaceState.COMPLETE)),
             held=Count("places", filter=counted & Q(places__state=PlaceState.HELD)),
             reviews_done=Coalesce(Sum("places__reviews_done", filter=counted), 0),
-            skipped=Coalesce(
-                Subquery(
-                    Item.objects.filter(pk=OuterRef("pk"))
-                    .annotate(n=Count("skips", filter=Q(skips__is_lapse=False)))
-                    .values("n")
-                ),
-                0,
-            ),
+        )
+        .prefetch_related(
+            Prefetch(
+                "skips", queryset=Skip.objects.filter(is_lapse=False).order_by("pk"), to_attr="skips_given"
+            )
         )
         .order_by("id")
     )
+
+
+def items_in_list(items: QuerySet[Item], name: str) -> QuerySet[Item]:
+    """Those of the ``items`` with a turn that is free or in hand, or that somebody skipped; ``name`` is one of
+    `ITEM_LISTS`, or "" for all.
+    """
+    if not name:
+        return items
+    if name == "skipped":
+        return items.filter(Exists(Skip.objects.filter(item=OuterRef("pk"), is_lapse=False)))
+    return items.filter(Exists(Place.objects.filter(item=OuterRef("pk"), purpose=Purpose.REVIEW, state=name)))
 
 
 def possible_reviewers(project: Project) -> QuerySet[User]:

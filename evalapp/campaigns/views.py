@@ -14,10 +14,12 @@ from evalapp.campaigns.design import problems_of
 from evalapp.campaigns.forms import AddReviewersForm, CampaignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import (
+    ITEM_LISTS,
     campaigns_of,
     cost_of_draft,
     design_of,
     in_state_order,
+    items_in_list,
     items_with_progress,
     place_counts,
     possible_candidates,
@@ -25,7 +27,7 @@ from evalapp.campaigns.queries import (
     usable_datasets,
     usable_rubrics,
 )
-from evalapp.core.errors import ProblemError
+from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 
@@ -174,10 +176,18 @@ def _render_detail(
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_items(request: MemberRequest, pk: int) -> HttpResponse:
-    """How far each item is."""
+    """How far each item is, and why somebody would not judge it."""
     campaign = _campaign(request, pk)
-    page = keyset_page(items_with_progress(campaign), request, order=("id",))
-    return render(request, "campaigns/items.html", {"campaign": campaign, "page": page, **STATION})
+    chosen = request.GET.get("list", "")
+    if chosen and chosen not in ITEM_LISTS:
+        raise InvalidError(f"There is no list of that name. Use one of {', '.join(ITEM_LISTS)}.")
+    page = keyset_page(items_in_list(items_with_progress(campaign), chosen), request, order=("id",))
+    filters = [
+        {"label": label, "href": f"?list={name}" if name else "?", "on": chosen == name}
+        for name, label in {"": "All", **ITEM_LISTS}.items()
+    ]
+    context = {"campaign": campaign, "page": page, "filters": filters, "chosen": chosen, **STATION}
+    return render(request, "campaigns/items.html", context)
 
 
 def _move(service: Callable[..., Campaign], words: str) -> Callable[..., HttpResponse]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.gold import GoldRow, read_gold_file, set_gold
+from evalapp.campaigns.gold import GoldRow, read_gold_file, rows_gold_may_be, set_gold
 from evalapp.campaigns.models import Campaign, Method
 from evalapp.core.errors import InvalidError
 from evalapp.judgements.gold import OUTCOMES, VerdictRow, read_verdict_file, set_gold_verdicts
@@ -32,6 +32,7 @@ class KnownForm(forms.Form):
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.campaign = campaign
+        self.fields["row"].help_text = rows_gold_may_be(campaign)
         labels = campaign.candidates.values_list("model_version__label", flat=True)
         self.candidates = [(label, label) for label in labels]
 

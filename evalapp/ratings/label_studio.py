@@ -97,7 +97,10 @@ def json_of_tasks(campaign: Campaign) -> Iterator[str]:
 
 
 def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
-    """A task for each answer of the campaign, in the order of its items; those without a review as well."""
+    """A task for each answer of the campaign, in the order of its items; those without a review as well.
+
+    Gold and calibration items are none: what was given to them is no result.
+    """
     criteria = list(campaign.rubric_version.criteria.all())
     names = shown_names(campaign)
     reviews = (
@@ -107,7 +110,7 @@ def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
         .order_by("pk")
     )
     entries = (
-        ItemOutput.objects.filter(item__campaign=campaign)
+        ItemOutput.objects.filter(item__campaign=campaign, item__purpose=Purpose.REVIEW)
         .select_related("item__example", "output", "candidate__model_version")
         .prefetch_related(Prefetch("reviews", queryset=reviews))
         .order_by("pk")

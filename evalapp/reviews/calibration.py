@@ -17,6 +17,7 @@ from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
 from evalapp.reviews.models import Review
 from evalapp.reviews.pseudonyms import shown_names
+from evalapp.reviews.queries import answers_in_words
 from evalapp.rubrics.models import CriterionKind
 
 LETTERS = "ABCDEFGHIJKLMNOP"
@@ -28,6 +29,7 @@ class Given(NamedTuple):
     name: str
     answers: list[str]
     comment: str
+    correction: str = ""
 
 
 class ShownText(NamedTuple):
@@ -151,14 +153,21 @@ class RatedRound(Round):
         self._criteria = [criterion.pk for criterion in criteria]
         self._given: dict[int, list[Given]] = defaultdict(list)
         reviews = campaign.reviews.filter(purpose=Purpose.CALIBRATION, reviewer__in=self.seen_by)
-        for review in reviews.prefetch_related("scores__criterion", "texts__criterion").order_by("pk"):
+        reviews = reviews.select_related("item_output__output", "correction").prefetch_related(
+            "scores__criterion", "tags__tag", "texts", "spans__criterion"
+        )
+        for review in reviews.order_by("pk"):
             self._given[review.item_output_id].append(self._of(review))
 
     def _of(self, review: Review) -> Given:
-        words = {score.criterion_id: score.words for score in review.scores.all()}
-        words |= {text.criterion_id: text.text for text in review.texts.all()}
-        answers = [words.get(criterion, "") for criterion in self._criteria]
-        return Given(self.name_of(review.reviewer_id), answers, review.comment)
+        words = answers_in_words(review, review.item_output.output.text)
+        said = {criterion: [words[criterion]] for criterion in self._criteria if criterion in words}
+        for given in review.tags.all():
+            said.setdefault(given.tag.criterion_id, []).append(given.tag.label)
+        answers = [", ".join(said.get(criterion, [])) for criterion in self._criteria]
+        correction = getattr(review, "correction", None)
+        name = self.name_of(review.reviewer_id)
+        return Given(name, answers, review.comment, correction.text if correction else "")
 
     def parts(self, item: Item, place: Place | None) -> list[CalibrationPart]:
         entries = {entry.pk: entry for entry in item.outputs.all()}

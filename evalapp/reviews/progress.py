@@ -118,7 +118,8 @@ def _after(now: datetime, days: float | None) -> datetime | None:
 
 class TeamMember(NamedTuple):
     """``share``: reviews that an even share of the work asks of this person, None once they have left.
-    ``left``: how many of those are still to do.
+    ``left``: how many of those are still to do; no more than the campaign still needs, because others may
+    have done some of them.
     """
 
     progress: PersonProgress
@@ -151,13 +152,14 @@ def team_progress(campaign: Campaign, *, reader_id: int | None = None) -> TeamPr
     days = recent_days([campaign])[campaign.pk]
     done = sum(person.reviews for person in people)
     share = fair_share(campaign.reviews_total, people)
+    open_reviews = campaign.reviews_total - done
     members = [
         TeamMember(
             progress=person,
             name=names.of(person.seat.user_id),
             number=names.numbers.get(person.seat.user_id),
             share=None if person.seat.left_at else share,
-            left=0 if person.seat.left_at else max(0, share - person.reviews),
+            left=0 if person.seat.left_at else max(0, min(share - person.reviews, open_reviews)),
             pace=daily_pace(days.of(person.seat.user_id)),
         )
         for person in people

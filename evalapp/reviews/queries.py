@@ -19,7 +19,7 @@ from evalapp.core.joined import JoinedRows
 from evalapp.core.prepared import first_row
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review
-from evalapp.reviews.spans import Span
+from evalapp.reviews.spans import Span, shown_spans
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
 
@@ -323,6 +323,23 @@ def spans_of(review: Review) -> dict[str, list[Span]]:
     for each in review.spans.all():
         spans.setdefault(each.criterion.key, []).append(Span(each.start, each.end, each.label, each.comment))
     return {key: sorted(given) for key, given in spans.items()}
+
+
+def answers_in_words(review: Review, text: str) -> dict[int, str]:
+    """By criterion id: the level, what was written, or what was marked in ``text``, which was rated.
+
+    Prefetch ``scores__criterion``, ``texts`` and ``spans__criterion``.
+    """
+    words = {score.criterion_id: score.words for score in review.scores.all()}
+    words |= {given.criterion_id: given.text for given in review.texts.all()}
+    criteria = {each.criterion.key: each.criterion for each in review.spans.all()}
+    for key, spans in spans_of(review).items():
+        marks = (
+            f"{each.label}: “{each.quote}” {each.span.comment}".rstrip()
+            for each in shown_spans(criteria[key], spans, text)
+        )
+        words[criteria[key].pk] = "; ".join(marks)
+    return words
 
 
 def submitted_by(user: User) -> QuerySet[Review]:

@@ -13,7 +13,7 @@ from evalapp.accounts.models import User
 from evalapp.accounts.people import update_profile
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.allocation import Assignment, next_assignment
-from evalapp.campaigns.models import CampaignReviewer, CampaignState
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
@@ -85,7 +85,7 @@ def _user(request: HttpRequest) -> User:
 @require_safe
 @signed_in_view
 def review_home(request: HttpRequest) -> HttpResponse:
-    """The campaigns in which this person reviews, those with work first."""
+    """The campaigns in which this person reviews, those in which work may be left for them first."""
     seats = list(
         with_progress(seats_of(_user(request))).order_by(
             "campaign__state", "campaign__deadline", "-campaign__pk"
@@ -93,10 +93,16 @@ def review_home(request: HttpRequest) -> HttpResponse:
     )
     running = [seat for seat in seats if seat.campaign.state in _RUNNING]
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
-    running.sort(key=lambda seat: seat.campaign.state != CampaignState.OPEN)
     shown = [(seat, progress_payload(seat), goes_on_at_will(seat)) for seat in running]
+    shown.sort(key=lambda each: _order_at_home(each[0].campaign, each[1]))
     context = {"running": shown, "ended": ended, "station": "reviews"}
     return render(request, "reviews/home.html", context)
+
+
+def _order_at_home(campaign: Campaign, progress: dict[str, Any]) -> tuple[bool, bool]:
+    """A sort key: paused campaigns come last, and before them those in which all seems done."""
+    is_done = progress["done"] >= progress["total"] or progress["mine"] >= progress["mine_total"]
+    return campaign.state != CampaignState.OPEN, is_done
 
 
 @require_safe

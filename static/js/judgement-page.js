@@ -29,7 +29,7 @@ const sheet = {
   shortcoming() {
     if (verdict.missing) {
       verdict.showErrors({ choice: [`${verdict.missing}.`] });
-      verdict.focusFirst();
+      verdict.focusMissing();
     }
     // What is missing stands at the verdict already.
     return verdict.missing && "Not submitted yet";

@@ -32,7 +32,8 @@ class Verdict {
       line.className = "field-error";
       line.setAttribute("role", "alert");
       line.textContent = text[0].toUpperCase() + text.slice(1);
-      this.root.querySelector("[data-verdict]").append(line);
+      // Above the comment: below the button it would lie under a phone's edge.
+      this.root.querySelector("[data-comment]").closest(".field").before(line);
     }
   }
 
@@ -83,6 +84,10 @@ export class PairVerdict extends Verdict {
 
   focusFirst() {
     (this.chosen ?? this.inputs[0])?.focus({ preventScroll: true });
+  }
+
+  focusMissing() {
+    this.inputs[0].focus();
   }
 
   focusCurrent() {
@@ -151,8 +156,12 @@ export class RankVerdict extends Verdict {
   }
 
   get missing() {
-    const open = this.groups.filter((group) => !this.rankOf(group)).length;
-    return open ? `${open} still without a rank` : "";
+    const open = [..."ABCDE"].filter((_, position) => this.groups[position] && !this.rankOf(this.groups[position]));
+    return open.length ? `Still without a rank: ${open.join(", ")}` : "";
+  }
+
+  focusMissing() {
+    this.focusGroup(this.groups.find((group) => !this.rankOf(group)));
   }
 
   focusGroup(group) {

@@ -76,7 +76,7 @@ export class Drafts {
   #notKept(answer) {
     const say = (text) => this.#status.say(text, true);
     if (this.#unanswered) {
-      say(answer.signedOut ? "You are signed out; your draft is kept in this browser" : "Offline: your draft is kept in this browser");
+      say(answer.signedOut ? "You are signed out; your draft is kept in this browser. Sign in again in another tab" : "Offline: your draft is kept in this browser");
       this.#later(RETRY);
     } else if (answer.status === 412) this.#conflict(answer.body);
     else if (answer.status === 409 && answer.body.error?.code !== "campaign_closed")

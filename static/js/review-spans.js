@@ -304,7 +304,9 @@ export class Spans {
   #leave() {
     this.isOn = false;
     this.#follow();
-    if (this.openedRaw && !this.raw.hidden) this.showRaw();
+    // Marks show in the exact text alone, which stays for their sake.
+    const isMarked = this.groups.some((group) => group.marks.length);
+    if (this.openedRaw && !this.raw.hidden && !isMarked) this.showRaw();
     this.rubric.focus(this.rubric.current);
   }
 

@@ -209,6 +209,19 @@ def test_who_is_behind_is_told_by_the_deadline_and_without_one_by_the_others(
     assert "0.4 a day over 5 days" in by_deadline.evidence
 
 
+def test_nobody_is_behind_when_every_review_is_in(
+    project: Project, reviewer: User, other_reviewer: User, engineer: User
+) -> None:
+    people = [reviewer, other_reviewer, engineer]
+    campaign = make_open_campaign(project, people, rows=16, candidates=1, overlap=2)
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, {})
+    team = team_progress(campaign)
+    assert (team.done, campaign.reviews_total) == (32, 32)
+    assert [member.left for member in team.members] == [0, 0, 0]
+    assert not [hint for hint in hints_of(Quality(load_scores(campaign), team, {})) if hint.kind == "behind"]
+
+
 def review_one(person: User, place: Place, entry: object) -> None:
     submit_review(reviewer=person, place=place, item_output=entry, client_id=uuid.uuid4(), answers=answers())
 

@@ -63,6 +63,26 @@ def test_assigned_work_that_is_skipped_or_left_goes_to_anybody(
     assert len(walk(campaign, other_reviewer)[0]) == 2 and all_done(campaign)
 
 
+def test_the_items_tell_why_they_were_skipped_and_which_are_in_hand(
+    project: Project, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=4, candidates=1, overlap=1)
+    skipped = Place.objects.get(pk=next_for(campaign, reviewer).place.id)
+    assert give_back(place=skipped, reviewer=reviewer, reason="My <own> client")
+    in_hand = Place.objects.get(pk=next_for(campaign, reviewer).place.id)
+    address, client = f"/projects/{project.slug}/campaigns/{campaign.pk}/items/", client_of(manager)
+
+    def listed(name: str) -> set[int]:
+        page = client.get(address, {"list": name}).text
+        return {item.pk for item in campaign.items.all() if f"/cases/{item.pk}/" in page}
+
+    assert listed("skipped") == {skipped.item_id} and listed("held") == {in_hand.item_id}
+    assert len(listed("free")) == 3 and len(listed("")) == 4
+    page = client.get(address).text
+    assert "My &lt;own&gt; client" in page and reviewer.name not in page.split("<main", 1)[1]
+    assert "Use one of free, held, skipped" in client.get(address, {"list": "nobody"}).text
+
+
 def test_an_assigned_place_comes_back_to_its_person_when_its_lease_runs_out(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:

@@ -92,7 +92,7 @@ def test_answers_are_put_in_order_by_figures_and_a_rank_is_given_once(desk_of):
     expect(page.locator("[data-order]")).to_have_text("Your order: B › A …")
     press(page, "Control+Enter")
     say(page, "Not submitted yet")
-    expect(page.get_by_text("1 still without a rank")).to_have_count(1)
+    expect(page.get_by_text("Still without a rank: C.")).to_have_count(1)
     press(page, "3")
     expect(page.locator("[data-order]")).to_have_text("Your order: B › A › C")
     # Who had the rank takes the one that is free now.
@@ -111,6 +111,20 @@ def test_nothing_is_submitted_without_a_verdict(desk_of):
     say(page, "Not submitted yet")
     expect(page.get_by_text("Say which answer is better")).to_have_count(1)
     assert not Judgement.objects.exists()
+
+
+def test_on_a_phone_what_a_verdict_lacks_is_in_sight(desk_of):
+    page, _campaign = desk_of()
+    page.set_viewport_size({"width": 390, "height": 600})
+    page.locator("[data-submit]").click()
+    expect(page.get_by_text("Say which answer is better")).to_be_in_viewport(ratio=1)
+
+
+def test_on_a_phone_an_answer_without_a_rank_is_in_sight(desk_of):
+    page, _campaign = desk_of(candidates=3, method="ranking", rows=2)
+    page.set_viewport_size({"width": 390, "height": 400})
+    page.locator("[data-submit]").click()
+    expect(page.locator("[name=rank-0][value='1']")).to_be_in_viewport()
 
 
 def test_a_draft_is_back_after_a_reload_and_on_the_server_within_two_seconds(desk_of):

@@ -96,6 +96,9 @@ def test_words_are_marked_and_commented_by_keys_alone(desk):
     press(page, "Enter", "End", "Shift+Control+ArrowLeft", "2", "Escape")
     assert page.evaluate("document.activeElement.closest('[data-rubric]') !== null")
     expect(page.locator("[data-span-list] q")).to_have_text(["👩‍👩‍👧‍👦", "one"])
+    # What is marked stays in sight.
+    expect(page.locator(".span-mark")).to_have_text(["👩‍👩‍👧‍👦", "one"])
+    assert page.locator(".span-mark").first.is_visible()
     press(page, "Control+Enter")
     say(page, "Saved")
     said = answers_of(Review.objects.get())

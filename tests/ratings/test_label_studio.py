@@ -16,6 +16,7 @@ from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.factories import GOOD, answers, corrected, make_campaign, review_all, tagged
 from tests.ratings.files import carried_out, imported, json_lines, received
+from tests.reviews.checking import make_checked, review_on
 
 
 @pytest.fixture
@@ -51,6 +52,13 @@ def test_a_task_holds_an_answer_and_its_reviews_under_pseudonyms(campaign: Campa
     text = "".join(json_of_tasks(campaign))
     assert json.loads(text) == tasks
     assert not any(name in text for name in ("reviewer@cast", "other.reviewer", "Other Reviewer"))
+
+
+def test_gold_and_calibration_items_are_no_tasks() -> None:
+    campaign, (person, _) = make_checked(rows=20, gold=2, calibration_items=2)
+    review_on(campaign, person)
+    assert len(list(tasks_of(campaign))) == campaign.items_total
+    assert campaign.items.count() > campaign.items_total
 
 
 def test_the_interface_has_a_control_for_every_result(campaign: Campaign) -> None:

@@ -1,5 +1,7 @@
 """The calibration round."""
 
+from dataclasses import replace
+
 import pytest
 
 from evalapp.accounts.models import Project, User
@@ -38,8 +40,9 @@ def test_calibration_comes_first_then_the_answers_then_the_work() -> None:
     review_on(campaign, bob, lambda _: answers(tone=2), most=5)
     assert "Reviewer " not in first.get(page).text.split("<article", 1)[1]
     assert second.post(page, {"item": 1, "text": "Too early"}).status_code == 200
-    review_on(campaign, bob, lambda _: answers(tone=2))
+    review_on(campaign, bob, lambda _: replace(answers(tone=2), tags={"tone": ["too-formal"]}))
     shown = first.get(page).text
+    assert "<td>2, too formal</td>" in shown
     assert shown.count("<article") == 3 and ">You<" in shown and ">Reviewer 2<" in shown
     assert bob.name not in shown and "candidate-label" not in shown
     assert first.post(page, {"item": 1, "text": "**Formal** is what they asked for."}).status_code == 302

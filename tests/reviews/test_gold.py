@@ -86,6 +86,10 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
             address, {"add": "file", "file": SimpleUploadedFile("gold.csv", data)}, follow=True
         )
 
+    page = browser.get(address).text
+    assert "the test rows lie between 1 and 4." in page
+    assert browser.get(page.split('">Read the rows of Clients v1')[0].rsplit('"', 1)[1]).status_code == 200
+
     bad = upload(
         "row,criterion,value,tolerance,candidate\n"
         "99,tone,4,,\n1,colour,4,,\n1,tone,9,,\n1,material-factual-error,perhaps,,\n1,tone,4,7,\n1,tone,4,0,nobody\n"

@@ -5,6 +5,7 @@ import pytest
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.reviews.presentation import progress_payload
+from tests.campaigns.making import make_open_campaign
 from tests.reviews.conftest import submit
 from tests.reviews.test_pages import JSON, next_url
 
@@ -48,6 +49,20 @@ def test_a_visitor_who_has_reached_the_goal_is_told_that_there_is_more(campaign,
         submit(campaign, reviewer)
     end = client_for(reviewer).get("/reviews/").content.decode()
     assert "There is more" not in end and "You have done about all that can come to you here" in end
+
+
+def test_the_first_button_leads_to_a_campaign_with_work_left(project, reviewer, client_for):
+    fresh = make_open_campaign(
+        project, [reviewer], rows=1, candidates=1, name="With work", dataset="A", rubric="A"
+    )
+    done = make_open_campaign(project, [reviewer], rows=1, candidates=1, name="Done", dataset="B", rubric="B")
+    submit(done, reviewer)
+    home = client_for(reviewer).get("/reviews/").text
+    assert home.index("<h2>With work</h2>") < home.index("<h2>Done</h2>")
+    start = f'<a class="button button-main" href="{next_url(fresh)}">Start reviewing</a>'
+    assert start in home
+    submit(fresh, reviewer)
+    assert "button-main" not in client_for(reviewer).get("/reviews/").text
 
 
 @pytest.mark.parametrize(("gold", "repeats", "calibration"), [(10, 0, 0), (10, 5, 0), (33, 17, 3), (0, 1, 1)])

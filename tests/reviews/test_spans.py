@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -318,6 +319,21 @@ def test_the_case_my_submitted_and_the_files_show_what_was_marked(
     assert "invented: “👩‍👩‍👧‍👦” =who &lt;b&gt;?; well said: “" in beside
     comparison = client_of(manager).get(f"{base}/compare/{campaign.pk}/").content.decode()
     assert "What reviewers marked in the answers" in comparison
+
+
+def test_the_calibration_round_shows_all_that_each_gave(
+    project: Project, reviewer: User, other_reviewer: User, version: RubricVersion
+) -> None:
+    people = [reviewer, other_reviewer]
+    campaign = make_campaign(
+        project, people, rows=3, rubric_version=version, texts={"formal": TEXT}, calibration_items=1
+    )
+    marked = replace(said(FAMILY._replace(comment="Who <b>?")), correction="Dear Ann.")
+    submit(campaign, reviewer, marked)
+    submit(campaign, other_reviewer, said(facts="na"))
+    page = client_of(other_reviewer).get(f"/reviews/campaigns/{campaign.key}/calibration/").text
+    assert "<td>invented: “👩‍👩‍👧‍👦” Who &lt;b&gt;?</td>" in page
+    assert "Dear Ann." in page
 
 
 def test_my_submitted_costs_the_same_for_one_and_for_three(campaign: Campaign, reviewer: User) -> None:
