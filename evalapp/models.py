@@ -1,7 +1,14 @@
 """Index of the models, so that Django finds those of every package. Define none here."""
 
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
-from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
+from evalapp.adjudication.models import (
+    Adjudication,
+    AdjudicationRevision,
+    Appeal,
+    ComparisonRuling,
+    ComparisonRulingRevision,
+    DiscussionMessage,
+)
 from evalapp.analysis.models import StoredAnalysis
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
@@ -66,7 +73,7 @@ from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndp
 __all__ = [
     "Adjudication", "AdjudicationRevision", "Alert", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote",
     "Campaign", "CampaignCandidate", "CampaignGate", "CampaignReviewer", "ClosingAnswer", "Comparison",
-    "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
+    "ComparisonRuling", "ComparisonRulingRevision", "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
     "Demonstration", "DiscussionMessage", "Draft", "Draw", "Example", "Export", "ExportRow",
     "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item",
     "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision",

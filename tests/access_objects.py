@@ -494,6 +494,7 @@ KWARGS: dict[str, Kwarg] = {
     "item_output_id": lambda world: world.item_output.pk,
     "send_back_id": lambda world: world.send_back.pk,
     "appeal_id": lambda world: world.appeal.pk,
+    "comparison_id": lambda world: world.comparison.pk,
     "export_id": lambda world: world.export.pk,
     "report_id": lambda world: world.report.pk,
     "row_id": lambda world: world.export_row.pk,
@@ -561,6 +562,13 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         for name in ("review_discussion", "review_appeal", "api_my_discussion", "api_my_appeals")
     },
     **{
+        name: {"key": lambda world: world.pair_place.key, "slot": lambda world: 1}
+        for name in (
+            *("judgement_discussion", "judgement_appeal"),
+            *("api_my_comparison_discussion", "api_my_comparison_appeals"),
+        )
+    },
+    **{
         name: {"key": lambda world: world.pairs.key}
         for name in (
             *("judgement_next", "judgement_undo"),
@@ -587,7 +595,11 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
-        for name in ("judgement_send_backs", "api_judgement_send_backs")
+        for name in (
+            *("judgement_send_backs", "api_judgement_send_backs"),
+            *("adjudication_comparison", "comparison_discussion", "api_disputed_comparisons"),
+            *("api_compared", "api_comparison_discussion", "api_rulings"),
+        )
     },
     "judgement_send_back": {
         "campaign_id": lambda world: world.pairs.pk,

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from django.utils import timezone
 
 from evalapp.accounts.models import User
+from evalapp.adjudication.models import ComparisonRuling, ComparisonRulingRevision, DiscussionMessage
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
@@ -81,10 +82,18 @@ def add_pairs(world: SimpleNamespace) -> None:
     )
     JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
     world.judgement = judgement
+    world.comparison = judged
     sender = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Sender")
     world.judgement_send_back = JudgementSendBack.objects.create(
         judgement=judgement, revision=1, reason="Look at the second again.", sent_by=sender
     )
+    decision = {"reason": "Clearer.", "decided_by": sender, "decided_at": timezone.now()}
+    said = {"outputs": outputs, "choice": "b", **decision}
+    world.ruling = ComparisonRuling.objects.create(
+        campaign=world.pairs, comparison=judged, revision=2, **said
+    )
+    ComparisonRulingRevision.objects.create(ruling=world.ruling, revision=1, **said)
+    DiscussionMessage.objects.create(comparison=judged, author=sender, text="Why the first?")
     first, second = world.pairs.candidates.order_by("position")
     world.gold_verdict = GoldVerdict.objects.create(
         campaign=world.pairs,

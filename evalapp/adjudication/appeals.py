@@ -1,72 +1,96 @@
 """Appeals: a reviewer does not agree, and somebody else than who decided looks at it again."""
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, Q, QuerySet, When
 from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
 from evalapp.accounts.models import Project, User
-from evalapp.adjudication.models import Adjudication, Appeal, Outcome
-from evalapp.adjudication.rights import adjudicators_of, why_not_adjudicate
-from evalapp.adjudication.services import Ruling, adjudicate
+from evalapp.adjudication.models import Adjudication, Appeal, ComparisonRuling, Outcome
+from evalapp.adjudication.rights import adjudicators_of, has_given, why_not_adjudicate
+from evalapp.adjudication.services import Ruling, adjudicate, rule_on
+from evalapp.adjudication.subjects import Subject, given_about, subject_given
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError
+from evalapp.judgements.models import Judgement, JudgementSendBack
+from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import Review, SendBack
 from evalapp.reviews.send_backs import withdraw_send_back
 from evalapp.reviews.words import checked_words
 
-# What an appeal is against, as forms and programs say it: the request, or the decision on a criterion.
+# What an appeal is against, as forms and programs say it: the request, or the decision, of a review with the
+# key of its criterion.
 REQUEST, DECISION = "request", "decision:"
+RULING = "decision"
 ANSWERED = "This appeal is answered already. Open it again to read the answer."
 
+Given = Review | Judgement
+NewValue = int | str | Verdict | None
 
-def appeal(*, review: Review, against: str, reason: str, by: User) -> Appeal:
-    """Appeal against what was asked or decided about one's own review: `REQUEST`, or `DECISION` and the
-    criterion's key. Raises MissingError where there is no such thing, else as `appeal_send_back`.
+
+def appeal(*, given: Given, against: str, reason: str, by: User) -> Appeal:
+    """Appeal against what was asked or decided about one's own review or judgement: `REQUEST`, or `DECISION`
+    and the criterion's key, of a judgement `RULING`. Raises MissingError where there is no such thing, else as
+    `appeal_send_back`.
     """
     if against == REQUEST:
-        sent = review.send_backs.filter(resolved_at=None).first()
+        sent = given.send_backs.filter(resolved_at=None).first()
         if sent is None:
-            raise MissingError("This review is not sent back, so there is nothing to appeal against.")
-        sent.review = review
+            raise MissingError("This is not sent back, so there is nothing to appeal against.")
         return appeal_send_back(sent=sent, by=by, reason=reason)
-    decisions = Adjudication.objects.select_related("criterion", "campaign__project")
-    key = against.removeprefix(DECISION)
-    decision = decisions.filter(item_output=review.item_output_id, criterion__key=key).first()
+    decision = _decision_about(given, against)
     if decision is None:
-        raise MissingError("Nothing is decided on this criterion, so there is nothing to appeal against.")
-    return appeal_adjudication(decision=decision, by=by, reason=reason)
+        raise MissingError("Nothing is decided on this, so there is nothing to appeal against.")
+    return appeal_decision(decision=decision, by=by, reason=reason)
 
 
-def appeal_send_back(*, sent: SendBack, by: User, reason: str) -> Appeal:
-    """Their own review was sent back and they stand by it.
+def _decision_about(given: Given, against: str) -> Adjudication | ComparisonRuling | None:
+    if isinstance(given, Judgement):
+        if against != RULING:
+            return None
+        rulings = ComparisonRuling.objects.select_related("campaign__project", "comparison")
+        return rulings.filter(comparison=given.comparison_id).first()
+    decisions = Adjudication.objects.select_related("criterion", "campaign__project", "item_output")
+    key = against.removeprefix(DECISION)
+    return decisions.filter(item_output=given.item_output_id, criterion__key=key).first()
+
+
+def appeal_send_back(*, sent: SendBack | JudgementSendBack, by: User, reason: str) -> Appeal:
+    """Their own review or judgement was sent back and they stand by it.
 
     Raises InvalidError without a reason, MissingError for another's, ConflictError once it is settled, or
     where they appealed already.
     """
-    if sent.review.reviewer_id != by.pk:
-        raise MissingError("There is no such review, or it is not yours.")
+    given = sent.given
+    if given.reviewer_id != by.pk:
+        raise MissingError("There is no such review or judgement, or it is not yours.")
     if sent.resolved_at is not None:
-        raise ConflictError(
-            "This is settled already: you resubmitted the review, or the request was withdrawn."
-        )
-    return _open(
-        Appeal(campaign=sent.review.campaign, appellant=by, send_back=sent, decided_by=sent.sent_by), reason
-    )
+        raise ConflictError("This is settled already: you resubmitted it, or the request was withdrawn.")
+    new = Appeal(campaign=given.campaign, appellant=by, decided_by=sent.sent_by)
+    if isinstance(sent, JudgementSendBack):
+        new.judgement_send_back = sent
+    else:
+        new.send_back = sent
+    return _open(new, reason)
 
 
-def appeal_adjudication(*, decision: Adjudication, by: User, reason: str) -> Appeal:
-    """An output that they reviewed was decided on, and they do not agree. Raises as `appeal_send_back`."""
-    if not Review.objects.filter(item_output=decision.item_output_id, reviewer=by).exists():
-        raise MissingError("There is no such decision about a review of yours.")
+def appeal_decision(*, decision: Adjudication | ComparisonRuling, by: User, reason: str) -> Appeal:
+    """Something that they reviewed or judged was decided on, and they do not agree. Raises as
+    `appeal_send_back`.
+    """
+    if not has_given(by, subject_of_decision(decision)):
+        raise MissingError("There is no such decision about anything that you reviewed or judged.")
     new = Appeal(
         campaign=decision.campaign,
         appellant=by,
-        adjudication=decision,
         decided_by=decision.decided_by,
         revision=decision.revision,
     )
+    if isinstance(decision, ComparisonRuling):
+        new.ruling = decision
+    else:
+        new.adjudication = decision
     return _open(new, reason)
 
 
@@ -95,41 +119,48 @@ def _open(appeal: Appeal, reason: str) -> Appeal:
 
 def against_words(appeal: Appeal) -> str:
     """What an appeal is about, in a few words. Reads the adjudication's criterion."""
-    if appeal.adjudication is None:
-        return "sending back the review"
-    return f"the decision on {appeal.adjudication.criterion.name}"
+    against = appeal.against
+    if isinstance(against, SendBack | JudgementSendBack):
+        return f"sending back the {against.about}"
+    return f"the decision on {against.topic}"
 
 
-def output_of(appeal: Appeal) -> ItemOutput:
-    if appeal.adjudication is not None:
-        return appeal.adjudication.item_output
-    assert appeal.send_back is not None  # noqa: S101 - an appeal is against one of the two
-    return appeal.send_back.review.item_output
+def subject_of_decision(decision: Adjudication | ComparisonRuling) -> Subject:
+    return decision.comparison if isinstance(decision, ComparisonRuling) else decision.item_output
+
+
+def subject_of(appeal: Appeal) -> Subject:
+    """The output or the comparison that the appeal is about."""
+    against = appeal.against
+    if isinstance(against, JudgementSendBack):
+        return against.judgement.comparison
+    if isinstance(against, SendBack):
+        return against.review.item_output
+    return subject_of_decision(against)
 
 
 def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
     """Why this person may not answer the appeal, in a sentence; empty where they may.
 
-    Nobody answers about an output that they reviewed; who decided answers only where there is nobody else.
+    Nobody answers about what they reviewed or judged; who decided answers only where there is nobody else.
     """
-    item_output = output_of(appeal)
-    reason = why_not_adjudicate(person=person, campaign=appeal.campaign, item_output=item_output)
+    subject = subject_of(appeal)
+    reason = why_not_adjudicate(person=person, campaign=appeal.campaign, subject=subject)
     if reason or appeal.decided_by_id != person.pk:
         return reason
-    reviewers = Review.objects.filter(item_output=item_output).values("reviewer")
+    reviewers = given_about(subject).values("reviewer")
     others = adjudicators_of(project).exclude(pk=person.pk).exclude(pk__in=reviewers)
     return (
         "The appeal is against what you decided, so somebody else has to answer." if others.exists() else ""
     )
 
 
-def answer_appeal(
-    *, appeal: Appeal, by: User, outcome: str, answer: str, value: int | str | None = None
-) -> Appeal:
-    """Uphold what was decided, or change it: a send-back is withdrawn, an adjudication revised to ``value``.
+def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value: NewValue = None) -> Appeal:
+    """Uphold what was decided, or change it: a send-back is withdrawn, a decision revised to ``value``, which
+    of a comparison is a verdict in its own order.
 
-    Raises InvalidError (fields ``outcome``, ``answer``, ``value``), NotAllowedError as `why_not_answer`,
-    ConflictError where it is answered already.
+    Raises InvalidError (fields ``outcome``, ``answer``, and ``value`` or ``choice`` or ``ranks``),
+    NotAllowedError as `why_not_answer`, ConflictError where it is answered already.
     """
     if appeal.answered_at is not None:
         raise ConflictError(ANSWERED)
@@ -157,36 +188,66 @@ def answer_appeal(
     return appeal
 
 
-def _change(appeal: Appeal, by: User, answer: str, value: int | str | None) -> None:
-    if appeal.send_back is not None:
+def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
+    against = appeal.against
+    if isinstance(against, SendBack | JudgementSendBack):
         # The reviewer may have resubmitted meanwhile; then there is nothing left to withdraw.
-        if SendBack.objects.filter(pk=appeal.send_back.pk, resolved_at=None).exists():
-            withdraw_send_back(sent=appeal.send_back, by=by)
-        return
-    assert appeal.adjudication is not None  # noqa: S101 - an appeal is against one of the two
-    decisions = Adjudication.objects.select_related("criterion", "item_output")
-    decision = decisions.get(pk=appeal.adjudication.pk)
-    present = "na" if decision.value is None else decision.value
-    if value is None or value == present:
-        message = f"Give another value than {decision.words}, or uphold the decision."
-        raise InvalidError(message, fields={"value": [message]})
-    ruling = Ruling(value, answer, decision.revision)
-    try:
-        adjudicate(
-            campaign=appeal.campaign,
-            item_output=decision.item_output,
-            rulings={decision.criterion.key: ruling},
-            by=by,
+        if type(against).objects.filter(pk=against.pk, resolved_at=None).exists():
+            withdraw_send_back(sent=against, by=by)
+    elif isinstance(against, ComparisonRuling):
+        _rule_anew(
+            ComparisonRuling.objects.select_related("comparison").get(pk=against.pk), by, answer, value
         )
+    else:
+        decisions = Adjudication.objects.select_related("criterion", "item_output")
+        _adjudicate_anew(decisions.get(pk=against.pk), by, answer, value)
+
+
+def _adjudicate_anew(decision: Adjudication, by: User, answer: str, value: NewValue) -> None:
+    present = "na" if decision.value is None else decision.value
+    if value is None or isinstance(value, Verdict) or value == present:
+        raise _nothing_new(decision, "value")
+    key = decision.criterion.key
+    rulings = {key: Ruling(value, answer, decision.revision)}
+    try:
+        adjudicate(campaign=decision.campaign, item_output=decision.item_output, rulings=rulings, by=by)
     except InvalidError as error:
-        texts = error.fields.get(f"{decision.criterion.key}.value", [error.message])
+        texts = error.fields.get(f"{key}.value", [error.message])
         raise InvalidError(error.message, fields={"value": texts}) from error
+
+
+def _rule_anew(ruling: ComparisonRuling, by: User, answer: str, value: NewValue) -> None:
+    if not isinstance(value, Verdict) or value.fingerprint() == ruling.verdict.fingerprint():
+        raise _nothing_new(ruling, "choice" if ruling.choice else "ranks")
+    rule_on(
+        campaign=ruling.campaign,
+        comparison=ruling.comparison,
+        verdict=value,
+        reason=answer,
+        revision=ruling.revision,
+        by=by,
+    )
+
+
+def _nothing_new(decision: Adjudication | ComparisonRuling, field: str) -> InvalidError:
+    message = f"Give another value than {decision.words}, or uphold the decision."
+    return InvalidError(message, fields={field: [message]})
 
 
 def appeals_of(campaign: Campaign) -> QuerySet[Appeal]:
     """All of a campaign's, with what they are about; page them by `WAITING_FIRST`."""
     appeals = with_subject(Appeal.objects.filter(campaign=campaign))
     return appeals.annotate(waits=Case(When(answered_at=None, then=1), default=0))
+
+
+def own_appeals(given: Given, person: User) -> QuerySet[Appeal]:
+    """The person's own about what they submitted: that it was sent back, or what was decided on its subject."""
+    subject = subject_given(given)
+    if isinstance(given, Judgement):
+        about = Q(judgement_send_back__judgement=given) | Q(ruling__comparison=subject)
+    else:
+        about = Q(send_back__review=given) | Q(adjudication__item_output=subject)
+    return with_subject(Appeal.objects.filter(about, appellant=person))
 
 
 def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
@@ -199,4 +260,6 @@ def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
         "adjudication__criterion",
         "adjudication__item_output",
         "send_back__review__item_output",
+        "ruling__comparison",
+        "judgement_send_back__judgement__comparison",
     )

@@ -8,8 +8,18 @@ from django.db.models import Count, Prefetch
 
 from evalapp.adjudication.disagreements import USUAL_APART, least_spread
 from evalapp.adjudication.discussion import Names
-from evalapp.adjudication.models import Adjudication, AdjudicationRevision, DiscussionMessage
-from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
+from evalapp.adjudication.models import (
+    Adjudication,
+    AdjudicationRevision,
+    ComparisonRuling,
+    ComparisonRulingRevision,
+    DiscussionMessage,
+)
+from evalapp.adjudication.subjects import as_field
+from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
+from evalapp.judgements.models import Judgement
+from evalapp.judgements.queries import order_words, verdict_of
+from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.queries import answers_in_words
 from evalapp.rubrics.models import Criterion
@@ -58,10 +68,49 @@ def decisions_about(item_outputs: Iterable[ItemOutput]) -> dict[int, list[Adjudi
     return found
 
 
-def message_counts(item_outputs: Iterable[ItemOutput]) -> dict[int, int]:
-    """By output: how many messages its discussion has."""
-    messages = DiscussionMessage.objects.filter(item_output__in=[each.pk for each in item_outputs])
-    return dict(messages.values_list("item_output").annotate(Count("pk")).order_by())
+class StatedVerdictLine(NamedTuple):
+    """One reviewer's judgement of a comparison; ``verdict`` is of the comparison's own order."""
+
+    judgement: Judgement
+    name: str
+    verdict: Verdict
+
+    @property
+    def words(self) -> str:
+        return order_words(self.verdict)
+
+
+def verdicts_beside_each_other(
+    campaign: Campaign, comparison: Comparison, names: Names
+) -> list[StatedVerdictLine]:
+    """Every judgement of the comparison, each turned into its own order."""
+    given = comparison.judgements.filter(purpose=Purpose.REVIEW).select_related("reviewer").order_by("pk")
+    if not campaign.project.is_demonstration:
+        given = given.filter(is_simulated=False)
+    return [
+        StatedVerdictLine(
+            each, names.of(each.reviewer), verdict_of(each).turned(each.outputs, comparison.outputs)
+        )
+        for each in given
+    ]
+
+
+def rulings_about(comparisons: Iterable[Comparison]) -> dict[int, ComparisonRuling]:
+    """By comparison: what was decided, with what it said before (``earlier``, the latest first)."""
+    earlier = ComparisonRulingRevision.objects.select_related("decided_by").order_by("-revision")
+    found = (
+        ComparisonRuling.objects.filter(comparison__in=[each.pk for each in comparisons])
+        .select_related("decided_by")
+        .prefetch_related(Prefetch("revisions", queryset=earlier, to_attr="earlier"))
+    )
+    return {ruling.comparison_id: ruling for ruling in found}
+
+
+def message_counts(subjects: Sequence[ItemOutput] | Sequence[Comparison]) -> dict[int, int]:
+    """By subject, all of one kind: how many messages its discussion has."""
+    field = next((name for subject in subjects for name in as_field(subject)), "item_output")
+    messages = DiscussionMessage.objects.filter(**{f"{field}__in": [each.pk for each in subjects]})
+    return dict(messages.values_list(field).annotate(Count("pk")).order_by())
 
 
 def reviews_beside_each_other(

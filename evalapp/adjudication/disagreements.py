@@ -1,14 +1,16 @@
-"""Where reviewers of one output differ on a criterion, and what of it is decided."""
+"""Where people differ on a criterion of an output, or on a comparison, and what of it is decided."""
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.utils.text import Truncator
 
 from evalapp.adjudication.models import Adjudication
-from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
+from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
+from evalapp.judgements.apart import Apart, GivenVerdict, given_verdicts, told_apart
+from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Score
 from evalapp.rubrics.models import Criterion, CriterionKind
 
@@ -46,37 +48,67 @@ class DisputedOutput(NamedTuple):
     disagreements: list[Disagreement]
 
     @property
-    def open(self) -> list[Disagreement]:
-        return [each for each in self.disagreements if not each.is_decided]
-
-    @property
-    def is_decided(self) -> bool:
-        return not self.open
-
-
-class Worklist(NamedTuple):
-    """Outputs whose reviewers differ, farthest apart first. ``apart``: in points on a scale of 1 to 5."""
-
-    apart: int
-    outputs: list[DisputedOutput]
+    def subject_id(self) -> int:
+        return self.item_output_id
 
     @property
     def total(self) -> int:
-        return sum(len(each.disagreements) for each in self.outputs)
+        return len(self.disagreements)
 
     @property
     def decided(self) -> int:
-        return self.total - sum(len(each.open) for each in self.outputs)
+        return sum(each.is_decided for each in self.disagreements)
+
+
+class DisputedComparison(NamedTuple):
+    """A comparison on which verdicts differ; as `Apart`, with whether it is ruled on."""
+
+    apart: Apart[GivenVerdict]
+    is_ruled_on: bool
+
+    @property
+    def subject_id(self) -> int:
+        return self.apart.comparison_id
+
+    @property
+    def total(self) -> int:
+        return 1
+
+    @property
+    def decided(self) -> int:
+        return int(self.is_ruled_on)
+
+
+Row = TypeVar("Row", bound=DisputedOutput | DisputedComparison)
+
+
+class Worklist(NamedTuple, Generic[Row]):
+    """Subjects on which people differ, farthest apart first."""
+
+    rows: list[Row]
+
+    @property
+    def total(self) -> int:
+        return sum(each.total for each in self.rows)
+
+    @property
+    def decided(self) -> int:
+        return sum(each.decided for each in self.rows)
+
+    def chosen(self, state: str) -> list[Row]:
+        """Those that are ``open``, ``decided``, or ``all``."""
+        wanted = {"open": (False,), "decided": (True,), "all": (False, True)}[state]
+        return [each for each in self.rows if (each.decided == each.total) in wanted]
 
     def next_open(
         self, *, after: int | None = None, without: set[int] | frozenset[int] = frozenset()
     ) -> int | None:
-        """The next output with something to decide, in the list's order behind ``after``, then from its start."""
-        ids = [each.item_output_id for each in self.outputs]
+        """The next subject with something to decide, in the list's order behind ``after``, then from its start."""
+        ids = [each.subject_id for each in self.rows]
         start = ids.index(after) + 1 if after in ids else 0
-        for each in (*self.outputs[start:], *self.outputs[:start]):
-            if not each.is_decided and each.item_output_id not in without and each.item_output_id != after:
-                return each.item_output_id
+        for each in (*self.rows[start:], *self.rows[:start]):
+            if each.decided < each.total and each.subject_id not in without and each.subject_id != after:
+                return each.subject_id
         return None
 
 
@@ -86,7 +118,18 @@ def rated_criteria(campaign: Campaign) -> list[Criterion]:
     return [criterion for criterion in criteria.order_by("position") if criterion.levels]
 
 
-def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist:
+def disputed_comparisons(campaign: Campaign) -> Worklist[DisputedComparison]:
+    """Every comparison on which at least two verdicts differ. Simulated ones count as in `worklist_of`."""
+    decided = set(campaign.comparison_rulings.values_list("comparison_id", flat=True))
+    found = told_apart(given_verdicts(_counted(campaign.judgements.all(), campaign)))
+    return Worklist([DisputedComparison(each, each.comparison_id in decided) for each in found])
+
+
+def _counted(judgements: QuerySet[Judgement], campaign: Campaign) -> QuerySet[Judgement]:
+    return judgements if campaign.project.is_demonstration else judgements.filter(is_simulated=False)
+
+
+def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist[DisputedOutput]:
     """Every criterion of an output on which at least two reviewers' answers are ``apart`` or more.
 
     A scale of another range is stretched to 1–5; on yes/no and category any difference counts. Simulated
@@ -94,7 +137,7 @@ def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist:
     """
     criteria = {criterion.pk: criterion for criterion in rated_criteria(campaign)}
     if not criteria:
-        return Worklist(apart, [])
+        return Worklist([])
     far = Q()
     for criterion in criteria.values():
         far |= Q(criterion=criterion.pk, spread__gte=least_spread(criterion, apart))
@@ -128,7 +171,7 @@ def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist:
         for output_id, each in found.items()
     ]
     outputs.sort(key=lambda each: (-max(one.distance for one in each.disagreements), each.item_output_id))
-    return Worklist(apart, outputs)
+    return Worklist(outputs)
 
 
 def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
@@ -151,7 +194,11 @@ def _distance(criterion: Criterion, spread: int) -> float:
     return 4 * spread / (criterion.maximum - criterion.minimum)
 
 
-def excerpts_of(item_output_ids: Sequence[int]) -> dict[int, str]:
-    """The beginning of each output's text."""
-    texts = ItemOutput.objects.filter(pk__in=item_output_ids).values_list("pk", "output__text")
-    return {pk: Truncator(" ".join(text.split())).chars(LONGEST_EXCERPT) for pk, text in texts}
+def excerpts_of(campaign: Campaign, subject_ids: Sequence[int]) -> dict[int, str]:
+    """The beginning of each output's text, or of what the compared answers were asked."""
+    if campaign.compares:
+        compared = Comparison.objects.select_related("item__example").in_bulk(subject_ids)
+        texts = {pk: each.item.example.prompt_text for pk, each in compared.items()}
+    else:
+        texts = dict(ItemOutput.objects.filter(pk__in=subject_ids).values_list("pk", "output__text"))
+    return {pk: Truncator(" ".join(text.split())).chars(LONGEST_EXCERPT) for pk, text in texts.items()}

@@ -1,6 +1,6 @@
-"""The discussion of an output: its thread, who may write, and under what names.
+"""The discussion of an output, or of compared answers: its thread, who may write, and under what names.
 
-A reviewer sees it only after submitting their own review, or it would tell them what others think.
+A reviewer sees it only after submitting their own review or judgement, or it would tell them what others think.
 """
 
 from typing import NamedTuple
@@ -9,8 +9,9 @@ from django.db import transaction
 
 from evalapp.accounts.models import User
 from evalapp.adjudication.models import DiscussionMessage
+from evalapp.adjudication.subjects import Subject, as_field
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign
 from evalapp.reviews.pseudonyms import NOT_BEGUN, shown_names
 from evalapp.reviews.words import LONGEST_MESSAGE, checked_words
 
@@ -43,30 +44,34 @@ class Names:
         return ADJUDICATOR if self._hides_deciders else str(person)
 
 
-def thread_of(item_output: ItemOutput, names: Names) -> list[ShownMessage]:
-    """All that was written about the output, oldest first."""
-    messages = DiscussionMessage.objects.filter(item_output=item_output).select_related("author")
+def thread_of(subject: Subject, names: Names) -> list[ShownMessage]:
+    """All that was written about it, oldest first."""
+    messages = DiscussionMessage.objects.filter(**as_field(subject)).select_related("author")
     return [ShownMessage(message, names.of(message.author)) for message in messages.order_by("pk")]
 
 
 @transaction.atomic
-def write_message(*, campaign: Campaign, item_output: ItemOutput, by: User, text: str) -> DiscussionMessage:
+def write_message(*, campaign: Campaign, subject: Subject, by: User, text: str) -> DiscussionMessage:
     """Add to the thread; who may is the caller's to check. InvalidError for ``text``: empty or too long.
 
     The same text by the same person straight after itself is stored once, so that a repeated click is none.
     """
     text = checked_words(text, field="text", missing="Write a message.", longest=LONGEST_MESSAGE)
     # Locked, so that two clicks come one after the other.
-    ItemOutput.objects.select_for_update().get(pk=item_output.pk)
-    latest = DiscussionMessage.objects.filter(item_output=item_output).order_by("-pk").first()
+    type(subject).objects.select_for_update().get(pk=subject.pk)
+    latest = DiscussionMessage.objects.filter(**as_field(subject)).order_by("-pk").first()
     if latest is not None and (latest.author_id, latest.text) == (by.pk, text):
         return latest
-    message = DiscussionMessage.objects.create(item_output=item_output, author=by, text=text)
+    message = DiscussionMessage.objects.create(**as_field(subject), author=by, text=text)
     record(
         "discussion.message_written",
         by=by,
         obj=message,
         project=campaign.project,
-        data={"campaign": campaign.pk, "item_output": item_output.pk, "characters": len(text)},
+        data={
+            "campaign": campaign.pk,
+            **{field: about.pk for field, about in as_field(subject).items()},
+            "characters": len(text),
+        },
     )
     return message

@@ -3,8 +3,12 @@ from collections.abc import Iterable
 from django import forms
 from django.http import QueryDict
 
-from evalapp.adjudication.models import Outcome
+from evalapp.adjudication.models import Adjudication, ComparisonRuling, Outcome
 from evalapp.adjudication.services import Ruling
+from evalapp.judgements.forms import verdict_from_form
+from evalapp.judgements.models import Choice
+from evalapp.judgements.queries import LETTERS
+from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
@@ -32,33 +36,62 @@ class MessageForm(forms.Form):
 
 
 class AppealForm(forms.Form):
-    """``against``: "request", or "decision:" and the key of the criterion."""
+    """``against``: "request"; "decision:" and the key of the criterion; or "decision", of a judgement."""
 
     against = forms.CharField(max_length=60, widget=forms.HiddenInput)
     reason = _words("Why do you not agree?", rows=2)
 
 
+AS_DECIDED = ("", "as it was decided")
+
+
 class AnswerForm(forms.Form):
-    """The answer to an appeal; against a decision it can give another ``value``."""
+    """The answer to an appeal; against a decision it can give another value, or another verdict."""
 
     outcome = forms.ChoiceField(label="Outcome", choices=Outcome.choices, widget=forms.RadioSelect)
-    value = forms.ChoiceField(
-        label="The new value", required=False, help_text="Only where the decision changes."
-    )
     answer = _words("Your answer", help_text="The reviewer reads this.")
 
-    def __init__(self, data: QueryDict | None, *, criterion: Criterion | None) -> None:
+    def __init__(self, data: QueryDict | None, *, decision: Adjudication | ComparisonRuling | None) -> None:
         super().__init__(data)
-        if criterion is None:
-            del self.fields["value"]
-            return
-        levels = [(str(level), criterion.level_words(level)) for level in criterion.levels]
-        if criterion.allows_not_applicable:
-            levels.append((NOT_APPLICABLE, "N/A"))
-        self.fields["value"].choices = [("", "as it was decided"), *levels]  # type: ignore[attr-defined]
+        self._sent = data if data is not None else QueryDict()
+        self.decision = decision
+        if isinstance(decision, Adjudication):
+            self._add("value", "The new value", _levels(decision.criterion))
+        elif decision is not None and decision.ranks is None:
+            self._add("choice", "The new verdict", Choice.choices)
+        elif decision is not None:
+            ranks = [(str(rank), str(rank)) for rank in range(1, len(decision.outputs) + 1)]
+            for position, letter in enumerate(LETTERS[: len(ranks)]):
+                self._add(f"rank-{position}", f"The new rank of {letter}", ranks)
+        changing = [name for name in self.fields if name not in ("outcome", "answer")]
+        if changing:
+            self.fields[changing[-1]].help_text = "Only where the decision changes."
+        self.order_fields(["outcome", *(name for name in self.fields if name != "answer"), "answer"])
 
-    def value_given(self) -> int | str | None:
+    def _add(self, name: str, label: str, choices: Iterable[tuple[str, str]]) -> None:
+        self.fields[name] = forms.ChoiceField(
+            label=label,
+            required=False,
+            choices=[AS_DECIDED, *choices],
+        )
+
+    def value_given(self) -> int | str | Verdict | None:
+        if isinstance(self.decision, ComparisonRuling):
+            return self._verdict(self.decision)
         return read_level(self.cleaned_data.get("value", ""))
+
+    def _verdict(self, ruling: ComparisonRuling) -> Verdict:
+        """What is left "as it was decided" stays so."""
+        given = verdict_from_form(self._sent, outputs=len(ruling.outputs))
+        if ruling.ranks is None:
+            return Verdict(given.choice or ruling.choice)
+        ranks = zip(given.ranks or ruling.ranks, ruling.ranks, strict=True)
+        return Verdict("", [new or decided for new, decided in ranks])
+
+
+def _levels(criterion: Criterion) -> list[tuple[str, str]]:
+    levels = [(str(level), criterion.level_words(level)) for level in criterion.levels]
+    return [*levels, (NOT_APPLICABLE, "N/A")] if criterion.allows_not_applicable else levels
 
 
 def read_level(text: str) -> int | str | None:

@@ -1,19 +1,56 @@
+from functools import reduce
+from operator import or_
+from typing import Any, ClassVar
+
 from django.db import models
 from django.db.models import F, Q
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, ItemOutput
+from evalapp.campaigns.models import Campaign, Comparison, ItemOutput
 from evalapp.core.models import BaseModel
+from evalapp.judgements.models import (
+    CHOICE_OR_RANKS,
+    RANKS_ARE_AN_ORDER,
+    JudgementSendBack,
+    StatedVerdict,
+)
+from evalapp.judgements.queries import order_words
+from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import SendBack
 from evalapp.rubrics.models import Criterion
 
 
-class Adjudication(BaseModel):
+class Decided(BaseModel):
+    """What somebody decided, why, and when.
+
+    What is decided has besides: ``IDENTITY``, the fields that say about what (there is one decision of each),
+    ``SAYS``, those that say what, and ``KEPT``, those of them that a revision keeps; a ``topic`` for
+    sentences; and ``recorded`` for the audit log, whose "value" is the decision.
+    """
+
+    IDENTITY: ClassVar[tuple[str, ...]] = ()
+    SAYS: ClassVar[tuple[str, ...]] = ()
+    KEPT: ClassVar[tuple[str, ...]] = ()
+
+    revision = models.PositiveIntegerField(default=1)
+    reason = models.TextField()
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class Adjudication(Decided):
     """What was decided where reviewers differ: a criterion's answer for one output, beside the originals.
 
     Never in their place: scores stay as they were given. ``minimum`` and ``maximum`` are the criterion's, as
     in Score. Who reviewed the output cannot have decided it; the database refuses that too.
     """
+
+    IDENTITY = ("item_output", "criterion")
+    SAYS = ("value", "is_not_applicable")
+    KEPT = ("value",)
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="adjudications")
     item_output = models.ForeignKey(ItemOutput, on_delete=models.CASCADE, related_name="adjudications")
@@ -22,10 +59,6 @@ class Adjudication(BaseModel):
     is_not_applicable = models.BooleanField(default=False)
     minimum = models.SmallIntegerField()
     maximum = models.SmallIntegerField()
-    reason = models.TextField()
-    revision = models.PositiveIntegerField(default=1)
-    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    decided_at = models.DateTimeField()
 
     class Meta:
         constraints = [
@@ -50,16 +83,25 @@ class Adjudication(BaseModel):
         """The answer as people read it. Reads the criterion."""
         return "N/A" if self.value is None else self.criterion.level_words(self.value)
 
+    @property
+    def topic(self) -> str:
+        return self.criterion.name
 
-class AdjudicationRevision(BaseModel):
+    @property
+    def recorded(self) -> dict[str, Any]:
+        return {
+            "item_output": self.item_output_id,
+            "criterion": self.criterion.key,
+            "value": self.value,
+        }
+
+
+class AdjudicationRevision(Decided):
     """What an adjudication said before it was revised, by whom and why."""
 
     adjudication = models.ForeignKey(Adjudication, on_delete=models.CASCADE, related_name="revisions")
     revision = models.PositiveIntegerField()
     value = models.SmallIntegerField(null=True)
-    reason = models.TextField()
-    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    decided_at = models.DateTimeField()
 
     class Meta:
         constraints = [
@@ -75,15 +117,91 @@ class AdjudicationRevision(BaseModel):
         return "N/A" if self.value is None else self.adjudication.criterion.level_words(self.value)
 
 
-class DiscussionMessage(BaseModel):
-    """What somebody wrote about an output under review: to those who reviewed it, and to adjudicators."""
+class ComparisonRuling(StatedVerdict, Decided):
+    """What was decided where verdicts on the same answers differ, beside the judgements, never in their place.
 
-    item_output = models.ForeignKey(ItemOutput, on_delete=models.CASCADE, related_name="messages")
+    ``outputs``: in the comparison's own order. Who judged the comparison cannot have decided it; the database
+    refuses that too.
+    """
+
+    IDENTITY = ("comparison",)
+    SAYS = KEPT = ("outputs", "choice", "ranks")
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="comparison_rulings")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="rulings")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["comparison"], name="comparison_ruling_once"),
+            models.CheckConstraint(condition=CHOICE_OR_RANKS, name="comparison_ruling_choice_or_ranks"),
+            models.CheckConstraint(condition=RANKS_ARE_AN_ORDER, name="comparison_ruling_ranks_are_an_order"),
+        ]
+        indexes = [models.Index(fields=["campaign"], name="comparison_ruling_of_campaign")]
+
+    def __str__(self) -> str:
+        return f"ruling {self.pk}"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of its ``outputs`` in their order."""
+        return Verdict(self.choice, self.ranks)
+
+    @property
+    def words(self) -> str:
+        """The verdict as people read it, by the letters of the comparison's own order."""
+        return order_words(self.verdict)
+
+    @property
+    def topic(self) -> str:
+        return "this comparison"
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        return {"comparison": self.comparison_id, "value": self.choice or self.ranks}
+
+
+class ComparisonRulingRevision(StatedVerdict, Decided):
+    """What a ruling said before it was revised, by whom and why."""
+
+    ruling = models.ForeignKey(ComparisonRuling, on_delete=models.CASCADE, related_name="revisions")
+    revision = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["ruling", "revision"], name="comparison_ruling_revision_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision}"
+
+    @property
+    def words(self) -> str:
+        """As of the ruling."""
+        return order_words(Verdict(self.choice, self.ranks))
+
+
+class DiscussionMessage(BaseModel):
+    """What somebody wrote about an output under review, or about compared answers: to those who reviewed or
+    judged them, and to adjudicators.
+    """
+
+    item_output = models.ForeignKey(ItemOutput, null=True, on_delete=models.CASCADE, related_name="messages")
+    comparison = models.ForeignKey(Comparison, null=True, on_delete=models.CASCADE, related_name="messages")
     author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     text = models.TextField()
 
     class Meta:
-        indexes = [models.Index(fields=["item_output", "id"], name="message_of_output")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(item_output__isnull=False, comparison__isnull=True)
+                | Q(item_output__isnull=True, comparison__isnull=False),
+                name="message_about_one_thing",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["item_output", "id"], name="message_of_output"),
+            models.Index(fields=["comparison", "id"], name="message_of_comparison"),
+        ]
 
     def __str__(self) -> str:
         return f"message {self.pk}"
@@ -94,10 +212,15 @@ class Outcome(models.TextChoices):
     CHANGED = "changed", "Changed"
 
 
+AGAINST = ("send_back", "adjudication", "judgement_send_back", "ruling")
+"""What an appeal can be against, by its field."""
+_AGAINST_ONE = reduce(or_, (Q(**{f"{name}__isnull": name != one for name in AGAINST}) for one in AGAINST))
+
+
 class Appeal(BaseModel):
-    """A reviewer does not agree that their review was sent back, or with what was decided about an output
-    they reviewed. ``decided_by``: who had done so. ``revision``: of the adjudication; what it was revised to
-    since can be appealed anew.
+    """A reviewer does not agree that what they submitted was sent back, or with what was decided about an
+    output they reviewed or a comparison they judged. ``decided_by``: who had done so. ``revision``: of the
+    decision; what it was revised to since can be appealed anew.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="appeals")
@@ -106,6 +229,10 @@ class Appeal(BaseModel):
     adjudication = models.ForeignKey(
         Adjudication, null=True, on_delete=models.CASCADE, related_name="appeals"
     )
+    judgement_send_back = models.ForeignKey(
+        JudgementSendBack, null=True, on_delete=models.CASCADE, related_name="appeals"
+    )
+    ruling = models.ForeignKey(ComparisonRuling, null=True, on_delete=models.CASCADE, related_name="appeals")
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     revision = models.PositiveIntegerField(default=1)
     reason = models.TextField()
@@ -120,11 +247,13 @@ class Appeal(BaseModel):
             models.UniqueConstraint(
                 fields=["adjudication", "revision", "appellant"], name="appeal_once_per_adjudication"
             ),
-            models.CheckConstraint(
-                condition=Q(send_back__isnull=False, adjudication__isnull=True)
-                | Q(send_back__isnull=True, adjudication__isnull=False),
-                name="appeal_against_one_thing",
+            models.UniqueConstraint(
+                fields=["judgement_send_back"], name="appeal_once_per_judgement_send_back"
             ),
+            models.UniqueConstraint(
+                fields=["ruling", "revision", "appellant"], name="appeal_once_per_ruling"
+            ),
+            models.CheckConstraint(condition=_AGAINST_ONE, name="appeal_against_one_thing"),
             models.CheckConstraint(
                 condition=Q(outcome="", answered_by__isnull=True, answered_at__isnull=True)
                 | Q(outcome__in=Outcome.values, answered_by__isnull=False, answered_at__isnull=False),
@@ -137,3 +266,15 @@ class Appeal(BaseModel):
 
     def __str__(self) -> str:
         return f"appeal {self.pk}"
+
+    @property
+    def against(self) -> SendBack | Adjudication | JudgementSendBack | ComparisonRuling:
+        """The request or the decision that it is against."""
+        found = self.send_back or self.adjudication or self.judgement_send_back or self.ruling
+        assert found is not None  # noqa: S101 - the database lets an appeal be against one of them
+        return found
+
+    @property
+    def decision(self) -> Adjudication | ComparisonRuling | None:
+        """What was decided, where the appeal is against that."""
+        return self.adjudication or self.ruling

@@ -4,54 +4,50 @@ from django.db.models import Q, QuerySet
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.models import Campaign, CampaignState, ItemOutput
+from evalapp.adjudication.subjects import Subject, given_about
+from evalapp.campaigns.models import Campaign, CampaignState, Comparison
 from evalapp.campaigns.queries import is_reviewing
 from evalapp.core.errors import NotAllowedError
-from evalapp.reviews.models import Review
 
 ADJUDICATING_ROLES = [
     role for role, permissions in PERMISSIONS.items() if Permission.ADJUDICATE in permissions
 ]
 OWN_OUTPUT = "You reviewed this output yourself, so somebody else has to decide about it."
+OWN_COMPARISON = "You judged this comparison yourself, so somebody else has to decide about it."
 STILL_REVIEWING = (
     "You still review in this campaign, and what stands here shows how others rated what you may be given. "
     "Come back when every review is in, or when the campaign is closed."
 )
 
 
-def reviewed_by(person: User, campaign: Campaign) -> set[int]:
-    """The ids of the outputs that the person reviewed."""
-    reviews = Review.objects.filter(campaign=campaign, reviewer=person)
-    return set(reviews.values_list("item_output_id", flat=True))
+def has_given(person: User, subject: Subject) -> bool:
+    """Whether they reviewed the output, or judged the comparison."""
+    return given_about(subject).filter(reviewer=person).exists()
 
 
-def has_reviewed(person: User, item_output: ItemOutput) -> bool:
-    return Review.objects.filter(item_output=item_output, reviewer=person).exists()
-
-
-def why_not_adjudicate(*, person: User, campaign: Campaign, item_output: ItemOutput) -> str:
-    """Why this person may not decide about the output, in a sentence; empty where they may.
+def why_not_adjudicate(*, person: User, campaign: Campaign, subject: Subject) -> str:
+    """Why this person may not decide about the subject, in a sentence; empty where they may.
 
     The permission of their role is the view's to check.
     """
-    if has_reviewed(person, item_output):
-        return OWN_OUTPUT
+    if has_given(person, subject):
+        return OWN_COMPARISON if isinstance(subject, Comparison) else OWN_OUTPUT
     return STILL_REVIEWING if is_reviewing(campaign, person) else ""
 
 
-def require_may_adjudicate(*, person: User, campaign: Campaign, item_output: ItemOutput) -> None:
-    if reason := why_not_adjudicate(person=person, campaign=campaign, item_output=item_output):
+def require_may_adjudicate(*, person: User, campaign: Campaign, subject: Subject) -> None:
+    if reason := why_not_adjudicate(person=person, campaign=campaign, subject=subject):
         raise NotAllowedError(reason)
 
 
-def require_may_read(*, person: User, campaign: Campaign, item_output: ItemOutput) -> None:
-    """An adjudicator who reviews here sees what others said of an output once they have reviewed it."""
-    if not has_reviewed(person, item_output):
+def require_may_read(*, person: User, campaign: Campaign, subject: Subject) -> None:
+    """An adjudicator who reviews here sees what others said of a subject once they have said it themselves."""
+    if not has_given(person, subject):
         require_done(campaign, person)
 
 
 def require_done(campaign: Campaign, person: User) -> None:
-    """Who still reviews here would see how others rated what they may be given."""
+    """Who still reviews here would see what others said of what they may be given."""
     if is_reviewing(campaign, person):
         raise NotAllowedError(STILL_REVIEWING)
 

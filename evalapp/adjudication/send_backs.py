@@ -7,13 +7,17 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from evalapp.accounts.models import User
-from evalapp.adjudication.rights import require_may_read
+from evalapp.adjudication.rights import require_done, require_may_read
 from evalapp.campaigns.models import Campaign, Purpose
+from evalapp.core.errors import MissingError
+from evalapp.judgements.checks import candidate_names, verdict_by_name
+from evalapp.judgements.models import Judgement, JudgementSendBack
+from evalapp.judgements.queries import verdict_of
 from evalapp.reviews.models import SendBack, SentBack
 
 
 class SendBackDesk(ABC):
-    """One kind. ``listed``, ``withdrawal``, ``results`` and ``source`` name addresses: the last is where one
+    """One kind. ``listed``, ``withdrawal`` and ``source`` name addresses: the last is where one
     finds something to send back, and ``source_words`` what a link to it says. ``said`` is the template of
     what was submitted.
     """
@@ -21,7 +25,6 @@ class SendBackDesk(ABC):
     kind: ClassVar[type[SentBack]]
     listed: ClassVar[str]
     withdrawal: ClassVar[str]
-    results: ClassVar[str]
     source: ClassVar[str]
     source_words: ClassVar[str]
     said: ClassVar[str]
@@ -50,7 +53,6 @@ class ReviewDesk(SendBackDesk):
     kind = SendBack
     listed = "send_back_list"
     withdrawal = "send_back_withdraw"
-    results = "comparison_detail"
     source = "case_list"
     source_words = "See the cases"
     said = "adjudication/said.html"
@@ -64,7 +66,33 @@ class ReviewDesk(SendBackDesk):
 
     def require(self, person: User, campaign: Campaign, given: Any = None) -> None:
         if given is not None:
-            require_may_read(person=person, campaign=campaign, item_output=given.item_output)
+            require_may_read(person=person, campaign=campaign, subject=given.item_output)
+
+
+class JudgementDesk(SendBackDesk):
+    kind = JudgementSendBack
+    listed = "judgement_send_backs"
+    withdrawal = "judgement_send_back_withdraw"
+    source = "verdicts_apart"
+    source_words = "See where verdicts differ"
+    said = "judgements/said.html"
+
+    def require(self, person: User, campaign: Campaign, given: Any = None) -> None:
+        if not campaign.compares:
+            raise MissingError("This campaign rates answers one by one: send back its reviews.")
+        require_done(campaign, person)
+
+    def given(self, campaign: Campaign) -> QuerySet[Any]:
+        judgements = campaign.judgements.filter(purpose=Purpose.REVIEW)
+        return judgements.select_related("comparison__item__example", "reviewer")
+
+    def shown(self, campaign: Campaign, given: Judgement) -> dict[str, Any]:
+        names = candidate_names(campaign)
+        entries = given.item.outputs.select_related("candidate")
+        owners = {entry.pk: entry.candidate.model_version_id for entry in entries}
+        letters = [names[owners[pk]] for pk in given.outputs]
+        return {"verdict": verdict_by_name(verdict_of(given), letters)}
 
 
 REVIEWS = ReviewDesk()
+JUDGEMENTS = JudgementDesk()

@@ -1,18 +1,22 @@
 """Writes of adjudications: beside the originals, never over them, and never by who gave one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
 from evalapp.accounts.models import User
-from evalapp.adjudication.models import Adjudication, AdjudicationRevision
+from evalapp.adjudication.models import Adjudication, ComparisonRuling
 from evalapp.adjudication.rights import require_may_adjudicate
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
+from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
+from evalapp.judgements.apart import given_verdicts
+from evalapp.judgements.models import Judgement
+from evalapp.judgements.verdicts import Verdict, check_verdict
 from evalapp.reviews.models import Score
 from evalapp.reviews.words import checked_words
 from evalapp.rubrics.fields import NOT_APPLICABLE
@@ -41,7 +45,7 @@ def adjudicate(
     ``<key>.reason`` (``criterion`` for an unknown one), NotAllowedError for who reviewed the output or still reviews in the campaign,
     ConflictError where reviewers do not differ, StaleError where somebody else decided meanwhile.
     """
-    require_may_adjudicate(person=by, campaign=campaign, item_output=item_output)
+    require_may_adjudicate(person=by, campaign=campaign, subject=item_output)
     criteria = {each.key: each for each in Criterion.objects.filter(version=campaign.rubric_version_id)}
     problems: dict[str, list[str]] = {}
     for key, ruling in rulings.items():
@@ -49,9 +53,7 @@ def adjudicate(
             message = "This rubric has no such criterion with levels to decide on."
             raise InvalidError(message, fields={"criterion": [message]})
         problems |= _problems(criteria[key], ruling)
-    if problems:
-        first = next(iter(problems.values()))[0]
-        raise InvalidError(f"Nothing was decided: {first}", fields=problems)
+    _raise_if_any(problems)
     with transaction.atomic():
         return [_decide(campaign, item_output, criteria[key], ruling, by) for key, ruling in rulings.items()]
 
@@ -68,45 +70,89 @@ def _problems(criterion: Criterion, ruling: Ruling) -> dict[str, list[str]]:
     elif isinstance(value, bool) or not isinstance(value, int) or value not in criterion.levels:
         allowed = f"{criterion.level_words(criterion.minimum)} to {criterion.level_words(criterion.maximum)}"
         found[name] = [f"{criterion.name} is {allowed}."]
-    try:
-        checked_words(ruling.reason, field=f"{criterion.key}.reason", missing=WHY)
-    except InvalidError as error:
-        found |= error.fields
-    return found
+    return found | _refused(checked_words, ruling.reason, field=f"{criterion.key}.reason", missing=WHY)
 
 
 def _decide(
     campaign: Campaign, item_output: ItemOutput, criterion: Criterion, ruling: Ruling, by: User
 ) -> Adjudication:
     value = None if ruling.value == NOT_APPLICABLE else int(ruling.value or 0)
-    reason = checked_words(ruling.reason, field="reason", missing=WHY)
-    decisions = Adjudication.objects.select_for_update(of=("self",))
-    stored = decisions.filter(item_output=item_output, criterion=criterion).first()
-    if stored is None:
-        if ruling.revision:
-            raise _stale(criterion)
-        new = Adjudication(
-            campaign=campaign, item_output=item_output, criterion=criterion, value=value, reason=reason
-        )
-        return _first(new, by)
-    if (stored.value, stored.reason) == (value, reason):
-        return stored
-    if stored.revision != ruling.revision:
-        raise _stale(criterion)
-    return _revise(stored, value, reason, by)
-
-
-def _first(decision: Adjudication, by: User) -> Adjudication:
-    criterion = decision.criterion
-    given = Score.objects.filter(
-        review__item_output=decision.item_output, review__purpose=Purpose.REVIEW, criterion=criterion
+    new = Adjudication(
+        campaign=campaign,
+        item_output=item_output,
+        criterion=criterion,
+        value=value,
+        is_not_applicable=value is None,
+        minimum=criterion.minimum,
+        maximum=criterion.maximum,
+        reason=checked_words(ruling.reason, field="reason", missing=WHY),
     )
-    if len(set(given.values_list("value", flat=True))) < 2:
-        raise ConflictError(
-            f"The reviewers of this output do not differ on {criterion.name}; there is nothing to decide."
-        )
-    decision.is_not_applicable = decision.value is None
-    decision.minimum, decision.maximum = criterion.minimum, criterion.maximum
+    return _settle(new, ruling.revision, by)
+
+
+def rule_on(
+    *, campaign: Campaign, comparison: Comparison, verdict: Verdict, reason: str, revision: int = 0, by: User
+) -> ComparisonRuling:
+    """Decide a comparison on which verdicts differ; ``verdict`` is of its outputs in its own order.
+
+    What a ruling said before is kept; one that changes nothing writes nothing. ``revision`` is the one that it
+    replaces, 0 for the first. Raises InvalidError with fields ``choice``, ``ranks`` and ``reason``,
+    NotAllowedError for who judged it or still reviews in the campaign, ConflictError where verdicts do not
+    differ, StaleError where somebody else decided meanwhile.
+    """
+    require_may_adjudicate(person=by, campaign=campaign, subject=comparison)
+    _raise_if_any(
+        _refused(check_verdict, verdict, outputs=len(comparison.outputs))
+        | _refused(checked_words, reason, field="reason", missing=WHY)
+    )
+    new = ComparisonRuling(
+        campaign=campaign,
+        comparison=comparison,
+        outputs=comparison.outputs,
+        choice=verdict.choice,
+        ranks=cast(list[int], list(verdict.ranks)) if verdict.ranks else None,  # checked: none is missing
+        reason=checked_words(reason, field="reason", missing=WHY),
+    )
+    with transaction.atomic():
+        return _settle(new, revision, by)
+
+
+def _refused(check: Callable[..., object], *given: object, **named: object) -> dict[str, list[str]]:
+    """The fields that a check does not let stand, with why."""
+    try:
+        check(*given, **named)
+    except InvalidError as error:
+        return dict(error.fields)
+    return {}
+
+
+def _raise_if_any(problems: dict[str, list[str]]) -> None:
+    if problems:
+        first = next(iter(problems.values()))[0]
+        raise InvalidError(f"Nothing was decided: {first}", fields=problems)
+
+
+Decision = TypeVar("Decision", Adjudication, ComparisonRuling)
+
+
+def _settle(new: Decision, revision: int, by: User) -> Decision:
+    """Store what ``new`` says: as the first decision of its kind, or as the next revision of what is there."""
+    about = {name: getattr(new, name) for name in new.IDENTITY}
+    stored = type(new).objects.select_for_update(of=("self",)).filter(**about).first()
+    if stored is None:
+        if revision:
+            raise _stale(new)
+        return _first(new, by)
+    if all(getattr(stored, name) == getattr(new, name) for name in (*new.SAYS, "reason")):
+        return stored
+    if stored.revision != revision:
+        raise _stale(new)
+    return _revise(stored, new, by)
+
+
+def _first(decision: Decision, by: User) -> Decision:
+    if not _is_disputed(decision):
+        raise ConflictError(f"The reviewers do not differ on {decision.topic}; there is nothing to decide.")
     decision.decided_by, decision.decided_at = by, timezone.now()
     try:
         with transaction.atomic():
@@ -114,46 +160,44 @@ def _first(decision: Adjudication, by: User) -> Adjudication:
     except IntegrityError as error:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
-        raise _stale(criterion) from error
-    _tell("adjudication.decided", decision, by, before=None)
+        raise _stale(decision) from error
+    _tell("adjudication.decided", decision, by)
     return decision
 
 
-def _revise(decision: Adjudication, value: int | None, reason: str, by: User) -> Adjudication:
-    before = decision.value
-    AdjudicationRevision.objects.create(
-        adjudication=decision,
-        revision=decision.revision,
-        value=decision.value,
-        reason=decision.reason,
-        decided_by=decision.decided_by,
-        decided_at=decision.decided_at,
+def _is_disputed(decision: Adjudication | ComparisonRuling) -> bool:
+    if isinstance(decision, ComparisonRuling):
+        verdicts = given_verdicts(Judgement.objects.filter(comparison=decision.comparison))
+        return len({each.turned.fingerprint() for each in verdicts}) > 1
+    given = Score.objects.filter(
+        review__item_output=decision.item_output,
+        review__purpose=Purpose.REVIEW,
+        criterion=decision.criterion,
     )
-    decision.value, decision.is_not_applicable, decision.reason = value, value is None, reason
+    return len(set(given.values_list("value", flat=True))) > 1
+
+
+def _revise(decision: Decision, new: Decision, by: User) -> Decision:
+    before = decision.recorded["value"]
+    kept = (*new.KEPT, "revision", "reason", "decided_by", "decided_at")
+    decision.revisions.create(**{name: getattr(decision, name) for name in kept})
+    for name in new.SAYS:
+        setattr(decision, name, getattr(new, name))
+    decision.reason = new.reason
     decision.revision += 1
     decision.decided_by, decision.decided_at = by, timezone.now()
-    decision.save(
-        update_fields=["value", "is_not_applicable", "reason", "revision", "decided_by", "decided_at"]
-    )
+    decision.save(update_fields=[*new.SAYS, "reason", "revision", "decided_by", "decided_at"])
     _tell("adjudication.revised", decision, by, before=before)
     return decision
 
 
-def _tell(action: str, decision: Adjudication, by: User, *, before: int | None) -> None:
-    data = {
-        "campaign": decision.campaign_id,
-        "item_output": decision.item_output_id,
-        "criterion": decision.criterion.key,
-        "value": decision.value,
-        "revision": decision.revision,
-    }
-    if decision.revision > 1:
-        data["before"] = before
+def _tell(action: str, decision: Adjudication | ComparisonRuling, by: User, **more: object) -> None:
+    data = {"campaign": decision.campaign_id, **decision.recorded, "revision": decision.revision, **more}
     record(action, by=by, obj=decision, project=decision.campaign.project, data=data)
 
 
-def _stale(criterion: Criterion) -> StaleError:
+def _stale(decision: Adjudication | ComparisonRuling) -> StaleError:
     return StaleError(
-        f"Somebody else decided on {criterion.name} since you opened this page. Open it again, compare, and "
+        f"Somebody else decided on {decision.topic} since you opened this page. Open it again, compare, and "
         "decide anew if you still want to."
     )

@@ -1,10 +1,12 @@
 from django.urls import path
 
-from evalapp.adjudication.send_backs import REVIEWS
+from evalapp.adjudication.send_backs import JUDGEMENTS, REVIEWS
 from evalapp.adjudication.views import appeals, desk, discussions, send_backs
 
 _REVIEWS = {"desk": REVIEWS}
+_JUDGEMENTS = {"desk": JUDGEMENTS}
 _CAMPAIGN = "projects/<slug:slug>/compare/<int:campaign_id>"
+_JUDGED = "judgements/<uuid:key>/<int:slot>"
 _MINE = "reviews/<uuid:key>/<int:slot>"
 
 urlpatterns = [
@@ -25,6 +27,34 @@ urlpatterns = [
     path(
         f"{_CAMPAIGN}/reviews/<int:given_id>/send-back/", send_backs.send_back_new, _REVIEWS, "send_back_new"
     ),
+    path(
+        f"{_CAMPAIGN}/judgements/<int:given_id>/send-back/",
+        send_backs.send_back_new,
+        _JUDGEMENTS,
+        "judgement_send_back",
+    ),
+    path(
+        f"{_CAMPAIGN}/judgements/sent-back/",
+        send_backs.send_back_list,
+        _JUDGEMENTS,
+        "judgement_send_backs",
+    ),
+    path(
+        f"{_CAMPAIGN}/judgements/sent-back/<int:send_back_id>/withdraw/",
+        send_backs.send_back_withdraw,
+        _JUDGEMENTS,
+        "judgement_send_back_withdraw",
+    ),
+    path(
+        f"{_CAMPAIGN}/adjudication/comparisons/<int:comparison_id>/",
+        desk.adjudication_comparison,
+        name="adjudication_comparison",
+    ),
+    path(
+        f"{_CAMPAIGN}/comparisons/<int:comparison_id>/discussion/",
+        discussions.comparison_discussion,
+        name="comparison_discussion",
+    ),
     path(f"{_CAMPAIGN}/adjudication/appeals/", appeals.appeal_list, name="appeal_list"),
     path(f"{_CAMPAIGN}/adjudication/appeals/<int:appeal_id>/", appeals.appeal_detail, name="appeal_detail"),
     path(
@@ -34,4 +64,6 @@ urlpatterns = [
     ),
     path(f"{_MINE}/discussion/", discussions.review_discussion, name="review_discussion"),
     path(f"{_MINE}/appeal/", discussions.review_appeal, name="review_appeal"),
+    path(f"{_JUDGED}/discussion/", discussions.judgement_discussion, name="judgement_discussion"),
+    path(f"{_JUDGED}/appeal/", discussions.judgement_appeal, name="judgement_appeal"),
 ]

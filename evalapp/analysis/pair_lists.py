@@ -4,13 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from evalapp.adjudication.models import ComparisonRuling
 from evalapp.analysis.pairs import CHUNK, Judged, Judgements, load_judgements
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
 from evalapp.core.spreadsheets import csv_line
-from evalapp.judgements.models import Choice, Judgement
+from evalapp.judgements.checks import verdict_by_name
+from evalapp.judgements.models import Judgement
 from evalapp.judgements.queries import LETTERS
+from evalapp.judgements.verdicts import Verdict
 
 FILTER_PARTS = ("first", "second", "outcome", "side", "best", "reviewer")
 """What `pair_filter` reads of an address."""
@@ -143,18 +146,15 @@ def as_lines(judgements: Judgements, rows: Sequence[Judged]) -> list[JudgementLi
     for row in rows:
         shown = [candidates[pk] for pk in row.shown]
         number = judgements.numbers[row.reviewer_id]
-        lines.append(JudgementLine(stored[row.pk], number, shown, verdict_words(row, shown)))
+        lines.append(
+            JudgementLine(
+                stored[row.pk],
+                number,
+                shown,
+                verdict_by_name(Verdict(row.choice, row.ranks), [_label(each) for each in shown]),
+            )
+        )
     return lines
-
-
-def verdict_words(row: Judged, shown: Sequence[CampaignCandidate]) -> str:
-    """The verdict by the candidates' names."""
-    if row.ranks is not None:
-        ranked = sorted(zip(row.ranks, shown, strict=True), key=lambda each: each[0])
-        return " › ".join(_label(candidate) for _, candidate in ranked)
-    if row.choice in (Choice.A, Choice.B):
-        return f"{_label(shown[0 if row.choice == Choice.A else 1])} is better"
-    return str(Choice(row.choice).label)
 
 
 def lines_of_item(campaign: Campaign, item_id: int) -> list[JudgementLine]:
@@ -167,12 +167,16 @@ COLUMNS = [
     "judgement", "item", "row", "reviewer", "choice", "preferred",
     *(f"shown_{letter.lower()}" for letter in LETTERS), *(f"rank_{letter.lower()}" for letter in LETTERS),
     "comment", "seconds_active", "revision", "submitted_at", "reviewers",
+    "adjudicated",
 ]  # fmt: skip
 
 
 def judgement_csv(judgements: Judgements) -> Iterator[str]:
-    """The header, then one line a judgement: reviewers by pseudonym, answers as they stood on the screen."""
+    """The header, then one line a judgement: reviewers by pseudonym, answers as they stood on the screen.
+    What was adjudicated stands beside each judgement that it is about.
+    """
     yield csv_line(COLUMNS)
+    decided = {each.comparison_id: each for each in judgements.campaign.comparison_rulings.all()}
     for start in range(0, len(judgements.rows), CHUNK):
         rows = judgements.rows[start : start + CHUNK]
         for row, line in zip(rows, as_lines(judgements, rows), strict=True):
@@ -194,8 +198,15 @@ def judgement_csv(judgements: Judgements) -> Iterator[str]:
                     said.revision,
                     said.submitted_at.isoformat(),
                     "simulated" if row.is_simulated else "",
+                    _adjudicated(decided.get(row.comparison_id), said, labels),
                 ]
             )
+
+
+def _adjudicated(ruling: ComparisonRuling | None, said: Judgement, labels: Sequence[str]) -> str:
+    if ruling is None:
+        return ""
+    return verdict_by_name(ruling.verdict.turned(ruling.outputs, said.outputs), labels)
 
 
 def _filled(values: Sequence[object]) -> list[object]:

@@ -143,7 +143,8 @@ class StrengthRow:
 @dataclass(frozen=True)
 class PairResults:
     """All that the page of results shows. ``first_side``: of the verdicts for one of two, the share for
-    the answer that stood before the other; ``first_side_counts``: for it, and for the other.
+    the answer that stood before the other; ``first_side_counts``: for it, and for the other. ``adjudicated``:
+    how many of the comparisons are decided on; the figures are of what reviewers gave all the same.
     """
 
     judgements: Judgements
@@ -153,6 +154,7 @@ class PairResults:
     first_side_counts: tuple[int, int]
     alpha: Measure
     exact: Measure
+    adjudicated: int
 
     @property
     def is_ranking(self) -> bool:
@@ -207,6 +209,7 @@ def pair_results(judgements: Judgements) -> PairResults:
     ]
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
     ratings = _as_ratings(judgements)
+    ruled_on = set(judgements.campaign.comparison_rulings.values_list("comparison_id", flat=True))
     return PairResults(
         judgements=judgements,
         pairs=_pair_rows(judgements.candidates, duels),
@@ -215,6 +218,7 @@ def pair_results(judgements: Judgements) -> PairResults:
         first_side_counts=(decided[1.0], decided[0.0]),
         alpha=krippendorff_alpha(ratings, scale="nominal", seed=SEED, replicates=REPLICATES),
         exact=percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
+        adjudicated=len({row.comparison_id for row in judgements.rows} & ruled_on),
     )
 
 

@@ -28,6 +28,7 @@ from evalapp.analysis.cases import (
 from evalapp.analysis.charts import NO_CHARTS, human_against_metric, page_charts
 from evalapp.analysis.classification import classification_of
 from evalapp.analysis.columns import HEADLINE_METRIC
+from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
@@ -340,11 +341,13 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     case = load_case(
         campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
     )
+    judged = lines_of_item(campaign, item_id) if campaign.compares else []
     context = {
         "station": "compare",
         "campaign": campaign,
         "case": case,
-        "judged": lines_of_item(campaign, item_id) if campaign.compares else [],
+        "judged": judged,
+        "compared": comparisons_of_item(campaign, item_id, judged, reader=request.user),
         "list_query": query,
         "listed": listed or {},
         "is_reviewing": is_reviewing_blind(campaign, request.user),

@@ -21,12 +21,39 @@ class Choice(models.TextChoices):
     BOTH_BAD = "both_bad", "Both bad"
 
 
-class Judgement(BaseModel):
+class StatedVerdict(BaseModel):
+    """What is said of answers that stand side by side.
+
+    ``outputs`` are ItemOutput ids in that order, A first: without them neither ``choice`` nor the effect of
+    a position can be told. A pair has a ``choice``; a ranking has ``ranks`` instead, for each of the outputs
+    its rank, 1 for the best.
+    """
+
+    outputs = ArrayField(models.BigIntegerField())
+    choice = models.CharField(max_length=8, choices=Choice.choices, blank=True)
+    ranks = ArrayField(models.SmallIntegerField(), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+CHOICE_OR_RANKS = Q(choice__in=Choice.values, ranks__isnull=True, outputs__len=2) | Q(
+    choice="", ranks__len=F("outputs__len"), outputs__len__gte=3
+)
+"""A verdict on two answers is a choice, one on more is an order of all of them."""
+RANKS_ARE_AN_ORDER = (
+    Q(ranks__isnull=True)
+    | Q(ranks__len=3, ranks__contains=[1, 2, 3])
+    | Q(ranks__len=4, ranks__contains=[1, 2, 3, 4])
+    | Q(ranks__len=5, ranks__contains=[1, 2, 3, 4, 5])
+)
+"""Each rank is given once."""
+
+
+class Judgement(StatedVerdict):
     """What one reviewer said of one comparison; an edit is a new revision of it.
 
-    ``outputs`` are ItemOutput ids as they stood on the screen, A first: without them neither ``choice``
-    nor the effect of a position can be told. A pair has a ``choice``; a ranking has ``ranks`` instead,
-    for each of the outputs its rank, 1 for the best. ``client_id``, ``body_hash``, ``purpose`` and
+    ``outputs``: as they stood on the reviewer's screen. ``client_id``, ``body_hash``, ``purpose`` and
     ``seconds_active`` are as of a Review.
     """
 
@@ -38,9 +65,6 @@ class Judgement(BaseModel):
     body_hash = models.CharField(max_length=64)
     revision = models.PositiveIntegerField(default=1)
     purpose = purpose_field()
-    outputs = ArrayField(models.BigIntegerField())
-    choice = models.CharField(max_length=8, choices=Choice.choices, blank=True)
-    ranks = ArrayField(models.SmallIntegerField(), null=True, blank=True)
     comment = models.TextField(blank=True)
     seconds_active = models.FloatField(default=0)
     is_simulated = models.BooleanField(default=False)
@@ -56,18 +80,8 @@ class Judgement(BaseModel):
                 name="judgement_once_per_reviewer",
             ),
             models.CheckConstraint(condition=Q(seconds_active__gte=0), name="judgement_time_not_negative"),
-            models.CheckConstraint(
-                condition=Q(choice__in=Choice.values, ranks__isnull=True, outputs__len=2)
-                | Q(choice="", ranks__len=F("outputs__len"), outputs__len__gte=3),
-                name="judgement_choice_or_ranks",
-            ),
-            models.CheckConstraint(
-                condition=Q(ranks__isnull=True)
-                | Q(ranks__len=3, ranks__contains=[1, 2, 3])
-                | Q(ranks__len=4, ranks__contains=[1, 2, 3, 4])
-                | Q(ranks__len=5, ranks__contains=[1, 2, 3, 4, 5]),
-                name="judgement_ranks_are_an_order",
-            ),
+            models.CheckConstraint(condition=CHOICE_OR_RANKS, name="judgement_choice_or_ranks"),
+            models.CheckConstraint(condition=RANKS_ARE_AN_ORDER, name="judgement_ranks_are_an_order"),
         ]
         indexes = [models.Index(fields=["campaign", "reviewer", "-id"], name="judgement_mine")]
 
@@ -107,6 +121,7 @@ class JudgementSendBack(SentBack):
     about = "judgement"
     path = "comparison__item"
     listed = "My comparisons"
+    subject = "comparison"
 
     judgement = models.ForeignKey(Judgement, on_delete=models.CASCADE, related_name="send_backs")
 

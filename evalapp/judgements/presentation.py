@@ -31,14 +31,7 @@ def comparison_payload(
         "client_id": str(uuid4()),
         "revision": judgement.revision if judgement else 0,
         "source_html": render_to_string("reviews/source.html", {"task": task}),
-        "sides": [
-            {
-                "html": render_markdown(answer.text),
-                "text": answer.text,
-                "candidate": answer.candidate if answer.candidate_label else "",
-            }
-            for answer in task.answers
-        ],
+        "sides": sides_of(task),
         "answers": verdict_of(judgement).as_dict() if judgement else None,
         "draft": task.draft.as_dict() if task.draft else None,
         "draft_seconds": task.draft_seconds,
@@ -46,6 +39,18 @@ def comparison_payload(
         "draft_saved_at": task.draft_saved_at.isoformat() if task.draft_saved_at else None,
         "progress": progress_payload(seat),
     }
+
+
+def sides_of(task: ComparisonTask) -> list[dict[str, Any]]:
+    """The answers as they stand."""
+    return [
+        {
+            "html": render_markdown(answer.text),
+            "text": answer.text,
+            "candidate": answer.candidate if answer.candidate_label else "",
+        }
+        for answer in task.answers
+    ]
 
 
 def comparison_config(

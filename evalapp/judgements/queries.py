@@ -74,10 +74,10 @@ class ComparisonTask(NamedTuple):
     reference: str
     answers: list[ShownAnswer]
     outputs: list[int]
-    draft: Verdict | None
-    draft_seconds: float
-    draft_revision: int
-    draft_saved_at: datetime | None
+    draft: Verdict | None = None
+    draft_seconds: float = 0.0
+    draft_revision: int = 0
+    draft_saved_at: datetime | None = None
 
     @property
     def is_pair(self) -> bool:
@@ -101,19 +101,25 @@ def comparison_task(
         raise MissingError(NOT_YOURS)
     outputs, arrangement, was, body, revision, saved_at = row
     shown = arranged(outputs, arrangement)
-    tasks = [task_for(item_output_id=pk, campaign=campaign, reviewer=reviewer) for pk in shown]
     draft = json.loads(body) if body is not None else None
     seconds = draft.pop("seconds_active", 0.0) if draft else 0.0
+    return answers_side_by_side(shown, campaign=campaign, reader=reviewer)._replace(
+        draft=read_verdict(draft).turned(was, shown) if draft is not None else None,
+        draft_seconds=seconds,
+        draft_revision=revision or 0,
+        draft_saved_at=saved_at,
+    )
+
+
+def answers_side_by_side(outputs: Sequence[int], *, campaign: Campaign, reader: User) -> ComparisonTask:
+    """The outputs (ids of ItemOutput) in this order, and their example, as the reader may see them."""
+    tasks = [task_for(item_output_id=pk, campaign=campaign, reviewer=reader) for pk in outputs]
     return ComparisonTask(
         messages=tasks[0].messages,
         context=tasks[0].context,
         reference=tasks[0].reference,
         answers=[_answer(*each) for each in zip(LETTERS, tasks, strict=False)],
-        outputs=shown,
-        draft=read_verdict(draft).turned(was, shown) if draft is not None else None,
-        draft_seconds=seconds,
-        draft_revision=revision or 0,
-        draft_saved_at=saved_at,
+        outputs=list(outputs),
     )
 
 

@@ -1,10 +1,6 @@
 from django.urls import path
 
-from evalapp.adjudication.views import send_backs
 from evalapp.judgements import addition_views, calibration_views, check_views, views
-from evalapp.judgements.send_backs import JUDGEMENTS
-
-_JUDGEMENTS = {"desk": JUDGEMENTS}
 
 urlpatterns = [
     path(
@@ -37,24 +33,6 @@ urlpatterns = [
         "projects/<slug:slug>/campaigns/<int:pk>/checks/<int:answer>/remove/",
         check_views.campaign_gold_remove,
         name="campaign_gold_remove",
-    ),
-    path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/judgements/<int:given_id>/send-back/",
-        send_backs.send_back_new,
-        _JUDGEMENTS,
-        "judgement_send_back",
-    ),
-    path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/judgements/sent-back/",
-        send_backs.send_back_list,
-        _JUDGEMENTS,
-        "judgement_send_backs",
-    ),
-    path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/judgements/sent-back/<int:send_back_id>/withdraw/",
-        send_backs.send_back_withdraw,
-        _JUDGEMENTS,
-        "judgement_send_back_withdraw",
     ),
     path("judgements/<uuid:key>/<int:slot>/", views.judgement_task, name="judgement_task"),
     path("judgements/<uuid:key>/<int:slot>/draft/", views.judgement_draft, name="judgement_draft"),

@@ -185,6 +185,12 @@ def limits(shown: Shown) -> list[str]:
         found.append(
             f"{decided} answer{' was' if decided == 1 else 's were'} adjudicated; the figures are of what reviewers gave."
         )
+    ruled_on = shown.judged.adjudicated if shown.judged else 0
+    if ruled_on:
+        found.append(
+            f"{ruled_on} comparison{' was' if ruled_on == 1 else 's were'} adjudicated; the figures are of what "
+            "reviewers gave."
+        )
     blinding = sections.blinding_words(unblinding_of(campaign))
     return [*found, blinding] if blinding else found
 

@@ -245,15 +245,14 @@ class SentBack(BaseModel):
 
     ``revision`` is the one sent back. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
     nothing of it is deleted. Each kind says of itself: ``about``, the field of what is sent back and its
-    name to people; ``path``, from there to the item; ``listed``, where its reviewer finds it; ``if_right``,
-    what they can do but change it; ``instead``, what a manager can do after the end.
+    name to people; ``path``, from there to the item; ``listed``, where its reviewer finds it; ``subject``,
+    what it is about, which can be adjudicated instead.
     """
 
     about: ClassVar[str]
     path: ClassVar[str]
     listed: ClassVar[str]
-    if_right: ClassVar[str] = ""
-    instead: ClassVar[str] = ""
+    subject: ClassVar[str]
 
     revision = models.PositiveIntegerField()
     reason = models.TextField()
@@ -292,8 +291,7 @@ class SendBack(SentBack):
     about = "review"
     path = "item_output__item"
     listed = "My submitted"
-    if_right = ", or open its discussion and appeal if it is right as it stands"
-    instead = " Adjudicate the output instead."
+    subject = "output"
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="send_backs")
 

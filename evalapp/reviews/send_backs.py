@@ -44,7 +44,10 @@ def kind_of(given: Given) -> type[SentBack]:
 
 def closed_words(kind: type[SentBack]) -> str:
     """Why nothing of this kind can be sent back any more."""
-    return f"This campaign is closed, so its {kind.about}s cannot be changed any more.{kind.instead}"
+    return (
+        f"This campaign is closed, so its {kind.about}s cannot be changed any more. Adjudicate the "
+        f"{kind.subject} instead."
+    )
 
 
 def send_back(*, given: Given, by: User, reason: str) -> SentBack:
@@ -135,7 +138,8 @@ def require_changed(given: Given) -> None:
     if waits_for_reviewer(given):
         kind = kind_of(given)
         raise InvalidError(
-            f"Nothing is changed yet. This {kind.about} was sent back: change it and submit it again{kind.if_right}."
+            f"Nothing is changed yet. This {kind.about} was sent back: change it and submit it again, or open its "
+            "discussion and appeal if it is right as it stands."
         )
 
 

@@ -64,7 +64,7 @@ def test_disagreements_by_distance(campaign: Campaign) -> None:
     def found(apart: int) -> list[tuple[int, list[tuple[str, int, int]]]]:
         return [
             (each.item_output_id, [(one.criterion.key, one.low, one.high) for one in each.disagreements])
-            for each in worklist_of(campaign, apart=apart).outputs
+            for each in worklist_of(campaign, apart=apart).rows
         ]
 
     tone, error = ("tone", 1, 5), (YES_NO, 0, 1)

@@ -50,7 +50,7 @@ def test_one_appeal_and_one_answer(disputed: ItemOutput, manager: User, owner: U
     review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
     send_back(given=review, by=manager, reason="Look again.")
     found = at_once(
-        CLIENTS, lambda _: appeal(review=review, against=REQUEST, reason="It is right.", by=reviewer)
+        CLIENTS, lambda _: appeal(given=review, against=REQUEST, reason="It is right.", by=reviewer)
     )
     assert outcomes(found) == (1, {ConflictError})
 
@@ -64,7 +64,5 @@ def test_one_appeal_and_one_answer(disputed: ItemOutput, manager: User, owner: U
 
 def test_one_message_of_a_button_pressed_often(disputed: ItemOutput, reviewer: User) -> None:
     campaign = disputed.item.campaign
-    at_once(
-        CLIENTS, lambda _: write_message(campaign=campaign, item_output=disputed, by=reviewer, text="Once.")
-    )
+    at_once(CLIENTS, lambda _: write_message(campaign=campaign, subject=disputed, by=reviewer, text="Once."))
     assert DiscussionMessage.objects.count() == 1

@@ -10,13 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.pair_lists import as_lines, find_judgements, lines_of_item, pair_filter
 from evalapp.analysis.pairs import Judged, load_judgements, pair_results
-from evalapp.analysis.verdicts_apart import distance, verdicts_apart
+from evalapp.analysis.verdicts_apart import verdicts_apart
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import MissingError
 from evalapp.decisions.services import decide
 from evalapp.exports.models import ExportRow
 from evalapp.exports.services import open_tray
+from evalapp.judgements.apart import distance
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.queries import stand_task
 from evalapp.judgements.verdicts import Verdict
@@ -400,7 +401,7 @@ def test_verdicts_that_differ_are_listed_the_most_different_first(
     ]
     assert [(each["farthest"], len(each["judgements"])) for each in listed] == [(1.0, 2), (0.5, 2)]
     refused = program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/disagreements/")
-    assert refused.status_code == 404 and "judgements/apart/" in refused.text
+    assert refused.status_code == 404 and "comparisons/disputed/" in refused.text
 
 
 def test_orders_of_rankings_lie_apart_by_the_pairs_told_the_other_way_round() -> None:

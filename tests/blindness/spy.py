@@ -146,6 +146,11 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
         said, otherwise = (
             ({"choice": "a"}, {"choice": "b"}) if is_pair else ({"ranks": [1, 2, 3]}, {"ranks": [3, 2, 1]})
         )
+        # What peers wrote and what was decided is not there before their own verdict is.
+        for address in (f"{url}discussion/", reverse("api_my_comparison_discussion", args=[place, slot])):
+            spy.ask("GET", address)
+            spy.ask("POST", address, {"text": "Mine"})
+        spy.ask("POST", f"{url}appeal/", {"against": "decision", "reason": "Mine"})
         given = {"client_id": str(uuid4()), "answers": said, "seconds_active": 12.5}
         if number % 2:
             spy.ask("POST", by_api, given)

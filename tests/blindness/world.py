@@ -20,11 +20,13 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
+from evalapp.adjudication.models import ComparisonRuling, DiscussionMessage
 from evalapp.campaigns.allocation import Assignment, next_assignment
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    Comparison,
     ItemOutput,
     Place,
     Purpose,
@@ -189,6 +191,17 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
         comment = "" if stand.place.purpose == Purpose.CALIBRATION else f"{CANARY} comment"
         said = Verdict("", [2, 1, 3], comment) if method == "ranking" else Verdict("b", None, comment)
         submit_judgement(stand=stand, client_id=uuid4(), verdict=said, seconds_active=PEER_SECONDS)
+    for comparison in Comparison.objects.filter(item__campaign=campaign):
+        DiscussionMessage.objects.create(comparison=comparison, author=peer, text=f"{CANARY} message")
+        ComparisonRuling.objects.create(
+            campaign=campaign,
+            comparison=comparison,
+            outputs=comparison.outputs,
+            reason=f"{CANARY} reason",
+            decided_by=project.created_by,
+            decided_at=timezone.now(),
+            **({"ranks": [3, 1, 2]} if method == "ranking" else {"choice": "b"}),
+        )
     _name_all()
     return SimpleNamespace(user=reviewer, project=project, campaign=campaign)
 

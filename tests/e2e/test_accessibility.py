@@ -19,9 +19,10 @@ from playwright.sync_api import Page
 from evalapp.accounts.invitations import invite
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.people import create_reset_link
-from evalapp.adjudication.appeals import REQUEST, appeal
+from evalapp.adjudication.appeals import REQUEST, RULING, appeal
 from evalapp.adjudication.discussion import write_message
-from evalapp.adjudication.services import Ruling, adjudicate
+from evalapp.adjudication.models import ComparisonRuling
+from evalapp.adjudication.services import Ruling, adjudicate, rule_on
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.static_build import build_browser_bundle
@@ -49,7 +50,7 @@ from tests.factories import (
     walk,
 )
 from tests.gates.making import make_gate
-from tests.judgements.conftest import judge
+from tests.judgements.conftest import judge_all
 from tests.monitoring.making import drawn_week, judged_weeks, make_stream
 from tests.test_access import ROUTES
 
@@ -111,12 +112,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
         compared = make_campaign(
             project, [reviewer, engineer], rows=3, texts=texts, method=method, name=method.title()
         )
-        judge(
-            compared,
-            engineer,
-            verdicts.Verdict("a") if method == "pairwise" else verdicts.Verdict("", [2, 1, 3]),
-        )
-    judge(compared, reviewer, verdicts.Verdict("", [1, 2, 3]))
+        _dispute_verdicts(compared, reviewer, engineer, manager)
     make_flag(campaign, reviewer)
     _watch(project, reviewer)
     return project
@@ -143,8 +139,43 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
     decided = {"clarity": Ruling(2, "Two sentences are hard to follow.")}
     adjudicate(campaign=campaign, item_output=entry, rulings=decided, by=manager)
     send_back(given=given.review, by=manager, reason="Look at the tone again.")
-    appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
-    write_message(campaign=campaign, item_output=entry, by=manager, text="Which sentence?")
+    appeal(given=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
+    write_message(campaign=campaign, subject=entry, by=manager, text="Which sentence?")
+
+
+def _dispute_verdicts(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
+    """Verdicts on every comparison differ; one is decided, discussed and appealed, and one sent back."""
+    is_pair = campaign.method == "pairwise"
+    judge_all(campaign, engineer, verdicts.Verdict("a") if is_pair else verdicts.Verdict("", [2, 1, 3]))
+    judge_all(campaign, reviewer, verdicts.Verdict("b") if is_pair else verdicts.Verdict("", [1, 2, 3]))
+    given, other = campaign.judgements.select_related("comparison").filter(reviewer=reviewer)[:2]
+    rule_on(
+        campaign=campaign,
+        comparison=given.comparison,
+        verdict=verdicts.Verdict("tie") if is_pair else verdicts.Verdict("", [3, 2, 1]),
+        reason="Both leave the date out.",
+        by=manager,
+    )
+    appeal(given=given, against=RULING, reason="The first has it.", by=reviewer)
+    send_back(given=other, by=manager, reason="Read both again.")
+    write_message(campaign=campaign, subject=given.comparison, by=manager, text="Which date?")
+
+
+def pages_of_disputes(project: Project) -> list[str]:
+    """What those who decide see of compared answers; addresses of one form with what they see of reviews."""
+    found = []
+    for ruling in ComparisonRuling.objects.filter(campaign__project=project):
+        address = [project.slug, ruling.campaign_id]
+        found += [
+            reverse("adjudication_list", args=address),
+            reverse("appeal_list", args=address),
+            reverse("judgement_send_backs", args=address),
+            reverse("adjudication_comparison", args=[*address, ruling.comparison_id]),
+            reverse("comparison_discussion", args=[*address, ruling.comparison_id]),
+            reverse("appeal_detail", args=[*address, ruling.appeals.get().pk]),
+            reverse("case_detail", args=[*address, ruling.comparison.item_id]),
+        ]
+    return found
 
 
 def pages_from(page: Page, base: str, begin: list[str]) -> list[str]:
@@ -261,6 +292,7 @@ def test_axe_finds_nothing_for_those_who_run_it(
         f"/projects/{filled.slug}/compare/{campaign.pk}/pairs/"
         for campaign in filled.campaigns.exclude(method="pointwise")
     ]
+    addresses += pages_of_disputes(filled)
     judged = Judgement.objects.filter(campaign__project=filled).latest("pk")
     addresses.append(reverse("judgement_send_back", args=[filled.slug, judged.campaign_id, judged.pk]))
     seen = {name_of(address) for address in addresses} | {"account_login", "account_reset_password"}
@@ -292,6 +324,10 @@ def test_axe_finds_nothing_for_a_reviewer(
     addresses += [
         f"/judgements/campaigns/{compared.key}/" for compared in filled.campaigns.exclude(method="pointwise")
     ]
+    mine = Judgement.objects.select_related("place").filter(
+        comparison__rulings__isnull=False, reviewer=reviewer
+    )
+    addresses += [reverse("judgement_discussion", args=[each.place.key, each.slot]) for each in mine]
     found = [each for address in addresses for each in findings(page, base + address)]
     # What else a reviewer meets: somebody else's address, an end, a closed campaign.
     found += findings(page, f"{base}/projects/{filled.slug}/members/")

@@ -1,16 +1,22 @@
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 
+from evalapp.adjudication.disagreements import disputed_comparisons
+from evalapp.adjudication.models import ComparisonRuling
+from evalapp.adjudication.services import rule_on
 from evalapp.campaigns.allocation import Assignment, next_assignment
-from evalapp.campaigns.models import Campaign, CampaignReviewer
-from evalapp.judgements.queries import judging_stand
+from evalapp.campaigns.models import Campaign, CampaignReviewer, Comparison
+from evalapp.judgements.queries import comparison_id_at, judging_stand, stand_task
 from evalapp.judgements.services import submit_judgement
 from evalapp.judgements.verdicts import Verdict
 from tests.campaigns.making import make_open_campaign
 
 A_IS_BETTER = Verdict("a")
 CLEARER = Verdict("a", None, "Clearer.")
+B_IS_BETTER = Verdict("b")
+WHY = "The second names the deadline, the first does not."
 
 
 @pytest.fixture
@@ -75,3 +81,41 @@ def body(verdict=CLEARER, *, client_id=None, revision=0):
 
 def post(client, url, data):
     return client.post(url, data, content_type="application/json", headers={"Accept": "application/json"})
+
+
+def judge_all(campaign, person, verdict, comment="") -> None:
+    """Judge all that they get; ``verdict`` is of each comparison's own order."""
+    while True:
+        try:
+            stand = claim(campaign, person)
+        except AssertionError:
+            return
+        comparison = Comparison.objects.get(pk=comparison_id_at(stand))
+        said = verdict.turned(comparison.outputs, stand_task(stand).outputs)
+        judge(campaign, person, Verdict(said.choice, said.ranks, comment), stand=stand)
+
+
+@pytest.fixture
+def disputed(campaign, reviewer, other_reviewer) -> SimpleNamespace:
+    """Every comparison has two opposite verdicts; ``comparison`` is one of them."""
+    judge_all(campaign, reviewer, Verdict("a"), "Clearer.")
+    judge_all(campaign, other_reviewer, Verdict("b"), "Kinder.")
+    comparison = disputed_comparisons(campaign).rows[0].subject_id
+    judgements = campaign.judgements.select_related("comparison__item", "place", "campaign__project")
+    return SimpleNamespace(
+        campaign=campaign,
+        comparison=judgements.filter(comparison=comparison)[0].comparison,
+        mine=judgements.get(comparison=comparison, reviewer=reviewer),
+        theirs=judgements.get(comparison=comparison, reviewer=other_reviewer),
+    )
+
+
+def decide(disputed, by, verdict=B_IS_BETTER, *, reason=WHY, revision=0) -> ComparisonRuling:
+    return rule_on(
+        campaign=disputed.campaign,
+        comparison=disputed.comparison,
+        verdict=verdict,
+        reason=reason,
+        revision=revision,
+        by=by,
+    )

@@ -10,19 +10,17 @@ from evalapp.adjudication.appeals import (
     against_words,
     answer_appeal,
     appeals_of,
-    output_of,
+    subject_of,
     why_not_answer,
 )
-from evalapp.adjudication.beside import reviews_beside_each_other
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.forms import AnswerForm
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import require_may_read
-from evalapp.adjudication.views.shared import campaign_or_missing, output_or_missing, tabs_of
+from evalapp.adjudication.views.shared import campaign_or_missing, desk_context, tabs_of
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.reviews.queries import task_for
 from evalapp.reviews.send_backs import WAITING_FIRST
 
 
@@ -58,10 +56,9 @@ def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> H
     """One appeal beside the reviews it is about, and its answer."""
     campaign = campaign_or_missing(request, campaign_id)
     appeal: Appeal = get_or_missing(appeals_of(campaign), pk=appeal_id)
-    item_output = output_or_missing(campaign, output_of(appeal).pk)
-    require_may_read(person=request.user, campaign=campaign, item_output=item_output)
-    decision = appeal.adjudication
-    form = AnswerForm(request.POST or None, criterion=decision.criterion if decision else None)
+    subject = subject_of(appeal)
+    require_may_read(person=request.user, campaign=campaign, subject=subject)
+    form = AnswerForm(request.POST or None, decision=appeal.decision)
     status = 200
     if request.method == "POST":
         status = 400
@@ -82,18 +79,13 @@ def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> H
                 return redirect("appeal_list", request.project.slug, campaign.pk)
     names = Names(campaign, reader=request.user, to_reviewer=False)
     context = {
-        "station": "compare",
-        "campaign": campaign,
+        **desk_context(request, campaign, subject),
         "appeal": appeal,
-        "item_output": item_output,
-        "decision": decision,
         "who": names.of(appeal.appellant),
         "by": names.of(appeal.decided_by),
         "answered_by": names.of(appeal.answered_by) if appeal.answered_by else "",
         "against": against_words(appeal),
         "refusal": why_not_answer(person=request.user, appeal=appeal, project=request.project),
-        "task": task_for(item_output_id=item_output.pk, campaign=campaign, reviewer=request.user),
-        "table": reviews_beside_each_other(campaign, item_output, names),
         "form": form,
     }
     return render(request, "adjudication/appeal.html", context, status=status)

@@ -15,25 +15,37 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.review_keys import keys_of
-from evalapp.adjudication.beside import decisions_about, reviews_beside_each_other
+from evalapp.adjudication.beside import decisions_about, rulings_about
 from evalapp.adjudication.disagreements import (
     APART_CHOICES,
     USUAL_APART,
+    DisputedComparison,
     DisputedOutput,
     Worklist,
+    disputed_comparisons,
     excerpts_of,
     worklist_of,
 )
-from evalapp.adjudication.discussion import Names, thread_of
-from evalapp.adjudication.forms import rulings_from
+from evalapp.adjudication.forms import read_level, rulings_from
 from evalapp.adjudication.models import Adjudication
-from evalapp.adjudication.rights import require_may_read, reviewed_by, why_not_adjudicate
-from evalapp.adjudication.services import adjudicate
-from evalapp.adjudication.views.shared import campaign_or_missing, output_or_missing, tabs_of
+from evalapp.adjudication.rights import require_may_read
+from evalapp.adjudication.services import adjudicate, rule_on
+from evalapp.adjudication.subjects import Subject, given_by
+from evalapp.adjudication.views.shared import (
+    campaign_or_missing,
+    comparison_or_missing,
+    desk_context,
+    output_or_missing,
+    tabs_of,
+)
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.queries import is_reviewing
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.reviews.queries import task_for
+from evalapp.judgements.forms import verdict_from_form
+from evalapp.judgements.presentation import choice_rows, side_rows, sides_of
+from evalapp.judgements.queries import order_words
+from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.drafts import draft_of
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
@@ -57,22 +69,19 @@ def _with_apart(name: str, campaign: Campaign, apart: int, *more: int, **query: 
 @require_safe
 @project_view(Permission.ADJUDICATE)
 def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Where reviewers differ, farthest apart first."""
+    """Where people differ, farthest apart first."""
     campaign = campaign_or_missing(request, campaign_id)
     apart, shown = _apart(request), request.GET.get("show", "open")
     shown = shown if shown in SHOWN else "open"
-    worklist = worklist_of(campaign, apart=apart)
-    wanted = {"open": (False,), "decided": (True,), "all": (False, True)}[shown]
-    chosen = [each for each in worklist.outputs if each.is_decided in wanted]
+    worklist = _worklist(campaign, apart)
     # The rows are in memory already, so pages by number cost nothing here.
-    page = Paginator(chosen, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(worklist.chosen(shown), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "station": "compare",
         "campaign": campaign,
         "worklist": worklist,
         "page": page,
-        "rows": _rows(campaign, list(page.object_list), apart),
-        "own": reviewed_by(request.user, campaign),
+        "rows": _rows(request, campaign, list(page.object_list), apart),
         "is_reviewing": is_reviewing(campaign, request.user),
         "next_href": _with_apart("adjudication_next", campaign, apart),
         "apart_filters": [
@@ -82,6 +91,7 @@ def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
                 "on": each == apart,
             }
             for each in APART_CHOICES
+            if not campaign.compares
         ],
         "filters": [
             {
@@ -96,16 +106,43 @@ def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     return render(request, "adjudication/list.html", context)
 
 
-def _rows(campaign: Campaign, chosen: Sequence[DisputedOutput], apart: int) -> list[dict[str, Any]]:
-    excerpts = excerpts_of([each.item_output_id for each in chosen])
+def _worklist(campaign: Campaign, apart: int) -> Worklist[Any]:
+    return disputed_comparisons(campaign) if campaign.compares else worklist_of(campaign, apart=apart)
+
+
+def _rows(
+    request: MemberRequest,
+    campaign: Campaign,
+    chosen: Sequence[DisputedOutput | DisputedComparison],
+    apart: int,
+) -> list[dict[str, Any]]:
+    excerpts = excerpts_of(campaign, [each.subject_id for each in chosen])
+    own = given_by(request.user, campaign)
+    names = shown_names(campaign, reader_id=request.user.pk)
     return [
         {
-            "disputed": each,
-            "excerpt": excerpts[each.item_output_id],
-            "href": _with_apart("adjudication_output", campaign, apart, each.item_output_id),
+            "is_decided": each.decided == each.total,
+            "is_own": each.subject_id in own,
+            "differences": _differences(each, names),
+            "excerpt": excerpts[each.subject_id],
+            "href": _desk_address(campaign, each.subject_id, apart),
         }
         for each in chosen
     ]
+
+
+def _differences(
+    row: DisputedOutput | DisputedComparison, names: ReviewerNames
+) -> list[tuple[str, str, bool]]:
+    """What or who, the answers in words, and whether that alone is decided."""
+    if isinstance(row, DisputedComparison):
+        return [(names.of(each.reviewer_id), order_words(each.turned), False) for each in row.apart.rows]
+    return [(each.criterion.name, each.words, each.is_decided) for each in row.disagreements]
+
+
+def _desk_address(campaign: Campaign, subject_id: int, apart: int) -> str:
+    name = "adjudication_comparison" if campaign.compares else "adjudication_output"
+    return _with_apart(name, campaign, apart, subject_id)
 
 
 @require_safe
@@ -113,25 +150,26 @@ def _rows(campaign: Campaign, chosen: Sequence[DisputedOutput], apart: int) -> l
 def adjudication_next(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """On to the next disagreement that this person may decide."""
     campaign = campaign_or_missing(request, campaign_id)
-    apart = _apart(request)
     after = request.GET.get("after", "")
-    return _to_next(request, campaign, apart, int(after) if after.isdecimal() and len(after) < 19 else None)
+    return _to_next(request, campaign, int(after) if after.isdecimal() and len(after) < 19 else None)
 
 
-def _to_next(request: MemberRequest, campaign: Campaign, apart: int, after: int | None) -> HttpResponse:
-    worklist = worklist_of(campaign, apart=apart)
-    found = worklist.next_open(after=after, without=reviewed_by(request.user, campaign))
+def _to_next(request: MemberRequest, campaign: Campaign, after: int | None) -> HttpResponse:
+    apart = _apart(request)
+    worklist = _worklist(campaign, apart)
+    found = worklist.next_open(after=after, without=given_by(request.user, campaign))
     if found is None or is_reviewing(campaign, request.user):
         if found is None:
-            messages.info(request, _nothing_left(worklist))
+            messages.info(request, _nothing_left(worklist, campaign))
         return redirect(_with_apart("adjudication_list", campaign, apart))
-    return redirect(_with_apart("adjudication_output", campaign, apart, found))
+    return redirect(_desk_address(campaign, found, apart))
 
 
-def _nothing_left(worklist: Worklist) -> str:
+def _nothing_left(worklist: Worklist[Any], campaign: Campaign) -> str:
     if worklist.decided == worklist.total:
         return "Every disagreement here is decided."
-    return "Nothing else is left for you: what is open here you reviewed yourself, or have in front of you."
+    verb = "judged" if campaign.compares else "reviewed"
+    return f"Nothing else is left for you: what is open here you {verb} yourself, or have in front of you."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -140,8 +178,7 @@ def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id
     """One output: its reviews side by side, and a decision on each criterion they differ on."""
     campaign = campaign_or_missing(request, campaign_id)
     item_output = output_or_missing(campaign, item_output_id)
-    require_may_read(person=request.user, campaign=campaign, item_output=item_output)
-    apart = _apart(request)
+    require_may_read(person=request.user, campaign=campaign, subject=item_output)
     problem: ProblemError | None = None
     if request.method == "POST":
         criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
@@ -154,23 +191,43 @@ def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id
             problem = error
         else:
             messages.success(request, f"Decided: {', '.join(each.criterion.name for each in decided)}.")
-            return _to_next(request, campaign, apart, item_output.pk)
-    context = _desk(request, campaign, item_output, apart, problem)
+            return _to_next(request, campaign, item_output.pk)
+    worklist = worklist_of(campaign, apart=_apart(request))
+    context = _desk(request, campaign, item_output, worklist, problem)
+    context |= _rating_fields(request, item_output, worklist, problem)
     return render(request, "adjudication/desk.html", context, status=problem.status if problem else 200)
 
 
 def _desk(
     request: MemberRequest,
     campaign: Campaign,
-    item_output: ItemOutput,
-    apart: int,
+    subject: Subject,
+    worklist: Worklist[Any],
     problem: ProblemError | None,
 ) -> dict[str, Any]:
-    worklist = worklist_of(campaign, apart=apart)
-    names = Names(campaign, reader=request.user, to_reviewer=False)
+    """What the desk of any subject shows."""
+    apart = _apart(request)
+    return {
+        **desk_context(request, campaign, subject, apart=apart),
+        "worklist": worklist,
+        "problem": problem,
+        "errors": problem.fields if problem else {},
+        "list_href": _with_apart("adjudication_list", campaign, apart),
+        "later_href": _with_apart("adjudication_next", campaign, apart, after=subject.pk),
+        "config": {"keys": keys_of(request.user)},
+    }
+
+
+def _rating_fields(
+    request: MemberRequest,
+    item_output: ItemOutput,
+    worklist: Worklist[DisputedOutput],
+    problem: ProblemError | None,
+) -> dict[str, Any]:
+    """The criteria to decide: those that are disputed, and those that are decided."""
     decided = {each.criterion_id: each for each in decisions_about([item_output])[item_output.pk]}
     disputed = next(
-        (each.disagreements for each in worklist.outputs if each.item_output_id == item_output.pk), []
+        (each.disagreements for each in worklist.rows if each.item_output_id == item_output.pk), []
     )
     to_decide = {each.criterion.pk: each.criterion for each in disputed}
     to_decide |= {each.criterion_id: each.criterion for each in decided.values()}
@@ -179,22 +236,50 @@ def _desk(
         _fields(criterion, decided.get(criterion.pk), request, errors)
         for criterion in sorted(to_decide.values(), key=lambda each: each.position)
     ]
-    return {
-        "station": "compare",
-        "campaign": campaign,
-        "item_output": item_output,
-        "worklist": worklist,
-        "task": task_for(item_output_id=item_output.pk, campaign=campaign, reviewer=request.user),
-        "table": reviews_beside_each_other(campaign, item_output, names, apart=apart),
-        "rows": rows,
-        "drafts": [row["draft"] for row in rows],
-        "refusal": why_not_adjudicate(person=request.user, campaign=campaign, item_output=item_output),
-        "thread": thread_of(item_output, names),
-        "problem": problem,
-        "list_href": _with_apart("adjudication_list", campaign, apart),
-        "later_href": _with_apart("adjudication_next", campaign, apart, after=item_output.pk),
-        "config": {"keys": keys_of(request.user)},
+    return {"rows": rows, "drafts": [row["draft"] for row in rows]}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.ADJUDICATE)
+def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison_id: int) -> HttpResponse:
+    """One comparison: what its judges said side by side, and a verdict beside theirs."""
+    campaign = campaign_or_missing(request, campaign_id)
+    comparison = comparison_or_missing(campaign, comparison_id)
+    require_may_read(person=request.user, campaign=campaign, subject=comparison)
+    problem: ProblemError | None = None
+    ruling = rulings_about([comparison]).get(comparison.pk)
+    verdict, reason = (ruling.verdict, ruling.reason) if ruling else (Verdict(), "")
+    if request.method == "POST":
+        reason = request.POST.get("reason", "")
+        revision = read_level(request.POST.get("revision", "0"))
+        try:
+            verdict = verdict_from_form(request.POST, outputs=len(comparison.outputs))
+            decided = rule_on(
+                campaign=campaign,
+                comparison=comparison,
+                verdict=verdict,
+                reason=reason,
+                revision=revision if isinstance(revision, int) else 0,
+                by=request.user,
+            )
+        except ProblemError as error:
+            problem = error
+        else:
+            messages.success(request, f"Decided: {decided.words}.")
+            return _to_next(request, campaign, comparison.pk)
+    worklist = disputed_comparisons(campaign)
+    context = _desk(request, campaign, comparison, worklist, problem)
+    task = context["task"]
+    context |= {
+        "sides": side_rows(task, sides_of(task), verdict),
+        "choices": choice_rows(verdict),
+        "ruling": ruling,
+        "reason": reason,
+        "is_disputed": ruling is not None or comparison.pk in {each.subject_id for each in worklist.rows},
     }
+    return render(
+        request, "adjudication/comparison_desk.html", context, status=problem.status if problem else 200
+    )
 
 
 def _fields(

@@ -1,6 +1,10 @@
-"""The discussion of an output, by two doors: of those who decide, and of who reviewed it."""
+"""The discussion of an output or of compared answers, by two doors: of those who decide, and of those who
+reviewed or judged it.
+"""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,19 +14,30 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.appeals import DECISION, REQUEST, appeal
-from evalapp.adjudication.beside import decisions_about
+from evalapp.adjudication.appeals import DECISION, REQUEST, RULING, Given, appeal
+from evalapp.adjudication.beside import decisions_about, rulings_about
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.forms import AppealForm, MessageForm
-from evalapp.adjudication.models import Appeal
+from evalapp.adjudication.models import Adjudication, Appeal, ComparisonRuling
 from evalapp.adjudication.rights import require_may_read
-from evalapp.adjudication.views.shared import campaign_or_missing, output_or_missing
-from evalapp.campaigns.models import ItemOutput
+from evalapp.adjudication.subjects import Subject, subject_given
+from evalapp.adjudication.views.shared import (
+    address_of,
+    campaign_or_missing,
+    comparison_or_missing,
+    output_or_missing,
+    sides_context,
+    source_context,
+)
+from evalapp.campaigns.models import Campaign, Comparison, ItemOutput
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import show_problem
+from evalapp.judgements.models import Judgement
+from evalapp.judgements.presentation import judgement_url
+from evalapp.judgements.queries import judging_stand, order_words, own_judgement, stand_task, verdict_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import task_url
-from evalapp.reviews.queries import Stand, own_review, stand_at, task_for
+from evalapp.reviews.queries import own_review, stand_at
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -30,100 +45,159 @@ from evalapp.reviews.queries import Stand, own_review, stand_at, task_for
 def output_discussion(request: MemberRequest, campaign_id: int, item_output_id: int) -> HttpResponse:
     """The door of those who decide."""
     campaign = campaign_or_missing(request, campaign_id)
-    item_output = output_or_missing(campaign, item_output_id)
-    require_may_read(person=request.user, campaign=campaign, item_output=item_output)
+    return _office(request, campaign, output_or_missing(campaign, item_output_id))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.ADJUDICATE)
+def comparison_discussion(request: MemberRequest, campaign_id: int, comparison_id: int) -> HttpResponse:
+    """As `output_discussion`, of compared answers."""
+    campaign = campaign_or_missing(request, campaign_id)
+    return _office(request, campaign, comparison_or_missing(campaign, comparison_id))
+
+
+def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> HttpResponse:
+    require_may_read(person=request.user, campaign=campaign, subject=subject)
     form = MessageForm(request.POST or None)
+    own_address = address_of(campaign, subject, discussion=True)
     if request.method == "POST" and form.is_valid():
         try:
-            write_message(campaign=campaign, item_output=item_output, by=request.user, **form.cleaned_data)
+            write_message(campaign=campaign, subject=subject, by=request.user, **form.cleaned_data)
         except ProblemError as error:
             show_problem(form, error)
         else:
-            return redirect("output_discussion", request.project.slug, campaign.pk, item_output.pk)
+            return redirect(own_address)
     context = {
         "station": "compare",
         "campaign": campaign,
-        "item_output": item_output,
-        "task": task_for(item_output_id=item_output.pk, campaign=campaign, reviewer=request.user),
-        "thread": thread_of(item_output, Names(campaign, reader=request.user, to_reviewer=False)),
+        "item": subject.item,
+        **source_context(campaign, subject, request.user),
+        "thread": thread_of(subject, Names(campaign, reader=request.user, to_reviewer=False)),
+        "message_address": own_address,
         "form": form,
     }
     return render(request, "adjudication/discussion.html", context, status=400 if form.errors else 200)
 
 
-def _reviewed_or_missing(request: HttpRequest, key: UUID, slot: int) -> tuple[Stand, Review]:
+@dataclass(frozen=True)
+class _Own:
+    """What somebody submitted, as their pages of its dispute show it. ``address`` is its own; ``source`` is as
+    of `source_context`, of compared answers as they stood for this person.
+    """
+
+    given: Given
+    address: str
+    source: Mapping[str, Any]
+
+    @property
+    def subject(self) -> Subject:
+        return subject_given(self.given)
+
+    @property
+    def discussion(self) -> str:
+        return f"{self.address}discussion/"
+
+
+def _reviewed_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
     """The person's own submitted review; before it, nothing of what others say is there."""
     stand = stand_at(person_of(request), key, slot)
     review = own_review(stand)
     if review is None:
         raise MissingError("The discussion opens when you have submitted your own review of this answer.")
     review.campaign = stand.place.campaign
-    return stand, review
+    source = source_context(review.campaign, subject_given(review), person_of(request))
+    return _Own(review, task_url(stand.place.key, stand.slot), source)
+
+
+def _judged_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
+    """The person's own judgement; before it, as `_reviewed_or_missing`."""
+    stand = judging_stand(person_of(request), key, slot)
+    judgement = own_judgement(stand)
+    if judgement is None:
+        raise MissingError("The discussion opens when you have submitted your own verdict on these answers.")
+    judgement.campaign = stand.place.campaign
+    url = judgement_url(stand.place.key, stand.slot)
+    return _Own(judgement, url, sides_context(stand_task(stand)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_discussion(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """The door of who reviewed it: requests and decisions about it, and the thread."""
-    stand, review = _reviewed_or_missing(request, key, slot)
-    form = MessageForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            write_message(
-                campaign=review.campaign,
-                item_output=ItemOutput(pk=stand.item_output_id),
-                by=person_of(request),
-                **form.cleaned_data,
-            )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
-            return redirect("review_discussion", key=key, slot=slot)
-    return _show(request, stand, review, form=form, status=400 if form.errors else 200)
+    return _discuss(request, _reviewed_or_missing(request, key, slot))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in_view
+def judgement_discussion(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    """As `review_discussion`, of who judged a comparison."""
+    return _discuss(request, _judged_or_missing(request, key, slot))
 
 
 @require_POST
 @signed_in_view
 def review_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Say that a request or a decision about one's own review is wrong."""
-    stand, review = _reviewed_or_missing(request, key, slot)
+    return _appeal(request, _reviewed_or_missing(request, key, slot))
+
+
+@require_POST
+@signed_in_view
+def judgement_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
+    """As `review_appeal`, about one's own judgement."""
+    return _appeal(request, _judged_or_missing(request, key, slot))
+
+
+def _discuss(request: HttpRequest, own: _Own) -> HttpResponse:
+    form = MessageForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            write_message(
+                campaign=own.given.campaign, subject=own.subject, by=person_of(request), **form.cleaned_data
+            )
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            return redirect(own.discussion)
+    return _show(request, own, form=form, status=400 if form.errors else 200)
+
+
+def _appeal(request: HttpRequest, own: _Own) -> HttpResponse:
     form = AppealForm(request.POST)
     status = 400
     if form.is_valid():
         try:
-            appeal(review=review, by=person_of(request), **form.cleaned_data)
+            appeal(given=own.given, by=person_of(request), **form.cleaned_data)
         except ProblemError as error:
             show_problem(form, error)
             status = error.status
         else:
             messages.success(request, "Appealed. Somebody else looks at it; the answer appears here.")
-            return redirect("review_discussion", key=key, slot=slot)
-    return _show(request, stand, review, form=MessageForm(), appeal_form=form, status=status)
+            return redirect(own.discussion)
+    return _show(request, own, form=MessageForm(), appeal_form=form, status=status)
 
 
 def _show(
     request: HttpRequest,
-    stand: Stand,
-    review: Review,
+    own: _Own,
     *,
     form: MessageForm,
     appeal_form: AppealForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    campaign, person = review.campaign, person_of(request)
+    campaign, person = own.given.campaign, person_of(request)
     names = Names(campaign, reader=person, to_reviewer=True)
-    item_output = ItemOutput(pk=stand.item_output_id)
     context = {
         "station": "reviews",
         "campaign": campaign,
-        "task": task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=person),
-        "review": review,
-        "review_href": task_url(stand.place.key, stand.slot),
-        "place": stand.place.key,
-        "slot": stand.slot,
-        "requests": _requests(review, appeal_form),
-        "decisions": _decisions(item_output, review, person.pk, appeal_form),
-        "thread": thread_of(item_output, names),
+        **own.source,
+        "noun": "comparison" if isinstance(own.given, Judgement) else "review",
+        "own_href": own.address,
+        "message_address": own.discussion,
+        "appeal_address": f"{own.address}appeal/",
+        "requests": _requests(own.given, appeal_form),
+        "decisions": _decisions(own, person.pk, appeal_form),
+        "thread": thread_of(own.subject, names),
         "form": form,
         "problem": appeal_form.non_field_errors() if appeal_form else [],
         "is_running": campaign.closed_at is None,
@@ -138,38 +212,69 @@ def _form_for(against: str, given: AppealForm | None) -> AppealForm:
     return AppealForm(initial={"against": against}, auto_id=f"id_{against.replace(':', '_')}_%s")
 
 
-def _requests(review: Review, given: AppealForm | None) -> list[dict[str, Any]]:
-    appeals = {each.send_back_id: each for each in Appeal.objects.filter(send_back__review=review)}
+def _requests(own: Given, form: AppealForm | None) -> list[dict[str, Any]]:
+    sent_back = own.send_backs.prefetch_related("appeals").order_by("-pk")
     return [
         {
             "sent": each,
-            "appeal": appeals.get(each.pk),
-            "form": _form_for(REQUEST, given)
-            if each.resolved_at is None and each.pk not in appeals
-            else None,
+            "appeal": next(iter(each.appeals.all()), None),
+            "form": _form_for(REQUEST, form) if each.resolved_at is None and not each.appeals.all() else None,
         }
-        for each in review.send_backs.order_by("-pk")
+        for each in sent_back
     ]
 
 
-def _decisions(
-    item_output: ItemOutput, review: Review, person_id: int, given: AppealForm | None
-) -> list[dict[str, Any]]:
+class _Told(NamedTuple):
+    """A decision as its reviewer reads it: beside what they had given themselves."""
+
+    decision: Adjudication | ComparisonRuling
+    against: str
+    title: str
+    words: str
+    mine: str
+
+
+def _decisions(own: _Own, person_id: int, form: AppealForm | None) -> list[dict[str, Any]]:
+    is_judgement = isinstance(own.given, Judgement)
+    told = _ruling(own.given) if isinstance(own.given, Judgement) else _adjudications(own.given)
+    field = "ruling" if is_judgement else "adjudication"
+    mine = Appeal.objects.filter(
+        appellant=person_id, **{f"{field}__in": [each.decision.pk for each in told]}
+    ).order_by("revision")
+    latest = {getattr(each, f"{field}_id"): each for each in mine}
+    found = []
+    for each in told:
+        appealed = latest.get(each.decision.pk)
+        # What it was revised to since can be appealed anew.
+        is_open = appealed is None or appealed.revision != each.decision.revision
+        found.append(
+            {
+                **each._asdict(),
+                "appeal": appealed,
+                "form": _form_for(each.against, form) if is_open else None,
+            }
+        )
+    return found
+
+
+def _adjudications(review: Review) -> list[_Told]:
     mine = {score.criterion_id: score.words for score in review.scores.all()}
-    decisions = decisions_about([item_output])[item_output.pk]
-    appeals = {
-        (each.adjudication_id, each.revision): each
-        for each in Appeal.objects.filter(adjudication__in=decisions, appellant=person_id)
-    }
-    latest = {each.adjudication_id: each for each in sorted(appeals.values(), key=lambda one: one.pk)}
     return [
-        {
-            "decision": each,
-            "mine": mine.get(each.criterion_id, "–"),
-            "appeal": latest.get(each.pk),
-            "form": None
-            if (each.pk, each.revision) in appeals
-            else _form_for(f"{DECISION}{each.criterion.key}", given),
-        }
-        for each in decisions
+        _Told(
+            each,
+            f"{DECISION}{each.criterion.key}",
+            each.criterion.name,
+            each.words,
+            mine.get(each.criterion_id, "–"),
+        )
+        for each in decisions_about([ItemOutput(pk=review.item_output_id)])[review.item_output_id]
     ]
+
+
+def _ruling(judgement: Judgement) -> list[_Told]:
+    """By the letters under which this person saw the answers."""
+    ruling = rulings_about([Comparison(pk=judgement.comparison_id)]).get(judgement.comparison_id)
+    if ruling is None:
+        return []
+    words = order_words(ruling.verdict.turned(ruling.outputs, judgement.outputs))
+    return [_Told(ruling, RULING, "Verdict", words, order_words(verdict_of(judgement)))]

@@ -39,7 +39,6 @@ def _context(campaign: Campaign, desk: SendBackDesk) -> dict[str, Any]:
         "station": "compare",
         "campaign": campaign,
         "noun": desk.kind.about,
-        "results_href": reverse(desk.results, args=[campaign.project.slug, campaign.pk]),
         "is_running": is_running(campaign),
     }
 
@@ -106,7 +105,7 @@ def send_back_list(request: MemberRequest, campaign_id: int, desk: SendBackDesk)
         ),
         "source_href": reverse(desk.source, args=address),
         "source_words": desk.source_words,
-        "tabs": [] if campaign.compares else tabs_of(campaign, desk.listed),
+        "tabs": tabs_of(campaign, desk.listed),
     }
     return render(request, "adjudication/send_backs.html", context)
 

@@ -5,11 +5,22 @@ from typing import Any
 from django.urls import reverse
 
 from evalapp.accounts.access import MemberRequest
+from evalapp.accounts.models import User
+from evalapp.adjudication.beside import reviews_beside_each_other, verdicts_beside_each_other
+from evalapp.adjudication.disagreements import USUAL_APART
+from evalapp.adjudication.discussion import Names, thread_of
 from evalapp.adjudication.models import Appeal
-from evalapp.campaigns.models import Campaign, CampaignState, ItemOutput
+from evalapp.adjudication.rights import why_not_adjudicate
+from evalapp.adjudication.send_backs import JUDGEMENTS, REVIEWS
+from evalapp.adjudication.subjects import Subject
+from evalapp.campaigns.models import Campaign, CampaignState, Comparison, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
-from evalapp.reviews.models import SendBack
+from evalapp.judgements.presentation import side_rows, sides_of
+from evalapp.judgements.queries import ComparisonTask, answers_side_by_side
+from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.queries import task_for
+from evalapp.reviews.send_backs import send_backs_of
 
 
 def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
@@ -26,14 +37,72 @@ def output_or_missing(campaign: Campaign, item_output_id: int) -> ItemOutput:
     return found
 
 
+def comparison_or_missing(campaign: Campaign, comparison_id: int) -> Comparison:
+    compared = Comparison.objects.select_related("item__example")
+    found = compared.filter(item__campaign=campaign, pk=comparison_id).first()
+    if found is None:
+        raise MissingError("There is no such comparison in this campaign.")
+    return found
+
+
+def address_of(campaign: Campaign, subject: Subject, *, discussion: bool = False) -> str:
+    """Of the subject's desk, or of its discussion."""
+    kind = "comparison" if isinstance(subject, Comparison) else "output"
+    name = f"{kind}_discussion" if discussion else f"adjudication_{kind}"
+    return reverse(name, args=[campaign.project.slug, campaign.pk, subject.pk])
+
+
+def source_context(campaign: Campaign, subject: Subject, reader: User) -> dict[str, Any]:
+    """What was asked, and the answer or the compared answers in the comparison's own order."""
+    if isinstance(subject, Comparison):
+        return sides_context(answers_side_by_side(subject.outputs, campaign=campaign, reader=reader))
+    task = task_for(item_output_id=subject.pk, campaign=campaign, reviewer=reader)
+    return {"task": task, "source_template": "adjudication/answer.html"}
+
+
+def sides_context(task: ComparisonTask) -> dict[str, Any]:
+    """`source_context` of answers in the order of the task."""
+    sides = side_rows(task, sides_of(task), Verdict())
+    return {"task": task, "sides": sides, "source_template": "adjudication/answers.html"}
+
+
+def desk_context(
+    request: MemberRequest, campaign: Campaign, subject: Subject, *, apart: int = USUAL_APART
+) -> dict[str, Any]:
+    """What those who decide see of a subject: the source, what people said of it, and its discussion."""
+    names = Names(campaign, reader=request.user, to_reviewer=False)
+    said: dict[str, Any] = (
+        {
+            "said_template": "adjudication/verdicts_table.html",
+            "lines": verdicts_beside_each_other(campaign, subject, names),
+        }
+        if isinstance(subject, Comparison)
+        else {
+            "said_template": "adjudication/reviews_table.html",
+            "table": reviews_beside_each_other(campaign, subject, names, apart=apart),
+        }
+    )
+    return {
+        "station": "compare",
+        "campaign": campaign,
+        "item": subject.item,
+        "refusal": why_not_adjudicate(person=request.user, campaign=campaign, subject=subject),
+        "thread": thread_of(subject, names),
+        "discussion_href": address_of(campaign, subject, discussion=True),
+        **source_context(campaign, subject, request.user),
+        **said,
+    }
+
+
 def tabs_of(campaign: Campaign, current: str) -> list[dict[str, Any]]:
     """Disagreements, sent back, appeals; with how many wait."""
     address = [campaign.project.slug, campaign.pk]
-    sent = SendBack.objects.filter(review__campaign=campaign, resolved_at=None).count()
+    desk = JUDGEMENTS if campaign.compares else REVIEWS
+    sent = send_backs_of(campaign, desk.kind).filter(resolved_at=None).count()
     appeals = Appeal.objects.filter(campaign=campaign, answered_at=None).count()
     labels = {
         "adjudication_list": "Disagreements",
-        "send_back_list": f"Sent back ({sent})" if sent else "Sent back",
+        desk.listed: f"Sent back ({sent})" if sent else "Sent back",
         "appeal_list": f"Appeals ({appeals})" if appeals else "Appeals",
     }
     return [

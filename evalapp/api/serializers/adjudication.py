@@ -2,13 +2,16 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.adjudication.appeals import against_words, output_of
+from evalapp.adjudication.appeals import against_words, subject_of
 from evalapp.adjudication.disagreements import APART_CHOICES, USUAL_APART
 from evalapp.adjudication.models import Adjudication, Appeal, Outcome
 from evalapp.api.fields import Body, Flag, Id, Paging, Text, Whole
+from evalapp.campaigns.models import Comparison, ItemOutput
+from evalapp.judgements.models import Choice
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
 
 REASON = "The reviewers read it."
+STATES = ("open", "decided", "all")
 
 
 class DisagreementQuery(Paging):
@@ -18,7 +21,7 @@ class DisagreementQuery(Paging):
         default=USUAL_APART,
         help_text="Points on a scale of 1 to 5, to which others are stretched; else any difference counts.",
     )
-    state = serializers.ChoiceField(choices=("open", "decided", "all"), required=False, default="open")
+    state = serializers.ChoiceField(choices=STATES, required=False, default="open")
 
 
 class DisagreementSerializer(serializers.Serializer[Any]):
@@ -78,6 +81,7 @@ class AppealSerializer(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     item_output = serializers.SerializerMethodField()
+    comparison = serializers.SerializerMethodField()
     against = serializers.SerializerMethodField()
     appellant = serializers.SerializerMethodField()
     reason = serializers.CharField()
@@ -86,8 +90,17 @@ class AppealSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     answered_at = serializers.DateTimeField(allow_null=True)
 
-    def get_item_output(self, appeal: Appeal) -> int:
-        return output_of(appeal).pk
+    def get_item_output(self, appeal: Appeal) -> int | None:
+        """Null where it is about compared answers."""
+        return self._subject_id(appeal, ItemOutput)
+
+    def get_comparison(self, appeal: Appeal) -> int | None:
+        """Null where it is about one answer."""
+        return self._subject_id(appeal, Comparison)
+
+    def _subject_id(self, appeal: Appeal, kind: type) -> int | None:
+        subject = subject_of(appeal)
+        return subject.pk if isinstance(subject, kind) else None
 
     def get_against(self, appeal: Appeal) -> str:
         """In words."""
@@ -103,10 +116,20 @@ class AppealAnswerBody(Body):
     answer = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
     value = Whole(min_value=-32_768, max_value=32_767, allow_null=True, default=None)
     not_applicable = Flag(default=False)
+    choice = serializers.ChoiceField(
+        choices=Choice.choices, allow_blank=True, default="", help_text="The new verdict on a pair."
+    )
+    ranks = serializers.ListField(
+        child=Whole(min_value=1, max_value=5),
+        max_length=5,
+        allow_null=True,
+        default=None,
+        help_text="The new order of a ranking.",
+    )
 
 
 class OwnAppealSerializer(serializers.Serializer[Any]):
-    """My appeal about a review of mine. ``outcome`` is empty until it is answered."""
+    """My appeal about a review or judgement of mine. ``outcome`` is empty until it is answered."""
 
     against = serializers.SerializerMethodField()
     reason = serializers.CharField()
@@ -121,7 +144,10 @@ class OwnAppealSerializer(serializers.Serializer[Any]):
 
 
 class AppealBody(Body):
-    against = Text(max_length=60, help_text="“request” (it was sent back), or “decision:” and the criterion.")
+    against = Text(
+        max_length=60,
+        help_text="“request” (it was sent back), or “decision:” and the criterion; of a judgement “decision”.",
+    )
     reason = Text(max_length=LONGEST_REASON)
 
 

@@ -171,6 +171,9 @@ class PairResultsSerializer(serializers.Serializer[Any]):
     first_side = MeasureSerializer()
     alpha = MeasureSerializer()
     agreement = MeasureSerializer()
+    adjudicated = serializers.IntegerField(
+        help_text="How many comparisons are decided on; every figure is of what reviewers gave."
+    )
 
 
 class GoldVerdictBody(Body):

@@ -1,37 +1,30 @@
 """Review of reviews by machine: disagreements, decisions, appeals, discussions."""
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.appeals import answer_appeal, appeal, appeals_of, output_of, with_subject
-from evalapp.adjudication.beside import decisions_about
+from evalapp.adjudication.appeals import NewValue, answer_appeal, appeals_of, subject_of
 from evalapp.adjudication.disagreements import Disagreement, worklist_of
-from evalapp.adjudication.discussion import Names, thread_of, write_message
-from evalapp.adjudication.models import Adjudication, Appeal
-from evalapp.adjudication.rights import require_may_read, reviewed_by
+from evalapp.adjudication.discussion import Names
+from evalapp.adjudication.models import Adjudication, Appeal, ComparisonRuling
+from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.services import Ruling, adjudicate
-from evalapp.api.operations import ApiView, ProjectView, chosen, operation
+from evalapp.adjudication.subjects import given_by
+from evalapp.api.operations import ProjectView, chosen, operation
 from evalapp.api.serializers.adjudication import (
     AdjudicationBody,
     AdjudicationSerializer,
     AppealAnswerBody,
-    AppealBody,
     AppealSerializer,
     DisagreementQuery,
     DisagreementSerializer,
-    DiscussionSerializer,
-    OwnAppealSerializer,
-    OwnDiscussionSerializer,
-    ThreadMessageBody,
 )
-from evalapp.campaigns.models import Campaign, CampaignState, ItemOutput
+from evalapp.campaigns.models import Campaign, CampaignState, Comparison, ItemOutput
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
-from evalapp.reviews.models import Review
-from evalapp.reviews.queries import own_review, stand_at
+from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.send_backs import WAITING_FIRST
 from evalapp.rubrics.fields import NOT_APPLICABLE
 
@@ -49,6 +42,13 @@ class DisputeView(ProjectView):
     def outputs(self, campaign: Campaign) -> QuerySet[ItemOutput]:
         return ItemOutput.objects.filter(item__campaign=campaign)
 
+    def comparison(self, campaign_id: int, comparison_id: int) -> Comparison:
+        compared = Comparison.objects.filter(item__campaign=self.campaign(campaign_id))
+        found: Comparison = get_or_missing(
+            compared.select_related("item__campaign__project"), pk=comparison_id
+        )
+        return found
+
 
 def _value(values: dict[str, Any]) -> int | str | None:
     if values["not_applicable"] and values["value"] is not None:
@@ -56,6 +56,12 @@ def _value(values: dict[str, Any]) -> int | str | None:
         raise InvalidError(message, fields={"value": [message]})
     value: int | None = values["value"]
     return NOT_APPLICABLE if values["not_applicable"] else value
+
+
+def _new_value(appeal: Appeal, values: dict[str, Any]) -> NewValue:
+    if isinstance(appeal.against, ComparisonRuling):
+        return Verdict(values["choice"], values["ranks"])
+    return _value(values)
 
 
 class DisagreementList(DisputeView):
@@ -67,19 +73,13 @@ class DisagreementList(DisputeView):
         campaign = self.campaign(campaign_id)
         if campaign.compares:
             raise MissingError(
-                "This campaign compares answers, so there are no scores to differ: see its “judgements/apart/”."
+                "This campaign compares answers, so there are no scores to differ: see its “comparisons/disputed/”."
             )
-        self.own = reviewed_by(self.person, campaign)
-        wanted = {"open": (False,), "decided": (True,), "all": (False, True)}[self.query["state"]]
+        self.own = given_by(self.person, campaign)
         worklist = worklist_of(campaign, apart=int(self.query["apart"]))
-        return self.page(
-            [
-                each
-                for output in worklist.outputs
-                for each in output.disagreements
-                if each.is_decided in wanted
-            ]
-        )
+        decided = {"open": (False,), "decided": (True,), "all": (False, True)}[self.query["state"]]
+        rows = [each for output in worklist.rows for each in output.disagreements]
+        return self.page([each for each in rows if each.is_decided in decided])
 
     def key_of(self, row: Disagreement) -> str:
         return f"{row.item_output_id}.{row.criterion.key}"
@@ -131,107 +131,17 @@ class AppealAnswer(DisputeView):
     @operation("Answer an appeal", body=AppealAnswerBody, result=AppealSerializer)
     def post(self, campaign_id: int, appeal_id: int) -> object:
         """Not by who decided it, where somebody else can. “changed” withdraws the request, or revises the
-        decision to ``value``.
+        decision to ``value``, of a comparison to ``choice`` or ``ranks``.
         """
         appeals = appeals_of(self.campaign(campaign_id))
         found = get_or_missing(appeals, pk=appeal_id)
-        require_may_read(person=self.person, campaign=found.campaign, item_output=output_of(found))
+        require_may_read(person=self.person, campaign=found.campaign, subject=subject_of(found))
         values = self.body()
         answer_appeal(
             appeal=found,
             by=self.person,
             outcome=values["outcome"],
             answer=values["answer"],
-            value=_value(values),
+            value=_new_value(found, values),
         )
         return appeals.get(pk=found.pk)
-
-
-class Discussion(DisputeView):
-    @operation("Read the discussion of an output", result=DiscussionSerializer)
-    def get(self, campaign_id: int, item_output_id: int) -> object:
-        """Oldest message first."""
-        return self._shown(self._output(campaign_id, item_output_id))
-
-    @operation("Write in a discussion", body=ThreadMessageBody, result=DiscussionSerializer, status=201)
-    def post(self, campaign_id: int, item_output_id: int) -> object:
-        """Those who submitted their review of the output read it, and those who adjudicate."""
-        item_output = self._output(campaign_id, item_output_id)
-        write_message(
-            campaign=item_output.item.campaign,
-            item_output=item_output,
-            by=self.person,
-            text=self.body()["text"],
-        )
-        return self._shown(item_output)
-
-    def _output(self, campaign_id: int, item_output_id: int) -> ItemOutput:
-        campaign = self.campaign(campaign_id)
-        outputs = self.outputs(campaign).select_related("item__campaign__project")
-        item_output = get_or_missing(outputs, pk=item_output_id)
-        require_may_read(person=self.person, campaign=campaign, item_output=item_output)
-        return item_output
-
-    def _shown(self, item_output: ItemOutput) -> dict[str, Any]:
-        return {"messages": thread_of(item_output, self.names)}
-
-
-class OwnReviewView(ApiView):
-    """What is about a review of mine; before I submitted it, there is nothing here."""
-
-    def review(self, key: UUID, slot: int) -> Review:
-        stand = stand_at(self.person, key, slot)
-        found = own_review(stand)
-        if found is None:
-            raise MissingError("The discussion opens when you have submitted your own review of this answer.")
-        found.campaign = stand.place.campaign
-        return found
-
-
-class OwnDiscussion(OwnReviewView):
-    @operation("Read the discussion of an answer that I reviewed", result=OwnDiscussionSerializer)
-    def get(self, key: UUID, slot: int) -> object:
-        """With what was decided about it. 404 before I submitted my own review."""
-        return self._shown(self.review(key, slot))
-
-    @operation(
-        "Write about an answer that I reviewed",
-        body=ThreadMessageBody,
-        result=OwnDiscussionSerializer,
-        status=201,
-    )
-    def post(self, key: UUID, slot: int) -> object:
-        """The others who reviewed it read it, and those who adjudicate."""
-        review = self.review(key, slot)
-        write_message(
-            campaign=review.campaign,
-            item_output=ItemOutput(pk=review.item_output_id),
-            by=self.person,
-            text=self.body()["text"],
-        )
-        return self._shown(review)
-
-    def _shown(self, review: Review) -> dict[str, Any]:
-        item_output = ItemOutput(pk=review.item_output_id)
-        names = Names(review.campaign, reader=self.person, to_reviewer=True)
-        return {
-            "messages": thread_of(item_output, names),
-            "decisions": decisions_about([item_output])[item_output.pk],
-        }
-
-
-class OwnAppeals(OwnReviewView):
-    @operation("List my appeals about a review", result=OwnAppealSerializer, paged=True)
-    def get(self, key: UUID, slot: int) -> object:
-        """Latest first, with their answers."""
-        review = self.review(key, slot)
-        mine = Appeal.objects.filter(appellant=self.person)
-        about = mine.filter(send_back__review=review) | mine.filter(
-            adjudication__item_output=review.item_output_id
-        )
-        return self.page(with_subject(about))
-
-    @operation("Appeal", body=AppealBody, result=OwnAppealSerializer, status=201)
-    def post(self, key: UUID, slot: int) -> object:
-        """Against being sent back, or against what was decided. Somebody else than who decided answers."""
-        return appeal(review=self.review(key, slot), by=self.person, **self.body())

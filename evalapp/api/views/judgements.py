@@ -6,7 +6,7 @@ from uuid import UUID
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.pair_lists import as_lines
 from evalapp.analysis.pairs import Judged, Judgements, load_judgements, pair_results
-from evalapp.analysis.verdicts_apart import Apart, verdicts_apart, with_lines
+from evalapp.analysis.verdicts_apart import verdicts_apart, with_lines
 from evalapp.api.fields import Nothing
 from evalapp.api.operations import Answer, ApiView, operation
 from evalapp.api.serializers.analysis import PeopleQuery
@@ -29,6 +29,7 @@ from evalapp.campaigns.allocation import Assignment, next_assignment
 from evalapp.campaigns.models import CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, MissingError
+from evalapp.judgements.apart import Apart
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.queries import (
     NOT_YOURS,
@@ -85,6 +86,7 @@ class PairResultsDetail(PairsView):
             "first_side": results.first_side,
             "alpha": results.alpha,
             "agreement": results.exact,
+            "adjudicated": results.adjudicated,
         }
 
 
@@ -110,7 +112,7 @@ class VerdictsApartList(PairsView):
         judgements = self.judgements(campaign_id)
         return self.page(verdicts_apart(judgements), dress=lambda rows: with_lines(judgements, list(rows)))
 
-    def key_of(self, row: Apart) -> str:
+    def key_of(self, row: Apart[Judged]) -> str:
         return str(row.comparison_id)
 
 

@@ -6,7 +6,7 @@ How it goes is the same for every kind; what may be sent back, and by whom, its 
 from typing import ClassVar
 
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.send_backs import REVIEWS, SendBackDesk
+from evalapp.adjudication.send_backs import JUDGEMENTS, REVIEWS, SendBackDesk
 from evalapp.api.operations import ApiView, chosen, operation
 from evalapp.api.serializers.send_backs import (
     JudgementSendBackBody,
@@ -19,7 +19,6 @@ from evalapp.api.views.analysis import AnalysisView
 from evalapp.campaigns.models import Campaign
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.models import JudgementSendBack
-from evalapp.judgements.send_backs import JUDGEMENTS
 from evalapp.reviews.models import SendBack, SentBack
 from evalapp.reviews.send_backs import (
     WAITING_FIRST,

@@ -1,0 +1,111 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.adjudication.models import ComparisonRuling
+from evalapp.api.fields import Body, Id, Paging, Text, Whole
+from evalapp.api.serializers.adjudication import REASON, STATES, ThreadMessageSerializer
+from evalapp.judgements.models import Choice
+from evalapp.reviews.words import LONGEST_REASON
+
+RANKS = "For each of the outputs its rank, 1 for the best; null of a pair."
+
+
+class DisputedQuery(Paging):
+    state = serializers.ChoiceField(choices=STATES, required=False, default="open")
+
+
+class DisputedComparisonSerializer(serializers.Serializer[Any]):
+    """``farthest``: of the two most different verdicts, from 0 (the same) to 1 (the opposite preference)."""
+
+    comparison = serializers.IntegerField(source="subject_id")
+    farthest = serializers.FloatField(source="apart.farthest")
+    verdicts = serializers.SerializerMethodField()
+    is_decided = serializers.BooleanField(source="is_ruled_on")
+    is_own = serializers.SerializerMethodField()
+
+    def get_verdicts(self, row: Any) -> int:
+        """How many there are."""
+        return len(row.apart.rows)
+
+    def get_is_own(self, row: Any) -> bool:
+        """You judged it, so somebody else has to decide."""
+        return row.subject_id in self.context["view"].own
+
+
+class StatedSerializer(serializers.Serializer[Any]):
+    choice = serializers.ChoiceField(choices=Choice.choices, allow_blank=True)
+    ranks = serializers.ListField(child=serializers.IntegerField(), allow_null=True, help_text=RANKS)
+
+
+class RulingRevisionSerializer(StatedSerializer):
+    revision = serializers.IntegerField()
+    reason = serializers.CharField()
+    decided_by = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+
+
+class RulingSerializer(RulingRevisionSerializer):
+    """What was decided beside the judgements. ``earlier``: what it said before, the latest first."""
+
+    id = serializers.IntegerField()
+    comparison = serializers.IntegerField(source="comparison_id")
+    outputs = serializers.ListField(child=serializers.IntegerField(), help_text="In the decision's order.")
+    earlier = serializers.SerializerMethodField()
+
+    def get_earlier(self, ruling: ComparisonRuling) -> list[dict[str, Any]]:
+        revisions = sorted(ruling.revisions.all(), key=lambda each: -each.revision)
+        return [dict(RulingRevisionSerializer(each).data) for each in revisions]
+
+
+class StatedVerdictSerializer(StatedSerializer):
+    """One reviewer's verdict, in the order of the comparison's ``outputs``."""
+
+    reviewer = serializers.CharField(source="name")
+    choice = serializers.CharField(source="verdict.choice", allow_blank=True)
+    ranks = serializers.ListField(
+        source="verdict.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
+    )
+    comment = serializers.CharField(source="judgement.comment", allow_blank=True)
+
+
+class ComparedSerializer(serializers.Serializer[Any]):
+    comparison = serializers.IntegerField(source="comparison.pk")
+    item = serializers.IntegerField(source="comparison.item_id")
+    outputs = serializers.ListField(source="comparison.outputs", child=serializers.IntegerField())
+    verdicts = StatedVerdictSerializer(many=True)
+    ruling = RulingSerializer(allow_null=True)
+
+
+class RulingBody(Body):
+    comparison = Id()
+    choice = serializers.ChoiceField(
+        choices=Choice.choices,
+        allow_blank=True,
+        default="",
+        help_text="Of a pair, in the order of its outputs.",
+    )
+    ranks = serializers.ListField(
+        child=Whole(min_value=1, max_value=5), max_length=5, allow_null=True, default=None, help_text=RANKS
+    )
+    reason = Text(max_length=LONGEST_REASON, help_text=REASON)
+    revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
+
+
+class OwnRulingSerializer(serializers.Serializer[Any]):
+    """What was decided about answers that I compared, by the letters under which I saw them."""
+
+    choice = serializers.CharField(source="verdict.choice", allow_blank=True)
+    ranks = serializers.ListField(
+        source="verdict.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
+    )
+    reason = serializers.CharField(source="ruling.reason")
+    revision = serializers.IntegerField(source="ruling.revision")
+    decided_at = serializers.DateTimeField(source="ruling.decided_at")
+
+
+class OwnComparisonDiscussionSerializer(serializers.Serializer[Any]):
+    """What is said and decided about answers that I compared; nothing before I have."""
+
+    messages = ThreadMessageSerializer(many=True)
+    ruling = OwnRulingSerializer(allow_null=True)

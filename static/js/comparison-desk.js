@@ -1,0 +1,31 @@
+// The desk where verdicts differ, by keyboard: figures give the verdict as on the page that compares answers.
+
+import { PairVerdict, RankVerdict } from "./judgement-verdict.js";
+import { listenForKeys, showKeys } from "./review-keys.js";
+
+const desk = document.querySelector("[data-desk]");
+const form = desk.querySelector("[data-form]");
+const later = document.querySelector("[data-later]");
+const config = JSON.parse(document.getElementById("desk-config").textContent);
+const keys = { on: Object.keys(config.keys).length > 0, map: config.keys };
+
+showKeys(document, keys);
+if (form) {
+  const reason = form.querySelector("[name=reason]");
+  const isPair = Boolean(form.querySelector("[data-choices]"));
+  const verdict = new (isPair ? PairVerdict : RankVerdict)(desk, () => {});
+  verdict.write(verdict.read());
+  listenForKeys({
+    actions: {
+      submit: () => form.requestSubmit(),
+      comment: () => reason.focus(),
+      skip: () => later.click(),
+    },
+    keys,
+    rubric: verdict,
+  });
+  // What was refused is mended first.
+  if (form.querySelector(".field-bad")) reason.focus();
+  else verdict.focusFirst();
+}
+desk.dataset.ready = "";
