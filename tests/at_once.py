@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 from django.db import connection
@@ -23,3 +23,16 @@ def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(one, range(count)))
+
+
+def until_somebody_waits() -> None:
+    """Return when another connection waits for a lock that this one holds."""
+    with connection.cursor() as database:
+        for _ in range(1000):
+            database.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            if database.fetchone()[0]:
+                return
+            Event().wait(0.02)
+    raise AssertionError("Nobody waited.")

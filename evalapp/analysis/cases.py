@@ -10,6 +10,7 @@ from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.disagreements import find_disagreements, low_threshold
 from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
 from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
+from evalapp.analysis.label_cells import LABEL_PARTS, LabelCell, label_cell_from, outputs_in
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.analysis.widest import Difference, widest_differences
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
@@ -25,7 +26,7 @@ LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
     "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "broken", "metric", "disagreement",
-    "reviewer", "gave", *FINDER_PARTS,
+    "reviewer", "gave", *FINDER_PARTS, *LABEL_PARTS,
 )  # fmt: skip
 """What `filter_from` reads of an address."""
 
@@ -40,7 +41,7 @@ class CaseFilter:
     farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
     broke it. ``reviewer`` (a pseudonym's number): what they reviewed; ``reviewer_name`` is what they are
     called. ``gave``: where each of these people gave the criterion this level. ``finder``: what the
-    disagreement finder finds.
+    disagreement finder finds. ``labels``: a cell of the confusion matrix.
     """
 
     candidate: CampaignCandidate | None = None
@@ -58,6 +59,7 @@ class CaseFilter:
     reviewer_name: str = ""
     gave: tuple[Gave, ...] = ()
     finder: Finder | None = None
+    labels: LabelCell | None = None
 
     def describe(self) -> str:
         """In words, for the page's head."""
@@ -69,6 +71,7 @@ class CaseFilter:
             f"{self.metric.label} defined" if self.metric else "",
             f"reviewed by {self.reviewer_name}" if self.reviewer else "",
             gave_words(self.gave, self.criterion),
+            self.labels.describe() if self.labels else "",
         ]
         return " · ".join(part for part in parts if part) or "all outputs"
 
@@ -128,6 +131,7 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         ),
         gave=read_gave(scores, query.get("gave", "")),
         finder=finder_from(scores, query),
+        labels=label_cell_from(scores, query),
     )
     of_answers = wanted.low or wanted.not_applicable or wanted.disagreement or wanted.gave
     if (wanted.level is not None or of_answers) and wanted.criterion is None:
@@ -275,6 +279,8 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
     if wanted.metric is not None:
         name = wanted.metric.name
         chosen &= {output.item_output_id for output in scores.outputs if name in output.metrics}
+    if wanted.labels is not None:
+        chosen &= outputs_in(scores, wanted.labels)
     if wanted.reviewer is not None:
         chosen &= {
             a.item_output_id for a in scores.answers if scores.numbers[a.reviewer_id] == wanted.reviewer

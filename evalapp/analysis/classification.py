@@ -39,9 +39,14 @@ class CandidateLabels:
         return [self.found.macro, self.found.weighted, self.found.micro]
 
     @property
-    def rows(self) -> list[tuple[str | None, list[int]]]:
-        """The confusion matrix with the true label of each row."""
-        return list(zip(self.found.labels, self.found.matrix, strict=True))
+    def rows(self) -> list[tuple[str, list[tuple[str | None, int]]]]:
+        """The confusion matrix: each true label with the counts of the labels said, None for no label."""
+        labels = self.found.labels
+        return [
+            (true, list(zip(labels, counts, strict=True)))
+            for true, counts in zip(labels, self.found.matrix, strict=True)
+            if true is not None
+        ]
 
 
 def parser_of(scores: CampaignScores) -> LabelParser | None:
@@ -53,7 +58,7 @@ def classification_of(scores: CampaignScores) -> list[CandidateLabels]:
     parser = parser_of(scores)
     if parser is None:
         return []
-    said = _said_labels(scores, parser)
+    said = said_labels(scores, parser)
     found = []
     for candidate in scores.candidates:
         outputs = scores.outputs_of(candidate)
@@ -71,7 +76,11 @@ def classification_of(scores: CampaignScores) -> list[CandidateLabels]:
     return found
 
 
-def _said_labels(scores: CampaignScores, parser: LabelParser) -> Mapping[int, SaidLabel]:
+def said_labels(scores: CampaignScores, parser: LabelParser | None = None) -> Mapping[int, SaidLabel]:
+    """What was read of each output, by its id; ``parser`` saves finding the dataset's. Nothing without one."""
+    parser = parser or parser_of(scores)
+    if parser is None:
+        return {}
     entries = ItemOutput.objects.filter(item__campaign=scores.campaign, item__purpose=Purpose.REVIEW)
     items = {output.output_id: output.item_id for output in scores.outputs}
     rows = MetricResult.objects.filter(

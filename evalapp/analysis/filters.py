@@ -41,6 +41,9 @@ PAGE_PARTS = frozenset(
         "disagreement",
         "reviewer",
         "gave",
+        "true",
+        "said",
+        "unsaid",
     }
 )
 MOST_NAMED = 8

@@ -380,6 +380,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/finder/", finder.FinderDetail.as_view(), name="api_finder"),
     path(f"{_PROJECT}/streams/", monitoring.StreamList.as_view(), name="api_streams"),
     path(f"{_STREAM}/", monitoring.StreamDetail.as_view(), name="api_stream"),
+    path(f"{_STREAM}/end/", monitoring.StreamEnd.as_view(), name="api_stream_end"),
     path(f"{_STREAM}/outputs/", monitoring.StreamOutputs.as_view(), name="api_stream_outputs"),
     path(f"{_STREAM}/weeks/", monitoring.StreamWeeks.as_view(), name="api_stream_weeks"),
     path(f"{_STREAM}/kpis/", monitoring.StreamKpis.as_view(), name="api_stream_kpis"),

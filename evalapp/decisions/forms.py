@@ -6,7 +6,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.marks import marked
 from evalapp.decisions.models import DecisionVerdict
 from evalapp.decisions.services import MAX_NOTE
-from evalapp.gates.models import GateEvaluation
+from evalapp.decisions.signing import why_not_shipped
+from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.registry.models import ModelVersion
 
 
@@ -16,8 +17,10 @@ class CandidateField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not g
 
 
 class DecisionForm(forms.Form):
+    """A decision on one of a campaign's candidates; where a gate binds it, without "ship"."""
+
     candidate = CandidateField(ModelVersion.objects.none())
-    verdict = forms.ChoiceField(choices=DecisionVerdict.choices, widget=forms.RadioSelect)
+    verdict = forms.ChoiceField(widget=forms.RadioSelect)
     note = forms.CharField(
         required=False,
         max_length=MAX_NOTE,
@@ -25,11 +28,21 @@ class DecisionForm(forms.Form):
         help_text="Why; it is kept with the numbers.",
     )
 
-    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, data: Any = None, *, campaign: Campaign, gate: CampaignGate | None, **kwargs: Any
+    ) -> None:
+        super().__init__(data, **kwargs)
         field = self.fields["candidate"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the type
         field.queryset = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
+        verdict = self.fields["verdict"]
+        verdict.choices = _verdicts(may_ship=gate is None)  # type: ignore[attr-defined]
+        if gate is not None:
+            verdict.error_messages["invalid_choice"] = why_not_shipped(campaign, gate)
+
+
+def _verdicts(*, may_ship: bool) -> list[tuple[str, str]]:
+    return [choice for choice in DecisionVerdict.choices if may_ship or choice[0] != DecisionVerdict.SHIP]
 
 
 class SigningForm(forms.Form):
@@ -45,9 +58,5 @@ class SigningForm(forms.Form):
 
     def __init__(self, data: Any = None, *, evaluation: GateEvaluation) -> None:
         super().__init__(data, initial={"verdict": evaluation.verdict})
-        allowed = [
-            (value, label)
-            for value, label in DecisionVerdict.choices
-            if value != DecisionVerdict.SHIP or evaluation.verdict == DecisionVerdict.SHIP
-        ]
-        self.fields["verdict"].choices = allowed  # type: ignore[attr-defined]
+        may_ship = evaluation.verdict == GateVerdict.SHIP
+        self.fields["verdict"].choices = _verdicts(may_ship=may_ship)  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from evalapp.campaigns.queries import waiting_for_admission
 from evalapp.datasets.services import IMPORT_TASK
 from evalapp.decisions.inbox_campaigns import campaign_entries
 from evalapp.decisions.inbox_entries import InboxEntry
+from evalapp.decisions.signals import inbox_asked
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.ratings.services import IMPORT_TASK as RATINGS_IMPORT_TASK
@@ -28,6 +29,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     """What a manager or engineer should look at next, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
+        *_of_packages_above(project),
         *_mended_counts(project),
         *_silent_webhooks(project),
         *_flagged(project),
@@ -65,6 +67,10 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
         )
         for job in failed
     ]
+
+
+def _of_packages_above(project: Project) -> list[InboxEntry]:
+    return [entry for _, entries in inbox_asked.send(Project, project=project) for entry in entries]
 
 
 def _mended_counts(project: Project) -> list[InboxEntry]:

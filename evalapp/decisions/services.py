@@ -86,14 +86,15 @@ def decide(
         "decided_by": by,
         "evaluation_id": evaluation.pk if evaluation is not None else None,
     }
+    # The project's row serialises decisions and takings of gates: none comes in after it is looked for here,
+    # and the newest decision is what this one is compared with.
+    Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     if evaluation is None:
         require_no_gate(campaign=campaign, verdict=verdict)
     else:
         require_signable(
             evaluation=evaluation, campaign=campaign, candidate=candidate, verdict=verdict, by=by
         )
-    # The project's row serialises decisions, so that the newest is what this one is compared with.
-    Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
     if standing is not None and _holds(standing, said):
         return standing

@@ -5,7 +5,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.models import DecisionVerdict
 from evalapp.gates.lineage import training_of
-from evalapp.gates.models import GateEvaluation, GateVerdict
+from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.gates.queries import deciding_gate
 from evalapp.registry.models import ModelKind, ModelVersion
 
@@ -59,20 +59,28 @@ def require_signable(
         )
 
 
-def require_no_gate(*, campaign: Campaign, verdict: str) -> None:
-    """Nobody ships past a gate, neither the campaign's own nor that of another of its project. Raises
-    ConflictError.
-    """
-    if verdict != DecisionVerdict.SHIP:
-        return
-    taken = campaign.gates_taken.filter(is_exploratory=False).select_related("gate").first()
-    if taken is not None:
-        raise ConflictError(
+def binding_gate(campaign: Campaign) -> CampaignGate | None:
+    """The gate past which nothing of the campaign ships: its own, else that by which its project decides."""
+    own = campaign.gates_taken.filter(is_exploratory=False).select_related("gate", "campaign").first()
+    return own or deciding_gate(campaign.project_id)
+
+
+def why_not_shipped(campaign: Campaign, taken: CampaignGate) -> str:
+    """Why nothing of the campaign ships without a signed look, and what can be done, as a sentence."""
+    if taken.campaign_id == campaign.pk:
+        return (
             f"{campaign} has the gate “{taken.gate}”: a candidate ships by signing a look at it that says so."
         )
-    if (taken := deciding_gate(campaign.project_id)) is not None:
-        raise ConflictError(
-            f"This project decides by the gate “{taken.gate}” (campaign {taken.campaign.name}), and {campaign} "
-            "has taken none: a candidate ships by signing a look that says so. Sign one of a campaign with a "
-            "gate, or decide here “not yet” or “do not ship”."
-        )
+    return (
+        f"This project decides by the gate “{taken.gate}” (campaign {taken.campaign.name}), and {campaign} "
+        "has taken none: a candidate ships by signing a look that says so. Sign one of a campaign with a "
+        "gate, or decide here “not yet” or “do not ship”."
+    )
+
+
+def require_no_gate(*, campaign: Campaign, verdict: str) -> None:
+    """Nobody ships past a gate, neither the campaign's own nor that of another of its project. Raises
+    ConflictError. Call it under the project's lock, so that no gate is taken meanwhile.
+    """
+    if verdict == DecisionVerdict.SHIP and (taken := binding_gate(campaign)) is not None:
+        raise ConflictError(why_not_shipped(campaign, taken))

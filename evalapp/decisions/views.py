@@ -25,6 +25,7 @@ from evalapp.decisions.deletion import JobsRunningError, delete_project
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
 from evalapp.decisions.services import check_may_open_project, decide, open_project
+from evalapp.decisions.signing import binding_gate
 
 
 @require_safe
@@ -119,9 +120,11 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
     )
     comparison = compare(load_scores(campaign))
     about = candidate_of_cycle(comparison)
+    gate = binding_gate(campaign)
     form = DecisionForm(
         request.POST or None,
         campaign=campaign,
+        gate=gate,
         initial={"candidate": about.candidate.model_version_id if about else None},
     )
     if request.method == "POST" and form.is_valid():
@@ -141,6 +144,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "results": pair_results(load_judgements(campaign)) if campaign.compares else None,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "form": form,
+        "gate": gate,
         "decisions": campaign.decisions.select_related("candidate", "decided_by").order_by("-id"),
     }
     return render(request, "decisions/decide.html", context, status=400 if form.is_bound else 200)

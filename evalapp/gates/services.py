@@ -129,6 +129,8 @@ def take_gate(
         raise InvalidError(COMPARES, fields={"gate": [COMPARES]})
     if campaign.picked_because:
         raise InvalidError(PICKED, fields={"gate": [PICKED]})
+    # A gate binds every decision of the project, so the project's row serialises the two.
+    Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     conditions = gate.asked
     criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
     _require_usable(conditions, criteria, f"The rubric of {campaign}")

@@ -20,6 +20,7 @@ from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByShares
 from evalapp.monitoring.models import ProductionOutput, Stream
+from evalapp.monitoring.services import lock_going
 from evalapp.runs.answers import LONGEST_ANSWER
 
 MOST_ROWS = 100_000
@@ -90,7 +91,7 @@ def import_outputs(*, stream: Stream, rows: Iterable[Reading], by: User | None) 
     """Store the outputs: all that are new, or, where a row has a problem, none.
 
     One that is here under its id is left alone where it is the same, and a problem where it is not. Raises
-    OutputsError with every problem of every row.
+    OutputsError with every problem of every row, ConflictError once the stream has ended.
     """
     problems: list[str] = []
     found: dict[str, ProductionOutput] = {}
@@ -115,7 +116,7 @@ def import_outputs(*, stream: Stream, rows: Iterable[Reading], by: User | None) 
         raise OutputsError(["There is no row. Each needs “id”, “prompt” and “output”."])
     with transaction.atomic():
         # One import of a stream after the other, so that what is new is decided once.
-        Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+        lock_going(stream)
         new = _new(stream, found, places, problems)
         if problems:
             raise OutputsError(problems)

@@ -22,6 +22,7 @@ class Stream(BaseModel):
     ``thresholds``: criterion's key → the mean (the rate, for ``error_criterion``) past which it alerts. ``error_criterion`` is the key of the question that
     finds material errors; empty: none. ``dataset`` and ``candidate`` hold what was drawn, so that it is reviewed,
     exported and walked through like any other. ``site``: scheme and host as the manager sees it, for links.
+    One that has ended is paused for good.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="streams")
@@ -40,6 +41,7 @@ class Stream(BaseModel):
     baseline_weeks = models.PositiveSmallIntegerField(default=12)
     next_draw_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
     site = models.CharField(max_length=300)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
@@ -50,6 +52,10 @@ class Stream(BaseModel):
                 condition=models.Q(outputs_a_week__gte=1, overlap__gte=1), name="stream_draws_something"
             ),
             models.CheckConstraint(condition=models.Q(baseline_weeks__range=(8, 52)), name="stream_baseline"),
+            models.CheckConstraint(
+                condition=models.Q(ended_at__isnull=True) | models.Q(paused_at__isnull=False),
+                name="stream_ended_is_paused",
+            ),
         ]
         indexes = [
             models.Index(

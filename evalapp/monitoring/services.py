@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
@@ -21,6 +21,7 @@ from evalapp.datasets.services import create_dataset
 from evalapp.monitoring.models import (
     WEEK,
     Alert,
+    DrawState,
     ProposalState,
     RetrainProposal,
     Stream,
@@ -35,6 +36,7 @@ MOST_OUTPUTS_A_WEEK = 1_000
 FARTHEST = 26 * WEEK
 """How far from now a week that is drawn may end: production that has run for a while can be looked back on."""
 _SEED_BITS = 31
+ENDED_BEFORE = "The stream was ended before this week was drawn."
 BASELINE_WEEKS = range(8, 53)
 
 
@@ -99,11 +101,23 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
     return stream
 
 
+def lock_going(stream: Stream) -> Stream:
+    """Lock its row for this transaction, so that it is neither changed nor fed by others. ConflictError once it has
+    ended.
+    """
+    locked = Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+    if locked.ended_at is not None:
+        raise ConflictError(
+            f"“{stream}” has ended: it is kept as it is, and nothing of it is drawn. Watch another stream."
+        )
+    return locked
+
+
 @transaction.atomic
 def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Stream:
-    """Give a stream another plan, from its next week on. Raises as `create_stream`."""
+    """Give a stream another plan, from its next week on. Raises as `create_stream`, ConflictError once it has ended."""
     lock_members([stream.project_id])
-    Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+    lock_going(stream)
     _require_sound(plan, stream.project, stream=stream)
     name = checked_name(plan.name, of="the stream", longest=LONGEST_STREAM_NAME)
     seed = {} if plan.seed is None else {"seed": plan.seed}
@@ -233,17 +247,20 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
 
 
 def pause_stream(*, stream: Stream, by: User | None) -> None:
-    """Draw no more weeks; what is in review goes on. Raises ConflictError where it is paused."""
+    """Draw no more weeks; what is in review goes on. Raises ConflictError where it is paused, or has ended."""
     with transaction.atomic():
+        lock_going(stream)
         if not Stream.objects.filter(pk=stream.pk, paused_at=None).update(paused_at=Now()):
             raise ConflictError(f"“{stream}” is paused already.")
         record("stream.paused", by=by, obj=stream, project=stream.project)
 
 
 def resume_stream(*, stream: Stream, by: User | None) -> None:
-    """Go on with the week that runs now; the weeks of the pause are not drawn. ConflictError where it runs."""
+    """Go on with the week that runs now; the weeks of the pause are not drawn. ConflictError where it runs, or has
+    ended.
+    """
     with transaction.atomic():
-        locked = Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+        locked = lock_going(stream)
         if locked.paused_at is None:
             raise ConflictError(f"“{stream}” is not paused.")
         missed = max(0, -((locked.next_draw_at - timezone.now()) // WEEK))
@@ -251,6 +268,18 @@ def resume_stream(*, stream: Stream, by: User | None) -> None:
         locked.paused_at = None
         locked.save(update_fields=["next_draw_at", "paused_at"])
         record("stream.resumed", by=by, obj=stream, project=stream.project)
+
+
+@transaction.atomic
+def end_stream(*, stream: Stream, by: User | None) -> None:
+    """Watch it no more: no week is drawn and no output taken in from here on. What is in review goes on and is
+    judged; everything is kept. There is no way back. Raises ConflictError where it has ended.
+    """
+    lock_going(stream)
+    now = timezone.now()
+    Stream.objects.filter(pk=stream.pk).update(ended_at=now, paused_at=Coalesce("paused_at", now))
+    stream.draws.filter(state=DrawState.DUE).update(state=DrawState.EMPTY, note=ENDED_BEFORE)
+    record("stream.ended", by=by, obj=stream, project=stream.project)
 
 
 @transaction.atomic

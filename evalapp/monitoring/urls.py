@@ -13,6 +13,7 @@ urlpatterns = [
     path(f"{_STREAM}/import/", views.stream_import, name="stream_import"),
     path(f"{_STREAM}/pause/", views.stream_pause, name="stream_pause"),
     path(f"{_STREAM}/resume/", views.stream_resume, name="stream_resume"),
+    path(f"{_STREAM}/end/", views.stream_end, name="stream_end"),
     path(f"{_STREAM}/draw/", views.stream_draw, name="stream_draw"),
     path(f"{_STREAM}/weeks/<int:number>/", views.stream_week, name="stream_week"),
     path(f"{_STREAM}/alerts/<int:alert_id>/acknowledge/", views.alert_acknowledge, name="alert_acknowledge"),

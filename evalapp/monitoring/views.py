@@ -184,6 +184,8 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
             imported = import_outputs(stream=stream, rows=read_outputs(file.file, file.name), by=request.user)
         except OutputsError as error:
             problems = error.problems
+        except ProblemError as error:
+            return _render(request, stream, problem=error)
         else:
             known = f" {imported.known:,} were here already." if imported.known else ""
             messages.success(request, f"{imported.stored:,} outputs are stored.{known}")
@@ -217,6 +219,17 @@ def stream_resume(request: MemberRequest, stream_id: int) -> HttpResponse:
     except ProblemError as error:
         return _render(request, _stream(request, stream_id), problem=error)
     return _acted(request, stream, "Resumed: the week that runs now is drawn at its end.")
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def stream_end(request: MemberRequest, stream_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    try:
+        services.end_stream(stream=stream, by=request.user)
+    except ProblemError as error:
+        return _render(request, _stream(request, stream_id), problem=error)
+    return _acted(request, stream, "Ended: no more weeks are drawn, and everything is kept.")
 
 
 @require_POST

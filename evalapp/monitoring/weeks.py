@@ -36,6 +36,7 @@ from evalapp.monitoring.models import (
     SampledOutput,
     Stream,
 )
+from evalapp.monitoring.services import lock_going
 from evalapp.runs.answers import ImportedAnswer
 from evalapp.runs.models import Run
 from evalapp.runs.services import import_outputs
@@ -114,7 +115,10 @@ def _queue(week: Draw, stream: Stream) -> None:
 
 @transaction.atomic
 def draw_now(*, stream: Stream, by: User | None) -> None:
-    """Draw an empty week once more, or one whose drawing failed, at once. Raises ConflictError without one."""
+    """Draw an empty week once more, or one whose drawing failed, at once. Raises ConflictError without one, or once
+    the stream has ended.
+    """
+    lock_going(stream)
     waiting = stream.draws.select_for_update(of=("self",)).select_related("job").order_by("-number")
     for week in waiting.filter(state__in=[DrawState.EMPTY, DrawState.DUE]):
         if week.state == DrawState.DUE and week.job is not None and week.job.state not in FINAL_STATES:
@@ -130,11 +134,11 @@ def carry_out_draw(work: Work) -> dict[str, Any]:
     week = Draw.objects.select_related(
         "stream__project", "stream__dataset", "stream__candidate", "stream__rubric_version__rubric"
     ).get(pk=work.job.params["draw"])
-    if week.state != DrawState.DUE:
-        return {"drawn": week.drawn}
     work.enter("Drawing")
     with transaction.atomic():
-        drawn = _drawn(week)
+        # Whoever ends the stream waits for the week that is being drawn, or it is not drawn any more.
+        locked = Draw.objects.select_for_update(no_key=True).get(pk=week.pk)
+        drawn = _drawn(week) if locked.state == DrawState.DUE else locked.drawn
         work.fence()
     return {"drawn": drawn}
 
@@ -144,7 +148,7 @@ def _drawn(week: Draw) -> int:
     population = _population(week)
     if not population:
         note = "No output of this week has come in."
-        Draw.objects.filter(pk=week.pk, state=DrawState.DUE).update(state=DrawState.EMPTY, note=note)
+        Draw.objects.filter(pk=week.pk).update(state=DrawState.EMPTY, note=note)
         return 0
     result = draw(population, stream.outputs_a_week, seed=stream.seed, week=week.number)
     chosen = list(stream.outputs.filter(pk__in=result.probabilities).order_by("happened_at", "external_id"))
@@ -160,15 +164,13 @@ def _drawn(week: Draw) -> int:
         for row, each in enumerate(chosen, start=1)
     )
     campaign, note = _campaign(week, version)
-    changed = Draw.objects.filter(pk=week.pk, state=DrawState.DUE).update(
+    Draw.objects.filter(pk=week.pk).update(
         state=DrawState.OPEN,
         campaign=campaign,
         population=len(population),
         drawn=len(chosen),
         note=" ".join(part for part in (result.note, note) if part),
     )
-    if not changed:
-        raise ConflictError(f"{week} of {stream} has been drawn meanwhile.")
     return len(chosen)
 
 

@@ -3,7 +3,7 @@
 from threading import Event
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from evalapp.accounts.invitations import NewInvitation, invite
@@ -13,7 +13,7 @@ from evalapp.accounts.services import remove_member
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.services import record
 from evalapp.core.errors import NotAllowedError
-from tests.at_once import at_once
+from tests.at_once import at_once, until_somebody_waits
 from tests.cast import client_of, make_project, make_user
 from tests.traces import traces_of
 
@@ -89,16 +89,3 @@ def test_an_event_under_way_when_a_persons_data_is_deleted_does_not_keep_their_n
     assert [result for result in at_once(2, work) if isinstance(result, Exception)] == []
 
     assert traces_of("Somebody Unlike") + traces_of("somebody.unlike") == []
-
-
-def until_somebody_waits() -> None:
-    """Return when another connection waits for a lock that this one holds."""
-    with connection.cursor() as database:
-        for _ in range(1000):
-            database.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-            )
-            if database.fetchone()[0]:
-                return
-            Event().wait(0.02)
-    raise AssertionError("Nobody waited.")

@@ -47,6 +47,17 @@ def test_a_stream_is_watched_and_fed(
     assert program.get(f"{start}{stream['id']}/").json()["outputs"] == 3
 
 
+def test_a_stream_is_ended_once_and_for_all(project: Project, program: Program, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    address = f"projects/{project.slug}/streams/{stream.pk}/"
+    assert program.get(address).json()["ended_at"] is None
+    ended = program.post(f"{address}end/").json()
+    assert ended["ended_at"] is not None and ended == program.get(address).json()
+    rows = {"rows": rows_of(1, timezone.now())}
+    for way, body in (("end", {}), ("outputs", rows)):
+        assert "has ended" in problem_in(program.post(f"{address}{way}/", body), 409)["message"]
+
+
 def test_the_weeks_are_read(project: Project, program: Program, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     first, _second, _ = judged_weeks(stream, [3.5, None, 3.4])

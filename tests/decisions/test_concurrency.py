@@ -5,25 +5,33 @@ from threading import Event
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError
 from evalapp.datasets.services import create_dataset
 from evalapp.decisions import deletion
+from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.decisions.deletion import delete_project, paths_to_project
 from evalapp.decisions.left_files import files_of
 from evalapp.decisions.models import Decision
+from evalapp.decisions.services import decide
 from evalapp.exports.models import Export, ExportRow
+from evalapp.gates.conditions import Condition, ConditionKind
+from evalapp.gates.services import take_gate
 from evalapp.jobs.lease import claim as claim_job
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
-from tests.at_once import at_once
+from evalapp.registry.models import ModelVersion
+from tests.at_once import at_once, until_somebody_waits
 from tests.cast import client_of, make_project, make_user
 from tests.datasets.conftest import uploads
 from tests.datasets.files import questions, upload
-from tests.factories import make_campaign, review_all
+from tests.factories import PLAIN, make_adapter, make_campaign, review_all
+from tests.gates.making import make_gate
 from tests.reviews.conftest import GOOD, body, claim, post, url_of
 
 __all__ = ["uploads"]
@@ -51,6 +59,59 @@ def test_eight_posts_of_one_decision_record_it_once() -> None:
     assert [response.status_code for response in responses] == [302] * 8
     assert Decision.objects.count() == 1
     assert AuditEvent.objects.filter(action="decision.made").count() == 1
+
+
+@pytest.mark.parametrize("way", ["decision", "alias"])
+def test_a_gate_taken_in_the_same_moment_binds_what_comes_after_it(way: str) -> None:
+    campaign, manager = reviewed()
+    project = campaign.project
+    plain = campaign.candidates.get(model_version__label="plain").model_version
+    tuned = make_adapter(project, "tuned", dataset_version=campaign.dataset_version)
+    gated = make_campaign(project, [manager], texts={"other": PLAIN}, name="Gated")
+    gate = make_gate(project)
+    is_taken = Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                take_gate(campaign=gated, gate=gate, by=manager)
+                is_taken.set()
+                until_somebody_waits()
+        elif is_taken.wait(20) and way == "decision":
+            decide(campaign=campaign, candidate=plain, verdict="ship", note="", by=manager)
+        else:
+            set_alias_by_hand(version=tuned, alias="champion", by=manager)
+
+    taken, refused = at_once(2, work)
+
+    assert taken is None
+    assert isinstance(refused, ConflictError) and "decides by the gate" in str(refused)
+    assert not Decision.objects.exists()
+    assert not ModelVersion.objects.filter(alias="champion").exists()
+
+
+def test_a_gate_that_waits_for_a_decision_is_held_against_the_champion_it_makes() -> None:
+    campaign, manager = reviewed()
+    formal, plain = (
+        campaign.candidates.get(model_version__label=label).model_version for label in ("formal", "plain")
+    )
+    set_alias_by_hand(version=formal, alias="champion", by=manager)
+    gate = make_gate(campaign.project, Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.0))
+    is_decided = Event()
+
+    def work(number: int) -> Any:
+        if number == 0:
+            with transaction.atomic():
+                decide(campaign=campaign, candidate=plain, verdict="ship", note="", by=manager)
+                is_decided.set()
+                return until_somebody_waits()
+        is_decided.wait(20)
+        return take_gate(campaign=campaign, gate=gate, by=manager)
+
+    decided, taken = at_once(2, work)
+
+    assert decided is None
+    assert taken.champion == plain
 
 
 def test_eight_posts_of_one_tray_open_it_once_and_the_others_are_told() -> None:

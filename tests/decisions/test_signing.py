@@ -106,11 +106,31 @@ def test_nothing_ships_round_the_gate_by_a_campaign_that_has_none(
         f"/projects/{project.slug}/compare/{beside.pk}/decide/",
         {"candidate": candidate.model_version_id, "verdict": "ship", "note": ""},
     )
-    assert (page.status_code, "decides by the gate" in page.text) == (400, True)
+    assert (page.status_code, "decides by the gate “Gate of Gated" in page.text) == (400, True)
     assert decide(verdict="do_not_ship", **said).verdict == "do_not_ship"  # type: ignore[arg-type]
     assert not ModelVersion.objects.filter(alias="champion").exists()
     evaluation = looked(taken, reviewer, engineer)
     assert sign(evaluation, manager).candidate == evaluation.candidate
+
+
+def test_the_form_offers_what_can_be_decided_and_leads_to_the_gate_that_forbids_the_rest(
+    taken: CampaignGate, project: Project, reviewer: User, manager: User
+) -> None:
+    beside = make_campaign(project, [reviewer], name="Beside the gate")
+    review_all(beside, reviewer, {})
+    review_all(taken.campaign, reviewer, {})
+    for campaign in (beside, taken.campaign):
+        page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/decide/").text
+        assert 'value="not_yet"' in page and 'value="ship"' not in page
+        assert f'href="/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/">See the gate' in page
+        assert "champion." not in page
+    assert (
+        "which Gated took before its first review"
+        in client_of(manager).get(f"/projects/{project.slug}/compare/{beside.pk}/decide/").text
+    )
+    taken.delete()
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{beside.pk}/decide/").text
+    assert 'value="ship"' in page and "See the gate" not in page
 
 
 def test_only_the_newest_look_at_that_candidate_is_signed(

@@ -13,8 +13,11 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
+from evalapp.decisions.inbox import inbox_of
+from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import RetrainProposal, Stream
+from evalapp.monitoring.services import acknowledge, dismiss_proposal
 from tests.cast import client_of
 from tests.factories import YES_NO, make_rubric
 from tests.monitoring.making import drawn_week, judged_weeks, make_feedback, make_stream, rows_of
@@ -120,6 +123,49 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     page = text_of(browser.get(address))
     assert "Accepted" in page and "Train again?" not in page
     assert client_of(engineer).post(f"{address}proposals/{proposal.pk}/dismiss/").status_code == 403
+
+
+def test_what_waits_in_a_stream_is_in_the_inbox_until_somebody_deals_with_it(
+    project: Project, browser: Client, reviewer: User, manager: User
+) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = judged_weeks(stream, [2.0])
+    assert inbox_of(project) == []
+    (alert,) = raise_alerts(week)
+    page = f"/projects/{project.slug}/monitor/{stream.pk}/"
+    assert inbox_of(project) == [
+        InboxEntry("alert", alert.words, f"{page}#alerts"),
+        InboxEntry("retrain", "Support chat: decide whether to train again", f"{page}#retrain"),
+    ]
+    home = browser.get(f"/projects/{project.slug}/").text
+    shown = browser.get(page).text
+    for entry, anchor in zip(inbox_of(project), ("alerts", "retrain"), strict=True):
+        assert f'<a href="{entry.href}">' in home and f'id="{anchor}"' in shown
+    acknowledge(alert=alert, by=manager)
+    assert [entry.kind for entry in inbox_of(project)] == ["retrain"]
+    dismiss_proposal(proposal=alert.proposal, reason="The threshold was too high.", by=manager)
+    assert inbox_of(project) == []
+
+
+def test_an_ended_stream_says_so_and_offers_no_work(
+    project: Project, browser: Client, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer])
+    judged_weeks(stream, [4.5])
+    start = f"/projects/{project.slug}/monitor/"
+    address = f"{start}{stream.pk}/"
+    assert f'action="{address}end/"' in browser.get(address).text
+    told = text_of(browser.post(f"{address}end/", follow=True))
+    assert "Ended: no more weeks are drawn, and everything is kept." in told
+    assert "This stream has ended" in told and "Week by week" in told and "in week 1" in told
+    page = browser.get(address).text
+    for gone in ("edit", "pause", "resume", "end", "import", "draw"):
+        assert f"{address}{gone}/" not in page, gone
+    assert "Ended" in text_of(browser.get(start))
+    file = SimpleUploadedFile("out.jsonl", json.dumps(rows_of(1, timezone.now())[0]).encode())
+    for way, sent in (("import", {"file": file}), ("end", {})):
+        refused = browser.post(f"{address}{way}/", sent)
+        assert refused.status_code == 409 and "“Support chat” has ended" in text_of(refused)
 
 
 def test_few_reviews_are_never_green(project: Project, browser: Client, reviewer: User) -> None:

@@ -1,6 +1,8 @@
 """Weeks are opened once each, also late; what is drawn is reviewed as anything else, and says how likely it was."""
 
 import datetime as dt
+from threading import Event
+from typing import Any
 
 import pytest
 from celery.beat import PersistentScheduler
@@ -8,15 +10,19 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
+from evalapp.audit.models import AuditEvent
+from evalapp.campaigns.models import Campaign
 from evalapp.celery import DUTIES, app
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.jobs.clock import Clock
 from evalapp.jobs.models import Job, JobState
+from evalapp.monitoring import weeks
 from evalapp.monitoring.drawing import Candidate, draw
+from evalapp.monitoring.judging import judge_due_weeks
 from evalapp.monitoring.models import WEEK, Draw, DrawState, ProductionOutput, Stream
-from evalapp.monitoring.services import pause_stream, resume_stream
+from evalapp.monitoring.services import StreamPlan, change_stream, end_stream, pause_stream, resume_stream
 from evalapp.monitoring.weeks import DRAW_TASK, draw_now, open_due_weeks
-from tests.at_once import at_once
+from tests.at_once import at_once, until_somebody_waits
 from tests.cast import client_of
 from tests.monitoring.making import (
     HOUR,
@@ -24,6 +30,7 @@ from tests.monitoring.making import (
     carry_out,
     drawn_week,
     make_stream,
+    review_week,
     rows_of,
     send,
     texts_of,
@@ -143,6 +150,77 @@ def test_the_weeks_of_a_pause_are_not_drawn(project: Project, reviewer: User) ->
     stream.refresh_from_db()
     assert stream.next_draw_at == now + WEEK - HOUR
     assert open_due_weeks() == 0
+
+
+@pytest.mark.django_db
+def test_an_ended_stream_is_kept_and_nothing_of_it_is_drawn_or_taken_in(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    now = timezone.now()
+    stream = make_stream(project, [reviewer], next_draw_at=now - WEEK - HOUR)
+    send(stream, rows_of(3, now - WEEK - dt.timedelta(days=1)))
+    assert open_due_weeks() == 2
+    reviewed, waiting = stream.draws.order_by("number")
+    carry_out(reviewed)
+    end_stream(stream=stream, by=manager)
+    send_late = rows_of(2, now - dt.timedelta(days=1), first=100)
+    plan = StreamPlan(
+        name="Again",
+        rubric_version=stream.rubric_version,
+        reviewers=[reviewer],
+        outputs_a_week=1,
+        next_draw_at=now + HOUR,
+    )
+    for refused in (
+        lambda: send(stream, send_late),
+        lambda: draw_now(stream=stream, by=manager),
+        lambda: pause_stream(stream=stream, by=manager),
+        lambda: resume_stream(stream=stream, by=manager),
+        lambda: change_stream(stream=stream, plan=plan, by=manager),
+        lambda: end_stream(stream=stream, by=manager),
+    ):
+        with pytest.raises(ConflictError, match="“Support chat” has ended"):
+            refused()
+    assert carry_out(waiting).note == "The stream was ended before this week was drawn."
+    assert (waiting.state, waiting.job.state) == (DrawState.EMPTY, JobState.SUCCEEDED)
+    Stream.objects.update(next_draw_at=now - HOUR)
+    ProductionOutput.objects.filter(sample=None).update(happened_at=waiting.ends_at - HOUR)
+    assert open_due_weeks() == 0
+    # What was in review goes on, and is judged.
+    review_week(reviewed, [reviewer])
+    Campaign.objects.update(deadline=now - HOUR)
+    assert judge_due_weeks() == 1
+    assert reviewed.kpis.exists() and stream.outputs.count() == 3
+    event = AuditEvent.objects.get(action="stream.ended")
+    assert (event.actor_id, event.object_id) == (manager.pk, stream.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_week_that_is_being_drawn_when_the_stream_ends_is_drawn_whole_or_not_at_all(
+    project: Project, reviewer: User, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_stream(project, [reviewer])
+    send(stream, rows_of(3, timezone.now() - dt.timedelta(days=2)))
+    open_due_weeks()
+    is_drawing = Event()
+
+    def slow_draw(*args: Any, **options: Any) -> Any:
+        is_drawing.set()
+        until_somebody_waits()
+        return draw(*args, **options)
+
+    monkeypatch.setattr(weeks, "draw", slow_draw)
+
+    def work(number: int) -> Any:
+        if number == 0:
+            return carry_out(stream.draws.get())
+        is_drawing.wait(20)
+        return end_stream(stream=stream, by=manager)
+
+    drawn, ended = at_once(2, work)
+
+    assert ended is None
+    assert (drawn.state, drawn.drawn, drawn.job.state) == (DrawState.OPEN, 3, JobState.SUCCEEDED)
 
 
 def test_a_stratified_draw_takes_from_each_stratum_and_says_how_likely() -> None:

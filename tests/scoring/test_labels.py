@@ -3,6 +3,7 @@
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils.html import escape
 from sklearn.metrics import f1_score
 
 from evalapp.accounts.models import Project, User
@@ -149,6 +150,42 @@ def test_the_pages_declare_show_and_delete(
     gone = browser.post(parser, {"action": "delete"}, follow=True)
     assert "The label parser and the labels it read are deleted." in gone.text
     assert "Macro F1" not in browser.get(reverse("comparison_detail", args=[project.slug, campaign.pk])).text
+
+
+def test_every_count_of_the_confusion_matrix_leads_to_its_outputs(
+    campaign: Campaign, dataset: Dataset, project: Project, engineer: User
+) -> None:
+    browser, program = client_of(engineer), program_of(engineer)
+    save_label_parser(dataset=dataset, kind="exact", by=engineer)
+    run_scoring(campaign)
+    tuned = campaign.candidates.get(model_version__label="tuned")
+    page = browser.get(reverse("campaign_classification", args=[project.slug, campaign.pk])).text
+    start = reverse("case_list", args=[project.slug, campaign.pk])
+    numbers = dict(campaign.items.values_list("pk", "example__row_number"))
+    cells = {
+        "true=Mixed&said=Negative": [4],
+        "true=Negative&said=Negative": [2],
+        "true=Negative&unsaid=1": [5],
+        "true=Positive&said=Positive": [1, 3],
+        "unsaid=1": [5],
+    }
+    for query, rows in cells.items():
+        address = f"{start}?candidate={tuned.pk}&{query}"
+        assert f'href="{escape(address)}"' in page, query
+        cases = browser.get(address)
+        assert sorted(numbers[row.item_id] for row in cases.context["rows"]) == rows, query
+        told = program.get(
+            f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/cases/?candidate={tuned.pk}&{query}"
+        )
+        assert sorted(numbers[row["item"]] for row in told.json()["results"]) == rows, query
+    assert "truly “Mixed”, “Negative” said" in browser.get(f"{start}?true=Mixed&said=Negative").text
+    # From the list to a case, and on along the list.
+    item = campaign.items.get(example__row_number=1)
+    case = browser.get(
+        reverse("case_detail", args=[project.slug, campaign.pk, item.pk]) + "?true=Positive"
+    ).text
+    assert "true=Positive" in case
+    assert browser.get(f"{start}?said=Elsewhere").status_code == 404
 
 
 def test_the_api_does_the_same(

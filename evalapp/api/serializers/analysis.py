@@ -275,6 +275,9 @@ class CaseQuery(Paging, ViewQuery):
         max_length=200,
         help_text="Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5.",
     )
+    true = serializers.CharField(required=False, max_length=200, help_text="The example's label.")
+    said = serializers.CharField(required=False, max_length=200, help_text="The label that the output says.")
+    unsaid = serializers.BooleanField(required=False, default=False, help_text="The output says no label.")
 
 
 class FinderQuery(PeopleQuery):

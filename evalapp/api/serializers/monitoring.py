@@ -27,7 +27,7 @@ class StreamSerializer(Shown):
         fields = (
             "id", "name", "description", "rubric_version", "dataset", "candidate", "outputs_a_week", "overlap",
             "strata_field", "seed", "error_criterion", "thresholds", "baseline_weeks", "next_draw_at", "paused_at",
-            "outputs", "created_by", "created_at",
+            "ended_at", "outputs", "created_by", "created_at",
         )  # fmt: skip
 
     def get_outputs(self, stream: Any) -> int:

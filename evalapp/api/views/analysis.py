@@ -36,7 +36,7 @@ from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.rubrics.models import Criterion
 
-_FLAGS = ("low", "na", "differ", "broken")
+_FLAGS = ("low", "na", "differ", "broken", "unsaid")
 
 
 class AnalysisView(ProjectView):

@@ -16,7 +16,7 @@ from evalapp.core.http import get_or_missing
 from evalapp.monitoring.importing import given_outputs, import_outputs
 from evalapp.monitoring.models import DrawState, Kpi, Stream
 from evalapp.monitoring.queries import alerts_of, proposals_of, streams_of, weeks_of
-from evalapp.monitoring.services import StreamPlan, acknowledge, create_stream
+from evalapp.monitoring.services import StreamPlan, acknowledge, create_stream, end_stream
 from evalapp.webhooks.views import site_of
 
 
@@ -57,6 +57,20 @@ class StreamList(StreamView):
 class StreamDetail(StreamView):
     @operation("Read a stream", result=StreamSerializer)
     def get(self, stream_id: int) -> object:
+        return self.stream(stream_id)
+
+
+class StreamEnd(StreamView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("End a stream", result=StreamSerializer)
+    def post(self, stream_id: int) -> object:
+        """No more weeks are drawn and no outputs taken in; what is in review goes on, and everything is kept. There
+        is no way back.
+        """
+        stream = self.stream(stream_id)
+        self.body()
+        end_stream(stream=stream, by=self.person)
         return self.stream(stream_id)
 
 

@@ -1,0 +1,40 @@
+"""What waits in watched streams stands in the project's inbox."""
+
+from typing import Any
+
+from django.dispatch import receiver
+from django.urls import reverse
+
+from evalapp.accounts.models import Project
+from evalapp.decisions.inbox_entries import InboxEntry
+from evalapp.decisions.signals import inbox_asked
+from evalapp.monitoring.models import Alert, ProposalState, RetrainProposal
+
+SHOWN_OF_A_KIND = 3
+
+
+@receiver(inbox_asked)
+def alerts_and_proposals(sender: Any, project: Project, **kwargs: Any) -> list[InboxEntry]:
+    """The newest alerts that nobody acknowledged, and the retrains to decide on."""
+    alerts = Alert.objects.filter(stream__project=project, acknowledged_at=None).order_by("-id")
+    proposals = RetrainProposal.objects.filter(
+        stream__project=project, state=ProposalState.PROPOSED
+    ).select_related("stream")
+    return [
+        *(
+            InboxEntry("alert", alert.words, _page(project, alert.stream_id) + "#alerts")
+            for alert in alerts[:SHOWN_OF_A_KIND]
+        ),
+        *(
+            InboxEntry(
+                "retrain",
+                f"{proposal.stream}: decide whether to train again",
+                _page(project, proposal.stream_id) + "#retrain",
+            )
+            for proposal in proposals.order_by("-id")[:SHOWN_OF_A_KIND]
+        ),
+    ]
+
+
+def _page(project: Project, stream_id: int) -> str:
+    return reverse("stream_detail", args=[project.slug, stream_id])
