@@ -152,7 +152,8 @@ def _against_champion(condition: Condition, inputs: Inputs) -> Result:
         ratings,
         _ratings(inputs, condition, inputs.champion),
         alpha=inputs.level,
-        span=largest - smallest,
+        smallest=smallest,
+        largest=largest,
     )
     margin = condition.threshold or 0.0
     threshold = -margin if condition.kind == ConditionKind.NON_INFERIORITY else margin

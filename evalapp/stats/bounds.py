@@ -4,15 +4,15 @@ The bounds speak of new items and new reviewers (crossed), as everything that a 
 """
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.differences import NO_PAIRS, paired_scores
 from evalapp.stats.ratings import Ratings
+from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import crossed_spread, student_quantile
-from evalapp.stats.skewness import skewness_of_mean, widened
 
 ALL_EQUAL = "all scores are the same, so the bound is on how many items could differ"
 
@@ -25,25 +25,66 @@ def require_alpha(alpha: float) -> None:
 def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: float) -> Measure:
     """Mean over items of the item means, with a lower and an upper bound, each one-sided at ``alpha``.
 
-    Student's t on the crossed spread with careful degrees of freedom, on the side of a long tail of items moved
-    further (`skewness.widened`), so that the lower bound is that of `release.release_bound`; cut at the ends of
-    the scale. Where all scores are the same there is no spread:
+    Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the scale
+    is near (`scale_ends.reach_below`), and cut at the ends. Where all scores are the same there is no spread:
     then at most a share p of new items differs, p by Clopper and Pearson for none among these, and the bound
     takes those to lie at the end of the scale. ``n`` counts items. Undefined without scores.
     """
     require_alpha(alpha)
     label = signature(
-        "mean-bounds", 2, interval="crossed", degrees="careful", tail="widened", sided=1, alpha=alpha
+        "mean-bounds", 3, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
     )
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=label)
+
+    def below(value: float, reach: float) -> float:
+        return reach_below(reach, place=value, smallest=smallest, largest=largest)
+
+    return _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label)
+
+
+def difference_bounds(
+    challenger: Ratings, champion: Ratings, *, alpha: float, smallest: float, largest: float
+) -> Measure:
+    """`mean_bounds` of the paired differences, challenger minus champion, blocked by reviewer.
+
+    ``smallest`` and ``largest`` are the ends of the scale that both were rated on; how their nearness moves a
+    bound of a difference says `scale_ends.difference_reach_below`. Undefined where nobody scored both.
+    """
+    require_alpha(alpha)
+    pairs = paired_scores(challenger, champion)
+    label = signature(
+        "difference-bounds", 3, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
+    )
+    if not len(pairs):
+        return Measure.undefined(NO_PAIRS, signature=label)
+    centre = float(challenger.item_means().mean() + champion.item_means().mean()) / 2
+
+    def below(value: float, reach: float) -> float:
+        return difference_reach_below(value, reach, centre=centre, smallest=smallest, largest=largest)
+
+    span = largest - smallest
+    return _bounds(pairs, below, ends=(-span, span), alpha=alpha, label=label)
+
+
+def _bounds(
+    ratings: Ratings,
+    below: Callable[[float, float], float],
+    *,
+    ends: tuple[float, float],
+    alpha: float,
+    label: str,
+) -> Measure:
+    """``below``: how far under an estimate its lower bound lies, from it and Student's reach. The upper bound is
+    that of the scale turned round.
+    """
+    smallest, largest = ends
     value, items = float(ratings.item_means().mean()), len(ratings.items)
     spread = crossed_spread(ratings, careful=True)
     if not isinstance(spread, str):
-        quantile = student_quantile(1 - 2 * alpha, spread.degrees)
-        skewness = skewness_of_mean(ratings, spread.error)
-        low = max(value - widened(quantile, -skewness) * spread.error, smallest)
-        high = min(value + widened(quantile, skewness) * spread.error, largest)
+        reach = student_quantile(1 - 2 * alpha, spread.degrees) * spread.error
+        low = max(value - below(value, reach), smallest)
+        high = min(value + below(smallest + largest - value, reach), largest)
         return Measure(value=value, n=items, low=low, high=high, signature=label)
     if items < 2 or len(ratings.reviewers) < 2 or np.ptp(ratings.score):
         return Measure(value=value, n=items, note=f"no interval: {spread}", signature=label)
@@ -60,19 +101,6 @@ def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: flo
 
 def _no_scores(ratings: Ratings) -> str:
     return "every answer is N/A" if ratings.not_applicable else "no scores"
-
-
-def difference_bounds(challenger: Ratings, champion: Ratings, *, alpha: float, span: float) -> Measure:
-    """`mean_bounds` of the paired differences, challenger minus champion, blocked by reviewer.
-
-    ``span`` is the largest difference that the scale allows. Undefined where nobody scored both.
-    """
-    pairs = paired_scores(challenger, champion)
-    label = signature("difference-bounds", 2, interval="crossed", tail="widened", sided=1, alpha=alpha)
-    if not len(pairs):
-        require_alpha(alpha)
-        return Measure.undefined(NO_PAIRS, signature=label)
-    return replace(mean_bounds(pairs, alpha=alpha, smallest=-span, largest=span), signature=label)
 
 
 def share_bounds(marks: Ratings, *, alpha: float) -> Measure:

@@ -97,7 +97,7 @@ def precision(spread: Spread, design: Design, *, careful: bool = False) -> Preci
     """What the analysis over new items and new reviewers will have.
 
     With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out.
-    ``careful``: with the degrees of freedom of a release (:func:`~evalapp.stats.release.release_p`).
+    ``careful``: with the degrees of freedom of a gate's bound (:func:`~evalapp.stats.bounds.mean_bounds`).
     """
     rest = spread.rest**2 / design.reviews
     of_items = spread.item**2 / design.items + rest
@@ -288,7 +288,8 @@ class Requirement:
     """One criterion of a gate: the true value lies ``distance`` beyond what it must exceed.
 
     The expected mean minus the floor, or the expected difference plus the margin. ``level`` is that of the
-    look it is planned for. Tested as a release is (:func:`~evalapp.stats.release.release_p`).
+    look it is planned for. Tested as a gate does (:func:`~evalapp.stats.bounds.mean_bounds`), the ends of
+    the scale taken to be far.
     """
 
     distance: float

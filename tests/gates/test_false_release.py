@@ -9,6 +9,7 @@ import pytest
 
 from tests.gates.null_worlds import (
     Crossed,
+    RareDisaster,
     World,
     at_the_ceiling,
     at_the_floor,
@@ -64,30 +65,20 @@ WORLDS: dict[str, World] = {
     **{f"floor near the top, {n} reviewers": at_the_floor(HIGH, reviewers=n) for n in (3, 5)},
     "floor near the top, 3 of 12 reviewers an item": at_the_floor(HIGH, reviewers=12, overlap=3),
     "floor at the very top, 5 reviewers": at_the_floor(Crossed(5.1), reviewers=5),
+    "floor at the very top, 3 of 12 reviewers an item": at_the_floor(Crossed(5.1), reviewers=12, overlap=3),
+    "floor under rare disasters, 3 reviewers": at_the_floor(RareDisaster(0.05), reviewers=3),
     "floor, 2 of 8 reviewers an item": at_the_floor(MIDDLE, reviewers=8, overlap=2),
     **{f"margin, {n} reviewers": at_the_margin(MIDDLE, 3.2, reviewers=n) for n in (2, 3, 5)},
-    "margin near the top, 3 reviewers": at_the_margin(HIGH, 4.3, reviewers=3),
+    **{f"margin near the top, {n} reviewers": at_the_margin(HIGH, 4.3, reviewers=n) for n in (3, 5)},
+    "margin near the top, 3 of 12 reviewers an item": at_the_margin(HIGH, 4.3, reviewers=12, overlap=3),
     "superiority, 3 reviewers": no_better(MIDDLE, reviewers=3),
     **{f"veto of 5%, {n} reviewers": at_the_ceiling(0.05, reviewers=n) for n in (2, 3, 5)},
     "veto of 20%, 3 reviewers": at_the_ceiling(0.2, reviewers=3),
 }
 
 
-# Here the bounds are farther than Student's, and still too near: about 2% a challenger instead of 1%.
-OPEN = ("floor near the top, 3 of 12 reviewers an item", "floor at the very top, 5 reviewers")
-
-
 @pytest.mark.verification
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(name in OPEN, reason="the level does not hold there yet", strict=False),
-        )
-        for name in WORLDS
-    ],
-)
+@pytest.mark.parametrize("name", WORLDS)
 def test_false_releases_stay_at_or_under_the_level(name: str) -> None:
     versions = 400
     found = false_releases(WORLDS[name], alpha=LEVEL, challengers=CHALLENGERS, versions=versions, seed=11)

@@ -13,21 +13,42 @@ from evalapp.stats.bounds import (
     share_bounds,
 )
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.release import release_bound
+from evalapp.stats.scores import crossed_spread, student_quantile
 from tests.stats.simulation import MEAN, drawn_ratings
 
 TABLE = [[4, 5, 3], [5, 5, 4], [3, 4, 2], [5, 4, 4], [4, 4, 3], [5, 5, 5]]
 
 
-def test_the_lower_bound_is_that_of_a_release_and_the_upper_one_its_mirror() -> None:
+def test_far_from_the_ends_of_the_scale_a_bound_is_students() -> None:
     ratings = Ratings.from_table(TABLE)
-    found = mean_bounds(ratings, alpha=0.05, smallest=-99, largest=99)
-    assert found.low == pytest.approx(release_bound(ratings, level=0.05).value)
-    turned = mean_bounds(ratings.with_scores(-ratings.score), alpha=0.05, smallest=-99, largest=99)
-    assert found.high is not None and turned.low is not None
-    assert found.high == pytest.approx(-turned.low)
-    cut = mean_bounds(ratings, alpha=0.001, smallest=1, largest=5)
-    assert (cut.low, cut.high) == (1, 5)
+    spread = crossed_spread(ratings, careful=True)
+    assert not isinstance(spread, str)
+    reach = student_quantile(0.9, spread.degrees) * spread.error
+    found = mean_bounds(ratings, alpha=0.05, smallest=-999, largest=999)
+    assert (found.low, found.high) == pytest.approx((found.value - reach, found.value + reach), rel=1e-3)
+
+
+def test_near_the_top_the_lower_bound_lies_further_and_the_upper_one_does_not() -> None:
+    ratings = Ratings.from_table(TABLE)
+    far = mean_bounds(ratings, alpha=0.05, smallest=-999, largest=999)
+    near = mean_bounds(ratings, alpha=0.05, smallest=1, largest=5)
+    assert near.low is not None and near.low < far.low - 0.3  # type: ignore[operator]
+    assert near.high == 5
+    wider = mean_bounds(ratings, alpha=0.05, smallest=1, largest=7)
+    assert wider.high == pytest.approx(far.high, abs=0.01)
+
+
+def test_a_scale_turned_round_has_the_same_bounds() -> None:
+    ratings = Ratings.from_table(TABLE)
+    found = mean_bounds(ratings, alpha=0.05, smallest=1, largest=5)
+    turned = mean_bounds(ratings.with_scores(6 - ratings.score), alpha=0.05, smallest=1, largest=5)
+    assert turned.low == pytest.approx(6 - found.high)  # type: ignore[operator]
+    assert turned.high == pytest.approx(6 - found.low)  # type: ignore[operator]
+
+
+def test_bounds_are_cut_at_the_ends() -> None:
+    found = mean_bounds(Ratings.from_table(TABLE), alpha=0.001, smallest=1, largest=5)
+    assert (found.low, found.high) == (pytest.approx(1, abs=0.05), 5)
 
 
 def test_where_all_scores_are_the_same_the_bound_is_on_how_many_items_could_differ() -> None:
@@ -50,11 +71,22 @@ def test_a_difference_is_paired_and_blocked_by_reviewer() -> None:
     # Reviewers differ by two points, and all of them see one point between the candidates.
     champion = Ratings.from_table([[1, 3], [2, 4], [1, 3], [2, 4]])
     challenger = champion.with_scores(champion.score + 1)
-    found = difference_bounds(challenger, champion, alpha=0.05, span=4)
+    found = difference_bounds(challenger, champion, alpha=0.05, smallest=1, largest=5)
     assert found.value == 1
     assert found.low == pytest.approx(1 - 5 * (1 - 0.05**0.25))
     nobody = Ratings.from_columns(["x"], ["y"], [3])
-    assert not difference_bounds(nobody, champion, alpha=0.05, span=4).defined
+    assert not difference_bounds(nobody, champion, alpha=0.05, smallest=1, largest=5).defined
+
+
+def test_the_bounds_of_a_difference_change_places_when_the_candidates_do() -> None:
+    challenger = Ratings.from_table(TABLE)
+    champion = Ratings.from_table([[5, 5, 4], [5, 5, 5], [4, 4, 3], [5, 5, 4], [4, 5, 4], [5, 5, 5]])
+    found = difference_bounds(challenger, champion, alpha=0.05, smallest=1, largest=5)
+    swapped = difference_bounds(champion, challenger, alpha=0.05, smallest=1, largest=5)
+    assert found.value is not None and found.value < 0
+    assert (swapped.low, swapped.high) == pytest.approx((-found.high, -found.low))  # type: ignore[operator]
+    # A challenger behind may be further behind than Student says; towards none nothing is bent.
+    assert found.value - found.low > found.high - found.value  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 60), (2, 20), (7, 9), (12, 12)])
@@ -103,3 +135,19 @@ def test_a_lower_bound_passes_the_true_mean_no_more_often_than_its_level() -> No
         passed += found.low is not None and found.low >= MEAN
     # Three standard errors of a share of 5% in 600 rounds.
     assert passed / rounds <= 0.05 + 3 * (0.05 * 0.95 / rounds) ** 0.5
+
+
+def test_the_lower_bound_rises_with_the_level() -> None:
+    ratings = drawn_ratings(np.random.default_rng(4), 50, 5)
+    lows = [mean_bounds(ratings, alpha=alpha, smallest=1, largest=5).low for alpha in (0.0004, 0.01, 0.05, 0.3)]
+    assert lows == sorted(lows)
+
+
+def test_careful_degrees_are_never_more() -> None:
+    generator = np.random.default_rng(3)
+    for overlap in (None, 2):
+        for _ in range(20):
+            ratings = drawn_ratings(generator, 30, 4, overlap=overlap)
+            usual, careful = crossed_spread(ratings), crossed_spread(ratings, careful=True)
+            assert careful.error == usual.error
+            assert 1 <= careful.degrees <= usual.degrees
