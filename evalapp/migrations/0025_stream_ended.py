@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evalapp', '0023_send_backs_of_judgements'),
+        ('evalapp', '0024_comparison_rulings'),
     ]
 
     operations = [
