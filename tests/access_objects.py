@@ -544,6 +544,8 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     "analysis_table_csv": {"name": lambda world: "people"},
     "analysis_table_markdown": {"name": lambda world: "people"},
+    "planner_table_csv": {"name": lambda world: "variances"},
+    "planner_table_markdown": {"name": lambda world: "variances"},
     "token_revoke": {"pk": lambda world: world.token.pk},
     "member_role": {"pk": lambda world: world.membership.pk},
     "member_remove": {"pk": lambda world: world.membership.pk},

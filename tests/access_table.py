@@ -188,6 +188,8 @@ ACCESS: dict[str, Access] = {
     "comparison_csv": both(P.VIEW_ANALYSIS),
     "campaign_quality": both(P.VIEW_ANALYSIS),
     "planner": both(P.VIEW_ANALYSIS),
+    "planner_table_csv": both(P.VIEW_ANALYSIS),
+    "planner_table_markdown": both(P.VIEW_ANALYSIS),
     "campaign_metrics": both(P.VIEW_ANALYSIS),
     "campaign_severity": both(P.VIEW_ANALYSIS),
     "campaign_agreement": both(P.VIEW_ANALYSIS),

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.choosing import chosen_criterion, chosen_measure, chosen_pair
 from evalapp.analysis.reviewer_agreement import (
     ANCHORS,
     MEASURES,
@@ -19,6 +20,7 @@ from evalapp.analysis.reviewer_agreement import (
     agreement_on,
     by_reviewer,
     confusion_of,
+    is_too_large,
     levels_to_clarify,
     matrix_in_words,
     matrix_of,
@@ -33,7 +35,6 @@ from evalapp.analysis.views import (
     redirect_kept,
 )
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import InvalidError
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import Criterion
 
@@ -63,10 +64,8 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     scores = load_scores(campaign, people=people)
     names = shown_names(campaign, numbers=scores.numbers, reader_id=request.user.pk)
     criterion = chosen_criterion(scores, request.GET.get("criterion", ""))
-    measure = request.GET.get("measure", "") or "alpha"
-    if measure not in MEASURES:
-        raise InvalidError(f"There is no measure “{measure[:40]}”; there are {', '.join(MEASURES)}.")
-    is_large = len(scores.answers) > MOST_SCORES * max(1, len(scores.criteria))
+    measure = chosen_measure(request.GET.get("measure", ""))
+    is_large = is_too_large(scores)
     panel = [] if is_large else [agreement_on(scores, each) for each in scores.criteria]
     context = {
         "station": "compare",
@@ -98,41 +97,6 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
 def cells_of(row: AgreementOn) -> list[tuple[str, str, Any]]:
     """A row's measures in their columns' order: key, label, measure."""
     return [(key, label, getattr(row.measures, key)) for key, label in MEASURES.items()]
-
-
-def chosen_criterion(scores: CampaignScores, key: str) -> Criterion | None:
-    """The criterion of that key, else the first scale. Raises InvalidError for a key that is not there."""
-    if key:
-        named = next((each for each in scores.criteria if each.key == key), None)
-        if named is None:
-            known = ", ".join(each.key for each in scores.criteria)
-            raise InvalidError(
-                f"This campaign’s rubric has no criterion “{key[:60]}” with levels; it has {known}."
-            )
-        return named
-    return next(iter([*scores.scales, *scores.criteria]), None)
-
-
-def chosen_pair(
-    scores: CampaignScores, criterion: Criterion, first: str, second: str
-) -> tuple[int, int] | None:
-    """Two people by their numbers, else the first pair; None where there is none.
-
-    Raises InvalidError for a number that nobody with a score here has, and for one person twice.
-    """
-    pairs = pairs_of(scores, criterion)
-    if not first and not second:
-        return pairs[0] if pairs else None
-    present = {str(scores.numbers[person]): person for pair in pairs for person in pair}
-    for number in (first, second):
-        if number not in present:
-            known = ", ".join(sorted(present, key=int)) or "nobody"
-            raise InvalidError(
-                f"No reviewer “{number[:20]}” has scored {criterion.name} here; there are the numbers {known}."
-            )
-    if first == second:
-        raise InvalidError("Choose two different reviewers.")
-    return present[first], present[second]
 
 
 def _of_criterion(

@@ -6,6 +6,13 @@ from functools import cached_property
 from django.db.models import QuerySet
 
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
+from evalapp.analysis.agreement_tables import (
+    Asked,
+    beside_others_table,
+    confusion_table,
+    matrix_table,
+    panel_table,
+)
 from evalapp.analysis.charts import labels_of
 from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
@@ -33,7 +40,8 @@ class Shown:
     """What a page of analysis shows, worked out as it is asked for.
 
     ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reference`` and
-    ``metric`` are None where there is none, ``reviews`` where all count. Nobody is called "you": a table is read by others, too.
+    ``metric`` are None where there is none, ``reviews`` where all count; ``asked`` is the address, for tables that it
+    chooses by more. Nobody is called "you": a table is read by others, too.
     """
 
     def __init__(
@@ -46,10 +54,12 @@ class Shown:
         reference: CandidateRow | None = None,
         metric: MetricDescription | None = None,
         reviews: QuerySet[Review] | None = None,
+        asked: Asked | None = None,
     ) -> None:
         self.scores, self.originals, self.people = scores, originals, people
         self.comparison = comparison or compare(scores)
         self.reference, self.metric, self.reviews = reference, metric, reviews
+        self.asked: Asked = asked or {}
 
     @cached_property
     def labels(self) -> dict[int, str]:
@@ -394,6 +404,10 @@ TABLES: Mapping[str, Callable[[Shown], Table | None]] = {
     "narrowed": narrowed_table,
     "severity": severity_table,
     "severities": severities_table,
+    "panel": lambda shown: panel_table(shown.originals),
+    "beside-others": lambda shown: beside_others_table(shown.originals, shown.asked),
+    "matrix": lambda shown: matrix_table(shown.originals, shown.asked),
+    "confusion": lambda shown: confusion_table(shown.originals, shown.asked),
     "pairs": lambda shown: pairs_table(shown.judged, shown.labels) if shown.judged else None,
     "strengths": lambda shown: strengths_table(shown.judged, shown.labels) if shown.judged else None,
 }

@@ -10,9 +10,12 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.planner import Plan, design_of_campaign, detectable, plan, variances_of
 from evalapp.analysis.planner_forms import PlanForm
+from evalapp.analysis.planner_tables import PLAN_TABLES
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.table_views import as_csv, as_markdown
 from evalapp.campaigns.models import Campaign, CampaignState, Method
 from evalapp.core.errors import MissingError
+from evalapp.core.tables import Table
 from evalapp.rubrics.models import CriterionKind, RubricVersion
 
 
@@ -20,6 +23,35 @@ from evalapp.rubrics.models import CriterionKind, RubricVersion
 @project_view(Permission.VIEW_ANALYSIS)
 def planner(request: MemberRequest) -> HttpResponse:
     """Nothing is kept: a plan is its address, which can be shared."""
+    context = _context(request)
+    is_refused = "form" in context and context["form"].errors
+    return render(request, "analysis/planner.html", context, status=400 if is_refused else 200)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def planner_table_csv(request: MemberRequest, name: str) -> HttpResponse:
+    return as_csv(_table(request, name), name)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def planner_table_markdown(request: MemberRequest, name: str) -> HttpResponse:
+    return as_markdown(_table(request, name))
+
+
+def _table(request: MemberRequest, name: str) -> Table:
+    """The page's table of that name, of the plan that the address holds."""
+    build = PLAN_TABLES.get(name)
+    if build is None:
+        raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(PLAN_TABLES)}.")
+    table = build(_context(request))
+    if table is None:
+        raise MissingError(f"This plan has nothing to fill the table “{name}” with.")
+    return table
+
+
+def _context(request: MemberRequest) -> dict[str, Any]:
     campaigns = (
         request.project.campaigns.exclude(state=CampaignState.DRAFT)
         .filter(method=Method.POINTWISE)
@@ -39,11 +71,9 @@ def planner(request: MemberRequest) -> HttpResponse:
         "campaign": campaign,
         "version": version,
     }
-    status = 200
     if version is not None:
         context |= _planned(request, campaign, version)
-        status = 400 if context["form"].errors else 200
-    return render(request, "analysis/planner.html", context, status=status)
+    return context
 
 
 def _source(

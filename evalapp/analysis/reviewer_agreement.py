@@ -106,6 +106,11 @@ class LevelsToClarify(NamedTuple):
     item_outputs: list[tuple[int, int, int]]
 
 
+def is_too_large(scores: CampaignScores) -> bool:
+    """Whether there are more scores than can be compared while somebody waits."""
+    return len(scores.answers) > MOST_SCORES * max(1, len(scores.criteria))
+
+
 def ratings_on(scores: CampaignScores, criterion: Criterion) -> Ratings:
     """The base overlap: scores that were asked for because others differed are left out."""
     return scores.ratings(criterion, as_designed=True)

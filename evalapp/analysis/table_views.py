@@ -8,18 +8,13 @@ from django.views.decorators.http import require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import find_contradiction
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.named_tables import Shown, table_named
 from evalapp.analysis.narrowing import load_narrowed
-from evalapp.analysis.views import (
-    campaign_or_missing,
-    chosen_metric,
-    chosen_people,
-    chosen_reference,
-    filter_refused,
-)
+from evalapp.analysis.views import campaign_or_missing, chosen_people, filter_refused
 from evalapp.core.tables import Table, csv_lines, markdown
 
 FILTERED = "A filtered view: exploratory."
@@ -31,11 +26,8 @@ def table_csv(request: MemberRequest, campaign_id: int, name: str) -> HttpRespon
     wanted = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    table = _table(request, wanted, name)
-    response = HttpResponse("".join(csv_lines(table)), content_type="text/csv; charset=utf-8")
     part = "-filtered" if wanted.is_narrowed else ""
-    response["Content-Disposition"] = f'attachment; filename="{table.name}-{campaign_id}{part}.csv"'
-    return response
+    return as_csv(_table(request, wanted, name), f"{name}-{campaign_id}{part}")
 
 
 @require_safe
@@ -47,6 +39,18 @@ def table_markdown(request: MemberRequest, campaign_id: int, name: str) -> HttpR
     table = _table(request, wanted, name)
     if wanted.is_narrowed:
         table = replace(table, note=f"{table.note} {FILTERED}".strip())
+    return as_markdown(table)
+
+
+def as_csv(table: Table, file_name: str) -> HttpResponse:
+    """A file to keep, of that name."""
+    response = HttpResponse("".join(csv_lines(table)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{file_name}.csv"'
+    return response
+
+
+def as_markdown(table: Table) -> HttpResponse:
+    """Text in the browser."""
     return HttpResponse(markdown(table), content_type="text/plain; charset=utf-8")
 
 
@@ -67,5 +71,6 @@ def _table(request: MemberRequest, wanted: ComparisonFilter, name: str) -> Table
         reference=chosen_reference(comparison, request.GET.get("against", ""), contradiction),
         metric=chosen_metric(comparison, request.GET.get("metric", "")),
         reviews=narrowed.reviews,
+        asked=request.GET.dict(),
     )
     return table_named(shown, name)

@@ -27,6 +27,16 @@ urlpatterns = [
         name="campaign_quality",
     ),
     path("projects/<slug:slug>/plan/", planner_views.planner, name="planner"),
+    path(
+        "projects/<slug:slug>/plan/tables/<slug:name>.csv",
+        planner_views.planner_table_csv,
+        name="planner_table_csv",
+    ),
+    path(
+        "projects/<slug:slug>/plan/tables/<slug:name>.md",
+        planner_views.planner_table_markdown,
+        name="planner_table_markdown",
+    ),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"

@@ -26,11 +26,11 @@ from evalapp.analysis.cases import (
     with_excerpts,
 )
 from evalapp.analysis.charts import NO_CHARTS, human_against_metric, page_charts
+from evalapp.analysis.choosing import chosen_metric, chosen_reference, chosen_scale
 from evalapp.analysis.classification import classification_of
-from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.compared_case import comparisons_of_item
-from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
-from evalapp.analysis.differences import Contradiction, compare_pairs, find_contradiction
+from evalapp.analysis.comparison import compare, reviewer_rows
+from evalapp.analysis.differences import compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.example_fields import example_fields
 from evalapp.analysis.filters import ComparisonFilter, read_filter
@@ -55,7 +55,6 @@ from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.catalogue import MetricDescription
-from evalapp.registry.models import ModelAlias
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind
 
@@ -145,7 +144,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
     is_reviewing = is_reviewing_blind(campaign, request.user)
-    criterion = chosen_criterion(scores.scales, request.GET.get("criterion", ""), contradiction)
+    criterion = chosen_scale(scores.scales, request.GET.get("criterion", ""), contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
@@ -208,7 +207,7 @@ def _large_context(
     found = large_comparison(campaign, wanted, reader_id=request.user.pk)
     comparison, contradiction = found.comparison, found.stored.contradiction
     scales = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
-    criterion = chosen_criterion(scales, request.GET.get("criterion", ""), contradiction)
+    criterion = chosen_scale(scales, request.GET.get("criterion", ""), contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     against = found.against(criterion, metric) if criterion and metric else None
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
@@ -244,36 +243,6 @@ def _large_context(
         "disagreements": against.disagreements if against else None,
         "correlations": found.stored.correlations.get(metric.name, []) if metric else [],
     }
-
-
-def chosen_criterion(
-    scales: list[Criterion], key: str, contradiction: Contradiction | None
-) -> Criterion | None:
-    named = next((criterion for criterion in scales if criterion.key == key), None)
-    if named is None and contradiction is not None:
-        return contradiction.cell.criterion
-    return named or (scales[0] if scales else None)
-
-
-def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
-    computed = {metric.name: metric for metric in comparison.metrics}
-    wanted = (name, HEADLINE_METRIC, *computed)
-    return next((computed[each] for each in wanted if each in computed), None)
-
-
-def chosen_reference(
-    comparison: Comparison, chosen: str, contradiction: Contradiction | None
-) -> CandidateRow | None:
-    """Whom the others are compared with: as asked, else the champion, else the metric's first."""
-    for row in comparison.rows:
-        if str(row.candidate.pk) == chosen:
-            return row
-    for row in comparison.rows:
-        if row.candidate.model_version.alias == ModelAlias.CHAMPION:
-            return row
-    if contradiction is not None:
-        return contradiction.metric_first
-    return comparison.rows[0] if comparison.rows else None
 
 
 @require_safe

@@ -1,6 +1,7 @@
 """What waits for somebody: decisions, trays, campaigns that stall, runs that failed, work under way."""
 
 from datetime import timedelta
+from typing import cast
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.urls import reverse
@@ -70,7 +71,8 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
 
 
 def _of_packages_above(project: Project) -> list[InboxEntry]:
-    return [entry for _, entries in inbox_asked.send(Project, project=project) for entry in entries]
+    answers = cast("list[tuple[object, list[InboxEntry]]]", inbox_asked.send(Project, project=project))
+    return [entry for _, entries in answers for entry in entries]
 
 
 def _mended_counts(project: Project) -> list[InboxEntry]:

@@ -4,19 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('evalapp', '0024_comparison_rulings'),
+        ("evalapp", "0024_comparison_rulings"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='stream',
-            name='ended_at',
+            model_name="stream",
+            name="ended_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddConstraint(
-            model_name='stream',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('paused_at__isnull', False), _connector='OR'), name='stream_ended_is_paused'),
+            model_name="stream",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ended_at__isnull", True), ("paused_at__isnull", False), _connector="OR"),
+                name="stream_ended_is_paused",
+            ),
         ),
     ]

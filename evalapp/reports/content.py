@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
 from evalapp.analysis.named_tables import Shown
+from evalapp.analysis.narrowing import Kept, load_narrowed
 from evalapp.analysis.pairs import PairResults
-from evalapp.analysis.scores import load_scores
 from evalapp.analysis.unblinding import unblinding_of
-from evalapp.analysis.views import chosen_metric, chosen_reference
-from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.models import CampaignState
 from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
@@ -22,6 +22,7 @@ from evalapp.reports.definitions import definitions
 from evalapp.reports.document import Block, Document, facts, listing, notice, paragraph
 from evalapp.reports.method import banner, method_paragraphs
 from evalapp.reports.models import Report
+from evalapp.reports.queries import view_of
 from evalapp.reviews.pseudonyms import ReviewerNames
 
 Progress = Callable[[int, str], None]
@@ -41,9 +42,9 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     """The document on the data of this moment."""
     campaign = report.campaign
     progress(0, "Reading the reviews")
-    loaded = load_scores(campaign, people=report.people)
+    narrowed = load_narrowed(view_of(campaign, report.view), people=report.people)
     # Numbers whatever the project shows: files outlive the accounts of who reviewed.
-    originals = replace(loaded, names=ReviewerNames(loaded.numbers, {}))
+    originals = replace(narrowed.scores, names=ReviewerNames(narrowed.scores.numbers, {}))
     progress(1, "Comparing the candidates")
     comparison = compare(originals)
     contradiction = find_contradiction(originals, comparison)
@@ -54,23 +55,25 @@ def content_of(report: Report, *, progress: Progress) -> Content:
         comparison=comparison,
         reference=chosen_reference(comparison, "", contradiction),
         metric=chosen_metric(comparison, ""),
+        reviews=narrowed.reviews,
     )
+    view = _view_words(report, narrowed.kept)
     judged = shown.judged
-    data_digest, told_digests = _digests(campaign, report.people, judged)
+    data_digest, told_digests = _digests(report, judged)
     document = Document(
         title=f"Evaluation report: {campaign.name}",
         project=campaign.project.name,
         made=_made(report),
-        banner=banner(campaign, comparison),
+        banner=banner(campaign, comparison, view=report.view_words),
     )
-    document.section("In short", _in_short(shown, contradiction))
+    document.section("In short", _in_short(shown, contradiction, view))
     progress(2, "Drawing the figures")
     _found(document, shown, contradiction)
     progress(3, "Gates, signatures and method")
     document.section("Gate", gate_section(campaign))
     document.section("Decisions and signatures", signatures_section(campaign))
     document.section("Method", map(paragraph, method_paragraphs(shown)))
-    document.section("What this does not show", [listing(limits(shown))])
+    document.section("What this does not show", [listing(limits(shown, view))])
     document.section("What the figures are", [facts(definitions(document.anchors))])
     document.section("What was asked", sections.rubric_section(campaign))
     document.section("Candidates", sections.candidates_section(shown))
@@ -91,20 +94,34 @@ def _found(document: Document, shown: Shown, contradiction: Contradiction | None
     document.section("Metrics, and people against them", sections.metrics_section(shown, contradiction))
 
 
+def _view_words(report: Report, kept: Kept | None) -> str:
+    """What the report is narrowed to and how much that leaves; empty where nothing is left out."""
+    parts = [report.view_words, PEOPLE[report.people]]
+    words = "; ".join(part for part in parts if part)
+    if kept is None:
+        return words
+    return f"{words} ({kept.items} of {kept.of_items} items, {kept.reviews} of {kept.of_reviews} reviews)"
+
+
 def _made(report: Report) -> str:
     return f"Report {report.pk}, asked for on {moment(report.created_at)}"
 
 
-def _in_short(shown: Shown, contradiction: Contradiction | None) -> list[Block | None]:
+def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> list[Block | None]:
     """What somebody reads who reads one page."""
-    campaign, comparison, people = shown.originals.campaign, shown.comparison, shown.people
+    campaign, comparison = shown.originals.campaign, shown.comparison
     found: list[Block | None] = []
     if comparison.design.is_simulated:
         found.append(
             notice("Simulated reviewers gave reviews that these figures rest on. They decide nothing.", "bad")
         )
-    if PEOPLE[people]:
-        found.append(notice(f"A filtered view, {PEOPLE[people]}: exploratory."))
+    if view:
+        found.append(
+            notice(
+                f"A filtered view: {view}. It was chosen afterwards, so it is exploratory. Gates, decisions and "
+                "signatures below are of the whole campaign."
+            )
+        )
     taken = campaign.gates_taken.order_by("is_exploratory", "-id").first()
     look = (
         taken.evaluations.select_related("candidate").defer("reviews").order_by("-id").first()
@@ -140,15 +157,18 @@ def _contradiction(found: Contradiction) -> str:
     )
 
 
-def limits(shown: Shown) -> list[str]:
+def limits(shown: Shown, view: str) -> list[str]:
     """What a reader must not read into the figures, as far as it applies here."""
     campaign, design = shown.originals.campaign, shown.comparison.design
-    people, judged = shown.people, shown.judged
+    judged = shown.judged
     reviewers = judged.reviewers if judged is not None else design.reviewers
     told = [
         (design.is_simulated, "Simulated reviews are counted: nothing follows from them for real users."),
         (design.is_mixed, "People and simulated reviewers are counted together."),
-        (bool(PEOPLE[people]), f"It shows {PEOPLE[people]}, a filter chosen afterwards: exploratory."),
+        (
+            bool(view),
+            f"It shows a part, chosen afterwards: {view}. What holds for it need not hold elsewhere.",
+        ),
         (
             campaign.state != CampaignState.CLOSED,
             "The campaign was still going on; later reviews are not in these figures.",
@@ -195,10 +215,9 @@ def limits(shown: Shown) -> list[str]:
     return [*found, blinding] if blinding else found
 
 
-def _digests(
-    campaign: Campaign, people: str, judged: PairResults | None
-) -> tuple[str, list[tuple[str, str]]]:
-    """One hash over everything said, and each part's as a reader can compare it."""
+def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tuple[str, str]]]:
+    """One hash over everything said and what of it is shown, and each part's as a reader can compare it."""
+    campaign, people = report.campaign, report.people
     lines = {
         "people": [] if people == "simulated" else review_lines(campaign, is_simulated=False),
         "simulated": (
@@ -210,7 +229,8 @@ def _digests(
     }
     parts = {name: digest_of_reviews(given) for name, given in lines.items() if given}
     version = campaign.dataset_version
-    whole = digest({**parts, "dataset": version.content_hash})
+    view = {"view": report.view} if report.view else {}
+    whole = digest({**parts, "dataset": version.content_hash, **view})
     words = {
         "people": "SHA-256 of the reviews, as a gate's look names it",
         "simulated": "SHA-256 of the simulated reviews",
@@ -219,6 +239,7 @@ def _digests(
     told = [(f"{words[name]} ({len(lines[name])} records)", found) for name, found in parts.items()]
     return whole, [
         ("Data of this report, SHA-256", whole),
+        *([("Narrowed to", report.view)] if report.view else []),
         *told,
         (f"SHA-256 of {version}", version.content_hash),
     ]

@@ -24,8 +24,8 @@ SOFTWARE = (
 )
 
 
-def banner(campaign: Campaign, comparison: Comparison) -> str:
-    """The design in a line, as the comparison's page has it above its figures."""
+def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
+    """The design in a line, as the comparison's page has it above its figures; ``view``: what it is narrowed to."""
     design = comparison.design
     overlap = (
         f"{campaign.overlap}–{campaign.overlap_more}" if campaign.overlap_more else str(campaign.overlap)
@@ -41,6 +41,7 @@ def banner(campaign: Campaign, comparison: Comparison) -> str:
         f"campaign {campaign.get_state_display().lower()}",
         "imported ratings" if campaign.is_imported else "",
         "simulated reviews" if design.is_simulated else "",
+        f"filtered: {view}" if view else "",
     ]
     return " · ".join(part for part in parts if part)
 

@@ -16,7 +16,8 @@ class Report(BaseModel):
     """A campaign's results as files that nobody changes: an HTML page and a PDF. What comes in later is in the
     next report.
 
-    ``people``: whose reviews count, as `load_scores` takes it. ``files`` lists name, SHA-256 and size.
+    ``people``: whose reviews count, as `load_scores` takes it. ``view``: what it is narrowed to, as the part of a
+    comparison's address that filters, and in ``view_words``; empty: nothing is left out. ``files`` lists name, SHA-256 and size.
     ``data_digest`` covers all that reviewers said.
     """
 
@@ -24,6 +25,8 @@ class Report(BaseModel):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reports")
     state = models.CharField(max_length=8, choices=ReportState.choices, default=ReportState.WRITING)
     people = models.CharField(max_length=9, default="all")
+    view = models.TextField(blank=True, default="", db_default="")
+    view_words = models.TextField(blank=True, default="", db_default="")
     files = models.JSONField(default=list)
     data_digest = models.CharField(max_length=64, blank=True, default="")
     is_simulated = models.BooleanField(default=False)

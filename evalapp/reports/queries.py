@@ -1,11 +1,15 @@
 """Reads of reports."""
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 
 from evalapp.accounts.models import Project
+from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.reports.models import Report, ReportState
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 
 
 def reports_of(project: Project) -> QuerySet[Report]:
@@ -14,10 +18,23 @@ def reports_of(project: Project) -> QuerySet[Report]:
     )
 
 
-def unfinished_report(campaign: Campaign, people: str) -> Report | None:
+def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
+    """What a report is narrowed to. Reviewers go by their numbers: files outlive the accounts of who reviewed.
+
+    Raises InvalidError for what the campaign does not have, or has no more.
+    """
+    names = ReviewerNames(shown_names(campaign).numbers) if query else None
+    wanted = read_filter(campaign, QueryDict(query), names=names)
+    if wanted.problems:
+        texts = [problem.message for problem in wanted.problems]
+        raise InvalidError(" ".join(texts), fields={"view": texts})
+    return wanted
+
+
+def unfinished_report(campaign: Campaign, people: str, view: str) -> Report | None:
     """The report that is being written, or waits for a worker."""
     return (
-        campaign.reports.filter(state=ReportState.WRITING, people=people, job__isnull=False)
+        campaign.reports.filter(state=ReportState.WRITING, people=people, view=view, job__isnull=False)
         .exclude(job__state__in=FINAL_STATES)
         .order_by("-id")
         .first()

@@ -1,33 +1,45 @@
 from django.db import transaction
 
 from evalapp.accounts.models import User
+from evalapp.analysis.filters import ComparisonFilter
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.core.errors import ConflictError
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.decisions.saved_views import LONGEST_QUERY
 from evalapp.jobs.services import create_job
 from evalapp.reports.models import Report
-from evalapp.reports.queries import unfinished_report
+from evalapp.reports.queries import unfinished_report, view_of
 
 TASK = "evalapp.reports.tasks.write_report"
 
 
 @transaction.atomic
-def start_report(*, campaign: Campaign, by: User, people: str = "all") -> Report:
-    """Queue a report on what has been said by the time that it is written. ``people`` as in `load_scores`.
+def start_report(*, campaign: Campaign, by: User, people: str = "all", view: str = "") -> Report:
+    """Queue a report on what has been said by the time that it is written. ``people`` as in `load_scores`;
+    ``view``: the part of a comparison's address that filters, to which it is narrowed.
 
-    One that is still being written for the same people stands in for another. Raises ConflictError for a
-    campaign that has not been opened.
+    One that is still being written for the same people and view stands in for another. Raises ConflictError for a
+    campaign that has not been opened, InvalidError for a view that it does not have.
     """
     if campaign.state == CampaignState.DRAFT:
         raise ConflictError(f"{campaign} has not been opened, so there is nothing to report.")
     if not campaign.project.is_demonstration:
         people = "all"
+    wanted = _checked_view(campaign, view)
+    view = wanted.query if wanted.is_narrowed else ""
     # Two clicks at once are one report.
     Campaign.objects.select_for_update(no_key=True).only("pk").get(pk=campaign.pk)
-    standing = unfinished_report(campaign, people)
+    standing = unfinished_report(campaign, people, view)
     if standing is not None:
         return standing
-    report = Report.objects.create(project=campaign.project, campaign=campaign, people=people, created_by=by)
+    report = Report.objects.create(
+        project=campaign.project,
+        campaign=campaign,
+        people=people,
+        view=view,
+        view_words=wanted.describe() if view else "",
+        created_by=by,
+    )
     report.job = create_job(
         project=campaign.project,
         task=TASK,
@@ -36,5 +48,20 @@ def start_report(*, campaign: Campaign, by: User, people: str = "all") -> Report
         params={"report": report.pk},
     )
     report.save(update_fields=["job"])
-    record("report.started", by=by, obj=report, project=campaign.project, data={"job": report.job.pk})
+    data = {"job": report.job.pk, **({"view": report.view} if report.view else {})}
+    record("report.started", by=by, obj=report, project=campaign.project, data=data)
     return report
+
+
+def _checked_view(campaign: Campaign, view: str) -> ComparisonFilter:
+    if len(view) > LONGEST_QUERY or "\x00" in view:
+        message = f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters."
+        raise InvalidError(message, fields={"view": [message]})
+    wanted = view_of(campaign, view)
+    if wanted.unknown:
+        message = f"“{wanted.unknown[0]}” is no filter of a comparison."
+        raise InvalidError(message, fields={"view": [message]})
+    if wanted.is_narrowed and campaign.compares:
+        message = f"{campaign} compares answers, and what people prefer is not filtered. Leave the view out."
+        raise InvalidError(message, fields={"view": [message]})
+    return wanted

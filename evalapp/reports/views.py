@@ -26,7 +26,10 @@ def campaign_reports(request: MemberRequest, campaign_id: int) -> HttpResponse:
     if request.method == "POST":
         people = request.POST.get("people", "all")
         report = start_report(
-            campaign=campaign, by=request.user, people=people if people in PEOPLE else "all"
+            campaign=campaign,
+            by=request.user,
+            people=people if people in PEOPLE else "all",
+            view=request.POST.get("view", ""),
         )
         return redirect("report_detail", request.project.slug, report.pk)
     page = keyset_page(reports_of(request.project).filter(campaign=campaign), request)

@@ -26,7 +26,7 @@ def reach_below(reach: float, *, place: float, smallest: float, largest: float) 
     if d >= 1:
         return max(reach, place - smallest)
     left = 1 - d * d
-    y = d / math.sqrt(left) - reach / half / left**1.5
+    y = d / math.sqrt(left) - reach / half / math.pow(left, 1.5)
     return max(reach, half * (d - y / math.hypot(1, y)))
 
 

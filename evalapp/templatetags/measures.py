@@ -166,5 +166,18 @@ def planned_number(measure: Measure) -> dict[str, Measure]:
 @register.inclusion_tag("analysis/copy_table.html", takes_context=True)
 def copy_table(context: template.Context, campaign: Any, name: str) -> dict[str, Any]:
     """A table of `analysis.named_tables` to take along, with the choices of the page's address."""
+    return _copies(context, "analysis_table", campaign.project.slug, campaign.pk, name)
+
+
+@register.inclusion_tag("analysis/copy_table.html", takes_context=True)
+def copy_plan(context: template.Context, name: str) -> dict[str, Any]:
+    """A table of `analysis.planner_tables` to take along, of the plan in the page's address."""
+    return _copies(context, "planner_table", context["project"].slug, name)
+
+
+def _copies(context: template.Context, address: str, *args: Any) -> dict[str, Any]:
     query = context["request"].GET.urlencode()
-    return {"campaign": campaign, "name": name, "query": f"?{query}" if query else ""}
+    return {
+        form: reverse(f"{address}_{form}", args=args) + (f"?{query}" if query else "")
+        for form in ("csv", "markdown")
+    }

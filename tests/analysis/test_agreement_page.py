@@ -194,7 +194,7 @@ def test_a_large_campaign_and_a_large_panel_are_said(
 ) -> None:
     monkeypatch.setattr(agreement_views, "MOST_REVIEWERS", 2)
     assert "With more than 2 reviewers the table is left out" in client_of(manager).get(url_of(campaign)).text
-    monkeypatch.setattr(agreement_views, "MOST_SCORES", 1)
+    monkeypatch.setattr(reviewer_agreement, "MOST_SCORES", 1)
     assert "more scores than can be compared while you wait" in client_of(manager).get(url_of(campaign)).text
     assert reviewer_agreement.REPLICATES >= 500
 

@@ -1,8 +1,13 @@
 """The planner: power for what is expected, from a campaign's own variances or typed ones; and as an API."""
 
+import csv
+import io
+from urllib.parse import urlencode
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.planner import ONE_REVIEWER, design_of_campaign, detectable, variances_of
@@ -184,3 +189,37 @@ def test_more_campaigns_take_no_more_queries(
             browser.get(url_of(project), {"campaign": reviewed.pk})
         counts.append(len(queries))
     assert counts[1] == counts[2]
+
+
+def test_the_planner_s_tables_are_taken_along_with_the_plan_of_the_address(
+    reviewed: Campaign, project: Project, manager: User
+) -> None:
+    browser = client_of(manager)
+    query = urlencode({"source": f"campaign-{reviewed.pk}", **typed()})
+    page = browser.get(f"{url_of(project)}?{query}")
+    tables = {}
+    for name in ("detectable", "power", "variances"):
+        link = f"{url_of(project)}tables/{name}.csv?{query}"
+        assert escape(link) in page.text
+        tables[name] = list(csv.DictReader(io.StringIO(browser.get(link).text)))
+    tone, together = tables["power"]
+    assert (tone["Criterion"], tone["Aim"], tone["Expected"]) == ("Tone", "difference", "0.2")
+    planned = page.context["planned"]
+    assert float(tone["Power"]) == pytest.approx(planned.aims[0].power.value, abs=1e-6)
+    assert (together["Criterion"], float(together["Power"])) == (
+        "All together",
+        pytest.approx(planned.joint.value, abs=1e-6),
+    )
+    found = {each.criterion.name: each for each in page.context["detectable"]}
+    for row in tables["detectable"]:
+        of = found[row["Criterion"]].difference
+        assert row["Difference undefined because"] == of.reason
+        assert not of.defined or float(row["Difference"]) == pytest.approx(of.value, abs=1e-6)
+    assert [(row["Criterion"], row["Of"]) for row in tables["variances"] if row["Criterion"] == "Tone"] == [
+        ("Tone", "scores"),
+        ("Tone", "paired differences"),
+    ]
+    markdown = browser.get(f"{url_of(project)}tables/power.md?{query}")
+    assert markdown.text.startswith("**The plan**") and "For 80% that all pass" in markdown.text
+    assert browser.get(f"{url_of(project)}tables/power.md").status_code == 404
+    assert "There is no table" in browser.get(f"{url_of(project)}tables/other.csv").text

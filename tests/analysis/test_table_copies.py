@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
@@ -77,13 +78,43 @@ def test_the_choices_of_the_page_are_kept(campaign: Campaign, manager: User) -> 
 def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager: User) -> None:
     client = client_of(manager)
     offered: set[str] = set()
-    for page in ("", "severity/", "metrics/"):
+    for page in ("", "severity/", "metrics/", "agreement/"):
         text = client.get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}").content.decode()
         for link in re.findall(r'href="([^"]+/tables/[^"]+)"', text):
             assert client.get(link).status_code == 200, link
             offered.add(link.rpartition("/")[2].partition(".")[0])
     # No rule and no span criterion here, and nothing is compared, so the page has no such table either.
     assert offered == set(TABLES) - {"rules", "marks", "pairs", "strengths"}
+
+
+def test_tables_of_agreement_are_those_of_the_chosen_criterion_measure_and_people(
+    campaign: Campaign, manager: User
+) -> None:
+    page = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/agreement/"
+    chosen = "?criterion=tone&measure=exact&first=1&second=2"
+    text = client_of(manager).get(page + chosen).content.decode()
+    for name in ("panel", "beside-others", "matrix", "confusion"):
+        assert escape(address(campaign, name, "csv", chosen)) in text
+    (tone,) = [row for row in records(campaign, manager, "panel") if row["Criterion"] == "Tone"]
+    assert (tone["Equal"], tone["Scores"]) == ("1.0", "24")
+    beside = records(campaign, manager, "beside-others", chosen)
+    assert [(row["Reviewer"], row["Equal"]) for row in beside] == [
+        ("Reviewer 1", "1.0"),
+        ("Reviewer 2", "1.0"),
+    ]
+    matrix = records(campaign, manager, "matrix", chosen)
+    assert [(row["Reviewer 1"], row["Reviewer 2"]) for row in matrix] == [("", "1.0"), ("1.0", "")]
+    confusion = records(campaign, manager, "confusion", chosen)
+    given = {row["Reviewer 1 gave"][0]: list(row.values())[1:] for row in confusion}
+    assert given == {
+        "1": ["0", "0", "0", "0", "0"],
+        "2": ["0", "3", "0", "0", "0"],
+        "3": ["0", "0", "3", "0", "0"],
+        "4": ["0", "0", "0", "2", "0"],
+        "5": ["0", "0", "0", "0", "4"],
+    }
+    refused = client_of(manager).get(address(campaign, "matrix", "md", "?measure=guess"))
+    assert refused.status_code == 400 and "There is no measure “guess”" in refused.content.decode()
 
 
 def test_a_table_that_is_not_there_is_said(campaign: Campaign, manager: User) -> None:

@@ -6,13 +6,17 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
+from evalapp.analysis.filters import read_filter
+from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
@@ -25,6 +29,7 @@ from evalapp.reports.models import Report, ReportState
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
+from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -105,6 +110,55 @@ def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> 
         assert got["Content-Disposition"].startswith("attachment")
     assert (report_folder(report) / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert AuditEvent.objects.filter(action="report.done").count() == 1
+
+
+def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
+    project: Project, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    reviewed = make_segmented(project, [reviewer, other_reviewer], rows=9)
+    review_with_reversal(reviewed, [reviewer, other_reviewer], rows=9)
+    Project.objects.update(shows_reviewer_names=True)
+    User.objects.filter(pk=reviewer.pk).update(name="Someone Unlike")
+    client = client_of(manager)
+    start = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/"
+    query = urlencode({"field.segment": "retail & private", "by": 1})
+    form = client.get(f"{start}?{query}").text
+    assert "Report on this view" in form
+    (view,) = re.findall(r'name="view" value="([^"]+)"', form)
+    answer = client.post(f"{start}reports/", {"view": html.unescape(view)})
+    report = reviewed.reports.get()
+    assert report.job is not None
+    write_report(report.job.pk)
+    report.refresh_from_db()
+    said = words_of(page_of(report))
+    words = "segment: retail & private; by Reviewer 1"
+    assert f"A filtered view: {words} (6 of 9 items, 12 of 36 reviews)." in said
+    assert f"filtered: {words}" in said and "Narrowed to" in said
+    assert "Someone Unlike" not in said
+    wanted = read_filter(reviewed, QueryDict(query))
+    expected = compare(load_narrowed(wanted).scores)
+    formal = expected.rows[0].cell("tone")
+    assert formal is not None and formal.mean.value == pytest.approx(2.5)
+    assert "Tone (1–5) 2.5" in said
+    assert html.unescape(client.get(answer["Location"]).text).count(words) == 1
+    whole = made(reviewed, manager)
+    assert (whole.view, whole.data_digest == report.data_digest) == ("", False)
+    assert "A filtered view" not in page_of(whole)
+    listed = html.unescape(client.get(f"{start}reports/").text)
+    assert listed.count(words) == 1
+    # By API the same; a filter that filters by what is not there is refused before anything starts.
+    program = program_of(manager)
+    place = f"/api/v1/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/reports/"
+    told = program.post(place, {"view": "field.segment=institutional"}).json()
+    assert (told["view"], told["view_words"]) == ("field.segment=institutional", "segment: institutional")
+    for bad, reason in (
+        ("field.segment=nobody", "No example has “nobody”"),
+        ("colour=red", "“colour” is no filter"),
+        ("by=1" * 2_000, "at most"),
+    ):
+        refused = client.post(f"{start}reports/", {"view": bad})
+        assert refused.status_code == 400 and reason in html.unescape(refused.text), bad
+    assert reviewed.reports.count() == 3
 
 
 def test_the_page_has_every_part_with_the_figures_of_the_comparison(
@@ -276,7 +330,10 @@ def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, pro
     people = start_report(campaign=reviewed, by=manager, people="human")
     assert people.job is not None
     write_report(people.job.pk)
-    assert "A filtered view, people's reviews alone: exploratory." in words_of(page_of(people))
+    assert (
+        "A filtered view: people's reviews alone. It was chosen afterwards, so it is exploratory."
+        in words_of(page_of(people))
+    )
 
 
 def test_a_second_click_while_it_is_written_is_the_same_report(reviewed: Campaign, manager: User) -> None:

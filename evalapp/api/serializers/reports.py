@@ -2,10 +2,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Shown
+from evalapp.api.fields import Body, Shown, Text
 from evalapp.api.serializers.analysis import PEOPLE
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.jobs import JobSerializer
+from evalapp.decisions.saved_views import LONGEST_QUERY
 from evalapp.reports.models import Report
 
 
@@ -26,7 +27,7 @@ class ReportSerializer(Shown):
     class Meta:
         model = Report
         fields = (
-            "id", "campaign", "state", "people", "files", "data_digest", "is_simulated", "job", "created_by",
+            "id", "campaign", "state", "people", "view", "view_words", "files", "data_digest", "is_simulated", "job", "created_by",
             "created_at", "finished_at",
         )  # fmt: skip
 
@@ -34,4 +35,10 @@ class ReportSerializer(Shown):
 class ReportBody(Body):
     people = serializers.ChoiceField(
         choices=PEOPLE, required=False, default="all", help_text="A choice in demonstration projects alone."
+    )
+    view = Text(
+        max_length=LONGEST_QUERY,
+        allow_blank=True,
+        default="",
+        help_text="What it is narrowed to, as the address of a comparison has it: “field.segment=retail&split=test”.",
     )

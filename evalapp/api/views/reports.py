@@ -33,7 +33,7 @@ class CampaignReports(ReportView):
         written already is the answer to another request for it.
         """
         campaign = self.campaign(campaign_id)
-        report = start_report(campaign=campaign, by=self.person, people=self.body()["people"])
+        report = start_report(campaign=campaign, by=self.person, **self.body())
         return self.report(report.pk)
 
 

@@ -1,6 +1,6 @@
 """Who agrees with whom, which levels are confused, and what turns round inside strata."""
 
-from evalapp.analysis.agreement_views import chosen_criterion, chosen_pair
+from evalapp.analysis.choosing import chosen_criterion, chosen_pair
 from evalapp.analysis.reversals import FoundReversal, find_reversals
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
