@@ -9,6 +9,9 @@ from django.views.decorators.http import require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.choosing import chosen_criterion, chosen_measure, chosen_pair
+from evalapp.analysis.filters import read_filter
+from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.reviewer_agreement import (
     ANCHORS,
     MEASURES,
@@ -26,11 +29,12 @@ from evalapp.analysis.reviewer_agreement import (
     matrix_of,
     pairs_of,
 )
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.views import (
     PEOPLE,
     campaign_or_missing,
     chosen_people,
+    filter_refused,
     people_choices,
     redirect_kept,
 )
@@ -61,7 +65,10 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     if campaign.compares:
         return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
     people = chosen_people(request)
-    scores = load_scores(campaign, people=people)
+    view = read_filter(campaign, request.GET)
+    if view.problems:
+        return filter_refused(request, view)
+    scores, kept, _ = load_narrowed(view, people=people)
     names = shown_names(campaign, numbers=scores.numbers, reader_id=request.user.pk)
     criterion = chosen_criterion(scores, request.GET.get("criterion", ""))
     measure = chosen_measure(request.GET.get("measure", ""))
@@ -70,6 +77,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     context = {
         "station": "compare",
         "campaign": campaign,
+        "narrowing": narrowing_of(request, view, names=names, kept=kept),
         "criteria": scores.criteria,
         "panel": panel,
         "panel_cells": [(row.criterion, cells_of(row), row.scores) for row in panel],
@@ -83,7 +91,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "has_simulated": any(answer.is_simulated for answer in scores.answers),
         "people": people,
         "people_label": PEOPLE[people],
-        "people_choices": people_choices(campaign, people),
+        "people_choices": people_choices(request, people),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         **(
             _of_criterion(request, scores, criterion, names, measure)

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from django.utils.text import Truncator
 
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
-from evalapp.analysis.disagreements import find_disagreements, low_threshold
+from evalapp.analysis.disagreements import find_disagreements, is_poor, poor_words
 from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
 from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
 from evalapp.analysis.label_cells import LABEL_PARTS, LabelCell, label_cell_from, outputs_in
@@ -90,7 +90,7 @@ class CaseFilter:
         if self.differ:
             return f"{criterion.name} on which reviewers differ, most first"
         if self.low:
-            return f"{criterion.name} {low_threshold(criterion)} or less from at least one reviewer"
+            return f"{criterion.name} {poor_words(criterion)} from at least one reviewer"
         return f"{criterion.name} {'N/A' if self.not_applicable else 'scored'}"
 
 
@@ -292,8 +292,7 @@ def _answer_test(wanted: CaseFilter, criterion: Criterion) -> Callable[[Answer],
     if wanted.level is not None:
         return lambda answer: answer.value == wanted.level
     if wanted.low:
-        threshold = low_threshold(criterion)
-        return lambda answer: answer.value is not None and answer.value <= threshold
+        return lambda answer: answer.value is not None and is_poor(criterion, answer.value)
     if wanted.not_applicable:
         return lambda answer: answer.value is None
     return lambda answer: answer.value is not None

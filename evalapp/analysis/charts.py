@@ -11,10 +11,11 @@ from evalapp.analysis.comparison import CandidateRow, Comparison
 from evalapp.analysis.differences import SEED, ComparedPair
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
-from evalapp.charts.chart import Chart, finished, unlike
+from evalapp.charts.chart import Chart, Panel, finished, unlike
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
+from evalapp.charts.lines import CHARACTER
 from evalapp.core.marks import marked
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion, CriterionKind
@@ -23,13 +24,21 @@ from evalapp.stats.agreement import quadratic_kappa
 # More are slow to work out while a page waits, and nobody reads them.
 MOST_REVIEWERS = 10
 REPLICATES = 200
+SHARES = "shares"
+# Of a scale: differences smaller than this look small.
+LEAST_PART = 0.1
 
 
 def ratings_chart(comparison: Comparison) -> Chart | None:
     """How often each level was given, a bar a candidate and scale criterion; None where there is no rating."""
     labels = labels_of([row.candidate for row in comparison.rows])
     lines = [
-        RatingLine(cell.criterion.name, labels[row.candidate.pk], list(cell.binned.items()))
+        RatingLine(
+            _directed(criterion),
+            labels[row.candidate.pk],
+            list(cell.binned.items()),
+            criterion.lower_is_better,
+        )
         for position, criterion in enumerate(comparison.criteria)
         for row in comparison.rows
         if (cell := row.human[position]).is_scale and cell.criterion == criterion
@@ -37,51 +46,82 @@ def ratings_chart(comparison: Comparison) -> Chart | None:
     return diverging_bars(lines) if any(line.total for line in lines) else None
 
 
-def means_chart(comparison: Comparison) -> Chart | None:
-    """Candidates' means on scale criteria with their intervals; None where none is defined."""
+def _directed(criterion: Criterion) -> str:
+    """A scale's name, with the level that is best where nobody would guess it."""
+    return f"{criterion.name} ({criterion.minimum} is best)" if criterion.lower_is_better else criterion.name
+
+
+def means_charts(comparison: Comparison) -> list[Panel]:
+    """Candidates' means on scale criteria with their intervals, a panel a range; none where none is defined."""
     labels = labels_of([row.candidate for row in comparison.rows])
-    scales = [criterion for criterion in comparison.criteria if criterion.kind == "scale"]
-    lines = [
-        ForestLine(criterion.name, labels[row.candidate.pk], labels[row.candidate.pk], cell.mean)
-        for criterion in scales
-        for row in comparison.rows
-        if (cell := row.cell(criterion.key)) is not None
-    ]
-    if not any(line.measure.defined for line in lines):
-        return None
-    ranges = {(criterion.minimum, criterion.maximum) for criterion in scales}
-    axis = Axis(
-        "Mean with its 95% interval",
-        list(labels.values()),
-        domain=next(iter(ranges)) if len(ranges) == 1 else None,
-    )
-    return forest(lines, axis, says=says_of_means(lines))
+    panels = []
+    present = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
+    for of in dict.fromkeys(map(_axis_of, present)):
+        scales = [each for each in present if _axis_of(each) == of]
+        lines = [
+            ForestLine(criterion.name, labels[row.candidate.pk], labels[row.candidate.pk], cell.mean)
+            for criterion in scales
+            for row in comparison.rows
+            if (cell := row.cell(criterion.key)) is not None
+        ]
+        if any(line.measure.defined for line in lines):
+            domain = scales[0].drawn_range
+            axis = Axis(f"Mean on {of} with its 95% interval", list(labels.values()), domain)
+            panels.append(Panel(of, forest(lines, axis, says=says_of_means(lines))))
+    return panels
 
 
-def differences_chart(
+def _axis_of(criterion: Criterion) -> str:
+    """What one axis can hold: the scales of a range and direction, or all shares."""
+    return criterion.axis_label if criterion.kind == CriterionKind.SCALE else SHARES
+
+
+def differences_charts(
     pairs: Sequence[ComparedPair], reference: CandidateRow, rows: Sequence[CandidateRow]
-) -> Chart | None:
+) -> list[Panel]:
     """Each candidate less the reference, hollow where it cannot be told from none; ``rows`` are all candidates.
 
-    Shares are left out: they do not lie on the axis of the scales.
+    A panel for each range, with an axis in its own points. All panels show the same part of their ranges, so one
+    length is one share of the scale everywhere: half a point of 1–5 is drawn as long as 1.25 points of 0–10. Where
+    lower is better the axis runs down, so that right is better on every scale.
     """
     labels = labels_of([row.candidate for row in rows])
-    lines = [
-        ForestLine(
-            pair.criterion.name,
-            labels[pair.challenger.candidate.pk],
-            labels[pair.challenger.candidate.pk],
-            pair.difference.difference,
-            is_marked=pair.is_significant,
-        )
-        for pair in pairs
-        if pair.criterion.kind == CriterionKind.SCALE
-    ]
-    if not any(line.measure.defined for line in lines):
-        return None
     name = labels[reference.candidate.pk]
-    axis = Axis(f"Difference from {name}", list(labels.values()), reference=0.0)
-    return forest(lines, axis, says=says_of_differences(lines, name))
+    reach = max((_reach(pair) for pair in pairs), default=0.0)
+    part = max(LEAST_PART, 1.05 * reach)
+    longest = max(
+        (len(name) for pair in pairs for name in (pair.criterion.name, *labels.values())), default=0
+    )
+    panels: list[Panel] = []
+    ranges = list(dict.fromkeys(_axis_of(pair.criterion) for pair in pairs))
+    for of in ranges:
+        shown = [pair for pair in pairs if _axis_of(pair.criterion) == of]
+        lines = [
+            ForestLine(
+                pair.criterion.name,
+                labels[pair.challenger.candidate.pk],
+                labels[pair.challenger.candidate.pk],
+                pair.difference.difference,
+                is_marked=pair.is_significant,
+            )
+            for pair in shown
+        ]
+        if not any(line.measure.defined for line in lines):
+            continue
+        is_share = of == SHARES
+        far = part * shown[0].drawn_span
+        title = "Difference of shares" if is_share else f"Difference in points of {of}"
+        axis = Axis(title, list(labels.values()), (-far, far), reference=0.0, is_share=is_share)
+        says = says_of_differences(lines, name, is_share=is_share)
+        panels.append(Panel(of, forest(lines, axis, says=says, longest=longest if len(ranges) > 1 else 0)))
+    return panels
+
+
+def _reach(pair: ComparedPair) -> float:
+    """How far from none a difference or its interval lies, as a share of the scale."""
+    difference = pair.difference.difference
+    ends = (difference.value, difference.low, difference.high)
+    return max((abs(end) for end in ends if end is not None), default=0.0) / pair.span
 
 
 def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | None:
@@ -106,10 +146,6 @@ def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | Non
     return agreement_heat_map(list(names.values()), pairs, of=f"Weighted kappa on {criterion.name}")
 
 
-NO_CHARTS: dict[str, Chart | None] = dict.fromkeys(("ratings_chart", "differences_chart", "agreement_chart"))
-"""What `page_charts` names, of a page that has no time to draw."""
-
-
 def page_charts(
     scores: CampaignScores,
     comparison: Comparison,
@@ -117,11 +153,11 @@ def page_charts(
     pairs: Sequence[ComparedPair],
     reference: CandidateRow | None,
     criterion: Criterion | None,
-) -> dict[str, Chart | None]:
+) -> dict[str, Any]:
     """The charts of the comparison's page beside the scatter, by their names in its template."""
     return {
         "ratings_chart": ratings_chart(comparison),
-        "differences_chart": differences_chart(pairs, reference, comparison.rows) if reference else None,
+        "differences_charts": differences_charts(pairs, reference, comparison.rows) if reference else [],
         "agreement_chart": agreement_chart(scores, criterion) if criterion else None,
     }
 
@@ -181,20 +217,30 @@ def _scatter(
     # Imported here: pages without a chart do not pay for it.
     import altair as alt
 
+    # As many names beside each other as there is room for; a phone would cut the last ones off.
+    width = CHARACTER * max(map(len, labels), default=0) + 30
+    legend = alt.Legend(columns=alt.ExprRef(f"max(1, floor(((containerSize()[0] || 780) - 60) / {width}))"))
+    levels = alt.Scale(domain=[criterion.minimum, criterion.maximum], reverse=criterion.lower_is_better)
+    better = ", lower is better" if criterion.lower_is_better else ""
     return (
         alt.Chart(alt.InlineData(values=points))
         .mark_point(filled=True, size=70, opacity=0.75, cursor="pointer")
         .encode(
-            x=alt.X("metric:Q", title=metric.label, scale=alt.Scale(zero=False, nice=True)),
+            x=alt.X(
+                "metric:Q",
+                title=metric.label,
+                scale=alt.Scale(zero=False, nice=True),
+                axis=alt.Axis(tickCount=8),
+            ),
             y=alt.Y(
                 "people:Q",
-                title=f"{criterion.name}, mean of reviewers",
-                scale=alt.Scale(domain=[criterion.minimum, criterion.maximum]),
+                title=f"{criterion.name}, mean of reviewers{better}",
+                scale=levels,
             ),
             # Without ranges: the theme gives colours and shapes in the order of the domain, which is the
             # candidates' order everywhere.
-            color=alt.Color("candidate:N", title=None, scale=alt.Scale(domain=labels)),
-            shape=alt.Shape("candidate:N", title=None, scale=alt.Scale(domain=labels)),
+            color=alt.Color("candidate:N", title=None, scale=alt.Scale(domain=labels), legend=legend),
+            shape=alt.Shape("candidate:N", title=None, scale=alt.Scale(domain=labels), legend=legend),
             href="href:N",
             tooltip=[
                 alt.Tooltip("candidate:N", title="Candidate"),

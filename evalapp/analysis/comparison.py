@@ -26,6 +26,8 @@ from evalapp.stats.scores import FOR_THIS_PANEL, candidate_score, distribution, 
 NOT_SCORED = "not scored yet"
 BINS = 10
 OVER_ITEMS = "interval over items"
+# A reader whom no reviewer is: nobody is called “You”.
+NOBODY = 0
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,20 @@ class HumanCell:
 
     @property
     def binned(self) -> dict[str, int]:
-        """``counts`` for a drawing: by level, those of a wide scale in ten bins of neighbouring levels."""
+        """``counts`` for a drawing: by level, those of a wide scale in ten bins of neighbouring levels. The best
+        comes last.
+        """
         levels = list(self.counts)
+        if self.criterion.lower_is_better:
+            levels.reverse()
         if len(levels) <= MOST_BUTTONS:
-            return {str(level): count for level, count in self.counts.items()}
+            return {str(level): self.counts[level] for level in levels}
         bins: dict[int, list[int]] = {}
         for position, level in enumerate(levels):
             bins.setdefault(position * BINS // len(levels), []).append(level)
-        return {f"{each[0]}–{each[-1]}": sum(self.counts[level] for level in each) for each in bins.values()}
+        return {
+            f"{min(each)}–{max(each)}": sum(self.counts[level] for level in each) for each in bins.values()
+        }
 
     @property
     def options_given(self) -> list[tuple[int, str, int]]:

@@ -39,9 +39,12 @@ class ComparedPair:
 
     @property
     def name(self) -> str:
-        """What differs, in words: for a criterion without a mean, the share of its counted answers."""
+        """What differs, in words: for a criterion without a mean, the share of its counted answers; the direction
+        where lower is better.
+        """
         if self.criterion.kind == CriterionKind.SCALE:
-            return self.criterion.name
+            direction = ", lower is better" if self.criterion.lower_is_better else ""
+            return f"{self.criterion.name}{direction}"
         return f"{self.criterion.name}, {self.criterion.axis_label}"
 
     @property
@@ -54,6 +57,11 @@ class ComparedPair:
         if self.criterion.kind != CriterionKind.SCALE:
             return 1
         return self.criterion.maximum - self.criterion.minimum
+
+    @property
+    def drawn_span(self) -> int:
+        """``span`` below 0 where lower is better: drawn from its negative to itself, better stands at the right."""
+        return -self.span if self.criterion.lower_is_better else self.span
 
     @property
     def gap(self) -> float:

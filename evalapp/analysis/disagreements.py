@@ -32,18 +32,30 @@ class DisagreementCount:
     expected: float
 
 
-def low_threshold(criterion: Criterion) -> int:
-    """The highest level that counts as low; the lowest level where the rubric names none."""
+def _threshold(criterion: Criterion) -> int:
+    """The last level that counts as low, or where lower is better as high; the worst where the rubric names none."""
+    if criterion.lower_is_better:
+        return criterion.maximum
     return criterion.minimum if criterion.low_threshold is None else criterion.low_threshold
+
+
+def is_poor(criterion: Criterion, score: float) -> bool:
+    """Whether a score lies at the worse end of a scale."""
+    threshold = _threshold(criterion)
+    return score >= threshold if criterion.lower_is_better else score <= threshold
+
+
+def poor_words(criterion: Criterion) -> str:
+    """The scores at the worse end: "2 or less"."""
+    return f"{_threshold(criterion)} or {'more' if criterion.lower_is_better else 'less'}"
 
 
 def find_disagreements(
     scores: CampaignScores, criterion: Criterion, metric: MetricDescription
 ) -> Disagreements:
-    """Metric in the campaign's best quarter, mean at or under the low threshold, and at least two
-    reviewers who each rate it that low. A metric where less is better is taken from its low end.
+    """Metric in the campaign's best quarter, mean at or under the low threshold (of a scale where lower is better:
+    the highest level), and at least two reviewers who each rate it that low. A metric where less is better is taken from its low end.
     """
-    threshold = low_threshold(criterion)
     means = scores.output_means(criterion)
     sign = -1 if metric.better == "lower" else 1
     values = {
@@ -56,12 +68,12 @@ def find_disagreements(
     cut = float(np.quantile(list(values.values()), 1 - TOP_SHARE))
     low_votes: dict[int, int] = {}
     for answer in scores.answers_to(criterion):
-        if answer.value is not None and answer.value <= threshold:
+        if answer.value is not None and is_poor(criterion, answer.value):
             low_votes[answer.item_output_id] = low_votes.get(answer.item_output_id, 0) + 1
     low = {
         item_output_id
         for item_output_id in values
-        if means[item_output_id] <= threshold and low_votes.get(item_output_id, 0) >= LEAST_AGREEING
+        if is_poor(criterion, means[item_output_id]) and low_votes.get(item_output_id, 0) >= LEAST_AGREEING
     }
     high = {item_output_id for item_output_id, value in values.items() if value >= cut}
     return Disagreements(low & high, len(low) * len(high) / len(values))

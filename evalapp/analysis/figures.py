@@ -14,17 +14,24 @@ import numpy as np
 
 from evalapp.analysis.agreement import AgreementRow, CorrelationRow
 from evalapp.analysis.columns import METRICS
-from evalapp.analysis.comparison import CandidateRow, Comparison, Design, HumanCell, TagCount
+from evalapp.analysis.comparison import (
+    CandidateRow,
+    Comparison,
+    Design,
+    HumanCell,
+    ReviewerRow,
+    TagCount,
+)
 from evalapp.analysis.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.disagreements import DisagreementCount
 from evalapp.analysis.example_fields import ExampleField, FieldValue
 from evalapp.analysis.marks import CandidateMarks, MarkCount
-from evalapp.analysis.narrowing import SharedPart
+from evalapp.analysis.narrowing import Kept, SharedPart
 from evalapp.analysis.severity import AdjustedCandidate, CampaignSeverity, ReviewerSeverity
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.analysis.usage import Usage
 from evalapp.campaigns.models import CampaignCandidate
-from evalapp.charts.chart import Chart
+from evalapp.charts.chart import Chart, Panel
 from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
@@ -40,7 +47,7 @@ CLASSES: tuple[type[Any], ...] = (
     *(Measure, Difference, BlindingIndex, Adjusted, Severity),
     *(Design, HumanCell, TagCount, CandidateRow, Comparison, ComparedPair, Contradiction),
     *(AgreementRow, CorrelationRow, MarkCount, CandidateMarks, Unblinding, DisagreementCount),
-    *(WinsTiesLosses, Usage, ExampleField, FieldValue, SharedPart),
+    *(WinsTiesLosses, Usage, ExampleField, FieldValue, SharedPart, Kept, ReviewerRow, Panel),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )
 

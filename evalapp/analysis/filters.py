@@ -29,6 +29,7 @@ PARTS = ("with", "split", "by", "since", "until", "rubric")
 # What else the pages that can be narrowed read of an address.
 PAGE_PARTS = frozenset(
     {"people", "values", "criterion", "metric", "against", "page", "after", "limit", "view"}
+    | {"measure", "first", "second"}
     | {
         "candidate",
         "level",
@@ -106,8 +107,11 @@ class ComparisonFilter:
         """The same as a part of an address, without "?"; empty where nothing is chosen."""
         return urlencode([(choice.part, choice.value) for choice in self.choices])
 
-    def without(self, dropped: Choice) -> str:
-        return urlencode([(each.part, each.value) for each in self.choices if each is not dropped])
+    @property
+    def view(self) -> str:
+        """What is narrowed, the same text however the address orders it; empty where nothing is."""
+        chosen = {(choice.part, choice.value) for choice in self.choices if choice.part != "rubric"}
+        return urlencode(sorted(chosen))
 
     def describe(self) -> str:
         return "; ".join(choice.words for choice in self.choices)

@@ -43,7 +43,7 @@ def _context(request: MemberRequest, judgements: Judgements) -> dict[str, Any]:
         "judgements": judgements,
         "people": people,
         "people_label": PEOPLE[people],
-        "people_choices": people_choices(judgements.campaign, people),
+        "people_choices": people_choices(request, people),
         "is_reviewing": is_reviewing_blind(judgements.campaign, request.user),
     }
 

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet, Sum
+from django.http import QueryDict
 from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.analysis.figures import Subjects, as_json, format_number
+from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.large import AgainstMetric, StoredComparison, comparison_parts
 from evalapp.analysis.models import AnalysisKind, People, ReviewedValues, StoredAnalysis
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.severity import severity_of
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.charts.chart import Chart
@@ -31,19 +33,29 @@ MOST_AT_REQUEST = 20_000
 # Computed anew by itself when so many reviews, and such a share of them, have changed.
 LEAST_CHANGES, LEAST_SHARE = 200, 0.02
 LEAST_PAUSE = timedelta(minutes=5)
+# Of one campaign; whoever looks at an older one again has it computed again.
+MOST_VIEWS = 20
 FORMAT = format_number([StoredComparison, AgainstMetric, Chart])
 
 
 class Wanted(NamedTuple):
-    """One analysis of a campaign: which, whose reviews, and with which values."""
+    """One analysis of a campaign: which, whose reviews, with which values, and of which view
+    (`ComparisonFilter.view`; empty for the whole).
+    """
 
     kind: AnalysisKind
     people: str = People.ALL
     values: str = ReviewedValues.ORIGINAL
+    view: str = ""
 
     @property
     def where(self) -> dict[str, str]:
-        return {"kind": self.kind, "people": self.people, "reviewed_values": self.values}
+        return {
+            "kind": self.kind,
+            "people": self.people,
+            "reviewed_values": self.values,
+            "view": self.view,
+        }
 
 
 class Standing(NamedTuple):
@@ -116,7 +128,16 @@ def _params(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
         "kind": str(wanted.kind),
         "people": str(wanted.people),
         "values": str(wanted.values),
+        "view": wanted.view,
     }
+
+
+def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
+    """What a part of an address narrows to. Raises InvalidError for what is not there."""
+    wanted = read_filter(campaign, QueryDict(query))
+    if wanted.problems:
+        raise InvalidError(" ".join(each.message for each in wanted.problems))
+    return wanted
 
 
 @transaction.atomic
@@ -136,7 +157,7 @@ def start_analysis(*, campaign: Campaign, wanted: Wanted, by: User | None) -> Jo
     return create_job(
         project=campaign.project,
         task=COMPUTE_TASK,
-        title=f"{words} {campaign.name}",
+        title=f"{words} {campaign.name}{', a filtered view' if wanted.view else ''}",
         by=by,
         params=_params(campaign, wanted),
     )
@@ -146,7 +167,8 @@ def compute(work: Work) -> dict[str, Any]:
     """The job: read the campaign's reviews, compute every part, and store all of them at once."""
     params = work.job.params
     campaign = Campaign.objects.select_related("project", "rubric_version").get(pk=params["campaign"])
-    wanted = Wanted(AnalysisKind(params["kind"]), params["people"], params["values"])
+    # A job that an earlier release queued knows no view.
+    wanted = Wanted(AnalysisKind(params["kind"]), params["people"], params["values"], params.get("view", ""))
     work.enter("Reading the reviews")
     # Before the reviews are read: what comes in between is counted as not yet computed.
     changes, reviews = data_version(campaign, people=wanted.people)
@@ -167,25 +189,35 @@ def compute(work: Work) -> dict[str, Any]:
             )
             for name, figures in parts
         )
+        _forget_views(campaign)
         work.fence()
     return {"reviews": reviews}
 
 
+def _forget_views(campaign: Campaign) -> None:
+    """Keep the views that were computed last: anybody may think of another, so they grow without end."""
+    views = campaign.stored_analyses.exclude(view="").filter(part="").order_by("-computed_at", "-id")
+    for row in views.defer("figures")[MOST_VIEWS:]:
+        old = Wanted(AnalysisKind(row.kind), row.people, row.reviewed_values, row.view)
+        campaign.stored_analyses.filter(**old.where).delete()
+
+
 def _comparison(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    scores = load_scores(campaign, people=wanted.people)
+    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
     work.raise_if_cancelled()
-    return comparison_parts(scores, people=wanted.people, values=wanted.values, step=work.progress)
+    return comparison_parts(narrowed, people=wanted.people, values=wanted.values, step=work.progress)
 
 
 def _severity(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    scores = load_scores(campaign, people=wanted.people)
+    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
+    scores = narrowed.scores
 
     def fitted(rounds: int, most: int) -> None:
         work.progress(rounds, most, "Fitting the model")
 
     # Stored by pseudonyms; who reads it decides what reviewers are called.
     found = severity_of(scores, names=ReviewerNames(scores.numbers), progress=fitted)
-    yield "", {"severity": as_json(found)}
+    yield "", {"severity": as_json(found), "kept": as_json(narrowed.kept)}
 
 
 _PARTS: dict[AnalysisKind, Callable[[Campaign, Wanted, Work], Iterable[tuple[str, Any]]]] = {
@@ -205,14 +237,15 @@ def _reviewed_campaigns() -> list[Campaign]:
     grown = (
         ScoreCount.objects.values("campaign").annotate(total=Sum("scores")).filter(total__gt=MOST_AT_REQUEST)
     )
-    stored = StoredAnalysis.objects.filter(part="").values("campaign")
+    stored = StoredAnalysis.objects.filter(part="", view="").values("campaign")
     campaigns = Campaign.objects.select_related("project").exclude(state=CampaignState.DRAFT)
     return list(campaigns.filter(pk__in=grown.values("campaign").union(stored)))
 
 
 def _outdated(campaign: Campaign) -> Iterator[Wanted]:
     first = Wanted(AnalysisKind.COMPARISON)
-    rows = list(campaign.stored_analyses.filter(part="").defer("figures"))
+    # A view is computed when somebody asks for it.
+    rows = list(campaign.stored_analyses.filter(part="", view="").defer("figures"))
     if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
         yield from () if _tried(campaign, first) else (first,)
     for row in rows:

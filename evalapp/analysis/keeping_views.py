@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.keeping import Wanted, start_analysis
+from evalapp.analysis.keeping import Wanted, start_analysis, view_of
 from evalapp.analysis.models import AnalysisKind, People, ReviewedValues
 from evalapp.analysis.views import campaign_or_missing
 from evalapp.core.errors import InvalidError
@@ -22,6 +22,7 @@ class ComputeForm(forms.Form):
     kind = forms.ChoiceField(choices=AnalysisKind.choices)
     people = forms.ChoiceField(choices=People.choices, required=False)
     values = forms.ChoiceField(choices=ReviewedValues.choices, required=False)
+    view = forms.CharField(required=False)
 
 
 @require_POST
@@ -34,13 +35,15 @@ def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
         raise InvalidError("Say what to compute as the page does.", fields=field_errors(form))
     people = form.cleaned_data["people"] if request.project.is_demonstration else ""
     values = form.cleaned_data["values"]
+    view = view_of(campaign, form.cleaned_data["view"]).view
     wanted = Wanted(
-        AnalysisKind(form.cleaned_data["kind"]), people or People.ALL, values or ReviewedValues.ORIGINAL
+        AnalysisKind(form.cleaned_data["kind"]), people or People.ALL, values or ReviewedValues.ORIGINAL, view
     )
     start_analysis(campaign=campaign, wanted=wanted, by=request.user)
     messages.success(request, "Asked for. The page shows the new figures when they are there.")
     page = "campaign_severity" if wanted.kind == AnalysisKind.SEVERITY else "comparison_detail"
     address = reverse(page, args=[request.project.slug, campaign.pk])
     chosen = {"people": people, "values": values if values == ReviewedValues.ADJUDICATED else ""}
-    query = urlencode({name: value for name, value in chosen.items() if value})
+    parts = (urlencode({name: value for name, value in chosen.items() if value}), view)
+    query = "&".join(part for part in parts if part)
     return redirect(f"{address}?{query}" if query else address)

@@ -1,18 +1,18 @@
 """A large campaign's comparison as a page or a program sees it: what is stored, with the counts of now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison import CandidateRow, Comparison, ReviewerRow
-from evalapp.analysis.differences import ComparedPair
 from evalapp.analysis.figures import OutdatedError, Subjects
 from evalapp.analysis.keeping import Standing, Wanted, standing_of, stored_of, subjects_of
 from evalapp.analysis.large import (
     AgainstMetric,
     StoredComparison,
+    StoredDifferences,
     against_metric,
     counted_reviewers,
+    differences_in,
     nothing_stored,
-    pairs_in,
     part_of,
     stored_comparison,
     with_counts,
@@ -27,7 +27,10 @@ from evalapp.rubrics.models import Criterion
 
 @dataclass(frozen=True)
 class LargeComparison:
-    """``comparison`` has the counts of now, ``stored`` all else as of ``standing``; ``reviewers`` are of now."""
+    """``comparison`` has the counts of now, ``stored`` all else as of ``standing``; ``reviewers`` are of now.
+
+    The counts that the database keeps are of the whole, so of a view all is as of ``standing``.
+    """
 
     campaign: Campaign
     wanted: Wanted
@@ -39,11 +42,11 @@ class LargeComparison:
     row: StoredAnalysis | None
     names: ReviewerNames
 
-    def pairs(self, reference: CandidateRow) -> list[ComparedPair]:
+    def differences(self, reference: CandidateRow) -> StoredDifferences:
         """The differences of the others from ``reference``; nothing where none are stored."""
         if self.row is None:
-            return []
-        return pairs_in(self.row.figures, self.subjects, self.comparison, reference)
+            return StoredDifferences([], [])
+        return differences_in(self.row.figures, self.subjects, self.comparison, reference)
 
     def against(self, criterion: Criterion, metric: MetricDescription) -> AgainstMetric | None:
         """What is stored of a criterion beside a metric, if anything is."""
@@ -69,8 +72,21 @@ def large_comparison(campaign: Campaign, wanted: Wanted, *, reader_id: int) -> L
         stored = nothing_stored(
             campaign, list(subjects.candidates.values()), list(subjects.criteria.values())
         )
-    is_adjudicated = wanted.values == ReviewedValues.ADJUDICATED
-    comparison = with_counts(stored.comparison, counts, is_adjudicated=is_adjudicated)
     names = shown_names(campaign, reader_id=reader_id)
-    reviewers = counted_reviewers(counts, comparison.criteria, names)
+    if wanted.view:
+        comparison, reviewers = stored.comparison, _named(stored.reviewers, names)
+    else:
+        is_adjudicated = wanted.values == ReviewedValues.ADJUDICATED
+        comparison = with_counts(stored.comparison, counts, is_adjudicated=is_adjudicated)
+        reviewers = counted_reviewers(counts, comparison.criteria, names)
     return LargeComparison(campaign, wanted, subjects, standing, stored, comparison, reviewers, row, names)
+
+
+def _named(rows: list[ReviewerRow], names: ReviewerNames) -> list[ReviewerRow]:
+    """Stored rows of reviewers as their reader sees them called."""
+    people = {number: pk for pk, number in names.numbers.items()}
+    return [
+        replace(row, name=names.of(people[row.number]), is_reader=people[row.number] == names.reader_id)
+        for row in rows
+        if row.number in people
+    ]

@@ -6,10 +6,11 @@ from django.db.models import Sum
 
 from evalapp.analysis import severity
 from evalapp.analysis.figures import OutdatedError, from_json
-from evalapp.analysis.keeping import Standing, Wanted, standing_of, stored_of, subjects_of
+from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.keeping import Standing, Wanted, is_large, standing_of, stored_of, subjects_of
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.severity import CampaignSeverity, severity_of
+from evalapp.analysis.narrowing import Kept, load_narrowed
+from evalapp.analysis.severity import CampaignSeverity, facet_ratings, severity_of
 from evalapp.campaigns.models import Campaign
 from evalapp.reviews.counts import campaign_counts, people_of
 from evalapp.reviews.models import ScoreCount
@@ -18,30 +19,41 @@ from evalapp.rubrics.models import CriterionKind
 
 
 class ShownSeverity(NamedTuple):
-    """``standing`` is None where the model was fitted just now."""
+    """``standing`` is None where the model was fitted just now; ``kept`` where nothing is narrowed, and of a view
+    that nothing is stored of.
+    """
 
     severity: CampaignSeverity
     standing: Standing | None
     has_simulated: bool
+    names: ReviewerNames
+    kept: Kept | None
 
 
-def severity_shown(campaign: Campaign, *, people: str, reader_id: int) -> ShownSeverity:
+def severity_shown(view: ComparisonFilter, *, people: str, reader_id: int) -> ShownSeverity:
     """``people`` as in `load_scores`. Where there are more scores than a reader waits for, what is stored."""
+    campaign = view.campaign
     ratings = scale_scores(campaign, people=people)
-    if ratings <= severity.MOST_RATINGS:
-        scores = load_scores(campaign, people=people)
-        names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
-        is_simulated = any(answer.is_simulated for answer in scores.answers)
-        return ShownSeverity(severity_of(scores, names=names), None, is_simulated)
-    wanted = Wanted(AnalysisKind.SEVERITY, people)
+    if ratings <= severity.MOST_RATINGS or (view.is_narrowed and not is_large(campaign, people=people)):
+        scores, kept, _ = load_narrowed(view, people=people)
+        ratings = len(facet_ratings(scores))
+        if ratings <= severity.MOST_RATINGS:
+            names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
+            is_simulated = any(answer.is_simulated for answer in scores.answers)
+            return ShownSeverity(severity_of(scores, names=names), None, is_simulated, names, kept)
+    wanted = Wanted(AnalysisKind.SEVERITY, people, view=view.view)
+    names = shown_names(campaign, reader_id=reader_id)
     stored = stored_of(campaign, wanted).get("")
-    found = _read(campaign, stored, shown_names(campaign, reader_id=reader_id)) if stored else None
+    found = _read(campaign, stored, names) if stored else None
     counts = campaign_counts(campaign, people=people)
     standing = standing_of(campaign, wanted, stored if found is not None else None, counts)
-    if found is None:
-        reason = f"The model has not been fitted yet to the {ratings:,} scores of this campaign."
-        found = CampaignSeverity(ratings, reason, [], [], [], [], [], "")
-    return ShownSeverity(found, standing, True in counts.simulated)
+    if found is None or stored is None:
+        of = "this view" if view.view else f"the {ratings:,} scores of this campaign"
+        reason = f"The model has not been fitted yet to {of}."
+        unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "")
+        return ShownSeverity(unfitted, standing, True in counts.simulated, names, None)
+    kept = from_json(stored.figures["kept"], subjects_of(campaign))
+    return ShownSeverity(found, standing, True in counts.simulated, names, kept)
 
 
 def scale_scores(campaign: Campaign, *, people: str) -> int:

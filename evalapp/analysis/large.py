@@ -12,14 +12,21 @@ from typing import Any, NamedTuple
 
 from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
-from evalapp.analysis.charts import human_against_metric
+from evalapp.analysis.charts import (
+    agreement_chart,
+    differences_charts,
+    human_against_metric,
+    ratings_chart,
+)
 from evalapp.analysis.comparison import (
+    NOBODY,
     CandidateRow,
     Comparison,
     Design,
     HumanCell,
     ReviewerRow,
     compare,
+    reviewer_rows,
 )
 from evalapp.analysis.differences import SEED, ComparedPair, Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import DisagreementCount, find_disagreements
@@ -27,12 +34,12 @@ from evalapp.analysis.example_fields import ExampleField, example_fields
 from evalapp.analysis.figures import Subjects, as_json, from_json
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.models import ReviewedValues
-from evalapp.analysis.narrowing import SharedPart, shared_part
+from evalapp.analysis.narrowing import Kept, NarrowedScores, SharedPart, shared_part
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.usage import Usage, usage_of
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Place, PlaceState, Purpose
-from evalapp.charts.chart import Chart
+from evalapp.charts.chart import Chart, Panel
 from evalapp.measure import Measure, signature
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.reviews.counts import CampaignCounts
@@ -47,10 +54,11 @@ Step = Callable[[int, int, str], None]
 
 
 class StoredComparison(NamedTuple):
-    """What every reader of the page sees. ``correlations`` by metric; ``decided`` as in `with_adjudicated`.
+    """What every reader of the page sees. ``correlations`` by metric; ``decided`` as in `with_adjudicated`;
+    ``kept`` by a view. ``reviewers`` and ``agreement_charts``, by criterion, call reviewers by their numbers.
 
-    The differences stand beside it, by the candidate that the others are held against (`pairs_in`): a page shows
-    those from one.
+    The differences stand beside it, by the candidate that the others are held against (`differences_in`): a page
+    shows those from one. Charts are stored as they are drawn: building one takes longer than the rest of a page.
     """
 
     comparison: Comparison
@@ -63,6 +71,17 @@ class StoredComparison(NamedTuple):
     usage: list[Usage]
     fields: list[ExampleField]
     shared: SharedPart | None
+    kept: Kept | None
+    reviewers: list[ReviewerRow]
+    ratings_chart: Chart | None
+    agreement_charts: dict[str, Chart | None]
+
+
+class StoredDifferences(NamedTuple):
+    """The others less one candidate, in a table and drawn."""
+
+    pairs: list[ComparedPair]
+    charts: list[Panel]
 
 
 class AgainstMetric(NamedTuple):
@@ -78,23 +97,26 @@ def part_of(criterion: Criterion, metric: MetricDescription) -> str:
 
 
 def comparison_parts(
-    scores: CampaignScores, *, people: str, values: str, step: Step
+    narrowed: NarrowedScores, *, people: str, values: str, step: Step
 ) -> Iterator[tuple[str, Any]]:
     """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
+    # Whoever reads it decides what reviewers are called.
+    scores = replace(narrowed.scores, names=ReviewerNames(narrowed.scores.numbers))
     adjudicated = with_adjudicated(scores)
     shown = adjudicated.scores if values == ReviewedValues.ADJUDICATED else scores
     stage = _Stages(step, len(scores.candidates) + 3)
     stage("Means and their intervals")
     comparison = compare(shown)
     stage.total += len(comparison.metrics) * (1 + len(scores.scales))
-    pairs: dict[str, Any] = {}
+    differences: dict[str, Any] = {}
     for row in comparison.rows:
         stage(f"Differences from {row.label}")
-        pairs[str(row.candidate.pk)] = as_json(
-            compare_pairs(shown, comparison, row, everything=True), names_rows=True
-        )
+        pairs = compare_pairs(shown, comparison, row, everything=True)
+        found = StoredDifferences(pairs, differences_charts(pairs, row, comparison.rows))
+        differences[str(row.candidate.pk)] = _tuple_as_json(found)
     stage("Agreement")
     agreement = agreement_rows(scores)
+    agreement_charts = {each.key: agreement_chart(scores, each) for each in scores.scales}
     correlations = {}
     for metric in comparison.metrics:
         stage(f"People against {metric.label}")
@@ -104,21 +126,25 @@ def comparison_parts(
         contradiction=find_contradiction(shown, comparison),
         agreement=agreement,
         correlations=correlations,
-        marks=marks_by_candidate(scores, people=people),
+        marks=marks_by_candidate(scores, people=people, among=narrowed.reviews),
         unblinding=unblinding_of(scores.campaign),
         decided=adjudicated.decided,
         usage=usage_of(scores),
         fields=example_fields(scores.campaign),
         shared=shared_part(scores),
+        kept=narrowed.kept,
+        reviewers=reviewer_rows(scores, NOBODY),
+        ratings_chart=ratings_chart(comparison),
+        agreement_charts=agreement_charts,
     )
-    yield "", {**_tuple_as_json(for_all), "pairs": pairs}
+    yield "", {**_tuple_as_json(for_all), "differences": differences}
     drawn = _some_outputs(shown)
     for metric in comparison.metrics:
         for criterion in scores.scales:
             stage(f"{criterion.name} and {metric.label}")
-            found = find_disagreements(shown, criterion, metric)
+            disagreements = find_disagreements(shown, criterion, metric)
             against = AgainstMetric(
-                DisagreementCount(found.count, found.expected),
+                DisagreementCount(disagreements.count, disagreements.expected),
                 human_against_metric(drawn, criterion, metric),
                 len(shown.outputs),
             )
@@ -158,13 +184,15 @@ def stored_comparison(figures: dict[str, Any], subjects: Subjects) -> StoredComp
     return StoredComparison(comparison, **{name: from_json(figures[name], known) for name in names})
 
 
-def pairs_in(
+def differences_in(
     figures: dict[str, Any], subjects: Subjects, comparison: Comparison, reference: CandidateRow
-) -> list[ComparedPair]:
+) -> StoredDifferences:
     """The stored differences of the others from ``reference``, a row of ``comparison``."""
-    stored = figures["pairs"].get(str(reference.candidate.pk), [])
-    found: list[ComparedPair] = from_json(stored, _with_rows(subjects, comparison))
-    return found
+    stored = figures["differences"].get(str(reference.candidate.pk))
+    if stored is None:
+        return StoredDifferences([], [])
+    known = _with_rows(subjects, comparison)
+    return StoredDifferences(**{name: from_json(stored[name], known) for name in StoredDifferences._fields})
 
 
 def _with_rows(subjects: Subjects, comparison: Comparison) -> Subjects:
@@ -196,7 +224,7 @@ def nothing_stored(
     complete = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, state=PlaceState.COMPLETE)
     design = Design(campaign.items_total, 0, 0, complete.count(), campaign.places_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(comparison, None, [], {}, [], None, 0, [], [], None)
+    return StoredComparison(comparison, None, [], {}, [], None, 0, [], [], None, None, [], None, {})
 
 
 def with_counts(

@@ -46,9 +46,9 @@ class CriterionTrust(NamedTuple):
 
 
 def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
-    """Every scale criterion that weighs something against every metric that has a good direction.
+    """Every scale criterion that has a good direction against every metric that has one.
 
-    Of a scale without a weight nobody has said which end is better: places in an order are best at 1.
+    Of a scale without a weight nobody has said which end is better, unless the rubric says that lower is.
     """
     items = [output.item_id for output in scores.outputs]
     metrics = [
@@ -57,18 +57,28 @@ def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
         if metric.better != "none" and any(metric.name in output.metrics for output in scores.outputs)
     ]
     found = []
-    for criterion in (each for each in scores.scales if each.weight > 0):
+    for criterion in (each for each in scores.scales if has_direction(each)):
         means = scores.output_means(criterion)
-        human = [means.get(output.item_output_id) for output in scores.outputs]
+        sign = -1 if criterion.lower_is_better else 1
+        human = [
+            None if (mean := means.get(output.item_output_id)) is None else sign * mean
+            for output in scores.outputs
+        ]
+        name = f"{criterion.name} (lower is better)" if criterion.lower_is_better else criterion.name
         ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
         trusts = []
         for metric in metrics:
             values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
             correlation = segment_correlation(items, human, values, seed=SEED, replicates=REPLICATES)
-            trusts.append(trust_of(criterion.name, metric, correlation, ceiling))
+            trusts.append(trust_of(name, metric, correlation, ceiling))
         trusts.sort(key=_order, reverse=True)
-        found.append(CriterionTrust(criterion, ceiling, trusts, advice(criterion.name, trusts)))
+        found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
     return found
+
+
+def has_direction(criterion: Criterion) -> bool:
+    """Whether it is said which end of a scale is better."""
+    return criterion.weight > 0 or criterion.lower_is_better
 
 
 def _right_way(value: float | None, metric: MetricDescription) -> float | None:
@@ -145,7 +155,7 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     best = told[0]
     of = f" (the best of {len(told)} looked at)" if len(told) > 1 else ""
     against = [trust.metric.label for trust in told if trust.verdict == "against"]
-    warning = f" {' and '.join(against)} would mislead." if against else ""
+    warning = f" {_all_of(against)} would mislead." if against else ""
     if best.verdict == "follows":
         return (
             f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as can be.{warning}"
@@ -153,3 +163,10 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     if best.verdict == "hint":
         return f"For {name} ask people; {best.metric.label}{of} is a hint for what to look at.{warning}"
     return f"For {name} trust no metric: ask people.{warning}"
+
+
+def _all_of(labels: Sequence[str]) -> str:
+    """Names as a sentence lists them: "BLEU and chrF++", "BLEU, chrF++, and Token F1"."""
+    if len(labels) < 3:
+        return " and ".join(labels)
+    return f"{', '.join(labels[:-1])}, and {labels[-1]}"

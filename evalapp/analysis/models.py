@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models.functions import MD5
 
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
@@ -25,7 +26,8 @@ class ReviewedValues(models.TextChoices):
 class StoredAnalysis(BaseModel):
     """Figures of a large campaign as a job computed them, kept until it computes them anew.
 
-    ``part`` is empty for what every reader of the page sees, else the criterion and metric that a part is of.
+    ``view`` is what the campaign is narrowed to (`evalapp.analysis.filters.ComparisonFilter.view`), empty for the
+    whole. ``part`` is empty for what every reader of the page sees, else the criterion and metric that a part is of.
     ``changes`` and ``reviews`` are those of the campaign that the figures rest on (see
     `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was. ``figures``
     is read by `evalapp.analysis.figures`, if ``format`` is its own.
@@ -35,6 +37,7 @@ class StoredAnalysis(BaseModel):
     kind = models.CharField(max_length=10, choices=AnalysisKind.choices)
     people = models.CharField(max_length=9, choices=People.choices)
     reviewed_values = models.CharField(max_length=11, choices=ReviewedValues.choices)
+    view = models.TextField(blank=True, default="")
     part = models.CharField(max_length=120, blank=True, default="")
     format = models.PositiveSmallIntegerField()
     changes = models.BigIntegerField()
@@ -44,8 +47,10 @@ class StoredAnalysis(BaseModel):
 
     class Meta:
         constraints = [
+            # A view's text is as long as an address; an index takes less.
             models.UniqueConstraint(
-                fields=["campaign", "kind", "people", "reviewed_values", "part"], name="stored_analysis_once"
+                *("campaign", "kind", "people", "reviewed_values", "part", MD5("view")),
+                name="stored_analysis_once",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=AnalysisKind.values), name="stored_analysis_known"

@@ -15,7 +15,7 @@ from evalapp.analysis.agreement_tables import (
 )
 from evalapp.analysis.charts import labels_of
 from evalapp.analysis.columns import METRICS
-from evalapp.analysis.comparison import CandidateRow, Comparison, compare, reviewer_rows
+from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, compare, reviewer_rows
 from evalapp.analysis.differences import ComparedPair, compare_pairs
 from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, metric_trust
@@ -33,7 +33,6 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
 CANDIDATE = Column("Candidate")
 CRITERION = Column("Criterion")
-NOBODY = 0
 
 
 class Shown:

@@ -29,15 +29,18 @@ class NarrowedMean(NamedTuple):
         return None if gain is None else max(gain - 1, 0.0)
 
 
-def narrowed_means(scores: CampaignScores, metric: MetricDescription) -> list[NarrowedMean]:
+def narrowed_means(
+    scores: CampaignScores, metric: MetricDescription, *, is_view: bool = False
+) -> list[NarrowedMean]:
     """Every scale criterion of every candidate, by candidate; over new items and new reviewers.
 
     The metric's other values are those of the campaign's outputs without a review and, of the runs that
-    the candidate's outputs came from, of the outputs to other examples of the same split.
+    the candidate's outputs came from, of the outputs to other examples of the same split. ``is_view``: the scores
+    are narrowed, so that other examples are not what the view is of, and count nothing.
     """
     if why_no_means(scores):
         return []
-    beyond = _beyond(scores, metric)
+    beyond = {} if is_view else _beyond(scores, metric)
     found = []
     for candidate in scores.candidates:
         values: dict[Hashable, float | None] = {

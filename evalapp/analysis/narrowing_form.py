@@ -11,7 +11,7 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.pseudonyms import ReviewerNames
 
 # Carried along when the filter changes; a page or a case belongs to the view that is left.
-CARRIED = ("people", "values", "criterion", "metric", "against")
+CARRIED = ("people", "values", "criterion", "metric", "against", "measure")
 
 
 class Chip(NamedTuple):

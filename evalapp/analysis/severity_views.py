@@ -6,8 +6,16 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.filters import read_filter
 from evalapp.analysis.kept_severity import severity_shown
-from evalapp.analysis.views import PEOPLE, campaign_or_missing, chosen_people, people_choices
+from evalapp.analysis.narrowing_form import narrowing_of
+from evalapp.analysis.views import (
+    PEOPLE,
+    campaign_or_missing,
+    chosen_people,
+    filter_refused,
+    people_choices,
+)
 from evalapp.campaigns.queries import is_reviewing_blind
 
 
@@ -17,16 +25,20 @@ def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Adjusted scores beside the raw means, and each reviewer's severity, with their standard errors."""
     campaign = campaign_or_missing(request, campaign_id)
     people = chosen_people(request)
-    found = severity_shown(campaign, people=people, reader_id=request.user.pk)
+    view = read_filter(campaign, request.GET)
+    if view.problems:
+        return filter_refused(request, view)
+    found = severity_shown(view, people=people, reader_id=request.user.pk)
     context = {
         "station": "compare",
         "campaign": campaign,
         "severity": found.severity,
         "standing": found.standing,
+        "narrowing": narrowing_of(request, view, names=found.names, kept=found.kept),
         "has_simulated": found.has_simulated,
         "people": people,
         "people_label": PEOPLE[people],
-        "people_choices": people_choices(campaign, people),
+        "people_choices": people_choices(request, people),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
     return render(request, "analysis/severity.html", context)

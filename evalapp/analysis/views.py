@@ -25,7 +25,7 @@ from evalapp.analysis.cases import (
     items_in_order,
     with_excerpts,
 )
-from evalapp.analysis.charts import NO_CHARTS, human_against_metric, page_charts
+from evalapp.analysis.charts import human_against_metric, page_charts
 from evalapp.analysis.choosing import chosen_metric, chosen_reference, chosen_scale
 from evalapp.analysis.classification import classification_of
 from evalapp.analysis.compared_case import comparisons_of_item
@@ -133,7 +133,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    if not wanted.is_narrowed and is_large(campaign, people=people):
+    if is_large(campaign, people=people):
         context = _large_context(request, campaign, people, wanted)
         return render(request, "analysis/comparison.html", context)
     narrowed = load_narrowed(wanted, people=people)
@@ -170,7 +170,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "unblinding": None if is_reviewing else unblinding_of(campaign),
         "marks": marks_by_candidate(originals, people=people, among=narrowed.reviews),
         "people": people,
-        "people_choices": people_choices(campaign, people),
+        "people_choices": people_choices(request, people),
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
         **page_charts(originals, comparison, pairs=pairs, reference=reference, criterion=criterion),
@@ -192,18 +192,24 @@ def _against_metric(
     }
 
 
-def people_choices(campaign: Campaign, people: str) -> list[dict[str, Any]]:
-    if not campaign.project.is_demonstration:
+def people_choices(request: MemberRequest, people: str) -> list[dict[str, Any]]:
+    """Whose reviews may count, each at the address of the same view."""
+    if not request.project.is_demonstration:
         return []
-    return [{"label": label, "href": f"?people={key}", "on": key == people} for key, label in PEOPLE.items()]
+    choices = []
+    for key, label in PEOPLE.items():
+        query = request.GET.copy()
+        query["people"] = key
+        choices.append({"label": label, "href": f"?{query.urlencode()}", "on": key == people})
+    return choices
 
 
 def _large_context(
     request: MemberRequest, campaign: Campaign, people: str, chosen: ComparisonFilter
 ) -> dict[str, Any]:
-    """The same page of a large campaign: counts of now, and the figures that a job has stored."""
+    """The same page of a large campaign: the figures that a job has stored, of the whole with counts of now."""
     values = "adjudicated" if request.GET.get("values") == "adjudicated" else "original"
-    wanted = Wanted(AnalysisKind.COMPARISON, people, values)
+    wanted = Wanted(AnalysisKind.COMPARISON, people, values, chosen.view)
     found = large_comparison(campaign, wanted, reader_id=request.user.pk)
     comparison, contradiction = found.comparison, found.stored.contradiction
     scales = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
@@ -211,18 +217,22 @@ def _large_context(
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     against = found.against(criterion, metric) if criterion and metric else None
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
+    differences = found.differences(reference) if reference else None
     is_reviewing = is_reviewing_blind(campaign, request.user)
     return {
         "station": "compare",
         "campaign": campaign,
         "standing": found.standing,
+        "is_uncomputed_view": bool(chosen.view) and found.standing.computed_at is None,
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scales,
         "reference": reference,
-        "pairs": found.pairs(reference) if reference else [],
-        "narrowing": narrowing_of(request, chosen, names=found.names, fields=found.stored.fields),
-        "shared": found.stored.shared,
+        "pairs": differences.pairs if differences else [],
+        "narrowing": narrowing_of(
+            request, chosen, names=found.names, kept=found.stored.kept, fields=found.stored.fields or None
+        ),
+        "shared": None if chosen.candidates else found.stored.shared,
         "reversals": Reversals([], [], "there are more scores than a page can look through"),
         "usage": found.stored.usage,
         "agreement": found.stored.agreement,
@@ -231,9 +241,11 @@ def _large_context(
         "unblinding": None if is_reviewing else found.stored.unblinding,
         "marks": found.stored.marks,
         "labels": {},
-        **NO_CHARTS,
+        "ratings_chart": found.stored.ratings_chart,
+        "differences_charts": differences.charts if differences else [],
+        "agreement_chart": found.stored.agreement_charts.get(criterion.key) if criterion else None,
         "people": people,
-        "people_choices": people_choices(campaign, people),
+        "people_choices": people_choices(request, people),
         "adjudicated_count": found.stored.decided,
         "shows_adjudicated": values == "adjudicated",
         "criterion": criterion,
@@ -253,8 +265,9 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     if wanted.problems:
         return filter_refused(request, wanted)
     people = chosen_people(request)
-    if not wanted.is_narrowed and is_large(campaign, people=people):
-        found = large_comparison(campaign, Wanted(AnalysisKind.COMPARISON, people), reader_id=request.user.pk)
+    if is_large(campaign, people=people):
+        kept = Wanted(AnalysisKind.COMPARISON, people, view=wanted.view)
+        found = large_comparison(campaign, kept, reader_id=request.user.pk)
         lines = comparison_lines(found.comparison, usage=found.stored.usage)
     else:
         scores = load_narrowed(wanted, people=people).scores

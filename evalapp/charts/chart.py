@@ -23,6 +23,13 @@ class Chart(NamedTuple):
     says: str = ""
 
 
+class Panel(NamedTuple):
+    """One of several charts side by side; ``of`` says what its axis is: "1–5", "shares"."""
+
+    of: str
+    chart: Chart
+
+
 def finished(
     drawing: "alt.Chart | alt.LayerChart | alt.FacetChart",
     *,

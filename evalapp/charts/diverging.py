@@ -18,11 +18,14 @@ class Segment(NamedTuple):
 
 
 class RatingLine(NamedTuple):
-    """A bar: ``counts`` by level, lowest first, each with its name."""
+    """A bar: ``counts`` by level, lowest first, each with its name; highest first where ``is_lower_better``, so
+    that what is better stands at the right, and in its colour, on every bar.
+    """
 
     group: str
     label: str
     counts: Sequence[tuple[str, int]]
+    is_lower_better: bool = False
 
     @property
     def total(self) -> int:
@@ -52,7 +55,8 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
     names = grouped_labels([(line.group, line.label) for line in lines])
     parts = [
         {
-            "line": name,
+            "line": key,
+            "of": name,
             "level": level,
             "count": count,
             "share": count / line.total,
@@ -60,13 +64,14 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
             "end": segment.end,
             "tone": segment.tone,
         }
-        for name, line in zip(names.keys, lines, strict=True)
+        for key, name, line in zip(names.keys, names.names, lines, strict=True)
         for segment, (level, count) in zip(
             segments([count for _, count in line.counts]), line.counts, strict=False
         )
         if count
     ]
-    words = "datum.value == 1 ? 'lowest level' : datum.value == 5 ? 'highest level' : ''"
+    ends = ("worst", "best") if any(line.is_lower_better for line in lines) else ("lowest", "highest")
+    words = f"datum.value == 1 ? '{ends[0]}' : datum.value == {TONES} ? '{ends[1]}' : ''"
     drawing = (
         alt.Chart(alt.InlineData(values=parts))
         .mark_bar(stroke="var(--surface)", strokeWidth=1, height={"band": 0.8})
@@ -86,7 +91,7 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
                 legend=alt.Legend(labelExpr=words, columnPadding=2),
             ),
             tooltip=[
-                alt.Tooltip("line:N", title="Rated"),
+                alt.Tooltip("of:N", title="Rated"),
                 alt.Tooltip("level:N", title="Level"),
                 alt.Tooltip("count:Q", title="Ratings"),
                 alt.Tooltip("share:Q", title="Share", format=".0%"),
@@ -97,7 +102,7 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
     return finished(
         drawing,
         says=_says(lines),
-        columns=["Criterion", "Candidate", "Ratings", "By level, lowest first"],
+        columns=["Criterion", "Candidate", "Ratings", "By level, from the left"],
         rows=[
             [
                 line.group,
@@ -118,11 +123,12 @@ def _says(lines: Sequence[RatingLine]) -> str:
             told.append(f"{group}: no ratings")
             continue
         best, worst = max(rated, key=lambda each: each[1]), min(rated, key=lambda each: each[1])
-        words = f"{group}: {best[0].label} is above the middle level most often ({_of(*best)})"
+        side = "on the better side of" if best[0].is_lower_better else "above"
+        words = f"{group}: {best[0].label} is {side} the middle level most often ({_of(*best)})"
         if best[1] > worst[1]:
             words += f", {worst[0].label} least often ({_of(*worst)})"
         elif len(rated) > 1:
-            words = f"{group}: all are above the middle level equally often ({_of(*best)})"
+            words = f"{group}: all are {side} the middle level equally often ({_of(*best)})"
         told.append(words)
     return listed(told)
 

@@ -23,31 +23,38 @@ class ForestLine(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """``candidates`` are all there are, in their order everywhere; ``reference``: where the dashed line is."""
+    """``candidates`` are all there are, in their order everywhere; ``domain``: its ends from left to right, the
+    larger first where it runs down; ``reference``: where the dashed line is.
+    ``is_share``: figures are shares, told in percent.
+    """
 
     title: str
     candidates: list[str]
-    domain: tuple[float, float] | None = None
+    domain: tuple[float, float]
     reference: float | None = None
+    is_share: bool = False
 
 
-def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
-    """A line an estimate; one that is undefined has its reason in the table and no mark."""
+def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0) -> Chart:
+    """A line an estimate; one that is undefined has its reason in the table and no mark. ``longest`` as in
+    `Labels.axis`: the chart is one of several, so that a single group is named, too.
+    """
     import altair as alt
 
-    names = grouped_labels([(line.group, line.label) for line in lines])
+    names = grouped_labels([(line.group, line.label) for line in lines], names_one=bool(longest))
+    y = names.axis(alt, longest=longest)
     marks = [
-        _mark(name, line)
-        for name, line in zip(names.keys, lines, strict=True)
+        {"line": key, "of": name, **_mark(line, is_share=axis.is_share)}
+        for key, name, line in zip(names.keys, names.names, lines, strict=True)
         if line.measure.value is not None
     ]
-    # Without a domain an axis of zero lines would be empty; so is one without a mark.
-    scale = alt.Scale(domain=list(axis.domain)) if axis.domain else alt.Scale(zero=False, nice=True)
+    first, last = axis.domain
+    scale = alt.Scale(domain=sorted(axis.domain), reverse=first > last, nice=False)
     base = alt.Chart(alt.InlineData(values=marks))
-    steps = alt.Axis(tickCount=8)
+    steps = alt.Axis(tickCount=8, format=".0%") if axis.is_share else alt.Axis(tickCount=8)
     x = alt.X("value:Q", title=axis.title, scale=scale, axis=steps)
     tooltip = [
-        alt.Tooltip("line:N", title="Of"),
+        alt.Tooltip("of:N", title="Of"),
         alt.Tooltip("words:N", title="Estimate"),
         alt.Tooltip("n:Q", title="n"),
     ]
@@ -56,7 +63,7 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
     filled = alt.Fill("candidate:N", scale=domain, legend=None)
     points = base.mark_point(filled=False, size=70, strokeWidth=1.5, opacity=1).encode(
         x=x,
-        y=names.axis(alt),
+        y=y,
         color=colour,
         shape=alt.Shape("candidate:N", scale=domain, legend=None),
         fill=alt.condition("datum.is_marked", filled, alt.value("var(--surface)")),
@@ -66,7 +73,7 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
     reach = base.mark_rule(strokeWidth=2, aria=False).encode(
         x=alt.X("low:Q", title=axis.title, scale=scale, axis=steps),
         x2="high:Q",
-        y=names.axis(alt),
+        y=y,
         color=colour,
         tooltip=tooltip,
     )
@@ -79,40 +86,46 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str) -> Chart:
         drawing,
         says=says,
         columns=["Criterion", "Candidate", axis.title, "n"],
-        rows=[[line.group, line.label, in_words(line.measure), line.measure.n] for line in lines],
+        rows=[
+            [line.group, line.label, in_words(line.measure, is_share=axis.is_share), line.measure.n]
+            for line in lines
+        ],
     )
 
 
-def _mark(name: str, line: ForestLine) -> dict[str, Any]:
+def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
     measure = line.measure
     return {
-        "line": name,
         "candidate": line.candidate,
         "value": measure.value,
         "low": measure.low,
         "high": measure.high,
-        "words": in_words(measure),
+        "words": in_words(measure, is_share=is_share),
         "n": measure.n,
         "is_marked": line.is_marked,
     }
 
 
-def in_words(measure: Measure) -> str:
-    """The figure with its interval, "4.2 (3.9 to 4.5)", or why there is none."""
+def in_words(measure: Measure, *, is_share: bool = False) -> str:
+    """The figure with its interval, "4.2 (3.9 to 4.5)", a share "42% (39% to 45%)"; or why there is none."""
     if measure.value is None:
         return measure.reason[:1].upper() + measure.reason[1:]
+    if is_share:
+        told = f"{measure.value:z.0%}"
+        has_interval = measure.low is not None and measure.high is not None
+        return f"{told} ({measure.low:z.0%} to {measure.high:z.0%})" if has_interval else told
     if measure.low is None or measure.high is None:
         return f"{measure.value:z.2f}"
     digits = max(LEAST_DIGITS, digits_for(measure.half_width))
     return f"{measure.value:z.{digits}f} ({measure.low:z.{digits}f} to {measure.high:z.{digits}f})"
 
 
-def says_of_differences(lines: Sequence[ForestLine], reference: str) -> str:
+def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share: bool = False) -> str:
     """Which differences are marked, and how many cannot be told from none."""
     marked = [line for line in lines if line.is_marked and line.measure.value is not None]
     told = [
         f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than {reference} by "
-        f"{in_words(_positive(line.measure))}"
+        f"{in_words(_positive(line.measure), is_share=is_share)}"
         for line in marked
     ]
     rest = sum(line.measure.value is not None for line in lines) - len(marked)

@@ -57,7 +57,7 @@ def agreement_heat_map(names: Sequence[str], pairs: Sequence[PairAgreement], *, 
                 range=["var(--rating-1)", "var(--rating-3)", "var(--rating-5)"],
                 interpolate="rgb",
             ),
-            legend=alt.Legend(gradientLength=140),
+            legend=alt.Legend(gradientLength=140, titleLimit=300),
         )
     )
     figures = base.mark_text().encode(text=alt.Text("value:Q", format=".2f"))

@@ -57,7 +57,11 @@ class GateForm(forms.Form):
         self.rubric = rubric
         self.gate = gate
         latest = rubric.versions.order_by("-number").first()
-        self.criteria = [each for each in latest.criteria.all() if each.is_rated] if latest else []
+        self.criteria = (
+            [each for each in latest.criteria.all() if each.is_rated and not each.lower_is_better]
+            if latest
+            else []
+        )
         super().__init__(data, initial=_initial(gate) if gate is not None else None)
         if gate is not None:
             del self.fields["name"]

@@ -96,6 +96,8 @@ def unusable(condition: Condition, criterion: Criterion | None) -> str:
         return ""
     if criterion is None:
         return f"the rubric has no criterion “{condition.name or condition.criterion}”"
+    if criterion.lower_is_better:
+        return f"on “{criterion.name}” lower is better, and a gate asks for more"
     if condition.kind == ConditionKind.VETO:
         if not criterion.failing_levels:
             return f"the rubric does not say which answers to “{criterion.name}” fail"

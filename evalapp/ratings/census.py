@@ -103,6 +103,7 @@ def _described(name: str, census: Census, most: int, scale: tuple[int, int] | No
         "is_required": draft.is_required,
         "allows_not_applicable": draft.allows_not_applicable,
         "low_threshold": draft.low_threshold,
+        "lower_is_better": draft.lower_is_better,
     }
 
 
@@ -118,4 +119,6 @@ def draft_from(described: Mapping[str, Any]) -> CriterionDraft:
         is_required=described["is_required"],
         allows_not_applicable=described["allows_not_applicable"],
         low_threshold=described["low_threshold"],
+        # A file that an earlier release read does not say it.
+        lower_is_better=described.get("lower_is_better", False),
     )

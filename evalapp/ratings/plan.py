@@ -97,7 +97,7 @@ def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict
         kind = chosen.get("kind", draft.kind)
         if kind != draft.kind:
             fixed: dict[str, Any] = dict(range_of(kind, ()))
-            draft = replace(draft, kind=kind, options=(), **fixed)
+            draft = replace(draft, kind=kind, options=(), lower_is_better=False, **fixed)
             if kind == CriterionKind.TEXT:
                 draft = replace(draft, allows_not_applicable=False, is_required=False)
         if kind == CriterionKind.SCALE:

@@ -108,7 +108,7 @@ def suggested(
     """The criterion that the values look like: yes/no, a scale, a category or words.
 
     ``records``: in how many it could have been answered; one answered everywhere is required.
-    ``is_ranked``: its values are places in an order, so they count nothing in a total. ``scale``: lowest and
+    ``is_ranked``: its values are places in an order, so 1 is the best and they count nothing in a total. ``scale``: lowest and
     highest level, where the file says so.
     """
     given = [raw for raw in census.values if not is_not_applicable(raw)]
@@ -120,7 +120,13 @@ def suggested(
     }
     if scale is not None:
         threshold = 2 if scale in ((1, 5), (0, 5)) else None
-        return CriterionDraft(minimum=scale[0], maximum=scale[1], low_threshold=threshold, **common)
+        return CriterionDraft(
+            minimum=scale[0],
+            maximum=scale[1],
+            low_threshold=None if is_ranked else threshold,
+            lower_is_better=is_ranked,
+            **common,
+        )
     if given and not census.has_more:
         if all(whole_number(raw) in (0, 1) or yes_or_no(raw) is not None for raw in given):
             return CriterionDraft(
@@ -129,7 +135,9 @@ def suggested(
         if low_high := _range_of({raw: census.values[raw] for raw in given}, is_ranked=is_ranked):
             low, high = low_high
             threshold = 2 if (low, high) in ((1, 5), (0, 5)) and not is_ranked else None
-            return CriterionDraft(minimum=low, maximum=high, low_threshold=threshold, **common)
+            return CriterionDraft(
+                minimum=low, maximum=high, low_threshold=threshold, lower_is_better=is_ranked, **common
+            )
         if options := _options_of(given, census.count):
             return CriterionDraft(
                 kind=CriterionKind.CATEGORY,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from evalapp.analysis.charts import (
     agreement_chart,
-    differences_chart,
+    differences_charts,
     human_against_metric,
-    means_chart,
+    means_charts,
     ratings_chart,
 )
 from evalapp.analysis.differences import Contradiction
@@ -64,7 +64,8 @@ def people_section(shown: Shown) -> Iterator[Block | None]:
     ]
     note = "Means over items with 95% intervals over items and reviewers."
     yield table(Table("means", "Means on scales", columns, rows, note))
-    yield picture("Means with their 95% intervals", means_chart(shown.comparison))
+    for panel in means_charts(shown.comparison):
+        yield picture(f"Means on {panel.of} with their 95% intervals", panel.chart)
     yield picture("How often each level was given", ratings_chart(shown.comparison))
     yield table(_shares(shown))
 
@@ -90,8 +91,9 @@ def _shares(shown: Shown) -> Table:
 def differences_section(shown: Shown) -> Iterator[Block | None]:
     yield table(differences_table(shown))
     if shown.reference is not None:
-        chart = differences_chart(shown.pairs, shown.reference, shown.comparison.rows)
-        yield picture("Differences on one axis; a hollow mark cannot be told from none", chart)
+        for panel in differences_charts(shown.pairs, shown.reference, shown.comparison.rows):
+            caption = f"Differences, {panel.of}; a hollow mark cannot be told from none"
+            yield picture(caption, panel.chart)
 
 
 def agreement_section(shown: Shown) -> Iterator[Block | None]:

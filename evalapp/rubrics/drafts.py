@@ -78,6 +78,7 @@ class CriterionDraft:
     is_critical: bool = False
     low_threshold: int | None = 2
     undesired: int | None = None
+    lower_is_better: bool = False
     tags: Sequence[TagDraft] = ()
     options: Sequence[OptionDraft] = ()
     examples: Mapping[str, str] = field(default_factory=dict)
@@ -209,6 +210,7 @@ def draft_of(criterion: Criterion) -> CriterionDraft:
         is_critical=criterion.is_critical,
         low_threshold=criterion.low_threshold,
         undesired=criterion.undesired,
+        lower_is_better=criterion.lower_is_better,
         tags=tuple(TagDraft(tag.label, tag.key) for tag in criterion.reason_tags.all()),
         options=tuple(OptionDraft(**option) for option in criterion.options),
         examples=dict(criterion.examples),

@@ -306,6 +306,7 @@ def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, lis
         allows_not_applicable=bool(text("allows_not_applicable")),
         is_critical=bool(text("is_critical")),
         low_threshold=number("low_threshold", 1) if is_scale and text("low_threshold").strip() else None,
+        lower_is_better=is_scale and bool(text("lower_is_better")),
         undesired={"yes": YES, "no": NO}.get(text("undesired")) if is_yes_no else None,
         tags=_read_tags(text("tags"), text("tag_keys")),
         options=options,

@@ -335,6 +335,7 @@ _READERS: Mapping[str, Callable[[_Reader, object, str], object]] = {
     "is_critical": _Reader.flag,
     "low_threshold": _Reader.optional_whole,
     "undesired": _Reader.undesired,
+    "lower_is_better": _Reader.flag,
     "tags": _Reader.tags,
     "options": _Reader.options,
     "examples": _Reader.anchors,
@@ -363,7 +364,7 @@ def _described(draft: CriterionDraft) -> dict[str, Any]:
             }
     if draft.weight != usual["weight"]:
         described["weight"] = float(draft.weight)
-    for name in ("is_required", "allows_not_applicable", "is_critical", "low_threshold"):
+    for name in ("is_required", "allows_not_applicable", "is_critical", "low_threshold", "lower_is_better"):
         if getattr(draft, name) != usual[name]:
             described[name] = getattr(draft, name)
     if draft.undesired is not None:

@@ -53,7 +53,8 @@ class Criterion(BaseModel):
     answer is the undesired one, ``undesired``). A text is answered in words and has no levels. ``options`` are a category's answers, stored as 1, 2, …:
     {"label", "is_undesired"}; of spans, which are marked in the output and have no levels either, the labels. ``examples`` maps levels, as ``anchors``, to an answer that deserves it.
     ``visible_if``: {"criterion": key, "values": levels}, asked only where that earlier criterion was
-    answered so; null: always.
+    answered so; null: always. ``lower_is_better``: of a scale whose lowest level is the best, as 1 is of places in
+    an order; such a scale weighs nothing and has no low threshold, which all speak of its other end.
     """
 
     version = models.ForeignKey(RubricVersion, on_delete=models.CASCADE, related_name="criteria")
@@ -74,6 +75,7 @@ class Criterion(BaseModel):
     is_critical = models.BooleanField(default=False)
     low_threshold = models.SmallIntegerField(null=True, blank=True, default=2)
     undesired = models.SmallIntegerField(null=True, blank=True)
+    lower_is_better = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["position"]
@@ -89,6 +91,11 @@ class Criterion(BaseModel):
             models.CheckConstraint(
                 condition=~models.Q(kind=CriterionKind.YES_NO) | models.Q(minimum=0, maximum=1),
                 name="criterion_yes_no_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(lower_is_better=False)
+                | models.Q(kind=CriterionKind.SCALE, weight=0, low_threshold__isnull=True, is_critical=False),
+                name="criterion_lower_is_better",
             ),
         ]
 
@@ -127,10 +134,18 @@ class Criterion(BaseModel):
 
     @property
     def axis_label(self) -> str:
-        """What a figure of this criterion is: its range, or whose share."""
+        """What a figure of this criterion is: its range, with the direction where it is not the usual one; or
+        whose share.
+        """
         if self.kind == CriterionKind.SCALE:
-            return f"{self.minimum}–{self.maximum}"
+            return f"{self.minimum}–{self.maximum}{', lower is better' if self.lower_is_better else ''}"
         return "share yes" if self.kind == CriterionKind.YES_NO else "share not wanted"
+
+    @property
+    def drawn_range(self) -> tuple[int, int]:
+        """The ends of a scale as it is drawn: what is better stands at the right, or above."""
+        ends = (self.minimum, self.maximum)
+        return ends[::-1] if self.lower_is_better else ends
 
     def level_words(self, level: int) -> str:
         """An answer as people read it: the level, yes or no, the option."""

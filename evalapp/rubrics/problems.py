@@ -105,6 +105,7 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     yield from checks.get(CriterionKind(draft.kind), _scale_problems)(draft)
     if draft.options and not (draft.is_category or draft.is_spans):
         yield "options", "Only a category and span labels have options. Remove them."
+    yield from _direction_problems(draft)
     yield from _level_text_problems(draft)
     yield from _tag_problems(draft)
     texts = (draft.name, draft.help_text, *draft.anchors.values(), *draft.examples.values())
@@ -126,6 +127,22 @@ def _level_text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
             yield name, f"There is no level {unknown[0]} here: there are texts for {what}. Remove its text."
         if any(len(text) > longest for text in texts.values()):
             yield name, f"A level's text has at most {longest:,} characters here."
+
+
+def _direction_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
+    if not draft.lower_is_better:
+        return
+    if not draft.is_scale:
+        yield "lower_is_better", "Only a scale has a lower end that could be better."
+    if draft.weight:
+        yield "lower_is_better", "Where lower is better nothing is added to the total: give it the weight 0."
+    if draft.low_threshold is not None:
+        yield "lower_is_better", "Where lower is better low answers need no reasons: leave that level empty."
+    if draft.is_critical:
+        yield (
+            "lower_is_better",
+            "A critical scale fails an answer at its low end, which is the better one here.",
+        )
 
 
 def _scale_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:

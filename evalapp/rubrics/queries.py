@@ -75,6 +75,7 @@ def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) 
         "undesired options": ", ".join(each.label for each in draft.options if each.is_undesired) or "none",
         "N/A allowed": _yes(draft.allows_not_applicable),
         "critical": _yes(draft.is_critical),
+        "lower is better": _yes(draft.lower_is_better),
         "reasons asked at": low_words(draft) or "never",
         "asked": condition_words(draft, all_drafts),
         "reasons": ", ".join(tag.label for tag in draft.tags) or "none",
@@ -105,7 +106,7 @@ def kind_words(draft: CriterionDraft) -> str:
         return f"marks: {', '.join(option.label for option in draft.options)}"
     if draft.is_category:
         return f"one of {', '.join(option.label for option in draft.options)}"
-    return f"scale {draft.minimum} to {draft.maximum}"
+    return f"scale {draft.minimum} to {draft.maximum}{', lower is better' if draft.lower_is_better else ''}"
 
 
 def condition_words(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) -> str:

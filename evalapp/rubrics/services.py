@@ -199,6 +199,7 @@ def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
             is_critical=draft.is_critical,
             low_threshold=draft.low_threshold,
             undesired=draft.undesired,
+            lower_is_better=draft.lower_is_better,
             options=[{"label": o.label.strip(), "is_undesired": o.is_undesired} for o in draft.options],
             examples={level: text.strip() for level, text in draft.examples.items() if text.strip()},
             visible_if=asdict(draft.visible_if) if draft.visible_if else None,

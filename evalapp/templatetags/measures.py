@@ -47,6 +47,16 @@ def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def view_query(context: template.Context) -> str:
+    """What another page of the same evidence needs to show the same view: "?people=human&split=test", or nothing."""
+    narrowing = context.get("narrowing")
+    people = context.get("people", "all")
+    parts = [f"people={people}" if people != "all" else "", narrowing.query if narrowing else ""]
+    query = "&".join(part for part in parts if part)
+    return f"?{query}" if query else ""
+
+
+@register.simple_tag(takes_context=True)
 def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
     """The list of the cases behind a hint about a reviewer."""
     return str(cases_url(context, campaign, **hint.cases))
@@ -100,10 +110,11 @@ def human_mean(cell: Any, href: str = "") -> dict[str, Any]:
     """A criterion's mean with its interval on the criterion's own axis, or why there is none."""
     measure: Measure = cell.mean
     is_scale = cell.criterion.kind == CriterionKind.SCALE
+    minimum, maximum = cell.criterion.drawn_range if is_scale else (0, 1)
     return {
         "measure": measure,
-        "minimum": cell.criterion.minimum if is_scale else 0,
-        "maximum": cell.criterion.maximum if is_scale else 1,
+        "minimum": minimum,
+        "maximum": maximum,
         "is_share": not is_scale,
         "href": href,
     }
@@ -135,7 +146,7 @@ def usage_for(usage: Sequence[Any], row: Any) -> Any:
 
 @register.inclusion_tag("analysis/signed_interval.html")
 def signed_interval(measure: Measure, span: float, is_significant: bool) -> dict[str, Any]:
-    """A difference on an axis from -span to +span; grey without significance."""
+    """A difference on an axis from -span to +span, which may run down; grey without significance."""
     return {"measure": measure, "minimum": -span, "span": span, "is_significant": is_significant}
 
 
@@ -148,10 +159,11 @@ def adjusted_score(score: Any, minimum: float, maximum: float) -> dict[str, Any]
 @register.inclusion_tag("analysis/mean.html")
 def mean_of(measure: Measure, criterion: Criterion) -> dict[str, Any]:
     """A mean on a scale with its interval on the criterion's own axis, or why there is none."""
+    minimum, maximum = criterion.drawn_range
     return {
         "measure": measure,
-        "minimum": criterion.minimum,
-        "maximum": criterion.maximum,
+        "minimum": minimum,
+        "maximum": maximum,
         "is_share": False,
         "href": "",
     }

@@ -67,7 +67,7 @@ def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, revi
     assert found.comparison == comparison
     assert found.stored.contradiction == find_contradiction(scores, comparison)
     reference = comparison.rows[0]
-    assert found.pairs(reference) == compare_pairs(scores, comparison, reference, everything=True)
+    assert found.differences(reference).pairs == compare_pairs(scores, comparison, reference, everything=True)
     assert found.reviewers == reviewer_rows(scores, reviewer.pk)
     assert set(found.stored.correlations) == {metric.name for metric in comparison.metrics}
 

@@ -36,7 +36,7 @@ def differences() -> Chart:
         ForestLine("Accuracy", HOSTILE, HOSTILE, none("no scores"), is_marked=False),
         ForestLine("Accuracy", "v1", "v1", measured(-0.6, -1.0, -0.2), is_marked=True),
     ]
-    axis = Axis("Difference from Base", NAMES, reference=0.0)
+    axis = Axis("Difference from Base", NAMES, (-2.5, 2.5), reference=0.0)
     return forest(lines, axis, says=says_of_differences(lines, "Base"))
 
 

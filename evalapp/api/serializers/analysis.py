@@ -11,7 +11,7 @@ from evalapp.analysis.comparison import CandidateRow, HumanCell
 from evalapp.analysis.filters import is_filter
 from evalapp.analysis.finder import MetricSide, ScoreSide
 from evalapp.analysis.models import AnalysisKind
-from evalapp.api.fields import Body, Paging, Query
+from evalapp.api.fields import Body, Paging, Query, Text
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
 METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
@@ -119,6 +119,13 @@ class ComputeBody(Body):
     kind = serializers.ChoiceField(choices=AnalysisKind.values)
     people = serializers.ChoiceField(choices=PEOPLE, required=False, default="all")
     values = serializers.ChoiceField(choices=VALUES, required=False, default="original")
+    view = Text(
+        max_length=4_000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="A filter as the comparison's address has it: split=test&by=2. Empty for the whole.",
+    )
 
 
 class ComparisonSerializer(serializers.Serializer[Any]):
@@ -245,7 +252,7 @@ class DifferenceQuery(Paging, ViewQuery):
     )
 
 
-class AgreementQuery(PeopleQuery):
+class AgreementQuery(ViewQuery):
     metric = serializers.CharField(
         max_length=40, required=False, default=HEADLINE_METRIC, help_text=METRIC_WORDS
     )

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.severity import AdjustedCandidate, ReviewerSeverity
 from evalapp.api.fields import Paging
-from evalapp.api.serializers.analysis import METRIC_WORDS, PeopleQuery, StandingSerializer
+from evalapp.api.serializers.analysis import METRIC_WORDS, KeptSerializer, StandingSerializer, ViewQuery
 from evalapp.api.serializers.common import MeasureSerializer
 
 
@@ -71,6 +71,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
     standing = StandingSerializer(
         allow_null=True, help_text="Null where the model was fitted for this answer."
     )
+    kept = KeptSerializer(
+        allow_null=True, help_text="How much a filtered view leaves, once it is fitted; null for the whole."
+    )
 
 
 class MetricTrustSerializer(serializers.Serializer[Any]):
@@ -111,11 +114,11 @@ class NarrowedMeanSerializer(serializers.Serializer[Any]):
     assumption = serializers.CharField(source="found.assumption")
 
 
-class MetricTrustQuery(Paging, PeopleQuery):
+class MetricTrustQuery(Paging, ViewQuery):
     pass
 
 
-class NarrowedQuery(Paging, PeopleQuery):
+class NarrowedQuery(Paging, ViewQuery):
     metric = serializers.CharField(
         max_length=40, required=False, default=HEADLINE_METRIC, help_text=METRIC_WORDS
     )

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.api.fields import Paging
-from evalapp.api.serializers.analysis import PeopleQuery, ViewQuery
+from evalapp.api.serializers.analysis import ViewQuery
 from evalapp.api.serializers.common import MeasureSerializer
 
 
@@ -102,7 +102,7 @@ class ReversalSerializer(serializers.Serializer[Any]):
     view = serializers.CharField(source="query", help_text="The surest stratum as a filter.")
 
 
-class OfCriterionQuery(PeopleQuery):
+class OfCriterionQuery(ViewQuery):
     criterion = serializers.CharField(
         max_length=40, required=False, default="", help_text="Its key; the first scale where it is left out."
     )
@@ -112,7 +112,7 @@ class OfCriterionPage(Paging, OfCriterionQuery):
     pass
 
 
-class AgreementPage(Paging, PeopleQuery):
+class AgreementPage(Paging, ViewQuery):
     pass
 
 

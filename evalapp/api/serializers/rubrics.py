@@ -66,6 +66,9 @@ class CriterionSerializer(serializers.Serializer[Any]):
     is_critical = serializers.BooleanField()
     low_threshold = serializers.IntegerField(allow_null=True)
     undesired = serializers.IntegerField(allow_null=True)
+    lower_is_better = serializers.BooleanField(
+        help_text="Of a scale: its lowest level is the best, as of places in an order."
+    )
     tags = TagSerializer(many=True)
     options = OptionSerializer(many=True)
     examples = serializers.DictField(child=serializers.CharField(allow_blank=True))
@@ -171,6 +174,7 @@ class CriterionBody(Body):
     is_critical = Flag(default=False)
     low_threshold = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, allow_null=True, required=False)
     undesired = Whole(max_value=1, allow_null=True, required=False)
+    lower_is_better = Flag(default=False)
     tags = serializers.ListField(child=TagBody(), max_length=MOST_TAGS, required=False)
     options = serializers.ListField(child=OptionBody(), max_length=MOST_OPTIONS, required=False)
     examples = serializers.DictField(child=Text(max_length=LONGEST_EXAMPLE, allow_blank=True), required=False)

@@ -7,8 +7,8 @@ from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
-from evalapp.analysis.filters import read_filter
-from evalapp.analysis.keeping import Wanted, is_large, start_analysis
+from evalapp.analysis.filters import ComparisonFilter, read_filter
+from evalapp.analysis.keeping import Wanted, is_large, start_analysis, view_of
 from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
@@ -54,27 +54,29 @@ class AnalysisView(ProjectView):
     def scores(self, campaign_id: int) -> CampaignScores:
         return load_scores(self.campaign(campaign_id), people=self.people())
 
-    def narrowed(self, campaign_id: int) -> NarrowedScores:
-        """The scores of the view that the address filters to. Raises InvalidError for what is not there."""
+    def view(self, campaign_id: int) -> ComparisonFilter:
+        """What the address filters to. Raises InvalidError for what is not there."""
         wanted = read_filter(self.campaign(campaign_id), self.query["view"])
         if wanted.problems:
             fields: dict[str, list[str]] = {}
             for problem in wanted.problems:
                 fields.setdefault(problem.part or "non_field_errors", []).append(problem.message)
             raise InvalidError("The filter names what is not there; see beside each part.", fields=fields)
-        return load_narrowed(wanted, people=self.people())
+        return wanted
 
-    def large(self, campaign_id: int) -> Campaign | None:
-        """The campaign where it is too large to compute while a program waits, and the whole of it is asked for."""
-        campaign = self.campaign(campaign_id)
-        wanted = read_filter(campaign, self.query["view"])
-        is_whole = not wanted.problems and not wanted.is_narrowed
-        return campaign if is_whole and is_large(campaign, people=self.people()) else None
+    def narrowed(self, campaign_id: int) -> NarrowedScores:
+        """The scores of the view that the address filters to."""
+        return load_narrowed(self.view(campaign_id), people=self.people())
 
-    def kept(self, campaign: Campaign, values: str = "original") -> LargeComparison:
-        """What is stored of a campaign that is too large to compute while a program waits."""
-        wanted = Wanted(AnalysisKind.COMPARISON, self.people(), values)
-        return large_comparison(campaign, wanted, reader_id=self.person.pk)
+    def kept(self, campaign_id: int, values: str = "original") -> LargeComparison | None:
+        """What is stored of a campaign that is too large to compute while a program waits, or of a view of it;
+        None where it is not so large.
+        """
+        view = self.view(campaign_id)
+        if not is_large(view.campaign, people=self.people()):
+            return None
+        wanted = Wanted(AnalysisKind.COMPARISON, self.people(), values, view.view)
+        return large_comparison(view.campaign, wanted, reader_id=self.person.pk)
 
 
 class ComparisonDetail(AnalysisView):
@@ -82,10 +84,11 @@ class ComparisonDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
 
-        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``standing`` says.
+        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``standing`` says; of a
+        filtered view of it the counts, too, once compute/ was asked for it.
         """
-        if (campaign := self.large(campaign_id)) is not None:
-            return self._stored(campaign)
+        if (found := self.kept(campaign_id, self.query["values"])) is not None:
+            return self._stored(found)
         scores, kept, _ = self.narrowed(campaign_id)
         adjudicated, count = with_adjudicated(scores)
         if self.query["values"] == "adjudicated":
@@ -106,8 +109,8 @@ class ComparisonDetail(AnalysisView):
             "standing": None,
         }
 
-    def _stored(self, campaign: Campaign) -> dict[str, Any]:
-        found = self.kept(campaign, self.query["values"])
+    def _stored(self, found: LargeComparison) -> dict[str, Any]:
+        campaign = found.campaign
         return {
             "campaign": campaign.pk,
             "people": self.people(),
@@ -116,7 +119,7 @@ class ComparisonDetail(AnalysisView):
             "is_reviewing": is_reviewing_blind(campaign, self.person),
             "design": found.comparison.design,
             "rubric_version": campaign.rubric_version_id,
-            "kept": None,
+            "kept": found.stored.kept,
             "usage": found.stored.usage,
             "candidates": found.comparison.rows,
             "contradiction": found.stored.contradiction,
@@ -129,12 +132,11 @@ class DifferenceList(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Every other candidate less ``against``, paired by item and reviewer, with wins, ties and losses."""
         against = self.query.get("against")
-        if (campaign := self.large(campaign_id)) is not None:
-            found = self.kept(campaign)
+        if (found := self.kept(campaign_id)) is not None:
             chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)
             if chosen is None:
                 raise MissingError("There is no such candidate in this comparison.")
-            return self.page(found.pairs(chosen))
+            return self.page(found.differences(chosen).pairs)
         scores = self.narrowed(campaign_id).scores
         comparison = compare(scores)
         candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
@@ -152,13 +154,11 @@ class AgreementDetail(AnalysisView):
     @operation("Read how far people agree", query=AgreementQuery, result=AgreementSerializer)
     def get(self, campaign_id: int) -> object:
         """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
-        campaign = self.campaign(campaign_id)
-        if is_large(campaign, people=self.people()):
-            stored = self.kept(campaign).stored
+        if (found := self.kept(campaign_id)) is not None:
             name = self.query["metric"]
-            correlations = stored.correlations.get(name, [])
-            return {"metric": name, "agreement": stored.agreement, "correlations": correlations}
-        scores = load_scores(campaign, people=self.people())
+            correlations = found.stored.correlations.get(name, [])
+            return {"metric": name, "agreement": found.stored.agreement, "correlations": correlations}
+        scores = self.narrowed(campaign_id).scores
         metric = scores.metric_named(self.query["metric"])
         return {
             "metric": metric.name,
@@ -173,7 +173,8 @@ class AnalysisCompute(AnalysisView):
         """A job; one that computes the same already is answered instead. Its result stands in the analysis."""
         campaign, given = self.campaign(campaign_id), self.body()
         people = given["people"] if self.project.is_demonstration else "all"
-        wanted = Wanted(AnalysisKind(given["kind"]), people, given["values"])
+        view = view_of(campaign, given["view"]).view
+        wanted = Wanted(AnalysisKind(given["kind"]), people, given["values"], view)
         return start_analysis(campaign=campaign, wanted=wanted, by=self.person)
 
 

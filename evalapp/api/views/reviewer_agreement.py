@@ -37,7 +37,7 @@ class OfCriterionView(AnalysisView):
     names: ReviewerNames
 
     def chosen(self, campaign_id: int) -> tuple[CampaignScores, Criterion]:
-        scores = self.scores(campaign_id)
+        scores = self.narrowed(campaign_id).scores
         self.names = shown_names(scores.campaign, numbers=scores.numbers, reader_id=self.person.pk)
         criterion = chosen_criterion(scores, self.query["criterion"])
         if criterion is None:
@@ -52,7 +52,7 @@ class CriterionAgreementList(AnalysisView):
     )
     def get(self, campaign_id: int) -> object:
         """The base overlap alone: reviews that were added because people differed are left out."""
-        scores = self.scores(campaign_id)
+        scores = self.narrowed(campaign_id).scores
         return self.page(
             scores.criteria, dress=lambda chosen: [agreement_on(scores, each) for each in chosen]
         )
