@@ -17,7 +17,7 @@ ALTER TABLE evalapp_criterion ENABLE TRIGGER criterion_frozen;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("evalapp", "0023_send_backs_of_judgements"),
+        ("evalapp", "0026_report_view"),
     ]
 
     operations = [

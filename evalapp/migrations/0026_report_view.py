@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evalapp", "0024_stream_ended"),
+        ("evalapp", "0025_stream_ended"),
     ]
 
     operations = [
