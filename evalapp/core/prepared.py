@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-from django.db import NotSupportedError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, OperationalError, connections
 from django.db.backends.utils import CursorWrapper
 
 
@@ -22,14 +22,16 @@ def prepared_cursor() -> Iterator[CursorWrapper]:
     Raises OperationalError where a migration has changed a type since: the connection is closed then,
     and the same again runs on a new one.
     """
-    connection.ensure_connection()
-    cursor: Any = psycopg.Cursor(connection.connection)
+    # Django's `connection` finds the thread's anew at every attribute, and this is the way of every statement.
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    cursor = psycopg.Cursor(database.connection)
     try:
         # A log of statements shows them with their values, which only an ordinary cursor knows.
-        with connection.cursor() if connection.queries_logged else connection.make_cursor(cursor) as wrapped:
+        with database.cursor() if database.queries_logged else database.make_cursor(cursor) as wrapped:
             yield wrapped
     except NotSupportedError as error:
-        connection.connection.close()
+        database.connection.close()
         raise OperationalError(f"The tables have changed: {error}") from error
 
 

@@ -55,7 +55,7 @@ from evalapp.reviews.presentation import (
     key_rows,
     skip_fields_html,
 )
-from evalapp.reviews.queries import Stand, TakenOffError, left_stand
+from evalapp.reviews.queries import Stand, TakenOffError, left_stand, seat_again
 from evalapp.reviews.responses import (
     draft_kept,
     flagged,
@@ -219,7 +219,7 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             problem=error,
         )
     if is_json(request):
-        read = partial(judging_seat, _user(request), stand.place.campaign.key)
+        read = partial(seat_again, stand.seat)
         return submitted(request, judgement, is_replay=is_replay, seat=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My comparisons” until the campaign closes.")
     return redirect("judgement_next", key=stand.place.campaign.key)

@@ -121,6 +121,31 @@ def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     return cast(CampaignReviewer, seat)
 
 
+_AGAIN_FROM = "FROM evalapp_campaignreviewer JOIN evalapp_campaign campaign ON campaign.id = campaign_id"
+
+
+@cache
+def _again_rows() -> JoinedRows:
+    return JoinedRows(evalapp_campaignreviewer=CampaignReviewer)
+
+
+def seat_again(seat: CampaignReviewer) -> CampaignReviewer:
+    """`seat_for` after something was submitted, for a seat that this request has read and authorised: with progress,
+    and the same campaign in its state of now. MissingError where they have left meanwhile.
+    """
+    seats = _again_rows()
+    row = _first(
+        f"SELECT {seats.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD}, campaign.state {_AGAIN_FROM}"
+        " WHERE evalapp_campaignreviewer.id = %(seat)s AND left_at IS NULL",
+        {"seat": seat.pk},
+    )
+    (again,), (done, median, state) = seats.models_of(row)
+    again.campaign, again.user = seat.campaign, seat.user
+    again.campaign.state = state
+    again.campaign_done, again.median_seconds = done, median
+    return cast(CampaignReviewer, again)
+
+
 class TakenOffError(NotAllowedError):
     """The person's seat has ended: nothing of the campaign is theirs to see or do any more (403)."""
 

@@ -54,6 +54,7 @@ from evalapp.reviews.queries import (
     answers_of,
     left_stand,
     own_review,
+    seat_again,
     seat_for,
     seats_of,
     spans_of,
@@ -253,7 +254,7 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             raise
         return _show_again(request, stand, submission, error)
     if is_json(request):
-        read = partial(seat_for, _user(request), stand.place.campaign.key)
+        read = partial(seat_again, stand.seat)
         return submitted(request, review, is_replay=is_replay, seat=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My submitted” until the campaign closes.")
     return redirect("review_next", key=stand.place.campaign.key)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalapp.campaigns.models import CampaignReviewer
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import Review
 from tests.campaigns.making import make_open_campaign
@@ -73,12 +73,30 @@ def test_who_left_at_that_moment_is_told_that_the_submission_was_stored(
 
     def leave_first(*arguments, **named):
         CampaignReviewer.objects.filter(user=reviewer).update(left_at="2030-01-01T00:00Z")
-        return seat_for(*arguments, **named)
+        return seat_again(*arguments, **named)
 
     from evalapp.reviews import views
 
-    seat_for = views.seat_for
-    monkeypatch.setattr(views, "seat_for", leave_first)
+    seat_again = views.seat_again
+    monkeypatch.setattr(views, "seat_again", leave_first)
     answer = post(client, f"{address}?ahead", body())
     assert (answer.status_code, answer.json()["ahead"]) == (201, None)
     assert Review.objects.count() == 1
+
+
+def test_nothing_comes_from_a_campaign_that_was_paused_at_that_moment(
+    campaign, reviewer, client_for, monkeypatch
+):
+    client, start = client_for(reviewer), f"/reviews/campaigns/{campaign.key}/"
+    address = fetch(client, start)["url"]
+
+    def pause_first(*arguments, **named):
+        Campaign.objects.update(state=CampaignState.PAUSED)
+        return seat_again(*arguments, **named)
+
+    from evalapp.reviews import views
+
+    seat_again = views.seat_again
+    monkeypatch.setattr(views, "seat_again", pause_first)
+    answer = post(client, f"{address}?ahead", body())
+    assert (answer.status_code, answer.json()["ahead"]) == (201, None)

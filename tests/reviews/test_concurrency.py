@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Max
 from django.utils import timezone
 
@@ -40,6 +40,47 @@ def test_two_tabs_share_one_hand():
     places = Place.objects.filter(state=PlaceState.HELD)
     assert places.count() == 5
     assert places.values("item").distinct().count() == 5
+
+
+def waits_for_disk() -> str:
+    return str(connection.connection.execute("SHOW synchronous_commit").fetchone()[0])
+
+
+@pytest.fixture
+def durable():
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = 'on'")
+        yield
+        cursor.execute("RESET synchronous_commit")
+
+
+def test_a_claim_does_not_wait_for_the_disk_and_a_submission_does(durable):
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(project, [person], rows=3, candidates=1, overlap=1)
+    seen = {}
+
+    def look(execute, sql, parameters, many, context):
+        result = execute(sql, parameters, many, context)
+        for what, beginning in (
+            ("claim", "UPDATE evalapp_place p"),
+            ("review", "INSERT INTO evalapp_review "),
+        ):
+            if beginning in sql and "filled" not in sql:
+                seen[what] = waits_for_disk()
+        return result
+
+    with connection.execute_wrapper(look):
+        submit(campaign, person)
+    assert seen == {"claim": "off", "review": "on"}
+    assert waits_for_disk() == "on"
+
+
+def test_a_claim_within_another_transaction_leaves_that_one_durable(durable):
+    project, (person,) = make_team(1)
+    campaign = make_open_campaign(project, [person], rows=3, candidates=1, overlap=1)
+    with transaction.atomic():
+        claim(campaign, person)
+        assert waits_for_disk() == "on"
 
 
 def test_two_tabs_amend_one_after_the_other_or_not_at_all():
