@@ -10,8 +10,10 @@ from evalapp.accounts.models import Project, User
 from evalapp.decisions.saved_views import save_view
 from evalapp.gates.looks import look_at
 from evalapp.gates.services import take_gate
+from evalapp.judgements.verdicts import Verdict
 from evalapp.monitoring.alerts import raise_alerts
 from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.campaigns.making import make_open_campaign
 from tests.factories import (
     answers,
     corrected,
@@ -23,7 +25,7 @@ from tests.factories import (
     run_scoring,
 )
 from tests.gates.making import make_gate
-from tests.judgements.conftest import judge
+from tests.judgements.conftest import judge, judge_all
 from tests.monitoring.making import drawn_week, judged_weeks, make_stream
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -140,6 +142,27 @@ def test_results_of_compared_answers_fit_on_a_phone(
         *(f"{managed}/checks/", f"{managed}/calibration/", f"{managed}/quality/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
+
+
+def test_the_desk_of_verdicts_that_differ_fits_on_a_phone(
+    phone: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    other_reviewer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    campaign = make_open_campaign(
+        project, [reviewer, other_reviewer], rows=1, candidates=5, overlap=2, method="ranking"
+    )
+    judge_all(campaign, reviewer, Verdict("", [1, 2, 3, 4, 5]), "A reason of some words. " * 8)
+    judge_all(campaign, other_reviewer, Verdict("", [5, 4, 3, 2, 1]), "another-one-without-a-space" * 4)
+    sign_in(manager)
+    for path in ("adjudication/", "adjudication/next/"):
+        phone.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
 
