@@ -139,7 +139,9 @@ def test_a_lower_bound_passes_the_true_mean_no_more_often_than_its_level() -> No
 
 def test_the_lower_bound_rises_with_the_level() -> None:
     ratings = drawn_ratings(np.random.default_rng(4), 50, 5)
-    lows = [mean_bounds(ratings, alpha=alpha, smallest=1, largest=5).low for alpha in (0.0004, 0.01, 0.05, 0.3)]
+    lows = [
+        mean_bounds(ratings, alpha=alpha, smallest=1, largest=5).low for alpha in (0.0004, 0.01, 0.05, 0.3)
+    ]
     assert lows == sorted(lows)
 
 
