@@ -25,8 +25,8 @@ def reach_below(reach: float, *, place: float, smallest: float, largest: float) 
         return reach
     if d >= 1:
         return max(reach, place - smallest)
-    left = 1 - d * d
-    y = d / math.sqrt(left) - reach / half / math.pow(left, 1.5)
+    root = math.sqrt(1 - d * d)
+    y = d / root - reach / half / root**3
     return max(reach, half * (d - y / math.hypot(1, y)))
 
 
