@@ -54,7 +54,7 @@ def test_a_task_holds_an_answer_and_its_reviews_under_pseudonyms(campaign: Campa
     assert not any(name in text for name in ("reviewer@cast", "other.reviewer", "Other Reviewer"))
 
 
-def test_gold_and_calibration_items_are_no_tasks() -> None:
+def test_gold_and_calibration_items_are_no_tasks(db: None) -> None:
     campaign, (person, _) = make_checked(rows=20, gold=2, calibration_items=2)
     review_on(campaign, person)
     assert len(list(tasks_of(campaign))) == campaign.items_total
