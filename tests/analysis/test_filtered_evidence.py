@@ -80,7 +80,7 @@ def test_what_is_not_there_is_refused_and_never_everything(
 def test_a_program_is_told_which_part_of_the_filter_is_wrong(
     campaign: Campaign, manager: User, name: str
 ) -> None:
-    problem = problem_in(answer(campaign, manager, name, "by=99&metric=rougeL"), 400)
+    problem = problem_in(answer(campaign, manager, name, "by=99"), 400)
     assert list(problem["fields"]) == ["by"]
 
 
@@ -101,7 +101,7 @@ def test_agreement_is_that_of_the_view(campaign: Campaign, view: CampaignScores,
     expected = agreement_on(view, tone)
     rows = answer(campaign, manager, "analysis/agreement", INSTITUTIONAL).json()["results"]
     (found,) = (row for row in rows if row["criterion"] == "tone")
-    assert (found["scores"], found["alpha"]["value"]) == (
+    assert (found["scores"], found["measures"]["alpha"]["value"]) == (
         expected.scores,
         pytest.approx(expected.measures.alpha.value),
     )

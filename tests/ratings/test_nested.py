@@ -49,6 +49,8 @@ def test_a_small_file_of_the_same_shape_gives_its_own_means(project: Project, ma
         "correctness": {"base": 41.67, "tuned": 90.83},
         "ranks: correctness": {"base": 2.0, "tuned": 1.0},
     }
+    criteria = Criterion.objects.filter(version__campaigns=ratings_import.campaign)
+    assert dict(criteria.values_list("name", "lower_is_better"))["ranks: correctness"] is True
     assert (ratings_import.census["spans"], ratings_import.spans_missing) == (5, 2)
     example = Example.objects.get(row_number=1)
     assert example.metadata == {"item": "made-up-1", "note": "synthetic"}

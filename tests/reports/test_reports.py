@@ -201,8 +201,9 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
 def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
     page = page_of(made(reviewed, manager))
     labels = re.findall(r'<div class="drawing" role="img" aria-label="([^"]+)"><svg', page)
-    # Means, levels, differences, agreement on the one scale that varies, people against the metric.
-    assert len(labels) == 5
+    # Means, levels, differences on the scales and of the shares, agreement on the one scale that varies, people
+    # against the metric.
+    assert len(labels) == 6
     assert all(len(label) > 20 for label in labels)
 
 
