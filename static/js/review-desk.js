@@ -48,7 +48,10 @@ export class Desk {
 
   part = (name) => this.status.part(name);
   say = (text, isBad) => this.status.say(text, isBad);
-  changed = () => this.#drafts.changed();
+  changed = () => {
+    this.status.sayLacking("");
+    this.#drafts.changed();
+  };
 
   // `sheet`: read() and write(answers); paint(task); shortcoming() → words for what is missing, shown, or "";
   // showErrors(fields); inWords(answers) → them as text to copy. `marks` is what figures and reasons are typed into: see review-keys.js.
@@ -126,6 +129,7 @@ export class Desk {
     this.#drafts.begin(next);
     this.part("source").innerHTML = next.source_html;
     this.status.dropNotices();
+    this.status.sayLacking("");
     this.#form.action = next.url;
     this.#form.elements.client_id.value = next.client_id;
     this.#form.elements.revision.value = next.revision;
@@ -203,7 +207,8 @@ export class Desk {
   #submit() {
     if (this.#form.hidden || !this.part("submit")) return;
     const shortcoming = this.#sheet.shortcoming();
-    if (shortcoming) return this.say(shortcoming, true);
+    this.status.sayLacking(shortcoming || "");
+    if (shortcoming) return;
     this.#drafts.stop();
     const { url, client_id, revision } = this.task;
     const body = { client_id, answers: this.#sheet.read(), seconds_active: this.#clock.seconds, revision };

@@ -26,6 +26,7 @@ export class Status {
   #root;
   #latest = ["", false];
   #unsent = ["", false];
+  #lacking = "";
 
   constructor(root) {
     this.#root = root;
@@ -50,8 +51,14 @@ export class Status {
     this.#show();
   }
 
+  // What a submission lacks stays told while a draft is saved; "" when it lacks nothing more.
+  sayLacking(text) {
+    this.#lacking = text;
+    this.#show();
+  }
+
   #show() {
-    const said = [this.#unsent, this.#latest].filter(([text]) => text);
+    const said = [this.#unsent, [this.#lacking, true], this.#latest].filter(([text]) => text);
     const state = this.part("state");
     state.textContent = said.map(([text]) => text).join(" · ");
     state.classList.toggle("saved-bad", said.some(([, isBad]) => isBad));

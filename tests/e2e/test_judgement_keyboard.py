@@ -127,6 +127,17 @@ def test_on_a_phone_an_answer_without_a_rank_is_in_sight(desk_of):
     expect(page.locator("[name=rank-0][value='1']")).to_be_in_viewport()
 
 
+def test_what_a_submission_lacks_stays_told_while_the_draft_is_saved(desk_of):
+    page, _campaign = desk_of()
+    press(page, "c")
+    page.keyboard.type("Why")
+    page.locator("[data-submit]").click()
+    say(page, "Draft saved")
+    say(page, "Not submitted yet")
+    page.locator("[name=choice]").first.check()
+    expect(page.locator("[data-state]")).not_to_contain_text("Not submitted yet")
+
+
 def test_a_draft_is_back_after_a_reload_and_on_the_server_within_two_seconds(desk_of):
     page, _campaign = desk_of()
     press(page, "1", "c")
