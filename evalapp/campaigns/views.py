@@ -45,7 +45,8 @@ def campaign_list(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_new(request: MemberRequest) -> HttpResponse:
     """The design form; what it costs is shown beside it before anything starts."""
-    form = CampaignForm(request.POST or None, project=request.project, initial=_proposal(request))
+    given = request.POST if request.method == "POST" else None
+    form = CampaignForm(given, project=request.project, initial=_proposal(request))
     save = partial(services.create_campaign, project=request.project)
     return _designed(request, form, save, {"lacking": _lacking(request)})
 
@@ -58,7 +59,8 @@ def campaign_edit(request: MemberRequest, pk: int) -> HttpResponse:
     if campaign.state != CampaignState.DRAFT and request.method != "POST":
         return redirect("campaign_detail", slug=request.project.slug, pk=pk)
     saved = design_of(campaign)
-    form = CampaignForm(request.POST or None, project=request.project, initial=saved)
+    given = request.POST if request.method == "POST" else None
+    form = CampaignForm(given, project=request.project, initial=saved)
     cost = CampaignForm(saved, project=request.project).cost()
     save = partial(services.edit_campaign, campaign=campaign)
     return _designed(request, form, save, {"campaign": campaign, "cost": cost})
