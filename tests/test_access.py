@@ -16,7 +16,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from evalapp.accounts.models import ApiToken, Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.secrets import hash_of
-from tests.access_objects import kwargs_of, make_world
+from tests.access_addresses import kwargs_of
+from tests.access_objects import make_world
 from tests.access_table import ACCESS, ALLAUTH, LINK, OWNS_ONE, PUBLIC, SIGNED_IN, SITE_ADMIN
 from tests.cast import client_of, make_user
 

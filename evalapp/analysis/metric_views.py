@@ -9,9 +9,9 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, has_direction, metric_trust
-from evalapp.analysis.narrowed import narrowed_means
 from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.narrowing_form import narrowing_of
+from evalapp.analysis.prediction_powered import narrowed_means
 from evalapp.analysis.views import (
     PEOPLE,
     campaign_or_missing,

@@ -19,9 +19,9 @@ from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, compar
 from evalapp.analysis.differences import ComparedPair, compare_pairs
 from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, metric_trust
-from evalapp.analysis.narrowed import narrowed_means
 from evalapp.analysis.pair_tables import pairs_table, strengths_table
 from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
+from evalapp.analysis.prediction_powered import narrowed_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity, severity_of
 from evalapp.core.errors import MissingError

@@ -8,8 +8,8 @@ from django.http import QueryDict
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.narrowed import narrowed_means
 from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.prediction_powered import narrowed_means
 from evalapp.analysis.reviewer_agreement import agreement_on
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.severity import severity_of

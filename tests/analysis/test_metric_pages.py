@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Project, User
 from evalapp.analysis import metric_views
 from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.narrowed import NarrowedMean, narrowed_means
+from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
 from evalapp.analysis.scores import load_scores
 from evalapp.api.views import evidence
 from evalapp.campaigns.models import Campaign

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from evalapp.accounts.models import Project, User
 from evalapp.api.urls import urlpatterns
-from tests.access_objects import kwargs_of, make_world
+from tests.access_addresses import kwargs_of
+from tests.access_objects import make_world
 from tests.api.conftest import Program
 
 ProgramFor = Callable[[User | None], Program]

@@ -33,7 +33,8 @@ from evalapp.judgements.models import Judgement
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.reviews.send_backs import send_back
 from evalapp.reviews.services import submit_review
-from tests.access_objects import kwargs_of, make_world
+from tests.access_addresses import kwargs_of
+from tests.access_objects import make_world
 from tests.access_table import ACCESS
 from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import client_of, make_project, make_user

@@ -15,7 +15,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.narrowed import narrowed_means
+from evalapp.analysis.prediction_powered import narrowed_means
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign

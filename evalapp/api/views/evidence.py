@@ -2,7 +2,7 @@
 
 from evalapp.analysis.kept_severity import severity_shown
 from evalapp.analysis.metric_trust import MOST_OUTPUTS, CriterionTrust, metric_trust
-from evalapp.analysis.narrowed import NarrowedMean, narrowed_means
+from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
 from evalapp.analysis.severity import CampaignSeverity
 from evalapp.api.operations import operation
 from evalapp.api.serializers.analysis import ViewQuery
