@@ -232,7 +232,8 @@ def _condition_problems(
     condition = draft.visible_if
     if condition is None:
         return
-    places = {each.key: place for place, each in enumerate(drafts) if each.key}
+    # Of two with one key the first is meant; that the second repeats it is said of the second.
+    places = {each.key: place for place, each in reversed(list(enumerate(drafts))) if each.key}
     place = places.get(condition.criterion)
     if place is None:
         yield "visible_if", _no_such_key(condition.criterion, drafts[:position])

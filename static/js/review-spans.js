@@ -72,7 +72,9 @@ export class Spans {
       group.marks = (spans[group.key] ?? []).map((mark) => ({ ...mark }));
       this.#list(group);
     }
-    this.paint();
+    // Words marked before stand in the exact text alone.
+    if (this.raw.hidden && this.groups.some((group) => group.marks.length)) this.showRaw();
+    else this.paint();
   }
 
   // Another answer is on the screen.

@@ -170,6 +170,7 @@ def test_marks_wait_in_the_draft_and_come_back(desk):
     page.reload()
     page.wait_for_selector("[data-review][data-ready]")
     expect(page.locator("[data-span-list] q")).to_have_text(["three"])
+    expect(page.locator("[data-answer-raw] mark")).to_have_text(["three"])
 
 
 def test_what_must_be_marked_is_asked_for_or_there_is_nothing(desk):

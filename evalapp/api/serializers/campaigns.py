@@ -3,7 +3,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Flag, Id, Shown, Text, Whole
+from evalapp.api.fields import Body, Flag, Id, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.campaigns.design import (
     LEASE_MINUTES,
@@ -18,10 +18,11 @@ from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     GoldAnswer,
+    Item,
     ItemChoice,
     Method,
 )
-from evalapp.campaigns.queries import Cost
+from evalapp.campaigns.queries import ITEM_LISTS, Cost
 from evalapp.datasets.models import Split
 from evalapp.reviews.progress import TeamMember
 
@@ -276,6 +277,25 @@ class AddedToSerializer(serializers.Serializer[Any]):
 
 class ReviewersBody(Body):
     reviewers = serializers.ListField(child=Id(), min_length=1, max_length=1_000)
+
+
+class ItemListQuery(Paging):
+    list = serializers.ChoiceField(choices=sorted(ITEM_LISTS), required=False, default="")
+
+
+class CampaignItemSerializer(serializers.Serializer[Any]):
+    """``complete`` and ``held`` count turns, of ``overlap``; ``skipped`` are reasons, and name nobody."""
+
+    id = serializers.IntegerField()
+    row_number = serializers.IntegerField(source="example.row_number")
+    overlap = serializers.IntegerField()
+    complete = serializers.IntegerField()
+    held = serializers.IntegerField()
+    reviews_done = serializers.IntegerField()
+    skipped = serializers.SerializerMethodField()
+
+    def get_skipped(self, item: Item) -> list[str]:
+        return [skip.reason for skip in item.skips_given]  # type: ignore[attr-defined]
 
 
 class AddedSerializer(serializers.Serializer[Any]):

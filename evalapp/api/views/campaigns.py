@@ -15,12 +15,14 @@ from evalapp.api.serializers.campaigns import (
     AddPlacesBody,
     CalibrationSerializer,
     CampaignBody,
+    CampaignItemSerializer,
     CampaignSerializer,
     ChecksSerializer,
     CostSerializer,
     DeadlineBody,
     GoldAnswerSerializer,
     GoldBody,
+    ItemListQuery,
     MovedSerializer,
     ProgressSerializer,
     QuotaBody,
@@ -40,6 +42,8 @@ from evalapp.campaigns.queries import (
     campaigns_of,
     cost_of_design,
     cost_of_draft,
+    items_in_list,
+    items_with_progress,
     place_counts,
     possible_reviewers,
     usable_datasets,
@@ -250,7 +254,14 @@ class CampaignReassign(CampaignView):
         return {"moved": moved if self.project.shows_reviewer_names else None}
 
 
-class CampaignAddItems(CampaignView):
+class CampaignItems(CampaignView):
+    order = ("id",)
+
+    @operation("List a campaign's items", query=ItemListQuery, result=CampaignItemSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """How far each item is, and why somebody would not judge it; gold and calibration items are left out."""
+        return self.page(items_in_list(items_with_progress(self.campaign(campaign_id)), self.query["list"]))
+
     @operation("Add items", body=AddItemsBody, result=AddedSerializer)
     def post(self, campaign_id: int) -> object:
         """Further examples that were not chosen, by the campaign's own draw; they come last."""
