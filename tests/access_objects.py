@@ -295,7 +295,9 @@ def _disputes(world: SimpleNamespace) -> None:
         **decision,
     )
     AdjudicationRevision.objects.create(adjudication=world.adjudication, revision=1, value=2, **decision)
-    DiscussionMessage.objects.create(item_output=world.item_output, author=decider, text="Why so low?")
+    DiscussionMessage.objects.create(
+        campaign=world.campaign, item_output=world.item_output, author=decider, text="Why so low?"
+    )
     world.appeal = Appeal.objects.create(
         campaign=world.campaign,
         appellant=world.user,

@@ -93,7 +93,9 @@ def add_pairs(world: SimpleNamespace) -> None:
         campaign=world.pairs, comparison=judged, revision=2, **said
     )
     ComparisonRulingRevision.objects.create(ruling=world.ruling, revision=1, **said)
-    DiscussionMessage.objects.create(comparison=judged, author=sender, text="Why the first?")
+    DiscussionMessage.objects.create(
+        campaign=world.pairs, comparison=judged, author=sender, text="Why the first?"
+    )
     first, second = world.pairs.candidates.order_by("position")
     world.gold_verdict = GoldVerdict.objects.create(
         campaign=world.pairs,

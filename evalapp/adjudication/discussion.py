@@ -62,7 +62,7 @@ def write_message(*, campaign: Campaign, subject: Subject, by: User, text: str) 
     latest = DiscussionMessage.objects.filter(**as_field(subject)).order_by("-pk").first()
     if latest is not None and (latest.author_id, latest.text) == (by.pk, text):
         return latest
-    message = DiscussionMessage.objects.create(**as_field(subject), author=by, text=text)
+    message = DiscussionMessage.objects.create(campaign=campaign, **as_field(subject), author=by, text=text)
     record(
         "discussion.message_written",
         by=by,

@@ -185,6 +185,7 @@ class DiscussionMessage(BaseModel):
     judged them, and to adjudicators.
     """
 
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="messages")
     item_output = models.ForeignKey(ItemOutput, null=True, on_delete=models.CASCADE, related_name="messages")
     comparison = models.ForeignKey(Comparison, null=True, on_delete=models.CASCADE, related_name="messages")
     author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

@@ -87,7 +87,7 @@ def _words(week: Draw, followed: Followed, cause: Cause, value: float, limit: fl
         return as_percent(of) if followed.is_rate else as_text(of, digits=2)
 
     what = "rate" if followed.is_rate else "mean"
-    side = "over" if followed.is_rate else "under"
+    side = "over" if followed.last.more_is_worse else "under"
     past = "the threshold" if cause == Cause.THRESHOLD else "the control limit"
     return (
         f"{week.stream}, {week}: the smoothed {what} of {followed.last.criterion_name} is {figure(value)}, {side} "

@@ -63,7 +63,8 @@ def _spec(followed: Followed, rows: list[dict[str, Any]]) -> dict[str, Any]:
     import altair as alt
 
     form = ".0%" if followed.is_rate else ".2f"
-    title = f"{followed.last.criterion_name}, {'rate' if followed.is_rate else 'mean'}"
+    better = ", lower is better" if followed.last.lower_is_better else ""
+    title = f"{followed.last.criterion_name}, {'rate' if followed.is_rate else 'mean'}{better}"
     base = alt.Chart().encode(x=alt.X("week:O", title="Week", axis=alt.Axis(labelAngle=0, labelOverlap=True)))
     axis = alt.Axis(format=form)
     figure = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=axis)

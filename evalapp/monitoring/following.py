@@ -40,7 +40,7 @@ class Followed(NamedTuple):
         value = self.smoothed[-1]
         if not self.is_enough or value is None or self.threshold is None:
             return False
-        return value > self.threshold if self.is_rate else value < self.threshold
+        return value > self.threshold if self.last.more_is_worse else value < self.threshold
 
     @property
     def is_drifting(self) -> bool:
@@ -72,7 +72,7 @@ def follow(kpis: Sequence[Kpi], *, threshold: float | None, baseline_weeks: int)
     else:
         chart = control_chart(
             weeks,
-            bad="high" if kpis[-1].is_rate else "low",
+            bad="high" if kpis[-1].more_is_worse else "low",
             deviation=deviation,
             baseline_weeks=baseline_weeks,
         )

@@ -134,7 +134,8 @@ class StreamForm(forms.Form):
 def _threshold(criterion: Criterion) -> forms.FloatField:
     is_rate = criterion.kind != CriterionKind.SCALE
     low, high = (0, PERCENT) if is_rate else (criterion.minimum, criterion.maximum)
-    label = f"{criterion.name}: {'rate over, in percent' if is_rate else 'mean under'}"
+    side = "over" if criterion.lower_is_better else "under"
+    label = f"{criterion.name}: {'rate over, in percent' if is_rate else f'mean {side}'}"
     return forms.FloatField(
         label=label,
         required=False,

@@ -136,6 +136,7 @@ def _kpi(week: Draw, criterion: Criterion, found: Weighted, reviews: int, *, is_
         criterion_key=criterion.key,
         criterion_name=criterion.name,
         is_rate=is_rate,
+        lower_is_better=criterion.lower_is_better,
         value=measure.value,
         low=measure.low,
         high=measure.high,

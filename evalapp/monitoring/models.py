@@ -188,7 +188,7 @@ class SampledOutput(BaseModel):
 class Kpi(BaseModel):
     """A criterion's figure of one week, as it was when the week was judged.
 
-    ``is_rate``: the share with a material error, of which more is worse; else a mean, of which less is.
+    ``is_rate``: the share with a material error; else a mean. ``lower_is_better``: as of a Criterion.
     ``reviews`` it rests on, over ``items`` outputs. ``error``: standard error of ``value``. Without a value,
     ``reason`` says why.
     """
@@ -197,6 +197,7 @@ class Kpi(BaseModel):
     criterion_key = models.CharField(max_length=40)
     criterion_name = models.CharField(max_length=80)
     is_rate = models.BooleanField(default=False)
+    lower_is_better = models.BooleanField(default=False)
     value = models.FloatField(null=True, blank=True)
     low = models.FloatField(null=True, blank=True)
     high = models.FloatField(null=True, blank=True)
@@ -223,6 +224,10 @@ class Kpi(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.criterion_name} of {self.draw}"
+
+    @property
+    def more_is_worse(self) -> bool:
+        return self.is_rate or self.lower_is_better
 
 
 class Cause(models.TextChoices):

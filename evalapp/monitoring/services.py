@@ -44,7 +44,8 @@ BASELINE_WEEKS = range(8, 53)
 class StreamPlan:
     """What a stream is to be. ``next_draw_at``: the end of the first week that is drawn.
 
-    ``thresholds``: criterion's key → the least mean, or for ``error_criterion`` the highest rate (0 to 1).
+    ``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
+    ``error_criterion`` the highest rate (0 to 1).
     """
 
     name: str

@@ -192,7 +192,9 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
         said = Verdict("", [2, 1, 3], comment) if method == "ranking" else Verdict("b", None, comment)
         submit_judgement(stand=stand, client_id=uuid4(), verdict=said, seconds_active=PEER_SECONDS)
     for comparison in Comparison.objects.filter(item__campaign=campaign):
-        DiscussionMessage.objects.create(comparison=comparison, author=peer, text=f"{CANARY} message")
+        DiscussionMessage.objects.create(
+            campaign=campaign, comparison=comparison, author=peer, text=f"{CANARY} message"
+        )
         ComparisonRuling.objects.create(
             campaign=campaign,
             comparison=comparison,

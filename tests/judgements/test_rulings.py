@@ -249,7 +249,7 @@ def test_those_who_judged_and_those_who_decide_talk(disputed, reviewer, other_re
     assert f"{own_page(disputed.mine)}" in mine.get(own_page(disputed.mine).removesuffix("discussion/")).text
     assert DiscussionMessage.objects.filter(comparison=disputed.comparison).count() == 2
     with pytest.raises(IntegrityError), transaction.atomic():
-        DiscussionMessage.objects.create(author=manager, text="About nothing.")
+        DiscussionMessage.objects.create(campaign=disputed.campaign, author=manager, text="About nothing.")
 
 
 def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewer, manager, owner) -> None:
@@ -258,7 +258,9 @@ def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewe
     found = next_assignment(seat=seat)
     own = f"/judgements/{found.place.key}/{found.slot}/"
     comparison = found.place.outputs_order[found.slot]
-    DiscussionMessage.objects.create(comparison_id=comparison, author=other_reviewer, text="A peer's words.")
+    DiscussionMessage.objects.create(
+        campaign=campaign, comparison_id=comparison, author=other_reviewer, text="A peer's words."
+    )
     client = client_of(reviewer)
     for answer in (
         client.get(f"{own}discussion/"),

@@ -99,6 +99,7 @@ def judged_weeks(
     reviews: int = 40,
     key: str = "tone",
     rate: bool = False,
+    lower_is_better: bool = False,
 ) -> list[Draw]:
     """Judged weeks with these means as they were stored, each in a campaign of its own."""
     last = stream.draws.select_related("campaign__dataset_version").last()
@@ -133,6 +134,7 @@ def judged_weeks(
             criterion_key=key,
             criterion_name=key.capitalize(),
             is_rate=rate,
+            lower_is_better=lower_is_better,
             value=value,
             low=None if value is None else value - 0.24,
             high=None if value is None else value + 0.24,

@@ -2,6 +2,8 @@
 
 import json
 import smtplib
+from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -16,11 +18,14 @@ from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.decisions.cycles import cycles_of
 from evalapp.monitoring.alerts import raise_alerts, send_due_mail
+from evalapp.monitoring.forms import StreamForm
 from evalapp.monitoring.judging import judge, judge_due_weeks
 from evalapp.monitoring.models import Alert, Draw, DrawState, Kpi, MailState, RetrainProposal, SampledOutput
 from evalapp.monitoring.queries import followed_criteria
 from evalapp.monitoring.services import accept_proposal, acknowledge, dismiss_proposal
 from evalapp.reviews.models import Review
+from evalapp.rubrics.drafts import draft_of
+from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 from evalapp.stats.weighted import weighted_score, weighted_share
@@ -28,7 +33,7 @@ from evalapp.webhooks.deliveries import claim_due
 from evalapp.webhooks.models import WebhookDelivery
 from evalapp.webhooks.payloads import body_of
 from tests.at_once import at_once
-from tests.factories import YES_NO, answers, make_webhook, review_all
+from tests.factories import YES_NO, answers, make_rubric, make_webhook, review_all
 from tests.monitoring.making import (
     campaign_of,
     drawn_week,
@@ -170,6 +175,41 @@ def test_a_rate_alerts_on_its_upper_side(project: Project, reviewer: User) -> No
     (week,) = judged_weeks(stream, [0.2], key=YES_NO, rate=True)
     (alert,) = raise_alerts(week)
     assert "rate" in alert.words and "20%, over the threshold of 5%" in alert.words
+
+
+@pytest.mark.django_db
+def test_where_lower_is_better_a_rise_alerts_and_a_fall_does_not(project: Project, reviewer: User) -> None:
+    drafts = [draft_of(each) for each in make_rubric(project).criteria.order_by("position")]
+    turned = [
+        replace(each, lower_is_better=True, weight=Decimal(0), low_threshold=None)
+        if each.key == "tone"
+        else each
+        for each in drafts
+    ]
+    rubric = save_version(
+        rubric=create_rubric(project=project, name="Turned", by=None), criteria=turned, by=None
+    )
+    stream = make_stream(project, [reviewer], rubric_version=rubric, thresholds={"tone": 4.4})
+    form = StreamForm(None, project=project, rubric_version=rubric)
+    assert [form.fields[f"threshold-{key}"].label for key in ("tone", "clarity")] == [
+        "Tone: mean over",
+        "Clarity: mean under",
+    ]
+
+    week = drawn_week(stream)
+    review_week(week, [reviewer])
+    close_campaign(campaign=campaign_of(week), by=None)
+    judge_due_weeks()
+    directions = dict(week.kpis.values_list("criterion_key", "lower_is_better"))
+    assert directions == {key: key == "tone" for key in directions} and "tone" in directions
+
+    steady = judged_weeks(stream, steady_weeks(26), lower_is_better=True)
+    better = judged_weeks(stream, steady_weeks(10, shift=0.3), lower_is_better=True)
+    assert [alert for each in [*steady, *better] for alert in raise_alerts(each)] == []
+    worse = judged_weeks(stream, steady_weeks(20, shift=-0.8), lower_is_better=True)
+    alerts = {alert.cause: alert.words for each in worse for alert in raise_alerts(each)}
+    assert set(alerts) == {"drift", "threshold"}
+    assert "over the threshold of 4.40" in alerts["threshold"] and "over the control limit" in alerts["drift"]
 
 
 @pytest.mark.django_db

@@ -13,7 +13,9 @@ MOST_ROWS_IN_A_REQUEST = 1_000
 
 
 class StreamSerializer(Shown):
-    """``thresholds``: criterion's key → the least mean, or for ``error_criterion`` the highest rate."""
+    """``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
+    ``error_criterion`` the highest rate.
+    """
 
     rubric_version = serializers.IntegerField(source="rubric_version_id")
     dataset = serializers.IntegerField(source="dataset_id")
@@ -93,8 +95,8 @@ class KpiSerializer(Shown):
     class Meta:
         model = Kpi
         fields = (
-            "week", "ends_at", "criterion_key", "criterion_name", "is_rate", "value", "low", "high", "error", "reviews",
-            "items", "is_enough", "reason", "note", "signature",
+            "week", "ends_at", "criterion_key", "criterion_name", "is_rate", "lower_is_better", "value", "low", "high", "error",
+            "reviews", "items", "is_enough", "reason", "note", "signature",
         )  # fmt: skip
 
     def get_is_enough(self, kpi: Any) -> bool:
