@@ -23,6 +23,14 @@ def given_about(subject: Subject) -> QuerySet[Any]:
     return given.objects.filter(**as_field(subject))
 
 
+def rated_outputs(campaign: Campaign) -> QuerySet[ItemOutput]:
+    """What people may differ on one by one: of a campaign that compares, nothing, and nobody would read what is
+    written there.
+    """
+    outputs = ItemOutput.objects.filter(item__campaign=campaign)
+    return outputs.none() if campaign.compares else outputs
+
+
 def given_by(person: User, campaign: Campaign) -> set[int]:
     """The ids of the campaign's subjects on which the person has said something themselves."""
     if campaign.compares:

@@ -30,6 +30,7 @@ from evalapp.analysis.views import CASES_PER_PAGE, campaign_or_missing, chosen_p
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.datasets.models import Split
+from evalapp.rubrics.models import Criterion
 
 SEALED = (Split.TEST, Split.VALIDATION)
 _PARTS = (*FINDER_PARTS, "criterion", "candidate", "reviewer", "people")
@@ -92,18 +93,26 @@ def _chosen(scores: CampaignScores, query: Mapping[str, str], wanted: Finder | N
     """What the form shows: what is in the address, else the usual question of a metric that flatters."""
     first = scores.scales[0] if scores.scales else None
     criterion = wanted.criterion if wanted else first
-    low = 2 if criterion is None or criterion.low_threshold is None else criterion.low_threshold
+    side, score = _poor(criterion)
     usual = {
         "find": HEADLINE_METRIC,
         "find_is": MetricSide.TOP.value,
         "find_value": "",
         "criterion": criterion.key if criterion else "",
-        "score_is": ScoreSide.AT_MOST.value,
-        "score": str(low),
+        "score_is": side.value,
+        "score": str(score),
         "candidate": "",
         "reviewer": "",
     }
     return {name: query.get(name, value) for name, value in usual.items()}
+
+
+def _poor(criterion: Criterion | None) -> tuple[ScoreSide, int]:
+    """Which scores are usually asked for: those that people give to what is poor."""
+    if criterion is not None and criterion.lower_is_better:
+        return ScoreSide.AT_LEAST, criterion.maximum
+    low = 2 if criterion is None or criterion.low_threshold is None else criterion.low_threshold
+    return ScoreSide.AT_MOST, low
 
 
 @require_POST

@@ -1,7 +1,8 @@
 from django.db import transaction
+from django.http import QueryDict
 
 from evalapp.accounts.models import User
-from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.filters import ComparisonFilter, is_filter
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError
@@ -54,12 +55,13 @@ def start_report(*, campaign: Campaign, by: User, people: str = "all", view: str
 
 
 def _checked_view(campaign: Campaign, view: str) -> ComparisonFilter:
-    if len(view) > LONGEST_QUERY or "\x00" in view:
+    if len(view) > LONGEST_QUERY:
         message = f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters."
         raise InvalidError(message, fields={"view": [message]})
     wanted = view_of(campaign, view)
-    if wanted.unknown:
-        message = f"“{wanted.unknown[0]}” is no filter of a comparison."
+    # How a page or a list is read narrows no report: left out in silence, the report would be of everything.
+    if other := next((name for name in QueryDict(view) if not is_filter(name)), None):
+        message = f"“{other[:80]}” is no filter of a report. Leave it out."
         raise InvalidError(message, fields={"view": [message]})
     if wanted.is_narrowed and campaign.compares:
         message = f"{campaign} compares answers, and what people prefer is not filtered. Leave the view out."

@@ -239,3 +239,14 @@ def test_the_direction_travels_with_a_file_and_the_editor() -> None:
     }
     (criterion,) = read_form(QueryDict(urlencode(typed))).criteria
     assert (criterion.draft.lower_is_better, criterion.draft.low_threshold) == (True, None)
+
+
+def test_the_finder_asks_for_the_worse_end(project: Project, reviewer: User, manager: User) -> None:
+    places = save_version(
+        rubric=create_rubric(project=project, name="Places", by=None),
+        criteria=[PLACE, CriterionDraft(name="Tone", key="tone")],
+        by=None,
+    )
+    campaign = make_campaign(project, [reviewer], rows=2, rubric_version=places)
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/finder/").context
+    assert (page["chosen"]["score_is"], page["chosen"]["score"]) == ("at_least", "3")

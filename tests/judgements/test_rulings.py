@@ -21,6 +21,7 @@ from evalapp.judgements.queries import order_words, verdict_of
 from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.send_backs import send_back
 from tests.adjudication.conftest import address, name_distinctly
+from tests.api.conftest import program_of
 from tests.at_once import at_once
 from tests.cast import client_of
 from tests.judgements.conftest import WHY, decide, judge, judge_all
@@ -250,6 +251,21 @@ def test_those_who_judged_and_those_who_decide_talk(disputed, reviewer, other_re
     assert DiscussionMessage.objects.filter(comparison=disputed.comparison).count() == 2
     with pytest.raises(IntegrityError), transaction.atomic():
         DiscussionMessage.objects.create(campaign=disputed.campaign, author=manager, text="About nothing.")
+
+
+def test_answers_that_are_compared_are_not_discussed_or_decided_one_by_one(disputed, manager) -> None:
+    office, one = client_of(manager), disputed.comparison.outputs[0]
+    discussion = address(disputed.campaign, f"outputs/{one}/discussion/")
+    answers = (
+        office.get(address(disputed.campaign, f"adjudication/{one}/")),
+        office.get(discussion),
+        office.post(discussion, {"text": "Nobody would read this."}),
+        program_of(manager).post(
+            f"/api/v1{discussion.replace('/compare/', '/campaigns/')}", {"text": "Nor this."}
+        ),
+    )
+    assert [each.status_code for each in answers] == [404] * 4
+    assert not DiscussionMessage.objects.exists()
 
 
 def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewer, manager, owner) -> None:

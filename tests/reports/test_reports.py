@@ -153,7 +153,10 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     assert (told["view"], told["view_words"]) == ("field.segment=institutional", "segment: institutional")
     for bad, reason in (
         ("field.segment=nobody", "No example has “nobody”"),
+        ("field.segment=\x00", "No example has “\x00”"),
         ("colour=red", "“colour” is no filter"),
+        ("split=feedback&people=human", "“people” is no filter of a report"),
+        ("low=1&criterion=tone", "“low” is no filter of a report"),
         ("by=1" * 2_000, "at most"),
     ):
         refused = client.post(f"{start}reports/", {"view": bad})

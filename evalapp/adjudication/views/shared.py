@@ -12,7 +12,7 @@ from evalapp.adjudication.discussion import Names, thread_of
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import why_not_adjudicate
 from evalapp.adjudication.send_backs import JUDGEMENTS, REVIEWS
-from evalapp.adjudication.subjects import Subject
+from evalapp.adjudication.subjects import Subject, rated_outputs
 from evalapp.campaigns.models import Campaign, CampaignState, Comparison, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
@@ -30,8 +30,8 @@ def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
 
 
 def output_or_missing(campaign: Campaign, item_output_id: int) -> ItemOutput:
-    outputs = ItemOutput.objects.select_related("item__example", "output", "candidate")
-    found = outputs.filter(item__campaign=campaign, pk=item_output_id).first()
+    outputs = rated_outputs(campaign).select_related("item__example", "output", "candidate")
+    found = outputs.filter(pk=item_output_id).first()
     if found is None:
         raise MissingError("There is no such output in this campaign.")
     return found

@@ -11,7 +11,7 @@ from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication, Appeal, ComparisonRuling
 from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.services import Ruling, adjudicate
-from evalapp.adjudication.subjects import given_by
+from evalapp.adjudication.subjects import given_by, rated_outputs
 from evalapp.api.operations import ProjectView, chosen, operation
 from evalapp.api.serializers.adjudication import (
     AdjudicationBody,
@@ -21,7 +21,7 @@ from evalapp.api.serializers.adjudication import (
     DisagreementQuery,
     DisagreementSerializer,
 )
-from evalapp.campaigns.models import Campaign, CampaignState, Comparison, ItemOutput
+from evalapp.campaigns.models import Campaign, CampaignState, Comparison
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.verdicts import Verdict
@@ -38,9 +38,6 @@ class DisputeView(ProjectView):
         found = get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
         self.names = Names(found, reader=self.person, to_reviewer=False)
         return found
-
-    def outputs(self, campaign: Campaign) -> QuerySet[ItemOutput]:
-        return ItemOutput.objects.filter(item__campaign=campaign)
 
     def comparison(self, campaign_id: int, comparison_id: int) -> Comparison:
         compared = Comparison.objects.filter(item__campaign=self.campaign(campaign_id))
@@ -99,7 +96,7 @@ class AdjudicationList(DisputeView):
         """Or revise a decision (give its ``revision``). Nobody decides about an output they reviewed: 403."""
         campaign = self.campaign(campaign_id)
         values = self.body()
-        item_output = chosen(self.outputs(campaign), values["item_output"], "item_output", "output with id")
+        item_output = chosen(rated_outputs(campaign), values["item_output"], "item_output", "output with id")
         key = values["criterion"]
         ruling = Ruling(_value(values), values["reason"], values["revision"])
         try:

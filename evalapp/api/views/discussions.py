@@ -7,7 +7,7 @@ from evalapp.adjudication.appeals import Given, appeal, own_appeals
 from evalapp.adjudication.beside import decisions_about, rulings_about
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.rights import require_may_read
-from evalapp.adjudication.subjects import Subject, subject_given
+from evalapp.adjudication.subjects import Subject, rated_outputs, subject_given
 from evalapp.api.operations import ApiView, operation
 from evalapp.api.serializers.adjudication import (
     AppealBody,
@@ -51,7 +51,7 @@ class Discussion(DiscussionView):
         return self.write(self._output(campaign_id, item_output_id))
 
     def _output(self, campaign_id: int, item_output_id: int) -> ItemOutput:
-        outputs = self.outputs(self.campaign(campaign_id)).select_related("item__campaign__project")
+        outputs = rated_outputs(self.campaign(campaign_id)).select_related("item__campaign__project")
         found: ItemOutput = get_or_missing(outputs, pk=item_output_id)
         return found
 
