@@ -94,7 +94,7 @@ def test_programs_set_gold_and_run_the_calibration(project: Project, manager: Us
     )
     program, address = program_of(manager), f"projects/{project.slug}/campaigns/{draft.pk}/"
     refused = program.post(f"{address}gold/", {"answers": [{"row": 99, "criterion": "tone", "value": 4}]})
-    assert "answers[0]: there is no row “99”" in problem_in(refused, 400)["fields"]["rows"][0]
+    assert "answers[0]: there is no row “99”" in problem_in(refused, 400)["fields"]["answers"][0]
     stored = program.post(f"{address}gold/", {"answers": [{"row": 1, "criterion": "tone", "value": 4}]})
     assert stored.json() == {"stored": 1}
     (known,) = program.get(f"{address}gold/").json()["results"]

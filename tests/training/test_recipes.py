@@ -81,7 +81,10 @@ def test_training_goes_on_from_an_adapter(
 
 def test_the_best_weights_on_validation_are_kept_and_training_stops_early(base: Path, tmp_path: Path) -> None:
     given = [{**one, "split": "validation" if n < 4 else "train"} for n, one in enumerate(rows())]
-    spec = make_spec(base, learning_rate=0.5, max_steps=30, evaluations=30, patience=2)
+    for one in given[:4]:
+        # Nothing that training teaches: what is learned of the others makes these the less likely.
+        one["completion"] = [{"role": "assistant", "content": "zebra quartz vivid jumbo fjord"}]
+    spec = make_spec(base, learning_rate=0.05, max_steps=30, evaluations=30, patience=2)
     report = train(tmp_path / "run", spec, given)
     best = min(report.validation_losses, key=lambda step: step.loss)
     assert report.kept_step == best.step
