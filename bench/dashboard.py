@@ -178,9 +178,22 @@ def fill(ratings: int) -> tuple[Any, str]:
     return Campaign.objects.select_related("project").get(pk=campaign.pk), cookie
 
 
+def _fill(items: int) -> None:
+    """Examples up to ``items``, each with an output of every candidate."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        # A version takes no more rows once it is ready; this one is made for nothing else.
+        cursor.execute("ALTER TABLE evalapp_example DISABLE TRIGGER USER")
+        cursor.execute(_EXAMPLES, [items])
+        cursor.execute("ALTER TABLE evalapp_example ENABLE TRIGGER USER")
+        cursor.execute(_OUTPUTS)
+        cursor.execute("ANALYZE evalapp_example")
+        cursor.execute("ANALYZE evalapp_output")
+
+
 def prepare(items: int) -> tuple[Any, str]:
     from django.conf import settings
-    from django.db import connection
     from django.test import Client
     from django.utils import timezone
 
@@ -218,14 +231,7 @@ def prepare(items: int) -> tuple[Any, str]:
     for number, candidate in enumerate(candidates):
         RunCandidate.objects.create(run=run, model_version=candidate, key=f"candidate-{number}")
         Output.objects.create(run=run, example=version.examples.get(), candidate=candidate, text=SENTENCE)
-    with connection.cursor() as cursor:
-        # A version takes no more rows once it is ready; this one is made for nothing else.
-        cursor.execute("ALTER TABLE evalapp_example DISABLE TRIGGER USER")
-        cursor.execute(_EXAMPLES, [items])
-        cursor.execute("ALTER TABLE evalapp_example ENABLE TRIGGER USER")
-        cursor.execute(_OUTPUTS)
-        cursor.execute("ANALYZE evalapp_example")
-        cursor.execute("ANALYZE evalapp_output")
+    _fill(items)
     rubric = create_rubric(project=project, name="House", template="summaries", by=None)
     design = CampaignDesign(
         name="Bench",

@@ -83,6 +83,12 @@ def add_pairs(world: SimpleNamespace) -> None:
     JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
     world.judgement = judgement
     world.comparison = judged
+    _add_disputes(world)
+
+
+def _add_disputes(world: SimpleNamespace) -> None:
+    """What is sent back, decided, discussed and known of what was judged."""
+    judgement, judged, outputs = world.judgement, world.comparison, world.judgement.outputs
     sender = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Sender")
     world.judgement_send_back = JudgementSendBack.objects.create(
         judgement=judgement, revision=1, reason="Look at the second again.", sent_by=sender

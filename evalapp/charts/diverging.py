@@ -1,7 +1,7 @@
 """Bars of how many gave each level, the middle level astride the centre."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evalapp.charts.chart import Chart, finished, listed
 from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
@@ -53,23 +53,7 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
     import altair as alt
 
     names = grouped_labels([(line.group, line.label) for line in lines])
-    parts = [
-        {
-            "line": key,
-            "of": name,
-            "level": level,
-            "count": count,
-            "share": count / line.total,
-            "start": segment.start,
-            "end": segment.end,
-            "tone": segment.tone,
-        }
-        for key, name, line in zip(names.keys, names.names, lines, strict=True)
-        for segment, (level, count) in zip(
-            segments([count for _, count in line.counts]), line.counts, strict=False
-        )
-        if count
-    ]
+    parts = [part for each in zip(names.keys, names.names, lines, strict=True) for part in _parts(*each)]
     ends = ("worst", "best") if any(line.is_lower_better for line in lines) else ("lowest", "highest")
     words = f"datum.value == 1 ? '{ends[0]}' : datum.value == {TONES} ? '{ends[1]}' : ''"
     drawing = (
@@ -113,6 +97,25 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
             for line in lines
         ],
     )
+
+
+def _parts(key: str, name: str, line: RatingLine) -> list[dict[str, Any]]:
+    """What is drawn of a line: a bar for each level that somebody gave."""
+    counted = zip(segments([count for _, count in line.counts]), line.counts, strict=False)
+    return [
+        {
+            "line": key,
+            "of": name,
+            "level": level,
+            "count": count,
+            "share": count / line.total,
+            "start": segment.start,
+            "end": segment.end,
+            "tone": segment.tone,
+        }
+        for segment, (level, count) in counted
+        if count
+    ]
 
 
 def _says(lines: Sequence[RatingLine]) -> str:

@@ -69,12 +69,7 @@ def decide(
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
     comparison = compare(load_scores(campaign))
-    row = next((row for row in comparison.rows if row.candidate.model_version_id == candidate.pk), None)
-    if row is None:
-        raise InvalidError(
-            f"{candidate.label} is not a candidate of {campaign.name}.",
-            fields={"candidate": ["Choose one of the campaign's candidates."]},
-        )
+    row = _row_of(comparison, campaign, candidate)
     judged = pair_results(load_judgements(campaign)) if campaign.compares else None
     if not comparison.design.reviews and not (judged and judged.judgements.rows):
         raise InvalidError(f"{campaign.name} has no review yet; a decision needs evidence.")
@@ -112,6 +107,16 @@ def decide(
     if verdict == DecisionVerdict.SHIP:
         set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by)
     return decision
+
+
+def _row_of(comparison: Comparison, campaign: Campaign, candidate: ModelVersion) -> CandidateRow:
+    row = next((row for row in comparison.rows if row.candidate.model_version_id == candidate.pk), None)
+    if row is None:
+        raise InvalidError(
+            f"{candidate.label} is not a candidate of {campaign.name}.",
+            fields={"candidate": ["Choose one of the campaign's candidates."]},
+        )
+    return row
 
 
 def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
