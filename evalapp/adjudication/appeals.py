@@ -12,7 +12,7 @@ from evalapp.adjudication.services import Ruling, adjudicate, rule_on
 from evalapp.adjudication.subjects import Subject, given_about, subject_given
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
-from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError
+from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError, StaleError
 from evalapp.judgements.models import Judgement, JudgementSendBack
 from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import Review, SendBack
@@ -29,10 +29,10 @@ Given = Review | Judgement
 NewValue = int | str | Verdict | None
 
 
-def appeal(*, given: Given, against: str, reason: str, by: User) -> Appeal:
+def appeal(*, given: Given, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:
     """Appeal against what was asked or decided about one's own review or judgement: `REQUEST`, or `DECISION`
-    and the criterion's key, of a judgement `RULING`. Raises MissingError where there is no such thing, else as
-    `appeal_send_back`.
+    and the criterion's key, of a judgement `RULING`. Raises MissingError where there is no such thing, StaleError
+    where it is not the ``revision`` any more that they read, else as `appeal_send_back`.
     """
     if against == REQUEST:
         sent = given.send_backs.filter(resolved_at=None).first()
@@ -42,6 +42,11 @@ def appeal(*, given: Given, against: str, reason: str, by: User) -> Appeal:
     decision = _decision_about(given, against)
     if decision is None:
         raise MissingError("Nothing is decided on this, so there is nothing to appeal against.")
+    if revision not in (None, decision.revision):
+        raise StaleError(
+            "This was decided anew since you opened the page. Read what is decided now, and appeal against that if "
+            "you still want to."
+        )
     return appeal_decision(decision=decision, by=by, reason=reason)
 
 

@@ -36,9 +36,12 @@ class MessageForm(forms.Form):
 
 
 class AppealForm(forms.Form):
-    """``against``: "request"; "decision:" and the key of the criterion; or "decision", of a judgement."""
+    """``against``: "request"; "decision:" and the key of the criterion; or "decision", of a judgement.
+    ``revision``: of the decision that was read.
+    """
 
     against = forms.CharField(max_length=60, widget=forms.HiddenInput)
+    revision = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
     reason = _words("Why do you not agree?", rows=2)
 
 

@@ -76,6 +76,30 @@ def test_against_a_decision_from_page_to_page(
     assert list(actions.values_list("action", flat=True)) == ["appeal.opened", "appeal.answered"]
 
 
+def test_what_was_decided_anew_is_read_before_it_is_appealed(
+    campaign: Campaign,
+    disputed: ItemOutput,
+    review: Review,
+    decision: Adjudication,
+    reviewer: User,
+    owner: User,
+) -> None:
+    page, place = f"{review_url(review)}discussion/", f"{review_url(review)}appeal/"
+    assert 'name="revision" value="1"' in client_of(reviewer).get(page).text
+    again = {"tone": Ruling(2, "The whole of it is stiff.", revision=1)}
+    adjudicate(campaign=campaign, item_output=disputed, rulings=again, by=owner)
+    given = {"against": "decision:tone", "reason": WHY, "revision": "1"}
+
+    stale = client_of(reviewer).post(place, given)
+
+    assert stale.status_code == 412
+    assert "decided anew since you opened the page" in stale.text
+    assert "The whole of it is stiff." in stale.text and WHY in stale.text
+    assert 'name="revision" value="2"' in stale.text
+    assert not Appeal.objects.exists()
+    assert client_of(reviewer).post(place, {**given, "revision": "2"}).status_code == 302
+
+
 def test_against_being_sent_back(
     campaign: Campaign, review: Review, manager: User, owner: User, reviewer: User
 ) -> None:

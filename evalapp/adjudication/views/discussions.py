@@ -205,11 +205,16 @@ def _show(
     return render(request, "adjudication/review_discussion.html", context, status=status)
 
 
-def _form_for(against: str, given: AppealForm | None) -> AppealForm:
-    """The form that was sent, where it was about this; else an empty one, with ids of its own."""
+def _form_for(against: str, given: AppealForm | None, *, revision: int | None = None) -> AppealForm:
+    """The form that was sent, where it was about this; else one with ids of its own, which keeps the words that
+    were sent about an earlier ``revision``.
+    """
+    initial: dict[str, Any] = {"against": against, "revision": revision}
     if given is not None and given.data.get("against") == against:
-        return given
-    return AppealForm(initial={"against": against}, auto_id=f"id_{against.replace(':', '_')}_%s")
+        if given.cleaned_data.get("revision") in (None, revision):
+            return given
+        initial["reason"] = given.data.get("reason", "")
+    return AppealForm(initial=initial, auto_id=f"id_{against.replace(':', '_')}_%s")
 
 
 def _requests(own: Given, form: AppealForm | None) -> list[dict[str, Any]]:
@@ -251,7 +256,7 @@ def _decisions(own: _Own, person_id: int, form: AppealForm | None) -> list[dict[
             {
                 **each._asdict(),
                 "appeal": appealed,
-                "form": _form_for(each.against, form) if is_open else None,
+                "form": _form_for(each.against, form, revision=each.decision.revision) if is_open else None,
             }
         )
     return found

@@ -149,6 +149,9 @@ class AppealBody(Body):
         help_text="“request” (it was sent back), or “decision:” and the criterion; of a judgement “decision”.",
     )
     reason = Text(max_length=LONGEST_REASON)
+    revision = Whole(
+        min_value=1, required=False, allow_null=True, default=None, help_text="Of the decision that was read."
+    )
 
 
 class ThreadMessageSerializer(serializers.Serializer[Any]):
