@@ -74,6 +74,8 @@ def stream_new(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.EDIT_CAMPAIGNS)
 def stream_edit(request: MemberRequest, stream_id: int) -> HttpResponse:
     stream = _stream(request, stream_id)
+    if request.method != "POST" and stream.ended_at is not None:
+        return redirect("stream_detail", request.project.slug, stream.pk)
     rubrics = list(usable_rubrics(request.project))
     named = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     chosen = named or stream.rubric_version
@@ -175,6 +177,8 @@ def stream_week(request: MemberRequest, stream_id: int, number: int) -> HttpResp
 @project_view(Permission.EDIT_DATA)
 def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
     stream = _stream(request, stream_id)
+    if request.method != "POST" and stream.ended_at is not None:
+        return redirect("stream_detail", request.project.slug, stream.pk)
     form = OutputsForm(request.POST, request.FILES) if request.method == "POST" else OutputsForm()
     problems: list[str] = []
     status = 400 if form.is_bound else 200

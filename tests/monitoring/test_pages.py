@@ -166,6 +166,8 @@ def test_an_ended_stream_says_so_and_offers_no_work(
     for way, sent in (("import", {"file": file}), ("end", {})):
         refused = browser.post(f"{address}{way}/", sent)
         assert refused.status_code == 409 and "“Support chat” has ended" in text_of(refused)
+    for form in ("edit", "import"):
+        assert browser.get(f"{address}{form}/").url == address
 
 
 def test_few_reviews_are_never_green(project: Project, browser: Client, reviewer: User) -> None:
