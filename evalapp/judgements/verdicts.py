@@ -90,7 +90,7 @@ def _check_ranks(verdict: Verdict, outputs: int, problems: dict[str, list[str]])
 def _raise_if_any(problems: dict[str, list[str]]) -> None:
     if problems:
         first = next(iter(problems.values()))[0]
-        raise InvalidError(f"The judgement was not stored: {first}", fields=problems)
+        raise InvalidError(f"Nothing was stored: {first}", fields=problems)
 
 
 def _add(problems: dict[str, list[str]], name: str, message: str) -> None:
@@ -105,7 +105,7 @@ def read_verdict(raw: object) -> Verdict:
     problems: dict[str, list[str]] = {}
     if not isinstance(raw, dict):
         message = "answers must be an object."
-        raise InvalidError(f"The judgement was not stored: {message}", fields={"answers": [message]})
+        raise InvalidError(f"Nothing was stored: {message}", fields={"answers": [message]})
     for name in raw:
         if name not in FIELDS:
             shown = str(name)[:40].encode("ascii", "replace").decode()

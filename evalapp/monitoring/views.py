@@ -1,5 +1,6 @@
 """A project's streams: what is watched, its weeks, its alerts and what they propose."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -203,48 +204,24 @@ def _acted(request: MemberRequest, stream: Stream, words: str) -> HttpResponse:
     return redirect("stream_detail", request.project.slug, stream.pk)
 
 
-@require_POST
-@project_view(Permission.EDIT_CAMPAIGNS)
-def stream_pause(request: MemberRequest, stream_id: int) -> HttpResponse:
-    stream = _stream(request, stream_id)
-    try:
-        services.pause_stream(stream=stream, by=request.user)
-    except ProblemError as error:
-        return _render(request, _stream(request, stream_id), problem=error)
-    return _acted(request, stream, "Paused: no week is drawn until you resume.")
+def _move(service: Callable[..., object], words: str) -> Callable[..., HttpResponse]:
+    @require_POST
+    @project_view(Permission.EDIT_CAMPAIGNS)
+    def view(request: MemberRequest, stream_id: int) -> HttpResponse:
+        try:
+            service(stream=_stream(request, stream_id), by=request.user)
+        except ProblemError as error:
+            return _render(request, _stream(request, stream_id), problem=error)
+        return _acted(request, _stream(request, stream_id), words)
+
+    view.__name__ = service.__name__
+    return view
 
 
-@require_POST
-@project_view(Permission.EDIT_CAMPAIGNS)
-def stream_resume(request: MemberRequest, stream_id: int) -> HttpResponse:
-    stream = _stream(request, stream_id)
-    try:
-        services.resume_stream(stream=stream, by=request.user)
-    except ProblemError as error:
-        return _render(request, _stream(request, stream_id), problem=error)
-    return _acted(request, stream, "Resumed: the week that runs now is drawn at its end.")
-
-
-@require_POST
-@project_view(Permission.EDIT_CAMPAIGNS)
-def stream_end(request: MemberRequest, stream_id: int) -> HttpResponse:
-    stream = _stream(request, stream_id)
-    try:
-        services.end_stream(stream=stream, by=request.user)
-    except ProblemError as error:
-        return _render(request, _stream(request, stream_id), problem=error)
-    return _acted(request, stream, "Ended: no more weeks are drawn, and everything is kept.")
-
-
-@require_POST
-@project_view(Permission.EDIT_CAMPAIGNS)
-def stream_draw(request: MemberRequest, stream_id: int) -> HttpResponse:
-    stream = _stream(request, stream_id)
-    try:
-        draw_now(stream=stream, by=request.user)
-    except ProblemError as error:
-        return _render(request, _stream(request, stream_id), problem=error)
-    return _acted(request, stream, "The week is being drawn.")
+stream_pause = _move(services.pause_stream, "Paused: no week is drawn until you resume.")
+stream_resume = _move(services.resume_stream, "Resumed: the week that runs now is drawn at its end.")
+stream_end = _move(services.end_stream, "Ended: no more weeks are drawn, and everything is kept.")
+stream_draw = _move(draw_now, "The week is being drawn.")
 
 
 @require_POST
