@@ -226,7 +226,7 @@ def differences_table(shown: Shown) -> Table | None:
             pair.name,
             pair.difference.difference,
             pair.adjusted_p,
-            pair.difference.superiority,
+            pair.superiority,
             *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
         ]
         for pair in shown.pairs
@@ -236,7 +236,7 @@ def differences_table(shown: Shown) -> Table | None:
         CRITERION,
         Column("Difference", "figure", is_measure=True, anchor="paired-difference"),
         Column("p (Holm)", "p", anchor="many-comparisons"),
-        Column("Rated higher", "share", is_measure=True, anchor="superiority"),
+        Column("Rated better", "share", is_measure=True, anchor="superiority"),
         Column("Won", "count"),
         Column("Tied", "count"),
         Column("Lost", "count"),

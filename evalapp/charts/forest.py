@@ -25,7 +25,7 @@ class ForestLine(NamedTuple):
 class Axis(NamedTuple):
     """``candidates`` are all there are, in their order everywhere; ``domain``: its ends from left to right, the
     larger first where it runs down; ``reference``: where the dashed line is.
-    ``is_share``: figures are shares, told in percent.
+    ``is_share``: figures are differences of shares, told in percentage points.
     """
 
     title: str
@@ -107,13 +107,16 @@ def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
 
 
 def in_words(measure: Measure, *, is_share: bool = False) -> str:
-    """The figure with its interval, "4.2 (3.9 to 4.5)", a share "42% (39% to 45%)"; or why there is none."""
+    """The figure with its interval, "4.2 (3.9 to 4.5)", a difference of shares "42 percentage points (39 to 45)";
+    or why there is none.
+    """
     if measure.value is None:
         return measure.reason[:1].upper() + measure.reason[1:]
     if is_share:
-        told = f"{measure.value:z.0%}"
-        has_interval = measure.low is not None and measure.high is not None
-        return f"{told} ({measure.low:z.0%} to {measure.high:z.0%})" if has_interval else told
+        told = f"{100 * measure.value:z.0f} percentage points"
+        if measure.low is None or measure.high is None:
+            return told
+        return f"{told} ({100 * measure.low:z.0f} to {100 * measure.high:z.0f})"
     if measure.low is None or measure.high is None:
         return f"{measure.value:z.2f}"
     digits = max(LEAST_DIGITS, digits_for(measure.half_width))

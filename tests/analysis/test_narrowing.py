@@ -216,7 +216,7 @@ def test_differences_have_the_total_the_shares_and_wins(campaign: Campaign, mana
     found = compare_pairs(scores, comparison, comparison.rows[0], everything=True)
     by_name = {pair.name: pair for pair in found}
     assert list(by_name) == [
-        "Accuracy", "Clarity", "Tone", "Personalization", "Total", "Material factual error, share yes"
+        "Accuracy", "Clarity", "Tone", "Personalization", "Total", "Material factual error, share yes, lower is better"
     ]  # fmt: skip
     record = by_name["Tone"].record
     # "plain" has 4 throughout; "formal" 2 (four times), 5 (twice) by one reviewer, 1 (six times) by the other.
