@@ -66,7 +66,7 @@ def means_charts(comparison: Comparison) -> list[Panel]:
         ]
         if any(line.measure.defined for line in lines):
             domain = scales[0].drawn_range
-            axis = Axis(f"Mean on {of} with its 95% interval", list(labels.values()), domain)
+            axis = Axis(f"Mean with its 95% interval, on {of}", list(labels.values()), domain)
             panels.append(Panel(of, forest(lines, axis, says=says_of_means(lines))))
     return panels
 

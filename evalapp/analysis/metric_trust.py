@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from evalapp.analysis.agreement import REPLICATES
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
+from evalapp.core.figures import as_text
 from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
@@ -144,7 +145,7 @@ def _figures(metric: MetricDescription, correlation: Measure, ceiling: Measure) 
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+    return as_text(value, digits=2)
 
 
 def advice(name: str, trusts: Sequence[MetricTrust]) -> str:

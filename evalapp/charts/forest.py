@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from evalapp.charts.chart import Chart, finished, listed
 from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
-from evalapp.core.figures import digits_for
+from evalapp.core.figures import as_text, digits_for
 from evalapp.measure import Measure
 
 # A wide interval has ends, too: "4 (3 to 5)" hides half a point of a five-point scale.
@@ -51,7 +51,9 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int =
     first, last = axis.domain
     scale = alt.Scale(domain=sorted(axis.domain), reverse=first > last, nice=False)
     base = alt.Chart(alt.InlineData(values=marks))
-    steps = alt.Axis(tickCount=8, format=".0%") if axis.is_share else alt.Axis(tickCount=8)
+    # A title longer than a phone's axis reaches to the left, under the names, where it is not cut off.
+    right = "start" if first > last else "end"
+    steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", **_percent(axis))
     x = alt.X("value:Q", title=axis.title, scale=scale, axis=steps)
     tooltip = [
         alt.Tooltip("of:N", title="Of"),
@@ -93,6 +95,10 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int =
     )
 
 
+def _percent(axis: Axis) -> dict[str, str]:
+    return {"format": ".0%"} if axis.is_share else {}
+
+
 def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
     measure = line.measure
     return {
@@ -112,15 +118,17 @@ def in_words(measure: Measure, *, is_share: bool = False) -> str:
     """
     if measure.value is None:
         return measure.reason[:1].upper() + measure.reason[1:]
-    if is_share:
-        told = f"{100 * measure.value:z.0f} percentage points"
-        if measure.low is None or measure.high is None:
-            return told
-        return f"{told} ({100 * measure.low:z.0f} to {100 * measure.high:z.0f})"
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:z.2f}"
-    digits = max(LEAST_DIGITS, digits_for(measure.half_width))
-    return f"{measure.value:z.{digits}f} ({measure.low:z.{digits}f} to {measure.high:z.{digits}f})"
+    factor, digits, unit = (100, 0, " percentage points") if is_share else (1, _digits(measure), "")
+    value, *ends = (
+        "" if each is None else as_text(factor * each, digits=digits)
+        for each in (measure.value, measure.low, measure.high)
+    )
+    return f"{value}{unit}" if not all(ends) else f"{value}{unit} ({ends[0]} to {ends[1]})"
+
+
+def _digits(measure: Measure) -> int:
+    """So many decimals that both ends are seen; two without an interval."""
+    return max(LEAST_DIGITS, digits_for(measure.half_width))
 
 
 def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share: bool = False) -> str:

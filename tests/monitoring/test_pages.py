@@ -81,7 +81,11 @@ def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Cl
     assert "Row 4, output: There is none." in page and "Row 5, id: There is none." in page
     assert stream.outputs.count() == 0
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", good.encode())}, follow=True)
-    assert "3 outputs are stored." in text_of(answer)
+    page = text_of(answer)
+    assert (
+        "3 outputs are stored." in page and "The weeks that are over are drawn in the next minutes." in page
+    )
+    assert "No week is over yet" not in page
     assert browser.post(address, {}).status_code == 400
 
 
