@@ -89,6 +89,8 @@ def test_a_plan_starts_from_the_newest_campaign_that_has_reviews(
     reviewed: Campaign, manager: User, reviewer: User
 ) -> None:
     unreviewed = make_campaign(reviewed.project, [reviewer], rows=2, name="Later", texts={"a": "A", "b": "B"})
+    alone = make_campaign(reviewed.project, [reviewer], rows=2, name="A week", texts={"c": "C"})
+    review_all(alone, reviewer, {"c": answers(tone=3)})
     page = client_of(manager).get(url_of(reviewed.project))
     assert page.context["campaign"] == reviewed
     # Without a review there is nothing better than the newest.

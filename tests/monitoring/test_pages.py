@@ -174,6 +174,13 @@ def test_an_ended_stream_says_so_and_offers_no_work(
         assert browser.get(f"{address}{form}/").url == address
 
 
+def test_a_weekly_chart_says_what_is_seen(project: Project, browser: Client, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 3.5})
+    judged_weeks(stream, [4.0, 2.0])
+    page = text_of(browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/"))
+    assert "Tone: 4.00 in week 1, 2.00 in week 2; smoothed 3.60, against a threshold of 3.50." in page
+
+
 def test_few_reviews_are_never_green(project: Project, browser: Client, reviewer: User) -> None:
     stream = make_stream(project, [reviewer])
     judged_weeks(stream, [4.5, 4.4] * 7)
