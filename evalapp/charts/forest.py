@@ -1,7 +1,7 @@
 """Forest plots: estimates with their intervals on one axis."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from evalapp.charts.chart import Chart, finished, listed
 from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
@@ -52,8 +52,9 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int =
     scale = alt.Scale(domain=sorted(axis.domain), reverse=first > last, nice=False)
     base = alt.Chart(alt.InlineData(values=marks))
     # A title longer than a phone's axis reaches to the left, under the names, where it is not cut off.
-    right = "start" if first > last else "end"
-    steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", **_percent(axis))
+    right: Literal["start", "end"] = "start" if first > last else "end"
+    form = ".0%" if axis.is_share else alt.Undefined
+    steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", format=form)
     x = alt.X("value:Q", title=axis.title, scale=scale, axis=steps)
     tooltip = [
         alt.Tooltip("of:N", title="Of"),
@@ -93,10 +94,6 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int =
             for line in lines
         ],
     )
-
-
-def _percent(axis: Axis) -> dict[str, str]:
-    return {"format": ".0%"} if axis.is_share else {}
 
 
 def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
