@@ -66,14 +66,16 @@ def means_charts(comparison: Comparison) -> list[Panel]:
         ]
         if any(line.measure.defined for line in lines):
             domain = scales[0].drawn_range
-            axis = Axis(f"Mean on {of} with its 95% interval", list(labels.values()), domain)
+            axis = Axis(f"Mean with its 95% interval, on {of}", list(labels.values()), domain)
             panels.append(Panel(of, forest(lines, axis, says=says_of_means(lines))))
     return panels
 
 
 def _axis_of(criterion: Criterion) -> str:
-    """What one axis can hold: the scales of a range and direction, or all shares."""
-    return criterion.axis_label if criterion.kind == CriterionKind.SCALE else SHARES
+    """What one axis can hold: the scales of a range and direction, or the shares of a direction."""
+    if criterion.kind == CriterionKind.SCALE:
+        return criterion.axis_label
+    return f"{SHARES}, lower is better" if criterion.is_less_better else SHARES
 
 
 def differences_charts(
@@ -108,7 +110,7 @@ def differences_charts(
         ]
         if not any(line.measure.defined for line in lines):
             continue
-        is_share = of == SHARES
+        is_share = shown[0].is_share
         far = part * shown[0].drawn_span
         title = "Difference of shares" if is_share else f"Difference in points of {of}"
         axis = Axis(title, list(labels.values()), (-far, far), reference=0.0, is_share=is_share)

@@ -1,12 +1,13 @@
 """Where candidates of one campaign differ, and whether people and a metric rank them alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
+from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.differences import Difference, holm, paired_difference
@@ -24,7 +25,9 @@ TOTAL = Criterion(key="total", name="Total", kind=CriterionKind.SCALE, minimum=1
 
 @dataclass(frozen=True)
 class ComparedPair:
-    """A candidate minus the reference on one criterion, with Holm's adjustment over the table."""
+    """A candidate minus the reference on one criterion, with Holm's adjustment over the table. ``record``: won where
+    the candidate is rated better, which is lower where less is better.
+    """
 
     criterion: Criterion
     challenger: CandidateRow
@@ -42,10 +45,14 @@ class ComparedPair:
         """What differs, in words: for a criterion without a mean, the share of its counted answers; the direction
         where lower is better.
         """
-        if self.criterion.kind == CriterionKind.SCALE:
-            direction = ", lower is better" if self.criterion.lower_is_better else ""
-            return f"{self.criterion.name}{direction}"
-        return f"{self.criterion.name}, {self.criterion.axis_label}"
+        direction = ", lower is better" if self.criterion.is_less_better else ""
+        share = f", {self.criterion.axis_label}" if self.is_share else ""
+        return f"{self.criterion.name}{share}{direction}"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether two shares were subtracted: of a criterion without a mean."""
+        return self.criterion.kind != CriterionKind.SCALE
 
     @property
     def is_significant(self) -> bool:
@@ -54,14 +61,24 @@ class ComparedPair:
     @property
     def span(self) -> int:
         """The largest difference that the scale allows."""
-        if self.criterion.kind != CriterionKind.SCALE:
+        if self.is_share:
             return 1
         return self.criterion.maximum - self.criterion.minimum
 
     @property
     def drawn_span(self) -> int:
         """``span`` below 0 where lower is better: drawn from its negative to itself, better stands at the right."""
-        return -self.span if self.criterion.lower_is_better else self.span
+        return -self.span if self.criterion.is_less_better else self.span
+
+    @property
+    def superiority(self) -> Measure:
+        """Chance that the candidate is rated better than the reference, ties counting half."""
+        higher = self.difference.superiority
+        if higher.value is None or not self.criterion.is_less_better:
+            return higher
+        low = None if higher.high is None else 1 - higher.high
+        high = None if higher.low is None else 1 - higher.low
+        return replace(higher, value=1 - higher.value, low=low, high=high)
 
     @property
     def gap(self) -> float:
@@ -125,7 +142,12 @@ def compare_pairs(
         if difference.p_model.value is not None
     }
     adjusted = holm(p_values)
-    records = [wins_ties_losses(one, other) if everything else None for _, _, one, other in sides]
+    records = [
+        wins_ties_losses(*((other, one) if criterion.is_less_better else (one, other)))
+        if everything
+        else None
+        for criterion, _, one, other in sides
+    ]
     return [
         ComparedPair(criterion, row, difference, adjusted.get(str(position)), records[position])
         for position, (criterion, row, difference) in enumerate(found)

@@ -1,5 +1,6 @@
 """The metadata of a campaign's examples: which fields there are, their values, and who has which."""
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -54,7 +55,18 @@ def example_fields(campaign: Campaign) -> list[ExampleField]:
     for key, value, items, different in rows:
         values.setdefault(key, []).append(FieldValue(value, items))
         distinct[key] = different
-    return [ExampleField(key, tuple(found), distinct[key]) for key, found in values.items()]
+    return [ExampleField(key, tuple(_in_order(found)), distinct[key]) for key, found in values.items()]
+
+
+def _in_order(values: list[FieldValue]) -> list[FieldValue]:
+    """Numbers by size, 9 before 10; anything else stays in the order of its letters."""
+    try:
+        numbers = [float(each.value) for each in values]
+    except ValueError:
+        return values
+    if not all(map(math.isfinite, numbers)):
+        return values
+    return [each for _, each in sorted(zip(numbers, values, strict=True))]
 
 
 def items_of(campaign: Campaign) -> QuerySet[Item]:

@@ -1,11 +1,15 @@
 """Which automatic metric to trust for which criterion, in words with the numbers behind them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 from evalapp.analysis.agreement import REPLICATES
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
+from evalapp.core.figures import as_text
 from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
@@ -24,7 +28,8 @@ MOST_OUTPUTS = 500
 class MetricTrust(NamedTuple):
     """A metric against a criterion. ``correlation``: Spearman over all outputs, the sign turned where less of
     the metric is better, so that above 0 is the right way. ``ceiling``: the highest to be expected of any
-    metric. ``sentence`` says the verdict with both.
+    metric. ``sentence`` says the verdict with both. ``inside``: the same among one candidate's outputs, None of a
+    single candidate: a metric that only knows who wrote an answer has it at 0.
     """
 
     metric: MetricDescription
@@ -32,6 +37,7 @@ class MetricTrust(NamedTuple):
     ceiling: Measure
     verdict: Verdict
     sentence: str
+    inside: Measure | None = None
 
 
 class CriterionTrust(NamedTuple):
@@ -70,7 +76,8 @@ def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
         for metric in metrics:
             values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
             correlation = segment_correlation(items, human, values, seed=SEED, replicates=REPLICATES)
-            trusts.append(trust_of(name, metric, correlation, ceiling))
+            inside = _inside_candidates(scores, human, values)
+            trusts.append(trust_of(name, metric, correlation, ceiling, inside))
         trusts.sort(key=_order, reverse=True)
         found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
     return found
@@ -85,22 +92,74 @@ def _right_way(value: float | None, metric: MetricDescription) -> float | None:
     return -value if value is not None and metric.better == "lower" else value
 
 
-def _order(trust: MetricTrust) -> tuple[float, float]:
-    """By what is sure, then by what is seen; what is unknown last."""
+def _inside_candidates(
+    scores: CampaignScores, human: Sequence[float | None], metric: Sequence[float | None]
+) -> Measure | None:
+    """Spearman of both sides less their candidate's mean; None of a single candidate, where it is the same."""
+    pairs = [
+        (output.item_id, output.candidate_id, said, value)
+        for output, said, value in zip(scores.outputs, human, metric, strict=True)
+        if said is not None and value is not None
+    ]
+    by_candidate: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for _, candidate, said, value in pairs:
+        by_candidate[candidate].append((said, value))
+    if len(by_candidate) < 2:
+        return None
+    means = {
+        candidate: tuple(fmean(side) for side in zip(*both, strict=True))
+        for candidate, both in by_candidate.items()
+    }
+    # What is equal stays equal: a difference by rounding alone would be ranked.
+    people = [round(said - means[candidate][0], 9) for _, candidate, said, _ in pairs]
+    values = [round(value - means[candidate][1], 9) for _, candidate, _, value in pairs]
+    found = segment_correlation(
+        [item for item, *_ in pairs], people, values, seed=SEED, replicates=REPLICATES
+    )
+    return replace(found, signature=f"{found.signature}|within:candidate")
+
+
+def _order(trust: MetricTrust) -> tuple[bool, float, float]:
+    """What follows people first, then by what is sure, then by what is seen; what is unknown last."""
     correlation = trust.correlation
     seen = -2.0 if correlation.value is None else correlation.value
-    return (-2.0 if correlation.low is None else correlation.low, seen)
+    return (trust.verdict == "follows", -2.0 if correlation.low is None else correlation.low, seen)
 
 
-def trust_of(name: str, metric: MetricDescription, correlation: Measure, ceiling: Measure) -> MetricTrust:
+def trust_of(
+    name: str,
+    metric: MetricDescription,
+    correlation: Measure,
+    ceiling: Measure,
+    inside: Measure | None = None,
+) -> MetricTrust:
     """The verdict on one metric for the criterion called ``name``.
 
     It rests on the lower end of the interval as a share of the ceiling (of 1 where that is undefined): 0.7 and
     more *follows* people, 0.3 and more is a *hint*, over 0 *weak*. An interval with 0 inside is *unsure*,
-    one below 0 *against*, none at all *unknown*.
+    one below 0 *against*, none at all *unknown*. What is not shown ``inside`` candidates is a hint at most.
     """
     verdict = _verdict(correlation, ceiling)
-    return MetricTrust(metric, correlation, ceiling, verdict, _sentence(name, metric, correlation, ceiling))
+    if inside is None or verdict not in {"follows", "hint", "weak"} or _is_shown(inside):
+        sentence = _sentence(name, metric, correlation, ceiling, verdict)
+        return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
+    verdict = "hint" if verdict == "follows" else verdict
+    sentence = (
+        f"{_sentence(name, metric, correlation, ceiling, verdict)} It tells candidates apart; that it tells one "
+        f"candidate's better answers from its worse ones is not shown ({_told(inside)})."
+    )
+    return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
+
+
+def _is_shown(inside: Measure | None) -> bool:
+    """Whether the metric follows people among one candidate's outputs, too; or there is one candidate."""
+    return inside is None or (inside.low is not None and inside.low > 0)
+
+
+def _told(inside: Measure) -> str:
+    if inside.value is None:
+        return inside.reason
+    return f"Spearman {_number(inside.value)}, {_number(inside.low)} to {_number(inside.high)}"
 
 
 def _verdict(correlation: Measure, ceiling: Measure) -> Verdict:
@@ -116,8 +175,9 @@ def _verdict(correlation: Measure, ceiling: Measure) -> Verdict:
     return "hint" if share >= HINT else "weak"
 
 
-def _sentence(name: str, metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
-    verdict = _verdict(correlation, ceiling)
+def _sentence(
+    name: str, metric: MetricDescription, correlation: Measure, ceiling: Measure, verdict: Verdict
+) -> str:
     if verdict == "unknown":
         reason = correlation.reason or correlation.note
         return f"Whether {metric.label} follows people on {name} cannot be told: {reason}."
@@ -144,7 +204,7 @@ def _figures(metric: MetricDescription, correlation: Measure, ceiling: Measure) 
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+    return as_text(value, digits=2)
 
 
 def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
@@ -160,6 +220,8 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
         return (
             f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as can be.{warning}"
         )
+    if best.verdict == "hint" and not _is_shown(best.inside):
+        return f"For {name} ask people; {best.metric.label}{of} tells candidates apart, not their answers.{warning}"
     if best.verdict == "hint":
         return f"For {name} ask people; {best.metric.label}{of} is a hint for what to look at.{warning}"
     return f"For {name} trust no metric: ask people.{warning}"

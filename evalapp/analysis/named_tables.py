@@ -226,7 +226,7 @@ def differences_table(shown: Shown) -> Table | None:
             pair.name,
             pair.difference.difference,
             pair.adjusted_p,
-            pair.difference.superiority,
+            pair.superiority,
             *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
         ]
         for pair in shown.pairs
@@ -236,7 +236,7 @@ def differences_table(shown: Shown) -> Table | None:
         CRITERION,
         Column("Difference", "figure", is_measure=True, anchor="paired-difference"),
         Column("p (Holm)", "p", anchor="many-comparisons"),
-        Column("Rated higher", "share", is_measure=True, anchor="superiority"),
+        Column("Rated better", "share", is_measure=True, anchor="superiority"),
         Column("Won", "count"),
         Column("Tied", "count"),
         Column("Lost", "count"),
@@ -306,7 +306,14 @@ def trust_table(shown: Shown) -> Table | None:
     if not scores.answers or not shown.comparison.metrics or len(scores.outputs) > MOST_OUTPUTS:
         return None
     rows: list[list[Cell]] = [
-        [each.criterion.name, found.metric.label, found.correlation, found.ceiling, found.sentence]
+        [
+            each.criterion.name,
+            found.metric.label,
+            found.correlation,
+            found.inside,
+            found.ceiling,
+            found.sentence,
+        ]
         for each in metric_trust(scores)
         for found in each.metrics
     ]
@@ -314,6 +321,7 @@ def trust_table(shown: Shown) -> Table | None:
         CRITERION,
         Column("Metric"),
         Column("Spearman", "figure", is_measure=True, anchor="segment-correlation"),
+        Column("Among one candidate's outputs", "figure", is_measure=True, anchor="which-metric-to-trust"),
         Column("Highest to expect", "figure", is_measure=True, anchor="expected-ceiling"),
         Column("In words"),
     ]

@@ -14,6 +14,10 @@ from evalapp.reviews.pseudonyms import ReviewerNames
 CARRIED = ("people", "values", "criterion", "metric", "against", "measure")
 
 
+# More boxes are folded away: they push everything else off the page.
+MOST_IN_SIGHT = 8
+
+
 class Chip(NamedTuple):
     """A filter in words, and the address of the same view without it."""
 
@@ -29,6 +33,10 @@ class OfferedField(NamedTuple):
     values: list[tuple[FieldValue, bool]]
     typed: str
     distinct: int
+
+    @property
+    def is_folded(self) -> bool:
+        return len(self.values) > MOST_IN_SIGHT and not any(is_chosen for _, is_chosen in self.values)
 
 
 class Narrowing(NamedTuple):

@@ -21,7 +21,7 @@ def detectable_table(context: Mapping[str, Any]) -> Table | None:
         Column("Distance from a floor", "figure", is_measure=True, anchor="planner"),
     ]
     note = "The smallest found with 80% power: a difference two-sided at 5%, a distance one-sided at 5%."
-    return Table("detectable", f"What {context['campaign'].name} can detect", columns, rows, note)
+    return Table("detectable", f"What “{context['campaign'].name}” can detect", columns, rows, note)
 
 
 def power_table(context: Mapping[str, Any]) -> Table | None:
@@ -57,7 +57,7 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
     ]
     figures = [Column(label, "figure") for label in ("Items", "Reviewers", "The rest")]
     columns = [CRITERION, Column("Of"), *figures, Column("Note")]
-    return Table("variances", f"Standard deviations in {context['campaign'].name}", columns, rows)
+    return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows)
 
 
 def _spread(name: str, of: str, variance: Variance) -> list[Cell]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -13,9 +14,10 @@ from evalapp.analysis.planner_forms import PlanForm
 from evalapp.analysis.planner_tables import PLAN_TABLES
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.table_views import as_csv, as_markdown
-from evalapp.campaigns.models import Campaign, CampaignState, Method
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState, Method, Purpose
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Table
+from evalapp.reviews.models import Review
 from evalapp.rubrics.models import CriterionKind, RubricVersion
 
 
@@ -56,7 +58,12 @@ def _context(request: MemberRequest) -> dict[str, Any]:
         request.project.campaigns.exclude(state=CampaignState.DRAFT)
         .filter(method=Method.POINTWISE)
         .select_related("project", "rubric_version__rubric")
-        .order_by("-pk")
+        .annotate(
+            is_reviewed=Exists(Review.objects.filter(campaign=OuterRef("pk"), purpose=Purpose.REVIEW)),
+            # A week of a watched stream has one candidate, and nothing to subtract from it.
+            is_comparison=Exists(CampaignCandidate.objects.filter(campaign=OuterRef("pk"), position=1)),
+        )
+        .order_by("-is_reviewed", "-is_comparison", "-pk")
     )
     versions = (
         RubricVersion.objects.filter(rubric__project=request.project, frozen_at__isnull=False)
@@ -79,7 +86,9 @@ def _context(request: MemberRequest) -> dict[str, Any]:
 def _source(
     request: MemberRequest, campaigns: list[Campaign], versions: list[RubricVersion]
 ) -> tuple[Campaign | None, RubricVersion | None]:
-    """Where criteria and variances come from: as asked for, else the newest campaign, else the newest rubric."""
+    """Where criteria and variances come from: as asked for, else the first campaign (the newest with reviews of two
+    candidates, which alone has all variances), else the newest rubric.
+    """
     source = request.GET.get("source", "")
     if asked := request.GET.get("campaign", ""):
         source = f"campaign-{asked}"

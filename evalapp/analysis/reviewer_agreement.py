@@ -8,6 +8,7 @@ import numpy as np
 
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
+from evalapp.core.figures import as_text
 from evalapp.measure import Measure, signature
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.drafts import MOST_BUTTONS
@@ -215,7 +216,7 @@ def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
     label = MEASURES[measure]
 
     def words(value: float) -> str:
-        return f"{value:.0%}" if measure in SHARES else f"{value:.2f}"
+        return f"{value:.0%}" if measure in SHARES else as_text(value, digits=2)
 
     if len(defined) == 1:
         return f"{label} of {most[1]} and {most[2]} is {words(most[0])}."

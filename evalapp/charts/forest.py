@@ -1,11 +1,11 @@
 """Forest plots: estimates with their intervals on one axis."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from evalapp.charts.chart import Chart, finished, listed
 from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
-from evalapp.core.figures import digits_for
+from evalapp.core.figures import as_text, digits_for
 from evalapp.measure import Measure
 
 # A wide interval has ends, too: "4 (3 to 5)" hides half a point of a five-point scale.
@@ -25,7 +25,7 @@ class ForestLine(NamedTuple):
 class Axis(NamedTuple):
     """``candidates`` are all there are, in their order everywhere; ``domain``: its ends from left to right, the
     larger first where it runs down; ``reference``: where the dashed line is.
-    ``is_share``: figures are shares, told in percent.
+    ``is_share``: figures are differences of shares, told in percentage points.
     """
 
     title: str
@@ -51,7 +51,10 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int =
     first, last = axis.domain
     scale = alt.Scale(domain=sorted(axis.domain), reverse=first > last, nice=False)
     base = alt.Chart(alt.InlineData(values=marks))
-    steps = alt.Axis(tickCount=8, format=".0%") if axis.is_share else alt.Axis(tickCount=8)
+    # A title longer than a phone's axis reaches to the left, under the names, where it is not cut off.
+    right: Literal["start", "end"] = "start" if first > last else "end"
+    form = ".0%" if axis.is_share else alt.Undefined
+    steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", format=form)
     x = alt.X("value:Q", title=axis.title, scale=scale, axis=steps)
     tooltip = [
         alt.Tooltip("of:N", title="Of"),
@@ -107,17 +110,22 @@ def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
 
 
 def in_words(measure: Measure, *, is_share: bool = False) -> str:
-    """The figure with its interval, "4.2 (3.9 to 4.5)", a share "42% (39% to 45%)"; or why there is none."""
+    """The figure with its interval, "4.2 (3.9 to 4.5)", a difference of shares "42 percentage points (39 to 45)";
+    or why there is none.
+    """
     if measure.value is None:
         return measure.reason[:1].upper() + measure.reason[1:]
-    if is_share:
-        told = f"{measure.value:z.0%}"
-        has_interval = measure.low is not None and measure.high is not None
-        return f"{told} ({measure.low:z.0%} to {measure.high:z.0%})" if has_interval else told
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:z.2f}"
-    digits = max(LEAST_DIGITS, digits_for(measure.half_width))
-    return f"{measure.value:z.{digits}f} ({measure.low:z.{digits}f} to {measure.high:z.{digits}f})"
+    factor, digits, unit = (100, 0, " percentage points") if is_share else (1, _digits(measure), "")
+    value, *ends = (
+        "" if each is None else as_text(factor * each, digits=digits)
+        for each in (measure.value, measure.low, measure.high)
+    )
+    return f"{value}{unit}" if not all(ends) else f"{value}{unit} ({ends[0]} to {ends[1]})"
+
+
+def _digits(measure: Measure) -> int:
+    """So many decimals that both ends are seen; two without an interval."""
+    return max(LEAST_DIGITS, digits_for(measure.half_width))
 
 
 def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share: bool = False) -> str:

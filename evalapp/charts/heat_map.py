@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from evalapp.charts.chart import Chart, finished
 from evalapp.charts.forest import in_words
+from evalapp.core.figures import as_text
 from evalapp.measure import Measure
 
 CELL = 34
@@ -76,10 +77,10 @@ def _says(pairs: Sequence[PairAgreement], of: str) -> str:
         return f"{of} is defined for no two reviewers."
     least, most = known[0], known[-1]
     if len(known) == 1:
-        return f"{of} of {most.first} and {most.second} is {_value(most):z.2f}."
+        return f"{of} of {most.first} and {most.second} is {as_text(_value(most), digits=2)}."
     return (
-        f"{of} is highest between {most.first} and {most.second}, {_value(most):z.2f}, "
-        f"and lowest between {least.first} and {least.second}, {_value(least):z.2f}."
+        f"{of} is highest between {most.first} and {most.second}, {as_text(_value(most), digits=2)}, "
+        f"and lowest between {least.first} and {least.second}, {as_text(_value(least), digits=2)}."
     )
 
 

@@ -48,6 +48,7 @@ def theme() -> Spec:
             "tickColor": "var(--rule)",
             "labelColor": "var(--ink-soft)",
             "titleColor": "var(--ink-soft)",
+            "labelSeparation": 6,
             **_SMALL,
         },
         "legend": {

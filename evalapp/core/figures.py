@@ -6,6 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 MOST_DIGITS = 4
+MINUS = "\N{MINUS SIGN}"
 
 
 def digits_for(half_width: float | None, fallback: int = 2) -> int:
@@ -16,14 +17,16 @@ def digits_for(half_width: float | None, fallback: int = 2) -> int:
 
 
 def as_text(value: float | None, *, half_width: float | None = None, digits: int | None = None) -> str:
-    """The figure in digits; "–" where there is none. Integers are grouped by thousands."""
+    """The figure in digits, grouped by thousands, with a true minus sign; "–" where there is none. A count has no
+    decimals unless ``digits`` asks for them: an end of a scale stands beside figures that have some.
+    """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    if isinstance(value, int):
-        return f"{value:,}"
+    if isinstance(value, int) and digits is None:
+        return f"{value:,}".replace("-", MINUS)
     places = digits if digits is not None else digits_for(half_width)
     # "z": a figure that rounds to nothing has no sign.
-    return f"{value:z,.{places}f}"
+    return f"{value:z,.{places}f}".replace("-", MINUS)
 
 
 def as_percent(share: float | None) -> str:

@@ -72,8 +72,10 @@ def in_words(cell: Cell, column: Column) -> Words:
 
 def _measure_in_words(measure: Measure, kind: Kind) -> Words:
     if measure.value is None:
-        return Words(measure.reason[:1].upper() + measure.reason[1:], f"n = {measure.n}" if measure.n else "")
-    beside = "; ".join(part for part in (f"n = {measure.n}", measure.note) if part)
+        return Words(
+            measure.reason[:1].upper() + measure.reason[1:], f"n = {measure.n:,}" if measure.n else ""
+        )
+    beside = "; ".join(part for part in (f"n = {measure.n:,}", measure.note) if part)
     digits = max(LEAST_DIGITS, digits_for(measure.half_width))
     value, *ends = (_figure(each, kind, digits) for each in (measure.value, measure.low, measure.high))
     if measure.low is None:

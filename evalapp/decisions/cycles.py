@@ -133,7 +133,8 @@ class Progress(NamedTuple):
 def progress_of(cycles: list[CycleRow]) -> Progress | None:
     """The criterion of the latest contradiction (else the first scale) over the cycles that have it.
 
-    None with fewer than two. The figures stand beside each other; campaigns are not subtracted.
+    Of the dataset that was reviewed twice last: how other work is rated is no progress of this. None where none
+    was. The figures stand beside each other; campaigns are not subtracted.
     """
     if not cycles:
         return None
@@ -144,4 +145,7 @@ def progress_of(cycles: list[CycleRow]) -> Progress | None:
         return None
     cells = [(cycle, cycle.cell(criterion.key)) for cycle in reversed(cycles)]
     steps = [(cycle, cell.mean) for cycle, cell in cells if cell is not None and cell.mean.defined]
-    return Progress(criterion.name, steps) if len(steps) > 1 else None
+    of = [cycle.campaign.dataset_version.dataset_id for cycle, _ in steps]
+    told = next((dataset for dataset in reversed(of) if of.count(dataset) > 1), None)
+    same = [step for step, dataset in zip(steps, of, strict=True) if dataset == told]
+    return Progress(criterion.name, same) if same else None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
+from evalapp.core.figures import MINUS, as_text
 from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
 from evalapp.gates.lineage import CleanCheck
 from evalapp.gates.models import GateVerdict
@@ -22,7 +23,6 @@ from evalapp.stats.ratings import Ratings
 
 HELD, FAILED, OPEN = "held", "failed", "open"
 MOST_REVIEWS = 1_000_000
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.2f}".replace("-", MINUS)
+    return as_text(value, digits=2)
 
 
 def _percent(share: float) -> str:

@@ -24,6 +24,7 @@ from evalapp.gates.queries import (
     ledger_rows,
     taken_by,
 )
+from evalapp.gates.reach import out_of_reach
 from evalapp.gates.services import save_gate, take_gate
 from evalapp.rubrics.models import Rubric
 
@@ -116,10 +117,7 @@ def _render(
     problem: ProblemError | None = None,
 ) -> HttpResponse:
     ledger = ledger_of(campaign)
-    parts = [
-        {"taken": taken, "looks": list(evaluations_of(taken)[:LOOKS_SHOWN]), "choices": choices_of(taken)}
-        for taken in taken_by(campaign)
-    ]
+    parts = [_part(taken) for taken in taken_by(campaign)]
     context = {
         "campaign": campaign,
         "parts": parts,
@@ -131,6 +129,17 @@ def _render(
         **STATION,
     }
     return render(request, "gates/campaign.html", context, status=problem.status if problem else 200)
+
+
+def _part(taken: CampaignGate) -> dict[str, Any]:
+    """A gate that the campaign took with its looks; before the first one with what cannot be met here."""
+    looks = list(evaluations_of(taken)[:LOOKS_SHOWN])
+    return {
+        "taken": taken,
+        "looks": looks,
+        "choices": choices_of(taken),
+        "out_of_reach": [] if looks else out_of_reach(taken),
+    }
 
 
 @require_POST

@@ -1,7 +1,7 @@
 from django.db.models import QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.models import Campaign, CampaignState, Method
 from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
 from evalapp.rubrics.models import NOT_LEVELS, Criterion
 
@@ -23,7 +23,7 @@ def askable_criteria(project: Project) -> QuerySet[Criterion]:
 def campaigns_of(judge: ModelJudge) -> QuerySet[Campaign]:
     """Those that were opened with the judge's rubric version and rate outputs one by one, the latest first."""
     return (
-        judge.project.campaigns.filter(rubric_version=judge.criterion.version_id)
+        judge.project.campaigns.filter(rubric_version=judge.criterion.version_id, method=Method.POINTWISE)
         .exclude(state=CampaignState.DRAFT)
         .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
         .order_by("-pk")

@@ -6,13 +6,14 @@ from django.db import IntegrityError, transaction
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
 from evalapp.core.outgoing import checked_address
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
+from evalapp.model_judges.queries import campaigns_of
 from evalapp.model_judges.questions import default_prompt, prompt_problem
 from evalapp.model_judges.sealing import opened_key, seal
 from evalapp.rubrics.models import Criterion
@@ -148,10 +149,12 @@ def start_judging(*, judge: ModelJudge, campaign: Campaign, by: User | None) -> 
     """Ask about every output of a campaign that it has not answered about yet.
 
     One that waits or runs for this campaign is returned instead. Raises InvalidError for a campaign of
-    another rubric version, ConflictError while it is asked about another campaign.
+    another rubric version or one that compares answers, ConflictError while it is asked about another campaign.
     """
-    if campaign.rubric_version_id != judge.criterion.version_id or campaign.state == CampaignState.DRAFT:
-        raise _refused("campaign", "This campaign has not been opened with the judge's criterion.")
+    if not campaigns_of(judge).filter(pk=campaign.pk).exists():
+        raise _refused(
+            "campaign", "This campaign has not been opened to rate answers by the judge's criterion."
+        )
     checked_address(judge.address)
     opened_key(judge)
     ModelJudge.objects.select_for_update().get(pk=judge.pk)

@@ -1,5 +1,6 @@
 """The weekly chart of a criterion: each week's figure with its interval, the smoothed line, the limits."""
 
+from functools import partial
 from typing import Any
 
 from evalapp.charts.chart import Chart
@@ -21,7 +22,25 @@ def weekly_chart(followed: Followed) -> Chart:
         "Limit",
         "State",
     ]
-    return Chart(_spec(followed, rows), columns, [_cells(followed, row) for row in rows])
+    says = _says(followed, rows)
+    spec = {**_spec(followed, rows), "description": says}
+    return Chart(spec, columns, [_cells(followed, row) for row in rows], says)
+
+
+def _says(followed: Followed, rows: list[dict[str, Any]]) -> str:
+    """From where to where it went, and how far the smoothed line is from what it is held against."""
+    known = [row for row in rows if row["value"] is not None]
+    if not known:
+        return f"{followed.last.criterion_name}: no week has a figure."
+    first, last = known[0], known[-1]
+    words = f"{followed.last.criterion_name}: {_figure(followed, first['value'])} in week {first['week']}"
+    if last is not first:
+        words += f", {_figure(followed, last['value'])} in week {last['week']}"
+    if last["smoothed"] is not None:
+        words += f"; smoothed {_figure(followed, last['smoothed'])}"
+    if followed.threshold is not None:
+        words += f", against a threshold of {_figure(followed, followed.threshold)}"
+    return f"{words}."
 
 
 def _rows(followed: Followed) -> list[dict[str, Any]]:
@@ -48,14 +67,16 @@ def _without_chart(kpi: Kpi) -> str:
 
 
 def _cells(followed: Followed, row: dict[str, Any]) -> list[Any]:
-    def figure(value: float | None) -> str:
-        return as_percent(value) if followed.is_rate else as_text(value, digits=2)
-
+    figure = partial(_figure, followed)
     interval = "–" if row["low"] is None else f"{figure(row['low'])} to {figure(row['high'])}"
     return [
         row["week"], row["ended"], figure(row["value"]), interval, row["reviews"], figure(row["smoothed"]),
         figure(row["limit"]), row["state"],
     ]  # fmt: skip
+
+
+def _figure(followed: Followed, value: float | None) -> str:
+    return as_percent(value) if followed.is_rate else as_text(value, digits=2)
 
 
 def _spec(followed: Followed, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -150,6 +151,7 @@ def _render(
         "proposals": proposals,
         "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
         "feedback": feedback_version(request.project),
+        "is_due": stream.next_draw_at <= timezone.now(),
         "waits_to_be_drawn": any(week.state in (DrawState.EMPTY, DrawState.DUE) for week in weeks),
         "tells_webhook": request.project.webhook_endpoints.filter(
             disabled_at=None, events__contains=[WebhookEvent.ALERT_RAISED]

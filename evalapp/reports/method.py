@@ -31,7 +31,7 @@ def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
         f"{campaign.overlap}–{campaign.overlap_more}" if campaign.overlap_more else str(campaign.overlap)
     )
     parts = [
-        f"{design.items} items × {len(comparison.rows)} candidates × {overlap} reviewer{'' if overlap == '1' else 's'}",
+        _size(design.items, len(comparison.rows), overlap),
         ""
         if campaign.compares
         else f"{design.reviews} of {campaign.reviews_total} reviews, by {design.reviewers}",
@@ -44,6 +44,11 @@ def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
         f"filtered: {view}" if view else "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _size(items: int, candidates: int, overlap: str) -> str:
+    counted = ((items, "item"), (candidates, "candidate"), (overlap, "reviewer"))
+    return " × ".join(f"{number} {noun}{'' if str(number) == '1' else 's'}" for number, noun in counted)
 
 
 def method_paragraphs(shown: Shown) -> list[str]:

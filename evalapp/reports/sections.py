@@ -65,7 +65,7 @@ def people_section(shown: Shown) -> Iterator[Block | None]:
     note = "Means over items with 95% intervals over items and reviewers."
     yield table(Table("means", "Means on scales", columns, rows, note))
     for panel in means_charts(shown.comparison):
-        yield picture(f"Means on {panel.of} with their 95% intervals", panel.chart)
+        yield picture(f"Means with their 95% intervals, on {panel.of}", panel.chart)
     yield picture("How often each level was given", ratings_chart(shown.comparison))
     yield table(_shares(shown))
 

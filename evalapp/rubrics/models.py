@@ -133,6 +133,13 @@ class Criterion(BaseModel):
         return frozenset(range(self.minimum, threshold + 1))
 
     @property
+    def is_less_better(self) -> bool:
+        """Whether the lower figure is the better one: of such a scale, or of the share of undesired answers."""
+        if self.kind == CriterionKind.SCALE:
+            return self.lower_is_better
+        return bool(self.counted_levels & self.failing_levels)
+
+    @property
     def axis_label(self) -> str:
         """What a figure of this criterion is: its range, with the direction where it is not the usual one; or
         whose share.

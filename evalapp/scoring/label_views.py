@@ -10,6 +10,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
+from evalapp.datasets.models import Example
 from evalapp.runs.models import RunKind
 from evalapp.scoring.labels import LONGEST_FIELD, LONGEST_PATTERN, delete_label_parser, save_label_parser
 from evalapp.scoring.models import LabelParser, ParserKind
@@ -78,6 +79,7 @@ def label_parser(request: MemberRequest, dataset_id: int) -> HttpResponse:
         "dataset": dataset,
         "parser": parser,
         "form": form,
+        "has_labels": Example.objects.filter(version__dataset=dataset).exclude(label="").exists(),
         "runs": request.project.runs.filter(dataset_version__dataset=dataset)
         .exclude(kind=RunKind.TRAINING)
         .order_by("-pk")[:RUNS_SHOWN],

@@ -15,7 +15,14 @@ import numpy.typing as npt
 from evalapp.measure import Measure, signature
 from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.resampling import DEFAULT_REPLICATES, Array, bootstrap, require_level, unit_weights
+from evalapp.stats.resampling import (
+    DEFAULT_REPLICATES,
+    Array,
+    bootstrap,
+    require_level,
+    too_few_items,
+    unit_weights,
+)
 from evalapp.stats.scores import FOR_THIS_PANEL
 
 ALONE = "shares no item with another reviewer"
@@ -127,8 +134,8 @@ def _measured(
         value = float(of(np.ones((1, n)))[0])
     if not np.isfinite(value):
         return Measure.undefined("one item" if n < 2 else NO_VARIATION, n=n, signature=name)
-    if n < 2:
-        return Measure(value=value, n=n, note="no interval: one item", signature=name)
+    if few := too_few_items(n):
+        return Measure(value=value, n=n, note=few, signature=name)
     low, high, note = bootstrap(of, unit_weights(n, replicates=replicates, seed=seed), level=level)
     return Measure(
         value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
@@ -285,8 +292,8 @@ def mean_kappa(
         value = float(mean(np.ones((1, n)))[0])
     if not np.isfinite(value):
         return Measure.undefined(NO_VARIATION, n=n, signature=name)
-    if n < 2:
-        return Measure(value=value, n=n, note="no interval: one item", signature=name)
+    if few := too_few_items(n):
+        return Measure(value=value, n=n, note=few, signature=name)
     low, high, note = bootstrap(mean, unit_weights(n, replicates=replicates, seed=seed), level=level)
     return Measure(
         value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name

@@ -22,6 +22,7 @@ from evalapp.stats.resampling import (
     bootstrap,
     pattern_weights,
     require_level,
+    too_few_items,
 )
 from evalapp.stats.scores import FOR_THIS_PANEL
 
@@ -72,8 +73,8 @@ def _finish(
         value = float(statistic(patterns.items[None, :])[0])
     if not np.isfinite(value):
         return Measure.undefined(NO_VARIATION, n=n, signature=name)
-    if n < 2:
-        return Measure(value=value, n=n, note="no interval: one item", signature=name)
+    if few := too_few_items(n):
+        return Measure(value=value, n=n, note=few, signature=name)
     weights = pattern_weights(patterns.items, replicates=replicates, seed=seed)
     low, high, note = bootstrap(statistic, weights, level=level)
     return Measure(

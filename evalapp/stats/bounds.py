@@ -162,3 +162,9 @@ def items_for_none(*, ceiling: float, alpha: float) -> int:
     if not 0 < ceiling < 1:
         raise ValueError(f"a ceiling of {ceiling} is no share between 0 and 1")
     return math.ceil(math.log(alpha) / math.log(1 - ceiling))
+
+
+def share_without_any(*, items: int, alpha: float) -> float:
+    """The upper bound of a share of which so many items show none."""
+    require_alpha(alpha)
+    return float(1 - alpha ** (1 / items))

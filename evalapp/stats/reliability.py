@@ -19,6 +19,7 @@ from evalapp.stats.resampling import (
     WeightedStatistic,
     bootstrap,
     require_level,
+    too_few_items,
     unit_weights,
 )
 from evalapp.stats.scores import FOR_THIS_PANEL
@@ -64,8 +65,9 @@ def icc(
         statistic = _one_way(ratings) if form == "1" else _two_way(ratings, averaged=form == "2,k")
         with np.errstate(invalid="ignore", divide="ignore"):
             value = float(statistic(np.ones((1, n)))[0])
-        weights = unit_weights(n, replicates=replicates, seed=seed)
-        found = bootstrap(statistic, weights, level=level) if np.isfinite(value) else Interval(None, None)
+        found = Interval(None, None, too_few_items(n))
+        if np.isfinite(value) and not found.note:
+            found = bootstrap(statistic, unit_weights(n, replicates=replicates, seed=seed), level=level)
         found = Interval(found.low, found.high, found.note or f"over items, {FOR_THIS_PANEL}")
     if not np.isfinite(value):
         return Measure.undefined(OPPOSED if form == "2,k" else NO_VARIATION, n=n, signature=name)

@@ -15,6 +15,8 @@ WeightedStatistic = Callable[[Array], Array]
 DEFAULT_REPLICATES = 2000
 CELLS_PER_CHUNK = 1_000_000
 MOST_UNDEFINED = 0.05
+#: Of 4 units there are 35 different resamples: their percentiles are steps of the few figures there can be.
+FEWEST_UNITS = 5
 
 
 class Interval(NamedTuple):
@@ -62,6 +64,13 @@ def bootstrap(statistic: WeightedStatistic, weights: Iterator[Array], *, level: 
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.concatenate([statistic(chunk) for chunk in weights])
     return percentile_interval(values, level=level)
+
+
+def too_few_items(items: int) -> str:
+    """Why so few items are not resampled, as the note of a figure without an interval; nothing where they are."""
+    if items == 1:
+        return "no interval: one item"
+    return f"no interval: {items} items are too few to resample" if items < FEWEST_UNITS else ""
 
 
 def percentile_interval(values: Array, *, level: float) -> Interval:

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from evalapp.charts.diverging import segments as diverging_segments
 from evalapp.charts.theme import themed
-from evalapp.core.figures import as_number, as_percent, digits_for
+from evalapp.core.figures import as_number, as_percent, as_text, digits_for
 from evalapp.core.marks import marked as in_marked_words
 
 register = template.Library()
@@ -184,11 +184,13 @@ def plus_minus(
     # By the figures that are shown: two sides that round apart though they are equal read alike, too.
     if not is_range and abs(above - below) < 10**-digits / 2:
         return format_html(
-            '<span class="number together">{} ± {}</span>', f"{value:z.{digits}f}", f"{half:.{digits}f}"
+            '<span class="number together">{} ± {}</span>',
+            as_text(value, digits=digits),
+            as_text(half, digits=digits),
         )
     return format_html(
         '<span class="number">{} <span class="together">({} to {})</span></span>',
-        *(f"{figure:z.{digits}f}" for figure in (value, low, high)),
+        *(as_text(figure, digits=digits) for figure in (value, low, high)),
     )
 
 
@@ -216,11 +218,12 @@ def interval(  # noqa: PLR0917 - a template names them
     quiet: bool = False,
     is_share: bool = False,
     is_range: bool = False,
+    unit: str = "",
 ) -> dict[str, Any]:
     """A thin line with a dot on the axis [minimum, maximum], and the figures as text beside it.
 
     ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent,
-    ``is_range`` is that of `plus_minus`.
+    ``is_range`` is that of `plus_minus`, and ``unit`` stands behind the figures.
     """
     span = (maximum - minimum) or 1.0
 
@@ -239,6 +242,7 @@ def interval(  # noqa: PLR0917 - a template names them
         "quiet": quiet,
         "is_share": is_share,
         "is_range": is_range,
+        "unit": unit,
     }
 
 

@@ -145,9 +145,21 @@ def usage_for(usage: Sequence[Any], row: Any) -> Any:
 
 
 @register.inclusion_tag("analysis/signed_interval.html")
-def signed_interval(measure: Measure, span: float, is_significant: bool) -> dict[str, Any]:
-    """A difference on an axis from -span to +span, which may run down; grey without significance."""
-    return {"measure": measure, "minimum": -span, "span": span, "is_significant": is_significant}
+def signed_interval(
+    measure: Measure, span: float, is_significant: bool, is_share: bool = False
+) -> dict[str, Any]:
+    """A difference on an axis from -span to +span, which may run down; grey without significance. One of shares
+    (``is_share``) is told in percentage points.
+    """
+    factor = 100 if is_share else 1
+    told = [None if each is None else factor * each for each in (measure.value, measure.low, measure.high)]
+    return {
+        "told": told,
+        "minimum": -factor * span,
+        "span": factor * span,
+        "is_quiet": not is_significant,
+        "is_share": is_share,
+    }
 
 
 @register.inclusion_tag("analysis/adjusted.html")

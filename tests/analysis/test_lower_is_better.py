@@ -1,5 +1,6 @@
 """Scales where lower is better, and scales of unlike range: what is said of them and how they are drawn."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -32,6 +33,7 @@ from evalapp.rubrics.models import Criterion
 from evalapp.rubrics.problems import draft_problems
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.scoring.models import MetricResult
+from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.charts.test_charts import fills
 from tests.factories import make_campaign, review_all
@@ -125,7 +127,56 @@ def test_unlike_ranges_have_an_axis_each_on_which_a_length_is_a_share_of_the_sca
     assert widths[-1] >= inside
     names = [row[0] for panel in panels for row in panel.chart.rows]
     assert names == ["Tone", "Total", "Quality", "Place", "Usable"]
-    assert "67% (" in panels[3].chart.rows[0][2] and "67%" in panels[3].chart.says
+    assert "67 percentage points (" in panels[3].chart.rows[0][2]
+    assert "higher than formal by 67 percentage points" in panels[3].chart.says
+
+
+def test_better_wins_where_lower_is_better(
+    pairs: list[ComparedPair], campaign: Campaign, manager: User
+) -> None:
+    place = next(pair for pair in pairs if pair.criterion.key == "place")
+    assert place.difference.difference.value is not None and place.difference.difference.value < 0
+    assert place.record is not None
+    assert (place.record.won, place.record.tied, place.record.lost) == (2 * ROWS, 0, 0)
+    assert place.superiority.value == 1
+    path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/differences/"
+    told = {row["criterion"]: row for row in program_of(manager).get(path).json()["results"]}
+    assert told["place"]["record"]["won"] == 2 * ROWS
+    assert told["place"]["superiority"]["value"] == 1
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    assert re.search(r"67 ± \d+</span> points", page) or re.search(r"67 .*\) points", page)
+
+
+def test_fewer_undesired_answers_win_and_stand_at_the_right(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
+    error = CriterionDraft(
+        name="Error", key="error", kind="yes_no", minimum=0, maximum=1, low_threshold=None, undesired=1
+    )
+    version = save_version(
+        rubric=create_rubric(project=project, name="Errors", by=None),
+        criteria=[CriterionDraft(name="Tone", key="tone"), error],
+        by=None,
+    )
+    errors = make_campaign(project, [reviewer, other_reviewer], rows=4, rubric_version=version)
+    for person in (reviewer, other_reviewer):
+        table = {
+            (label, row): ReviewAnswers({"tone": 3, "error": int(label == "formal" and row > 1)})
+            for label in ("formal", "plain")
+            for row in range(1, 5)
+        }
+        review_all(errors, person, table)
+    scores = load_scores(errors)
+    comparison = compare(scores)
+    pairs = compare_pairs(scores, comparison, comparison.rows[0], everything=True)
+    pair = next(each for each in pairs if each.criterion.key == "error")
+    assert pair.name == "Error, share yes, lower is better"
+    assert pair.difference.difference.value == pytest.approx(-0.75)
+    assert pair.record is not None and (pair.record.won, pair.record.tied, pair.record.lost) == (6, 2, 0)
+    assert pair.superiority.value == pytest.approx(0.75 + 0.25 / 2)
+    panels = differences_charts(pairs, comparison.rows[0], comparison.rows)
+    assert panels[-1].of == "shares, lower is better"
+    assert axis_of(panels[-1].chart.spec)["reverse"]
 
 
 def test_what_is_better_stands_at_the_right_of_every_axis(

@@ -64,6 +64,23 @@ def test_an_undefined_correlation_gives_the_reason() -> None:
     )
 
 
+def test_a_metric_that_only_knows_who_wrote_an_answer_is_a_hint_at_most() -> None:
+    high, nothing = correlation(0.57, 0.65, 0.72), correlation(-0.12, 0.01, 0.14)
+    blind = trust_of("Tone", ROUGE, high, CEILING, nothing)
+    assert blind.verdict == "hint"
+    assert blind.sentence.startswith("ROUGE-L is a hint at Tone, no substitute for people: ")
+    assert "worse ones is not shown (Spearman 0.01, −0.12 to 0.14)." in blind.sentence
+    assert (
+        advice("Tone", [blind]) == "For Tone ask people; ROUGE-L tells candidates apart, not their answers."
+    )
+    shown = trust_of("Tone", ROUGE, high, CEILING, correlation(0.1, 0.2, 0.3))
+    assert shown.verdict == "follows" and "tells candidates apart" not in shown.sentence
+    constant = Measure.undefined("no variation in the metric", signature="spearman")
+    assert "(no variation in the metric)" in trust_of("Tone", ROUGE, high, CEILING, constant).sentence
+    # What follows nobody says so without more.
+    assert "apart" not in trust_of("Tone", ROUGE, correlation(-0.1, 0.05, 0.2), CEILING, nothing).sentence
+
+
 def test_the_advice_names_the_best_and_warns_of_the_worst() -> None:
     good, bad = correlation(0.6, 0.7, 0.75), correlation(-0.5, -0.4, -0.3)
     trusts = [trust_of("Tone", ROUGE, good, CEILING), trust_of("Tone", FIGURES, bad, CEILING)]
@@ -98,8 +115,11 @@ def test_a_campaign_is_told_criterion_by_criterion(
     assert rouge.verdict == "against"
     assert "ROUGE-L" in tone.sentence
     assert "would mislead" in tone.sentence
-    assert clarity.metrics[0].verdict == "follows"
-    assert clarity.sentence.startswith("For Clarity trust ")
+    # Every formal answer has the same ROUGE-L: it knows which candidate wrote it, and no more.
+    best = clarity.metrics[0]
+    assert best.verdict == "hint" and best.correlation.low is not None and best.correlation.low > 0.5
+    assert best.inside is not None and "within:candidate" in best.inside.signature
+    assert "tells candidates apart" in clarity.sentence
     # Neither way of a length is better, so it is not a metric to trust.
     assert "words" not in {each.metric.name for each in tone.metrics}
     assert found["accuracy"].sentence == "No metric can be compared with people on Accuracy yet."

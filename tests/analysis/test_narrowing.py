@@ -14,6 +14,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import compare_pairs
+from evalapp.analysis.example_fields import example_fields
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.narrowing import NarrowedScores, load_narrowed, shared_part
 from evalapp.analysis.scores import load_scores
@@ -216,7 +217,7 @@ def test_differences_have_the_total_the_shares_and_wins(campaign: Campaign, mana
     found = compare_pairs(scores, comparison, comparison.rows[0], everything=True)
     by_name = {pair.name: pair for pair in found}
     assert list(by_name) == [
-        "Accuracy", "Clarity", "Tone", "Personalization", "Total", "Material factual error, share yes"
+        "Accuracy", "Clarity", "Tone", "Personalization", "Total", "Material factual error, share yes, lower is better"
     ]  # fmt: skip
     record = by_name["Tone"].record
     # "plain" has 4 throughout; "formal" 2 (four times), 5 (twice) by one reviewer, 1 (six times) by the other.
@@ -259,3 +260,19 @@ def test_a_narrowed_page_takes_as_many_queries_for_two_filters_as_for_one_of_a_k
             browser.get(address(campaign, query))
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_the_form_has_numbers_by_size_and_folds_what_has_many_values(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    campaign = make_segmented(project, [reviewer], rows=11)
+    offered = {field.name: field for field in example_fields(campaign)}
+    assert [each.value for each in offered["client"].values] == [str(row) for row in range(1, 12)]
+    assert [each.value for each in offered["region"].values] == ["north", "south"]
+    review_all(campaign, reviewer, {"formal": answers(tone=3), "plain": answers(tone=3)})
+    page = client_of(manager).get(address(campaign)).text
+    assert page.count("<summary>11 values</summary>") == 1 and "2 values" not in page
+    # Reviewers and days are in every campaign: they stand before the fields, however many those are.
+    assert page.index("<legend>Reviewers") < page.index("<legend>Reviewed") < page.index("<legend>client")
+    chosen = client_of(manager).get(address(campaign, "field.client=10")).text
+    assert "<summary>11 values</summary>" not in chosen and 'value="10" checked' in chosen

@@ -80,9 +80,22 @@ def test_what_a_campaign_can_detect_follows_from_its_variances_and_design(
     assert found["accuracy"].difference.reason == "no variation" and found["accuracy"].distance.defined
     assert found["clarity"].distance.reason == "no variation"
     page = client_of(manager).get(url_of(reviewed.project), {"campaign": reviewed.pk})
-    assert page.status_code == 200 and "What Spring round can detect" in page.text
+    assert page.status_code == 200 and "What “Spring round” can detect" in page.text
     detail = client_of(manager).get(f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/")
     assert f"{url_of(reviewed.project)}?campaign={reviewed.pk}" in detail.text
+
+
+def test_a_plan_starts_from_the_newest_campaign_that_has_reviews(
+    reviewed: Campaign, manager: User, reviewer: User
+) -> None:
+    unreviewed = make_campaign(reviewed.project, [reviewer], rows=2, name="Later", texts={"a": "A", "b": "B"})
+    alone = make_campaign(reviewed.project, [reviewer], rows=2, name="A week", texts={"c": "C"})
+    review_all(alone, reviewer, {"c": answers(tone=3)})
+    page = client_of(manager).get(url_of(reviewed.project))
+    assert page.context["campaign"] == reviewed
+    # Without a review there is nothing better than the newest.
+    asked = client_of(manager).get(url_of(reviewed.project), {"campaign": unreviewed.pk})
+    assert asked.context["campaign"] == unreviewed and "No scores" in asked.text
 
 
 def test_typed_variances_give_the_known_power(project: Project, manager: User, campaign: Campaign) -> None:

@@ -137,7 +137,7 @@ def test_each_chart_says_what_is_seen() -> None:
     assert "1 of 3 cannot be told from none" in says
     assert samples.agreement().says == (
         "Weighted kappa on Tone is highest between Reviewer 1 and Reviewer 2, 0.71, and lowest between "
-        "Reviewer 1 and Reviewer 3, -1.00."
+        "Reviewer 1 and Reviewer 3, −1.00."
     )
 
 

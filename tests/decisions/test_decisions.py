@@ -167,6 +167,19 @@ def test_progress_needs_two_cycles(campaign: Campaign) -> None:
     assert progress_of(cycles_of(campaign.project)) is None
 
 
+def test_progress_is_told_of_one_dataset(campaign: Campaign, project: Project, reviewer: User) -> None:
+    adapter = make_adapter(project, "v1", dataset_version=campaign.dataset_version)
+    second = make_campaign_of(project, reviewer, campaign, [adapter, candidate(campaign, "plain")])
+    review_all(second, reviewer, {"v1": answers(tone=4)})
+    other = make_campaign(
+        project, [reviewer], rows=2, name="Other work", texts={"one": "One.", "two": "Two."}
+    )
+    review_all(other, reviewer, {"two": answers(tone=1)})
+    progress = progress_of(cycles_of(project))
+    assert progress is not None
+    assert [cycle.campaign for cycle, _ in progress.steps] == [campaign, second]
+
+
 def test_the_recorded_story_is_told_until_the_live_one_is_whole(
     campaign: Campaign, project: Project, reviewer: User, manager: User
 ) -> None:

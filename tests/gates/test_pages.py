@@ -7,11 +7,12 @@ from django.test import Client
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
-from evalapp.gates.conditions import ConditionKind
+from evalapp.campaigns.services import open_campaign
+from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_rubric, review_all
-from tests.gates.making import make_gate, make_gated_campaign
+from tests.gates.making import TONE_FLOOR, make_gate, make_gated_campaign
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +111,7 @@ def test_a_campaign_takes_looks_and_says_so(
         assert said in text_of(browser.get(page)), page
     page = text_of(browser.get(address))
     assert "look 1, with 24 of 24 planned reviews of candidate 1 on this test version" in page
-    assert "1 of 1 candidates have been looked at" in page
+    assert "1 of 1 candidates has been looked at" in page
     again = browser.post(f"{address}look/", {"candidate": "plain"}, follow=True)
     assert "No review has come in since the last look" in text_of(again)
     assert GateEvaluation.objects.count() == 1
@@ -174,3 +175,46 @@ def test_the_panel_of_a_campaign_without_a_gate_leads_to_one(
     page = browser.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/").content.decode()
     assert f'href="/projects/{project.slug}/campaigns/{campaign.pk}/gate/"' in page
     assert not CampaignGate.objects.exists()
+
+
+def test_what_no_candidate_can_meet_is_told_before_the_first_review(
+    project: Project, reviewer: User, engineer: User, browser: Client
+) -> None:
+    veto = Condition(ConditionKind.VETO, "material-factual-error", "Material factual error", 0.1)
+    lenient = Condition(ConditionKind.LOW_SHARE, "tone", "Tone", 0.7, 2)
+    items, reviewers = (
+        Condition(ConditionKind.ITEMS, threshold=7),
+        Condition(ConditionKind.REVIEWERS, threshold=2),
+    )
+    taken = make_gated_campaign(
+        project,
+        [reviewer, engineer],
+        TONE_FLOOR,
+        veto,
+        lenient,
+        items,
+        reviewers,
+        challengers=1,
+        is_open=False,
+    )
+    address = f"/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/"
+    told = browser.get(address).text
+    assert "No candidate can pass" in told
+    # 1 − 0.05^(1/6) of 6 items; 0.9^29 is under 5%, 0.9^28 is not.
+    assert "Even without a single one, 6 items show only that it is at most 39.3%; it takes 29 items." in told
+    assert "At least 7 items reviewed. The campaign has 6." in told
+    open_campaign(campaign=taken.campaign, by=project.created_by)
+    assert browser.get(address).text.count("No candidate can pass") == 1
+    assert told.count("Even without") == 1 and "At least 2 reviewers. The campaign" not in told
+    for person in (reviewer, engineer):
+        review_all(taken.campaign, person, {"v1 Gated": answers(tone=5)})
+    look = {"taken": taken.pk, "candidate": "v1 Gated"}
+    assert "No candidate can pass" not in browser.post(f"{address}look/", look, follow=True).text
+
+
+def test_a_gate_that_can_be_met_warns_of_nothing(
+    project: Project, reviewer: User, engineer: User, browser: Client
+) -> None:
+    taken = make_gated_campaign(project, [reviewer, engineer])
+    page = browser.get(f"/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/").text
+    assert "No candidate can pass" not in page

@@ -18,6 +18,7 @@ from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.jobs.services import request_cancel, retry_job
 from evalapp.model_judges.agreement import judge_agreement
 from evalapp.model_judges.models import ModelJudge, ModelVerdict
+from evalapp.model_judges.queries import campaigns_of
 from evalapp.model_judges.sealing import opened_key
 from evalapp.model_judges.services import (
     ask_again,
@@ -306,6 +307,21 @@ def test_a_campaign_of_another_rubric_is_not_asked_about(
         start_judging(judge=judge, campaign=other, by=manager)
     address = reverse("judge_campaign", args=[project.slug, judge.pk, other.pk])
     assert client_of(manager).get(address).status_code == 404
+
+
+def test_a_campaign_that_compares_answers_is_not_asked_about(
+    judge: ModelJudge, campaign: Campaign, reviewer: User
+) -> None:
+    compared = make_campaign(
+        campaign.project,
+        [reviewer],
+        rows=2,
+        texts={"one": "One {n}.", "two": "Two {n}."},
+        method="pairwise",
+        name="Side by side",
+        rubric_version=judge.criterion.version,
+    )
+    assert campaign in campaigns_of(judge) and compared not in campaigns_of(judge)
 
 
 def test_deleting_takes_the_verdicts_and_waits_for_no_job(

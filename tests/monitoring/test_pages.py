@@ -81,7 +81,11 @@ def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Cl
     assert "Row 4, output: There is none." in page and "Row 5, id: There is none." in page
     assert stream.outputs.count() == 0
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", good.encode())}, follow=True)
-    assert "3 outputs are stored." in text_of(answer)
+    page = text_of(answer)
+    assert (
+        "3 outputs are stored." in page and "The weeks that are over are drawn in the next minutes." in page
+    )
+    assert "No week is over yet" not in page
     assert browser.post(address, {}).status_code == 400
 
 
@@ -168,6 +172,13 @@ def test_an_ended_stream_says_so_and_offers_no_work(
         assert refused.status_code == 409 and "“Support chat” has ended" in text_of(refused)
     for form in ("edit", "import"):
         assert browser.get(f"{address}{form}/").url == address
+
+
+def test_a_weekly_chart_says_what_is_seen(project: Project, browser: Client, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 3.5})
+    judged_weeks(stream, [4.0, 2.0])
+    page = text_of(browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/"))
+    assert "Tone: 4.00 in week 1, 2.00 in week 2; smoothed 3.60, against a threshold of 3.50." in page
 
 
 def test_few_reviews_are_never_green(project: Project, browser: Client, reviewer: User) -> None:

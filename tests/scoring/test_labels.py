@@ -20,7 +20,14 @@ from evalapp.scoring.labels import delete_label_parser, save_label_parser
 from evalapp.scoring.models import LabelParser, MetricResult
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import example_row, make_candidates, make_outputs, make_rubric, run_scoring
+from tests.factories import (
+    example_row,
+    make_candidates,
+    make_outputs,
+    make_rubric,
+    make_version,
+    run_scoring,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -126,6 +133,12 @@ def test_deleting_forgets_what_was_read(campaign: Campaign, dataset: Dataset, en
     assert AuditEvent.objects.get(action="label_parser.deleted").data == {"labels_read": 12}
 
 
+def test_a_dataset_without_a_label_says_where_one_would_stand(project: Project, engineer: User) -> None:
+    version = make_version(project, rows=2, name="Unlabelled")
+    page = client_of(engineer).get(reverse("label_parser", args=[project.slug, version.dataset_id])).text
+    assert "No example of Unlabelled has a label" in page and "rows have the field “label”" in page
+
+
 def test_the_pages_declare_show_and_delete(
     campaign: Campaign, dataset: Dataset, project: Project, engineer: User
 ) -> None:
@@ -141,7 +154,8 @@ def test_the_pages_declare_show_and_delete(
     run_scoring(campaign)
 
     page = browser.get(labels).text
-    assert "no label" in page
+    assert "no label" in page and "Not read: the example has no label" in page
+    assert "No example of" not in browser.get(parser).text
     assert "Macro F1" in page
     compared = browser.get(reverse("comparison_detail", args=[project.slug, campaign.pk])).text
     assert "Macro F1" in compared

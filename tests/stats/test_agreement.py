@@ -152,8 +152,17 @@ def test_percent_agreement_averages_items() -> None:
 
 
 def test_full_agreement_is_a_value_without_an_interval() -> None:
-    share = percent_agreement(constant(4))
+    share = percent_agreement(constant(5))
     assert (share.value, share.note) == (1.0, "no interval: every resample gives the same value")
+
+
+def test_a_handful_of_items_gives_a_value_and_no_interval() -> None:
+    few = Ratings.from_table([[1, 2, 1], [4, 4, 5], [2, 3, 2], [5, 5, 5]])
+    for measure in (krippendorff_alpha(few), percent_agreement(few), gwet_ac2(few, levels=[1, 2, 3, 4, 5])):
+        assert measure.value is not None and measure.low is None
+        assert measure.note == "no interval: 4 items are too few to resample"
+    more = Ratings.from_table([[1, 2, 1], [4, 4, 5], [2, 3, 2], [5, 5, 5], [3, 3, 4]])
+    assert krippendorff_alpha(more).low is not None
 
 
 def test_ac1_of_the_published_example() -> None:

@@ -11,6 +11,7 @@ from evalapp.stats.bounds import (
     mean_bounds,
     scale_for_bound,
     share_bounds,
+    share_without_any,
 )
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import crossed_spread, student_quantile
@@ -102,6 +103,12 @@ def test_none_of_sixty_shows_only_that_the_rate_is_under_five_percent() -> None:
     assert found.value == 0
     assert found.high == pytest.approx(0.0487, abs=1e-4)
     assert items_for_none(ceiling=0.05, alpha=0.05) == 59
+
+
+def test_no_mark_on_so_many_items_shows_what_the_gate_will_say_of_them() -> None:
+    unmarked = Ratings.from_table([[0, 0]] * 20)
+    assert share_without_any(items=20, alpha=0.01) == pytest.approx(share_bounds(unmarked, alpha=0.01).high)
+    assert share_without_any(items=59, alpha=0.05) <= 0.05 < share_without_any(items=58, alpha=0.05)
 
 
 def test_marks_of_one_reviewer_that_hang_together_count_as_fewer() -> None:

@@ -152,7 +152,9 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
 
 class RecordSerializer(serializers.Serializer[Any]):
-    """Pairs of one reviewer's two scores of one item, counted; shares are means over items."""
+    """Pairs of one reviewer's two scores of one item, counted; shares are means over items. Won: rated better,
+    which is lower on a scale where lower is better, and in the share of answers that are not wanted.
+    """
 
     won = serializers.IntegerField()
     tied = serializers.IntegerField()
@@ -175,7 +177,9 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     difference = MeasureSerializer(source="difference.difference")
     p_model = MeasureSerializer(source="difference.p_model")
     p_permutation = MeasureSerializer(source="difference.p_permutation")
-    superiority = MeasureSerializer(source="difference.superiority")
+    superiority = MeasureSerializer(
+        help_text="Chance that the candidate is rated better, ties counting half; lower is better where the rubric says so."
+    )
     adjusted_p = serializers.FloatField(allow_null=True)
     is_significant = serializers.BooleanField()
     record = RecordSerializer()

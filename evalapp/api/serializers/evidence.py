@@ -83,6 +83,10 @@ class MetricTrustSerializer(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(choices=["follows", "hint", "weak", "unsure", "against", "unknown"])
     sentence = serializers.CharField()
     correlation = MeasureSerializer()
+    inside = MeasureSerializer(
+        allow_null=True,
+        help_text="The same among one candidate's outputs: both sides less their candidate's mean. Null of a single candidate.",
+    )
 
 
 class CriterionTrustSerializer(serializers.Serializer[Any]):

@@ -1,0 +1,50 @@
+"""What a gate asks that its campaign cannot show, however good a candidate is: told while both can be changed."""
+
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.queries import cost_of_draft
+from evalapp.gates.conditions import Condition, ConditionKind
+from evalapp.gates.models import CampaignGate
+from evalapp.gates.queries import ledger_of
+from evalapp.stats.bounds import items_for_none, share_without_any
+from evalapp.stats.sequential import Spending
+
+RATES = (ConditionKind.LOW_SHARE, ConditionKind.VETO)
+
+
+def out_of_reach(taken: CampaignGate) -> list[str]:
+    """A sentence for each condition that no result could meet: too few items for a rate, or fewer items or
+    reviewers than are asked for. One look at the planned end is taken for granted, which has the most level.
+    """
+    level, items = _level(taken), _items(taken.campaign)
+    reviewers = taken.campaign.reviewers.count()
+    told = [_why(condition, level=level, items=items, reviewers=reviewers) for condition in taken.gate.asked]
+    return [each for each in told if each]
+
+
+def _items(campaign: Campaign) -> int:
+    """How many will be reviewed; a draft has none yet, but a design."""
+    return cost_of_draft(campaign).items if campaign.state == CampaignState.DRAFT else campaign.items_total
+
+
+def _level(taken: CampaignGate) -> float:
+    """What a candidate may spend in all."""
+    gate, ledger = taken.gate, ledger_of(taken.campaign)
+    if taken.is_exploratory:
+        return gate.alpha
+    plan = gate if ledger is None else ledger
+    return Spending(level=min(gate.alpha, plan.alpha), challengers=plan.challengers).for_challenger(1)
+
+
+def _why(condition: Condition, *, level: float, items: int, reviewers: int) -> str:
+    limit = condition.threshold or 0
+    if condition.kind in RATES and items and items_for_none(ceiling=limit, alpha=level) > items:
+        return (
+            f"{condition.words}. Even without a single one, {items:,} items show only that it is at most "
+            f"{share_without_any(items=items, alpha=level):.1%}; "
+            f"it takes {items_for_none(ceiling=limit, alpha=level):,} items."
+        )
+    if condition.kind == ConditionKind.ITEMS and items < limit:
+        return f"{condition.words}. The campaign has {items:,}."
+    if condition.kind == ConditionKind.REVIEWERS and reviewers < limit:
+        return f"{condition.words}. The campaign has {reviewers:,}."
+    return ""
