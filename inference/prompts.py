@@ -1,5 +1,6 @@
 """Rows of data.jsonl → what each candidate is asked, in tokens."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,11 @@ def encode(rows: Sequence[GenerationRow], candidate: Candidate, tokenizer: Any) 
             ) from error
     tokens = tokenizer(texts, add_special_tokens=False)["input_ids"]
     return [Prompt(row, ids) for row, ids in zip(rows, tokens, strict=True)]
+
+
+def row_seed(seed: int, example: str, sample: int) -> int:
+    """The seed of one row: the same in every attempt and for every candidate."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{sample}:{example}".encode()).digest()[:4]) >> 1
 
 
 def end_tokens(base: Base, tokenizer: Any) -> list[int]:

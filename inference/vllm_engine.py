@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from inference.engines import LORA_RANKS, Generated, Load, row_seed
-from inference.prompts import Prompt
+from inference.engines import LORA_RANKS, Generated, Load
+from inference.prompts import Prompt, row_seed
 from run_directory.adapters import Adapter
 
 

@@ -6,7 +6,7 @@ from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.datasets.contamination import contamination
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import TRAINING_SPLITS
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
 from evalapp.runs.models import Run, RunKind
 
 _FIELDS = ("row_number", "prompt_hash", "messages", "references")
@@ -32,7 +32,7 @@ def training_data_of(candidate: ModelVersion) -> TrainingData:
     versions: list[DatasetVersion] = []
     current: ModelVersion | None = candidate
     while current is not None:
-        if current.kind == ModelKind.IMPORTED:
+        if current.kind in MADE_ELSEWHERE:
             return TrainingData(versions, f"{current.label} was made elsewhere")
         if current.kind != ModelKind.LORA:
             break

@@ -31,9 +31,9 @@ class BaseChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not 
         return f"{obj.model.name} ({obj.label})"
 
 
-class PromptForm(forms.Form):
-    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
-    label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
+class WordsForm(forms.Form):
+    """Words around the prompt."""
+
     system_prompt = forms.CharField(
         required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="System prompt",
         help_text="Takes the place of the system turn, or is put before the first turn.",
@@ -42,14 +42,6 @@ class PromptForm(forms.Form):
         required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="Template",
         help_text=f"Takes the place of the last user turn; its text stands where {PROMPT_PLACE} is.",
     )  # fmt: skip
-    sample = forms.CharField(
-        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
-        widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
-    )  # fmt: skip
-
-    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["base"].queryset = queries.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
 
     def clean_prompt_template(self) -> str:
         template = str(self.cleaned_data["prompt_template"])
@@ -57,6 +49,21 @@ class PromptForm(forms.Form):
             message = f"Write {PROMPT_PLACE} exactly once: there the example's own text is put in."
             raise forms.ValidationError(message)
         return template
+
+
+class PromptForm(WordsForm):
+    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
+    sample = forms.CharField(
+        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
+        widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
+    )  # fmt: skip
+
+    field_order = ("base", "label", "system_prompt", "prompt_template", "sample")
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base"].queryset = queries.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -45,7 +45,7 @@ def register_base(
         if not created:
             message = f"The project has a model called “{name}” already. Choose another name."
             raise ConflictError(message, fields={"name": [message]})
-        return _add_version(
+        return add_version(
             model,
             by=by,
             label=label,
@@ -78,19 +78,9 @@ def register_prompt(
     Raises InvalidError when both are empty or the template lacks {prompt}.
     """
     _require_base(project, base)
-    candidate = Candidate(
-        key=label or "candidate",
-        kind="prompt",
-        system_prompt=system_prompt or None,
-        template=prompt_template or None,
-    )
-    try:
-        candidate.check("The prompt")
-    except RecordError as error:
-        message = _sentence(str(error))
-        raise InvalidError(message, fields={"prompt_template": [message]}) from error
+    checked_words(label, system_prompt, prompt_template)
     words = json.dumps([system_prompt, prompt_template], ensure_ascii=False)
-    return _add_version(
+    return add_version(
         base.model,
         by=by,
         label=label,
@@ -152,7 +142,7 @@ def register_imported(*, project: Project, label: str, by: User | None) -> Model
     model, _ = Model.objects.get_or_create(
         project=project, name=IMPORTED_MODEL_NAME, defaults={"created_by": by}
     )
-    return _add_version(model, by=by, label=label, kind=ModelKind.IMPORTED)
+    return add_version(model, by=by, label=label, kind=ModelKind.IMPORTED)
 
 
 @transaction.atomic
@@ -171,7 +161,27 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None) -> None:
     record("model.alias_set", by=by, obj=version, project=version.project, data={"alias": alias})
 
 
-def _add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
+def checked_words(
+    label: str, system_prompt: str, prompt_template: str, *, may_be_empty: bool = False
+) -> None:
+    """Raises InvalidError where the template lacks {prompt}, or both are empty and may not be."""
+    if may_be_empty and not system_prompt and not prompt_template:
+        return
+    candidate = Candidate(
+        key=label or "candidate",
+        kind="prompt",
+        system_prompt=system_prompt or None,
+        template=prompt_template or None,
+    )
+    try:
+        candidate.check("The prompt")
+    except RecordError as error:
+        message = _sentence(str(error))
+        raise InvalidError(message, fields={"prompt_template": [message]}) from error
+
+
+def add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
+    """The model's next version. Raises ConflictError where it has one of this label. Call it in a transaction."""
     label = checked_name(label, of="the version", field="label", longest=80)
     locked = Model.objects.select_for_update().select_related("project").get(pk=model.pk)
     if locked.versions.filter(label=label).exists():
@@ -199,7 +209,7 @@ def _add_adapter(
     lora = kept.adapter.lora
     modules = lora.target_modules
     with transaction.atomic():
-        return _add_version(
+        return add_version(
             base.model,
             by=by,
             label=label,
