@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from run_directory.protocol import Device, Message, Outcome
-from run_directory.records import Record, require
+from run_directory.records import Record, parse_json, require
 
 PROMPT_PLACE = "{prompt}"
 """Where a candidate's template takes in the text of the last user turn."""
@@ -61,8 +61,16 @@ class SamplingParameters(Record):
     stop: tuple[str, ...] = ()
     """Texts that end an answer; they are cut off it."""
     seed: int = 42
+    json_schema: str | None = None
+    """A JSON schema that every answer follows, unless `max_tokens` cuts it off; transformers alone cannot hold it."""
 
     def check(self, where: str) -> None:
+        if self.json_schema is not None:
+            require(
+                isinstance(parse_json(self.json_schema, where=f"{where}: json_schema"), dict),
+                where,
+                "json_schema is not one JSON object",
+            )
         require(self.max_tokens >= 1, where, "max_tokens is less than 1")
         require(0 <= self.temperature <= 10, where, "temperature is not between 0 and 10")
         require(0 < self.top_p <= 1, where, "top_p is not above 0 and at most 1")

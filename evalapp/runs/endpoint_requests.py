@@ -1,5 +1,6 @@
 """What an address is asked for one row."""
 
+import json
 from typing import Any
 
 from inference.prompts import conversation, row_seed
@@ -24,6 +25,9 @@ def request_body(
         "seed": row_seed(sampling.seed, row.example, row.sample),
         **({"stop": list(sampling.stop)} if sampling.stop else {}),
     }
+    if sampling.json_schema is not None:
+        schema = {"name": "answer", "strict": True, "schema": json.loads(sampling.json_schema)}
+        said["response_format"] = {"type": "json_schema", "json_schema": schema}
     said = {name: value for name, value in said.items() if _LEFT_OUT_AT.get(name) != value}
     body = {"model": config["model"], "messages": conversation(words, row.messages), **said}
     body |= config.get("request", {})

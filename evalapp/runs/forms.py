@@ -183,6 +183,10 @@ class GenerationForm(forms.Form):
         help_text="One a line; each ends an answer and is cut off it.",
     )  # fmt: skip
     seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=SAMPLING["seed"], label="Seed")
+    json_schema = forms.CharField(
+        required=False, label="JSON schema of the answers", widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Every answer follows it. vLLM and addresses can; transformers alone cannot.",
+    )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(
         min_value=1,
@@ -203,12 +207,16 @@ class GenerationForm(forms.Form):
         "repetition_penalty",
         "stop",
         "seed",
+        "json_schema",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["dataset_version"].queryset = queries.ready_versions(project)  # type: ignore[attr-defined]  # the field's own type
         self.fields["candidates"].queryset = registry.candidates_of(project)  # type: ignore[attr-defined]  # likewise
+
+    def clean_json_schema(self) -> str | None:
+        return self.cleaned_data["json_schema"].strip() or None
 
     def clean_stop(self) -> list[str]:
         return [line for line in self.cleaned_data["stop"].splitlines() if line]

@@ -179,6 +179,21 @@ def test_words_and_fields_of_a_candidate_go_with_every_request(start, server, en
     assert server.asked[0]["max_completion_tokens"] == 8
 
 
+def test_a_schema_of_the_answers_is_asked_for(start, server):
+    assert carried_out(start(json_schema='{"type": "object"}')).job.state == JobState.SUCCEEDED
+    assert server.asked[0]["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": True, "schema": {"type": "object"}},
+    }
+
+
+@pytest.mark.parametrize("schema", ["{", "[]", '{"a": NaN}'])
+def test_a_schema_that_is_none_is_refused_before_anything_is_asked(start, server, schema):
+    with pytest.raises(InvalidError, match="json_schema"):
+        start(json_schema=schema)
+    assert not Run.objects.exists()
+
+
 def test_several_samples_and_candidates_have_seeds_and_answers_of_their_own(
     start, server, endpoint, candidate, engineer
 ):

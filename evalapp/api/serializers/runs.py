@@ -75,7 +75,7 @@ class BatchFileBody(Body):
     candidates = serializers.ListField(child=Id(), min_length=1, max_length=50)
     sampling = Fields(
         default=dict,
-        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, samples; engine, "
+        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, json_schema, samples; engine, "
         "batch_size, dtype, device.",
     )
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
