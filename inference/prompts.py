@@ -39,7 +39,9 @@ def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
 
 
 def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The turns as the candidate is asked them: its system prompt first, its template around the last."""
+    """The turns as the candidate is asked them: its system prompt first, then its examples, its template around
+    the last.
+    """
     turns = [turn.to_dict() for turn in messages]
     if candidate.system_prompt is not None:
         turns = [{"role": "system", "content": candidate.system_prompt}] + [
@@ -47,6 +49,10 @@ def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict
         ]
     if candidate.template is not None:
         turns[-1]["content"] = candidate.template.replace(PROMPT_PLACE, turns[-1]["content"])
+    if candidate.examples:
+        opening = [turn for turn in turns if turn["role"] == "system"]
+        shown = [turn.to_dict() for turn in candidate.examples]
+        turns = [*opening, *shown, *(turn for turn in turns if turn["role"] != "system")]
     return turns
 
 

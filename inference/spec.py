@@ -23,6 +23,8 @@ class Candidate(Record):
     """Takes the place of a system turn, or is put before the first turn."""
     template: str | None = None
     """Takes the place of the last user turn's text, with that text where `{prompt}` stands."""
+    examples: tuple[Message, ...] = ()
+    """Turns of user and assistant in turn, put after the system turn and before the conversation."""
     adapter_folder: str | None = None
     adapter_sha256: str | None = None
     """SHA-256 of adapter_model.safetensors, checked when given."""
@@ -35,10 +37,22 @@ class Candidate(Record):
                 where,
                 f"template must hold {PROMPT_PLACE} exactly once",
             )
-        worded = self.system_prompt is not None or self.template is not None
-        require(self.kind != "base" or not worded, where, "a base candidate has no system prompt or template")
+        roles = [turn.role for turn in self.examples]
         require(
-            self.kind != "prompt" or worded, where, "a prompt candidate needs a system prompt or a template"
+            roles == ["user", "assistant"] * (len(roles) // 2),
+            where,
+            "examples are not turns of user and assistant in turn",
+        )
+        worded = self.system_prompt is not None or self.template is not None or self.examples
+        require(
+            self.kind != "base" or not worded,
+            where,
+            "a base candidate has no system prompt, template or examples",
+        )
+        require(
+            self.kind != "prompt" or worded,
+            where,
+            "a prompt candidate needs a system prompt, a template or examples",
         )
         require(
             (self.kind == "lora") == (self.adapter_folder is not None),

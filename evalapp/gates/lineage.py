@@ -35,6 +35,7 @@ def training_data_of(candidate: ModelVersion) -> TrainingData:
         if current.kind in MADE_ELSEWHERE:
             return TrainingData(versions, f"{current.label} was made elsewhere")
         if current.kind != ModelKind.LORA:
+            versions += _shown_from(current, versions)
             break
         run = training_of(current)
         if run is None:
@@ -43,6 +44,12 @@ def training_data_of(candidate: ModelVersion) -> TrainingData:
             versions.append(run.dataset_version)
         current = current.parent
     return TrainingData(versions, "")
+
+
+def _shown_from(prompt: ModelVersion, known: list[DatasetVersion]) -> list[DatasetVersion]:
+    """The version whose training rows a prompt shows as examples."""
+    shown = DatasetVersion.objects.filter(pk=prompt.config.get("examples", {}).get("dataset_version"))
+    return [version for version in shown.select_related("dataset") if version not in known]
 
 
 def training_of(candidate: ModelVersion) -> Run | None:

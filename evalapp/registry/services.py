@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Max
@@ -25,6 +25,15 @@ from run_directory.model_files import UnusableModelError, reading
 from run_directory.records import RecordError
 
 IMPORTED_MODEL_NAME = "Imported answers"
+
+
+class FewShot(NamedTuple):
+    """Examples that a prompt shows: rows of a dataset version's training split, and their turns as they are said."""
+
+    dataset_version: int
+    name: str
+    rows: tuple[int, ...]
+    turns: tuple[dict[str, str], ...]
 
 
 def register_base(
@@ -72,14 +81,18 @@ def register_prompt(
     system_prompt: str,
     prompt_template: str,
     by: User | None,
+    examples: FewShot | None = None,
 ) -> ModelVersion:
-    """Register other words around the prompt of a base: a system prompt, a template with {prompt}, or both.
+    """Register other words around the prompt of a base: a system prompt, a template with {prompt}, examples, or
+    several of these.
 
-    Raises InvalidError when both are empty or the template lacks {prompt}.
+    Raises InvalidError when there are none or the template lacks {prompt}.
     """
     _require_base(project, base)
-    checked_words(label, system_prompt, prompt_template)
-    words = json.dumps([system_prompt, prompt_template], ensure_ascii=False)
+    shown = examples is not None and bool(examples.turns)
+    checked_words(label, system_prompt, prompt_template, may_be_empty=shown)
+    said: list[Any] = [system_prompt, prompt_template]
+    words = json.dumps([*said, examples.turns] if shown and examples else said, ensure_ascii=False)
     return add_version(
         base.model,
         by=by,
@@ -88,6 +101,7 @@ def register_prompt(
         base=base,
         system_prompt=system_prompt,
         prompt_template=prompt_template,
+        config={"examples": examples._asdict()} if shown and examples else {},
         content_hash=hashlib.sha256(words.encode()).hexdigest(),
         is_simulated=base.is_simulated,
     )

@@ -7,7 +7,6 @@ _ENDPOINT = "projects/<slug:slug>/models/addresses/<int:address_id>/"
 urlpatterns = [
     path("projects/<slug:slug>/models/", views.model_list, name="model_list"),
     path("projects/<slug:slug>/models/new/base/", views.base_new, name="base_new"),
-    path("projects/<slug:slug>/models/new/prompt/", views.prompt_new, name="prompt_new"),
     path("projects/<slug:slug>/models/new/adapter/", views.adapter_new, name="adapter_new"),
     path("projects/<slug:slug>/models/new/imported/", views.imported_new, name="imported_new"),
     path("projects/<slug:slug>/models/addresses/", endpoint_views.endpoint_list, name="endpoint_list"),

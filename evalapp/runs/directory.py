@@ -61,6 +61,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
                 kind=version.kind,  # type: ignore[arg-type]  # imported answers never get here
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,
+                examples=_shown(version),
                 adapter_folder=str(folder_of(version)) if is_adapter else None,
                 adapter_sha256=version.content_hash if is_adapter else None,
             )
@@ -83,7 +84,7 @@ def training_rows(run: Run) -> Iterable[TrainingRow]:
 
 
 def words_of(version: ModelVersion, *, key: str) -> Candidate:
-    """A candidate without weights here, as ``conversation`` words its prompts."""
+    """A model at an address, as ``conversation`` words its prompts."""
     return Candidate(
         key=key,
         kind="prompt" if version.system_prompt or version.prompt_template else "base",
@@ -115,6 +116,11 @@ def row_key(row_number: int) -> str:
 def _streamed(examples: QuerySet[Example]) -> Iterable[Example]:
     fields = ("row_number", "split", "messages", "references", "group_key")
     return examples.only(*fields).iterator(chunk_size=1000)
+
+
+def _shown(version: ModelVersion) -> tuple[Message, ...]:
+    turns = version.config.get("examples", {}).get("turns", ())
+    return tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns)
 
 
 def _messages(example: Example) -> tuple[Message, ...]:

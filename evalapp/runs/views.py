@@ -189,6 +189,7 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
         "ancestors": registry.ancestors_of(version),
         "derived": version.derived.select_related("model").order_by("-pk"),
         "uses": queries.uses_of(version),
+        "try": queries.try_of(version) if version.kind == ModelKind.PROMPT else None,
         "alias_form": AliasForm(initial={"alias": version.alias}, may_crown=may_crown),
         "may_set_alias": may_crown or version.alias != ModelAlias.CHAMPION,
     }
