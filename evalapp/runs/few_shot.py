@@ -43,7 +43,7 @@ def _turns(version: DatasetVersion, row: int, example: Example | None) -> list[d
         _refuse(f"{version} has no row {row}.")
     if example.split != Split.TRAIN:
         _refuse(
-            f"Row {row} of {version} is in its {example.get_split_display().lower()} split. A prompt may show training "
+            f"Row {row} of {version} is in its {example.split} split. A prompt may show training "
             "rows alone, else its score would measure memory."
         )
     asked = [turn for turn in example.messages if turn["role"] != "system"]
