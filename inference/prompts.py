@@ -1,5 +1,6 @@
 """Rows of data.jsonl → what each candidate is asked, in tokens."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,9 @@ def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
 
 
 def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The turns as the candidate is asked them: its system prompt first, its template around the last."""
+    """The turns as the candidate is asked them: its system prompt first, then its examples, its template around
+    the last.
+    """
     turns = [turn.to_dict() for turn in messages]
     if candidate.system_prompt is not None:
         turns = [{"role": "system", "content": candidate.system_prompt}] + [
@@ -46,6 +49,10 @@ def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict
         ]
     if candidate.template is not None:
         turns[-1]["content"] = candidate.template.replace(PROMPT_PLACE, turns[-1]["content"])
+    if candidate.examples:
+        opening = [turn for turn in turns if turn["role"] == "system"]
+        shown = [turn.to_dict() for turn in candidate.examples]
+        turns = [*opening, *shown, *(turn for turn in turns if turn["role"] != "system")]
     return turns
 
 
@@ -71,6 +78,11 @@ def encode(rows: Sequence[GenerationRow], candidate: Candidate, tokenizer: Any) 
             ) from error
     tokens = tokenizer(texts, add_special_tokens=False)["input_ids"]
     return [Prompt(row, ids) for row, ids in zip(rows, tokens, strict=True)]
+
+
+def row_seed(seed: int, example: str, sample: int) -> int:
+    """The seed of one row: the same in every attempt and for every candidate."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{sample}:{example}".encode()).digest()[:4]) >> 1
 
 
 def end_tokens(base: Base, tokenizer: Any) -> list[int]:

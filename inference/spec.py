@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from run_directory.protocol import Device, Message, Outcome
-from run_directory.records import Record, require
+from run_directory.records import Record, parse_json, require
 
 PROMPT_PLACE = "{prompt}"
 """Where a candidate's template takes in the text of the last user turn."""
@@ -23,6 +23,8 @@ class Candidate(Record):
     """Takes the place of a system turn, or is put before the first turn."""
     template: str | None = None
     """Takes the place of the last user turn's text, with that text where `{prompt}` stands."""
+    examples: tuple[Message, ...] = ()
+    """Turns of user and assistant in turn, put after the system turn and before the conversation."""
     adapter_folder: str | None = None
     adapter_sha256: str | None = None
     """SHA-256 of adapter_model.safetensors, checked when given."""
@@ -35,10 +37,22 @@ class Candidate(Record):
                 where,
                 f"template must hold {PROMPT_PLACE} exactly once",
             )
-        worded = self.system_prompt is not None or self.template is not None
-        require(self.kind != "base" or not worded, where, "a base candidate has no system prompt or template")
+        roles = [turn.role for turn in self.examples]
         require(
-            self.kind != "prompt" or worded, where, "a prompt candidate needs a system prompt or a template"
+            roles == ["user", "assistant"] * (len(roles) // 2),
+            where,
+            "examples are not turns of user and assistant in turn",
+        )
+        worded = self.system_prompt is not None or self.template is not None or self.examples
+        require(
+            self.kind != "base" or not worded,
+            where,
+            "a base candidate has no system prompt, template or examples",
+        )
+        require(
+            self.kind != "prompt" or worded,
+            where,
+            "a prompt candidate needs a system prompt, a template or examples",
         )
         require(
             (self.kind == "lora") == (self.adapter_folder is not None),
@@ -61,8 +75,16 @@ class SamplingParameters(Record):
     stop: tuple[str, ...] = ()
     """Texts that end an answer; they are cut off it."""
     seed: int = 42
+    json_schema: str | None = None
+    """A JSON schema that every answer follows, unless `max_tokens` cuts it off; transformers alone cannot hold it."""
 
     def check(self, where: str) -> None:
+        if self.json_schema is not None:
+            require(
+                isinstance(parse_json(self.json_schema, where=f"{where}: json_schema"), dict),
+                where,
+                "json_schema is not one JSON object",
+            )
         require(self.max_tokens >= 1, where, "max_tokens is less than 1")
         require(0 <= self.temperature <= 10, where, "temperature is not between 0 and 10")
         require(0 < self.top_p <= 1, where, "top_p is not above 0 and at most 1")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from inference.engines import Generated, Load, row_seed
-from inference.prompts import Prompt
+from inference.engines import Generated, Load
+from inference.prompts import Prompt, row_seed
 from run_directory.adapters import Adapter
 from run_directory.loading import load_model, load_tokenizer
 from run_directory.program import Stopped

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from inference.engines import LORA_RANKS, Generated, Load, row_seed
-from inference.prompts import Prompt
+from inference.engines import LORA_RANKS, Generated, Load
+from inference.prompts import Prompt, row_seed
 from run_directory.adapters import Adapter
 
 
@@ -65,6 +65,7 @@ class VllmGenerator:
 
     def _parameters(self, prompt: Prompt) -> object:
         from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
 
         sampling = self.load.sampling
         return SamplingParams(
@@ -79,5 +80,8 @@ class VllmGenerator:
             repetition_penalty=sampling.repetition_penalty,
             stop=list(sampling.stop) or None,
             stop_token_ids=self.load.end_tokens,
+            structured_outputs=StructuredOutputsParams(json=sampling.json_schema)
+            if sampling.json_schema is not None
+            else None,
             seed=row_seed(sampling.seed, prompt.row.example, prompt.row.sample),
         )

@@ -37,6 +37,7 @@ KWARGS: dict[str, Kwarg] = {
     "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
     "judge_id": lambda world: world.judge.pk,
+    "address_id": lambda world: world.address.pk,
     "metric_id": lambda world: world.external.pk,
     "gate_id": lambda world: world.gate.pk,
     "stream_id": lambda world: world.stream.pk,

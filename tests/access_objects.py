@@ -43,7 +43,7 @@ from evalapp.monitoring.models import (
     StreamReviewer,
 )
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Model, ModelVersion, TokenPrice
+from evalapp.registry.models import Endpoint, Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
@@ -172,6 +172,9 @@ def _models(world: SimpleNamespace) -> None:
         address="https://models.example/v1",
         model="judge-1",
         prompt="{answer}",
+    )
+    world.address = Endpoint.objects.create(
+        project=project, name="House server", address="https://models.example/v1"
     )
     ModelVerdict.objects.create(judge=world.judge, output=world.output, state="answered", value=3)
     LabelParser.objects.create(dataset=world.dataset, kind="exact")

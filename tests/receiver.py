@@ -28,7 +28,9 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
-                receiver.calls.append(Call(self.path, dict(self.headers), self.rfile.read(length)))
+                # Kept with the request too, since several may be under way at once.
+                self.call = Call(self.path, dict(self.headers), self.rfile.read(length))
+                receiver.calls.append(self.call)
                 receiver.behave(self)
 
             do_GET = do_POST

@@ -14,6 +14,7 @@ from evalapp.api.views import (
     decisions,
     desk,
     discussions,
+    endpoints,
     evidence,
     exports,
     external_metrics,
@@ -51,6 +52,7 @@ _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _RATINGS = f"{_PROJECT}/ratings-imports"
 _EXPORT = f"{_PROJECT}/exports/<int:export_id>"
+_ENDPOINT = f"{_PROJECT}/models/addresses/<int:address_id>"
 _JUDGE = f"{_PROJECT}/judges/<int:judge_id>"
 _EXTERNAL = f"{_PROJECT}/external-metrics"
 _REPORT = f"{_PROJECT}/reports/<int:report_id>"
@@ -108,12 +110,18 @@ urlpatterns: list[URLPattern] = [
         name="api_model_adapter_upload",
     ),
     path(f"{_PROJECT}/models/imported/", registry.ImportedRegistration.as_view(), name="api_model_imported"),
+    path(f"{_PROJECT}/models/addresses/", endpoints.EndpointList.as_view(), name="api_endpoints"),
+    path(f"{_ENDPOINT}/", endpoints.EndpointDetail.as_view(), name="api_endpoint"),
+    path(
+        f"{_ENDPOINT}/candidates/", endpoints.EndpointModelRegistration.as_view(), name="api_endpoint_model"
+    ),
     path(f"{_MODEL}/", registry.ModelDetail.as_view(), name="api_model"),
     path(f"{_MODEL}/alias/", registry.ModelAlias.as_view(), name="api_model_alias"),
     path(f"{_MODEL}/lineage/", decisions.ModelLineage.as_view(), name="api_model_lineage"),
     path(f"{_PROJECT}/runs/", runs.RunList.as_view(), name="api_runs"),
     path(f"{_PROJECT}/runs/training/", runs.TrainingStart.as_view(), name="api_run_training"),
     path(f"{_PROJECT}/runs/generation/", runs.GenerationStart.as_view(), name="api_run_generation"),
+    path(f"{_PROJECT}/runs/generation/batch-file/", runs.BatchFile.as_view(), name="api_batch_file"),
     path(f"{_PROJECT}/runs/outputs/", runs.OutputsImport.as_view(), name="api_run_import"),
     path(f"{_PROJECT}/runs/outputs/upload/", runs.OutputsUpload.as_view(), name="api_run_upload"),
     path(f"{_RUN}/", runs.RunDetail.as_view(), name="api_run"),

@@ -219,6 +219,8 @@ class Answer(NamedTuple):
     status: int
     text: str
     location: str = ""
+    retry_after: str = ""
+    """The header of that name, as it was sent."""
 
 
 def send(
@@ -252,6 +254,7 @@ def send(
                 # A body that is cut off is an answer all the same: its status has come.
                 text = _beginning(response, most_bytes)
                 location = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
+                retry_after = response.headers.get("Retry-After", "")
                 response.close()
         except (HTTPError, OSError, ValueError) as error:
             if not call.is_over:
@@ -259,7 +262,7 @@ def send(
         if call.is_over:
             # Also where the library took the cut for the end of an answer.
             raise OutgoingFailedError(f"No whole answer within {seconds:g} seconds")
-    return Answer(response.status, text, location)
+    return Answer(response.status, text, location, retry_after)
 
 
 def _beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> str:

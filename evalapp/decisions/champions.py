@@ -8,7 +8,7 @@ from evalapp.audit.queries import events_of
 from evalapp.core.errors import ConflictError, NotAllowedError
 from evalapp.gates.models import CampaignGate
 from evalapp.gates.queries import deciding_gate
-from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
+from evalapp.registry.models import MADE_ELSEWHERE, ModelAlias, ModelKind, ModelVersion
 from evalapp.registry.services import set_alias
 
 
@@ -57,15 +57,15 @@ def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
     raise ConflictError(
         f"This project decides by {gate}: {version.label} becomes champion when somebody signs a look at a "
         "gate that says “ship”. By hand, only one that was champion before is set again; and where there is "
-        "no champion yet, a base, a prompt, or imported answers on which no gate decides."
+        "no champion yet, a base, a prompt, or what was made elsewhere and no gate decides on."
     )
 
 
 def _may_be_first(version: ModelVersion) -> bool:
-    """Whether nobody trained it, as far as is known here: of imported answers it is not, so they may not
-    be what a gate decides on. Those that a gate holds the others against are not.
+    """Whether nobody trained it, as far as is known here: of what was made elsewhere it is not, so it may not
+    be what a gate decides on. What a gate holds the others against is not.
     """
-    if version.kind != ModelKind.IMPORTED:
+    if version.kind not in MADE_ELSEWHERE:
         return version.kind != ModelKind.LORA
     judging = CampaignGate.objects.filter(is_exploratory=False, campaign__candidates__model_version=version)
     return not judging.exclude(champion=version).exists()

@@ -16,6 +16,7 @@ urlpatterns = [
         views.export_accept_all,
         name="export_accept_all",
     ),
+    path("projects/<slug:slug>/export/<int:export_id>/prompt/", views.export_prompt, name="export_prompt"),
     path("projects/<slug:slug>/export/<int:export_id>/finish/", views.export_finish, name="export_finish"),
     path(
         "projects/<slug:slug>/export/<int:export_id>/rows/<int:row_id>/", views.export_row, name="export_row"

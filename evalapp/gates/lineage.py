@@ -6,7 +6,7 @@ from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.datasets.contamination import contamination
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import TRAINING_SPLITS
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
 from evalapp.runs.models import Run, RunKind
 
 _FIELDS = ("row_number", "prompt_hash", "messages", "references")
@@ -32,9 +32,10 @@ def training_data_of(candidate: ModelVersion) -> TrainingData:
     versions: list[DatasetVersion] = []
     current: ModelVersion | None = candidate
     while current is not None:
-        if current.kind == ModelKind.IMPORTED:
+        if current.kind in MADE_ELSEWHERE:
             return TrainingData(versions, f"{current.label} was made elsewhere")
         if current.kind != ModelKind.LORA:
+            versions += _shown_from(current, versions)
             break
         run = training_of(current)
         if run is None:
@@ -43,6 +44,12 @@ def training_data_of(candidate: ModelVersion) -> TrainingData:
             versions.append(run.dataset_version)
         current = current.parent
     return TrainingData(versions, "")
+
+
+def _shown_from(prompt: ModelVersion, known: list[DatasetVersion]) -> list[DatasetVersion]:
+    """The version whose training rows a prompt shows as examples."""
+    shown = DatasetVersion.objects.filter(pk=prompt.config.get("examples", {}).get("dataset_version"))
+    return [version for version in shown.select_related("dataset") if version not in known]
 
 
 def training_of(candidate: ModelVersion) -> Run | None:

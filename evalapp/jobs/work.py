@@ -33,6 +33,7 @@ DATABASE_FULL = (
 )
 logger = logging.getLogger(__name__)
 
+_REST_STEP = 0.2
 ENDING_PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between tries to write an ending while the database is away."""
 
@@ -139,6 +140,17 @@ class Work:
             raise WorkerStopping
         if self.is_cancelled:
             raise JobCancelled
+
+    def rest(self, seconds: float) -> None:
+        """Wait, and raise as ``raise_if_cancelled`` does as soon as the work should stop."""
+        ends = time.monotonic() + seconds
+        while True:
+            self.raise_if_cancelled()
+            left = ends - time.monotonic()
+            if left <= 0:
+                return
+            # In steps, because a cancel is a row in the database that nothing announces.
+            time.sleep(min(_REST_STEP, left))
 
     def fence(self) -> None:
         """Hold the job's row until the surrounding transaction ends; raise LeaseLost if it is not ours.

@@ -3,10 +3,10 @@ from typing import Any
 from django import forms
 
 from evalapp.accounts.models import Project
-from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.outgoing_fields import address_field, key_field
 from evalapp.model_judges.queries import askable_criteria
 from evalapp.model_judges.questions import LONGEST_PROMPT
-from evalapp.model_judges.services import LONGEST_KEY, LONGEST_MODEL, LONGEST_VERSION
+from evalapp.model_judges.services import LONGEST_MODEL, LONGEST_VERSION
 from evalapp.rubrics.models import Criterion
 
 
@@ -15,14 +15,7 @@ class CriterionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # gener
         return f"{criterion.name} ({criterion.version})"
 
 
-def _key_field() -> forms.CharField:
-    return forms.CharField(
-        max_length=LONGEST_KEY,
-        required=False,
-        label="API key",
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Stored encrypted and never shown again. Leave empty where the address needs none.",
-    )
+_KEY_HELP = "Stored encrypted and never shown again. Leave empty where the address needs none."
 
 
 class JudgeForm(forms.Form):
@@ -32,19 +25,13 @@ class JudgeForm(forms.Form):
     criterion = CriterionField(
         queryset=Criterion.objects.none(), empty_label=None, help_text="Of rubric versions that are in use."
     )
-    address = forms.CharField(
-        max_length=LONGEST_ADDRESS,
-        help_text="An OpenAI-compatible one, such as https://models.example.org/v1",
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "inputmode": "url", "spellcheck": "false", "autocapitalize": "none"}
-        ),
-    )
+    address = address_field("An OpenAI-compatible one, such as https://models.example.org/v1")
     model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the address calls it.")
     model_version = forms.CharField(
         max_length=LONGEST_VERSION, required=False, help_text="What tells it from a later one of that name."
     )
     temperature = forms.FloatField(min_value=0, max_value=2, initial=0)
-    secret = _key_field()
+    secret = key_field(_KEY_HELP)
     prompt = forms.CharField(
         required=False,
         strip=False,
@@ -60,4 +47,4 @@ class JudgeForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    secret = _key_field()
+    secret = key_field(_KEY_HELP)

@@ -1,14 +1,14 @@
 """The job that asks a judge about a campaign's outputs, one by one."""
 
-import time
 from typing import Any
 
 from django.db import transaction
 
 from evalapp.campaigns.models import Purpose
+from evalapp.core.completions import Completion, CompletionError
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.work import Work
-from evalapp.model_judges.asking import AskedError, Reply, ask
+from evalapp.model_judges.asking import ask
 from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
 from evalapp.model_judges.questions import filled, parsed
 from evalapp.model_judges.sealing import opened_key
@@ -18,7 +18,6 @@ PAUSES = (1.0, 4.0)
 """Seconds before the second and the third try of one question."""
 MOST_FAILURES_IN_ROW = 5
 _KEPT_ANSWER = 2_000
-_STEP = 0.2
 
 
 def ask_about_campaign(work: Work) -> dict[str, Any]:
@@ -77,10 +76,10 @@ def _verdict(work: Work, judge: ModelJudge, output: Output, secret: str) -> Mode
     )
     problem = ""
     for pause in (0.0, *PAUSES):
-        _rest(work, pause)
+        work.rest(pause)
         try:
             return _of_reply(judge, output, ask(judge, question, secret=secret))
-        except AskedError as error:
+        except CompletionError as error:
             problem = str(error)
             if error.is_final:
                 raise InvalidError(problem) from error
@@ -88,7 +87,7 @@ def _verdict(work: Work, judge: ModelJudge, output: Output, secret: str) -> Mode
     return ModelVerdict(judge=judge, output=output, state=VerdictState.FAILED, problem=problem[:300])
 
 
-def _of_reply(judge: ModelJudge, output: Output, reply: Reply) -> ModelVerdict:
+def _of_reply(judge: ModelJudge, output: Output, reply: Completion) -> ModelVerdict:
     answer = parsed(reply.text, judge.criterion)
     state = VerdictState.UNPARSED
     if answer is not None:
@@ -101,15 +100,3 @@ def _of_reply(judge: ModelJudge, output: Output, reply: Reply) -> ModelVerdict:
         answer=reply.text[:_KEPT_ANSWER],
         reported_model=reply.model,
     )
-
-
-def _rest(work: Work, seconds: float) -> None:
-    """A pause that a cancel ends at once."""
-    ends = time.monotonic() + seconds
-    while True:
-        work.raise_if_cancelled()
-        left = ends - time.monotonic()
-        if left <= 0:
-            return
-        # In steps, because a cancel is a row in the database that nothing announces.
-        time.sleep(min(_STEP, left))

@@ -10,6 +10,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
 from evalapp.core.outgoing import checked_address
+from evalapp.core.sealing import checked_key
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
@@ -20,7 +21,6 @@ from evalapp.rubrics.models import Criterion
 
 JUDGE_TASK = "evalapp.model_judges.tasks.ask_judge"
 MOST_JUDGES = 50
-LONGEST_KEY = 500
 LONGEST_MODEL = 200
 LONGEST_VERSION = 100
 
@@ -58,7 +58,7 @@ def create_judge(
     prompt = prompt.replace("\r\n", "\n") or default_prompt(criterion)
     if problem := prompt_problem(prompt):
         raise _refused("prompt", problem)
-    secret = _checked_key(secret)
+    secret = checked_key(secret)
     Project.objects.select_for_update().get(pk=project.pk)
     if project.model_judges.count() >= MOST_JUDGES:
         raise ConflictError(f"This project has {MOST_JUDGES} judges. Delete one first.")
@@ -103,18 +103,10 @@ def _checked_model(model: str, version: str) -> tuple[str, str]:
     return model, version
 
 
-def _checked_key(secret: str) -> str:
-    secret = secret.strip()
-    if len(secret) > LONGEST_KEY or not secret.isascii() or not (secret.isprintable() and " " not in secret):
-        # Without the text: it is a secret, even a mistyped one.
-        raise _refused("secret", f"An API key is one word of ASCII, of at most {LONGEST_KEY} characters.")
-    return secret
-
-
 @transaction.atomic
 def replace_key(*, judge: ModelJudge, secret: str, by: User) -> None:
     """Use another API key from now on; an empty one is none."""
-    sealed = seal(judge, _checked_key(secret))
+    sealed = seal(judge, checked_key(secret))
     if not ModelJudge.objects.filter(pk=judge.pk).update(sealed_key=sealed):
         raise MissingError(f"“{judge.name}” has been deleted.")
     record(

@@ -7,8 +7,6 @@ from evalapp.registry import folders, queries
 from evalapp.registry.models import ModelAlias, ModelVersion
 from inference.spec import PROMPT_PLACE
 
-SAMPLE_PROMPT = "Summarise the client's portfolio in three sentences."
-
 
 class BaseModelForm(forms.Form):
     folder = forms.ChoiceField(
@@ -31,9 +29,9 @@ class BaseChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not 
         return f"{obj.model.name} ({obj.label})"
 
 
-class PromptForm(forms.Form):
-    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
-    label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
+class WordsForm(forms.Form):
+    """Words around the prompt."""
+
     system_prompt = forms.CharField(
         required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="System prompt",
         help_text="Takes the place of the system turn, or is put before the first turn.",
@@ -42,14 +40,6 @@ class PromptForm(forms.Form):
         required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="Template",
         help_text=f"Takes the place of the last user turn; its text stands where {PROMPT_PLACE} is.",
     )  # fmt: skip
-    sample = forms.CharField(
-        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
-        widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
-    )  # fmt: skip
-
-    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["base"].queryset = queries.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
 
     def clean_prompt_template(self) -> str:
         template = str(self.cleaned_data["prompt_template"])
@@ -57,21 +47,6 @@ class PromptForm(forms.Form):
             message = f"Write {PROMPT_PLACE} exactly once: there the example's own text is put in."
             raise forms.ValidationError(message)
         return template
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if not self.errors and not cleaned["system_prompt"] and not cleaned["prompt_template"]:
-            message = "Write a system prompt, a template, or both; without them it would be the base itself."
-            raise forms.ValidationError(message)
-        return cleaned
-
-    def preview(self) -> list[dict[str, str]]:
-        """The turns that the model would get for the sample; needs a valid form."""
-        sample = self.cleaned_data["sample"] or SAMPLE_PROMPT
-        template = self.cleaned_data["prompt_template"] or PROMPT_PLACE
-        system = self.cleaned_data["system_prompt"]
-        turns = [{"role": "system", "content": system}] if system else []
-        return [*turns, {"role": "user", "content": template.replace(PROMPT_PLACE, sample)}]
 
 
 class AdapterForm(forms.Form):

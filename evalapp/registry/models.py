@@ -1,9 +1,11 @@
+import uuid
 from decimal import Decimal
 
 from django.db import models
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
+from evalapp.core.outgoing import origin_of
 from evalapp.jobs.models import Job
 
 
@@ -20,11 +22,48 @@ class Model(BaseModel):
         return self.name
 
 
+class Endpoint(BaseModel):
+    """An OpenAI-compatible address whose models answer as candidates: a team's own server, or a commercial one.
+
+    ``sealed_key`` is its API key, encrypted by `evalapp.registry.endpoints`; empty where it needs none.
+    ``parallel`` is how many requests may be under way at once.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="endpoints")
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=60)
+    address = models.TextField()
+    sealed_key = models.TextField(blank=True)
+    parallel = models.PositiveSmallIntegerField(default=4)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="endpoint_name"),
+            models.CheckConstraint(
+                condition=models.Q(parallel__gte=1, parallel__lte=64), name="endpoint_parallel"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def origin(self) -> str:
+        """Where it is asked, without a path that might hold a secret."""
+        return origin_of(self.address)
+
+
 class ModelKind(models.TextChoices):
     BASE = "base", "Base"
     PROMPT = "prompt", "Prompt"
     LORA = "lora", "LoRA"
+    ENDPOINT = "endpoint", "At an address"
     IMPORTED = "imported", "Imported answers"
+
+
+MADE_ELSEWHERE = frozenset({ModelKind.ENDPOINT, ModelKind.IMPORTED})
+"""What these were trained on is not known here."""
 
 
 class ModelAlias(models.TextChoices):
@@ -33,11 +72,13 @@ class ModelAlias(models.TextChoices):
 
 
 class ModelVersion(BaseModel):
-    """A candidate: base weights, a prompt over a base, an adapter of a base, or answers made elsewhere.
+    """A candidate: base weights, a prompt over a base, an adapter of a base, a model at an address, or
+    answers made elsewhere.
 
     ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for an
     adapter. ``content_hash`` is the SHA-256 of the weights' manifest. ``parent`` is the adapter this
-    one was continued from. ``config`` holds adapter settings or the prompt template's parts.
+    one was continued from. ``config`` holds adapter settings, or of an address's model its name there
+    ("model") and what else its requests say ("request").
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -48,6 +89,9 @@ class ModelVersion(BaseModel):
     base = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="derived")
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="continued"
+    )
+    endpoint = models.ForeignKey(
+        Endpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="versions"
     )
     path = models.CharField(max_length=500, blank=True)
     content_hash = models.CharField(max_length=64, blank=True)
@@ -73,6 +117,11 @@ class ModelVersion(BaseModel):
                 condition=~models.Q(kind__in=[ModelKind.PROMPT, ModelKind.LORA])
                 | models.Q(base__isnull=False),
                 name="model_version_needs_base",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=ModelKind.ENDPOINT, endpoint__isnull=False)
+                | ~models.Q(kind=ModelKind.ENDPOINT) & models.Q(endpoint__isnull=True),
+                name="model_version_endpoint",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=ModelKind.values), name="model_version_known_kind"

@@ -1,7 +1,7 @@
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.registry.models import Model, ModelKind, ModelVersion
+from evalapp.registry.models import Endpoint, Model, ModelKind, ModelVersion
 
 
 def models_of(project: Project) -> QuerySet[Model]:
@@ -30,6 +30,11 @@ def candidates_of(project: Project) -> QuerySet[ModelVersion]:
 def _with_weights(project: Project) -> QuerySet[ModelVersion]:
     # What was recorded keeps its answers and its lineage; its weights are not shipped.
     return versions_of(project).filter(is_recorded=False)
+
+
+def endpoints_of(project: Project) -> QuerySet[Endpoint]:
+    """The project's addresses by name, each with how many ``candidates`` it has."""
+    return project.endpoints.annotate(candidates=Count("versions")).order_by("name")
 
 
 def champion_of(project: Project) -> ModelVersion | None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Max
@@ -27,6 +27,15 @@ from run_directory.records import RecordError
 IMPORTED_MODEL_NAME = "Imported answers"
 
 
+class FewShot(NamedTuple):
+    """Examples that a prompt shows: rows of a dataset version's training split, and their turns as they are said."""
+
+    dataset_version: int
+    name: str
+    rows: tuple[int, ...]
+    turns: tuple[dict[str, str], ...]
+
+
 def register_base(
     *, project: Project, name: str, folder: Path | str, by: User | None, label: str = "Base"
 ) -> ModelVersion:
@@ -45,7 +54,7 @@ def register_base(
         if not created:
             message = f"The project has a model called “{name}” already. Choose another name."
             raise ConflictError(message, fields={"name": [message]})
-        return _add_version(
+        return add_version(
             model,
             by=by,
             label=label,
@@ -72,25 +81,19 @@ def register_prompt(
     system_prompt: str,
     prompt_template: str,
     by: User | None,
+    examples: FewShot | None = None,
 ) -> ModelVersion:
-    """Register other words around the prompt of a base: a system prompt, a template with {prompt}, or both.
+    """Register other words around the prompt of a base: a system prompt, a template with {prompt}, examples, or
+    several of these.
 
-    Raises InvalidError when both are empty or the template lacks {prompt}.
+    Raises InvalidError when there are none or the template lacks {prompt}.
     """
     _require_base(project, base)
-    candidate = Candidate(
-        key=label or "candidate",
-        kind="prompt",
-        system_prompt=system_prompt or None,
-        template=prompt_template or None,
-    )
-    try:
-        candidate.check("The prompt")
-    except RecordError as error:
-        message = _sentence(str(error))
-        raise InvalidError(message, fields={"prompt_template": [message]}) from error
-    words = json.dumps([system_prompt, prompt_template], ensure_ascii=False)
-    return _add_version(
+    shown = examples is not None and bool(examples.turns)
+    checked_words(label, system_prompt, prompt_template, may_be_empty=shown)
+    said: list[Any] = [system_prompt, prompt_template]
+    words = json.dumps([*said, examples.turns] if shown and examples else said, ensure_ascii=False)
+    return add_version(
         base.model,
         by=by,
         label=label,
@@ -98,6 +101,7 @@ def register_prompt(
         base=base,
         system_prompt=system_prompt,
         prompt_template=prompt_template,
+        config={"examples": examples._asdict()} if shown and examples else {},
         content_hash=hashlib.sha256(words.encode()).hexdigest(),
         is_simulated=base.is_simulated,
     )
@@ -152,7 +156,7 @@ def register_imported(*, project: Project, label: str, by: User | None) -> Model
     model, _ = Model.objects.get_or_create(
         project=project, name=IMPORTED_MODEL_NAME, defaults={"created_by": by}
     )
-    return _add_version(model, by=by, label=label, kind=ModelKind.IMPORTED)
+    return add_version(model, by=by, label=label, kind=ModelKind.IMPORTED)
 
 
 @transaction.atomic
@@ -171,7 +175,27 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None) -> None:
     record("model.alias_set", by=by, obj=version, project=version.project, data={"alias": alias})
 
 
-def _add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
+def checked_words(
+    label: str, system_prompt: str, prompt_template: str, *, may_be_empty: bool = False
+) -> None:
+    """Raises InvalidError where the template lacks {prompt}, or both are empty and may not be."""
+    if may_be_empty and not system_prompt and not prompt_template:
+        return
+    candidate = Candidate(
+        key=label or "candidate",
+        kind="prompt",
+        system_prompt=system_prompt or None,
+        template=prompt_template or None,
+    )
+    try:
+        candidate.check("The prompt")
+    except RecordError as error:
+        message = _sentence(str(error))
+        raise InvalidError(message, fields={"prompt_template": [message]}) from error
+
+
+def add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
+    """The model's next version. Raises ConflictError where it has one of this label. Call it in a transaction."""
     label = checked_name(label, of="the version", field="label", longest=80)
     locked = Model.objects.select_for_update().select_related("project").get(pk=model.pk)
     if locked.versions.filter(label=label).exists():
@@ -199,7 +223,7 @@ def _add_adapter(
     lora = kept.adapter.lora
     modules = lora.target_modules
     with transaction.atomic():
-        return _add_version(
+        return add_version(
             base.model,
             by=by,
             label=label,

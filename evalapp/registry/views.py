@@ -13,7 +13,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.registry import queries, services
-from evalapp.registry.forms import AdapterForm, BaseModelForm, ImportedForm, PromptForm
+from evalapp.registry.forms import AdapterForm, BaseModelForm, ImportedForm
 from evalapp.registry.models import ModelVersion
 
 STATION = "models"
@@ -32,23 +32,6 @@ def base_new(request: MemberRequest) -> HttpResponse:
     form = BaseModelForm(request.POST or None)
     return _answered(request, "registry/base_new.html", form, lambda values: services.register_base(
         project=request.project, by=request.user, name=values["name"], folder=values["folder"]
-    ))  # fmt: skip
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@project_view(Permission.EDIT_MODELS)
-def prompt_new(request: MemberRequest) -> HttpResponse:
-    form = PromptForm(request.POST or None, project=request.project)
-    if "preview" in request.POST:
-        preview = form.preview() if form.is_valid() else None
-        return _page(request, "registry/prompt_new.html", form, preview=preview)
-    return _answered(request, "registry/prompt_new.html", form, lambda values: services.register_prompt(
-        project=request.project,
-        by=request.user,
-        base=values["base"],
-        label=values["label"],
-        system_prompt=values["system_prompt"],
-        prompt_template=values["prompt_template"],
     ))  # fmt: skip
 
 

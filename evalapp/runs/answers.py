@@ -11,6 +11,7 @@ from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise
 from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
+from evalapp.runs.batch_files import answer_of_line
 from run_directory.records import RecordError, parse_json
 
 MOST_ROWS = 100_000
@@ -20,6 +21,7 @@ LONGEST_LINE = 4 * 2**20
 SHOWN_PROBLEMS = 100
 TEXT_FIELDS = ("text", "output", "answer")
 ROW_FIELDS = ("row", "row_number")
+REFUSED = "refused"
 
 
 class ImportedAnswer(NamedTuple):
@@ -33,6 +35,11 @@ class ImportedAnswer(NamedTuple):
     prompt: str | None = None
     sample: int = 0
     place: str = ""
+    finish_reason: str = ""
+    """"refused": made elsewhere, but without an answer, for the reason in ``refusal``."""
+    refusal: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     problem: str = ""
     """Why the row of the file holds no answer; the other fields then say nothing."""
 
@@ -43,6 +50,9 @@ class MatchedAnswer(NamedTuple):
     sample: int
     text: str
     finish_reason: str = ""
+    refusal: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 Place = tuple[int, str]
@@ -64,6 +74,7 @@ def read_answers(file: BinaryIO, name: str) -> Iterator[ImportedAnswer]:
 
     Fields: ``row`` (row number in the dataset version) or ``prompt`` (the whole text of the last user
     turn); ``text``, ``output`` or ``answer``; ``sample`` (from 0) where a row has several answers.
+    Lines with a ``custom_id`` are those of an OpenAI batch's output.
     """
     head = file.read(HEAD_BYTES)
     file.seek(0)
@@ -92,7 +103,12 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
             problems.append(f"{place}: {error}.")
             continue
         seen[example_id, answer.sample] = place
-        found.append(MatchedAnswer(example_id, split, answer.sample, answer.text))
+        found.append(
+            MatchedAnswer(
+                *(example_id, split, answer.sample, answer.text, answer.finish_reason, answer.refusal),
+                *(answer.prompt_tokens, answer.completion_tokens),
+            )
+        )
         if len(found) > MOST_ROWS:
             raise AnswersError([f"The file has more than {MOST_ROWS:,} answers. Split it."])
     if problems:
@@ -146,6 +162,8 @@ def _check_first(earlier: str | None) -> None:
 
 
 def _check_text(answer: ImportedAnswer) -> None:
+    if answer.finish_reason == REFUSED:
+        return
     if not answer.text.strip():
         raise ValueError("the answer is empty")
     if "\x00" in answer.text:
@@ -216,6 +234,18 @@ def _answer(fields: object, place: str) -> ImportedAnswer:
 def _checked_answer(fields: object, place: str) -> ImportedAnswer:
     if not isinstance(fields, dict):
         raise ValueError('is no JSON object; write {"row": 1, "text": "…"}')  # noqa: TRY004 - a row's problem
+    if "custom_id" in fields:
+        said = answer_of_line(fields)
+        return ImportedAnswer(
+            text=said.text,
+            example_row=said.row,
+            sample=said.sample,
+            place=place,
+            finish_reason=said.finish_reason,
+            refusal=said.refusal,
+            prompt_tokens=said.prompt_tokens,
+            completion_tokens=said.completion_tokens,
+        )
     text = next((fields[name] for name in TEXT_FIELDS if name in fields), "")
     prompt = fields.get("prompt")
     for name, value in (("answer", text), ("prompt", prompt)):

@@ -3,17 +3,17 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from evalapp.datasets.models import Example, Split
+from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.queries import TRAINING_SPLITS, examples_of
 from evalapp.registry.folders import folder_of
-from evalapp.registry.models import ModelKind
+from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.models import Run
 from inference.spec import Candidate, GenerationRow, GenerationSpec
 from run_directory.files import sync_folder, write_whole
@@ -61,6 +61,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
                 kind=version.kind,  # type: ignore[arg-type]  # imported answers never get here
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,
+                examples=_shown(version),
                 adapter_folder=str(folder_of(version)) if is_adapter else None,
                 adapter_sha256=version.content_hash if is_adapter else None,
             )
@@ -82,9 +83,25 @@ def training_rows(run: Run) -> Iterable[TrainingRow]:
         )
 
 
+def words_of(version: ModelVersion, *, key: str) -> Candidate:
+    """A model at an address, as ``conversation`` words its prompts."""
+    return Candidate(
+        key=key,
+        kind="prompt" if version.system_prompt or version.prompt_template else "base",
+        system_prompt=version.system_prompt or None,
+        template=version.prompt_template or None,
+    )
+
+
 def generation_rows(run: Run) -> Iterable[GenerationRow]:
-    samples = int(run.job.params.get("samples", 1))
-    for example in _streamed(examples_of(run.dataset_version, run.splits)):
+    return rows_to_answer(run.dataset_version, run.splits, samples=int(run.job.params.get("samples", 1)))
+
+
+def rows_to_answer(
+    version: DatasetVersion, splits: Sequence[str], *, samples: int
+) -> Iterable[GenerationRow]:
+    """Each row of the splits as often as it is answered, in the version's order."""
+    for example in _streamed(examples_of(version, splits)):
         for sample in range(samples):
             yield GenerationRow(
                 example=row_key(example.row_number), messages=_messages(example), sample=sample
@@ -99,6 +116,11 @@ def row_key(row_number: int) -> str:
 def _streamed(examples: QuerySet[Example]) -> Iterable[Example]:
     fields = ("row_number", "split", "messages", "references", "group_key")
     return examples.only(*fields).iterator(chunk_size=1000)
+
+
+def _shown(version: ModelVersion) -> tuple[Message, ...]:
+    turns = version.config.get("examples", {}).get("turns", ())
+    return tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns)
 
 
 def _messages(example: Example) -> tuple[Message, ...]:

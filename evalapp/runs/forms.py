@@ -9,7 +9,7 @@ from evalapp.accounts.models import Project
 from evalapp.core.marks import marked
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry import queries as registry
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries
 from evalapp.runs.answers import MOST_BYTES
 from evalapp.runs.services import MOST_SAMPLES
@@ -161,7 +161,7 @@ class GenerationForm(forms.Form):
     )  # fmt: skip
     candidates = CandidatesField(
         queryset=ModelVersion.objects.none(), label="Candidates", widget=forms.CheckboxSelectMultiple,
-        help_text="All on one base: they share one engine, so only they differ.",
+        help_text="All on one base, where they share one engine and only they differ; or all at addresses.",
     )  # fmt: skip
     max_tokens = forms.IntegerField(
         min_value=1, max_value=131_072, initial=SAMPLING["max_tokens"], label="Tokens at most"
@@ -183,6 +183,10 @@ class GenerationForm(forms.Form):
         help_text="One a line; each ends an answer and is cut off it.",
     )  # fmt: skip
     seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=SAMPLING["seed"], label="Seed")
+    json_schema = forms.CharField(
+        required=False, label="JSON schema of the answers", widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Every answer follows it. vLLM and addresses can; transformers alone cannot.",
+    )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(
         min_value=1,
@@ -203,12 +207,16 @@ class GenerationForm(forms.Form):
         "repetition_penalty",
         "stop",
         "seed",
+        "json_schema",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["dataset_version"].queryset = queries.ready_versions(project)  # type: ignore[attr-defined]  # the field's own type
         self.fields["candidates"].queryset = registry.candidates_of(project)  # type: ignore[attr-defined]  # likewise
+
+    def clean_json_schema(self) -> str | None:
+        return self.cleaned_data["json_schema"].strip() or None
 
     def clean_stop(self) -> list[str]:
         return [line for line in self.cleaned_data["stop"].splitlines() if line]
@@ -245,12 +253,14 @@ class OutputsForm(forms.Form):
     )
     new_label = forms.CharField(max_length=80, required=False, label="New candidate’s label")
     file = forms.FileField(
-        label="File", help_text="JSONL or CSV with “row” (number in the version) or “prompt”, and “text”."
+        label="File",
+        help_text="JSONL or CSV with “row” (number in the version) or “prompt”, and “text”; or the output of an OpenAI "
+        "batch.",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        imported = registry.versions_of(project).filter(kind=ModelKind.IMPORTED).order_by("-pk")
+        imported = registry.versions_of(project).filter(kind__in=MADE_ELSEWHERE).order_by("-pk")
         self.fields["dataset_version"].queryset = queries.ready_versions(project)  # type: ignore[attr-defined]  # the field's own type
         self.fields["candidate"].queryset = imported  # type: ignore[attr-defined]  # likewise
 

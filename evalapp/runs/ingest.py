@@ -1,8 +1,9 @@
 """Takes in what a program made, in one transaction: all of it, or none."""
 
 import hashlib
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -23,28 +24,51 @@ from training.spec import TrainingReport
 
 BATCH = 1000
 _LONGEST_LABEL = 80
+_MOST_REASONS = 20
 _KEPT_IDS = 1000
 
 
-def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[str, Any]:
-    """Store every line of outputs.jsonl; repeating it after a kill adds nothing.
+def most_reasons(reasons: Counter[str]) -> dict[str, int]:
+    """The commonest reasons with their counts, the rest as one, for ``rows["reasons"]``."""
+    shown = dict(reasons.most_common(_MOST_REASONS))
+    if others := reasons.total() - sum(shown.values()):
+        shown["other reasons"] = others
+    return shown
 
-    Raises GarbageError, storing nothing, when the file is not what the report and the run speak of.
+
+class Answers(NamedTuple):
+    """What outputs.jsonl is said to hold: ``expected`` lines, of them for each of ``reasons`` so many refused."""
+
+    expected: int
+    reasons: dict[str, int]
+    outputs_sha256: str
+
+
+def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[str, Any]:
+    """Store what the model program answered; see ``take_in_answers``."""
+    name_where_it_runs(run, report.device, report.engine)
+    run.result = report.to_dict()
+    refused = {"the prompt does not fit the model's context": report.refused} if report.refused else {}
+    answers = Answers(report.rows * len(report.candidates), refused, report.outputs_sha256)
+    return take_in_answers(work, run, answers)
+
+
+def take_in_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
+    """Store every line of outputs.jsonl, and the run's result, engine and device as they stand on ``run``;
+    repeating it after a kill adds nothing.
+
+    Raises GarbageError, storing nothing, when the file is not what ``answers`` and the run speak of.
     """
-    expected = report.rows * len(report.candidates)
+    refused = sum(answers.reasons.values())
     with transaction.atomic():
-        stored = _store_outputs(work, run, folder_for(run) / OUTPUTS_FILE, report, expected)
+        stored = _store_outputs(work, run, folder_for(run) / OUTPUTS_FILE, answers)
         run.rows = {
-            "in": expected,
-            "used": expected - report.refused,
+            "in": answers.expected,
+            "used": answers.expected - refused,
             "truncated": 0,
-            "dropped": report.refused,
-            "reasons": {"the prompt does not fit the model's context": report.refused}
-            if report.refused
-            else {},
+            "dropped": refused,
+            "reasons": answers.reasons,
         }
-        run.result = report.to_dict()
-        name_where_it_runs(run, report.device, report.engine)
         run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
         outputs_stored.send(sender=Run, run=run)
         work.fence()
@@ -111,7 +135,8 @@ def _free_label(base: ModelVersion, run: Run) -> str:
     return label
 
 
-def _store_outputs(work: Work, run: Run, path: Path, report: GenerationReport, expected: int) -> int:
+def _store_outputs(work: Work, run: Run, path: Path, answers: Answers) -> int:
+    expected = answers.expected
     candidates = {entry.key: entry.model_version_id for entry in run.candidates.all()}
     examples = {
         row_key(number): pk
@@ -140,7 +165,7 @@ def _store_outputs(work: Work, run: Run, path: Path, report: GenerationReport, e
         raise _garbage(path, f"it cannot be read ({error.strerror})") from error
     if len(seen) != expected or lines != expected:
         raise _garbage(path, f"it holds {lines:,} answers, {len(seen):,} of them different, not {expected:,}")
-    if digest.hexdigest() != report.outputs_sha256:
+    if digest.hexdigest() != answers.outputs_sha256:
         raise _garbage(path, "it is not the file that result.json speaks of")
     return lines
 
@@ -154,8 +179,9 @@ def _output(run: Run, written: WrittenOutput, candidate_id: int, example_id: int
         # PostgreSQL keeps no NUL, and a model may emit one.
         text=written.text.replace("\x00", "�"),
         finish_reason=written.finish_reason,
-        prompt_tokens=written.prompt_tokens,
-        completion_tokens=written.completion_tokens,
+        # An address that counts no tokens leaves none for the prompt either, and no prompt has none.
+        prompt_tokens=written.prompt_tokens or None,
+        completion_tokens=written.completion_tokens if written.prompt_tokens else None,
         seconds=written.seconds,
     )
 

@@ -7,7 +7,7 @@ from evalapp.accounts.models import Project
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.datasets.queries import examples_of
 from evalapp.jobs.models import JobState
-from evalapp.registry.models import ModelVersion
+from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
 
 
@@ -96,6 +96,20 @@ def uses_of(version: ModelVersion, *, count: int = 20) -> list[GenerationUse]:
     )
     numbers = {row["run"]: row["number"] for row in counted}
     return [GenerationUse(run, numbers.get(run.pk, 0)) for run in runs]
+
+
+def prompts_tried(project: Project) -> list[tuple[ModelVersion, int]]:
+    """Each base of the project on which prompts were tried, with how many."""
+    bases = ModelVersion.objects.filter(project=project, derived__kind=ModelKind.PROMPT).select_related(
+        "model"
+    )
+    return [(base, base.tried) for base in bases.annotate(tried=Count("derived")).order_by("model__name")]
+
+
+def try_of(prompt: ModelVersion) -> tuple[int, int]:
+    """Which of the prompts tried on its base this one is, and of how many."""
+    tried = ModelVersion.objects.filter(base=prompt.base_id, kind=ModelKind.PROMPT)
+    return tried.filter(pk__lte=prompt.pk).count(), tried.count()
 
 
 def training_of(version: ModelVersion) -> Run | None:

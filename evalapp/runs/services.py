@@ -1,5 +1,6 @@
 """Writes that start runs. The programs' own specifications are the check of every setting."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,18 +17,21 @@ from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelKind, ModelVersion
-from evalapp.runs.answers import ImportedAnswer, matched
+from evalapp.runs.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
+from evalapp.runs.batch_files import batch_lines
 from evalapp.runs.contamination_guard import is_quick, refuse_contamination
 from evalapp.runs.directory import candidate_specs
+from evalapp.runs.ingest import most_reasons
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.signals import outputs_stored
-from inference.spec import GenerationSpec
+from inference.spec import GenerationSpec, SamplingParameters
 from run_directory.records import RecordError
 from training.spec import TrainingSpec
 
 TRAINING_TASK = "evalapp.runs.tasks.carry_out_training"
 GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
+ENDPOINT_TASK = "evalapp.runs.tasks.carry_out_asking"
 IMPORT_WORK = "evalapp.runs.services.import_outputs"
 """What an import's job, which is over when it is created, is called where others name their task."""
 MOST_UNFINISHED_RUNS = 20
@@ -86,6 +90,32 @@ def start_training(
         )
 
 
+def batch_file(
+    *,
+    project: Project,
+    dataset_version: DatasetVersion,
+    splits: Sequence[str],
+    candidates: Sequence[ModelVersion],
+    sampling: dict[str, Any],
+) -> Iterable[str]:
+    """The questions of such a generation to one model at an address, as lines of an OpenAI batch's input.
+
+    Raises InvalidError as ``start_generation`` does.
+    """
+    _require_ready(project, dataset_version)
+    _rows_of(dataset_version, splits)
+    if _shared_base(project, candidates) is not None or len(candidates) > 1:
+        _refuse("candidates", "A batch file asks one model at an address. Choose one such candidate.")
+    samples, settings_of_run, _ = _parted(sampling)
+    return batch_lines(
+        dataset_version,
+        splits=splits,
+        candidate=candidates[0],
+        sampling=_sampling(settings_of_run),
+        samples=samples,
+    )
+
+
 def start_generation(
     *,
     project: Project,
@@ -99,23 +129,23 @@ def start_generation(
     """Queue the answers of all candidates to all rows of the splits.
 
     ``sampling`` are fields of ``inference.spec.SamplingParameters``, and ``samples`` (answers a row, 1).
-    ``engine``, ``batch_size``, ``dtype`` and ``device`` may stand beside them. Raises InvalidError when
-    the candidates do not share one base, or for a setting that the program would refuse.
+    ``engine``, ``batch_size``, ``dtype`` and ``device`` may stand beside them; models at addresses, which
+    need no model program here, take none of these. Raises InvalidError when the candidates do not share one
+    base, or for a setting that the program would refuse.
     """
     _require_ready(project, dataset_version)
     rows = _rows_of(dataset_version, splits)
     base = _shared_base(project, candidates)
-    settings_of_run = dict(sampling)
-    samples = int(settings_of_run.pop("samples", 1))
-    if not 1 <= samples <= MOST_SAMPLES:
-        _refuse("samples", f"Choose 1 to {MOST_SAMPLES} answers for each row.")
-    if samples > 1 and not settings_of_run.get("temperature"):
-        _refuse(
-            "samples", "At temperature 0 all answers to a row are the same. Raise it, or take one answer."
-        )
-    around = {key: settings_of_run.pop(key) for key in _AROUND_SAMPLING if key in settings_of_run}
+    samples, settings_of_run, around = _parted(sampling)
     with transaction.atomic():
-        job = _queue(project, GENERATION_TASK, f"Generation of {name}", by, samples=samples)
+        job = _queue(
+            project,
+            ENDPOINT_TASK if base is None else GENERATION_TASK,
+            f"Generation of {name}",
+            by,
+            queue="default" if base is None else "models",
+            samples=samples,
+        )
         run = _create_run(
             job,
             by=by,
@@ -130,8 +160,11 @@ def start_generation(
             RunCandidate(run=run, model_version=version, key=f"candidate-{version.pk}")
             for version in candidates
         )
-        spec = _generation_spec(run, settings_of_run, around, rows=rows * samples)
-        run.spec = spec.to_dict()
+        run.spec = (
+            _endpoint_spec(run, settings_of_run, rows=rows * samples)
+            if base is None
+            else _generation_spec(run, settings_of_run, around, rows=rows * samples).to_dict()
+        )
         run.save(update_fields=["spec"])
         return run
 
@@ -174,7 +207,7 @@ def import_outputs(
         name=name,
         dataset_version=dataset_version,
         splits=sorted({answer.split for answer in answers}),
-        rows={"in": len(answers), "used": len(answers), "truncated": 0, "dropped": 0, "reasons": {}},
+        rows=_account(answers),
         engine="imported",
         engine_reason="The answers were made elsewhere.",
         is_recorded=is_recorded,
@@ -189,6 +222,8 @@ def import_outputs(
             sample_index=answer.sample,
             text=answer.text,
             finish_reason=answer.finish_reason,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
         )
         for answer in answers
     )
@@ -197,11 +232,25 @@ def import_outputs(
     return run
 
 
+def _account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:
+    reasons = Counter(answer.refusal for answer in answers if answer.finish_reason == REFUSED)
+    refused = reasons.total()
+    counts = {"in": len(answers), "used": len(answers) - refused, "truncated": 0, "dropped": refused}
+    return {**counts, "reasons": most_reasons(reasons)}
+
+
 _AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads")
 
 
 def _queue(
-    project: Project, task: str, title: str, by: User | None, *, ring: bool = True, **params: Any
+    project: Project,
+    task: str,
+    title: str,
+    by: User | None,
+    *,
+    ring: bool = True,
+    queue: str = "models",
+    **params: Any,
 ) -> Job:
     if not ring:
         return Job.objects.create(project=project, task=task, title=title[:200], created_by=by, params=params)
@@ -211,9 +260,9 @@ def _queue(
     if unfinished >= MOST_UNFINISHED_RUNS:
         message = f"{unfinished} runs of this project wait or go on already. Wait for some, or cancel some."
         raise ConflictError(message)
-    if problem := why_not_runnable():
+    if queue == "models" and (problem := why_not_runnable()):
         raise ConflictError(problem, code="models_not_installed")
-    return create_job(project=project, task=task, title=title, by=by, params=params, queue="models")
+    return create_job(project=project, task=task, title=title, by=by, params=params, queue=queue)
 
 
 def _create_run(job: Job, *, by: User | None, name: str, **fields: Any) -> Run:
@@ -255,7 +304,43 @@ def _generation_spec(
         raise InvalidError(f"{error}.") from error
 
 
-def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelVersion:
+def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    """Answers a row, the sampling's own fields, and what stands around them."""
+    own = dict(settings_of_run)
+    samples = int(own.pop("samples", 1))
+    if not 1 <= samples <= MOST_SAMPLES:
+        _refuse("samples", f"Choose 1 to {MOST_SAMPLES} answers for each row.")
+    if samples > 1 and not own.get("temperature"):
+        _refuse(
+            "samples", "At temperature 0 all answers to a row are the same. Raise it, or take one answer."
+        )
+    around = {key: own.pop(key) for key in _AROUND_SAMPLING if key in own}
+    return samples, own, around
+
+
+def _sampling(settings_of_run: dict[str, Any]) -> SamplingParameters:
+    try:
+        return SamplingParameters.from_dict(settings_of_run, where="Settings")
+    except RecordError as error:
+        raise InvalidError(f"{error}.") from error
+
+
+def _endpoint_spec(run: Run, sampling: dict[str, Any], *, rows: int) -> dict[str, Any]:
+    candidates = [
+        {
+            "key": entry.key,
+            "address": entry.model_version.endpoint.origin if entry.model_version.endpoint else "",
+            "system_prompt": entry.model_version.system_prompt,
+            "template": entry.model_version.prompt_template,
+            **entry.model_version.config,
+        }
+        for entry in run.candidates.select_related("model_version__endpoint").order_by("pk")
+    ]
+    return {"candidates": candidates, "rows": rows, "sampling": _sampling(sampling).to_dict()}
+
+
+def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelVersion | None:
+    """The base under all candidates; None where all are models at addresses."""
     if not candidates:
         _refuse("candidates", "Choose at least one candidate.")
     if len({version.pk for version in candidates}) < len(candidates):
@@ -265,8 +350,16 @@ def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelV
         if version.project_id != project.pk or version.kind == ModelKind.IMPORTED:
             _refuse("candidates", f"“{version.label}” cannot generate here; its answers are imported.")
         base = version if version.kind == ModelKind.BASE else version.base
-        assert base is not None  # noqa: S101 - held by a constraint
-        bases[base.pk] = base
+        if base is not None:
+            bases[base.pk] = base
+    asked = [version for version in candidates if version.kind == ModelKind.ENDPOINT]
+    if len(asked) == len(candidates):
+        return None
+    if asked:
+        _refuse(
+            "candidates",
+            f"“{asked[0].label}” is asked at an address, others answer here. Start one run for each.",
+        )
     if len(bases) > 1:
         names = ", ".join(sorted(f"“{base.model.name}”" for base in bases.values()))
         _refuse(

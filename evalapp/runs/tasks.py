@@ -2,7 +2,8 @@ from celery import shared_task
 
 from evalapp.jobs.work import carry_out
 from evalapp.runs.carrying import generate, train
-from evalapp.runs.services import GENERATION_TASK, TRAINING_TASK
+from evalapp.runs.endpoint_answers import ask_endpoints
+from evalapp.runs.services import ENDPOINT_TASK, GENERATION_TASK, TRAINING_TASK
 
 
 @shared_task(name=TRAINING_TASK)
@@ -13,3 +14,8 @@ def carry_out_training(job_id: int) -> None:
 @shared_task(name=GENERATION_TASK)
 def carry_out_generation(job_id: int) -> None:
     carry_out(job_id, generate, task=GENERATION_TASK)
+
+
+@shared_task(name=ENDPOINT_TASK)
+def carry_out_asking(job_id: int) -> None:
+    carry_out(job_id, ask_endpoints, task=ENDPOINT_TASK)

@@ -1,9 +1,10 @@
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,7 +17,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.jobs.queries import latest_events
 from evalapp.registry import queries as registry
 from evalapp.registry.forms import AliasForm
-from evalapp.registry.models import ModelAlias
+from evalapp.registry.models import ModelAlias, ModelKind
 from evalapp.registry.services import register_imported
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
@@ -119,22 +120,29 @@ def training_new(request: MemberRequest) -> HttpResponse:
 def generation_new(request: MemberRequest) -> HttpResponse:
     form = GenerationForm(request.POST or None, project=request.project, initial=_initial(request.GET))
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
+        asked = {
+            "project": request.project,
+            "dataset_version": form.cleaned_data["dataset_version"],
+            "splits": form.cleaned_data["splits"],
+            "candidates": list(form.cleaned_data["candidates"]),
+            "sampling": form.sampling,
+        }
         try:
-            run = services.start_generation(
-                project=request.project,
-                dataset_version=values["dataset_version"],
-                splits=values["splits"],
-                candidates=list(values["candidates"]),
-                sampling=form.sampling,
-                name=values["name"],
-                by=request.user,
-            )
+            if "batch_file" in request.POST:
+                return _batch_file(services.batch_file(**asked))
+            run = services.start_generation(**asked, name=form.cleaned_data["name"], by=request.user)
         except ProblemError as error:
             show_problem(form, error)
         else:
             return _started(request, run)
-    return _form_page(request, "runs/generation_new.html", form, absent_engines=absent_engines())
+    asks_addresses = registry.candidates_of(request.project).filter(kind=ModelKind.ENDPOINT).exists()
+    return _form_page(
+        request,
+        "runs/generation_new.html",
+        form,
+        absent_engines=absent_engines(),
+        asks_addresses=asks_addresses,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -181,10 +189,18 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
         "ancestors": registry.ancestors_of(version),
         "derived": version.derived.select_related("model").order_by("-pk"),
         "uses": queries.uses_of(version),
+        "try": queries.try_of(version) if version.kind == ModelKind.PROMPT else None,
         "alias_form": AliasForm(initial={"alias": version.alias}, may_crown=may_crown),
         "may_set_alias": may_crown or version.alias != ModelAlias.CHAMPION,
     }
     return render(request, "runs/model_version.html", context)
+
+
+def _batch_file(lines: Iterable[str]) -> HttpResponse:
+    response = StreamingHttpResponse(lines, content_type="application/jsonl")
+    response["Content-Disposition"] = 'attachment; filename="batch.jsonl"'
+    # A streamed answer and a plain one are the same to whoever asks.
+    return response  # type: ignore[return-value]
 
 
 def _run(request: MemberRequest, run_id: int) -> Run:

@@ -2,20 +2,14 @@ from typing import Any
 
 from django import forms
 
-from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.outgoing_fields import address_field
 from evalapp.webhooks.models import WebhookEndpoint, WebhookEvent
 
 
 class EndpointForm(forms.Form):
     """An endpoint, to register or to change."""
 
-    address = forms.CharField(
-        max_length=LONGEST_ADDRESS,
-        help_text="Where events are sent, by POST. Another address later gets another secret.",
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "inputmode": "url", "spellcheck": "false", "autocapitalize": "none"}
-        ),
-    )
+    address = address_field("Where events are sent, by POST. Another address later gets another secret.")
     events = forms.MultipleChoiceField(
         choices=WebhookEvent.choices,
         widget=forms.CheckboxSelectMultiple,

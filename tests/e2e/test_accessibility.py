@@ -31,6 +31,8 @@ from evalapp.gates.services import take_gate
 from evalapp.judgements import verdicts
 from evalapp.judgements.models import Judgement
 from evalapp.monitoring.alerts import raise_alerts
+from evalapp.registry.endpoints import register_endpoint_model
+from evalapp.registry.models import Endpoint
 from evalapp.reviews.send_backs import send_back
 from evalapp.reviews.services import submit_review
 from tests.access_addresses import kwargs_of
@@ -117,6 +119,10 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
         )
         _dispute_verdicts(compared, reviewer, engineer, manager)
     make_flag(campaign, reviewer)
+    asked = Endpoint.objects.create(project=project, name="House server", address="https://models.example/v1")
+    register_endpoint_model(
+        endpoint=asked, label="House model", model="house-1", request={"reasoning_effort": "low"}, by=engineer
+    )
     _watch(project, reviewer)
     return project
 

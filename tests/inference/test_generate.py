@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from inference.engines import chosen_engine, row_seed
+from inference.engines import chosen_engine
+from inference.prompts import row_seed
 from inference.spec import Candidate, GenerationReport, SamplingParameters
 from run_directory.files import sha256_of
 from run_directory.model_files import UnusableModelError

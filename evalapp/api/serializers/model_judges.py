@@ -5,9 +5,10 @@ from rest_framework import serializers
 from evalapp.api.fields import Body, Id, Number, Shown, Text
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.sealing import LONGEST_KEY
 from evalapp.model_judges.models import ModelJudge
 from evalapp.model_judges.questions import LONGEST_PROMPT
-from evalapp.model_judges.services import LONGEST_KEY, LONGEST_MODEL, LONGEST_VERSION
+from evalapp.model_judges.services import LONGEST_MODEL, LONGEST_VERSION
 
 
 class ModelJudgeSerializer(Shown):

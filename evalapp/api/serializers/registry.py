@@ -8,18 +8,21 @@ from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
 
 
 class ModelVersionSerializer(Shown):
-    """A candidate: base weights, a prompt over a base, an adapter, or answers made elsewhere."""
+    """A candidate: base weights, a prompt over a base, an adapter, a model at an address, or answers made
+    elsewhere.
+    """
 
     model = serializers.CharField(source="model.name")
     base = serializers.IntegerField(source="base_id", allow_null=True)
     parent = serializers.IntegerField(source="parent_id", allow_null=True)
+    address = serializers.IntegerField(source="endpoint_id", allow_null=True)
     config = serializers.DictField()
     created_by = CreatedByField()
 
     class Meta:
         model = ModelVersion
         fields = (
-            "id", "model", "number", "label", "kind", "alias", "base", "parent", "system_prompt", "prompt_template",
+            "id", "model", "number", "label", "kind", "alias", "base", "parent", "address", "system_prompt", "prompt_template",
             "content_hash", "size_bytes", "config", "is_simulated", "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 

@@ -67,22 +67,25 @@ class TrainingBody(Body):
         return without_own(values, self.own_folders)
 
 
-class GenerationBody(Body):
+class BatchFileBody(Body):
     dataset_version = Id()
     splits = serializers.ListField(
         child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4
     )
     candidates = serializers.ListField(child=Id(), min_length=1, max_length=50)
-    name = Text(max_length=120)
     sampling = Fields(
         default=dict,
-        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, samples; engine, "
+        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, json_schema, samples; engine, "
         "batch_size, dtype, device.",
     )
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
 
     def validate_sampling(self, values: dict[str, Any]) -> dict[str, Any]:
         return without_own(values, ("samples",))
+
+
+class GenerationBody(BatchFileBody):
+    name = Text(max_length=120)
 
 
 def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
@@ -103,7 +106,7 @@ class AnswerBody(Body):
 
 class OutputsBody(Body):
     dataset_version = Id()
-    candidate = Id(help_text="Id of a model version of kind imported.")
+    candidate = Id(help_text="Id of a model version of kind imported or endpoint.")
     name = Text(max_length=120)
     rows = serializers.ListField(child=AnswerBody(), min_length=1, max_length=MOST_INLINE_ANSWERS)
 
@@ -112,7 +115,9 @@ class OutputsUploadBody(Body):
     dataset_version = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     candidate = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     name = serializers.CharField(max_length=120)
-    file = serializers.FileField(help_text="JSONL or CSV with “row” or “prompt”, and “text”.")
+    file = serializers.FileField(
+        help_text="JSONL or CSV with “row” or “prompt”, and “text”; or the output of an OpenAI batch."
+    )
 
 
 class TrainingPointSerializer(Shown):

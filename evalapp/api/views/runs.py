@@ -1,9 +1,12 @@
 from typing import Any
 
+from django.http import StreamingHttpResponse
+
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.api.serializers.runs import (
+    BatchFileBody,
     GenerationBody,
     OutputQuery,
     OutputsBody,
@@ -18,7 +21,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.models import DatasetVersion
 from evalapp.registry import queries as registry
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
 from evalapp.runs.models import Run, RunKind
@@ -70,7 +73,11 @@ class TrainingStart(RunView):
 class GenerationStart(RunView):
     @operation("Start a generation", body=GenerationBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """Every candidate answers every row of the splits; all candidates stand on one base."""
+        """Every candidate answers every row of the splits; all stand on one base, or all are models at addresses."""
+        run = services.start_generation(project=self.project, by=self.person, **self.asked())
+        return self.run(run.pk)
+
+    def asked(self) -> dict[str, Any]:
         values = self.body()
         values["dataset_version"] = self.dataset_version(values["dataset_version"])
         candidates = registry.candidates_of(self.project)
@@ -78,8 +85,17 @@ class GenerationStart(RunView):
             candidates, values["candidates"], "candidates", "candidate that can answer"
         )
         values["sampling"] = {**values["sampling"], "samples": values.pop("samples")}
-        run = services.start_generation(project=self.project, by=self.person, **values)
-        return self.run(run.pk)
+        return values
+
+
+class BatchFile(GenerationStart):
+    @operation("Make a batch file", body=BatchFileBody, binary=True)
+    def post(self) -> object:
+        """The questions of such a generation to one candidate at an address, as OpenAI's batch interface takes
+        them. Its output is uploaded as that candidate's answers.
+        """
+        lines = services.batch_file(project=self.project, **self.asked())
+        return StreamingHttpResponse(lines, content_type="application/octet-stream")
 
 
 class OutputsImport(RunView):
@@ -111,8 +127,8 @@ class OutputsImport(RunView):
         return self.run(run.pk)
 
     def _imported_candidate(self, pk: int) -> ModelVersion:
-        imported = registry.versions_of(self.project).filter(kind=ModelKind.IMPORTED)
-        return chosen(imported, pk, "candidate", "candidate with imported answers and the id")
+        imported = registry.versions_of(self.project).filter(kind__in=MADE_ELSEWHERE)
+        return chosen(imported, pk, "candidate", "candidate made elsewhere with the id")
 
 
 class OutputsUpload(OutputsImport):

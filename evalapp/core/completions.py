@@ -1,0 +1,137 @@
+"""Chat completions of an OpenAI-compatible address, asked through the guard that judges every outgoing request."""
+
+import email.utils
+import json
+import time
+from typing import Any, NamedTuple
+
+from evalapp.core.outgoing import Answer, OutgoingFailedError, send
+
+ENDING = "/chat/completions"
+ANSWER_SECONDS = 60.0
+MOST_BYTES = 4 * 2**20
+_SHOWN = 200
+_KEY_REFUSED = (401, 403)
+_NOT_THERE = 404
+_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""Statuses after which the same question may fare better."""
+
+
+class CompletionError(Exception):
+    """No usable reply. ``is_final``: no other question will fare better, so the whole work may stop;
+    ``is_passing``: the same question may be answered when it is asked again, after ``wait`` seconds if the
+    address said how long.
+    """
+
+    def __init__(
+        self, message: str, *, is_final: bool = False, is_passing: bool = False, wait: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.is_final = is_final
+        self.is_passing = is_passing
+        self.wait = wait
+
+
+class Completion(NamedTuple):
+    """``text`` is the model's; ``model`` what the address says answered. Token counts are None where the
+    address told none. ``finish_reason`` is the address's own word, "" where there was none.
+    """
+
+    text: str
+    model: str
+    finish_reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+def completions_address(address: str) -> str:
+    """Where questions go: ``…/v1`` or the whole address of chat completions may be given."""
+    address = address.rstrip("/")
+    return address if address.endswith(ENDING) else f"{address}{ENDING}"
+
+
+def complete(
+    address: str, body: dict[str, Any], *, secret: str, seconds: float = ANSWER_SECONDS
+) -> Completion:
+    """Ask once. Raises CompletionError, OutgoingRefusedError where the address may not be reached."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if secret:
+        headers["Authorization"] = f"Bearer {secret}"
+    try:
+        answer = send(
+            completions_address(address),
+            # A lone surrogate of a text goes out as its escape, which is all that JSON can say of it.
+            body=json.dumps(body).encode(),
+            headers=headers,
+            seconds=seconds,
+            most_bytes=MOST_BYTES,
+        )
+    except OutgoingFailedError as error:
+        raise CompletionError(f"{error}.", is_passing=True) from error
+    _require_success(answer, secret)
+    return completion_of(answer.text, secret=secret)
+
+
+def completion_of(text: str, *, secret: str = "") -> Completion:
+    """What a body of chat completions says. Raises CompletionError for anything else."""
+    try:
+        found: Any = json.loads(text)
+        choice = found["choices"][0]
+        content = choice["message"]["content"]
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
+        # Half a body is what a broken connection leaves, and a page in HTML what a proxy in trouble sends.
+        raise CompletionError(
+            f"The address does not answer as chat completions do: {without_secret(text, secret)}",
+            is_passing=True,
+        ) from error
+    finish = choice.get("finish_reason")
+    if content is None and finish == "content_filter":
+        content = ""
+    if not isinstance(content, str):
+        raise CompletionError("The model's reply holds no text.")
+    model, usage = found.get("model"), found.get("usage")
+    return Completion(
+        _storable(content),
+        _storable(model)[:200] if isinstance(model, str) else "",
+        _storable(finish)[:40] if isinstance(finish, str) else "",
+        _count(usage, "prompt_tokens"),
+        _count(usage, "completion_tokens"),
+    )
+
+
+def without_secret(text: str, secret: str) -> str:
+    """The beginning of what an address says, which may repeat the key that it was sent."""
+    text = " ".join(text.split())
+    return (text.replace(secret, "[key]") if secret else text)[:_SHOWN] or "nothing"
+
+
+def _require_success(answer: Answer, secret: str) -> None:
+    if answer.status in _KEY_REFUSED:
+        raise CompletionError(f"The address refused the API key ({answer.status}).", is_final=True)
+    if answer.status == _NOT_THERE:
+        raise CompletionError("The address knows no such path or model (404).", is_final=True)
+    if answer.status != 200:
+        raise CompletionError(
+            f"The address answered {answer.status}: {without_secret(answer.text, secret)}",
+            is_passing=answer.status in _PASSING,
+            wait=_seconds_of(answer.retry_after),
+        )
+
+
+def _seconds_of(retry_after: str) -> float | None:
+    """Retry-After as seconds from now: a number, or a date."""
+    if retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 9:
+        return float(retry_after)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _count(usage: object, name: str) -> int | None:
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if type(value) is int and 0 <= value < 2**31 else None
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")

@@ -1,0 +1,26 @@
+"""Form fields for where requests go, and the key that goes with them."""
+
+from django import forms
+
+from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.sealing import LONGEST_KEY
+
+
+def address_field(help_text: str) -> forms.CharField:
+    return forms.CharField(
+        max_length=LONGEST_ADDRESS,
+        help_text=help_text,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "inputmode": "url", "spellcheck": "false", "autocapitalize": "none"}
+        ),
+    )
+
+
+def key_field(help_text: str) -> forms.CharField:
+    return forms.CharField(
+        max_length=LONGEST_KEY,
+        required=False,
+        label="API key",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=help_text,
+    )

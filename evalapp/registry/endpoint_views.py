@@ -1,0 +1,104 @@
+"""A project's addresses whose models answer as candidates."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.outgoing import policy
+from evalapp.registry import endpoints, queries
+from evalapp.registry.endpoint_forms import EndpointChangeForm, EndpointForm, EndpointModelForm
+from evalapp.registry.models import Endpoint
+
+STATION = "models"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@project_view(Permission.VIEW_MODELS, post=Permission.MANAGE_WEBHOOKS)
+def endpoint_list(request: MemberRequest) -> HttpResponse:
+    """The addresses; a POST keeps another one."""
+    form = EndpointForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            made = endpoints.create_endpoint(project=request.project, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, "The address is kept. Name the models to ask there next.")
+            return redirect("endpoint_detail", request.project.slug, made.pk)
+    context = {
+        "station": STATION,
+        "endpoints": list(queries.endpoints_of(request.project)),
+        "form": form,
+        "nothing_allowed": policy().is_closed,
+    }
+    return render(request, "registry/endpoint_list.html", context, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@project_view(Permission.VIEW_MODELS, post=Permission.MANAGE_WEBHOOKS)
+def endpoint_detail(request: MemberRequest, address_id: int) -> HttpResponse:
+    """Its candidates; a POST changes address, key and number of requests."""
+    endpoint = _endpoint(request, address_id)
+    form = EndpointChangeForm(
+        request.POST if request.method == "POST" else None,
+        initial={"address": endpoint.address, "parallel": endpoint.parallel},
+    )
+    if form.is_bound and form.is_valid():
+        try:
+            endpoints.change_endpoint(endpoint=endpoint, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, "Saved; the next run uses it.")
+            return redirect("endpoint_detail", request.project.slug, endpoint.pk)
+    context = {
+        "station": STATION,
+        "endpoint": endpoint,
+        "versions": list(endpoint.versions.order_by("number")),
+        "form": form,
+    }
+    return render(request, "registry/endpoint_detail.html", context, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_MODELS)
+def endpoint_model_new(request: MemberRequest, address_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, address_id)
+    form = EndpointModelForm(request.POST or None)
+    if form.is_bound and form.is_valid():
+        try:
+            version = endpoints.register_endpoint_model(
+                endpoint=endpoint, by=request.user, **form.cleaned_data
+            )
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, f"Registered “{version.label}”.")
+            return redirect("model_version", slug=request.project.slug, version_id=version.pk)
+    context = {"station": STATION, "endpoint": endpoint, "form": form}
+    return render(request, "registry/endpoint_model_new.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@project_view(Permission.MANAGE_WEBHOOKS)
+def endpoint_delete(request: MemberRequest, address_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, address_id)
+    try:
+        endpoints.delete_endpoint(endpoint=endpoint, by=request.user)
+    except ProblemError as error:
+        messages.error(request, error.message)
+        return redirect("endpoint_detail", request.project.slug, endpoint.pk)
+    messages.success(request, f"“{endpoint.name}” and its key are deleted.")
+    return redirect("endpoint_list", request.project.slug)
+
+
+def _endpoint(request: MemberRequest, address_id: int) -> Endpoint:
+    return get_or_missing(queries.endpoints_of(request.project), pk=address_id)

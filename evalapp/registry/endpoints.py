@@ -1,0 +1,149 @@
+"""Writes to addresses whose models answer as candidates, and to those candidates."""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
+from evalapp.core.outgoing import checked_address
+from evalapp.core.sealing import checked_key, opened, sealed
+from evalapp.registry.models import Endpoint, Model, ModelKind, ModelVersion
+from evalapp.registry.services import add_version, checked_words
+
+MOST_ENDPOINTS = 50
+MOST_PARALLEL = 64
+LONGEST_MODEL = 200
+LONGEST_REQUEST = 4_000
+OWN_FIELDS = frozenset({"messages", "model", "stream", "n"})
+"""Fields of a request that a candidate may not set: they are the run's, or would change what comes back."""
+_PURPOSE = "evalapp.registry.endpoint_key"
+
+
+@transaction.atomic
+def create_endpoint(
+    *, project: Project, name: str, address: str, by: User | None, secret: str = "", parallel: int = 4
+) -> Endpoint:
+    """Keep an address. Nothing is asked yet.
+
+    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an address that may not be
+    reached, ConflictError for a name that is there.
+    """
+    name = checked_name(name, of="the address", longest=60)
+    address, secret = checked_address(address), checked_key(secret)
+    _require_parallel(parallel)
+    Project.objects.select_for_update().get(pk=project.pk)
+    if project.endpoints.count() >= MOST_ENDPOINTS:
+        raise ConflictError(f"This project has {MOST_ENDPOINTS} addresses. Delete one first.")
+    endpoint = Endpoint(project=project, name=name, address=address, parallel=parallel, created_by=by)
+    endpoint.sealed_key = sealed(_PURPOSE, endpoint.key, secret)
+    try:
+        with transaction.atomic():
+            endpoint.save()
+    except IntegrityError as error:
+        message = f"This project has an address named “{name}” already. Choose another name."
+        raise ConflictError(message, fields={"name": [message]}) from error
+    data = {"address": endpoint.origin, "has_key": bool(secret)}
+    record("endpoint.created", by=by, obj=endpoint, project=project, data=data)
+    return endpoint
+
+
+@transaction.atomic
+def change_endpoint(*, endpoint: Endpoint, address: str, secret: str, parallel: int, by: User) -> None:
+    """Another address, another key, another number of requests at once.
+
+    An empty ``secret`` keeps the key, but a key is never sent to an address that it was not entered for: of
+    another address it must be entered again. Raises as ``create_endpoint``.
+    """
+    locked = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+    address, secret = checked_address(address), checked_key(secret)
+    _require_parallel(parallel)
+    if address != locked.address and locked.sealed_key and not secret:
+        message = "Enter the API key again: one is sent only to the address that it was entered for."
+        raise InvalidError(message, fields={"secret": [message]})
+    locked.address, locked.parallel = address, parallel
+    if secret:
+        locked.sealed_key = sealed(_PURPOSE, locked.key, secret)
+    locked.save(update_fields=["address", "parallel", "sealed_key"])
+    data = {"address": locked.origin, "has_key": bool(locked.sealed_key), "is_new_key": bool(secret)}
+    record("endpoint.changed", by=by, obj=locked, project=locked.project, data=data)
+
+
+@transaction.atomic
+def delete_endpoint(*, endpoint: Endpoint, by: User) -> None:
+    """Raises ConflictError while candidates stand on it."""
+    record("endpoint.deleted", by=by, obj=endpoint, project=endpoint.project)
+    try:
+        with transaction.atomic():
+            endpoint.delete()
+    except ProtectedError as error:
+        raise ConflictError(
+            f"Candidates of “{endpoint.name}” are in the registry, so its address stays. Where its key should go, "
+            "enter another one."
+        ) from error
+
+
+def opened_key(endpoint: Endpoint) -> str:
+    """The address's API key. Raises InvalidError where the installation's secret key is another one."""
+    return opened(_PURPOSE, endpoint.key, endpoint.sealed_key, name=endpoint.name)
+
+
+@transaction.atomic
+def register_endpoint_model(
+    *,
+    endpoint: Endpoint,
+    label: str,
+    model: str,
+    by: User | None,
+    system_prompt: str = "",
+    prompt_template: str = "",
+    request: dict[str, Any] | None = None,
+) -> ModelVersion:
+    """A model at an address as a candidate, as it is or with other words around the prompt.
+
+    ``request`` is what its requests say beside messages and sampling; a field that is null is left out of
+    them, for addresses that do not take it. Raises InvalidError with the field that is wrong.
+    """
+    model = model.strip()
+    if not model or len(model) > LONGEST_MODEL or not model.isprintable():
+        message = f"Say which model is asked, as the address calls it, in at most {LONGEST_MODEL} characters."
+        raise InvalidError(message, fields={"model": [message]})
+    checked_words(label, system_prompt, prompt_template, may_be_empty=True)
+    request = _checked_request(request or {})
+    group, _ = Model.objects.get_or_create(
+        project=endpoint.project, name=endpoint.name, defaults={"created_by": by}
+    )
+    said = json.dumps([endpoint.origin, model, system_prompt, prompt_template, request], sort_keys=True)
+    return add_version(
+        group,
+        by=by,
+        label=label,
+        kind=ModelKind.ENDPOINT,
+        endpoint=endpoint,
+        system_prompt=system_prompt,
+        prompt_template=prompt_template,
+        config={"model": model, **({"request": request} if request else {})},
+        content_hash=hashlib.sha256(said.encode()).hexdigest(),
+    )
+
+
+def _checked_request(request: dict[str, Any]) -> dict[str, Any]:
+    problem = ""
+    if own := sorted(OWN_FIELDS & request.keys()):
+        problem = f"“{own[0]}” is set by the run; leave it out."
+    elif len(json.dumps(request)) > LONGEST_REQUEST:
+        problem = f"At most {LONGEST_REQUEST:,} characters."
+    if problem:
+        raise InvalidError(problem, fields={"request": [problem]})
+    return request
+
+
+def _require_parallel(parallel: int) -> None:
+    if not 1 <= parallel <= MOST_PARALLEL:
+        message = f"Between 1 and {MOST_PARALLEL} requests at once."
+        raise InvalidError(message, fields={"parallel": [message]})

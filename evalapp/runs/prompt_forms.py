@@ -1,0 +1,87 @@
+"""The form of a prompt: words around the question, and examples before it."""
+
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import show_problem
+from evalapp.datasets.models import DatasetVersion
+from evalapp.registry import queries as registry
+from evalapp.registry.forms import BaseChoiceField, WordsForm
+from evalapp.registry.models import ModelVersion
+from evalapp.runs import queries
+from evalapp.runs.few_shot import few_shot, rows_named
+from evalapp.runs.forms import VersionField
+from inference.prompts import conversation
+from inference.spec import Candidate
+from run_directory.protocol import Message
+
+SAMPLE_PROMPT = "Summarise the client's portfolio in three sentences."
+
+
+class PromptForm(WordsForm):
+    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
+    sample = forms.CharField(
+        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
+        widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
+    )  # fmt: skip
+
+    examples_version = VersionField(
+        queryset=DatasetVersion.objects.none(), required=False, label="Examples from", empty_label="No examples",
+        help_text="Rows of its training split are shown as question and answer before each question.",
+    )  # fmt: skip
+    example_rows = forms.CharField(
+        max_length=400,
+        required=False,
+        label="Rows",
+        help_text="Their numbers in the version, for instance 3, 17, 42.",
+    )
+
+    field_order = (
+        "base",
+        "label",
+        "system_prompt",
+        "prompt_template",
+        "examples_version",
+        "example_rows",
+        "sample",
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base"].queryset = registry.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
+        self.fields["examples_version"].queryset = queries.trainable_versions(project)  # type: ignore[attr-defined]  # likewise
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        version, rows = cleaned["examples_version"], cleaned["example_rows"].strip()
+        if bool(version) != bool(rows):
+            self.add_error("example_rows", "Choose a version and name its rows, or leave both out.")
+        elif version:
+            try:
+                cleaned["examples"] = few_shot(version, rows_named(rows))
+            except InvalidError as error:
+                show_problem(self, error)
+        elif not cleaned["system_prompt"] and not cleaned["prompt_template"]:
+            message = "Write a system prompt, a template, or choose examples; without any it would be the base itself."
+            raise forms.ValidationError(message)
+        return cleaned
+
+    def preview(self) -> list[dict[str, str]]:
+        """The turns that the model would get for the sample; needs a valid form."""
+        values = self.cleaned_data
+        shown = values["examples"].turns if "examples" in values else ()
+        candidate = Candidate(
+            key="preview",
+            kind="prompt",
+            system_prompt=values["system_prompt"] or None,
+            template=values["prompt_template"] or None,
+            examples=tuple(Message(role=turn["role"], content=turn["content"]) for turn in shown),
+        )
+        asked = Message(role="user", content=values["sample"] or SAMPLE_PROMPT)
+        return conversation(candidate, [asked])
