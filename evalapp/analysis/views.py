@@ -302,7 +302,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "wanted": wanted,
             "view_words": view.describe(),
             "metric": column_metric(wanted),
-            "list_query": _list_query(request),
+            "list_query": list_query(request),
             "page": page,
             "rows": with_excerpts(scores, list(page.object_list)),
             "criteria": scores.criteria,
@@ -318,7 +318,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
-    query = _list_query(request)
+    query = list_query(request)
     listed = _listed_items(request, campaign) if query else None
     case = load_case(
         campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
@@ -337,8 +337,8 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     return render(request, "analysis/case.html", context)
 
 
-def _list_query(request: MemberRequest) -> str:
-    """The part of an address that says which list of cases is walked: "?candidate=3&low=1", or nothing."""
+def list_query(request: MemberRequest) -> str:
+    """The part of an address that says which list of cases is walked, and of which view: "?low=1&split=test"."""
     kept = {name: request.GET[name] for name in (*FILTER_PARTS, "people") if request.GET.get(name)}
     parts = [part for part in (urlencode(kept), filter_part(request.GET)) if part]
     return f"?{'&'.join(parts)}" if parts else ""

@@ -287,7 +287,7 @@ class CaseQuery(Paging, ViewQuery):
     unsaid = serializers.BooleanField(required=False, default=False, help_text="The output says no label.")
 
 
-class FinderQuery(PeopleQuery):
+class FinderQuery(ViewQuery):
     """A metric's condition and a criterion's, as the page of the finder has them in its address."""
 
     find = serializers.CharField(max_length=40, required=False, help_text=f"Needed. {METRIC_WORDS}")
@@ -319,6 +319,9 @@ class FoundSerializer(serializers.Serializer[Any]):
     by_metric = serializers.IntegerField()
     by_people = serializers.IntegerField()
     reason = serializers.CharField()
+    kept = KeptSerializer(
+        allow_null=True, help_text="How much of the campaign a filter leaves; null for the whole."
+    )
     cases = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
