@@ -42,7 +42,6 @@ from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import load_narrowed, shared_part
 from evalapp.analysis.narrowing_form import filter_part, narrowing_of
-from evalapp.analysis.pair_lists import lines_of_item
 from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.tables import comparison_lines
@@ -323,13 +322,14 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     case = load_case(
         campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
     )
-    judged = lines_of_item(campaign, item_id) if campaign.compares else []
+    compared = comparisons_of_item(campaign, item_id, reader=request.user)
+    judged = [line for each in compared for line in each.lines]
     context = {
         "station": "compare",
         "campaign": campaign,
         "case": case,
-        "judged": judged,
-        "compared": comparisons_of_item(campaign, item_id, judged, reader=request.user),
+        "judged": sorted(judged, key=lambda line: line.judgement.pk),
+        "compared": compared,
         "list_query": query,
         "listed": listed or {},
         "is_reviewing": is_reviewing_blind(campaign, request.user),
