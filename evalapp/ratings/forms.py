@@ -182,7 +182,6 @@ class RatingsForm(forms.Form):
                 required=False,
                 label=f"{name}: lower is better",
                 initial=draft.lower_is_better if draft else described.get("lower_is_better", False),
-                help_text="As of places or numbers of errors. It then weighs nothing in the total.",
             )
 
     def _add_uses(self) -> None:
