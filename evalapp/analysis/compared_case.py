@@ -1,29 +1,34 @@
 """The comparisons of one item on its case page: what was decided on each, and the ways to its dispute."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from evalapp.accounts.models import User
 from evalapp.adjudication.beside import message_counts, rulings_about
 from evalapp.adjudication.models import ComparisonRuling
-from evalapp.analysis.pair_lists import JudgementLine
+from evalapp.analysis.pair_lists import JudgementLine, lines_of_item
 from evalapp.campaigns.models import Campaign, Comparison
 from evalapp.judgements.checks import candidate_names, verdict_by_name
 from evalapp.judgements.queries import verdict_of
+from evalapp.judgements.verdicts import Verdict
 
 
 class CaseComparison(NamedTuple):
-    """``names`` are those of the compared candidates, ``verdict`` what was decided, by these names. ``is_own``: the
-    reader judged it, so somebody else decides.
+    """``names`` are those of the compared candidates, ``ruled`` what was decided, in the comparison's own order.
+    ``is_own``: the reader judged it, so somebody else decides.
     """
 
     comparison: Comparison
     names: list[str]
     ruling: ComparisonRuling | None
-    verdict: str
+    ruled: Verdict | None
     messages: int
     lines: list[JudgementLine]
     is_own: bool
+
+    @property
+    def verdict(self) -> str:
+        """What was decided, by the names; empty where nothing was."""
+        return verdict_by_name(self.ruled, self.names) if self.ruled else ""
 
     @property
     def is_disputed(self) -> bool:
@@ -36,10 +41,9 @@ class CaseComparison(NamedTuple):
         return self.ruling is not None or len(said) > 1
 
 
-def comparisons_of_item(
-    campaign: Campaign, item_id: int, lines: Sequence[JudgementLine], *, reader: User
-) -> list[CaseComparison]:
-    """Those of the item that somebody judged, in its own order; ``lines`` are what was said of them."""
+def comparisons_of_item(campaign: Campaign, item_id: int, *, reader: User) -> list[CaseComparison]:
+    """Those of the item that somebody judged, in its own order; of a campaign that rates answers none."""
+    lines = lines_of_item(campaign, item_id) if campaign.compares else []
     if not lines:
         return []
     judged = {line.judgement.comparison_id for line in lines}
@@ -57,9 +61,7 @@ def comparisons_of_item(
                 comparison,
                 shown,
                 ruling,
-                verdict_by_name(ruling.verdict.turned(ruling.outputs, comparison.outputs), shown)
-                if ruling
-                else "",
+                ruling.verdict.turned(ruling.outputs, comparison.outputs) if ruling else None,
                 messages.get(comparison.pk, 0),
                 own := [line for line in lines if line.judgement.comparison_id == comparison.pk],
                 any(line.judgement.reviewer_id == reader.pk for line in own),

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from evalapp.analysis.example_fields import ExampleField, example_fields, items_of, value_of
+from evalapp.analysis.finder import FINDER_PARTS
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.core.marks import marked
 from evalapp.datasets.models import Split
@@ -30,6 +31,7 @@ PARTS = ("with", "split", "by", "since", "until", "rubric")
 PAGE_PARTS = frozenset(
     {"people", "values", "criterion", "metric", "against", "page", "after", "limit", "view"}
     | {"measure", "first", "second"}
+    | set(FINDER_PARTS)
     | {
         "candidate",
         "level",
@@ -115,6 +117,11 @@ class ComparisonFilter:
 
     def describe(self) -> str:
         return "; ".join(choice.words for choice in self.choices)
+
+    @property
+    def told(self) -> str:
+        """The end of a sentence about what was found here: " (segment: retail)"; empty where nothing is chosen."""
+        return f" ({self.describe()})" if self.choices else ""
 
     def item_ids(self) -> set[int] | None:
         """The items that count; None for all."""

@@ -7,15 +7,14 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.cases import filter_from, find_cases, with_excerpts
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.finder import (
-    FINDER_PARTS,
     METRIC_SIDES,
     SCORE_SIDES,
     Finder,
@@ -24,27 +23,37 @@ from evalapp.analysis.finder import (
     find,
     finder_from,
 )
-from evalapp.analysis.picked import pick_campaign
-from evalapp.analysis.scores import CampaignScores, load_scores
-from evalapp.analysis.views import CASES_PER_PAGE, campaign_or_missing, chosen_people
+from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.narrowing_form import narrowing_of
+from evalapp.analysis.picked import pick_found
+from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.views import (
+    CASES_PER_PAGE,
+    campaign_or_missing,
+    chosen_people,
+    filter_refused,
+    list_query,
+)
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.datasets.models import Split
 from evalapp.rubrics.models import Criterion
 
 SEALED = (Split.TEST, Split.VALIDATION)
-_PARTS = (*FINDER_PARTS, "criterion", "candidate", "reviewer", "people")
 
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def finder(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    return _render(request, campaign_id)
+    view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
+    return filter_refused(request, view) if view.problems else _render(request, view)
 
 
-def _render(request: MemberRequest, campaign_id: int, problem: ProblemError | None = None) -> HttpResponse:
-    campaign = campaign_or_missing(request, campaign_id)
-    scores = load_scores(campaign, people=chosen_people(request))
+def _render(
+    request: MemberRequest, view: ComparisonFilter, problem: ProblemError | None = None
+) -> HttpResponse:
+    campaign, people = view.campaign, chosen_people(request)
+    scores, kept, _ = load_narrowed(view, people=people)
     wanted = None
     try:
         wanted = finder_from(scores, request.GET.dict())
@@ -56,6 +65,7 @@ def _render(request: MemberRequest, campaign_id: int, problem: ProblemError | No
     context = {
         "station": "compare",
         "campaign": campaign,
+        "narrowing": narrowing_of(request, view, names=scores.names, kept=kept),
         "wanted": wanted,
         "found": found,
         "chosen": _chosen(scores, request.GET, wanted),
@@ -74,19 +84,14 @@ def _render(request: MemberRequest, campaign_id: int, problem: ProblemError | No
         ],
         "page": page,
         "rows": with_excerpts(scores, list(page.object_list)),
-        "list_query": _query(request),
+        "list_query": list_query(request),
         "is_sealed": campaign.split in SEALED,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "has_simulated": any(answer.is_simulated for answer in scores.answers),
-        "people": chosen_people(request),
+        "people": people,
         "problem": problem,
     }
     return render(request, "analysis/finder.html", context, status=problem.status if problem else 200)
-
-
-def _query(request: MemberRequest) -> str:
-    kept = {name: request.GET[name] for name in _PARTS if request.GET.get(name)}
-    return f"?{urlencode(kept)}" if kept else ""
 
 
 def _chosen(scores: CampaignScores, query: Mapping[str, str], wanted: Finder | None) -> dict[str, Any]:
@@ -118,21 +123,17 @@ def _poor(criterion: Criterion | None) -> tuple[ScoreSide, int]:
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
 def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """A draft over what the finder of the address finds."""
-    campaign = campaign_or_missing(request, campaign_id)
-    scores = load_scores(campaign, people=chosen_people(request))
+    """A draft over what the finder of the address finds in the view of the address."""
+    view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
+    if view.problems:
+        return filter_refused(request, view)
+    scores = load_narrowed(view, people=chosen_people(request)).scores
     try:
         wanted = finder_from(scores, request.GET.dict())
         if wanted is None:
             raise InvalidError("The address names no finder. Open it again from the comparison.")
-        found = find(scores, wanted)
-        picked = pick_campaign(
-            source=campaign,
-            item_output_ids=found.item_output_ids,
-            because=f"{wanted.describe()}, in {campaign}",
-            by=request.user,
-        )
+        picked = pick_found(wanted=wanted, found=find(scores, wanted), view=view, by=request.user)
     except ProblemError as error:
-        return _render(request, campaign_id, error)
+        return _render(request, view, error)
     messages.success(request, "A draft over these items. Look at its people, then open it.")
     return redirect("campaign_detail", slug=request.project.slug, pk=picked.pk)

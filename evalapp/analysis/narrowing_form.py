@@ -6,12 +6,23 @@ from django.http import HttpRequest, QueryDict
 
 from evalapp.analysis.example_fields import ExampleField, FieldValue, example_fields
 from evalapp.analysis.filters import FIELD, Choice, ComparisonFilter, FilterProblem, is_filter
+from evalapp.analysis.finder import FINDER_PARTS
 from evalapp.analysis.narrowing import Kept
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.pseudonyms import ReviewerNames
 
 # Carried along when the filter changes; a page or a case belongs to the view that is left.
-CARRIED = ("people", "values", "criterion", "metric", "against", "measure")
+CARRIED = (
+    "people",
+    "values",
+    "criterion",
+    "metric",
+    "against",
+    "measure",
+    *FINDER_PARTS,
+    "candidate",
+    "reviewer",
+)
 
 
 # More boxes are folded away: they push everything else off the page.

@@ -4,11 +4,11 @@ Whoever looks at the worst answers finds bad ones, and at a second look they com
 So nothing here is a mean of a candidate; what reviewers write of single answers is as good as anywhere.
 """
 
-from collections.abc import Collection
-
 from django.db import transaction
 
 from evalapp.accounts.models import User
+from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.finder import Finder, Found
 from evalapp.analysis.scores import CampaignScores
 from evalapp.audit.services import record
 from evalapp.campaigns.design import CampaignDesign
@@ -29,15 +29,16 @@ def why_no_means(scores: CampaignScores) -> str:
 
 
 @transaction.atomic
-def pick_campaign(
-    *, source: Campaign, item_output_ids: Collection[int], because: str, by: User | None
-) -> Campaign:
-    """A draft over the items of these outputs, designed as their campaign was and marked as picked.
+def pick_found(*, wanted: Finder, found: Found, view: ComparisonFilter, by: User | None) -> Campaign:
+    """A draft over the items of what the finder found in a view of a campaign, designed as that campaign was and
+    marked as picked.
 
     Its people are those of the source who may still review; edit the draft for others. Raises InvalidError where
     nothing is picked, or nobody is there to review.
     """
-    items = Item.objects.filter(campaign=source, outputs__in=list(item_output_ids))
+    source = view.campaign
+    because = f"{wanted.describe()}, in {source}{view.told}"[:_LONGEST_REASON]
+    items = Item.objects.filter(campaign=source, outputs__in=list(found.item_output_ids))
     examples = sorted(set(items.values_list("example", flat=True)))
     if not examples:
         raise InvalidError("No output meets both conditions, so there is nothing to pick. Widen them.")
@@ -61,11 +62,9 @@ def pick_campaign(
         leaves_out_incomplete=True,
     )
     campaign = create_campaign(project=source.project, design=design, by=by)
-    Campaign.objects.filter(pk=campaign.pk).update(
-        picked_examples=examples, picked_because=because[:_LONGEST_REASON]
-    )
+    Campaign.objects.filter(pk=campaign.pk).update(picked_examples=examples, picked_because=because)
     campaign.refresh_from_db()
-    data = {"campaign": source.pk, "items": len(examples), "because": because[:_LONGEST_REASON]}
+    data = {"campaign": source.pk, "items": len(examples), "because": because}
     record("campaign.picked", by=by, obj=campaign, project=source.project, data=data)
     return campaign
 

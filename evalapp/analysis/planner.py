@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from evalapp.analysis.differences import SEED
@@ -14,19 +15,20 @@ from evalapp.stats.components import variance_components
 from evalapp.stats.differences import NO_PAIRS, paired_scores
 from evalapp.stats.planning import (
     Design,
+    Place,
     Requirement,
     Spread,
     items_for_joint_power,
     joint_power,
-    power_of,
-    precision,
+    power_of_release,
     smallest_difference,
+    smallest_distance,
 )
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import FOR_THIS_PANEL
 
 Kind = Literal["difference", "floor"]
 
+FAR = "where the champion stands is not known, so the ends of the scale are taken to be far"
 ONE_REVIEWER = "one person scored: how far reviewers differ is not known, so assume it"
 
 
@@ -39,16 +41,20 @@ class Variance(NamedTuple):
 
 
 class CriterionVariance(NamedTuple):
-    """Of ``scores`` where a floor is planned, of paired ``differences`` where a difference is."""
+    """Of ``scores`` where a floor is planned, of paired ``differences`` where a difference is. ``champion``: the
+    mean of the candidate that the others are compared with, ``mean``: of all candidates; None where nobody scored.
+    """
 
     criterion: Criterion
     scores: Variance
     differences: Variance
+    champion: float | None = None
+    mean: float | None = None
 
 
 class Detectable(NamedTuple):
-    """The smallest true difference between two candidates, and distance from a floor, that a design finds
-    with 80% power: two-sided and one-sided at 5%.
+    """The smallest true difference between two candidates (two-sided 5%), and distance of the candidates' mean from
+    a floor by a gate's bound (one-sided 5%), that a design finds with 80% power.
     """
 
     criterion: Criterion
@@ -58,7 +64,7 @@ class Detectable(NamedTuple):
 
 class Aim(NamedTuple):
     """``expected`` difference against ``bound`` as the margin (how much worse is still as good), or expected
-    mean against ``bound`` as the floor.
+    mean against ``bound`` as the floor. ``ends`` of the scale; ``champion``: its mean, None where it is not known.
     """
 
     key: str
@@ -67,10 +73,24 @@ class Aim(NamedTuple):
     expected: float
     bound: float
     spread: Spread
+    ends: tuple[int, int]
+    champion: float | None = None
 
     @property
     def distance(self) -> float:
         return self.expected + self.bound if self.kind == "difference" else self.expected - self.bound
+
+    @property
+    def place(self) -> Place | None:
+        """Where on the scale this is expected; None for a difference to a champion of unknown mean."""
+        smallest, largest = self.ends
+        if self.kind == "floor":
+            return Place(mean=self.expected, smallest=smallest, largest=largest)
+        if self.champion is None:
+            return None
+        challenger = min(max(self.champion + self.expected, smallest), largest)
+        middle = (self.champion + challenger) / 2
+        return Place(mean=middle, smallest=smallest, largest=largest, difference=self.expected)
 
 
 class PlannedAim(NamedTuple):
@@ -95,8 +115,22 @@ def variances_of(scores: CampaignScores) -> list[CriterionVariance]:
     for criterion in scores.scales:
         by_candidate = [scores.ratings(criterion, candidate) for candidate in scores.candidates]
         pairs = [paired_scores(each, by_candidate[0]) for each in by_candidate[1:]]
-        found.append(CriterionVariance(criterion, _pooled(by_candidate), _pooled(pairs, nothing=NO_PAIRS)))
+        means = [_mean(each) for each in by_candidate]
+        known = [mean for mean in means if mean is not None]
+        found.append(
+            CriterionVariance(
+                criterion,
+                _pooled(by_candidate),
+                _pooled(pairs, nothing=NO_PAIRS),
+                champion=means[0],
+                mean=sum(known) / len(known) if known else None,
+            )
+        )
     return found
+
+
+def _mean(ratings: Ratings) -> float | None:
+    return float(ratings.item_means().mean()) if len(ratings) else None
 
 
 def _pooled(groups: Iterable[Ratings], *, nothing: str = "no scores") -> Variance:
@@ -133,39 +167,42 @@ def design_of_campaign(campaign: Campaign) -> Design | None:
 def detectable(variances: Sequence[CriterionVariance], design: Design) -> list[Detectable]:
     """What the design can tell on each criterion."""
     return [
-        Detectable(each.criterion, _smallest(each.differences, design, 2), _smallest(each.scores, design, 1))
-        for each in variances
+        Detectable(each.criterion, _difference(each, design), _distance(each, design)) for each in variances
     ]
 
 
-def _smallest(variance: Variance, design: Design, sides: Literal[1, 2]) -> Measure:
-    if variance.spread is None:
-        return Measure.undefined(variance.reason, signature=signature("smallest-difference", sides=sides))
-    return smallest_difference(variance.spread, design, sides=sides)
+def _difference(variance: CriterionVariance, design: Design) -> Measure:
+    spread = variance.differences.spread
+    if spread is None:
+        return Measure.undefined(variance.differences.reason, signature=signature("smallest-difference"))
+    return smallest_difference(spread, design)
+
+
+def _distance(variance: CriterionVariance, design: Design) -> Measure:
+    spread, mean = variance.scores.spread, variance.mean
+    if spread is None or mean is None:
+        return Measure.undefined(variance.scores.reason, signature=signature("smallest-distance"))
+    smallest, largest = variance.criterion.minimum, variance.criterion.maximum
+    place = Place(mean=mean, smallest=smallest, largest=largest)
+    return smallest_distance(Requirement(distance=0, spread=spread, place=place), design, seed=SEED)
 
 
 def plan(aims: Sequence[Aim], design: Design, *, level: float, correlation: float = 0.0) -> Plan:
     """Power of each aim, tested one-sided as a release is, and of all together."""
-    note = FOR_THIS_PANEL if design.reviewers == 1 else ""
     requirements: Mapping[str, Requirement] = {
-        aim.key: Requirement(distance=aim.distance, spread=aim.spread, level=level) for aim in aims
-    }
-    planned = [
-        PlannedAim(
-            aim,
-            Measure(
-                value=power_of(
-                    aim.distance, precision(aim.spread, design, careful=True), level=level, sides=1
-                ),
-                n=design.items,
-                note=note,
-                signature=signature("power-of-release", level=level, sides=1, degrees="careful"),
-            ),
-        )
+        aim.key: Requirement(distance=aim.distance, spread=aim.spread, level=level, place=aim.place)
         for aim in aims
-    ]
+    }
+    planned = [PlannedAim(aim, _power(aim, requirements[aim.key], design)) for aim in aims]
     joint = joint_power(requirements, design, correlation=correlation, seed=SEED)
     items = items_for_joint_power(
         requirements, reviewers=design.reviewers, overlap=design.overlap, correlation=correlation, seed=SEED
     )
     return Plan(planned, joint, items)
+
+
+def _power(aim: Aim, requirement: Requirement, design: Design) -> Measure:
+    found = power_of_release(requirement, design, seed=SEED)
+    # A margin alone is bent by the ends of the scale: beyond "no difference" there is nothing else to bend.
+    is_far = requirement.place is None and aim.bound > 0
+    return replace(found, note="; ".join(filter(None, (found.note, FAR if is_far else ""))))

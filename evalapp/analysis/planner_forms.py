@@ -79,6 +79,9 @@ class PlanForm(forms.Form):
             self.fields[f"{key}-bound"] = _number(
                 "Margin or floor", help_text="How much worse is still as good; or the floor."
             )
+            self.fields[f"{key}-champion"] = _number(
+                "Champion’s mean", help_text="For a margin. Empty: as in the reviews, if there are any."
+            )
             for part, label in zip(
                 PARTS, ("SD between items", "SD between reviewers", "SD of the rest"), strict=True
             ):
@@ -90,7 +93,9 @@ class PlanForm(forms.Form):
         return [
             {
                 "criterion": criterion,
-                "main": [self[f"{criterion.key}-{name}"] for name in ("kind", "expected", "bound")],
+                "main": [
+                    self[f"{criterion.key}-{name}"] for name in ("kind", "expected", "bound", "champion")
+                ],
                 "parts": [self[f"{criterion.key}-{name}"] for name in PARTS],
             }
             for criterion in self.criteria
@@ -115,6 +120,9 @@ class PlanForm(forms.Form):
             self.add_error(f"{key}-bound", "Give the floor that the mean must exceed.")
         if kind == "difference" and bound is not None and bound < 0:
             self.add_error(f"{key}-bound", "Give how much worse is still as good: 0 or more.")
+        champion, (low, high) = given.get(f"{key}-champion"), (criterion.minimum, criterion.maximum)
+        if champion is not None and not low <= champion <= high:
+            self.add_error(f"{key}-champion", f"Give a mean on the scale, from {low} to {high}.")
         typed = [given.get(f"{key}-{part}") for part in PARTS]
         if any(value is None for value in typed) and self._known(key, kind).spread is None:
             reason = self._known(key, kind).reason
@@ -127,6 +135,11 @@ class PlanForm(forms.Form):
         if variance is None:
             return Variance(None, "no campaign chosen")
         return variance.differences if kind == "difference" else variance.scores
+
+    def _champion(self, key: str) -> float | None:
+        typed: float | None = self.cleaned_data[f"{key}-champion"]
+        known = self.variances.get(key)
+        return known.champion if typed is None and known is not None else typed
 
     @property
     def design(self) -> Design:
@@ -154,6 +167,8 @@ class PlanForm(forms.Form):
                     given[f"{key}-expected"],
                     given[f"{key}-bound"] or 0.0,
                     Spread(**parts),
+                    ends=(criterion.minimum, criterion.maximum),
+                    champion=self._champion(key),
                 )
             )
         return found

@@ -42,7 +42,6 @@ from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import load_narrowed, shared_part
 from evalapp.analysis.narrowing_form import filter_part, narrowing_of
-from evalapp.analysis.pair_lists import lines_of_item
 from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.tables import comparison_lines
@@ -302,7 +301,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "wanted": wanted,
             "view_words": view.describe(),
             "metric": column_metric(wanted),
-            "list_query": _list_query(request),
+            "list_query": list_query(request),
             "page": page,
             "rows": with_excerpts(scores, list(page.object_list)),
             "criteria": scores.criteria,
@@ -318,18 +317,19 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
-    query = _list_query(request)
+    query = list_query(request)
     listed = _listed_items(request, campaign) if query else None
     case = load_case(
         campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
     )
-    judged = lines_of_item(campaign, item_id) if campaign.compares else []
+    compared = comparisons_of_item(campaign, item_id, reader=request.user)
+    judged = [line for each in compared for line in each.lines]
     context = {
         "station": "compare",
         "campaign": campaign,
         "case": case,
-        "judged": judged,
-        "compared": comparisons_of_item(campaign, item_id, judged, reader=request.user),
+        "judged": sorted(judged, key=lambda line: line.judgement.pk),
+        "compared": compared,
         "list_query": query,
         "listed": listed or {},
         "is_reviewing": is_reviewing_blind(campaign, request.user),
@@ -337,8 +337,8 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     return render(request, "analysis/case.html", context)
 
 
-def _list_query(request: MemberRequest) -> str:
-    """The part of an address that says which list of cases is walked: "?candidate=3&low=1", or nothing."""
+def list_query(request: MemberRequest) -> str:
+    """The part of an address that says which list of cases is walked, and of which view: "?low=1&split=test"."""
     kept = {name: request.GET[name] for name in (*FILTER_PARTS, "people") if request.GET.get(name)}
     parts = [part for part in (urlencode(kept), filter_part(request.GET)) if part]
     return f"?{'&'.join(parts)}" if parts else ""

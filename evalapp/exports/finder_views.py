@@ -7,9 +7,10 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.filters import read_filter
 from evalapp.analysis.finder import find, finder_from
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.views import campaign_or_missing, chosen_people
+from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.views import campaign_or_missing, chosen_people, filter_refused
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
 from evalapp.exports.services import open_tray
@@ -18,9 +19,15 @@ from evalapp.exports.services import open_tray
 @require_POST
 @project_view(Permission.EDIT_EXPORTS)
 def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """A tray with the feedback on what the finder of the address finds. A sealed split is refused."""
+    """A tray with all feedback on what the finder of the address finds in the view of the address.
+
+    A sealed split is refused.
+    """
     campaign = campaign_or_missing(request, campaign_id)
-    scores = load_scores(campaign, people=chosen_people(request))
+    view = read_filter(campaign, request.GET)
+    if view.problems:
+        return filter_refused(request, view)
+    scores = load_narrowed(view, people=chosen_people(request)).scores
     wanted = finder_from(scores, request.GET.dict())
     if wanted is None:
         raise InvalidError("The address names no finder. Open it again from the comparison.")

@@ -8,6 +8,7 @@ from evalapp.datasets.rows import FieldProblem
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
     RecordProblemError,
+    ScaleEnds,
     SpanMark,
     name_of,
     storable,
@@ -31,7 +32,7 @@ class Said:
     comments: list[str] = field(default_factory=list)
     correction: str | None = None
     spans: list[SpanMark] = field(default_factory=list)
-    scales: dict[str, tuple[int, int]] = field(default_factory=dict)
+    scales: dict[str, ScaleEnds] = field(default_factory=dict)
 
 
 @dataclass
@@ -121,14 +122,16 @@ def _control(result: Mapping[str, Any], name: str) -> str:
     return name_of(written, f"{name}.meta.criterion", what="criterion") + suffix
 
 
-def _scale(result: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The lowest and highest level, as this product writes them."""
+def _scale(result: Mapping[str, Any]) -> ScaleEnds | None:
+    """The lowest and highest level and which is the best, as this product writes them."""
     meta = result.get("meta")
     bounds = meta.get("scale") if isinstance(meta, dict) else None
     if not (isinstance(bounds, list) and len(bounds) == 2 and all(type(each) is int for each in bounds)):
         return None
     low, high = bounds
-    return (low, high) if 0 <= low < high <= HIGHEST_LEVEL else None
+    if not 0 <= low < high <= HIGHEST_LEVEL:
+        return None
+    return ScaleEnds(low, high, isinstance(meta, dict) and meta.get("lower_is_better") is True)
 
 
 def _remark(result: Mapping[str, Any], name: str) -> str:

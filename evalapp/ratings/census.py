@@ -8,7 +8,7 @@ from typing import Any
 
 from evalapp.datasets.formats import FileProblemError
 from evalapp.ratings.nested_files import RANKED
-from evalapp.ratings.records import Reading
+from evalapp.ratings.records import Reading, ScaleEnds
 from evalapp.ratings.values import Census, suggested
 from evalapp.rubrics.drafts import LONGEST_NAME, MOST_OPTIONS, CriterionDraft, OptionDraft
 
@@ -29,7 +29,7 @@ class FileCensus:
     candidates: Counter[str] = field(default_factory=Counter)
     reviewers: Counter[str] = field(default_factory=Counter)
     criteria: dict[str, Census] = field(default_factory=dict)
-    scales: dict[str, tuple[int, int]] = field(default_factory=dict)
+    scales: dict[str, ScaleEnds] = field(default_factory=dict)
     spans: int = 0
     span_labels: Counter[str] = field(default_factory=Counter)
 
@@ -87,7 +87,7 @@ def census_of(found: Iterable[Reading]) -> FileCensus:
     return census
 
 
-def _described(name: str, census: Census, most: int, scale: tuple[int, int] | None = None) -> dict[str, Any]:
+def _described(name: str, census: Census, most: int, scale: ScaleEnds | None = None) -> dict[str, Any]:
     is_ranked = name.casefold().startswith(RANKED)
     draft = suggested(name, census, records=most, is_ranked=is_ranked, scale=scale)
     shown = [str(raw)[:24] for raw, _ in census.values.most_common(_SAMPLE)]

@@ -178,6 +178,11 @@ class RatingsForm(forms.Form):
                     label=f"{name}: {label} level",
                     initial=getattr(draft, bound) if draft else described[bound],
                 )
+            self.fields[f"criterion_{number}_lower_is_better"] = forms.BooleanField(
+                required=False,
+                label=f"{name}: lower is better",
+                initial=draft.lower_is_better if draft else described.get("lower_is_better", False),
+            )
 
     def _add_uses(self) -> None:
         criteria = Criterion.objects.filter(version=self.start.rubric_version)
@@ -212,9 +217,17 @@ class RatingsForm(forms.Form):
 
     @property
     def criterion_rows(self) -> list[list[forms.BoundField]]:
-        """The fields of each criterion: its use, or its kind with its lowest and highest level."""
+        """The fields of each criterion: its use, or its kind with its lowest and highest level and its direction."""
         numbers = range(len(self._census.get("criteria", [])))
         return [self._bound(f"criterion_{number}_") for number in numbers]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        for number in range(len(self._census.get("criteria", []))):
+            kind, field = given.get(f"criterion_{number}_kind"), f"criterion_{number}_lower_is_better"
+            if given.get(field) and kind not in (CriterionKind.SCALE, LEFT_OUT):
+                self.add_error(field, "Only a scale has a lower end that could be better.")
+        return given
 
     def options(self) -> RatingsOptions:
         """The choices of a valid form."""
@@ -253,14 +266,15 @@ class RatingsForm(forms.Form):
         for number, described in enumerate(self._census["criteria"]):
             own = {
                 name: self.cleaned_data.get(f"criterion_{number}_{name}")
-                for name in ("use", "kind", "minimum", "maximum")
+                for name in ("use", "kind", "minimum", "maximum", "lower_is_better")
             }
             if own["kind"] == LEFT_OUT or own["use"] == LEFT_OUT:
                 chosen[described["name"]] = {"use": LEFT_OUT}
             elif own["kind"]:
                 bounds = {name: own[name] for name in ("minimum", "maximum") if own[name] is not None}
                 is_scale = own["kind"] == CriterionKind.SCALE
-                chosen[described["name"]] = {"kind": own["kind"], **(bounds if is_scale else {})}
+                of_scale = bounds | {"lower_is_better": own["lower_is_better"]}
+                chosen[described["name"]] = {"kind": own["kind"], **(of_scale if is_scale else {})}
             elif own["use"] not in (None, AS_NAMED):
                 chosen[described["name"]] = {"use": own["use"]}
         return chosen

@@ -180,10 +180,12 @@ def _of_criterion(criterion: Criterion | None) -> dict[str, Any]:
     """What the name of a control cannot hold, so that the criterion comes back as it was."""
     if criterion is None:
         return {}
-    is_scale = criterion.kind == CriterionKind.SCALE
-    return {"criterion": criterion.name} | (
-        {"scale": [criterion.minimum, criterion.maximum]} if is_scale else {}
-    )
+    told: dict[str, Any] = {"criterion": criterion.name}
+    if criterion.kind == CriterionKind.SCALE:
+        told["scale"] = [criterion.minimum, criterion.maximum]
+    if criterion.lower_is_better:
+        told["lower_is_better"] = True
+    return told
 
 
 def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator[_Said]:

@@ -21,7 +21,7 @@ class RatingsOptions:
 
     ``rubric_version`` None: a rubric is made from the file. ``criteria``: criterion of the file → {"use":
     key of the rubric's criterion, "" for the one of that name, or "-" to leave it out; "kind", "minimum",
-    "maximum": for a rubric made from the file, instead of what its values suggest}. ``candidates``: name →
+    "maximum", "lower_is_better": for a rubric made from the file, instead of what its values suggest}. ``candidates``: name →
     id of a model version; ``reviewers``: e-mail or name → id of a member, 0 for a recorded reviewer. Who is
     not named there is found by label, e-mail address or name; else as ``unknown_…`` says.
     ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by`` row
@@ -91,6 +91,9 @@ class RatingsOptions:
                 fields.setdefault("criteria", []).append(
                     f"“{criterion[:60]}”: “use” is no key of a criterion."
                 )
+            elif not isinstance(chosen.get("lower_is_better", False), bool):
+                message = f"“{criterion[:60]}”: “lower_is_better” is true or false."
+                fields.setdefault("criteria", []).append(message)
             elif kind not in (*_CHANGEABLE, CriterionKind.CATEGORY.value) or not whole:
                 message = f"“{criterion[:60]}”: use one of {', '.join(_CHANGEABLE)}, with whole bounds."
                 fields.setdefault("criteria", []).append(message)

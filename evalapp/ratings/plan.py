@@ -16,7 +16,7 @@ from evalapp.ratings.census import UNNAMED_LABEL, draft_from
 from evalapp.ratings.models import RecordedReviewer
 from evalapp.ratings.options import LEFT_OUT, MAKE, RECORD, RatingsOptions
 from evalapp.ratings.records import RawValue
-from evalapp.ratings.values import Level, reader_of
+from evalapp.ratings.values import Level, directed, reader_of
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.drafts import CriterionDraft, OptionDraft, drafts_of, range_of, with_keys
 from evalapp.rubrics.models import CriterionKind, RubricVersion
@@ -100,6 +100,9 @@ def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict
             draft = replace(draft, kind=kind, options=(), lower_is_better=False, **fixed)
             if kind == CriterionKind.TEXT:
                 draft = replace(draft, allows_not_applicable=False, is_required=False)
+        is_reversed = chosen.get("lower_is_better", draft.lower_is_better)
+        if is_reversed != draft.lower_is_better:
+            draft = directed(draft, lower_is_better=is_reversed)
         if kind == CriterionKind.SCALE:
             bounds = {name: chosen[name] for name in ("minimum", "maximum") if name in chosen}
             if bounds and (bounds.get("minimum"), bounds.get("maximum")) != (draft.minimum, draft.maximum):

@@ -32,12 +32,20 @@ class SpanMark(NamedTuple):
     field: str = ""
 
 
+class ScaleEnds(NamedTuple):
+    """A scale as a file tells it."""
+
+    minimum: int
+    maximum: int
+    lower_is_better: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What one reviewer said about one answer, or a part of that: one row, one nested review, one annotation.
 
     ``place`` is put before the names of fields in messages ("reviews[3]."). ``values``: criterion → value. ``scales``: criterion
-    → its lowest and highest level, where the file says so.
+    → its levels and direction, where the file says so.
     """
 
     row: int
@@ -51,7 +59,7 @@ class Record:
     correction: str | None = None
     spans: Sequence[SpanMark] = ()
     place: str = ""
-    scales: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    scales: Mapping[str, ScaleEnds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from evalapp.core.names import has_visible
-from evalapp.ratings.records import LONGEST_COMMENT, RawValue
+from evalapp.ratings.records import LONGEST_COMMENT, RawValue, ScaleEnds
 from evalapp.rubrics.drafts import (
     HIGHEST_LEVEL,
     LONGEST_NAME,
@@ -103,13 +104,13 @@ def suggested(
     *,
     records: int,
     is_ranked: bool = False,
-    scale: tuple[int, int] | None = None,
+    scale: ScaleEnds | None = None,
 ) -> CriterionDraft:
     """The criterion that the values look like: yes/no, a scale, a category or words.
 
     ``records``: in how many it could have been answered; one answered everywhere is required.
-    ``is_ranked``: its values are places in an order, so 1 is the best and they count nothing in a total. ``scale``: lowest and
-    highest level, where the file says so.
+    ``is_ranked``: its values are places in an order, so 1 is the best and they count nothing in a total. ``scale``: its levels
+    and direction, where the file says so.
     """
     given = [raw for raw in census.values if not is_not_applicable(raw)]
     common: dict[str, Any] = {
@@ -119,14 +120,8 @@ def suggested(
         "weight": Decimal(0 if is_ranked else 1),
     }
     if scale is not None:
-        threshold = 2 if scale in ((1, 5), (0, 5)) else None
-        return CriterionDraft(
-            minimum=scale[0],
-            maximum=scale[1],
-            low_threshold=None if is_ranked else threshold,
-            lower_is_better=is_ranked,
-            **common,
-        )
+        draft = CriterionDraft(minimum=scale.minimum, maximum=scale.maximum, **common)
+        return directed(draft, lower_is_better=is_ranked or scale.lower_is_better)
     if given and not census.has_more:
         if all(whole_number(raw) in (0, 1) or yes_or_no(raw) is not None for raw in given):
             return CriterionDraft(
@@ -134,10 +129,7 @@ def suggested(
             )
         if low_high := _range_of({raw: census.values[raw] for raw in given}, is_ranked=is_ranked):
             low, high = low_high
-            threshold = 2 if (low, high) in ((1, 5), (0, 5)) and not is_ranked else None
-            return CriterionDraft(
-                minimum=low, maximum=high, low_threshold=threshold, lower_is_better=is_ranked, **common
-            )
+            return directed(CriterionDraft(minimum=low, maximum=high, **common), lower_is_better=is_ranked)
         if options := _options_of(given, census.count):
             return CriterionDraft(
                 kind=CriterionKind.CATEGORY,
@@ -149,6 +141,14 @@ def suggested(
             )
     common |= {"allows_not_applicable": False, "is_required": False}
     return CriterionDraft(kind=CriterionKind.TEXT, minimum=0, maximum=1, low_threshold=None, **common)
+
+
+def directed(draft: CriterionDraft, *, lower_is_better: bool) -> CriterionDraft:
+    """The scale with its best level at that end. Where lower is better it weighs nothing and no level is a low one."""
+    if lower_is_better:
+        return replace(draft, lower_is_better=True, weight=Decimal(0), low_threshold=None)
+    threshold = 2 if (draft.minimum, draft.maximum) in ((1, 5), (0, 5)) else None
+    return replace(draft, lower_is_better=False, weight=Decimal(1), low_threshold=threshold)
 
 
 def _range_of(counts: Mapping[RawValue, int], *, is_ranked: bool) -> tuple[int, int] | None:

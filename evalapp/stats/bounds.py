@@ -38,7 +38,7 @@ def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: flo
         return Measure.undefined(_no_scores(ratings), signature=label)
 
     def below(value: float, reach: float) -> float:
-        return reach_below(reach, place=value, smallest=smallest, largest=largest)
+        return float(reach_below(reach, place=value, smallest=smallest, largest=largest))
 
     return _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label)
 
@@ -61,7 +61,7 @@ def difference_bounds(
     centre = float(challenger.item_means().mean() + champion.item_means().mean()) / 2
 
     def below(value: float, reach: float) -> float:
-        return difference_reach_below(value, reach, centre=centre, smallest=smallest, largest=largest)
+        return float(difference_reach_below(value, reach, centre=centre, smallest=smallest, largest=largest))
 
     span = largest - smallest
     return _bounds(pairs, below, ends=(-span, span), alpha=alpha, label=label)

@@ -22,6 +22,7 @@ from evalapp.measure import Measure, signature
 from evalapp.stats.components import VarianceComponents
 from evalapp.stats.proportions import upper_bound
 from evalapp.stats.resampling import Array
+from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
 
 Sides = Literal[1, 2]
@@ -96,21 +97,26 @@ class Precision(NamedTuple):
 def precision(spread: Spread, design: Design, *, careful: bool = False) -> Precision:
     """What the analysis over new items and new reviewers will have.
 
-    With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out.
+    With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out. With
+    one review an item nothing tells items from the rest, and the reviewers' means are all that is gone by.
     ``careful``: with the degrees of freedom of a gate's bound (:func:`~evalapp.stats.bounds.mean_bounds`).
     """
     rest = spread.rest**2 / design.reviews
     of_items = spread.item**2 / design.items + rest
-    variance, wobble = of_items, of_items**2 / (design.items - 1)
-    if design.reviewers > 1:
-        of_reviewers = spread.reviewer**2 / design.reviewers + rest
-        wobble += of_reviewers**2 / (design.reviewers - 1)
-        variance += of_reviewers - rest
-        left = design.reviews - design.items - design.reviewers + 1
-        wobble += rest**2 / max(left, 1)
-        if careful:
-            degrees = careful_degrees(of_reviewers, design.reviewers - 1, variance=variance, wobble=wobble)
-            return Precision(math.sqrt(variance), degrees)
+    if design.reviewers == 1:
+        return Precision(math.sqrt(of_items), design.items - 1)
+    reviewers = min(design.reviewers, design.reviews)
+    of_reviewers = spread.reviewer**2 / reviewers + rest
+    if design.each == 1:
+        of_reviewers += of_items - rest
+        variance, wobble = of_reviewers, of_reviewers**2 / (reviewers - 1)
+    else:
+        variance = of_items + of_reviewers - rest
+        wobble = of_items**2 / (design.items - 1) + of_reviewers**2 / (reviewers - 1)
+        wobble += rest**2 / max(design.reviews - design.items - reviewers + 1, 1)
+    if careful:
+        degrees = careful_degrees(of_reviewers, reviewers - 1, variance=variance, wobble=wobble)
+        return Precision(math.sqrt(variance), degrees)
     return Precision(math.sqrt(variance), max(variance**2 / wobble, 1.0))
 
 
@@ -284,17 +290,59 @@ def most_allowed(limit: float, cases: int, *, level: float) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where on a scale something is expected: a candidate's ``mean``; or the ``difference`` of two candidates, of
+    whom ``mean`` is the middle.
+    """
+
+    mean: float
+    smallest: float
+    largest: float
+    difference: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.smallest < self.largest:
+            raise ValueError(f"a scale from {self.smallest:g} to {self.largest:g} has no length")
+
+    def possible(self, spread: Spread) -> Spread:
+        """The spread, or as much of it as scores with this mean can have."""
+        most = max((self.mean - self.smallest) * (self.largest - self.mean), 0.0)
+        share = min(math.sqrt(most / (spread.item**2 + spread.reviewer**2 + spread.rest**2)), 1.0)
+        return Spread(item=share * spread.item, reviewer=share * spread.reviewer, rest=share * spread.rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
     """One criterion of a gate: the true value lies ``distance`` beyond what it must exceed.
 
     The expected mean minus the floor, or the expected difference plus the margin. ``level`` is that of the
-    look it is planned for. Tested as a gate does (:func:`~evalapp.stats.bounds.mean_bounds`), the ends of
-    the scale taken to be far.
+    look it is planned for. Tested as a gate does (:func:`~evalapp.stats.bounds.mean_bounds`); without a
+    ``place`` the ends of the scale are taken to be far. ``spread`` is that of scores at the place.
     """
 
     distance: float
     spread: Spread
     level: float = 0.05
+    place: Place | None = None
+
+
+def power_of_release(requirement: Requirement, design: Design, *, seed: int = 0) -> Measure:
+    """Chance that the criterion passes, by seeded simulation as in :func:`joint_power`; ``n`` counts items."""
+    found = joint_power({"": requirement}, design, seed=seed)
+    name = signature("power-of-release", level=requirement.level, draws=DRAWS, seed=seed)
+    return Measure(value=found.value, n=design.items, signature=name, note=_panel(design))
+
+
+def smallest_distance(
+    requirement: Requirement, design: Design, *, power: float = 0.8, seed: int = 0
+) -> Measure:
+    """The smallest distance that passes with ``power``, in place of the requirement's own; ``n`` counts items."""
+    _require_share(power, "power")
+    generator = np.random.default_rng(seed)
+    shortfalls = _shortfalls(requirement, design, generator.normal(size=DRAWS), generator)
+    name = signature("smallest-distance", power=power, level=requirement.level, draws=DRAWS, seed=seed)
+    value = float(np.quantile(shortfalls, power))
+    return Measure(value=value, n=design.items, signature=name, note=_panel(design))
 
 
 def joint_power(
@@ -320,7 +368,7 @@ def joint_power(
     for requirement in requirements.values():
         own = generator.normal(size=draws)
         noise = math.sqrt(correlation) * common + math.sqrt(1 - correlation) * own
-        passed &= _passes(requirement, design, noise, generator)
+        passed &= _shortfalls(requirement, design, noise, generator) <= requirement.distance
     share = float(passed.mean())
     reach = 1.96 * math.sqrt(share * (1 - share) / draws)
     return Measure(
@@ -355,19 +403,52 @@ def items_for_joint_power(
     return _items(enough, name, _panel(start))
 
 
-def _passes(
+def _shortfalls(
     requirement: Requirement, design: Design, noise: Array, generator: np.random.Generator
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+) -> Array:
+    """How far below the true value the gate's lower bound lies, in one campaign for each of ``noise``."""
     from scipy.special import stdtrit
 
     _require_share(requirement.level, "level")
-    found = precision(requirement.spread, design, careful=True)
+    place, spread = requirement.place, requirement.spread
+    if place is not None and place.difference is None:
+        if not place.smallest < place.mean < place.largest:
+            return np.full(noise.size, place.mean - _bound_without_spread(place, requirement, design))
+        spread = place.possible(spread)
+    found = precision(spread, design, careful=True)
     critical = float(stdtrit(found.degrees, 1 - requirement.level))
-    scale = np.sqrt(generator.chisquare(found.degrees, size=noise.size) / found.degrees)
-    passes: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = (
-        requirement.distance / found.error + noise > critical * scale
-    )
-    return passes
+    reach = critical * np.sqrt(generator.chisquare(found.degrees, size=noise.size) / found.degrees)
+    if place is None:
+        return found.error * (reach - noise)
+    if place.difference is None:
+        return _shortfalls_of_mean(place, found.error, noise, reach)
+    estimate = place.difference + found.error * noise
+    ends = {"centre": place.mean, "smallest": place.smallest, "largest": place.largest}
+    further = difference_reach_below(estimate, found.error * reach, **ends)
+    low = np.maximum(estimate - further, place.smallest - place.largest)
+    return place.difference - low
+
+
+def _bound_without_spread(place: Place, requirement: Requirement, design: Design) -> float:
+    """At an end of the scale nothing varies, and a gate's bound is on how many items could differ."""
+    if place.mean <= place.smallest:
+        return place.smallest
+    same: float = requirement.level ** (1 / design.items)
+    return place.smallest + same * (place.largest - place.smallest)
+
+
+def _shortfalls_of_mean(place: Place, error: float, noise: Array, reach: Array) -> Array:
+    """Of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on logits, so that a
+    sample which happens to be high has a small standard error as well. ``reach`` in standard errors.
+    """
+    half = (place.largest - place.smallest) / 2
+    d = (place.mean - place.smallest) / half - 1
+    on_logits = error / half / (1 - d * d)
+    estimate = np.tanh(math.atanh(d) + on_logits * noise)
+    score = place.smallest + half * (estimate + 1)
+    own_reach = reach * half * on_logits * (1 - estimate**2)
+    further = reach_below(own_reach, place=score, smallest=place.smallest, largest=place.largest)
+    return place.mean - np.maximum(score - further, place.smallest)
 
 
 def _items(enough: Callable[[int], bool], name: str, note: str) -> Measure:

@@ -1,4 +1,4 @@
-"""Severity, agreement, and what metrics are worth follow the comparison's filter, on their pages and by API."""
+"""Severity, agreement, what metrics are worth and the finder follow the comparison's filter, on pages and by API."""
 
 import re
 
@@ -14,6 +14,7 @@ from evalapp.analysis.reviewer_agreement import agreement_on
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.severity import severity_of
 from evalapp.campaigns.models import Campaign
+from evalapp.exports.models import Export
 from evalapp.metrics.catalogue import CATALOGUE
 from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.api.conftest import problem_in, program_of
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 ROWS = 12
 INSTITUTIONAL = "field.segment=institutional"
-PAGES = ("severity", "agreement", "metrics")
+PAGES = ("severity", "agreement", "metrics", "finder")
 ANSWERS = (
     "analysis/severity",
     "analysis/agreement",
@@ -32,7 +33,10 @@ ANSWERS = (
     "analysis/metric-trust",
     "analysis/prediction-powered",
     "agreement",
+    "finder",
 )
+# In the segment of every third row both people give "plain" 2 or 3 for tone, and every output ROUGE-L's least.
+FINDER = "find=rougeL&find_is=at_least&find_value=0&criterion=tone&score_is=at_most&score=3"
 
 
 @pytest.fixture
@@ -151,8 +155,63 @@ def test_the_comparison_leads_to_the_same_view(campaign: Campaign, manager: User
         .text
     )
     for name in PAGES:
-        assert f"/compare/{campaign.pk}/{name}/?{INSTITUTIONAL}" in text
+        assert re.search(rf'/compare/{campaign.pk}/{name}/\?[^"]*{re.escape(INSTITUTIONAL)}', text), name
     (form,) = re.findall(
         r'<form class="in-line" method="get" action="#against-metric">.*?</form>', text, re.DOTALL
     )
     assert 'name="field.segment" value="institutional"' in form
+
+
+def segment_items(campaign: Campaign) -> list[int]:
+    return sorted(
+        campaign.items.filter(example__metadata__segment="institutional").values_list("pk", flat=True)
+    )
+
+
+def test_the_finder_finds_in_the_view_beside_what_chance_gives_there(
+    campaign: Campaign, manager: User
+) -> None:
+    whole = answer(campaign, manager, "finder", FINDER).json()
+    assert (whole["outputs"], whole["by_people"], whole["kept"]) == (24, 12, None)
+    found = answer(campaign, manager, "finder", f"{FINDER}&{INSTITUTIONAL}").json()
+    assert (found["outputs"], found["by_people"], found["count"], found["expected"]) == (8, 4, 4, 4.0)
+    assert sorted(found["cases"]) == segment_items(campaign)
+    assert found["kept"] == {"items": 4, "of_items": 12, "reviews": 16, "of_reviews": 48}
+    one = answer(campaign, manager, "finder", f"{FINDER}&by=1").json()
+    assert one["count"] == 0 and "from two reviewers" in one["reason"], "one reviewer agrees with nobody"
+    text = page(campaign, manager, "finder", f"{FINDER}&{INSTITUTIONAL}")
+    assert "4 outputs;" in text and "Of 8 outputs" in text
+
+
+def test_what_the_finder_does_next_stays_in_the_view(campaign: Campaign, manager: User) -> None:
+    text = page(campaign, manager, "finder", f"{FINDER}&{INSTITUTIONAL}")
+    # Finding something else, the cases, and the steps from here keep the filter; so does the finder when it changes.
+    assert text.count('<input type="hidden" name="field.segment" value="institutional">') == 1
+    assert '<input type="hidden" name="find_is" value="at_least">' in text
+    steps = re.findall(r'(?:action|data-href)="[^"]*/(campaign|export|cases)/(?:\d+/)?\?([^"]*)"', text)
+    assert {step for step, _ in steps} == {"campaign", "export", "cases"}
+    for _, following in steps:
+        assert "find=rougeL" in following and INSTITUTIONAL in following
+    cases = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/?{FINDER}&{INSTITUTIONAL}"
+    assert len(client_of(manager).get(cases).context["rows"]) == 4
+
+
+def test_a_campaign_and_a_tray_from_the_finder_are_of_the_view(campaign: Campaign, manager: User) -> None:
+    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/finder"
+    browser = client_of(manager)
+    assert browser.post(f"{start}/campaign/?{FINDER}&{INSTITUTIONAL}").status_code == 302
+    picked = Campaign.objects.get(picked_examples__isnull=False)
+    rows = [3, 6, 9, 12]
+    examples = campaign.items.filter(example__row_number__in=rows).values_list("example", flat=True)
+    assert sorted(picked.picked_examples or []) == sorted(examples)
+    assert "in Segments (segment: institutional)" in picked.picked_because
+    assert browser.post(f"{start}/export/?{FINDER}&{INSTITUTIONAL}").status_code == 302
+    assert set(Export.objects.get().rows.values_list("example__row_number", flat=True)) == set(rows)
+    made = program_of(manager).post(
+        f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/finder/?{FINDER}&{INSTITUTIONAL}&with=0"
+    )
+    assert list(problem_in(made, 400)["fields"]) == ["with"]
+    for step in ("campaign", "export"):
+        refused = browser.post(f"{start}/{step}/?{FINDER}&field.segment=none")
+        assert refused.status_code == 400 and "No example has “none”" in refused.text
+    assert Campaign.objects.count() == 2 and Export.objects.count() == 1

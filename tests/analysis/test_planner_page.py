@@ -10,7 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.planner import ONE_REVIEWER, design_of_campaign, detectable, variances_of
+from evalapp.analysis.planner import (
+    FAR,
+    ONE_REVIEWER,
+    PlannedAim,
+    design_of_campaign,
+    detectable,
+    variances_of,
+)
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.stats.planning import Design, Spread, smallest_difference
@@ -126,6 +133,60 @@ def test_a_floor_is_planned_on_the_distance_and_joint_power_is_less(
     assert "seed" in planned.joint.signature
 
 
+def test_near_the_end_of_the_scale_the_same_distance_is_harder_to_show(
+    project: Project, manager: User, campaign: Campaign
+) -> None:
+    source = f"rubric-{campaign.rubric_version.pk}"
+    spread = {"tone-item": 0.3, "tone-reviewer": 0.2, "tone-rest": 0.4}
+    design = {"items": 60, "reviewers": 5, "level": 0.01, "source": source, **spread}
+
+    def planned(**aim: object) -> PlannedAim:
+        query = design | {f"tone-{name}": value for name, value in aim.items()}
+        (found,) = client_of(manager).get(url_of(project), query).context["planned"].aims
+        return found
+
+    floors = [planned(kind="floor", expected=mean, bound=mean - 0.45).power.value for mean in (3.2, 4.4, 4.8)]
+    assert floors[0] > floors[1] + 0.05 > floors[2] + 0.1
+    margins = [planned(kind="difference", expected=0, bound=0.45, champion=mean) for mean in (3.2, 4.4, 4.8)]
+    assert margins[0].power.value > margins[1].power.value > margins[2].power.value
+    unknown = planned(kind="difference", expected=0, bound=0.45)
+    assert unknown.power.value >= margins[0].power.value and unknown.power.note == FAR
+    assert {each.power.note for each in margins} == {""}
+
+
+def test_a_margin_is_planned_where_the_reviewed_champion_stands(reviewed: Campaign, manager: User) -> None:
+    tone = next(each for each in variances_of(load_scores(reviewed)) if each.criterion.key == "tone")
+    query = {
+        "campaign": reviewed.pk, "items": 60, "reviewers": 4, "level": 0.05,
+        "tone-kind": "difference", "tone-expected": 0, "tone-bound": 0.5,
+    }  # fmt: skip
+    browser = client_of(manager)
+    (planned,) = browser.get(url_of(reviewed.project), query).context["planned"].aims
+    assert planned.aim.champion == tone.champion == pytest.approx(2.0)
+    (typed_mean,) = (
+        browser.get(url_of(reviewed.project), {**query, "tone-champion": 4.5}).context["planned"].aims
+    )
+    assert typed_mean.aim.champion == 4.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "bound"),
+    [
+        ("floor", 6, 4), ("floor", 5, 4.9), ("floor", 0, 4), ("floor", 3, -10), ("floor", 1e6, -1e6),
+        ("difference", 10, 0), ("difference", -10, 20), ("difference", 0, 1e6),
+    ],
+)  # fmt: skip
+def test_nothing_is_refused_for_lying_beyond_the_scale(
+    reviewed: Campaign, manager: User, kind: str, expected: float, bound: float
+) -> None:
+    query = {
+        "campaign": reviewed.pk, "items": 60, "reviewers": 4, "level": 0.05,
+        "tone-kind": kind, "tone-expected": expected, "tone-bound": bound,
+    }  # fmt: skip
+    page = client_of(manager).get(url_of(reviewed.project), query)
+    assert page.status_code == 200 and 0 <= page.context["planned"].joint.value <= 1
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "text"),
     [
@@ -136,6 +197,7 @@ def test_a_floor_is_planned_on_the_distance_and_joint_power_is_less(
         ({"tone-expected": ""}, "tone-expected", "Say what you expect."),
         ({"tone-kind": "floor"}, "tone-bound", "Give the floor"),
         ({"tone-bound": -1}, "tone-bound", "0 or more"),
+        ({"tone-champion": 5.1}, "tone-champion", "from 1 to 5"),
         ({"tone-item": "1e999"}, "tone-item", ""),
         ({"tone-item": 0}, "tone-item", "nothing to plan"),
         ({"tone-item": ""}, "tone-item", "Nothing tells the variance here"),
@@ -178,6 +240,14 @@ def test_the_api_plans_alike(reviewed: Campaign, manager: User) -> None:
     planned = program.post(api_of(reviewed), body)
     assert planned.status_code == 200
     assert planned.json()["aims"][0]["power"]["value"] == pytest.approx(0.8, abs=0.005)
+    margin = {**aim, "expected": 0, "bound": 0.1, "item": 0.5}
+    powers = [
+        program.post(api_of(reviewed), {**body, "aims": [{**margin, "champion": mean}], "items": 100}).json()[
+            "joint"
+        ]["value"]
+        for mean in (3, 4.8)
+    ]
+    assert powers[0] > powers[1] + 0.1
     for wrong, field in (
         ({**body, "items": 1}, "items"),
         ({**body, "aims": [{**aim, "criterion": "charm"}]}, "aims"),

@@ -12,7 +12,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from evalapp.accounts.models import Project, User
 from evalapp.ratings.tasks import import_ratings
 from tests.api.conftest import Program, problem_in
-from tests.ratings.files import rating, ratings, table
+from tests.ratings.files import json_lines, rating, ratings, table
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +85,38 @@ def test_problems_are_listed_and_bad_options_refused(
     problems = program.get(f"{path}problems/").json()["results"]
     assert [(each["row"], each["field"], each["is_refusal"]) for each in problems] == [(3, "Accuracy", True)]
     assert program.ask("DELETE", path).status_code == 204
+
+
+def test_a_program_says_on_which_scales_lower_is_better(
+    program_for: Callable[[User | None], Program], project: Project, manager: User
+) -> None:
+    program = program_for(manager)
+    line = {
+        "id": "a",
+        "question": "Why?",
+        "outputs": {"base": "Because.", "tuned": "So."},
+        "reviews": [
+            {"system": system, "reviewer": "Mara", "errors": errors, "ranks": {"style": rank}}
+            for system, errors, rank in (("base", 4, 1), ("tuned", 2, 2))
+        ],
+    }
+    body = sent(program, project, json_lines(line), "nested.jsonl").json()
+    path = f"projects/{project.slug}/ratings-imports/{body['id']}/"
+    for wrong in ("yes", 1, None):
+        bad = problem_in(
+            program.post(f"{path}start/", {"criteria": {"errors": {"lower_is_better": wrong}}}), 400
+        )
+        assert "true or false" in bad["fields"]["criteria"][0]
+    program.post(f"{path}start/", {"criteria": {"errors": {"kind": "text", "lower_is_better": True}}})
+    work_off(project)
+    assert "Only a scale has a lower end" in program.get(path).json()["job"]["error"]
+
+    criteria = {"errors": {"lower_is_better": True}, "ranks: style": {"lower_is_better": False}}
+    assert program.post(f"{path}start/", {"criteria": criteria}).status_code == 202
+    work_off(project)
+    campaign = project.campaigns.get(pk=program.get(path).json()["campaign"])
+    found = campaign.rubric_version.criteria.values_list("name", "lower_is_better", "weight")
+    assert sorted(found) == [("errors", True, 0), ("ranks: style", False, 1)]
 
 
 def test_what_is_no_file_of_ratings_is_refused(

@@ -5,7 +5,7 @@ from django.core.cache import cache
 
 from evalapp.judgements.verdicts import Verdict
 from tests.api.conftest import problem_in, program_of
-from tests.judgements.conftest import WHY, decide
+from tests.judgements.conftest import WHY, decide, judge
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +92,30 @@ def test_discussion_and_appeal_by_both_doors(base, disputed, manager, owner, rev
     ruling.refresh_from_db()
     assert (ruling.verdict.choice, ruling.revision) == (Verdict("tie").choice, 2)
     assert mine.get(f"{task}/appeals/").json()["results"][0]["answer"] == "Yes."
+
+
+def test_a_case_tells_what_reviewers_preferred_and_what_was_decided(
+    base, disputed, manager, engineer, reviewer
+) -> None:
+    case = f"{base}/cases/{disputed.comparison.item_id}/"
+    (before,) = program_of(engineer).get(case).json()["comparisons"]
+    assert before["ruling"] is None
+    decide(disputed, manager)
+    (found,) = program_of(engineer).get(case).json()["comparisons"]
+    assert (found["comparison"], found["outputs"]) == (disputed.comparison.pk, disputed.comparison.outputs)
+    assert found["ruling"] == {"choice": "b", "ranks": None, "reason": WHY}, "and not by whom"
+    assert [(each["reviewer"], each["comment"]) for each in found["judgements"]] == [
+        (1, "Clearer."),
+        (2, "Kinder."),
+    ]
+    said = program_of(engineer).get(case).text
+    assert not any(name in said for name in (manager.name, reviewer.name, manager.email, reviewer.email))
+    problem_in(program_of(reviewer).get(case), 403)
+
+
+def test_a_case_tells_who_still_reviews_that_they_should_not_look(base, campaign, manager, reviewer) -> None:
+    judge(campaign, reviewer)
+    case = f"{base}/cases/{campaign.judgements.get().comparison.item_id}/"
+    assert program_of(manager).get(case).json()["is_reviewing"] is False
+    reviewer.memberships.update(role="manager")
+    assert program_of(reviewer).get(case).json()["is_reviewing"] is True

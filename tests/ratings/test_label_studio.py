@@ -1,6 +1,7 @@
 """A campaign as Label Studio's tasks, and back."""
 
 import json
+from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -202,21 +203,25 @@ def test_what_goes_out_comes_back_the_same(
     assert "Tone: " in commented.comment
 
 
-def test_a_criterion_comes_back_under_its_name_and_on_its_scale(
+def test_a_criterion_comes_back_under_its_name_on_its_scale_and_in_its_direction(
     project: Project, other_project: Project, stranger: User, reviewer: User
 ) -> None:
     rubric = create_rubric(project=project, name="House", by=None)
     draft = CriterionDraft(name="Clear and short", minimum=0, maximum=9, low_threshold=None)
-    version = save_version(rubric=rubric, criteria=[draft], by=None)
+    faults = CriterionDraft(
+        name="Faults", minimum=0, maximum=9, low_threshold=None, weight=Decimal(0), lower_is_better=True
+    )
+    version = save_version(rubric=rubric, criteria=[draft, faults], by=None)
     campaign = make_campaign(project, [reviewer], rows=3, rubric_version=version)
-    said = ReviewAnswers(scores={"clear-and-short": 3})
+    said = ReviewAnswers(scores={"clear-and-short": 3, "faults": 3})
     review_all(campaign, reviewer, dict.fromkeys(("formal", "plain"), said))
     content = json.dumps(list(tasks_of(campaign))).encode()
 
     ratings_import = received(other_project, stranger, content, "tasks.json")
     assert carried_out(ratings_import, stranger, checks_only=True).state == "succeeded"
 
-    (found,) = ratings_import.census["criteria"]
-    assert (found["name"], found["kind"], found["minimum"], found["maximum"]) == (
-        "Clear and short", "scale", 0, 9
-    )  # fmt: skip
+    told = ("name", "kind", "minimum", "maximum", "lower_is_better", "weight")
+    assert [tuple(each[name] for name in told) for each in ratings_import.census["criteria"]] == [
+        ("Clear and short", "scale", 0, 9, False, "1"),
+        ("Faults", "scale", 0, 9, True, "0"),
+    ]

@@ -95,7 +95,7 @@ def test_choices_for_names_are_kept_and_followed(office: Client, project: Projec
     assert ratings_import.options["reviewers"] == {"Mara": reviewer.pk}
     assert ratings_import.options["candidates"] == {"tuned": 0}
     assert ratings_import.options["criteria"] == {
-        "Accuracy": {"kind": "scale", "minimum": 1, "maximum": 7},
+        "Accuracy": {"kind": "scale", "minimum": 1, "maximum": 7, "lower_is_better": False},
         "Tone": {"use": "-"},
     }
     work_off(project)
@@ -220,3 +220,26 @@ def test_an_engineer_sees_and_does_not_import(
     ratings_import = received(project, manager, ratings())
     page = client_for(engineer).get(address("ratings_import", project, ratings_import.pk))
     assert "waits for somebody who may run campaigns" in page.content.decode()
+
+
+def test_a_scale_on_which_lower_is_better_is_imported_as_one(office: Client, project: Project) -> None:
+    file = SimpleUploadedFile("errors.csv", ratings())
+    page = office.post(address("ratings_upload", project), {"file": file})["Location"]
+    post_form(office, page, "check")
+    work_off(project)
+    form = office.get(page).context["form"]
+    assert form["criterion_0_lower_is_better"].value() is False
+    refused = post_form(
+        office, page, "start", criterion_0_kind="text", criterion_0_lower_is_better="on"
+    ).content.decode()
+    assert "Only a scale has a lower end that could be better." in refused
+
+    post_form(office, page, "start", criterion_0_lower_is_better="on", criterion_0_maximum=7)
+    work_off(project)
+
+    version = project.campaigns.get().rubric_version
+    accuracy, tone = version.criteria.order_by("position")
+    assert (accuracy.lower_is_better, accuracy.weight, accuracy.low_threshold, accuracy.maximum) == (
+        True, 0, None, 7
+    )  # fmt: skip
+    assert (tone.lower_is_better, tone.weight, tone.low_threshold) == (False, 1, 2)

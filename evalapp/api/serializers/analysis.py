@@ -4,7 +4,6 @@ from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.analysis.case import CaseReview
 from evalapp.analysis.cases import CaseRow
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, HumanCell
@@ -12,7 +11,7 @@ from evalapp.analysis.filters import is_filter
 from evalapp.analysis.finder import MetricSide, ScoreSide
 from evalapp.analysis.models import AnalysisKind
 from evalapp.api.fields import Body, Paging, Query, Text
-from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
+from evalapp.api.serializers.common import MeasureSerializer
 
 METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
 PEOPLE = ("all", "human", "simulated")
@@ -291,7 +290,7 @@ class CaseQuery(Paging, ViewQuery):
     unsaid = serializers.BooleanField(required=False, default=False, help_text="The output says no label.")
 
 
-class FinderQuery(PeopleQuery):
+class FinderQuery(ViewQuery):
     """A metric's condition and a criterion's, as the page of the finder has them in its address."""
 
     find = serializers.CharField(max_length=40, required=False, help_text=f"Needed. {METRIC_WORDS}")
@@ -323,6 +322,9 @@ class FoundSerializer(serializers.Serializer[Any]):
     by_metric = serializers.IntegerField()
     by_people = serializers.IntegerField()
     reason = serializers.CharField()
+    kept = KeptSerializer(
+        allow_null=True, help_text="How much of the campaign a filter leaves; null for the whole."
+    )
     cases = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
@@ -359,76 +361,3 @@ class CaseRowSerializer(serializers.Serializer[Any]):
         """By criterion."""
         criteria = self.context["view"].criteria
         return {criterion.key: mean for criterion, mean in zip(criteria, row.means, strict=True)}
-
-
-class CaseMarkSerializer(serializers.Serializer[Any]):
-    """A stretch of the output that was marked, in code points of its text."""
-
-    criterion = serializers.CharField(source="criterion.key")
-    label = serializers.CharField()
-    start = serializers.IntegerField(source="span.start")
-    end = serializers.IntegerField(source="span.end")
-    text = serializers.CharField(source="quote")
-    comment = serializers.CharField(source="span.comment", allow_blank=True)
-
-
-class CaseReviewSerializer(serializers.Serializer[Any]):
-    review = serializers.IntegerField(source="review.pk")
-    reviewer = serializers.CharField(source="name", help_text="A pseudonym, or “You”.")
-    is_simulated = serializers.BooleanField(source="review.is_simulated")
-    is_sent_back = serializers.SerializerMethodField()
-    answers = serializers.SerializerMethodField()
-    tags = serializers.ListField(child=serializers.CharField())
-    comment = serializers.CharField(source="review.comment", allow_blank=True)
-    correction = serializers.SerializerMethodField()
-    marks = CaseMarkSerializer(many=True)
-
-    def get_is_sent_back(self, given: CaseReview) -> bool:
-        """It waits for its reviewer, who was asked to look at it again."""
-        return given.send_back is not None
-
-    def get_answers(self, given: CaseReview) -> dict[str, str]:
-        """By criterion."""
-        return {criterion.key: answer for criterion, answer in given.answers}
-
-    def get_correction(self, given: CaseReview) -> str | None:
-        correction = getattr(given.review, "correction", None)
-        return correction.text if correction else None
-
-
-class CaseMetricSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField()
-    value = serializers.FloatField(allow_null=True)
-    reason = serializers.CharField(allow_blank=True)
-    spans = serializers.ListField(child=serializers.CharField())
-    is_rule = serializers.BooleanField()
-
-
-class CaseDecisionSerializer(serializers.Serializer[Any]):
-    """What was decided where reviewers differ; it stands beside their reviews. ``value`` null is N/A."""
-
-    criterion = serializers.CharField(source="criterion.key")
-    value = serializers.IntegerField(allow_null=True)
-    reason = serializers.CharField()
-
-
-class CaseOutputSerializer(serializers.Serializer[Any]):
-    item_output = serializers.IntegerField(
-        source="entry.pk", help_text="What decisions and discussions name."
-    )
-    candidate = serializers.IntegerField(source="candidate.pk")
-    label = serializers.CharField(source="candidate.model_version.label")
-    text = serializers.CharField(source="entry.output.text", allow_blank=True)
-    reviews = CaseReviewSerializer(many=True)
-    metrics = CaseMetricSerializer(many=True)
-    decisions = CaseDecisionSerializer(many=True)
-
-
-class CaseSerializer(serializers.Serializer[Any]):
-    """All that was said about one item."""
-
-    item = serializers.IntegerField(source="item.pk")
-    row_number = serializers.IntegerField(source="item.example.row_number")
-    messages = MessageSerializer(many=True, source="item.example.messages")
-    context = serializers.CharField(source="item.example.context", allow_blank=True)
-    outputs = CaseOutputSerializer(many=True)

@@ -37,8 +37,8 @@ class PlannedDesignSerializer(serializers.Serializer[Any]):
 
 
 class DetectableSerializer(serializers.Serializer[Any]):
-    """The smallest true ``difference`` (two-sided 5%) and ``distance`` from a floor (one-sided 5%) that the
-    campaign finds with 80% power.
+    """The smallest true ``difference`` (two-sided 5%) and ``distance`` from a floor by a gate's bound (one-sided 5%)
+    that the campaign finds with 80% power.
     """
 
     criterion = serializers.CharField(source="criterion.key")
@@ -63,6 +63,12 @@ class AimBody(Body):
         default=None,
         allow_null=True,
         help_text="How much worse is still as good; or the floor.",
+    )
+    champion = Number(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="The champion's mean, for a margin; the mean of the campaign's first candidate without it.",
     )
     item = Number(required=False, default=None, allow_null=True, help_text="Instead of the campaign's own.")
     reviewer = Number(required=False, default=None, allow_null=True)

@@ -59,7 +59,7 @@ class RatingsImportBody(Body):
         child=Fields(),
         required=False,
         help_text="Criterion of the file → {`use`: key of the rubric's criterion, or `-` to leave it out} or, for a "
-        "rubric made from the file, {`kind`, `minimum`, `maximum`}.",
+        "rubric made from the file, {`kind`, `minimum`, `maximum`, `lower_is_better`}.",
     )
     candidates = serializers.DictField(
         child=serializers.IntegerField(min_value=0),

@@ -5,6 +5,7 @@ from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
+from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
 from evalapp.analysis.filters import ComparisonFilter, read_filter
@@ -21,13 +22,13 @@ from evalapp.api.serializers.analysis import (
     AgreementSerializer,
     CaseQuery,
     CaseRowSerializer,
-    CaseSerializer,
     ComparisonQuery,
     ComparisonSerializer,
     ComputeBody,
     DifferenceQuery,
     DifferenceSerializer,
 )
+from evalapp.api.serializers.cases import CaseSerializer
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.api.serializers.quality import QualitySerializer
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -217,5 +218,12 @@ class CaseList(AnalysisView):
 class CaseDetail(AnalysisView):
     @operation("Read a case", result=CaseSerializer)
     def get(self, campaign_id: int, item_id: int) -> object:
-        """Prompt, candidates, scores, reasons, corrections and metrics of one item."""
-        return load_case(self.campaign(campaign_id), item_id, reader_id=self.person.pk)
+        """Prompt, candidates, scores, reasons, corrections and metrics of one item, what reviewers preferred, and
+        what was decided beside them. Reviewers by pseudonym, unless the project shows names.
+        """
+        campaign = self.campaign(campaign_id)
+        return {
+            "case": load_case(campaign, item_id, reader_id=self.person.pk),
+            "comparisons": comparisons_of_item(campaign, item_id, reader=self.person),
+            "is_reviewing": is_reviewing_blind(campaign, self.person),
+        }

@@ -3,7 +3,8 @@ from typing import Any
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.cases import filter_from, find_cases, items_in_order
 from evalapp.analysis.finder import Finder, find, finder_from
-from evalapp.analysis.picked import pick_campaign
+from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.picked import pick_found
 from evalapp.analysis.scores import CampaignScores
 from evalapp.api.operations import operation
 from evalapp.api.serializers.analysis import FinderQuery, FoundSerializer
@@ -20,29 +21,26 @@ class FinderDetail(AnalysisView):
 
     @operation("Find where a metric and people disagree", query=FinderQuery, result=FoundSerializer)
     def get(self, campaign_id: int) -> object:
-        """How many outputs meet both conditions, what chance would give, and their items."""
-        scores = self.scores(campaign_id)
+        """How many outputs of the view meet both conditions, what chance would give, and their items."""
+        scores, kept, _ = self.narrowed(campaign_id)
         wanted, address = self._wanted(scores)
         found = find(scores, wanted)
         names = ("count", "expected", "outputs", "by_metric", "by_people", "reason")
         return {
             "words": wanted.describe(),
             **{name: getattr(found, name) for name in names},
+            "kept": kept,
             "cases": list(items_in_order(find_cases(scores, filter_from(scores, address)))),
         }
 
     @operation("Make a campaign over what is found", query=FinderQuery, result=CampaignSerializer, status=201)
     def post(self, campaign_id: int) -> object:
         """A draft, marked as picked: its items never enter a candidate's mean."""
-        scores = self.scores(campaign_id)
+        view = self.view(campaign_id)
+        scores = load_narrowed(view, people=self.people()).scores
         wanted, _ = self._wanted(scores)
         self.body()
-        picked = pick_campaign(
-            source=scores.campaign,
-            item_output_ids=find(scores, wanted).item_output_ids,
-            because=f"{wanted.describe()}, in {scores.campaign}",
-            by=self.person,
-        )
+        picked = pick_found(wanted=wanted, found=find(scores, wanted), view=view, by=self.person)
         return get_or_missing(campaigns_of(self.project), pk=picked.pk)
 
     def _wanted(self, scores: CampaignScores) -> tuple[Finder, dict[str, str]]:
@@ -51,7 +49,7 @@ class FinderDetail(AnalysisView):
         if missing := [name for name in ("find", "criterion", "score") if name not in given]:
             message = f"The address lacks {', '.join(missing)}."
             raise InvalidError(message, fields={name: ["This parameter is needed."] for name in missing})
-        address = {name: str(value) for name, value in given.items() if name != "people"}
+        address = {name: str(value) for name, value in given.items() if name not in ("people", "view")}
         wanted = finder_from(scores, address)
         assert wanted is not None  # noqa: S101 - a metric is named
         return wanted, address

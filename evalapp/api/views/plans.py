@@ -51,5 +51,5 @@ def _as_form(scores: CampaignScores, given: dict[str, Any]) -> dict[str, Any]:
             problem = "is there twice" if key in known else "is no scale of this campaign"
             message = f"“{key}” {problem}. Its scales: {', '.join(known) or 'none'}."
             raise InvalidError(message, fields={"aims": [message]})
-        data |= {f"{key}-{name}": aim[name] for name in ("kind", "expected", "bound", *PARTS)}
+        data |= {f"{key}-{name}": aim[name] for name in ("kind", "expected", "bound", "champion", *PARTS)}
     return data
