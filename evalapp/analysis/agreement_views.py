@@ -10,26 +10,18 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.choosing import chosen_criterion, chosen_measure, chosen_pair
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.reviewer_agreement import (
     ANCHORS,
     MEASURES,
     MOST_REVIEWERS,
-    MOST_SCORES,
     SHARES,
     AgreementOn,
-    agreement_of,
-    agreement_on,
-    by_reviewer,
-    confusion_of,
-    is_too_large,
-    levels_to_clarify,
+    PairAgreement,
+    Panel,
     matrix_in_words,
-    matrix_of,
-    pairs_of,
 )
-from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.views import (
     PEOPLE,
     campaign_or_missing,
@@ -39,7 +31,7 @@ from evalapp.analysis.views import (
     redirect_kept,
 )
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion
 
 
@@ -68,36 +60,32 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    scores, kept, _ = load_narrowed(view, people=people)
-    names = shown_names(campaign, numbers=scores.numbers, reader_id=request.user.pk)
-    criterion = chosen_criterion(scores, request.GET.get("criterion", ""))
+    found = agreement_shown(view, people=people, reader_id=request.user.pk)
+    panel = found.panel
+    names = panel.names if panel else shown_names(campaign, reader_id=request.user.pk)
+    criteria = panel.criteria if panel else []
+    criterion = chosen_criterion(criteria, request.GET.get("criterion", "")) if panel else None
     measure = chosen_measure(request.GET.get("measure", ""))
-    is_large = is_too_large(scores)
-    panel = [] if is_large else [agreement_on(scores, each) for each in scores.criteria]
+    rows = [panel.overall(each) for each in criteria] if panel else []
     context = {
         "station": "compare",
         "campaign": campaign,
-        "narrowing": narrowing_of(request, view, names=names, kept=kept),
-        "criteria": scores.criteria,
-        "panel": panel,
-        "panel_cells": [(row.criterion, cells_of(row), row.scores) for row in panel],
+        "standing": found.standing,
+        "narrowing": narrowing_of(request, view, names=names, kept=found.kept),
+        "criteria": criteria,
+        "panel_cells": [(row.criterion, cells_of(row), row.scores) for row in rows],
         "criterion": criterion,
         "measure": measure,
         "measures": [(key, label, ANCHORS[key]) for key, label in MEASURES.items()],
         "is_share": measure in SHARES,
-        "is_large": is_large,
-        "most_scores": MOST_SCORES,
+        "is_uncomputed": panel is None,
         "most_reviewers": MOST_REVIEWERS,
-        "has_simulated": any(answer.is_simulated for answer in scores.answers),
+        "has_simulated": found.has_simulated,
         "people": people,
         "people_label": PEOPLE[people],
         "people_choices": people_choices(request, people),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
-        **(
-            _of_criterion(request, scores, criterion, names, measure)
-            if criterion and not is_large
-            else {"pairs": []}
-        ),
+        **(_of_criterion(request, panel, criterion, measure) if panel and criterion else {"pairs": []}),
     }
     return render(request, "analysis/agreement.html", context)
 
@@ -107,34 +95,24 @@ def cells_of(row: AgreementOn) -> list[tuple[str, str, Any]]:
     return [(key, label, getattr(row.measures, key)) for key, label in MEASURES.items()]
 
 
-def _of_criterion(
-    request: MemberRequest,
-    scores: CampaignScores,
-    criterion: Criterion,
-    names: ReviewerNames,
-    measure: str,
-) -> dict[str, Any]:
-    pairs = pairs_of(scores, criterion)
-    is_wide = len(scores.reviewer_ids) > MOST_REVIEWERS
-    pair = chosen_pair(scores, criterion, request.GET.get("first", ""), request.GET.get("second", ""))
-    matrix = [] if is_wide else matrix_of(scores, criterion, names, measure)
-    reviewers = [(row, _measures(row.measures)) for row in by_reviewer(scores, criterion, names)]
-    found = agreement_of(scores, criterion, pair, names) if pair is not None else None
+def _of_criterion(request: MemberRequest, panel: Panel, criterion: Criterion, measure: str) -> dict[str, Any]:
+    people, names = panel.people(criterion), panel.names
+    is_wide = len(people) > MOST_REVIEWERS
+    chosen = chosen_pair(panel, criterion, request.GET.get("first", ""), request.GET.get("second", ""))
+    matrix = [] if is_wide else panel.matrix(criterion, measure)
+    pair = panel.pair(criterion, chosen) if chosen is not None else None
     return {
-        "pairs": pairs,
-        "reviewers": reviewers,
+        "pairs": chosen is not None,
+        "reviewers": [(row, _measures(row.measures)) for row in panel.reviewers(criterion)],
         "matrix": matrix,
         "matrix_words": matrix_in_words(matrix, measure),
         "is_wide": is_wide,
-        "choices": [
-            (names.numbers[person], names.of(person))
-            for person in dict.fromkeys(each for two in pairs for each in two)
-        ],
-        "pair": found,
-        "pair_measures": _measures(found.measures) if found is not None else [],
-        "confusion": _confusion_rows(scores, criterion, pair) if pair is not None else [],
+        "choices": [(names.numbers[person], names.of(person)) for person in people],
+        "pair": pair,
+        "pair_measures": _measures(pair.measures) if pair is not None else [],
+        "confusion": _confusion_rows(criterion, pair) if pair is not None else [],
         "levels": [criterion.level_words(level) for level in criterion.levels],
-        "clarify": levels_to_clarify(scores, criterion),
+        "clarify": panel.clarify(criterion),
     }
 
 
@@ -142,14 +120,10 @@ def _measures(found: Any) -> list[tuple[str, str, Any]]:
     return [(key, label, getattr(found, key)) for key, label in MEASURES.items()]
 
 
-def _confusion_rows(
-    scores: CampaignScores, criterion: Criterion, pair: tuple[int, int]
-) -> list[ConfusionRow]:
-    first, second = (scores.numbers[person] for person in pair)
-    found = confusion_of(scores, criterion, pair)
-    if found is None:
+def _confusion_rows(criterion: Criterion, pair: PairAgreement) -> list[ConfusionRow]:
+    if pair.confusion is None:
         return []
-    counts = found.counts
+    counts = pair.confusion.counts
     return [
         ConfusionRow(
             criterion.level_words(own),
@@ -157,7 +131,7 @@ def _confusion_rows(
                 ConfusionCell(
                     counts[row][column],
                     own == other,
-                    f"{first}:{own},{second}:{other}",
+                    f"{pair.first}:{own},{pair.second}:{other}",
                 )
                 for column, other in enumerate(criterion.levels)
             ],

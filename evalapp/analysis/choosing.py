@@ -1,14 +1,15 @@
 """What an analysis is looked at by: as its address asks, else what tells most."""
 
+from collections.abc import Sequence
+
 from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison
 from evalapp.analysis.differences import Contradiction
-from evalapp.analysis.reviewer_agreement import MEASURES, pairs_of
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.reviewer_agreement import MEASURES, Panel
 from evalapp.core.errors import InvalidError
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.registry.models import ModelAlias
-from evalapp.rubrics.models import Criterion
+from evalapp.rubrics.models import Criterion, CriterionKind
 
 
 def chosen_scale(scales: list[Criterion], key: str, contradiction: Contradiction | None) -> Criterion | None:
@@ -41,17 +42,18 @@ def chosen_reference(
     return comparison.rows[0] if comparison.rows else None
 
 
-def chosen_criterion(scores: CampaignScores, key: str) -> Criterion | None:
+def chosen_criterion(criteria: Sequence[Criterion], key: str) -> Criterion | None:
     """The criterion of that key, else the first scale. Raises InvalidError for a key that is not there."""
     if key:
-        named = next((each for each in scores.criteria if each.key == key), None)
+        named = next((each for each in criteria if each.key == key), None)
         if named is None:
-            known = ", ".join(each.key for each in scores.criteria)
+            known = ", ".join(each.key for each in criteria)
             raise InvalidError(
                 f"This campaign’s rubric has no criterion “{key[:60]}” with levels; it has {known}."
             )
         return named
-    return next(iter([*scores.scales, *scores.criteria]), None)
+    scales = [each for each in criteria if each.kind == CriterionKind.SCALE]
+    return next(iter([*scales, *criteria]), None)
 
 
 def chosen_measure(name: str) -> str:
@@ -61,17 +63,15 @@ def chosen_measure(name: str) -> str:
     return name or "alpha"
 
 
-def chosen_pair(
-    scores: CampaignScores, criterion: Criterion, first: str, second: str
-) -> tuple[int, int] | None:
+def chosen_pair(panel: Panel, criterion: Criterion, first: str, second: str) -> tuple[int, int] | None:
     """Two people by their numbers, else the first pair; None where there is none.
 
     Raises InvalidError for a number that nobody with a score here has, and for one person twice.
     """
-    pairs = pairs_of(scores, criterion)
+    pairs = panel.pairs(criterion)
     if not first and not second:
         return pairs[0] if pairs else None
-    present = {str(scores.numbers[person]): person for pair in pairs for person in pair}
+    present = {str(panel.names.numbers[person]): person for pair in pairs for person in pair}
     for number in (first, second):
         if number not in present:
             known = ", ".join(sorted(present, key=int)) or "nobody"

@@ -26,7 +26,16 @@ from evalapp.analysis.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.disagreements import DisagreementCount
 from evalapp.analysis.example_fields import ExampleField, FieldValue
 from evalapp.analysis.marks import CandidateMarks, MarkCount
+from evalapp.analysis.metric_trust import CriterionTrust, MetricTrust
 from evalapp.analysis.narrowing import Kept, SharedPart
+from evalapp.analysis.prediction_powered import NarrowedMean
+from evalapp.analysis.reversals import FoundReversal, Reversals
+from evalapp.analysis.reviewer_agreement import (
+    AgreementOn,
+    LevelsToClarify,
+    PairAgreement,
+    ReviewerAgreement,
+)
 from evalapp.analysis.severity import AdjustedCandidate, CampaignSeverity, ReviewerSeverity
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.analysis.usage import Usage
@@ -36,9 +45,13 @@ from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import RuleCheck
+from evalapp.stats.against_others import AgainstOthers
 from evalapp.stats.blinding import BlindingIndex
+from evalapp.stats.confusion import ConfusedLevels, Confusion
 from evalapp.stats.differences import Difference
+from evalapp.stats.prediction_powered import PredictionPowered
 from evalapp.stats.severity import Adjusted, Severity
+from evalapp.stats.strata import Reversal, Stratified, Stratum
 from evalapp.stats.wins import WinsTiesLosses
 
 KIND = "$"
@@ -48,6 +61,17 @@ CLASSES: tuple[type[Any], ...] = (
     *(Design, HumanCell, TagCount, CandidateRow, Comparison, ComparedPair, Contradiction),
     *(AgreementRow, CorrelationRow, MarkCount, CandidateMarks, Unblinding, DisagreementCount),
     *(WinsTiesLosses, Usage, ExampleField, FieldValue, SharedPart, Kept, ReviewerRow, Panel),
+    *(
+        AgreementOn,
+        AgainstOthers,
+        ReviewerAgreement,
+        PairAgreement,
+        Confusion,
+        ConfusedLevels,
+        LevelsToClarify,
+    ),
+    *(CriterionTrust, MetricTrust, NarrowedMean, PredictionPowered),
+    *(Reversals, FoundReversal, Reversal, Stratified, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )
 

@@ -13,6 +13,8 @@ from evalapp.accounts.models import User
 from evalapp.analysis.figures import Subjects, as_json, format_number
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.large import AgainstMetric, StoredComparison, comparison_parts
+from evalapp.analysis.large_agreement import agreement_parts
+from evalapp.analysis.large_metrics import metrics_parts
 from evalapp.analysis.models import AnalysisKind, People, ReviewedValues, StoredAnalysis
 from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.severity import severity_of
@@ -58,6 +60,14 @@ class Wanted(NamedTuple):
         }
 
 
+_SUBJECTS: dict[AnalysisKind, str] = {
+    AnalysisKind.COMPARISON: "Means, intervals, differences, agreement and charts",
+    AnalysisKind.SEVERITY: "Severities and adjusted scores",
+    AnalysisKind.AGREEMENT: "Figures of agreement",
+    AnalysisKind.METRICS: "Figures of metrics beside people",
+}
+
+
 class Standing(NamedTuple):
     """How far the stored figures are behind. ``computed_at`` is None where there are none that can be read.
 
@@ -70,6 +80,13 @@ class Standing(NamedTuple):
     reviews_since: int
     changes_since: int
     job: Job | None
+
+    @property
+    def subject(self) -> str:
+        """What the figures are of, as a sentence begins; it goes on with "are"."""
+        if self.wanted.view and self.wanted.kind != AnalysisKind.SEVERITY:
+            return "The figures of this view"
+        return _SUBJECTS[self.wanted.kind]
 
     @property
     def is_being_computed(self) -> bool:
@@ -92,10 +109,15 @@ def subjects_of(campaign: Campaign) -> Subjects:
     )
 
 
-def stored_of(campaign: Campaign, wanted: Wanted, *parts: str) -> dict[str, StoredAnalysis]:
-    """The stored parts of this release's format, by name; "" is the one for all readers."""
-    rows = campaign.stored_analyses.filter(**wanted.where, format=FORMAT, part__in=["", *parts])
-    return {row.part: row for row in rows}
+def stored_of(campaign: Campaign, wanted: Wanted) -> StoredAnalysis | None:
+    """The stored part for all readers, where there is one of this release's format."""
+    return campaign.stored_analyses.filter(**wanted.where, format=FORMAT, part="").first()
+
+
+def figures_of(campaign: Campaign, wanted: Wanted, *parts: str) -> dict[str, Any]:
+    """The figures of other parts by name, of those that are stored."""
+    rows = campaign.stored_analyses.filter(**wanted.where, format=FORMAT, part__in=parts)
+    return dict(rows.values_list("part", "figures"))
 
 
 def standing_of(
@@ -111,6 +133,28 @@ def standing_of(
     return Standing(
         wanted, stored.computed_at, max(reviews - stored.reviews, 0), changes - stored.changes, job
     )
+
+
+def standings(campaign: Campaign) -> list[Standing]:
+    """Of every analysis of the campaign that is stored or being computed, the latest stored first."""
+    rows = (
+        campaign.stored_analyses.filter(part="", format=FORMAT)
+        .defer("figures")
+        .order_by("-computed_at", "-id")
+    )
+    jobs = campaign.project.jobs.filter(task=COMPUTE_TASK, params__campaign=campaign.pk)
+    going = {_wanted_by(job): job for job in jobs.exclude(state__in=FINAL_STATES)}
+    versions = {people: data_version(campaign, people=people) for people in People.values}
+    found = []
+    for row in rows:
+        wanted = Wanted(AnalysisKind(row.kind), row.people, row.reviewed_values, row.view)
+        changes, reviews = versions[row.people]
+        since = (max(reviews - row.reviews, 0), changes - row.changes)
+        found.append(Standing(wanted, row.computed_at, *since, going.pop(wanted, None)))
+    for wanted, job in going.items():
+        changes, reviews = versions[wanted.people]
+        found.append(Standing(wanted, None, reviews, changes, job))
+    return found
 
 
 def newest_job(campaign: Campaign, wanted: Wanted) -> Job | None:
@@ -130,6 +174,12 @@ def _params(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
         "values": str(wanted.values),
         "view": wanted.view,
     }
+
+
+def _wanted_by(job: Job) -> Wanted:
+    params = job.params
+    # A job that an earlier release queued knows no view.
+    return Wanted(AnalysisKind(params["kind"]), params["people"], params["values"], params.get("view", ""))
 
 
 def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
@@ -153,11 +203,10 @@ def start_analysis(*, campaign: Campaign, wanted: Wanted, by: User | None) -> Jo
     going = _jobs_of(campaign, wanted).exclude(state__in=FINAL_STATES).first()
     if going is not None:
         return going
-    words = "Severity in" if wanted.kind == AnalysisKind.SEVERITY else "Compare"
     return create_job(
         project=campaign.project,
         task=COMPUTE_TASK,
-        title=f"{words} {campaign.name}{', a filtered view' if wanted.view else ''}",
+        title=f"{_TITLES[wanted.kind]} {campaign.name}{', a filtered view' if wanted.view else ''}",
         by=by,
         params=_params(campaign, wanted),
     )
@@ -165,10 +214,8 @@ def start_analysis(*, campaign: Campaign, wanted: Wanted, by: User | None) -> Jo
 
 def compute(work: Work) -> dict[str, Any]:
     """The job: read the campaign's reviews, compute every part, and store all of them at once."""
-    params = work.job.params
-    campaign = Campaign.objects.select_related("project", "rubric_version").get(pk=params["campaign"])
-    # A job that an earlier release queued knows no view.
-    wanted = Wanted(AnalysisKind(params["kind"]), params["people"], params["values"], params.get("view", ""))
+    campaigns = Campaign.objects.select_related("project", "rubric_version")
+    campaign, wanted = campaigns.get(pk=work.job.params["campaign"]), _wanted_by(work.job)
     work.enter("Reading the reviews")
     # Before the reviews are read: what comes in between is counted as not yet computed.
     changes, reviews = data_version(campaign, people=wanted.people)
@@ -220,9 +267,29 @@ def _severity(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[
     yield "", {"severity": as_json(found), "kept": as_json(narrowed.kept)}
 
 
+def _agreement(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
+    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
+    work.raise_if_cancelled()
+    return agreement_parts(narrowed, step=work.progress)
+
+
+def _metrics(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
+    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
+    work.raise_if_cancelled()
+    return metrics_parts(narrowed, step=work.progress)
+
+
 _PARTS: dict[AnalysisKind, Callable[[Campaign, Wanted, Work], Iterable[tuple[str, Any]]]] = {
     AnalysisKind.COMPARISON: _comparison,
     AnalysisKind.SEVERITY: _severity,
+    AnalysisKind.AGREEMENT: _agreement,
+    AnalysisKind.METRICS: _metrics,
+}
+_TITLES: dict[AnalysisKind, str] = {
+    AnalysisKind.COMPARISON: "Compare",
+    AnalysisKind.SEVERITY: "Severity in",
+    AnalysisKind.AGREEMENT: "Agreement in",
+    AnalysisKind.METRICS: "Metrics and people in",
 }
 
 

@@ -17,6 +17,13 @@ from evalapp.analysis.views import campaign_or_missing
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import field_errors
 
+_PAGES = {
+    AnalysisKind.COMPARISON: "comparison_detail",
+    AnalysisKind.SEVERITY: "campaign_severity",
+    AnalysisKind.AGREEMENT: "campaign_agreement",
+    AnalysisKind.METRICS: "campaign_metrics",
+}
+
 
 class ComputeForm(forms.Form):
     kind = forms.ChoiceField(choices=AnalysisKind.choices)
@@ -41,8 +48,7 @@ def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
     )
     start_analysis(campaign=campaign, wanted=wanted, by=request.user)
     messages.success(request, "Asked for. The page shows the new figures when they are there.")
-    page = "campaign_severity" if wanted.kind == AnalysisKind.SEVERITY else "comparison_detail"
-    address = reverse(page, args=[request.project.slug, campaign.pk])
+    address = reverse(_PAGES[wanted.kind], args=[request.project.slug, campaign.pk])
     chosen = {"people": people, "values": values if values == ReviewedValues.ADJUDICATED else ""}
     parts = (urlencode({name: value for name, value in chosen.items() if value}), view)
     query = "&".join(part for part in parts if part)

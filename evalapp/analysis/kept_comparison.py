@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison import CandidateRow, Comparison, ReviewerRow
 from evalapp.analysis.figures import OutdatedError, Subjects
-from evalapp.analysis.keeping import Standing, Wanted, standing_of, stored_of, subjects_of
+from evalapp.analysis.keeping import Standing, Wanted, figures_of, standing_of, stored_of, subjects_of
 from evalapp.analysis.large import (
     AgainstMetric,
     StoredComparison,
@@ -51,9 +51,9 @@ class LargeComparison:
     def against(self, criterion: Criterion, metric: MetricDescription) -> AgainstMetric | None:
         """What is stored of a criterion beside a metric, if anything is."""
         part = part_of(criterion, metric)
-        row = stored_of(self.campaign, self.wanted, part).get(part)
+        figures = figures_of(self.campaign, self.wanted, part).get(part)
         try:
-            return None if row is None else against_metric(row.figures, self.subjects)
+            return None if figures is None else against_metric(figures, self.subjects)
         except OutdatedError:
             return None
 
@@ -62,7 +62,7 @@ def large_comparison(campaign: Campaign, wanted: Wanted, *, reader_id: int) -> L
     """Reads counts and stored figures alone, so it costs the same for any number of ratings."""
     counts = campaign_counts(campaign, people=wanted.people)
     subjects = subjects_of(campaign)
-    row = stored_of(campaign, wanted).get("")
+    row = stored_of(campaign, wanted)
     try:
         stored = None if row is None else stored_comparison(row.figures, subjects)
     except OutdatedError:

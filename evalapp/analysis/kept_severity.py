@@ -43,7 +43,7 @@ def severity_shown(view: ComparisonFilter, *, people: str, reader_id: int) -> Sh
             return ShownSeverity(severity_of(scores, names=names), None, is_simulated, names, kept)
     wanted = Wanted(AnalysisKind.SEVERITY, people, view=view.view)
     names = shown_names(campaign, reader_id=reader_id)
-    stored = stored_of(campaign, wanted).get("")
+    stored = stored_of(campaign, wanted)
     found = _read(campaign, stored, names) if stored else None
     counts = campaign_counts(campaign, people=people)
     standing = standing_of(campaign, wanted, stored if found is not None else None, counts)

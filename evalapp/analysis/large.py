@@ -35,6 +35,7 @@ from evalapp.analysis.figures import Subjects, as_json, from_json
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.models import ReviewedValues
 from evalapp.analysis.narrowing import Kept, NarrowedScores, SharedPart, shared_part
+from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.usage import Usage, usage_of
@@ -49,6 +50,8 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 NOT_COMPUTED = "not computed yet"
 # As many points as an eye can tell apart, and a page can carry.
 POINTS_DRAWN = 200
+
+_NOT_LOOKED_FOR = Reversals([], [], NOT_COMPUTED)
 
 Step = Callable[[int, int, str], None]
 
@@ -75,6 +78,7 @@ class StoredComparison(NamedTuple):
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
     agreement_charts: dict[str, Chart | None]
+    reversals: Reversals
 
 
 class StoredDifferences(NamedTuple):
@@ -121,6 +125,9 @@ def comparison_parts(
     for metric in comparison.metrics:
         stage(f"People against {metric.label}")
         correlations[metric.name] = correlation_rows(shown, metric)
+    stage("Reversals inside strata")
+    fields = example_fields(scores.campaign)
+    reversals = find_reversals(shown, fields)
     for_all = StoredComparison(
         comparison=comparison,
         contradiction=find_contradiction(shown, comparison),
@@ -130,12 +137,13 @@ def comparison_parts(
         unblinding=unblinding_of(scores.campaign),
         decided=adjudicated.decided,
         usage=usage_of(scores),
-        fields=example_fields(scores.campaign),
+        fields=fields,
         shared=shared_part(scores),
         kept=narrowed.kept,
         reviewers=reviewer_rows(scores, NOBODY),
         ratings_chart=ratings_chart(comparison),
         agreement_charts=agreement_charts,
+        reversals=reversals,
     )
     yield "", {**_tuple_as_json(for_all), "differences": differences}
     drawn = _some_outputs(shown)
@@ -224,7 +232,9 @@ def nothing_stored(
     complete = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, state=PlaceState.COMPLETE)
     design = Design(campaign.items_total, 0, 0, complete.count(), campaign.places_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(comparison, None, [], {}, [], None, 0, [], [], None, None, [], None, {})
+    return StoredComparison(
+        comparison, None, [], {}, [], None, 0, [], [], None, None, [], None, {}, _NOT_LOOKED_FOR
+    )
 
 
 def with_counts(

@@ -1,7 +1,7 @@
 """Which automatic metric to trust for which criterion, in words with the numbers behind them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Literal, NamedTuple
@@ -51,19 +51,35 @@ class CriterionTrust(NamedTuple):
     sentence: str
 
 
-def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
-    """Every scale criterion that has a good direction against every metric that has one.
+def computed_metrics(scores: CampaignScores) -> list[MetricDescription]:
+    """Those that some output has a value of."""
+    return [
+        metric
+        for metric in scores.metrics.values()
+        if any(metric.name in output.metrics for output in scores.outputs)
+    ]
+
+
+def directed(scores: CampaignScores) -> tuple[list[Criterion], list[MetricDescription]]:
+    """The scales and the computed metrics of which it is known which end is better."""
+    scales = [each for each in scores.scales if has_direction(each)]
+    return scales, [metric for metric in computed_metrics(scores) if metric.better != "none"]
+
+
+def metric_trust(
+    scores: CampaignScores, step: Callable[[str], None] = lambda _: None
+) -> list[CriterionTrust]:
+    """Every scale criterion that has a good direction against every metric that has one. ``step`` hears what is
+    begun: each criterion's ceiling, then each metric.
 
     Of a scale without a weight nobody has said which end is better, unless the rubric says that lower is.
     """
+    if not scores.answers:
+        return []
     items = [output.item_id for output in scores.outputs]
-    metrics = [
-        metric
-        for metric in scores.metrics.values()
-        if metric.better != "none" and any(metric.name in output.metrics for output in scores.outputs)
-    ]
+    scales, metrics = directed(scores)
     found = []
-    for criterion in (each for each in scores.scales if has_direction(each)):
+    for criterion in scales:
         means = scores.output_means(criterion)
         sign = -1 if criterion.lower_is_better else 1
         human = [
@@ -71,9 +87,11 @@ def metric_trust(scores: CampaignScores) -> list[CriterionTrust]:
             for output in scores.outputs
         ]
         name = f"{criterion.name} (lower is better)" if criterion.lower_is_better else criterion.name
+        step(f"{criterion.name}: the highest to expect")
         ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
         trusts = []
         for metric in metrics:
+            step(f"{criterion.name}: {metric.label}")
             values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
             correlation = segment_correlation(items, human, values, seed=SEED, replicates=REPLICATES)
             inside = _inside_candidates(scores, human, values)

@@ -1,33 +1,18 @@
 """The tables of the analysis pages, each by its name: what is copied from a page and what a report prints."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 
-from django.db.models import QuerySet
-
-from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.agreement_tables import (
-    Asked,
     beside_others_table,
     confusion_table,
     matrix_table,
     panel_table,
 )
-from evalapp.analysis.charts import labels_of
 from evalapp.analysis.columns import METRICS
-from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, compare, reviewer_rows
-from evalapp.analysis.differences import ComparedPair, compare_pairs
-from evalapp.analysis.marks import marks_by_candidate
-from evalapp.analysis.metric_trust import MOST_OUTPUTS, metric_trust
 from evalapp.analysis.pair_tables import pairs_table, strengths_table
-from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
-from evalapp.analysis.prediction_powered import narrowed_means
-from evalapp.analysis.scores import CampaignScores
-from evalapp.analysis.severity import CampaignSeverity, severity_of
+from evalapp.analysis.shown import TableSource
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
-from evalapp.metrics.catalogue import MetricDescription
-from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
@@ -35,59 +20,7 @@ CANDIDATE = Column("Candidate")
 CRITERION = Column("Criterion")
 
 
-class Shown:
-    """What a page of analysis shows, worked out as it is asked for.
-
-    ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reference`` and
-    ``metric`` are None where there is none, ``reviews`` where all count; ``asked`` is the address, for tables that it
-    chooses by more. Nobody is called "you": a table is read by others, too.
-    """
-
-    def __init__(
-        self,
-        scores: CampaignScores,
-        *,
-        originals: CampaignScores,
-        people: str,
-        comparison: Comparison | None = None,
-        reference: CandidateRow | None = None,
-        metric: MetricDescription | None = None,
-        reviews: QuerySet[Review] | None = None,
-        asked: Asked | None = None,
-    ) -> None:
-        self.scores, self.originals, self.people = scores, originals, people
-        self.comparison = comparison or compare(scores)
-        self.reference, self.metric, self.reviews = reference, metric, reviews
-        self.asked: Asked = asked or {}
-
-    @cached_property
-    def labels(self) -> dict[int, str]:
-        return labels_of(self.scores.candidates)
-
-    @cached_property
-    def pairs(self) -> list[ComparedPair]:
-        if self.reference is None:
-            return []
-        return compare_pairs(self.scores, self.comparison, self.reference, everything=True)
-
-    @cached_property
-    def severity(self) -> CampaignSeverity:
-        return severity_of(self.originals, names=self.originals.names)
-
-    @cached_property
-    def judged(self) -> PairResults | None:
-        """What people preferred, where they compare answers and somebody has."""
-        campaign = self.originals.campaign
-        if not campaign.compares:
-            return None
-        judgements = load_judgements(campaign, people=self.people)
-        return pair_results(judgements) if judgements.rows else None
-
-    def label(self, row: CandidateRow) -> str:
-        return self.labels[row.candidate.pk]
-
-
-def table_named(shown: Shown, name: str) -> Table:
+def table_named(shown: TableSource, name: str) -> Table:
     """The table of that name. Raises MissingError where a page has none, or not in this campaign."""
     build = TABLES.get(name)
     if build is None:
@@ -98,7 +31,7 @@ def table_named(shown: Shown, name: str) -> Table:
     return table
 
 
-def people_table(shown: Shown) -> Table:
+def people_table(shown: TableSource) -> Table:
     columns = [CANDIDATE]
     for criterion in shown.comparison.criteria:
         columns.append(_human_column(criterion))
@@ -129,7 +62,7 @@ def _human_column(criterion: Criterion) -> Column:
     return Column(label, "figure" if is_scale else "share", is_measure=True, anchor="candidate-score")
 
 
-def ratings_table(shown: Shown) -> Table:
+def ratings_table(shown: TableSource) -> Table:
     rows: list[list[Cell]] = [
         [shown.label(row), cell.criterion.name, cell.criterion.level_words(level), count]
         for row in shown.comparison.rows
@@ -140,7 +73,7 @@ def ratings_table(shown: Shown) -> Table:
     return Table("ratings", "How often each level was given", columns, rows)
 
 
-def metrics_table(shown: Shown) -> Table | None:
+def metrics_table(shown: TableSource) -> Table | None:
     comparison = shown.comparison
     if not comparison.metrics:
         return None
@@ -169,7 +102,7 @@ def metrics_table(shown: Shown) -> Table | None:
     )
 
 
-def rules_table(shown: Shown) -> Table | None:
+def rules_table(shown: TableSource) -> Table | None:
     rules = shown.comparison.rules
     if not rules:
         return None
@@ -182,7 +115,7 @@ def rules_table(shown: Shown) -> Table | None:
     )
 
 
-def reasons_table(shown: Shown) -> Table:
+def reasons_table(shown: TableSource) -> Table:
     rows: list[list[Cell]] = [
         [shown.label(row), tag.label, tag.count, tag.share]
         for row in shown.comparison.rows
@@ -197,8 +130,8 @@ def reasons_table(shown: Shown) -> Table:
     return Table("reasons", "Reasons reviewers gave", columns, rows, "Wilson's 95% intervals.")
 
 
-def marks_table(shown: Shown) -> Table | None:
-    found = marks_by_candidate(shown.originals, people=shown.people, among=shown.reviews)
+def marks_table(shown: TableSource) -> Table | None:
+    found = shown.marks
     if not found:
         return None
     rows: list[list[Cell]] = [
@@ -217,7 +150,7 @@ def marks_table(shown: Shown) -> Table | None:
     return Table("marks", "What reviewers marked in the answers", columns, rows)
 
 
-def differences_table(shown: Shown) -> Table | None:
+def differences_table(shown: TableSource) -> Table | None:
     if shown.reference is None or not shown.pairs:
         return None
     rows: list[list[Cell]] = [
@@ -250,12 +183,11 @@ def differences_table(shown: Shown) -> Table | None:
     )
 
 
-def reviewers_table(shown: Shown) -> Table:
+def reviewers_table(shown: TableSource) -> Table:
     criteria = shown.comparison.criteria
-    found = reviewer_rows(shown.originals, NOBODY)
     rows: list[list[Cell]] = [
         [f"{row.name} (simulated)" if row.is_simulated else row.name, row.reviews, *row.means]
-        for row in found
+        for row in shown.reviewers
     ]
     columns = [
         Column("Reviewer"),
@@ -265,9 +197,9 @@ def reviewers_table(shown: Shown) -> Table:
     return Table("reviewers", "By reviewer", columns, rows)
 
 
-def agreement_table(shown: Shown) -> Table:
+def agreement_table(shown: TableSource) -> Table:
     rows: list[list[Cell]] = [
-        [row.criterion.name, row.alpha, row.exact, row.within_one] for row in agreement_rows(shown.originals)
+        [row.criterion.name, row.alpha, row.exact, row.within_one] for row in shown.agreement
     ]
     columns = [
         CRITERION,
@@ -284,12 +216,11 @@ def agreement_table(shown: Shown) -> Table:
     )
 
 
-def correlations_table(shown: Shown) -> Table | None:
+def correlations_table(shown: TableSource) -> Table | None:
     if shown.metric is None:
         return None
     rows: list[list[Cell]] = [
-        [row.criterion.name, row.spearman, row.within_item]
-        for row in correlation_rows(shown.scores, shown.metric)
+        [row.criterion.name, row.spearman, row.within_item] for row in shown.correlations
     ]
     anchor = "segment-correlation"
     columns = [
@@ -301,9 +232,8 @@ def correlations_table(shown: Shown) -> Table | None:
     return Table("correlations", title, columns, rows, "Intervals clustered by item.")
 
 
-def trust_table(shown: Shown) -> Table | None:
-    scores = shown.originals
-    if not scores.answers or not shown.comparison.metrics or len(scores.outputs) > MOST_OUTPUTS:
+def trust_table(shown: TableSource) -> Table | None:
+    if not shown.comparison.metrics or not shown.trust:
         return None
     rows: list[list[Cell]] = [
         [
@@ -314,7 +244,7 @@ def trust_table(shown: Shown) -> Table | None:
             found.ceiling,
             found.sentence,
         ]
-        for each in metric_trust(scores)
+        for each in shown.trust
         for found in each.metrics
     ]
     columns = [
@@ -328,8 +258,8 @@ def trust_table(shown: Shown) -> Table | None:
     return Table("trust", "Which metric to trust", columns, rows)
 
 
-def narrowed_table(shown: Shown) -> Table | None:
-    if shown.metric is None or not shown.originals.answers:
+def narrowed_table(shown: TableSource) -> Table | None:
+    if shown.metric is None or not shown.narrowed:
         return None
     rows: list[list[Cell]] = [
         [
@@ -340,7 +270,7 @@ def narrowed_table(shown: Shown) -> Table | None:
             row.found.correlation,
             row.worth,
         ]
-        for row in narrowed_means(shown.originals, shown.metric)
+        for row in shown.narrowed
     ]
     columns = [
         CANDIDATE,
@@ -355,7 +285,7 @@ def narrowed_table(shown: Shown) -> Table | None:
     return Table("narrowed", "Few reviews, many metric scores", columns, rows)
 
 
-def severity_table(shown: Shown) -> Table | None:
+def severity_table(shown: TableSource) -> Table | None:
     severity = shown.severity
     if severity.reason:
         return None
@@ -380,7 +310,7 @@ def severity_table(shown: Shown) -> Table | None:
     )
 
 
-def severities_table(shown: Shown) -> Table | None:
+def severities_table(shown: TableSource) -> Table | None:
     severity = shown.severity
     if severity.reason:
         return None
@@ -396,7 +326,7 @@ def severities_table(shown: Shown) -> Table | None:
     return Table("severities", "Severity of each reviewer", columns, rows)
 
 
-TABLES: Mapping[str, Callable[[Shown], Table | None]] = {
+TABLES: Mapping[str, Callable[[TableSource], Table | None]] = {
     "people": people_table,
     "ratings": ratings_table,
     "metrics": metrics_table,
@@ -411,10 +341,10 @@ TABLES: Mapping[str, Callable[[Shown], Table | None]] = {
     "narrowed": narrowed_table,
     "severity": severity_table,
     "severities": severities_table,
-    "panel": lambda shown: panel_table(shown.originals),
-    "beside-others": lambda shown: beside_others_table(shown.originals, shown.asked),
-    "matrix": lambda shown: matrix_table(shown.originals, shown.asked),
-    "confusion": lambda shown: confusion_table(shown.originals, shown.asked),
+    "panel": lambda shown: panel_table(shown.panel),
+    "beside-others": lambda shown: beside_others_table(shown.panel, shown.asked),
+    "matrix": lambda shown: matrix_table(shown.panel, shown.asked),
+    "confusion": lambda shown: confusion_table(shown.panel, shown.asked),
     "pairs": lambda shown: pairs_table(shown.judged, shown.labels) if shown.judged else None,
     "strengths": lambda shown: strengths_table(shown.judged, shown.labels) if shown.judged else None,
 }

@@ -15,8 +15,6 @@ from evalapp.stats.strata import LEAST_ITEMS, Reversal, Stratified, reversals, s
 
 # A field with more values is a name or a number; its strata would be single items.
 MOST_STRATA = 12
-# More take longer than a page may.
-MOST_ANSWERS = 20_000
 
 
 class FoundReversal(NamedTuple):
@@ -75,8 +73,6 @@ def find_reversals(scores: CampaignScores, fields: list[ExampleField] | None = N
 
     ``fields`` saves reading them where they are known.
     """
-    if len(scores.answers) > MOST_ANSWERS:
-        return Reversals([], [], f"this view has more than {MOST_ANSWERS:,} answers")
     if len(scores.candidates) < 2 or not scores.answers:
         return Reversals([], [], "there are no two candidates with scores")
     present = example_fields(scores.campaign) if fields is None else fields

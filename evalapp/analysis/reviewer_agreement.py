@@ -1,10 +1,9 @@
 """Who agrees with whom, on what, and which levels of a scale people take for one another."""
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from typing import NamedTuple
-
-import numpy as np
 
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
@@ -15,14 +14,14 @@ from evalapp.rubrics.drafts import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.against_others import AgainstOthers, against_others, mean_kappa
 from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement, quadratic_kappa
+from evalapp.stats.coincidences import Coincidences, coincidences
 from evalapp.stats.confusion import ConfusedLevels, Confusion, confused_levels, confusion
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.reliability import IccForm, icc
 
 REPLICATES = 500
-# Each pair is measured while somebody waits.
+# The table of more reviewers is left out: nobody reads it, and each pair is measured while somebody waits.
 MOST_REVIEWERS = 12
-MOST_SCORES = 5_000
 MOST_ITEMS_NAMED = 5
 NO_ORDER = "the answers have no order"
 TOO_FINE = "single points of a wide scale are no steps that people can tell"
@@ -69,13 +68,16 @@ class ReviewerAgreement(NamedTuple):
 
 
 class PairAgreement(NamedTuple):
-    """Two reviewers by their numbers, the lower first."""
+    """Two reviewers by their numbers, on the items both scored. ``confusion``: how often the first gave each
+    level where the second gave each; None for a wide scale, whose table nobody could read.
+    """
 
     first: int
     second: int
     first_name: str
     second_name: str
     measures: AgainstOthers
+    confusion: Confusion | None
 
 
 class MatrixCell(NamedTuple):
@@ -96,7 +98,8 @@ class MatrixRow(NamedTuple):
 class LevelsToClarify(NamedTuple):
     """Two neighbouring levels that people take for one another, with their anchors as the rubric has them.
 
-    ``items`` are the first of those on which reviewers split. ``lower`` and ``upper`` are level words.
+    ``lower`` and ``upper`` are level words. Of the ``splits`` outputs on which reviewers split,
+    ``item_outputs`` are the first: output, item and candidate by their ids.
     """
 
     found: ConfusedLevels
@@ -105,101 +108,174 @@ class LevelsToClarify(NamedTuple):
     lower_anchor: str
     upper_anchor: str
     item_outputs: list[tuple[int, int, int]]
+    splits: int
 
 
-def is_too_large(scores: CampaignScores) -> bool:
-    """Whether there are more scores than can be compared while somebody waits."""
-    return len(scores.answers) > MOST_SCORES * max(1, len(scores.criteria))
+class Panel(ABC):
+    """A campaign's reviewers beside one another; ``names`` says how a reader sees them called."""
+
+    criteria: list[Criterion]
+    names: ReviewerNames
+
+    @abstractmethod
+    def overall(self, criterion: Criterion) -> AgreementOn:
+        """All of them on one criterion."""
+
+    @abstractmethod
+    def reviewers(self, criterion: Criterion) -> list[ReviewerAgreement]:
+        """Everybody with a score on the criterion beside the others, by number."""
+
+    @abstractmethod
+    def people(self, criterion: Criterion) -> list[int]:
+        """Everybody with a score on the criterion, in the order of their numbers."""
+
+    @abstractmethod
+    def pair(self, criterion: Criterion, pair: tuple[int, int]) -> PairAgreement:
+        """Every measure of two people on the items both scored."""
+
+    @abstractmethod
+    def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
+        """Neighbouring levels that reviewers cannot be shown to tell apart, with most pairs apart first.
+
+        Of scales of up to 11 levels only: on a wider one a single point is no anchor.
+        """
+
+    def pairs(self, criterion: Criterion) -> list[tuple[int, int]]:
+        """Every two people with a score on the criterion, in the order of their numbers."""
+        return list(combinations(self.people(criterion), 2))
+
+    def prepare(self, criterion: Criterion, pairs: Iterable[tuple[int, int]]) -> None:  # noqa: B027 - a wish
+        """Read what these pairs need at once, where it has to be read."""
+
+    def measured(self, criterion: Criterion, pair: tuple[int, int], measure: str) -> Measure:
+        """One measure of a pair, by its key in `MEASURES`."""
+        found: Measure = getattr(self.pair(criterion, pair).measures, measure)
+        return found
+
+    def matrix(self, criterion: Criterion, measure: str) -> list[MatrixRow]:
+        """One measure of every pair, as a square table that mirrors itself; empty for fewer than two people."""
+        found: dict[tuple[int, int], Measure] = {}
+        pairs = self.pairs(criterion)
+        self.prepare(criterion, pairs)
+        for pair in pairs:
+            found[pair] = found[pair[::-1]] = self.measured(criterion, pair, measure)
+        people = self.people(criterion) if found else []
+        return [
+            MatrixRow(
+                self.names.numbers[one],
+                self.names.of(one),
+                [
+                    MatrixCell(
+                        self.names.numbers[other],
+                        self.names.of(other),
+                        found.get((one, other)),
+                        _tone(found.get((one, other)), measure),
+                    )
+                    for other in people
+                ],
+            )
+            for one in people
+        ]
 
 
-def ratings_on(scores: CampaignScores, criterion: Criterion) -> Ratings:
-    """The base overlap: scores that were asked for because others differed are left out."""
-    return scores.ratings(criterion, as_designed=True)
+class ComputedPanel(Panel):
+    """Worked out of the scores as it is asked for."""
+
+    def __init__(self, scores: CampaignScores, names: ReviewerNames) -> None:
+        self.scores, self.names = scores, names
+        self.criteria = scores.criteria
+        self._ratings: dict[int, Ratings] = {}
+        self._together: dict[int, Coincidences] = {}
+
+    def ratings(self, criterion: Criterion) -> Ratings:
+        """The base overlap: scores that were asked for because others differed are left out."""
+        if criterion.pk not in self._ratings:
+            self._ratings[criterion.pk] = self.scores.ratings(criterion, as_designed=True)
+        return self._ratings[criterion.pk]
+
+    def overall(self, criterion: Criterion) -> AgreementOn:
+        ratings = self.ratings(criterion)
+        return AgreementOn(criterion, _of_panel(ratings, criterion), len(ratings))
+
+    def people(self, criterion: Criterion) -> list[int]:
+        present = set(self.ratings(criterion).reviewers)
+        return [each for each in self.scores.reviewer_ids if each in present]
+
+    def reviewers(
+        self, criterion: Criterion, step: Callable[[], None] = lambda: None
+    ) -> list[ReviewerAgreement]:
+        """``step`` hears of each one before it is begun."""
+        ratings = self.ratings(criterion)
+        rows = []
+        for person in self.people(criterion):
+            step()
+            measures = against_others(
+                ratings,
+                person,
+                levels=[float(level) for level in criterion.levels],
+                is_ordered=_is_ordered(criterion),
+                seed=SEED,
+                replicates=REPLICATES,
+            )
+            if not _has_steps(criterion):
+                measures = measures._replace(within_one=_undefined("percent-agreement-within-1", criterion))
+            name, is_reader = self.names.of(person), person == self.names.reader_id
+            rows.append(ReviewerAgreement(self.names.numbers[person], name, is_reader, measures))
+        return rows
+
+    def pair(self, criterion: Criterion, pair: tuple[int, int]) -> PairAgreement:
+        return pair_agreement(self._shared(criterion, pair), criterion, pair, self.names)
+
+    def measured(self, criterion: Criterion, pair: tuple[int, int], measure: str) -> Measure:
+        return _one(self._shared(criterion, pair), criterion, measure, pair)
+
+    def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
+        if criterion.kind != CriterionKind.SCALE or not _has_steps(criterion):
+            return []
+        levels = [float(level) for level in criterion.levels]
+        confused = [
+            each for each in confused_levels(self.ratings(criterion), levels=levels) if each.is_confused
+        ]
+        shown = {int(str(item)) for each in confused for item in each.items[:MOST_ITEMS_NAMED]}
+        outputs = {
+            output.item_output_id: (output.item_id, output.candidate_id)
+            for output in self.scores.outputs
+            if output.item_output_id in shown
+        }
+        return [
+            LevelsToClarify(
+                each._replace(items=()),
+                criterion.level_words(int(each.lower)),
+                criterion.level_words(int(each.upper)),
+                str(criterion.anchors.get(str(int(each.lower)), "")),
+                str(criterion.anchors.get(str(int(each.upper)), "")),
+                [(int(str(item)), *outputs[int(str(item))]) for item in each.items[:MOST_ITEMS_NAMED]],
+                len(each.items),
+            )
+            for each in confused
+        ]
+
+    def _shared(self, criterion: Criterion, pair: tuple[int, int]) -> Ratings:
+        """The scores of two people on the items both scored."""
+        if criterion.pk not in self._together:
+            self._together[criterion.pk] = coincidences(self.ratings(criterion))
+        return self._together[criterion.pk].ratings_of(*pair)
 
 
-def agreement_on(
-    scores: CampaignScores, criterion: Criterion, *, replicates: int = REPLICATES
-) -> AgreementOn:
-    """The whole panel on one criterion."""
-    ratings = ratings_on(scores, criterion)
-    return AgreementOn(criterion, _of_panel(ratings, criterion, replicates, pooled=True), len(ratings))
-
-
-def by_reviewer(
-    scores: CampaignScores, criterion: Criterion, names: ReviewerNames, *, replicates: int = REPLICATES
-) -> list[ReviewerAgreement]:
-    """Every reviewer with a score on the criterion beside the others, by number."""
-    ratings = ratings_on(scores, criterion)
-    rows = []
-    for person in scores.reviewer_ids:
-        if person not in ratings.reviewers:
-            continue
-        measures = against_others(
-            ratings,
-            person,
-            levels=[float(level) for level in criterion.levels],
-            is_ordered=_is_ordered(criterion),
-            seed=SEED,
-            replicates=replicates,
-        )
-        if not _has_steps(criterion):
-            measures = measures._replace(within_one=_undefined("percent-agreement-within-1", criterion))
-        rows.append(
-            ReviewerAgreement(names.numbers[person], names.of(person), person == names.reader_id, measures)
-        )
-    return rows
-
-
-def pairs_of(scores: CampaignScores, criterion: Criterion) -> list[tuple[int, int]]:
-    """Every two people with a score on the criterion, in the order of their numbers."""
-    present = set(ratings_on(scores, criterion).reviewers)
-    return list(combinations([each for each in scores.reviewer_ids if each in present], 2))
-
-
-def agreement_of(
-    scores: CampaignScores,
-    criterion: Criterion,
-    pair: tuple[int, int],
-    names: ReviewerNames,
-    *,
-    replicates: int = REPLICATES,
+def pair_agreement(
+    ratings: Ratings, criterion: Criterion, pair: tuple[int, int], names: ReviewerNames
 ) -> PairAgreement:
-    """Every measure of two people on the items both scored."""
-    ratings = _shared(ratings_on(scores, criterion), pair)
-    measures = _of_panel(ratings, criterion, replicates, pooled=False, pair=pair)
+    """``ratings``: those of the two on the items both scored."""
+    counts = None
+    if _has_steps(criterion):
+        counts = confusion(ratings, *pair, levels=[float(level) for level in criterion.levels])
     first, second = pair
     return PairAgreement(
-        names.numbers[first], names.numbers[second], names.of(first), names.of(second), measures
+        *(names.numbers[first], names.numbers[second]),
+        *(names.of(first), names.of(second)),
+        _of_panel(ratings, criterion, pair),
+        counts,
     )
-
-
-def matrix_of(
-    scores: CampaignScores, criterion: Criterion, names: ReviewerNames, measure: str
-) -> list[MatrixRow]:
-    """One measure of every pair, as a square table that mirrors itself; empty for fewer than two people."""
-    ratings = ratings_on(scores, criterion)
-    found: dict[tuple[int, int], Measure] = {}
-    pairs = pairs_of(scores, criterion)
-    for pair in pairs:
-        value = _one(_shared(ratings, pair), criterion, measure, REPLICATES, pair)
-        found[pair] = found[pair[::-1]] = value
-    people = list(dict.fromkeys(person for pair in pairs for person in pair))
-    return [
-        MatrixRow(
-            names.numbers[one],
-            names.of(one),
-            [
-                MatrixCell(
-                    names.numbers[other],
-                    names.of(other),
-                    found.get((one, other)),
-                    _tone(found.get((one, other)), measure),
-                )
-                for other in people
-            ],
-        )
-        for one in people
-    ]
 
 
 def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
@@ -226,42 +302,6 @@ def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
     )
 
 
-def confusion_of(scores: CampaignScores, criterion: Criterion, pair: tuple[int, int]) -> Confusion | None:
-    """How often the first of two people gave each level where the second gave each; None for a wide scale,
-    whose table nobody could read.
-    """
-    if not _has_steps(criterion):
-        return None
-    return confusion(
-        ratings_on(scores, criterion), *pair, levels=[float(level) for level in criterion.levels]
-    )
-
-
-def levels_to_clarify(scores: CampaignScores, criterion: Criterion) -> list[LevelsToClarify]:
-    """Neighbouring levels that reviewers cannot be shown to tell apart, with most pairs apart first.
-
-    Of scales of up to 11 levels only: on a wider one a single point is no anchor.
-    """
-    if criterion.kind != CriterionKind.SCALE or not _has_steps(criterion):
-        return []
-    outputs = {output.item_output_id: (output.item_id, output.candidate_id) for output in scores.outputs}
-    found = confused_levels(
-        ratings_on(scores, criterion), levels=[float(level) for level in criterion.levels]
-    )
-    return [
-        LevelsToClarify(
-            each,
-            criterion.level_words(int(each.lower)),
-            criterion.level_words(int(each.upper)),
-            str(criterion.anchors.get(str(int(each.lower)), "")),
-            str(criterion.anchors.get(str(int(each.upper)), "")),
-            [(int(str(item)), *outputs[int(str(item))]) for item in each.items[:MOST_ITEMS_NAMED]],
-        )
-        for each in found
-        if each.is_confused
-    ]
-
-
 def _is_ordered(criterion: Criterion) -> bool:
     return criterion.kind == CriterionKind.SCALE
 
@@ -275,42 +315,21 @@ def _undefined(name: str, criterion: Criterion) -> Measure:
     return Measure.undefined(reason, signature=signature(name))
 
 
-def _shared(ratings: Ratings, pair: Iterable[int]) -> Ratings:
-    """The scores of two people on the items both scored."""
-    codes = [ratings.reviewers.index(person) for person in pair]
-    mine = np.isin(ratings.reviewer, codes)
-    both = np.bincount(ratings.item[mine], minlength=len(ratings.items)) == 2
-    kept = np.flatnonzero(mine & both[ratings.item])
-    return Ratings.from_columns(
-        [ratings.items[code] for code in ratings.item[kept].tolist()],
-        [ratings.reviewers[code] for code in ratings.reviewer[kept].tolist()],
-        ratings.score[kept].tolist(),
-    )
-
-
-def _of_panel(
-    ratings: Ratings,
-    criterion: Criterion,
-    replicates: int,
-    *,
-    pooled: bool,
-    pair: tuple[int, int] | None = None,
-) -> AgainstOthers:
+def _of_panel(ratings: Ratings, criterion: Criterion, pair: tuple[int, int] | None = None) -> AgainstOthers:
+    """Of a pair, or without one of all; kappa is then the mean over pairs."""
     found = {}
     for name in MEASURES:
-        if name == "kappa" and pooled and _is_ordered(criterion):
-            found[name] = mean_kappa(ratings, seed=SEED, replicates=replicates)
+        if name == "kappa" and pair is None and _is_ordered(criterion):
+            found[name] = mean_kappa(ratings, seed=SEED, replicates=REPLICATES)
         else:
-            found[name] = _one(ratings, criterion, name, replicates, pair)
+            found[name] = _one(ratings, criterion, name, pair)
     return AgainstOthers(**found)
 
 
-def _one(
-    ratings: Ratings, criterion: Criterion, name: str, replicates: int, pair: tuple[int, int] | None
-) -> Measure:
+def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int] | None) -> Measure:
     """One measure by its key in `MEASURES`; what needs an order is undefined without one."""
     ordered = _is_ordered(criterion)
-    drawn = {"seed": SEED, "replicates": replicates}
+    drawn = {"seed": SEED, "replicates": REPLICATES}
     if name == "alpha":
         return krippendorff_alpha(ratings, scale="ordinal" if ordered else "nominal", **drawn)
     if name == "ac2":

@@ -93,10 +93,7 @@ class CampaignScores:
 
     def metric_named(self, name: str) -> MetricDescription:
         """Raises InvalidError for a name that is none of `metrics`."""
-        if name not in self.metrics:
-            message = f"There is no metric “{name[:40]}” here. Known: {', '.join(self.metrics)}."
-            raise InvalidError(message, fields={"metric": [message]})
-        return self.metrics[name]
+        return metric_named(name, self.metrics)
 
     @property
     def numbers(self) -> Mapping[int, int]:
@@ -208,6 +205,14 @@ class CampaignScores:
         """Those whose answers are here, by the number of their pseudonym."""
         present = {answer.reviewer_id for answer in self.answers}
         return sorted(present, key=lambda reviewer_id: self.numbers[reviewer_id])
+
+
+def metric_named(name: str, among: Mapping[str, MetricDescription]) -> MetricDescription:
+    """Raises InvalidError for a name that is none of these."""
+    if name not in among:
+        message = f"There is no metric “{name[:40]}” here. Known: {', '.join(among)}."
+        raise InvalidError(message, fields={"metric": [message]})
+    return among[name]
 
 
 def _counted(value: int | None, counted: Container[int] | None) -> int | None:

@@ -7,17 +7,11 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.adjudicated import with_adjudicated
-from evalapp.analysis.choosing import chosen_metric, chosen_reference
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.differences import find_contradiction
 from evalapp.analysis.filters import ComparisonFilter, read_filter
-from evalapp.analysis.named_tables import Shown, table_named
-from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.named_tables import table_named
+from evalapp.analysis.page_tables import PageTables
 from evalapp.analysis.views import campaign_or_missing, chosen_people, filter_refused
 from evalapp.core.tables import Table, csv_lines, markdown
-
-FILTERED = "A filtered view: exploratory."
 
 
 @require_safe
@@ -27,7 +21,7 @@ def table_csv(request: MemberRequest, campaign_id: int, name: str) -> HttpRespon
     if wanted.problems:
         return filter_refused(request, wanted)
     part = "-filtered" if wanted.is_narrowed else ""
-    return as_csv(_table(request, wanted, name), f"{name}-{campaign_id}{part}")
+    return as_csv(table_named(_source(request, wanted), name), f"{name}-{campaign_id}{part}")
 
 
 @require_safe
@@ -36,10 +30,9 @@ def table_markdown(request: MemberRequest, campaign_id: int, name: str) -> HttpR
     wanted = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    table = _table(request, wanted, name)
-    if wanted.is_narrowed:
-        table = replace(table, note=f"{table.note} {FILTERED}".strip())
-    return as_markdown(table)
+    source = _source(request, wanted)
+    table = table_named(source, name)
+    return as_markdown(replace(table, note=f"{table.note} {source.note}".strip()))
 
 
 def as_csv(table: Table, file_name: str) -> HttpResponse:
@@ -54,23 +47,5 @@ def as_markdown(table: Table) -> HttpResponse:
     return HttpResponse(markdown(table), content_type="text/plain; charset=utf-8")
 
 
-def _table(request: MemberRequest, wanted: ComparisonFilter, name: str) -> Table:
-    """With the choices of the page's address: what counts, which values, against whom, which metric."""
-    people = chosen_people(request)
-    narrowed = load_narrowed(wanted, people=people)
-    originals = narrowed.scores
-    wants_adjudicated = request.GET.get("values") == "adjudicated"
-    scores = with_adjudicated(originals).scores if wants_adjudicated else originals
-    comparison = compare(scores)
-    contradiction = find_contradiction(scores, comparison) if name == "differences" else None
-    shown = Shown(
-        scores,
-        originals=originals,
-        people=people,
-        comparison=comparison,
-        reference=chosen_reference(comparison, request.GET.get("against", ""), contradiction),
-        metric=chosen_metric(comparison, request.GET.get("metric", "")),
-        reviews=narrowed.reviews,
-        asked=request.GET.dict(),
-    )
-    return table_named(shown, name)
+def _source(request: MemberRequest, wanted: ComparisonFilter) -> PageTables:
+    return PageTables(wanted, people=chosen_people(request), asked=request.GET.dict())

@@ -42,7 +42,7 @@ from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import load_narrowed, shared_part
 from evalapp.analysis.narrowing_form import filter_part, narrowing_of
-from evalapp.analysis.reversals import Reversals, find_reversals
+from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.tables import comparison_lines
 from evalapp.analysis.unblinding import unblinding_of
@@ -232,7 +232,7 @@ def _large_context(
             request, chosen, names=found.names, kept=found.stored.kept, fields=found.stored.fields or None
         ),
         "shared": None if chosen.candidates else found.stored.shared,
-        "reversals": Reversals([], [], "there are more scores than a page can look through"),
+        "reversals": found.stored.reversals,
         "usage": found.stored.usage,
         "agreement": found.stored.agreement,
         "reviewers": found.reviewers,

@@ -8,9 +8,9 @@ from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
-from evalapp.analysis.named_tables import Shown
 from evalapp.analysis.narrowing import Kept, load_narrowed
 from evalapp.analysis.pairs import PairResults
+from evalapp.analysis.shown import Shown
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.campaigns.models import CampaignState
 from evalapp.charts.forest import ForestLine, says_of_means

@@ -6,8 +6,8 @@ from importlib import metadata
 
 from evalapp.analysis import agreement, differences
 from evalapp.analysis.comparison import Comparison
-from evalapp.analysis.named_tables import Shown
 from evalapp.analysis.pairs import PairResults
+from evalapp.analysis.shown import Shown
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure
 

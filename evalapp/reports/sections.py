@@ -14,7 +14,6 @@ from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.named_tables import (
     CANDIDATE,
     CRITERION,
-    Shown,
     agreement_table,
     correlations_table,
     differences_table,
@@ -26,6 +25,7 @@ from evalapp.analysis.named_tables import (
 )
 from evalapp.analysis.pair_tables import checks_table, pairs_table, strengths_table
 from evalapp.analysis.pairs import PairResults
+from evalapp.analysis.shown import Shown
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.campaigns.models import Campaign
 from evalapp.core.figures import as_text

@@ -6,7 +6,7 @@ reviewer each value is that of the pair.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from itertools import combinations
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
+from evalapp.stats.coincidences import Coincidences, coincidences
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import (
     DEFAULT_REPLICATES,
     Array,
     bootstrap,
+    column_sums,
     require_level,
     too_few_items,
     unit_weights,
@@ -47,13 +49,21 @@ class AgainstOthers(NamedTuple):
 
 class _Beside(NamedTuple):
     """Pairs of own and another's level, each distinct pair once (``own``, ``other``: positions in the
-    levels); ``share`` (items × pairs) is how much of an item's weight of 1 falls on each.
+    levels). ``item``, ``pair`` and ``share`` have one entry for each score of another: how much of its item's
+    weight of 1 falls on which pair.
     """
 
     own: npt.NDArray[np.int64]
     other: npt.NDArray[np.int64]
-    share: Array
     levels: Array
+    items: int
+    item: npt.NDArray[np.int64]
+    pair: npt.NDArray[np.int64]
+    share: Array
+
+    def counts(self, weights: Array) -> Array:
+        """Replicates × pairs, when item j occurs ``weights[b, j]`` times."""
+        return column_sums(weights, self.item, self.pair, self.share, self.own.size)
 
 
 Statistic = Callable[[_Beside, Array], Array]
@@ -77,6 +87,7 @@ def against_others(
     """
     require_level(level)
     beside = _beside(ratings, reviewer, np.array(sorted(set(levels)), dtype=np.float64))
+    drawn = _drawn(beside, seed=seed, replicates=replicates)
     statistics: dict[str, tuple[str, Statistic]] = {
         "alpha": ("krippendorff-alpha", _ordinal_alpha if is_ordered else _nominal_alpha),
         "kappa": ("quadratic-kappa", _kappa),
@@ -94,7 +105,7 @@ def against_others(
         if needs_order and not is_ordered:
             found[field] = Measure.undefined("the answers have no order", signature=label)
             continue
-        found[field] = _measured(beside, statistic, label, seed=seed, replicates=replicates, level=level)
+        found[field] = _measured(beside, drawn, statistic, label, level=level)
     return AgainstOthers(**found)
 
 
@@ -115,28 +126,36 @@ def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _Beside | No
     weight = 1 / np.bincount(item)[item]
     cell = own[ratings.item[others]] * levels.size + position[others]
     cells, place = np.unique(cell, return_inverse=True)
-    share = np.zeros((int(item.max()) + 1, cells.size))
-    np.add.at(share, (item, place), weight)
-    return _Beside(cells // levels.size, cells % levels.size, share, levels)
+    return _Beside(
+        cells // levels.size, cells % levels.size, levels, int(item.max()) + 1, item, place, weight
+    )
+
+
+def _drawn(beside: _Beside | None, *, seed: int, replicates: int) -> Array:
+    """The counts of every replicate, which all measures share."""
+    if beside is None or beside.items < 2:
+        return np.empty((0, 0))
+    chunks = unit_weights(beside.items, replicates=replicates, seed=seed)
+    return np.concatenate([beside.counts(chunk) for chunk in chunks])
 
 
 def _measured(
-    beside: _Beside | None, statistic: Statistic, name: str, *, seed: int, replicates: int, level: float
+    beside: _Beside | None, drawn: Array, statistic: Statistic, name: str, *, level: float
 ) -> Measure:
     if beside is None:
         return Measure.undefined(ALONE, signature=name)
-    n = len(beside.share)
+    n = beside.items
 
-    def of(weights: Array) -> Array:
-        return statistic(beside, weights @ beside.share)
+    def of(counts: Array) -> Array:
+        return statistic(beside, counts)
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = float(of(np.ones((1, n)))[0])
+        value = float(of(beside.counts(np.ones((1, n))))[0])
     if not np.isfinite(value):
         return Measure.undefined("one item" if n < 2 else NO_VARIATION, n=n, signature=name)
     if few := too_few_items(n):
         return Measure(value=value, n=n, note=few, signature=name)
-    low, high, note = bootstrap(of, unit_weights(n, replicates=replicates, seed=seed), level=level)
+    low, high, note = bootstrap(of, iter([drawn]), level=level)
     return Measure(
         value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
     )
@@ -270,22 +289,18 @@ def mean_kappa(
         return Measure.undefined("no scores", signature=name)
     if len(ratings.reviewers) < 2:
         return Measure.undefined(ONE_REVIEWER, signature=name)
-    table = np.full((len(ratings.items), len(ratings.reviewers)), np.nan)
-    table[ratings.item, ratings.reviewer] = ratings.score - ratings.score.mean()
-    table = table[(~np.isnan(table)).sum(axis=1) >= 2]
-    n = len(table)
+    together, n = _of_shared_items(coincidences(ratings))
     if not n:
         return Measure.undefined(NO_OVERLAP, signature=name)
-    moments = np.concatenate(
-        [_moments(table[:, one], table[:, other]) for one, other in combinations(range(table.shape[1]), 2)],
-        axis=1,
-    )
+    centre = ratings.score.mean()
+    one, other = together.own - centre, together.other - centre
+    moments = (np.ones_like(one), one, other, one**2 + other**2, (one - other) ** 2)
 
     def mean(weights: Array) -> Array:
-        summed = weights @ moments
-        kappas = np.stack([_kappa_of(summed[:, start : start + 5]) for start in range(0, summed.shape[1], 5)])
+        counts = together.counts(weights)
+        kappas = _kappa_of(*(np.add.reduceat(counts * each, together.starts, axis=1) for each in moments))
         defined = np.isfinite(kappas)
-        result: Array = np.where(defined, kappas, 0.0).sum(axis=0) / defined.sum(axis=0)
+        result: Array = np.where(defined, kappas, 0.0).sum(axis=1) / defined.sum(axis=1)
         return result
 
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -300,14 +315,13 @@ def mean_kappa(
     )
 
 
-def _moments(one: Array, other: Array) -> Array:
-    shared = ~np.isnan(one) & ~np.isnan(other)
-    one, other = np.where(shared, one, 0.0), np.where(shared, other, 0.0)
-    return np.column_stack([shared.astype(np.float64), one, other, one**2 + other**2, (one - other) ** 2])
+def _of_shared_items(together: Coincidences) -> tuple[Coincidences, int]:
+    """Items numbered among those that two people scored, and how many those are."""
+    items, item = np.unique(together.item, return_inverse=True)
+    return replace(together, item=item), int(items.size)
 
 
-def _kappa_of(moments: Array) -> Array:
-    n, one, other, squares, gaps = moments.T
+def _kappa_of(n: Array, one: Array, other: Array, squares: Array, gaps: Array) -> Array:
     expected = squares / n - 2 * one * other / n**2
     expected[expected < 1e-12] = np.nan
     result: Array = 1 - gaps / n / expected

@@ -62,11 +62,19 @@ def expected_ceiling(
         for end in (reliability.value, reliability.low, reliability.high)
     )
     if value is None or low is None or high is None:
+        notes = [reliability.note, _drawn_note(n, method, seed)]
         return Ceiling(
-            Measure(value=value, n=n, note=reliability.note, signature=name), reliability
-        )  # fmt: skip
+            Measure(value=value, n=n, note="; ".join(filter(None, notes)), signature=name), reliability
+        )
     # Rank ceilings are simulated, so that an end may come to lie a hair inside.
-    measure = Measure(value=value, n=n, low=min(low, value), high=max(high, value), signature=name)
+    measure = Measure(
+        value=value,
+        n=n,
+        low=min(low, value),
+        high=max(high, value),
+        note=_drawn_note(n, method, seed),
+        signature=name,
+    )
     return Ceiling(measure, reliability)
 
 
@@ -164,6 +172,12 @@ def _ceiling(ratings: Ratings, reliability: float, method: Method, seed: int) ->
         scored = np.clip(np.round(scored / step) * step, ratings.score.min(), ratings.score.max())
         found.append(_rank_correlation(true, scored, method))
     return float(np.clip(np.nanmean(found), 0.0, 1.0)) if np.isfinite(found).any() else 0.0
+
+
+def _drawn_note(outputs: int, method: Method, seed: int) -> str:
+    if method == "pearson" or outputs <= MOST_OUTPUTS:
+        return ""
+    return f"simulated around {MOST_OUTPUTS:,} of {outputs:,} outputs, drawn with seed {seed}"
 
 
 def _rank_correlation(x: Array, y: Array, method: Method) -> float:

@@ -18,6 +18,7 @@ from evalapp.stats.resampling import (
     Interval,
     WeightedStatistic,
     bootstrap,
+    column_sums,
     require_level,
     too_few_items,
     unit_weights,
@@ -206,21 +207,22 @@ def _one_way(ratings: Ratings) -> WeightedStatistic:
 
 def _two_way(ratings: Ratings, *, averaged: bool) -> WeightedStatistic:
     """ICC(2,·) from Henderson's method I, each drawn item an item of its own."""
-    shape = (len(ratings.items), len(ratings.reviewers))
-    table, seen = np.zeros(shape), np.zeros(shape)
-    table[ratings.item, ratings.reviewer] = ratings.score - ratings.score.mean()
-    seen[ratings.item, ratings.reviewer] = 1
-    counts, sums = seen.sum(axis=1), table.sum(axis=1)
+    scores = ratings.score - ratings.score.mean()
+    counts = ratings.per_item.astype(np.float64)
+    sums, squares = (np.bincount(ratings.item, weights=each) for each in (scores, scores**2))
     columns = np.column_stack(
-        [np.ones_like(counts), counts, counts**2, 1 / counts, sums, (table**2).sum(axis=1), sums**2 / counts]
+        [np.ones_like(counts), counts, counts**2, 1 / counts, sums, squares, sums**2 / counts]
     )
+
+    def by_reviewer(weights: Array, values: Array | float) -> Array:
+        return column_sums(weights, ratings.item, ratings.reviewer, values, len(ratings.reviewers))
 
     def two_way(weights: Array) -> Array:
         items, total, count_squares, inverse, sum_, square, item_sum = (weights @ columns).T
-        per_reviewer = weights @ seen
+        per_reviewer = by_reviewer(weights, 1.0)
         present = per_reviewer > 0
         divisor = np.where(present, per_reviewer, 1)
-        reviewer_sum = ((weights @ table) ** 2 / divisor).sum(axis=1)
+        reviewer_sum = (by_reviewer(weights, scores) ** 2 / divisor).sum(axis=1)
         reviewers = present.sum(axis=1)
         reviewer_squares = (per_reviewer**2).sum(axis=1)
         mean = sum_**2 / total

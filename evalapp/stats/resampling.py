@@ -73,6 +73,23 @@ def too_few_items(items: int) -> str:
     return f"no interval: {items} items are too few to resample" if items < FEWEST_UNITS else ""
 
 
+def column_sums(
+    weights: Array,
+    row: npt.NDArray[np.int64],
+    column: npt.NDArray[np.int64],
+    values: Array | float,
+    columns: int,
+) -> Array:
+    """``weights @ table`` for a table (units × ``columns``) that has ``values`` at ``row`` and ``column``, and 0
+    elsewhere: for tables that are mostly 0 and would not fit into memory.
+    """
+    if not len(weights):
+        return np.empty((0, columns))
+    return np.stack(
+        [np.bincount(column, weights=drawn[row] * values, minlength=columns) for drawn in weights]
+    )
+
+
 def percentile_interval(values: Array, *, level: float) -> Interval:
     """Quantiles of the defined replicates; no interval when more than 5% are undefined."""
     finite = values[np.isfinite(values)]

@@ -5,15 +5,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import metric_views
+from evalapp.analysis.keeping import Wanted
 from evalapp.analysis.metric_trust import metric_trust
+from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
 from evalapp.analysis.scores import load_scores
-from evalapp.api.views import evidence
 from evalapp.campaigns.models import Campaign
 from evalapp.metrics.catalogue import CATALOGUE
 from evalapp.runs.models import Output
 from evalapp.scoring.models import MetricResult
+from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all
@@ -138,14 +139,25 @@ def test_few_reviews_say_why_nothing_is_narrowed(campaign: Campaign, manager: Us
     assert "no variation in the human scores" in page.text
 
 
-def test_many_outputs_are_told_one_metric_at_a_time(
+def test_many_outputs_are_compared_with_every_metric_by_a_job(
     reviewed: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metric_views, "MOST_OUTPUTS", 10)
-    monkeypatch.setattr(evidence, "MOST_OUTPUTS", 10)
-    assert "more than 10 outputs" in client_of(manager).get(url_of(reviewed)).text
-    told = program_of(manager).get(api_of(reviewed, "metric-trust"))
-    assert told.status_code == 400 and "one metric at a time" in told.text
+    monkeypatch.setattr("evalapp.analysis.metric_trust.MOST_OUTPUTS", 10)
+    browser = client_of(manager)
+    before = browser.get(url_of(reviewed)).text
+    assert "of so many outputs is not computed yet" in before and "Reviews alone" in before
+    refused = program_of(manager).get(api_of(reviewed, "metric-trust"))
+    assert refused.status_code == 400 and "kind “metrics”" in refused.text
+    computed(reviewed, Wanted(AnalysisKind.METRICS))
+    after = browser.get(url_of(reviewed)).text
+    scores = load_scores(reviewed)
+    for each in metric_trust(scores):
+        assert each.sentence in after
+    assert "no review has come in since" in after
+    # Means that one metric narrows are of now: the campaign is not so large.
+    assert "Reviews alone" in after
+    told = program_of(manager).get(api_of(reviewed, "metric-trust")).json()["results"]
+    assert [row["sentence"] for row in told] == [each.sentence for each in metric_trust(scores)]
 
 
 def test_the_api_gives_the_same_numbers(reviewed: Campaign, manager: User) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import reversals
+from evalapp.analysis import keeping
 from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign, review_all
@@ -68,12 +69,10 @@ def test_the_page_and_the_api_say_it_and_lead_to_the_items(campaign: Campaign, m
     assert "not the same everywhere" not in inside
 
 
-def test_no_difference_no_field_and_too_much_are_said(
+def test_no_difference_and_no_field_are_said(
     project: Project,
     panel: Sequence[User],
     manager: User,
-    campaign: Campaign,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain = make_campaign(project, panel, rows=2, name="No fields", texts={"x": "X {n}", "y": "Y {n}"})
     for person in panel:
@@ -81,6 +80,19 @@ def test_no_difference_no_field_and_too_much_are_said(
     page = client_of(manager).get(f"/projects/{project.slug}/compare/{plain.pk}/").text
     assert "were not looked for: no field of the examples has 2 to 12 values." in page
     assert find_reversals(load_scores(plain)).found == []
-    monkeypatch.setattr(reversals, "MOST_ANSWERS", 10)
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
-    assert "were not looked for: this view has more than 10 answers." in page
+
+
+def test_of_a_large_campaign_a_job_finds_the_same(
+    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/reversals/"
+    page = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    assert "were not looked for: not computed yet." in client_of(manager).get(page).text
+    assert "kind “comparison”" in program_of(manager).get(path).text
+    computed(campaign)
+    assert "institutional 2.00 below (12 items)" in client_of(manager).get(page).text
+    told = program_of(manager).get(path).json()["results"]
+    assert [row["sentence"] for row in told] == [
+        each.sentence for each in find_reversals(load_scores(campaign)).found
+    ]

@@ -114,6 +114,15 @@ class StandingSerializer(serializers.Serializer[Any]):
     is_being_computed = serializers.BooleanField()
 
 
+class ComputedAnalysisSerializer(StandingSerializer):
+    """A stored analysis by what it is of, as computations/ is asked for it."""
+
+    kind = serializers.ChoiceField(choices=AnalysisKind.values, source="wanted.kind")
+    people = serializers.ChoiceField(choices=PEOPLE, source="wanted.people")
+    values = serializers.ChoiceField(choices=VALUES, source="wanted.values")
+    view = serializers.CharField(source="wanted.view", allow_blank=True)
+
+
 class ComputeBody(Body):
     kind = serializers.ChoiceField(choices=AnalysisKind.values)
     people = serializers.ChoiceField(choices=PEOPLE, required=False, default="all")

@@ -9,13 +9,14 @@ from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
 from evalapp.analysis.filters import ComparisonFilter, read_filter
-from evalapp.analysis.keeping import Wanted, is_large, start_analysis, view_of
+from evalapp.analysis.keeping import Standing, Wanted, is_large, standings, start_analysis, view_of
 from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
 from evalapp.analysis.quality import quality_of
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.usage import usage_of
+from evalapp.api.fields import Paging
 from evalapp.api.operations import ProjectView, operation
 from evalapp.api.serializers.analysis import (
     AgreementQuery,
@@ -25,6 +26,7 @@ from evalapp.api.serializers.analysis import (
     ComparisonQuery,
     ComparisonSerializer,
     ComputeBody,
+    ComputedAnalysisSerializer,
     DifferenceQuery,
     DifferenceSerializer,
 )
@@ -38,6 +40,14 @@ from evalapp.core.http import get_or_missing
 from evalapp.rubrics.models import Criterion
 
 _FLAGS = ("low", "na", "differ", "broken", "unsaid")
+
+
+def not_computed(kind: AnalysisKind) -> InvalidError:
+    """A list of which a job has not computed anything yet; where to ask for it."""
+    return InvalidError(
+        "This has not been computed yet of so large a campaign. Ask for it at analysis/computations/ with the kind "
+        f"“{kind}”."
+    )
 
 
 class AnalysisView(ProjectView):
@@ -169,6 +179,19 @@ class AgreementDetail(AnalysisView):
 
 
 class AnalysisCompute(AnalysisView):
+    @operation(
+        "List what is computed of a large campaign",
+        query=Paging,
+        result=ComputedAnalysisSerializer,
+        paged=True,
+    )
+    def get(self, campaign_id: int) -> object:
+        """Every analysis that is stored or being computed: from when it is, and how much has come in since."""
+        return self.page(standings(self.campaign(campaign_id)))
+
+    def key_of(self, row: Standing) -> str:
+        return ".".join(row.wanted)
+
     @operation("Compute an analysis of a large campaign", body=ComputeBody, result=JobSerializer, status=202)
     def post(self, campaign_id: int) -> object:
         """A job; one that computes the same already is answered instead. Its result stands in the analysis."""

@@ -1,8 +1,12 @@
 """What a campaign's numbers are worth: severity of reviewers, trust in metrics, and what metrics add."""
 
+from typing import TypeVar
+
+from evalapp.analysis.kept_metrics import ShownMetrics
 from evalapp.analysis.kept_severity import severity_shown
-from evalapp.analysis.metric_trust import MOST_OUTPUTS, CriterionTrust, metric_trust
-from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
+from evalapp.analysis.metric_trust import CriterionTrust
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.prediction_powered import NarrowedMean
 from evalapp.analysis.severity import CampaignSeverity
 from evalapp.api.operations import operation
 from evalapp.api.serializers.analysis import ViewQuery
@@ -13,8 +17,9 @@ from evalapp.api.serializers.evidence import (
     NarrowedQuery,
     SeveritySerializer,
 )
-from evalapp.api.views.analysis import AnalysisView
-from evalapp.core.errors import InvalidError
+from evalapp.api.views.analysis import AnalysisView, not_computed
+
+Row = TypeVar("Row")
 
 
 class SeverityDetail(AnalysisView):
@@ -34,25 +39,33 @@ class SeverityDetail(AnalysisView):
         return {**shown, "standing": found.standing, "kept": found.kept}
 
 
-class MetricTrustList(AnalysisView):
+class MetricsView(AnalysisView):
+    def shown_metrics(self, campaign_id: int) -> ShownMetrics:
+        return ShownMetrics(self.view(campaign_id), people=self.people(), reader_id=self.person.pk)
+
+
+def _computed(rows: list[Row] | None) -> list[Row]:
+    if rows is None:
+        raise not_computed(AnalysisKind.METRICS)
+    return rows
+
+
+class MetricTrustList(MetricsView):
     @operation(
         "Read which metric to trust", query=MetricTrustQuery, result=CriterionTrustSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """By criterion, the most trusted metric first: Spearman with people over all outputs, in words."""
-        scores = self.narrowed(campaign_id).scores
-        if len(scores.outputs) > MOST_OUTPUTS:
-            raise InvalidError(
-                f"This campaign has more than {MOST_OUTPUTS:,} outputs: too many to compare every metric while "
-                "you wait. Ask for agreement/?metric=… instead, one metric at a time."
-            )
-        return self.page(metric_trust(scores))
+        """By criterion, the most trusted metric first: Spearman with people over all outputs, in words.
+
+        Of more than 500 outputs it is what computations/ was last asked for.
+        """
+        return self.page(_computed(self.shown_metrics(campaign_id).trust))
 
     def key_of(self, row: CriterionTrust) -> str:
         return row.criterion.key
 
 
-class PredictionPoweredList(AnalysisView):
+class PredictionPoweredList(MetricsView):
     @operation(
         "Read human means narrowed by a metric",
         query=NarrowedQuery,
@@ -62,11 +75,12 @@ class PredictionPoweredList(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Each candidate's mean on each scale from its reviews, alone and with the metric of all outputs.
 
-        Of a filtered view the metric counts on the view's own outputs alone.
+        Of a filtered view the metric counts on the view's own outputs alone. Of a campaign with more than 20,000
+        scores it is what computations/ was last asked for.
         """
-        scores, kept, _ = self.narrowed(campaign_id)
-        metric = scores.metric_named(self.query["metric"])
-        return self.page(narrowed_means(scores, metric, is_view=kept is not None))
+        shown = self.shown_metrics(campaign_id)
+        _computed(shown.metrics if shown.is_computed else None)
+        return self.page(_computed(shown.means_with(shown.metric_named(self.query["metric"]))))
 
     def key_of(self, row: NarrowedMean) -> str:
         return f"{row.candidate.pk}.{row.criterion.key}"

@@ -1,19 +1,16 @@
 """Who agrees with whom, which levels are confused, and what turns round inside strata."""
 
 from evalapp.analysis.choosing import chosen_criterion, chosen_pair
+from evalapp.analysis.kept_agreement import agreement_shown
+from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.reversals import FoundReversal, find_reversals
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
     LevelsToClarify,
+    PairAgreement,
+    Panel,
     ReviewerAgreement,
-    agreement_of,
-    agreement_on,
-    by_reviewer,
-    confusion_of,
-    levels_to_clarify,
-    pairs_of,
 )
-from evalapp.analysis.scores import CampaignScores
 from evalapp.api.operations import operation
 from evalapp.api.serializers.reviewer_agreement import (
     AgreementPage,
@@ -27,35 +24,47 @@ from evalapp.api.serializers.reviewer_agreement import (
     ReversalSerializer,
     ReviewerAgreementSerializer,
 )
-from evalapp.api.views.analysis import AnalysisView
+from evalapp.api.views.analysis import AnalysisView, not_computed
 from evalapp.core.errors import InvalidError
-from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion
 
 
-class OfCriterionView(AnalysisView):
+class PanelView(AnalysisView):
+    def panel(self, campaign_id: int) -> Panel:
+        """What the address filters to. Raises InvalidError where a job has not computed it yet."""
+        view = self.view(campaign_id)
+        panel = agreement_shown(view, people=self.people(), reader_id=self.person.pk).panel
+        if panel is None:
+            raise not_computed(AnalysisKind.AGREEMENT)
+        return panel
+
+
+class OfCriterionView(PanelView):
     names: ReviewerNames
 
-    def chosen(self, campaign_id: int) -> tuple[CampaignScores, Criterion]:
-        scores = self.narrowed(campaign_id).scores
-        self.names = shown_names(scores.campaign, numbers=scores.numbers, reader_id=self.person.pk)
-        criterion = chosen_criterion(scores, self.query["criterion"])
+    def chosen(self, campaign_id: int) -> tuple[Panel, Criterion]:
+        panel = self.panel(campaign_id)
+        self.names = panel.names
+        criterion = chosen_criterion(panel.criteria, self.query["criterion"])
         if criterion is None:
             message = "This campaign's rubric has no criterion with levels."
             raise InvalidError(message, fields={"criterion": [message]})
-        return scores, criterion
+        return panel, criterion
 
 
-class CriterionAgreementList(AnalysisView):
+class CriterionAgreementList(PanelView):
     @operation(
         "Read agreement by criterion", query=AgreementPage, result=CriterionAgreementSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """The base overlap alone: reviews that were added because people differed are left out."""
-        scores = self.narrowed(campaign_id).scores
-        return self.page(
-            scores.criteria, dress=lambda chosen: [agreement_on(scores, each) for each in chosen]
-        )
+        """The base overlap alone: reviews that were added because people differed are left out.
+
+        Of a campaign with more than 20,000 scores all lists of agreement are what computations/ was last asked for;
+        it tells when that was.
+        """
+        panel = self.panel(campaign_id)
+        return self.page(panel.criteria, dress=lambda chosen: [panel.overall(each) for each in chosen])
 
     def key_of(self, row: Criterion | AgreementOn) -> str:
         return row.key if isinstance(row, Criterion) else row.criterion.key
@@ -70,8 +79,8 @@ class ReviewerAgreementList(OfCriterionView):
     )
     def get(self, campaign_id: int) -> object:
         """On the outputs that they share with somebody; an output counts once however many others there are."""
-        scores, criterion = self.chosen(campaign_id)
-        return self.page(by_reviewer(scores, criterion, self.names))
+        panel, criterion = self.chosen(campaign_id)
+        return self.page(panel.reviewers(criterion))
 
     def key_of(self, row: ReviewerAgreement) -> str:
         return str(row.number)
@@ -83,11 +92,13 @@ class PairAgreementList(OfCriterionView):
     )
     def get(self, campaign_id: int) -> object:
         """Every two reviewers with a score on the criterion, on the outputs both scored."""
-        scores, criterion = self.chosen(campaign_id)
-        return self.page(
-            pairs_of(scores, criterion),
-            dress=lambda pairs: [agreement_of(scores, criterion, pair, self.names) for pair in pairs],
-        )
+        panel, criterion = self.chosen(campaign_id)
+
+        def measured(pairs: list[tuple[int, int]]) -> list[PairAgreement]:
+            panel.prepare(criterion, pairs)
+            return [panel.pair(criterion, pair) for pair in pairs]
+
+        return self.page(panel.pairs(criterion), dress=measured)
 
     def key_of(self, row: tuple[int, int]) -> str:
         # By number: an address must not tell who somebody is.
@@ -99,18 +110,19 @@ class ConfusionDetail(OfCriterionView):
     @operation("Read two reviewers' confusion table", query=ConfusionQuery, result=ConfusionSerializer)
     def get(self, campaign_id: int) -> object:
         """How often the first gave each level where the second gave each."""
-        scores, criterion = self.chosen(campaign_id)
+        panel, criterion = self.chosen(campaign_id)
         asked = (str(self.query.get(name, "")) for name in ("first", "second"))
-        pair = chosen_pair(scores, criterion, *asked)
+        pair = chosen_pair(panel, criterion, *asked)
         if pair is None:
             raise InvalidError(f"No two reviewers have scored {criterion.name} here yet.")
-        found = confusion_of(scores, criterion, pair)
+        agreement = panel.pair(criterion, pair)
+        found = agreement.confusion
         if found is None:
             message = f"The scale of {criterion.name} is too wide for a table of levels."
             raise InvalidError(message, fields={"criterion": [message]})
         return {
-            "first": self.names.numbers[pair[0]],
-            "second": self.names.numbers[pair[1]],
+            "first": agreement.first,
+            "second": agreement.second,
             "items": found.items,
             "levels": [int(level) for level in found.levels],
             "counts": found.counts,
@@ -121,7 +133,8 @@ class ConfusedLevelsList(OfCriterionView):
     @operation("List levels to clarify", query=OfCriterionPage, result=ConfusedLevelsSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Neighbouring levels that reviewers are not shown to tell apart, those with most pairs apart first."""
-        return self.page(levels_to_clarify(*self.chosen(campaign_id)))
+        panel, criterion = self.chosen(campaign_id)
+        return self.page(panel.clarify(criterion))
 
     def key_of(self, row: LevelsToClarify) -> str:
         return f"{row.found.lower:g}"
@@ -131,10 +144,11 @@ class ReversalList(AnalysisView):
     @operation("List reversals inside strata", query=ReversalQuery, result=ReversalSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Where two candidates' difference points the other way for some value of a metadata field."""
-        found = find_reversals(self.narrowed(campaign_id).scores)
-        if found.reason and not found.fields and "more than" in found.reason:
-            raise InvalidError(f"Reversals were not looked for: {found.reason}. Narrow the view first.")
-        return self.page(found.found)
+        if (kept := self.kept(campaign_id)) is None:
+            return self.page(find_reversals(self.narrowed(campaign_id).scores).found)
+        if kept.standing.computed_at is None:
+            raise not_computed(AnalysisKind.COMPARISON)
+        return self.page(kept.stored.reversals.found)
 
     def key_of(self, row: FoundReversal) -> str:
         return f"{row.criterion.key}.{row.higher.pk}.{row.lower.pk}.{row.field}"

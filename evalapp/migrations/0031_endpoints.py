@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evalapp', '0029_kpi_direction'),
+        ('evalapp', '0030_more_stored_analyses'),
     ]
 
     operations = [

@@ -1,0 +1,59 @@
+"""How far reviewers agree as a page or a program sees it: worked out at once, or as a job has stored it."""
+
+from typing import NamedTuple
+
+from evalapp.analysis.figures import OutdatedError, from_json
+from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.keeping import (
+    Standing,
+    Wanted,
+    figures_of,
+    is_large,
+    standing_of,
+    stored_of,
+    subjects_of,
+)
+from evalapp.analysis.large_agreement import StoredPanel
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.narrowing import Kept, load_narrowed
+from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
+from evalapp.reviews.counts import campaign_counts
+from evalapp.reviews.pseudonyms import shown_names
+
+
+class ShownAgreement(NamedTuple):
+    """``panel`` is None where a job has not computed any yet. ``standing`` is None where it was worked out just
+    now; ``kept`` where nothing is narrowed, and of a view that nothing is stored of.
+    """
+
+    panel: Panel | None
+    standing: Standing | None
+    kept: Kept | None
+    has_simulated: bool
+
+
+def agreement_shown(view: ComparisonFilter, *, people: str, reader_id: int | None) -> ShownAgreement:
+    """``people`` as in `load_scores`. ``reader_id`` None: nobody is called "You"."""
+    campaign = view.campaign
+    if not is_large(campaign, people=people):
+        scores, kept, _ = load_narrowed(view, people=people)
+        names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
+        is_simulated = any(answer.is_simulated for answer in scores.answers)
+        return ShownAgreement(ComputedPanel(scores, names), None, kept, is_simulated)
+    wanted = Wanted(AnalysisKind.AGREEMENT, people, view=view.view)
+    subjects, stored = subjects_of(campaign), stored_of(campaign, wanted)
+    panel = kept = None
+    if stored is not None:
+        names = shown_names(campaign, reader_id=reader_id)
+        panel = StoredPanel(
+            stored.figures, subjects, names, lambda parts: figures_of(campaign, wanted, *parts)
+        )
+        try:
+            kept = from_json(stored.figures["kept"], subjects)
+            for criterion in panel.criteria:
+                panel.overall(criterion)
+        except (OutdatedError, KeyError):
+            panel = stored = None
+    counts = campaign_counts(campaign, people=people)
+    standing = standing_of(campaign, wanted, stored, counts)
+    return ShownAgreement(panel, standing, kept, True in counts.simulated)

@@ -1,0 +1,143 @@
+"""What metrics are worth as a page or a program sees it: worked out at once, or as a job has stored it."""
+
+from functools import cached_property
+from typing import Any
+
+from evalapp.analysis import metric_trust
+from evalapp.analysis.columns import HEADLINE_METRIC
+from evalapp.analysis.figures import OutdatedError, from_json
+from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.keeping import (
+    Standing,
+    Wanted,
+    figures_of,
+    is_large,
+    standing_of,
+    stored_of,
+    subjects_of,
+)
+from evalapp.analysis.metric_trust import CriterionTrust, computed_metrics
+from evalapp.analysis.models import AnalysisKind, StoredAnalysis
+from evalapp.analysis.narrowing import Kept, NarrowedScores, load_narrowed
+from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
+from evalapp.analysis.scores import CampaignScores, metric_named
+from evalapp.metrics.catalogue import MetricDescription
+from evalapp.reviews.counts import CampaignCounts, campaign_counts
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.rubrics.models import Criterion, CriterionKind
+
+
+class ShownMetrics:
+    """Worked out as it is asked for. ``people`` as in `load_scores`.
+
+    What every metric says of every criterion is stored where there are more than `metric_trust.MOST_OUTPUTS`
+    outputs; the means that one metric narrows where the campaign is large.
+    """
+
+    def __init__(self, view: ComparisonFilter, *, people: str, reader_id: int | None) -> None:
+        self.view, self.people, self.reader_id = view, people, reader_id
+        self.campaign = view.campaign
+        self.wanted = Wanted(AnalysisKind.METRICS, people, view=view.view)
+        self.is_large = is_large(self.campaign, people=people)
+        self._subjects = subjects_of(self.campaign)
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """None where everything was worked out just now."""
+        if not self._is_stored:
+            return None
+        return standing_of(self.campaign, self.wanted, self._stored if self._figures else None, self._counts)
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether means can be told: of a large campaign a job may not have computed them yet."""
+        return not self.is_large or bool(self._figures)
+
+    @property
+    def kept(self) -> Kept | None:
+        return self._figures.get("kept") if self.is_large else self._narrowed.kept
+
+    @property
+    def scales(self) -> list[Criterion]:
+        return [each for each in self._subjects.criteria.values() if each.kind == CriterionKind.SCALE]
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether anybody has given a score on a scale."""
+        return bool(self.scales and (self.is_large or self._scores.answers))
+
+    @property
+    def has_simulated(self) -> bool:
+        if self.is_large:
+            return True in self._counts.simulated
+        return any(answer.is_simulated for answer in self._scores.answers)
+
+    @property
+    def names(self) -> ReviewerNames:
+        numbers = None if self.is_large else self._scores.numbers
+        return shown_names(self.campaign, numbers=numbers, reader_id=self.reader_id)
+
+    @cached_property
+    def metrics(self) -> list[MetricDescription]:
+        """Those that are computed."""
+        if self.is_large:
+            return list(self._figures.get("metrics", ()))
+        return computed_metrics(self._scores)
+
+    def metric(self, name: str) -> MetricDescription | None:
+        """As asked, else the one that leads everywhere, else the first that is computed."""
+        by_name = {metric.name: metric for metric in self.metrics}
+        wanted = (name, HEADLINE_METRIC, *by_name)
+        return next((by_name[each] for each in wanted if each in by_name), None)
+
+    def metric_named(self, name: str) -> MetricDescription:
+        """Raises InvalidError for a name that is no metric here."""
+        if not self.is_large:
+            return self._scores.metric_named(name)
+        return metric_named(name, {metric.name: metric for metric in self.metrics})
+
+    @cached_property
+    def trust(self) -> list[CriterionTrust] | None:
+        """None where a job has not computed it yet."""
+        return self._figures.get("trust") if self._is_stored else metric_trust.metric_trust(self._scores)
+
+    def means_with(self, metric: MetricDescription) -> list[NarrowedMean] | None:
+        """The means that the metric narrows; None where a job has not computed them yet."""
+        if not self.is_large:
+            return narrowed_means(self._scores, metric, is_view=self.view.is_narrowed)
+        figures = figures_of(self.campaign, self.wanted, metric.name).get(metric.name)
+        try:
+            found: list[NarrowedMean] | None = figures and from_json(figures["narrowed"], self._subjects)
+        except OutdatedError:
+            return None
+        return found
+
+    @cached_property
+    def _narrowed(self) -> NarrowedScores:
+        return load_narrowed(self.view, people=self.people)
+
+    @property
+    def _scores(self) -> CampaignScores:
+        return self._narrowed.scores
+
+    @cached_property
+    def _is_stored(self) -> bool:
+        return self.is_large or len(self._scores.outputs) > metric_trust.MOST_OUTPUTS
+
+    @cached_property
+    def _counts(self) -> CampaignCounts:
+        return campaign_counts(self.campaign, people=self.people)
+
+    @cached_property
+    def _stored(self) -> StoredAnalysis | None:
+        return stored_of(self.campaign, self.wanted)
+
+    @cached_property
+    def _figures(self) -> dict[str, Any]:
+        """What is stored for all; empty where nothing is that can be read."""
+        if self._stored is None:
+            return {}
+        try:
+            return {name: from_json(value, self._subjects) for name, value in self._stored.figures.items()}
+        except OutdatedError:
+            return {}

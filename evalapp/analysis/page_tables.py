@@ -1,0 +1,179 @@
+"""Where the tables that are copied from a page come from: what the page shows, computed or stored."""
+
+from functools import cached_property
+from typing import TypeVar
+
+from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.agreement import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
+from evalapp.analysis.charts import labels_of
+from evalapp.analysis.choosing import chosen_metric, chosen_reference
+from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, ReviewerRow, compare, reviewer_rows
+from evalapp.analysis.differences import ComparedPair, Contradiction, compare_pairs, find_contradiction
+from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.keeping import Standing, Wanted, is_large
+from evalapp.analysis.kept_agreement import agreement_shown
+from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
+from evalapp.analysis.kept_metrics import ShownMetrics
+from evalapp.analysis.kept_severity import severity_shown
+from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
+from evalapp.analysis.metric_trust import CriterionTrust
+from evalapp.analysis.models import AnalysisKind, ReviewedValues
+from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
+from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
+from evalapp.analysis.prediction_powered import NarrowedMean
+from evalapp.analysis.reviewer_agreement import Panel
+from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.severity import CampaignSeverity
+from evalapp.analysis.shown import Asked, TableSource
+from evalapp.core.errors import MissingError
+from evalapp.metrics.catalogue import MetricDescription
+
+FILTERED = "A filtered view: exploratory."
+NOT_COMPUTED = "This has not been computed yet of so large a campaign. Ask for it on the page of the table."
+
+
+class PageTables(TableSource):
+    """With the choices of the page's address, each figure read or worked out when a table asks for it.
+
+    Raises MissingError for what a job has not computed yet.
+    """
+
+    def __init__(self, view: ComparisonFilter, *, people: str, asked: Asked) -> None:
+        self.view, self.people, self.asked = view, people, asked
+        self.standing: Standing | None = None
+        """How recent the stored figures are that a table was made of."""
+
+    @cached_property
+    def large(self) -> LargeComparison | None:
+        """What is stored of a large campaign."""
+        if not is_large(self.view.campaign, people=self.people):
+            return None
+        wanted = Wanted(AnalysisKind.COMPARISON, self.people, self._values, self.view.view)
+        found = large_comparison(self.view.campaign, wanted, reader_id=NOBODY)
+        self.standing = found.standing
+        return found
+
+    @cached_property
+    def comparison(self) -> Comparison:  # type: ignore[override]
+        return self.large.comparison if self.large else compare(self._scores)
+
+    @cached_property
+    def reference(self) -> CandidateRow | None:  # type: ignore[override]
+        return chosen_reference(self.comparison, self.asked.get("against", ""), self._contradiction)
+
+    @cached_property
+    def metric(self) -> MetricDescription | None:  # type: ignore[override]
+        return chosen_metric(self.comparison, self.asked.get("metric", ""))
+
+    @cached_property
+    def labels(self) -> dict[int, str]:
+        return labels_of([row.candidate for row in self.comparison.rows])
+
+    @property
+    def pairs(self) -> list[ComparedPair]:
+        if self.reference is None:
+            return []
+        if self.large:
+            return self.large.differences(self.reference).pairs
+        return compare_pairs(self._scores, self.comparison, self.reference, everything=True)
+
+    @property
+    def marks(self) -> list[CandidateMarks]:
+        if self.large:
+            return self.large.stored.marks
+        return marks_by_candidate(self._originals, people=self.people, among=self._narrowed.reviews)
+
+    @property
+    def reviewers(self) -> list[ReviewerRow]:
+        return self.large.reviewers if self.large else reviewer_rows(self._originals, NOBODY)
+
+    @property
+    def agreement(self) -> list[AgreementRow]:
+        return self.large.stored.agreement if self.large else agreement_rows(self._originals)
+
+    @property
+    def correlations(self) -> list[CorrelationRow]:
+        if self.metric is None:
+            return []
+        if self.large:
+            return self.large.stored.correlations.get(self.metric.name, [])
+        return correlation_rows(self._scores, self.metric)
+
+    @property
+    def trust(self) -> list[CriterionTrust]:
+        return _computed(self._metrics.trust)
+
+    @property
+    def narrowed(self) -> list[NarrowedMean]:
+        if self.metric is None or not self._metrics.has_answers:
+            return []
+        return _computed(self._metrics.means_with(self.metric))
+
+    @cached_property
+    def severity(self) -> CampaignSeverity:
+        found = severity_shown(self.view, people=self.people, reader_id=NOBODY)
+        self.standing = found.standing
+        return found.severity
+
+    @cached_property
+    def panel(self) -> Panel:
+        found = agreement_shown(self.view, people=self.people, reader_id=NOBODY)
+        self.standing = found.standing
+        return _computed(found.panel)
+
+    @cached_property
+    def judged(self) -> PairResults | None:  # type: ignore[override]
+        if not self.view.campaign.compares:
+            return None
+        judgements = load_judgements(self.view.campaign, people=self.people)
+        return pair_results(judgements) if judgements.rows else None
+
+    @property
+    def note(self) -> str:
+        """What has to be said with a table that leaves the page: of when it is, and that it is narrowed."""
+        as_of = ""
+        if self.standing is not None and self.standing.computed_at is not None:
+            as_of = f"As of {self.standing.computed_at:%-d %B %Y, %H:%M} UTC."
+        return " ".join(filter(None, [as_of, FILTERED if self.view.is_narrowed else ""]))
+
+    @property
+    def _values(self) -> str:
+        is_adjudicated = self.asked.get("values") == ReviewedValues.ADJUDICATED
+        return ReviewedValues.ADJUDICATED if is_adjudicated else ReviewedValues.ORIGINAL
+
+    @cached_property
+    def _contradiction(self) -> Contradiction | None:
+        return (
+            self.large.stored.contradiction
+            if self.large
+            else find_contradiction(self._scores, self.comparison)
+        )
+
+    @cached_property
+    def _metrics(self) -> ShownMetrics:
+        found = ShownMetrics(self.view, people=self.people, reader_id=NOBODY)
+        self.standing = found.standing
+        return found
+
+    @cached_property
+    def _narrowed(self) -> NarrowedScores:
+        return load_narrowed(self.view, people=self.people)
+
+    @property
+    def _originals(self) -> CampaignScores:
+        return self._narrowed.scores
+
+    @cached_property
+    def _scores(self) -> CampaignScores:
+        """Those that means are taken of."""
+        is_adjudicated = self._values == ReviewedValues.ADJUDICATED
+        return with_adjudicated(self._originals).scores if is_adjudicated else self._originals
+
+
+Figures = TypeVar("Figures")
+
+
+def _computed(figures: Figures | None) -> Figures:
+    if figures is None:
+        raise MissingError(NOT_COMPUTED)
+    return figures
