@@ -60,7 +60,8 @@ def _alerts_of(week: Draw, followed: Followed) -> list[Alert]:
     is_configured = bool(settings.SENDS_MAIL)
     found = []
     if followed.is_past_threshold and followed.threshold is not None:
-        found.append((Cause.THRESHOLD, smoothed, followed.threshold))
+        value = smoothed if followed.is_smoothed_past or kpi.value is None else kpi.value
+        found.append((Cause.THRESHOLD, value, followed.threshold))
     if followed.is_drifting and followed.chart is not None:
         point = followed.chart.points[-1]
         if point.average is not None and point.limit is not None:
@@ -86,11 +87,17 @@ def _words(week: Draw, followed: Followed, cause: Cause, value: float, limit: fl
     def figure(of: float) -> str:
         return as_percent(of) if followed.is_rate else as_text(of, digits=2)
 
+    kpi = followed.last
     what = "rate" if followed.is_rate else "mean"
-    side = "over" if followed.last.more_is_worse else "under"
+    if cause == Cause.THRESHOLD and not followed.is_smoothed_past:
+        what = f"week's own {what}"
+        shown = f"{figure(value)} ({figure(kpi.low or 0)} to {figure(kpi.high or 0)})"
+    else:
+        what, shown = f"smoothed {what}", figure(value)
+    side = "over" if kpi.more_is_worse else "under"
     past = "the threshold" if cause == Cause.THRESHOLD else "the control limit"
     return (
-        f"{week.stream}, {week}: the smoothed {what} of {followed.last.criterion_name} is {figure(value)}, {side} "
+        f"{week.stream}, {week}: the {what} of {kpi.criterion_name} is {shown}, {side} "
         f"{past} of {figure(limit)}."
     )[:400]
 

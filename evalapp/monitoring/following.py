@@ -36,8 +36,21 @@ class Followed(NamedTuple):
 
     @property
     def is_past_threshold(self) -> bool:
-        """The last week has enough reviews, and the smoothed figure lies on the threshold's wrong side."""
-        value = self.smoothed[-1]
+        """The last week has enough reviews, and the smoothed figure or the week's whole interval lies on the
+        threshold's wrong side.
+        """
+        return self.is_smoothed_past or self.is_week_past
+
+    @property
+    def is_smoothed_past(self) -> bool:
+        return self._is_past(self.smoothed[-1])
+
+    @property
+    def is_week_past(self) -> bool:
+        """A week as bad as that need not wait until the smoothed figure, which goes a fifth of the way, follows."""
+        return self._is_past(self.last.low if self.last.more_is_worse else self.last.high)
+
+    def _is_past(self, value: float | None) -> bool:
         if not self.is_enough or value is None or self.threshold is None:
             return False
         return value > self.threshold if self.last.more_is_worse else value < self.threshold

@@ -170,6 +170,26 @@ def test_a_threshold_alerts_before_there_is_a_baseline(project: Project, reviewe
 
 
 @pytest.mark.django_db
+def test_one_very_bad_week_alerts_though_the_smoothed_figure_is_still_well(
+    project: Project, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    first, second, third = judged_weeks(stream, [4.8, 3.2, 3.95])
+    assert raise_alerts(first) == []
+    (alert,) = raise_alerts(second)
+    assert (alert.cause, alert.value, alert.limit) == ("threshold", 3.2, 4.0)
+    kpi = second.kpis.get()
+    assert kpi.high < 4.0
+    assert (
+        f"the week's own mean of Tone is 3.20 ({kpi.low:.2f} to {kpi.high:.2f}), under the threshold of 4.00"
+        in alert.words
+    )
+    Alert.objects.all().delete()
+    # An interval that reaches over the threshold proves nothing.
+    assert raise_alerts(third) == []
+
+
+@pytest.mark.django_db
 def test_a_rate_alerts_on_its_upper_side(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={YES_NO: 0.05})
     (week,) = judged_weeks(stream, [0.2], key=YES_NO, rate=True)
