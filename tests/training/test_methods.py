@@ -233,6 +233,21 @@ def test_the_best_weights_on_validation_pairs_are_kept(base: Path, tmp_path: Pat
     assert report.rows.validation == 4
 
 
+@pytest.mark.parametrize(
+    ("objective", "method"),
+    [("sft", "full"), ("dpo", "dora"), pytest.param("kto", "qlora", marks=needs_bitsandbytes)],
+)
+def test_bf16_trains_as_well_and_is_what_the_whole_model_is_in(
+    base: Path, tmp_path: Path, objective: str, method: str
+) -> None:
+    report = train(tmp_path / "run", spec_of(base, objective, method, dtype="bf16"))
+    assert report.device.dtype == "bf16"
+    assert report.losses[-1].loss < report.losses[0].loss
+    if report.model_fingerprint is not None:
+        made = check_base(tmp_path / "run" / "model")
+        assert {tensor.dtype for tensor in made.tensors.values()} == {"BF16"}
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("objective", ["sft", "dpo", "kto"])
 @pytest.mark.parametrize(
