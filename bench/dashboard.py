@@ -30,9 +30,9 @@ FROM evalapp_output o, evalapp_example e WHERE e.id <> o.example_id AND e.split 
 """
 _EXAMPLES = """
 INSERT INTO evalapp_example (version_id, row_number, split, messages, "references", label, context, metadata,
-                             group_key, prompt_hash, content_hash, provenance)
+                             group_key, prompt_hash, content_hash, provenance, pairs, rated)
 SELECT version_id, n, split, messages, "references", label, context, metadata, group_key,
-       md5('p' || n), md5('c' || n), provenance
+       md5('p' || n), md5('c' || n), provenance, pairs, rated
 FROM (SELECT * FROM evalapp_example ORDER BY id LIMIT 1) e, generate_series(2, %s) n
 """
 _DONE = """

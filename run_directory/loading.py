@@ -23,6 +23,34 @@ def load_model(base: Base, device: Device) -> Any:
     Raises Refusal when transformers does not know the model, or when weights are missing: transformers
     would fill those with random numbers.
     """
+    return _loaded(base, device).to(device.kind)
+
+
+def load_four_bit_model(base: Base, device: Device) -> Any:
+    """The same with the weights of its linear layers rounded to 4 bits (NF4, Dettmers et al. 2023).
+
+    Raises Refusal where bitsandbytes is not installed, too.
+    """
+    from importlib.util import find_spec
+
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise Refusal(
+            "the method qlora needs the library bitsandbytes, which is not installed here; install it (pip install "
+            "bitsandbytes), or use the method lora"
+        )
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if device.dtype == "bf16" else torch.float32,
+    )
+    return _loaded(base, device, quantization_config=four_bit, device_map={"": device.kind})
+
+
+def _loaded(base: Base, device: Device, **settings: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -34,6 +62,7 @@ def load_model(base: Base, device: Device) -> Any:
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **settings,
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         if type(error).__name__ == "OutOfMemoryError":
@@ -41,7 +70,7 @@ def load_model(base: Base, device: Device) -> Any:
         raise Refusal(f"the base in {base.folder} cannot be loaded: {_first_line(error)}") from error
     if missing := sorted(info["missing_keys"]):
         raise Refusal(f"the base in {base.folder} lacks {len(missing)} weights, the first is {missing[0]}")
-    return model.to(device.kind)
+    return model
 
 
 def _first_line(error: Exception) -> str:

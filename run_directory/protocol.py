@@ -21,9 +21,11 @@ OUTPUTS_FILE = "outputs.jsonl"
 CHECKPOINTS_FOLDER = "checkpoints"
 """Training only: what a restart continues from; may be deleted after the end."""
 ADAPTER_FOLDER = "adapter"
-"""Training only: there exactly when the training has finished."""
+"""Training only: there exactly when a training that makes an adapter has finished."""
+MODEL_FOLDER = "model"
+"""Training only: there exactly when a training that makes a whole model has finished."""
 MANIFEST_FILE = "manifest.json"
-"""Inside the adapter folder: what it was made from, and the SHA-256 of every file."""
+"""Inside the adapter or model folder: what it was made from, and the SHA-256 of every file."""
 RESULT_FILE = "result.json"
 """There exactly when the latest attempt ended by its own decision."""
 LOG_FILE = "program.log"
@@ -107,17 +109,31 @@ class Device(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest(Record):
-    """manifest.json of an adapter folder made by the training program."""
+class MadeFrom(Record):
+    """What manifest.json says of a training's product: where it came from."""
 
     format: Literal[1]
     rows: int
-    """Rows that the adapter was trained on, cut ones included, validation rows not."""
+    """Rows that were trained on, cut ones included, validation rows not."""
     files: dict[str, str]
     """SHA-256 by file name, manifest.json left out."""
-    adapter_sha256: str
-    """SHA-256 of adapter_model.safetensors: the adapter's identity."""
     base_fingerprint: str
     chat_template_sha256: str
     spec_sha256: str
     data_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(MadeFrom):
+    """manifest.json of an adapter folder made by the training program."""
+
+    adapter_sha256: str
+    """SHA-256 of adapter_model.safetensors: the adapter's identity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelManifest(MadeFrom):
+    """manifest.json of a model folder made by the training program."""
+
+    fingerprint: str
+    """As `check_base` takes it of the folder: the model's identity."""

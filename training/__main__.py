@@ -13,9 +13,9 @@ class Training:
 
     def work(self, directory: RunDirectory) -> tuple[str, TrainingReport]:
         # Imports torch and its kin, which a refused command line need not wait for.
-        from training.recipes import supervised_fine_tuning
+        from training.recipes import train
 
-        return supervised_fine_tuning(directory)
+        return train(directory)
 
 
 def main(arguments: list[str]) -> int:

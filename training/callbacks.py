@@ -68,6 +68,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             tokens_per_second=(logs["num_tokens"] - self.first_tokens) / seconds,
             epoch=float(state.epoch or 0),
             eta_seconds=eta,
+            preferred_share=logs.get("rewards/accuracies"),
+            margin=logs.get("rewards/margins"),
         )
         self.directory.events.write(
             "progress",

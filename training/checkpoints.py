@@ -1,20 +1,18 @@
-"""What a restart continues from, and how the best of it becomes the adapter folder."""
+"""What a restart continues from, and the best weights so far."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE
-from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
+from run_directory.files import sync_folder, sync_tree, write_whole
 from run_directory.model_files import read_object
-from run_directory.protocol import ADAPTER_FOLDER, CHECKPOINTS_FOLDER, MANIFEST_FILE, Manifest
+from run_directory.protocol import CHECKPOINTS_FOLDER
 from training.spec import StepLoss
 
 BEST_FOLDER = "best"
-"""The adapter at the best validation loss so far."""
+"""The trained weights at the best validation loss so far."""
 
 _COMPLETE = "complete"
 """A file that is written last: a checkpoint without it was cut off by a kill."""
@@ -92,37 +90,17 @@ def history_in(checkpoint: Path) -> History:
 
 
 def save_best(model: Any, run: Path) -> None:
-    """Keep the model's adapter as the best so far; the folder is replaced whole."""
+    """Keep what was trained, the adapter or the whole model, as the best so far; the folder is replaced whole."""
     best = run / CHECKPOINTS_FOLDER / BEST_FOLDER
     fresh = best.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(fresh, save_embedding_layers=False)
+    if hasattr(model, "peft_config"):
+        model.save_pretrained(fresh, save_embedding_layers=False)
+    else:
+        model.save_pretrained(fresh)
     sync_tree(fresh)
     # Between these two lines there is no best folder: a kill there loses only what the checkpoint before
     # it makes again, since every evaluation lies after the checkpoint it started from.
     shutil.rmtree(best, ignore_errors=True)
     fresh.rename(best)
     sync_folder(best.parent)
-
-
-def publish_adapter(source: Path, run: Path, manifest_of: dict[str, Any], base_name: str) -> Manifest:
-    """Make the run's adapter folder from a folder that peft saved; it appears whole or not at all."""
-    fresh = run / f".{ADAPTER_FOLDER}.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    shutil.copyfile(source / WEIGHTS_FILE, fresh / WEIGHTS_FILE)
-    config = read_object(source / CONFIG_FILE)
-    write_whole(fresh / CONFIG_FILE, _config_text(config, base_name))
-    files = {name: sha256_of(fresh / name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
-    manifest = Manifest(format=1, files=files, adapter_sha256=files[WEIGHTS_FILE], **manifest_of)
-    write_whole(fresh / MANIFEST_FILE, manifest.to_json().encode())
-    sync_tree(fresh)
-    shutil.rmtree(run / ADAPTER_FOLDER, ignore_errors=True)
-    fresh.rename(run / ADAPTER_FOLDER)
-    sync_folder(run)
-    return manifest
-
-
-def _config_text(config: dict[str, object], base_name: str) -> bytes:
-    # The adapter travels; a path of this machine would mean nothing elsewhere.
-    return json.dumps({**config, "base_model_name_or_path": base_name}, indent=2, sort_keys=True).encode()

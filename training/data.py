@@ -1,4 +1,7 @@
-"""Rows of data.jsonl → token ids with labels on the answer alone, and an account of every row."""
+"""Rows of data.jsonl → what a trainer reads, with an account of every row.
+
+The same for every objective; how a row becomes tokens is in `training.encoding`.
+"""
 
 import math
 import random
@@ -6,53 +9,42 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from run_directory.files import data_lines
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE
 from run_directory.records import require
-from training.spec import DroppedRow, RowAccount, TrainingRow, TrainingSpec
-
-IGNORED = -100
-"""The label of a token that the loss does not count."""
+from training.encoding import EncodedRow
+from training.spec import DataRow, DroppedRow, RowAccount, TrainingSpec
 
 LENGTH_STEP = 128
 SMALLEST_VALIDATION = 32
 LARGEST_VALIDATION = 500
 LARGEST_VALIDATION_SHARE = 0.2
 
-
-@dataclass(frozen=True)
-class EncodedRow:
-    row: TrainingRow
-    prompt: list[int]
-    completion: list[int]
-
-    @property
-    def length(self) -> int:
-        return len(self.prompt) + len(self.completion)
+Row = TypeVar("Row", bound=DataRow)
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    train: list[dict[str, list[int]]]
-    """Each with `input_ids` and `labels` of one length."""
-    validation: list[dict[str, list[int]]]
+    train: list[dict[str, Any]]
+    """Each as its trainer reads it, cut to `max_length`."""
+    validation: list[dict[str, Any]]
     account: RowAccount
     max_length: int
     ends_turns: bool
     """Whether the chat template closes every answer with the end-of-sequence token."""
 
 
-def read_rows(folder: Path, spec: TrainingSpec) -> list[TrainingRow]:
+def read_rows(folder: Path, spec: TrainingSpec, row_type: type[Row]) -> list[Row]:
     """All rows of a run directory's data.jsonl. Raises RecordError naming the line and the field."""
     rows = []
     seen: set[str] = set()
     for where, line in data_lines(
         folder / DATA_FILE, expected_rows=spec.rows, expected_sha256=spec.data_sha256
     ):
-        row = TrainingRow.from_json(line, where=where)
+        row = row_type.from_json(line, where=where)
         require(row.id not in seen, where, f"the id {row.id!r} stands twice")
         seen.add(row.id)
         rows.append(row)
@@ -65,38 +57,35 @@ def read_rows(folder: Path, spec: TrainingSpec) -> list[TrainingRow]:
     return rows
 
 
-def prepare(rows: Sequence[TrainingRow], spec: TrainingSpec, tokenizer: Any, context: int) -> TrainingData:
-    """Encode, cut and split the rows. No row vanishes: each is used, cut, or dropped with a reason.
+def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> TrainingData:
+    """Cut and split the rows. No row vanishes: each is used, cut, or dropped with a reason.
 
-    A row longer than the limit loses the end of its answer; it is dropped when its prompt alone fills the
-    limit, or when its answer is empty. Raises Refusal when nothing is left to train on.
+    A row longer than the limit loses its end; it is dropped when nothing that the loss counts is left, or
+    when an answer is empty. Raises Refusal when nothing is left to train on.
     """
-    encoded = encode(rows, tokenizer)
-    filled = [row for row in encoded if row.row.completion[0].content.strip()]
-    dropped = [
-        DroppedRow(id=row.row.id, reason="empty_completion")
-        for row in encoded
-        if not row.row.completion[0].content.strip()
-    ]
+    filled = [row for row in encoded if not row.is_empty]
+    dropped = [DroppedRow(id=row.row.id, reason="empty_completion") for row in encoded if row.is_empty]
     max_length = chosen_max_length([row.length for row in filled], spec.max_length, context)
-    kept = [row for row in filled if len(row.prompt) < max_length]
-    dropped += [
-        DroppedRow(id=row.row.id, reason="prompt_too_long") for row in filled if len(row.prompt) >= max_length
-    ]
+    kept: list[EncodedRow] = []
+    for row in filled:
+        reason = row.why_useless(max_length)
+        if reason is None:
+            kept.append(row)
+        else:
+            dropped.append(DroppedRow(id=row.row.id, reason=reason))
     truncated = [row.row.id for row in kept if row.length > max_length]
     held_out = validation_ids([row.row for row in kept], spec)
-    train = [labelled(row, max_length) for row in kept if row.row.id not in held_out]
+    train = [row.cut(max_length) for row in kept if row.row.id not in held_out]
     if not train:
         raise Refusal(
-            f"{DATA_FILE}: none of the {len(rows)} rows is left to train on "
+            f"{DATA_FILE}: none of the {len(encoded)} rows is left to train on "
             f"({len(dropped)} dropped, {len(held_out)} held out for validation)"
         )
-    end = tokenizer.eos_token_id
     return TrainingData(
         train=train,
-        validation=[labelled(row, max_length) for row in kept if row.row.id in held_out],
+        validation=[row.cut(max_length) for row in kept if row.row.id in held_out],
         account=RowAccount(
-            given=len(rows),
+            given=len(encoded),
             used=len(kept) - len(truncated),
             truncated=len(truncated),
             truncated_ids=tuple(truncated),
@@ -106,35 +95,8 @@ def prepare(rows: Sequence[TrainingRow], spec: TrainingSpec, tokenizer: Any, con
             validation=len(kept) - len(train),
         ),
         max_length=max_length,
-        ends_turns=all(end in row.completion for row in kept),
+        ends_turns=all(row.ends_turns for row in kept),
     )
-
-
-def encode(rows: Sequence[TrainingRow], tokenizer: Any) -> list[EncodedRow]:
-    """Token ids of each row's prompt and answer.
-
-    The prompt is encoded by itself, with the template's opening of an answer, exactly as generation
-    encodes it: encoded as one text, a token could reach across the border. What the template writes after
-    the end of the turn is left out, since no model gets to generate it.
-    """
-    prompts, completions = [], []
-    for row in rows:
-        turns = [turn.to_dict() for turn in (*row.prompt, *row.completion)]
-        prompt = tokenizer.apply_chat_template(turns[:-1], tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template(turns, tokenize=False)
-        if not whole.startswith(prompt):
-            raise Refusal(
-                f"{DATA_FILE} row {row.id!r}: the base's chat template writes the prompt differently once the answer "
-                "follows, so the answer's tokens cannot be told apart; mend the template"
-            )
-        prompts.append(prompt)
-        completions.append(whole[len(prompt) :])
-    prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
-    completion_ids = tokenizer(completions, add_special_tokens=False)["input_ids"]
-    return [
-        EncodedRow(row, prompt, _up_to_last(completion, tokenizer.eos_token_id))
-        for row, prompt, completion in zip(rows, prompt_ids, completion_ids, strict=True)
-    ]
 
 
 def chosen_max_length(lengths: Sequence[int], wanted: int | None, context: int) -> int:
@@ -151,7 +113,7 @@ def chosen_max_length(lengths: Sequence[int], wanted: int | None, context: int) 
     return min(context, math.ceil(percentile / LENGTH_STEP) * LENGTH_STEP)
 
 
-def validation_ids(rows: Sequence[TrainingRow], spec: TrainingSpec) -> frozenset[str]:
+def validation_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
     """Ids of the rows held out: those marked, else whole groups drawn with the seed."""
     if any(row.split is not None for row in rows):
         return frozenset(row.id for row in rows if row.split == "validation")
@@ -169,17 +131,3 @@ def validation_ids(rows: Sequence[TrainingRow], spec: TrainingSpec) -> frozenset
         if len(held_out) < wanted and len(held_out) + len(groups[name]) <= most:
             held_out += groups[name]
     return frozenset(held_out)
-
-
-def labelled(row: EncodedRow, max_length: int) -> dict[str, list[int]]:
-    """Input ids and labels of a row, cut to the length."""
-    return {
-        "input_ids": (row.prompt + row.completion)[:max_length],
-        "labels": ([IGNORED] * len(row.prompt) + row.completion)[:max_length],
-    }
-
-
-def _up_to_last(tokens: list[int], end: int | None) -> list[int]:
-    if end not in tokens:
-        return tokens
-    return tokens[: len(tokens) - tokens[::-1].index(end)]

@@ -6,6 +6,28 @@ from typing import Literal
 from run_directory.protocol import Device, Message, Outcome
 from run_directory.records import Record, require
 
+Method = Literal["lora", "rslora", "dora", "qlora", "full"]
+"""What is trained: lora, rslora and qlora make an adapter; dora and full a whole model."""
+Objective = Literal["sft", "dpo", "kto"]
+"""What it is trained for: the answers themselves, the better of two, or the good ones and not the bad."""
+
+MODEL_MAKERS: frozenset[Method] = frozenset({"dora", "full"})
+"""Methods whose weights no engine takes as an adapter, so that they end in a whole model."""
+
+_RATES: dict[str, float] = {
+    "adapter sft": 2e-4,
+    "adapter preference": 5e-6,
+    "full sft": 2e-5,
+    "full preference": 1e-6,
+}
+
+
+def usual_rate(method: str, objective: str) -> float:
+    """The learning rate that suits a method and an objective where none is chosen."""
+    return _RATES[
+        f"{'full' if method == 'full' else 'adapter'} {'sft' if objective == 'sft' else 'preference'}"
+    ]
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoraParameters(Record):
@@ -28,18 +50,26 @@ class TrainingSpec(Record):
     """spec.json: everything that decides what is trained. Paths are absolute folders on this machine."""
 
     format: Literal[1] = 1
-    method: Literal["sft"] = "sft"
+    method: Method = "lora"
+    objective: Objective = "sft"
+    """Decides what the lines of data.jsonl are: TrainingRow, PreferenceRow (dpo) or JudgedRow (kto)."""
+    loss_on: Literal["completion", "assistant"] = "completion"
+    """For sft: the closing answer alone, or every assistant turn of the conversation."""
+    beta: float = 0.1
+    """For dpo and kto: how closely the model is held to the one it started as."""
     base_folder: str
     """A model in transformers' layout, weights as safetensors, with tokenizer and chat template."""
     continue_from: str | None = None
-    """An adapter folder whose weights are trained further; it decides the LoRA shape. None: anew."""
+    """An adapter folder whose weights are trained further; it decides the LoRA shape. None: anew.
+    For dpo and kto the model is held to that adapter."""
     rows: int
     """Lines of data.jsonl; a file with another count is refused."""
     data_sha256: str | None = None
     """SHA-256 of data.jsonl, checked when given."""
 
     lora: LoraParameters = field(default_factory=LoraParameters)
-    learning_rate: float = 2e-4
+    learning_rate: float | None = None
+    """None: `usual_rate` of the method and the objective."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_share: float = 0.03
     """Share of all steps in which the learning rate rises from zero."""
@@ -53,7 +83,7 @@ class TrainingSpec(Record):
     accumulation_steps: int = 2
     """Forward passes in one optimiser step; the effective batch is the product."""
     max_length: int | None = None
-    """Tokens of prompt and completion. None: the data's 99th percentile rounded up to a multiple of
+    """Tokens of prompt and completion (dpo: the longer answer). None: the data's 99th percentile rounded up to a multiple of
     128, at most the model's context."""
     validation_share: float = 0.05
     """Share of the rows held out, whole groups at a time, between 32 and 500 rows but at most a fifth.
@@ -72,10 +102,29 @@ class TrainingSpec(Record):
     checkpoint_steps: int = 10
     """Optimiser steps between checkpoints: the most that a killed program loses."""
 
+    @property
+    def rate(self) -> float:
+        return usual_rate(self.method, self.objective) if self.learning_rate is None else self.learning_rate
+
     def check(self, where: str) -> None:
         require(self.rows >= 1, where, "rows: there is nothing to train on")
+        require(0 < self.rate <= 1, where, f"learning_rate {self.learning_rate} is not between 0 and 1")
+        require(0 < self.beta <= 10, where, f"beta {self.beta} is not above 0 and at most 10")
         require(
-            0 < self.learning_rate <= 1, where, f"learning_rate {self.learning_rate} is not between 0 and 1"
+            self.objective == "sft" or self.loss_on == "completion",
+            where,
+            f'loss_on "assistant" is for objective "sft"; {self.objective} compares closing answers',
+        )
+        require(
+            self.objective != "kto" or self.batch_size >= 2,
+            where,
+            "batch_size: kto compares each row with another of its batch, so it needs at least 2",
+        )
+        require(
+            self.continue_from is None or self.method not in MODEL_MAKERS,
+            where,
+            f"continue_from: the method {self.method} makes a whole model and cannot start from an adapter; "
+            "train on with the adapter's own method, or take a whole model as the base",
         )
         require(
             0 <= self.warmup_share <= 1, where, f"warmup_share {self.warmup_share} is not between 0 and 1"
@@ -99,14 +148,12 @@ class TrainingSpec(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRow(Record):
-    """One line of data.jsonl: a conversation, and the answer to learn."""
+class DataRow(Record):
+    """What every line of data.jsonl has."""
 
     id: str
     prompt: tuple[Message, ...]
     """The history; the last turn is the user's."""
-    completion: tuple[Message, ...]
-    """One assistant turn: the only tokens that the loss counts."""
     group: str | None = None
     """Rows of one source share a group and stay on one side of the validation split."""
     split: Literal["train", "validation"] | None = None
@@ -115,17 +162,55 @@ class TrainingRow(Record):
     def check(self, where: str) -> None:
         require(self.id, where, "id is empty")
         require(self.prompt and self.prompt[-1].role == "user", where, "the prompt must end with a user turn")
-        require(
-            len(self.completion) == 1 and self.completion[0].role == "assistant",
-            where,
-            "the completion must be one assistant turn",
-        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRow(DataRow):
+    """A line of data.jsonl for sft: a conversation, and the answer to learn."""
+
+    completion: tuple[Message, ...]
+    """One assistant turn: the only tokens that the loss counts, unless it counts every assistant turn."""
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        _require_answer(self.completion, where, "completion")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceRow(DataRow):
+    """A line of data.jsonl for dpo: a conversation with two answers, the better one first."""
+
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        _require_answer(self.chosen, where, "chosen answer")
+        _require_answer(self.rejected, where, "rejected answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedRow(DataRow):
+    """A line of data.jsonl for kto: a conversation with an answer that is good, or is not."""
+
+    completion: tuple[Message, ...]
+    label: bool
+    """Whether the answer is one to give."""
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        _require_answer(self.completion, where, "completion")
+
+
+def _require_answer(turns: tuple[Message, ...], where: str, name: str) -> None:
+    require(len(turns) == 1 and turns[0].role == "assistant", where, f"the {name} must be one assistant turn")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DroppedRow(Record):
     id: str
-    reason: Literal["prompt_too_long", "empty_completion"]
+    reason: Literal["prompt_too_long", "empty_completion", "same_answers"]
+    """same_answers: a pair whose answers are the same, at the latest once they are cut to the length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +238,24 @@ class StepLoss(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassWeights(Record):
+    """kto's weights, so that both kinds of answers count the same however many there are of each."""
+
+    desirable_rows: int
+    undesirable_rows: int
+    desirable: float
+    undesirable: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingReport(Record):
     """What a finished training was and did."""
 
+    method: Method
+    objective: Objective
+    learning_rate: float
+    class_weights: ClassWeights | None
+    """For kto."""
     rows: RowAccount
     max_length: int
     steps: int
@@ -165,7 +265,7 @@ class TrainingReport(Record):
     """Mean training loss of each optimiser step, over all attempts."""
     validation_losses: tuple[StepLoss, ...]
     kept_step: int
-    """The step whose weights the adapter holds: the best on validation, else the last."""
+    """The step whose weights were kept: the best on validation, else the last."""
     trainable_parameters: int
     total_parameters: int
     trainable_share: float
@@ -175,7 +275,10 @@ class TrainingReport(Record):
     """The step that the last attempt continued from."""
     continued_from_sha256: str | None
     """SHA-256 of the adapter whose weights were trained further."""
-    adapter_sha256: str
+    adapter_sha256: str | None
+    """Of adapter_model.safetensors; None where a whole model was made."""
+    model_fingerprint: str | None
+    """Names the weights of the whole model that was made."""
     base_fingerprint: str
     chat_template_sha256: str
     device: Device
@@ -212,6 +315,10 @@ class TrainingProgress(Record):
     tokens_per_second: float
     epoch: float
     eta_seconds: float
+    preferred_share: float | None = None
+    """dpo: share of the step's pairs in which the training has moved towards the chosen answer."""
+    margin: float | None = None
+    """dpo and kto: how much further it has moved towards good answers than towards the others, times beta."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from evalapp.campaigns.models import Campaign
-from evalapp.reviews.closing import TUNED_KINDS
+from evalapp.registry.models import TUNED_KINDS
 from evalapp.reviews.models import ClosingAnswer
 from evalapp.stats.blinding import BlindingIndex, Guess, blinding_index
 

@@ -38,6 +38,8 @@ class HasPrompt(Protocol):
     prompt_hash: Any
     messages: Any
     references: Any
+    pairs: Any
+    rated: Any
 
 
 class Match(NamedTuple):
@@ -187,12 +189,14 @@ class _EvaluationIndex:
 
 
 def _own_words(row: HasPrompt) -> tuple[list[str], list[list[str]]]:
-    """The words of the prompt without system messages, and of each reference."""
+    """The words of the prompt without system messages, and of each answer that is learned from or expected."""
     messages: Iterable[Mapping[str, str]] = row.messages
     prompt = [
         word for message in messages if message["role"] != "system" for word in _words(message["content"])
     ]
-    return prompt, [_words(text) for text in row.references]
+    preferred = [text for pair in row.pairs for text in (pair["chosen"], pair["rejected"])]
+    rated = [each["answer"] for each in row.rated]
+    return prompt, [_words(text) for text in (*row.references, *preferred, *rated)]
 
 
 def _words(text: str) -> list[str]:

@@ -21,7 +21,7 @@ NumberedRow = tuple[int, ExampleRow]
 _COPY = """
 COPY evalapp_example (
     version_id, row_number, split, messages, "references", label, context, metadata, group_key,
-    prompt_hash, content_hash, provenance
+    prompt_hash, content_hash, provenance, pairs, rated
 ) FROM STDIN
 """
 
@@ -77,7 +77,8 @@ def _lines(
         yield (
             f"{version_id}\t{number}\t{row.split}\t{_json(texts.messages)}\t{_json(texts.references)}\t"
             f"{_text(row.label)}\t{_text(row.context)}\t{_json(texts.metadata)}\t{_text(row.group_key)}\t"
-            f"{texts.prompt_hash}\t{texts.content_hash}\t{_json(texts.provenance)}\n"
+            f"{texts.prompt_hash}\t{texts.content_hash}\t{_json(texts.provenance)}\t"
+            f"{_json(texts.pairs)}\t{_json(texts.rated)}\n"
         )
 
 

@@ -6,8 +6,8 @@ FileProblemError (the file as a whole is not usable), and never holds more than 
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from evalapp.datasets.rows import (
@@ -18,6 +18,7 @@ from evalapp.datasets.rows import (
     row_problems,
 )
 from evalapp.datasets.splits import ByField, SplitProblemError, SplitRule
+from evalapp.datasets.usual_formats import UsualFormatError, put_into_own_fields
 
 # The greatest number of digits that every reader of JSON keeps exactly.
 MOST_DIGITS = 18
@@ -75,10 +76,15 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
     """A row from the fields of a JSON object; takes the dictionary apart. Raises _RowError.
 
     ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
-    with ``completion``; ``references``, ``label``, ``context``, ``metadata`` as in ``ExampleRow``. Fields
-    that are not known are kept in the metadata.
+    with ``completion``; ``references``, ``label``, ``context``, ``metadata``, ``pairs``, ``rated`` as in
+    ``ExampleRow``; or what ``usual_formats`` knows. Fields that are not known are kept in the metadata.
     """
     rule = layout.split_rule
+    try:
+        put_into_own_fields(fields)
+    except UsualFormatError as error:
+        raise _RowError(*error.problem) from error
+    preferences = {name: _preferences(fields.pop(name, None), name) for name in ("pairs", "rated")}
     messages, references = _prompt(fields)
     label = _short(fields.pop("label", None), "label")
     context = fields.pop("context", None)
@@ -106,12 +112,13 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
         group_key=group,
         # What a file says about its past is kept as a claim, apart from what this product knows.
         provenance={"imported": provenance} if provenance else {},
+        **preferences,
     )
     problems = row_problems(row)
     if problems:
         raise _RowProblemsError(problems)
     split = rule.split_of(given_split, group or prompt_hash(messages))
-    return ExampleRow(split, messages, references, label, row.context, metadata, group, row.provenance)
+    return replace(row, split=split)
 
 
 class _RowProblemsError(Exception):
@@ -146,6 +153,7 @@ def reading_of(
 
 def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], str]:
     """From the fields of a row to those of the object that it was made from."""
+    in_file = put_into_own_fields(fields)
     own = {"group": layout.group_field}
     has_system = fields.get("system") not in (None, "")
     turns = fields.get("messages", fields.get("prompt"))
@@ -172,7 +180,7 @@ def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], 
         rest = name.removeprefix("metadata.")
         if rest != name and any(rest == each or rest.startswith((f"{each}.", f"{each}[")) for each in beside):
             return rest
-        return own.get(name, name)
+        return in_file(own.get(name, name))
 
     return name_in_object
 
@@ -336,6 +344,14 @@ def _references(fields: dict[str, Any]) -> Iterator[Any]:
     yield from references
 
 
+def _preferences(value: Any, name: str) -> Sequence[Any]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise _RowError(name, "This must be a list.", "Leave the field out where there is none.")
+    return value
+
+
 def _short(value: Any, name: str) -> str:
     """Labels and groups may be numbers in files; they are kept as text."""
     if value is None:
@@ -377,6 +393,8 @@ def example_as_object(example: Any) -> Mapping[str, Any]:
         "metadata": dict(example.metadata),
         "group": example.group_key,
         "provenance": dict(example.provenance),
+        "pairs": list(example.pairs),
+        "rated": list(example.rated),
     }
     # Metadata may hold a field named group; an empty group must not be filled from it.
     kept = {name: value for name, value in optional.items() if value or name in example.metadata}

@@ -74,6 +74,8 @@ class Example(models.Model):
     ``references``: list of accepted answers (may be empty). ``metadata``: flat mapping of fields.
     ``prompt_hash``: SHA-256 of the canonical JSON of ``messages``; the same prompt has the same hash
     in every version. ``provenance``: where a row made from feedback came from (ids and labels).
+    ``pairs``: [{"chosen": str, "rejected": str}], answers of which the first is better; ``rated``:
+    [{"answer": str, "good": bool}], answers judged alone. Both are for training only.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -89,6 +91,8 @@ class Example(models.Model):
     prompt_hash = models.CharField(max_length=64)
     content_hash = models.CharField(max_length=64)
     provenance = models.JSONField(default=dict)
+    pairs = models.JSONField(default=list)
+    rated = models.JSONField(default=list)
 
     class Meta:
         constraints = [

@@ -63,7 +63,7 @@ def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
 
 def contamination_of(version: DatasetVersion) -> ContaminationReport:
     """The version's training and validation rows against all that evaluates them."""
-    fields = ("row_number", "prompt_hash", "messages", "references")
+    fields = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")
     training = examples_of(version, TRAINING_SPLITS).only(*fields).iterator(chunk_size=_CHUNK)
     return contamination(training, evaluation_examples(version).only(*fields))
 

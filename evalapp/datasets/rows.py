@@ -26,6 +26,7 @@ class ExampleRow:
     ``messages``: [{"role": "system"|"user"|"assistant", "content": str}, …], ending with a user turn.
     ``references``: accepted answers, best first; may be empty. ``metadata``: fields by name.
     ``provenance``: where a row made from feedback came from; no part of the content hash.
+    ``pairs`` and ``rated``: preferences among answers, as in ``Example``.
     """
 
     split: str
@@ -36,6 +37,8 @@ class ExampleRow:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     group_key: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    pairs: Sequence[Mapping[str, str]] = ()
+    rated: Sequence[Mapping[str, Any]] = ()
 
 
 class FieldProblem(NamedTuple):
@@ -50,7 +53,7 @@ class FieldProblem(NamedTuple):
 
 
 class Serialised(NamedTuple):
-    """A row as the database takes it: four JSON texts and the two hashes (hexadecimal SHA-256)."""
+    """A row as the database takes it: its JSON texts and the two hashes (hexadecimal SHA-256)."""
 
     messages: str
     references: str
@@ -58,6 +61,8 @@ class Serialised(NamedTuple):
     provenance: str
     prompt_hash: str
     content_hash: str
+    pairs: str
+    rated: str
 
 
 # Canonical JSON: sorted keys, no white space, no escapes that are not needed. One encoder object, because
@@ -74,18 +79,24 @@ def prompt_hash(messages: Sequence[Mapping[str, str]]) -> str:
 def serialise(row: ExampleRow) -> Serialised:
     """The row's JSON texts and hashes.
 
-    The content hash covers split, messages, references, label, context, metadata and group. The row
-    must have passed ``row_problems``.
+    The content hash covers split, messages, references, label, context, metadata and group, and preferences
+    where there are any. The row must have passed ``row_problems``.
     """
     messages = _messages_json(row.messages)
     references = f"[{','.join(map(_quote, row.references))}]"
     metadata = _encode(dict(row.metadata)) if row.metadata else "{}"
     content = (
         f"[{_quote(row.split)},{messages},{references},{_quote(row.label)},"
-        f"{_quote(row.context)},{metadata},{_quote(row.group_key)}]"
+        f"{_quote(row.context)},{metadata},{_quote(row.group_key)}"
     )
+    pairs = _encode([dict(pair) for pair in row.pairs]) if row.pairs else "[]"
+    rated = _encode([dict(each) for each in row.rated]) if row.rated else "[]"
+    # Rows without preferences keep the hash that they had before there were any.
+    content += f",{pairs},{rated}]" if row.pairs or row.rated else "]"
     provenance = _encode(dict(row.provenance)) if row.provenance else "{}"
-    return Serialised(messages, references, metadata, provenance, _digest(messages), _digest(content))
+    return Serialised(
+        messages, references, metadata, provenance, _digest(messages), _digest(content), pairs, rated
+    )
 
 
 def row_problems(row: ExampleRow) -> list[FieldProblem]:
@@ -105,6 +116,8 @@ def row_problems(row: ExampleRow) -> list[FieldProblem]:
         problems.extend(_text_problems(name, text, longest))
     for number, reference in enumerate(row.references, start=1):
         problems.extend(_text_problems(f"references[{number}]", reference, LONGEST_TEXT, needs_words=True))
+    if row.pairs or row.rated:
+        problems.extend(_preference_problems(row))
     for name, value in (("metadata", row.metadata), ("provenance", row.provenance)):
         if isinstance(cast(Any, value), (dict, Mapping)):
             problems.extend(_json_problems(name, value, 1))
@@ -163,6 +176,26 @@ def _message_problems(messages: Any) -> Iterator[FieldProblem]:
         yield FieldProblem(
             "messages", "The prompt does not end with the user's turn.", "Add the user's question at the end."
         )
+
+
+def _preference_problems(row: ExampleRow) -> Iterator[FieldProblem]:
+    for name, found, parts in (
+        ("pairs", row.pairs, {"chosen", "rejected"}),
+        ("rated", row.rated, {"answer", "good"}),
+    ):
+        for number, each in enumerate(found, start=1):
+            place = f"{name}[{number}]"
+            if not isinstance(cast(Any, each), (dict, Mapping)) or set(each) != parts:
+                yield FieldProblem(place, "This is no preference.", f"Write {' and '.join(sorted(parts))}.")
+                continue
+            for part in sorted(parts - {"good"}):
+                yield from _text_problems(f"{place}.{part}", each[part], LONGEST_TEXT, needs_words=True)
+            if name == "pairs" and each["chosen"] == each["rejected"]:
+                yield FieldProblem(
+                    f"{place}.rejected", "Both answers are the same text.", "Leave the pair out."
+                )
+            if name == "rated" and not isinstance(each["good"], bool):
+                yield FieldProblem(f"{place}.good", "This must be true or false.", "Write one of the two.")
 
 
 def _is_fine(text: Any, longest: int) -> bool:

@@ -8,7 +8,7 @@ from evalapp.audit.queries import events_of
 from evalapp.core.errors import ConflictError, NotAllowedError
 from evalapp.gates.models import CampaignGate
 from evalapp.gates.queries import deciding_gate
-from evalapp.registry.models import MADE_ELSEWHERE, ModelAlias, ModelKind, ModelVersion
+from evalapp.registry.models import MADE_ELSEWHERE, ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
 
 
@@ -66,6 +66,6 @@ def _may_be_first(version: ModelVersion) -> bool:
     be what a gate decides on. What a gate holds the others against is not.
     """
     if version.kind not in MADE_ELSEWHERE:
-        return version.kind != ModelKind.LORA
+        return not version.is_tuned
     judging = CampaignGate.objects.filter(is_exploratory=False, campaign__candidates__model_version=version)
     return not judging.exclude(champion=version).exists()

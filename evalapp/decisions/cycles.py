@@ -13,7 +13,6 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.decisions.models import Decision
 from evalapp.exports.models import Export
 from evalapp.measure import Measure
-from evalapp.registry.models import ModelKind
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run
 
@@ -100,7 +99,7 @@ def _cycle(
 
 def candidate_of_cycle(comparison: Comparison) -> CandidateRow | None:
     """The newest tuned candidate, else the newest of any kind."""
-    tuned = [row for row in comparison.rows if row.candidate.model_version.kind == ModelKind.LORA]
+    tuned = [row for row in comparison.rows if row.candidate.model_version.is_tuned]
     return max(tuned or comparison.rows, key=lambda row: row.candidate.model_version_id, default=None)
 
 

@@ -16,7 +16,7 @@ from evalapp.datasets.files import upload_folder
 from evalapp.datasets.models import DatasetImport
 from evalapp.decisions.models import LeftFiles
 from evalapp.exports.writing import export_folder
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import TUNED_KINDS, ModelVersion
 from evalapp.runs.directory import folder_for
 
 logger = logging.getLogger(__name__)
@@ -29,9 +29,9 @@ _ROOTS: dict[str, Callable[[], Path]] = {
 
 
 def files_of(project: Project) -> dict[str, list[str]]:
-    """Uploads, run directories, exports, reports and adapters, by root and relative to it."""
+    """Uploads, run directories, exports, reports and trained weights, by root and relative to it."""
     uploads = DatasetImport.objects.filter(dataset__project=project).values_list("stored_name", flat=True)
-    adapters = ModelVersion.objects.filter(project=project, kind=ModelKind.LORA).exclude(path="")
+    trained = ModelVersion.objects.filter(project=project, kind__in=TUNED_KINDS).exclude(path="")
     exports = [
         str(export_folder(export).relative_to(_ROOTS["artifacts"]())) for export in project.exports.all()
     ]
@@ -41,7 +41,7 @@ def files_of(project: Project) -> dict[str, list[str]]:
     return {
         "uploads": [*uploads, *ratings],
         "runs": [folder_for(run).name for run in project.runs.only("job")],
-        "artifacts": exports + reports + list(adapters.values_list("path", flat=True)),
+        "artifacts": exports + reports + list(trained.values_list("path", flat=True)),
     }
 
 
@@ -62,8 +62,8 @@ def remove_files(left_id: int) -> None:
         return
     for root, names in left.files.items():
         for name in names:
-            # Adapters are kept once for all projects that have the same.
-            is_shared = ModelVersion.objects.filter(kind=ModelKind.LORA, path=name).exists()
+            # Trained weights are kept once for all projects that have the same.
+            is_shared = ModelVersion.objects.filter(kind__in=TUNED_KINDS, path=name).exists()
             # A row without a name must not take the whole root with it.
             if name and not is_shared:
                 _remove(_ROOTS[root]() / name)

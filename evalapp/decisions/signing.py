@@ -7,7 +7,7 @@ from evalapp.decisions.models import DecisionVerdict
 from evalapp.gates.lineage import training_of
 from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.gates.queries import deciding_gate
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import ModelVersion
 
 
 def trainer_of(candidate: ModelVersion) -> User | None:
@@ -15,7 +15,7 @@ def trainer_of(candidate: ModelVersion) -> User | None:
     run = training_of(candidate)
     if run is not None:
         return run.created_by
-    return candidate.created_by if candidate.kind == ModelKind.LORA else None
+    return candidate.created_by if candidate.is_tuned else None
 
 
 def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from evalapp.adjudication.models import Adjudication
 from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
+from evalapp.exports.queries import RatedAnswer
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.reviews.queries import spans_of
@@ -74,6 +75,19 @@ def preference_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
                 "chosen": [{"role": "assistant", "content": answer_text(row)}],
                 "rejected": [{"role": "assistant", "content": row.rejected_output.text}],
                 "provenance": provenance(row),
+            }
+        )
+
+
+def kto_lines(answers: Iterable[RatedAnswer]) -> Iterator[str]:
+    """Single answers with whether each is one to give."""
+    for answer in answers:
+        yield _json_line(
+            {
+                "prompt": answer.example.messages,
+                "completion": [{"role": "assistant", "content": answer.text}],
+                "label": answer.is_good,
+                "provenance": {"example": answer.example.pk, "output": answer.output_id},
             }
         )
 

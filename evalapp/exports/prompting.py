@@ -7,7 +7,7 @@ from django.db.models import Count
 from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.exports.models import Export, RowKind
 from evalapp.exports.queries import accepted_rows, reviewed_outputs
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
 from evalapp.reviews.models import ReviewTag
 
 MOST_REASONS = 5
@@ -46,10 +46,15 @@ def _base_of(campaign: Campaign, earlier: ModelVersion | None) -> int | None:
     if earlier is not None:
         return earlier.base_id
     reviewed = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
-    return next((each.base_id or each.pk for each in reviewed if each.kind in _ON_A_BASE), None)
+    bases = (
+        each.pk if each.kind in STANDING_KINDS else each.base_id
+        for each in reviewed
+        if each.kind in _ON_A_BASE
+    )
+    return next(bases, None)
 
 
-_ON_A_BASE = frozenset({ModelKind.BASE, ModelKind.LORA})
+_ON_A_BASE = STANDING_KINDS | {ModelKind.LORA}
 
 
 def _reasons(campaign: Campaign) -> list[str]:

@@ -75,6 +75,10 @@ class SelectedRow:
     rejected_output_id: int | None = None
 
 
+GOOD_FROM = 4.0
+BAD_TO = 2.5
+"""Means, on 1 to 5, at which an answer counts as good or as bad; between them it teaches neither."""
+
 SIMULATED_OUT = "Simulated review: only a demonstration may export it"
 
 
@@ -96,6 +100,15 @@ def select_rows(
             yield replace(row, is_included=False, reason="The same pair as a correction's")
         else:
             yield row
+
+
+def is_good(output: ReviewedOutput, *, admits_simulated: bool) -> bool | None:
+    """Whether an answer is one to give, by its mean alone; None where that says neither."""
+    if output.mean is None or (output.is_simulated and not admits_simulated):
+        return None
+    if output.mean <= BAD_TO:
+        return False
+    return True if output.mean >= GOOD_FROM and not output.failed_on else None
 
 
 def _correction_rows(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,15 +19,15 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
 from evalapp.exports.files import (
     WrittenFile,
-    answer_text,
+    kto_lines,
     preference_lines,
-    provenance,
     rating_lines,
     sft_lines,
     write_lines,
 )
 from evalapp.exports.models import Export, ExportRow, ExportState, RowKind
-from evalapp.exports.queries import accepted_rows, ratings_of
+from evalapp.exports.queries import RatedAnswer, accepted_rows, rated_answers, ratings_of
+from evalapp.exports.training_rows import training_rows
 from evalapp.jobs.work import Work
 from evalapp.reviews.pseudonyms import shown_names
 
@@ -57,15 +58,19 @@ def write_export(work: Work) -> dict[str, Any]:
         return {"dataset_version": export.dataset_version_id}
     sft = list(accepted_rows(export, RowKind.SFT))
     pairs = list(accepted_rows(export, RowKind.PREFERENCE))
+    rated = rated_answers(export)
     work.progress(0, 4, "Writing files")
-    written = _write_files(export, sft, pairs)
+    written = _write_files(export, sft, pairs, rated)
     work.raise_if_cancelled()
     work.progress(2, 4, "Making the dataset version")
     parent = DatasetVersion.objects.get(pk=params["parent_version"])
     with transaction.atomic():
         version = create_version(
             dataset=parent.dataset,
-            rows=_version_rows(parent, sft, export, keeps_training_rows=params["keeps_training_rows"]),
+            rows=chain(
+                training_rows(export, sft, pairs, rated),
+                _kept_rows(parent, export, keeps_training_rows=params["keeps_training_rows"]),
+            ),
             by=work.job.created_by,
             parent=parent,
             note=params.get("note") or f"From the feedback of {export.campaign.name}",
@@ -85,18 +90,26 @@ def write_export(work: Work) -> dict[str, Any]:
             by=work.job.created_by,
             obj=export,
             project=export.project,
-            data={"dataset_version": version.pk, "sft": len(sft), "preference": len(pairs)},
+            data={
+                "dataset_version": version.pk,
+                "sft": len(sft),
+                "preference": len(pairs),
+                "kto": len(rated),
+            },
         )
         work.fence()
     work.progress(4, 4, "Done")
     return {"dataset_version": version.pk, "sft_rows": len(sft), "preference_rows": len(pairs)}
 
 
-def _write_files(export: Export, sft: list[ExportRow], pairs: list[ExportRow]) -> list[WrittenFile]:
+def _write_files(
+    export: Export, sft: list[ExportRow], pairs: list[ExportRow], rated: list[RatedAnswer]
+) -> list[WrittenFile]:
     folder = export_folder(export)
     written = [
         write_lines(folder, "sft.jsonl", sft_lines(sft)),
         write_lines(folder, "preference.jsonl", preference_lines(pairs)),
+        write_lines(folder, "kto.jsonl", kto_lines(rated)),
         write_lines(folder, "ratings.csv", _rating_lines(export.campaign), headers=1),
     ]
     manifest = json.dumps(
@@ -121,22 +134,8 @@ def _rating_lines(campaign: Campaign) -> Iterator[str]:
     )
 
 
-def _version_rows(
-    parent: DatasetVersion, sft: list[ExportRow], export: Export, *, keeps_training_rows: bool
-) -> Iterator[ExampleRow]:
-    """Corrections as training rows, the sealed splits as they were, feedback less what was reviewed."""
-    for row in sft:
-        example = row.example
-        yield ExampleRow(
-            split=Split.TRAIN,
-            messages=example.messages,
-            references=[answer_text(row)],
-            label=example.label,
-            context=example.context,
-            metadata=example.metadata,
-            group_key=example.group_key,
-            provenance=provenance(row),
-        )
+def _kept_rows(parent: DatasetVersion, export: Export, *, keeps_training_rows: bool) -> Iterator[ExampleRow]:
+    """The sealed splits as they were, feedback less what was reviewed, and training rows where they are kept."""
     reviewed = set(export.campaign.items.values_list("example__prompt_hash", flat=True))
     for example in parent.examples.order_by("row_number").iterator(chunk_size=2000):
         if example.split == Split.TRAIN and not keeps_training_rows:
@@ -152,6 +151,8 @@ def _version_rows(
             metadata=example.metadata,
             group_key=example.group_key,
             provenance=example.provenance,
+            pairs=example.pairs,
+            rated=example.rated,
         )
 
 
@@ -163,7 +164,8 @@ def _link_rows(export: Export, version: DatasetVersion) -> None:
     """
     made = Example.objects.filter(version=version, split=Split.TRAIN, provenance__export=export.pk)
     rows = [
-        ExportRow(pk=provenance["export_row"], training_example_id=example_id)
+        ExportRow(pk=row_id, training_example_id=example_id)
         for example_id, provenance in made.values_list("pk", "provenance")
+        for row_id in provenance["export_rows"]
     ]
     ExportRow.objects.bulk_update(rows, ["training_example"], batch_size=1000)

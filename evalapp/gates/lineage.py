@@ -9,7 +9,7 @@ from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
 from evalapp.runs.models import Run, RunKind
 
-_FIELDS = ("row_number", "prompt_hash", "messages", "references")
+_FIELDS = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")
 _CHUNK = 1_000
 
 
@@ -28,21 +28,21 @@ class CleanCheck(NamedTuple):
 
 
 def training_data_of(candidate: ModelVersion) -> TrainingData:
-    """Follow the adapter to the runs that made it and those it was continued from."""
+    """Follow what was trained to the runs that made it, what it was continued from and what it stands on."""
     versions: list[DatasetVersion] = []
     current: ModelVersion | None = candidate
     while current is not None:
         if current.kind in MADE_ELSEWHERE:
             return TrainingData(versions, f"{current.label} was made elsewhere")
-        if current.kind != ModelKind.LORA:
+        if current.is_tuned:
+            run = training_of(current)
+            if run is None:
+                return TrainingData(versions, f"{current.label} was trained elsewhere")
+            if run.dataset_version not in versions:
+                versions.append(run.dataset_version)
+        else:
             versions += _shown_from(current, versions)
-            break
-        run = training_of(current)
-        if run is None:
-            return TrainingData(versions, f"{current.label} was trained elsewhere")
-        if run.dataset_version not in versions:
-            versions.append(run.dataset_version)
-        current = current.parent
+        current = current.parent or current.base
     return TrainingData(versions, "")
 
 

@@ -8,7 +8,7 @@ from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import ModelVersion
 
 
 def gates_of(project: Project) -> QuerySet[Gate]:
@@ -96,7 +96,7 @@ def choices_of(taken: CampaignGate) -> list[ModelVersion]:
     """
     entries = taken.campaign.candidates.select_related("model_version__model").order_by("-model_version_id")
     versions = [entry.model_version for entry in entries if entry.model_version_id != taken.champion_id]
-    return sorted(versions, key=lambda version: version.kind != ModelKind.LORA)
+    return sorted(versions, key=lambda version: not version.is_tuned)
 
 
 def candidate_named(taken: CampaignGate, label: str) -> ModelVersion:
@@ -109,7 +109,7 @@ def candidate_named(taken: CampaignGate, label: str) -> ModelVersion:
             message = f"There is no candidate “{label}” to ask the gate about. There is: {named}."
             raise InvalidError(message, fields={"candidate": [message]})
         return found
-    tuned = [version for version in choices if version.kind == ModelKind.LORA]
+    tuned = [version for version in choices if version.is_tuned]
     if len(choices) == 1 or tuned:
         return (tuned or choices)[0]
     message = f"Say which candidate: {named}."

@@ -32,7 +32,7 @@ from evalapp.monitoring.queries import (
     weeks_of,
 )
 from evalapp.monitoring.weeks import draw_now
-from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
+from evalapp.registry.models import STANDING_KINDS, ModelAlias, ModelKind, ModelVersion
 from evalapp.rubrics.models import RubricVersion
 from evalapp.webhooks.models import WebhookEvent
 from evalapp.webhooks.views import site_of
@@ -268,7 +268,7 @@ def _champion(request: MemberRequest) -> dict[str, int]:
         return {}
     if champion.kind == ModelKind.LORA and champion.base_id is not None:
         return {"base": champion.base_id, "continued_from": champion.pk}
-    return {"base": champion.pk} if champion.kind == ModelKind.BASE else {}
+    return {"base": champion.pk} if champion.kind in STANDING_KINDS else {}
 
 
 @require_POST

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from evalapp.core.errors import InvalidError
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
 from run_directory.model_files import shown
 
 _DEEPEST = 3
@@ -73,13 +73,13 @@ def adapters_on_disk() -> list[ModelFolder]:
 
 
 def folder_of(version: ModelVersion) -> Path:
-    """The folder with a version's own weights: absolute for a base, in the artifacts for an adapter.
+    """The folder with a version's own weights: absolute for a base, in the artifacts for what was trained.
 
     Raises InvalidError for a kind without weights.
     """
     if version.kind == ModelKind.BASE:
         return Path(version.path)
-    if version.kind == ModelKind.LORA:
+    if version.kind in TUNED_KINDS:
         return Path(settings.ARTIFACTS_FOLDER) / version.path
     message = f"“{version.label}” has no weights of its own."
     raise InvalidError(message)

@@ -58,12 +58,17 @@ class ModelKind(models.TextChoices):
     BASE = "base", "Base"
     PROMPT = "prompt", "Prompt"
     LORA = "lora", "LoRA"
+    FULL = "full", "Whole model"
     ENDPOINT = "endpoint", "At an address"
     IMPORTED = "imported", "Imported answers"
 
 
 MADE_ELSEWHERE = frozenset({ModelKind.ENDPOINT, ModelKind.IMPORTED})
 """What these were trained on is not known here."""
+TUNED_KINDS = frozenset({ModelKind.LORA, ModelKind.FULL})
+"""The kinds of model version that training makes."""
+STANDING_KINDS = frozenset({ModelKind.BASE, ModelKind.FULL})
+"""Those that others stand on: all of a model's weights in one folder."""
 
 
 class ModelAlias(models.TextChoices):
@@ -72,13 +77,13 @@ class ModelAlias(models.TextChoices):
 
 
 class ModelVersion(BaseModel):
-    """A candidate: base weights, a prompt over a base, an adapter of a base, a model at an address, or
-    answers made elsewhere.
+    """A candidate: base weights, a prompt over a base, an adapter of a base, a whole model trained from a
+    base, a model at an address, or answers made elsewhere.
 
-    ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for an
-    adapter. ``content_hash`` is the SHA-256 of the weights' manifest. ``parent`` is the adapter this
-    one was continued from. ``config`` holds adapter settings, or of an address's model its name there
-    ("model") and what else its requests say ("request").
+    ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for what was
+    trained. ``content_hash`` names the weights. ``parent`` is the adapter this one was continued from.
+    ``config`` holds the weights' settings, or of an address's model its name there ("model") and what else
+    its requests say ("request").
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -114,7 +119,7 @@ class ModelVersion(BaseModel):
                 name="one_champion_per_project",
             ),
             models.CheckConstraint(
-                condition=~models.Q(kind__in=[ModelKind.PROMPT, ModelKind.LORA])
+                condition=~models.Q(kind__in=[ModelKind.PROMPT, ModelKind.LORA, ModelKind.FULL])
                 | models.Q(base__isnull=False),
                 name="model_version_needs_base",
             ),
@@ -130,6 +135,10 @@ class ModelVersion(BaseModel):
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def is_tuned(self) -> bool:
+        return self.kind in TUNED_KINDS
 
 
 class TokenPrice(BaseModel):

@@ -1,7 +1,7 @@
 from django.db.models import Count, Prefetch, QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.registry.models import Endpoint, Model, ModelKind, ModelVersion
+from evalapp.registry.models import STANDING_KINDS, Endpoint, Model, ModelKind, ModelVersion
 
 
 def models_of(project: Project) -> QuerySet[Model]:
@@ -15,7 +15,8 @@ def versions_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def bases_of(project: Project) -> QuerySet[ModelVersion]:
-    return _with_weights(project).filter(kind=ModelKind.BASE).order_by("model__name")
+    """Versions that others can stand on: registered bases, and whole models that were trained from them."""
+    return _with_weights(project).filter(kind__in=STANDING_KINDS).order_by("model__name", "number")
 
 
 def adapters_of(project: Project) -> QuerySet[ModelVersion]:

@@ -18,9 +18,10 @@ from evalapp.jobs.models import Job
 from evalapp.registry.adapters import AdapterFolder, KeptAdapter, keep_adapter
 from evalapp.registry.archives import AdapterArchive
 from evalapp.registry.folders import checked_folder, folder_of
-from evalapp.registry.models import Model, ModelAlias, ModelKind, ModelVersion
+from evalapp.registry.models import STANDING_KINDS, Model, ModelAlias, ModelKind, ModelVersion
+from evalapp.registry.whole_models import keep_model
 from inference.spec import Candidate
-from run_directory.bases import check_base
+from run_directory.bases import Base, check_base
 from run_directory.model_files import UnusableModelError, reading
 from run_directory.records import RecordError
 
@@ -62,13 +63,7 @@ def register_base(
             path=str(path),
             content_hash=base.fingerprint,
             size_bytes=size,
-            config={
-                "model_type": base.model_type,
-                "parameters": base.parameters,
-                "context": base.context,
-                "chat_template_sha256": base.chat_template_sha256,
-                "config_sha256": base.config_sha256,
-            },
+            config=_facts_of(base),
         )
 
 
@@ -130,6 +125,39 @@ def register_adapter(
     return _add_adapter(
         kept, base=base, label=label, by=by, parent=parent, is_simulated=is_simulated, job=job
     )
+
+
+def register_trained_model(
+    *,
+    project: Project,
+    base: ModelVersion,
+    label: str,
+    folder: Path,
+    by: User | None,
+    is_simulated: bool = False,
+    job: Job | None = None,
+) -> ModelVersion:
+    """Keep a whole model that a training made from a base: a candidate, and a base for others.
+
+    Repeating the call after a kill stores nothing twice. Raises InvalidError when it cannot be used.
+    """
+    _require_base(project, base)
+    with _refusals("folder"), reading(folder):
+        kept = keep_model(folder)
+    with transaction.atomic():
+        return add_version(
+            base.model,
+            by=by,
+            label=label,
+            kind=ModelKind.FULL,
+            base=base,
+            path=kept.path,
+            content_hash=kept.base.fingerprint,
+            size_bytes=kept.size_bytes,
+            config=_facts_of(kept.base),
+            is_simulated=is_simulated or base.is_simulated,
+            job=job,
+        )
 
 
 def register_adapter_upload(
@@ -237,6 +265,7 @@ def _add_adapter(
                 "rank": lora.r,
                 "alpha": lora.lora_alpha,
                 "dropout": lora.lora_dropout,
+                "rslora": lora.use_rslora,
                 "target_modules": modules if isinstance(modules, str) else list(modules),
                 "peft_version": lora.peft_version,
                 "trained_here": kept.adapter.manifest is not None and job is not None,
@@ -246,8 +275,18 @@ def _add_adapter(
         )
 
 
+def _facts_of(base: Base) -> dict[str, Any]:
+    return {
+        "model_type": base.model_type,
+        "parameters": base.parameters,
+        "context": base.context,
+        "chat_template_sha256": base.chat_template_sha256,
+        "config_sha256": base.config_sha256,
+    }
+
+
 def _require_base(project: Project, base: ModelVersion) -> None:
-    if base.project_id != project.pk or base.kind != ModelKind.BASE:
+    if base.project_id != project.pk or base.kind not in STANDING_KINDS:
         message = "Choose a base model of this project."
         raise InvalidError(message, fields={"base": [message]})
 

@@ -16,13 +16,11 @@ from evalapp.audit.services import record
 from evalapp.campaigns.allocation import NoWork, why_over
 from evalapp.campaigns.models import CampaignReviewer, Purpose
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.registry.models import ModelKind
+from evalapp.registry.models import TUNED_KINDS
 from evalapp.reviews.models import Belief, ClosingAnswer, Review
 from evalapp.reviews.queries import Task, task_for
 
 CLOSING_QUESTION = "Which of these do you think came from the tuned model?"
-TUNED_KINDS = frozenset({ModelKind.LORA})
-"""The kinds of model version that training made."""
 # Of each kind; few enough to be read again, balanced so that both arms of the index have answers.
 ASKED_OF_EACH = 3
 

@@ -34,7 +34,7 @@ Result = TypeVar("Result", TrainingResult, GenerationResult)
 
 
 def train(work: Work) -> dict[str, Any]:
-    """Train the run's adapter and register it."""
+    """Train what the run asks for and register it."""
     run = _run(work)
     work.enter("Comparing training rows with the evaluation")
     for sentence in refuse_contamination(run.dataset_version).sentences():
@@ -45,7 +45,7 @@ def train(work: Work) -> dict[str, Any]:
     result = _carried_out(work, run, "training", TrainingResult)
     if result.report is None:
         raise _no_report(run)
-    work.enter("Registering the adapter")
+    work.enter("Registering what was trained")
     return take_in_training(work, run, result.report)
 
 

@@ -7,7 +7,7 @@ from evalapp.datasets.queries import TRAINING_SPLITS, evaluation_examples, examp
 from evalapp.registry.models import ModelKind, ModelVersion
 
 ROWS_WHILE_SOMEBODY_WAITS = 5_000
-_FIELDS = ("row_number", "prompt_hash", "messages", "references")
+_FIELDS = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")
 
 
 class ContaminatedError(ConflictError):

@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import QuerySet
 
-from evalapp.datasets.models import DatasetVersion, Example, Split
-from evalapp.datasets.queries import TRAINING_SPLITS, examples_of
+from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.queries import examples_of
 from evalapp.registry.folders import folder_of
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
 from evalapp.runs.models import Run
+from evalapp.runs.training_rows import messages_of, row_key, training_rows
 from inference.spec import Candidate, GenerationRow, GenerationSpec
 from run_directory.files import sync_folder, write_whole
 from run_directory.protocol import DATA_FILE, SPEC_FILE, Message
 from run_directory.records import Record
-from training.spec import TrainingRow, TrainingSpec
+from training.spec import TrainingSpec
 
 
 def folder_for(run: Run) -> Path:
@@ -32,8 +32,9 @@ def prepare_training(run: Run) -> TrainingSpec:
     folder = _made(run)
     if (folder / SPEC_FILE).exists():
         return TrainingSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
-    rows, sha256 = _write_lines(folder / DATA_FILE, training_rows(run))
-    spec = replace(TrainingSpec.from_dict(run.spec), rows=rows, data_sha256=sha256)
+    spec = TrainingSpec.from_dict(run.spec)
+    rows, sha256 = _write_lines(folder / DATA_FILE, training_rows(run.dataset_version, spec.objective))
+    spec = replace(spec, rows=rows, data_sha256=sha256)
     write_whole(folder / SPEC_FILE, spec.to_json().encode())
     return spec
 
@@ -58,7 +59,8 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
         found.append(
             Candidate(
                 key=entry.key,
-                kind=version.kind,  # type: ignore[arg-type]  # imported answers never get here
+                # A whole model is its own base; imported answers never get here.
+                kind="base" if version.kind in STANDING_KINDS else version.kind,  # type: ignore[arg-type]
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,
                 examples=_shown(version),
@@ -67,20 +69,6 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
             )
         )
     return tuple(found)
-
-
-def training_rows(run: Run) -> Iterable[TrainingRow]:
-    """Rows in file order. The first reference is what is learnt; a row without one is dropped, and counted."""
-    # The program splits by itself unless the version has a validation split of its own.
-    is_marked = bool(run.dataset_version.counts.get(Split.VALIDATION))
-    for example in _streamed(examples_of(run.dataset_version, TRAINING_SPLITS)):
-        yield TrainingRow(
-            id=row_key(example.row_number),
-            prompt=_messages(example),
-            completion=(Message(role="assistant", content=(example.references or [""])[0]),),
-            group=example.group_key or None,
-            split=example.split if is_marked else None,  # type: ignore[arg-type]  # one of the two
-        )
 
 
 def words_of(version: ModelVersion, *, key: str) -> Candidate:
@@ -101,30 +89,17 @@ def rows_to_answer(
     version: DatasetVersion, splits: Sequence[str], *, samples: int
 ) -> Iterable[GenerationRow]:
     """Each row of the splits as often as it is answered, in the version's order."""
-    for example in _streamed(examples_of(version, splits)):
+    examples = examples_of(version, splits).only("row_number", "messages")
+    for example in examples.iterator(chunk_size=1000):
         for sample in range(samples):
             yield GenerationRow(
-                example=row_key(example.row_number), messages=_messages(example), sample=sample
+                example=row_key(example.row_number), messages=messages_of(example), sample=sample
             )
-
-
-def row_key(row_number: int) -> str:
-    """What a row is called in the run directory; people find it again in the dataset version."""
-    return f"row-{row_number}"
-
-
-def _streamed(examples: QuerySet[Example]) -> Iterable[Example]:
-    fields = ("row_number", "split", "messages", "references", "group_key")
-    return examples.only(*fields).iterator(chunk_size=1000)
 
 
 def _shown(version: ModelVersion) -> tuple[Message, ...]:
     turns = version.config.get("examples", {}).get("turns", ())
     return tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns)
-
-
-def _messages(example: Example) -> tuple[Message, ...]:
-    return tuple(Message(role=turn["role"], content=turn["content"]) for turn in example.messages)
 
 
 def _made(run: Run) -> Path:

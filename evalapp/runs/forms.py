@@ -12,9 +12,10 @@ from evalapp.registry import queries as registry
 from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries
 from evalapp.runs.answers import MOST_BYTES
+from evalapp.runs.methods import METHODS, OBJECTIVES
 from evalapp.runs.services import MOST_SAMPLES
 from inference.spec import GenerationSpec, SamplingParameters
-from training.spec import LoraParameters, TrainingSpec
+from training.spec import LoraParameters, TrainingSpec, usual_rate
 
 
 def defaults_of(spec: type) -> dict[str, Any]:
@@ -29,6 +30,7 @@ TRAINING, LORA, SAMPLING = (
 )
 GENERATION = defaults_of(GenerationSpec)
 DTYPES = [("auto", "Chosen by the device"), ("bf16", "bf16"), ("fp32", "fp32")]
+LOSS_ON = [("completion", "The closing answer"), ("assistant", "Every answer of a conversation")]
 SCHEDULES = [("cosine", "Cosine"), ("linear", "Linear"), ("constant", "Constant")]
 ENGINES = [
     ("auto", "The fastest installed"), ("vllm", "vLLM"), ("vllm-cpu", "vLLM on the CPU"), ("transformers", "transformers")
@@ -56,20 +58,40 @@ class CandidatesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 class TrainingForm(forms.Form):
     """``hyperparameters`` of a valid form are what ``start_training`` takes."""
 
-    name = forms.CharField(max_length=120, label="Name", help_text="Also the label of the adapter it makes.")
+    name = forms.CharField(max_length=120, label="Name", help_text="Also the label of what it makes.")
+    objective = forms.ChoiceField(
+        choices=[(key, words.choice) for key, words in OBJECTIVES.items()],
+        initial=TRAINING["objective"], label="Objective", widget=forms.RadioSelect,
+    )  # fmt: skip
+    method = forms.ChoiceField(
+        choices=[(key, words.choice) for key, words in METHODS.items()],
+        initial=TRAINING["method"], label="Method", widget=forms.RadioSelect,
+    )  # fmt: skip
     dataset_version = VersionField(
         queryset=DatasetVersion.objects.none(), label="Train on", empty_label=None,
-        help_text="Its training rows; the sealed test rows and the feedback rows are never trained on.",
+        help_text="Its training rows; the sealed test rows and the feedback rows are never trained on. DPO and KTO take "
+        "the pairs and ratings that an export of feedback or an import has put there.",
     )  # fmt: skip
     base = ModelVersionField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
     continued_from = ModelVersionField(
         queryset=ModelVersion.objects.none(), required=False, label="Start from", empty_label="A new adapter",
-        help_text="An earlier adapter of this base is trained further, and keeps its shape.",
+        help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end in a whole "
+        "model begin anew; to go on from one, choose it as the base.",
     )  # fmt: skip
     epochs = forms.FloatField(min_value=0.01, max_value=1000, initial=TRAINING["epochs"], label="Epochs")
     learning_rate = forms.FloatField(
-        min_value=1e-9, max_value=1, initial=TRAINING["learning_rate"], label="Learning rate",
-        help_text="Halve it from 8 billion parameters, or from rank 64, upwards.",
+        min_value=1e-9, max_value=1, required=False, label="Learning rate",
+        help_text=f"Empty: {usual_rate('lora', 'sft'):g} for SFT, {usual_rate('lora', 'dpo'):g} for DPO and KTO; full "
+        f"fine-tuning {usual_rate('full', 'sft'):g} and {usual_rate('full', 'dpo'):g}. Halve it from 8 billion "
+        "parameters, or from rank 64, upwards.",
+    )  # fmt: skip
+    loss_on = forms.ChoiceField(
+        choices=LOSS_ON, initial=TRAINING["loss_on"], label="Learn (SFT)",
+        help_text="Every turn needs a chat template that leaves earlier answers as they were.",
+    )  # fmt: skip
+    beta = forms.FloatField(
+        min_value=0.001, max_value=10, initial=TRAINING["beta"], label="Beta (DPO, KTO)",
+        help_text="How closely the model is held to the one it starts as.",
     )  # fmt: skip
     rank = forms.IntegerField(min_value=1, max_value=512, initial=LORA["rank"], label="LoRA rank")
     alpha = forms.IntegerField(min_value=1, max_value=4096, initial=LORA["alpha"], label="LoRA alpha")
@@ -119,7 +141,8 @@ class TrainingForm(forms.Form):
         required=False, label="Save memory by computing twice (gradient checkpointing)"
     )
 
-    MAIN = ("name", "dataset_version", "base", "continued_from", "epochs", "learning_rate")
+    MAIN = ("name", "objective", "method", "dataset_version", "base", "continued_from", "epochs")
+    OF_SPEC = ("objective", "method", "epochs")
     OF_LORA = ("rank", "alpha", "dropout")
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -143,7 +166,7 @@ class TrainingForm(forms.Form):
     @property
     def hyperparameters(self) -> dict[str, Any]:
         values = {name: value for name, value in self.cleaned_data.items() if name not in self.MAIN}
-        values |= {name: self.cleaned_data[name] for name in ("epochs", "learning_rate")}
+        values |= {name: self.cleaned_data[name] for name in self.OF_SPEC}
         lora = {name: values.pop(name) for name in self.OF_LORA}
         return {**values, "lora": lora}
 

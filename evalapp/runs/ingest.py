@@ -11,14 +11,15 @@ from evalapp.core.errors import ProblemError
 from evalapp.datasets.queries import examples_of
 from evalapp.jobs.work import Work
 from evalapp.registry.models import ModelVersion
-from evalapp.registry.services import register_adapter
-from evalapp.runs.directory import folder_for, row_key
+from evalapp.registry.services import register_adapter, register_trained_model
+from evalapp.runs.directory import folder_for
 from evalapp.runs.events import GarbageError
 from evalapp.runs.models import Output, Run
 from evalapp.runs.signals import outputs_stored
+from evalapp.runs.training_rows import passed_over, row_key
 from inference.spec import Engine, GenerationReport
 from inference.spec import Output as WrittenOutput
-from run_directory.protocol import ADAPTER_FOLDER, OUTPUTS_FILE, Device
+from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, Device
 from run_directory.records import RecordError
 from training.spec import TrainingReport
 
@@ -76,18 +77,16 @@ def take_in_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
 
 
 def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, Any]:
-    """Register the adapter and store the report; repeating it after a kill adds nothing.
+    """Register the adapter or the whole model and store the report; repeating it after a kill adds nothing.
 
-    Raises GarbageError when the adapter is not the one that the report speaks of.
+    Raises GarbageError when the weights are not those that the report speaks of.
     """
-    assert run.base is not None  # noqa: S101 - a training has one
-    folder = folder_for(run) / ADAPTER_FOLDER
     with transaction.atomic():
         if run.produced is None:
-            run.produced = _registered(run, run.base, folder)
-        if run.produced.content_hash != report.adapter_sha256:
+            run.produced = _registered(run, report)
+        if run.produced.content_hash != (report.adapter_sha256 or report.model_fingerprint):
             raise GarbageError(
-                f"The adapter in {folder} is not the one that result.json speaks of. Nothing was taken in; "
+                f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken in; "
                 "start the training again."
             )
         account = report.rows
@@ -102,6 +101,7 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
             "reasons": reasons,
             "train": account.train,
             "validation": account.validation,
+            "passed_over": passed_over(run.dataset_version, report.objective),
         }
         run.result = _shortened(report)
         name_where_it_runs(run, report.device)
@@ -110,20 +110,22 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
     return {"model_version": run.produced.pk}
 
 
-def _registered(run: Run, base: ModelVersion, folder: Path) -> ModelVersion:
+def _registered(run: Run, report: TrainingReport) -> ModelVersion:
+    assert run.base is not None  # noqa: S101 - a training has one
+    common: dict[str, Any] = {
+        "project": run.project,
+        "base": run.base,
+        "label": _free_label(run.base, run),
+        "by": run.created_by,
+        "is_simulated": run.is_simulated,
+        "job": run.job,
+    }
     try:
-        return register_adapter(
-            project=run.project,
-            base=base,
-            label=_free_label(base, run),
-            folder=folder,
-            by=run.created_by,
-            parent=run.continued_from,
-            is_simulated=run.is_simulated,
-            job=run.job,
-        )
+        if report.model_fingerprint is not None:
+            return register_trained_model(folder=folder_for(run) / MODEL_FOLDER, **common)
+        return register_adapter(folder=folder_for(run) / ADAPTER_FOLDER, parent=run.continued_from, **common)
     except ProblemError as error:
-        message = f"The training ended well, but its adapter cannot be used: {error.message}"
+        message = f"The training ended well, but what it made cannot be used: {error.message}"
         raise GarbageError(message) from error
 
 
@@ -192,10 +194,10 @@ def _insert(batch: list[Output]) -> None:
 
 
 def name_where_it_runs(run: Run, device: Device, engine: Engine | None = None) -> None:
-    """Set what the program said of its device and, for a generation, its engine; a training's is PEFT."""
+    """Set what the program said of its device and, for a generation, its engine; a training's is TRL."""
     detail = f"{device.dtype}, {device.threads} threads" if device.kind == "cpu" else device.dtype
     run.device = f"{device.name[:50]} ({detail})"[:80]
-    run.engine = engine.name if engine else "peft"
+    run.engine = engine.name if engine else "trl"
     run.engine_reason = engine.reason if engine else device.reason
 
 

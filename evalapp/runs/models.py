@@ -5,6 +5,7 @@ from evalapp.core.models import BaseModel
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
+from evalapp.runs.methods import METHODS, OBJECTIVES, name_of
 
 
 class RunKind(models.TextChoices):
@@ -48,6 +49,14 @@ class Run(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def method_name(self) -> str:
+        """What a training trained, and what for, in words; empty for other runs."""
+        if self.kind != RunKind.TRAINING:
+            return ""
+        method = name_of(METHODS, self.spec.get("method"))
+        return f"{method} by {name_of(OBJECTIVES, self.spec.get('objective'))}"
 
     @property
     def passes(self) -> float | None:

@@ -1,7 +1,7 @@
 """Writes that start runs. The programs' own specifications are the check of every setting."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +16,7 @@ from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.folders import folder_of
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
 from evalapp.runs.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
 from evalapp.runs.batch_files import batch_lines
 from evalapp.runs.contamination_guard import is_quick, refuse_contamination
@@ -25,15 +25,18 @@ from evalapp.runs.ingest import most_reasons
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.signals import outputs_stored
+from evalapp.runs.training_rows import LACKS, training_examples
 from inference.spec import GenerationSpec, SamplingParameters
 from run_directory.records import RecordError
-from training.spec import TrainingSpec
+from training.spec import MODEL_MAKERS, Objective, TrainingSpec
 
 TRAINING_TASK = "evalapp.runs.tasks.carry_out_training"
 GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
 ENDPOINT_TASK = "evalapp.runs.tasks.carry_out_asking"
 IMPORT_WORK = "evalapp.runs.services.import_outputs"
 """What an import's job, which is over when it is created, is called where others name their task."""
+METHOD = TrainingSpec.method
+"""How a training goes about it where nothing is said."""
 MOST_UNFINISHED_RUNS = 20
 MOST_SAMPLES = 32
 _BATCH = 1000
@@ -49,29 +52,27 @@ def start_training(
     by: User | None,
     continued_from: ModelVersion | None = None,
 ) -> Run:
-    """Queue a LoRA training on the version's training rows.
+    """Queue a training on the version's training rows.
 
     ``hyperparameters`` are fields of ``training.spec.TrainingSpec`` (``lora`` is a mapping); what is left
     out has its default there. Raises InvalidError for a setting that the program would refuse, for a
     version without training rows, and for training rows that stand in an evaluation split.
     """
     _require_ready(project, dataset_version)
-    _require_kind(project, base, ModelKind.BASE, "base", "Choose a base model of this project.")
+    _require_kind(project, base, STANDING_KINDS, "base", "Choose a base model of this project.")
     if continued_from is not None:
         _require_kind(
-            project, continued_from, ModelKind.LORA, "continued_from", "Choose an adapter of this project."
+            project, continued_from, {ModelKind.LORA}, "continued_from", "Choose an adapter of this project."
         )
-        if continued_from.base_id != base.pk:
-            _refuse(
-                "continued_from", f"“{continued_from.label}” stands on another base than “{base.model.name}”."
-            )
-    rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
+        _require_continuable(continued_from, base, str(hyperparameters.get("method", METHOD)))
     if not dataset_version.counts.get(Split.TRAIN):
         _refuse(
             "dataset_version",
             f"{dataset_version} has no training rows. Choose a version with a training split.",
         )
+    rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
     spec = _training_spec(hyperparameters, base=base, continued_from=continued_from, rows=rows)
+    _require_something_to_learn(dataset_version, spec.objective)
     if is_quick(dataset_version):
         refuse_contamination(dataset_version)
     with transaction.atomic():
@@ -86,7 +87,9 @@ def start_training(
             base=base,
             continued_from=continued_from,
             spec=spec.to_dict(),
-            is_simulated=dataset_version.is_simulated or bool(continued_from and continued_from.is_simulated),
+            is_simulated=dataset_version.is_simulated
+            or base.is_simulated
+            or bool(continued_from and continued_from.is_simulated),
         )
 
 
@@ -349,7 +352,7 @@ def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelV
     for version in candidates:
         if version.project_id != project.pk or version.kind == ModelKind.IMPORTED:
             _refuse("candidates", f"“{version.label}” cannot generate here; its answers are imported.")
-        base = version if version.kind == ModelKind.BASE else version.base
+        base = version if version.kind in STANDING_KINDS else version.base
         if base is not None:
             bases[base.pk] = base
     asked = [version for version in candidates if version.kind == ModelKind.ENDPOINT]
@@ -361,7 +364,7 @@ def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelV
             f"“{asked[0].label}” is asked at an address, others answer here. Start one run for each.",
         )
     if len(bases) > 1:
-        names = ", ".join(sorted(f"“{base.model.name}”" for base in bases.values()))
+        names = ", ".join(sorted(f"“{base.model.name}: {base.label}”" for base in bases.values()))
         _refuse(
             "candidates", f"The candidates stand on different bases ({names}). Start one run for each base."
         )
@@ -377,14 +380,46 @@ def _rows_of(version: DatasetVersion, splits: Sequence[str]) -> int:
     return rows
 
 
+def _require_something_to_learn(version: DatasetVersion, objective: Objective) -> None:
+    if not training_examples(version, objective).filter(split=Split.TRAIN).exists():
+        _refuse(
+            "dataset_version",
+            f"The training rows of {version} have {LACKS[objective]}. Choose a version that an export of feedback made, "
+            "or import one.",
+        )
+
+
 def _require_ready(project: Project, version: DatasetVersion) -> None:
     if version.dataset.project_id != project.pk or version.state != VersionState.READY:
         _refuse("dataset_version", "Choose a dataset version of this project whose import has finished.")
 
 
-def _require_kind(project: Project, version: ModelVersion, kind: str, field: str, message: str) -> None:
-    if version.project_id != project.pk or version.kind != kind:
+def _require_kind(
+    project: Project, version: ModelVersion, kinds: Collection[str], field: str, message: str
+) -> None:
+    if version.project_id != project.pk or version.kind not in kinds:
         _refuse(field, message)
+
+
+def _require_continuable(adapter: ModelVersion, base: ModelVersion, method: str) -> None:
+    if adapter.base_id != base.pk:
+        _refuse(
+            "continued_from",
+            f"“{adapter.label}” stands on another base than “{base.model.name}: {base.label}”.",
+        )
+    if method in MODEL_MAKERS:
+        _refuse(
+            "continued_from",
+            f"This method ends in a whole model and cannot start from the adapter “{adapter.label}”. Choose the "
+            "adapter's own method, or begin anew.",
+        )
+    if (method == "rslora") != bool(adapter.config.get("rslora")):
+        own = "rsLoRA" if adapter.config.get("rslora") else "LoRA or QLoRA"
+        _refuse(
+            "continued_from",
+            f"“{adapter.label}” would lose its strength by this method, which scales adapters otherwise. Choose {own}, "
+            "or begin anew.",
+        )
 
 
 def _refuse(field: str, message: str) -> None:

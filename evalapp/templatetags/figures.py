@@ -15,6 +15,12 @@ def indented_json(value: Any) -> str:
 
 
 @register.filter
+def percent(share: object) -> str:
+    """A share to a tenth of a percent: "0.9%"; empty where it is not known."""
+    return f"{100 * share:.1f}%" if isinstance(share, int | float) else ""
+
+
+@register.filter
 def in_words(name: str) -> str:
     """A name from a program ("prompt_too_long") as words."""
     return str(name).replace("_", " ")

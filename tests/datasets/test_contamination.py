@@ -17,6 +17,8 @@ class Row:
     text: str
     references: list[str] = field(default_factory=list)
     system: str = ""
+    pairs: list[dict[str, str]] = field(default_factory=list)
+    rated: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def messages(self) -> list[dict[str, str]]:

@@ -114,9 +114,9 @@ def test_a_name_is_taken_once_per_project(dataset: Dataset, other_project: Proje
         "UPDATE evalapp_datasetversion SET content_hash = 'changed'",
         "UPDATE evalapp_datasetversion SET state = 'importing'",
         """INSERT INTO evalapp_example (version_id, row_number, split, messages, "references", label, context,
-           metadata, group_key, prompt_hash, content_hash, provenance)
+           metadata, group_key, prompt_hash, content_hash, provenance, pairs, rated)
            SELECT version_id, 9, split, messages, "references", label, context, metadata, group_key,
-           prompt_hash, content_hash, provenance FROM evalapp_example""",
+           prompt_hash, content_hash, provenance, pairs, rated FROM evalapp_example""",
     ],
 )
 def test_the_database_refuses_to_change_a_ready_version(

@@ -120,7 +120,7 @@ BAD_LINES = [
         "1,000,001 characters",
         "Shorten",
     ),
-    ("no prompt", b'{"instruction": "Q"}', "messages", "neither messages nor prompt", "Rename"),
+    ("no prompt", b'{"question": "Q"}', "messages", "neither messages nor prompt", "Rename"),
     ("both prompts", b'{"prompt": "Q", "messages": []}', "prompt", "both", "Keep one"),
     (
         "empty prompt",

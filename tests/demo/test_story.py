@@ -157,7 +157,7 @@ def test_v2_comes_from_the_accepted_corrections_alone(recorded: Demonstration):
     assert newest.run is not None and newest.run.dataset_version == export.dataset_version
     assert export in newest.exports
     trained = export.dataset_version.examples.filter(split="train")
-    sources = {example.provenance["export_row"] for example in trained}
+    sources = {example.provenance["export_row"] for example in trained if example.references}
     accepted = export.rows.filter(is_included=True, decision__in=["accepted", "edited"])
     assert sources <= set(accepted.values_list("pk", flat=True))
     # What was reviewed is training data now, and evaluates nothing any more.

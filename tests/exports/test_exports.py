@@ -282,7 +282,7 @@ def test_files_are_whole_counted_and_hashed(campaign: Campaign, manager: User, r
 
     folder = export_folder(export)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "manifest.json", "preference.jsonl", "ratings.csv", "sft.jsonl",
+        "kto.jsonl", "manifest.json", "preference.jsonl", "ratings.csv", "sft.jsonl",
     ]  # fmt: skip
     listed = {entry["name"]: entry for entry in export.files}
     for path in folder.iterdir():
@@ -298,6 +298,10 @@ def test_files_are_whole_counted_and_hashed(campaign: Campaign, manager: User, r
     ]  # fmt: skip
     # 16 reviews of 5 criteria.
     assert (len(sft), len(pairs), len(ratings)) == (4, 4, 80)
+    judged = [json.loads(line) for line in (folder / "kto.jsonl").read_text().splitlines()]
+    assert listed["kto.jsonl"]["rows"] == len(judged)
+    of_row_4 = [line["label"] for line in judged if line["prompt"][0]["content"] == "Summarise portfolio 4."]
+    assert sorted(of_row_4) == [False, True]
     assert sft[0]["prompt"] == [{"role": "user", "content": "Summarise portfolio 1."}]
     assert sft[0]["completion"] == [{"role": "assistant", "content": BETTER.format(n=1)}]
     assert pairs[0]["chosen"][0]["content"] == BETTER.format(n=1)
@@ -324,9 +328,30 @@ def test_the_new_version_trains_on_feedback_and_keeps_evaluation_apart(
     assert (alone.parent, alone.number, beside.number) == (reviewed, 2, 3)
     assert alone.counts == {"train": 4}
     assert beside.counts == {"train": 6}
-    assert alone.examples.get(row_number=1).references == [BETTER.format(n=1)]
+    first = alone.examples.get(row_number=1)
+    assert first.references == [BETTER.format(n=1)]
+    assert first.pairs == [
+        {"chosen": BETTER.format(n=1), "rejected": "Portfolio 1 holds 60% shares and pays 1% a year."}
+    ]
     # Reviewed prompts are training data now, and so no evaluation of the next version.
     assert not beside.examples.filter(split=Split.FEEDBACK).exists()
+
+
+def test_rated_answers_teach_beside_the_accepted_ones_unless_somebody_rejected_them(
+    campaign: Campaign, manager: User
+) -> None:
+    export = make_tray(campaign, manager)
+    [good] = export.rows.filter(kind=RowKind.SFT, is_included=True, review__isnull=True)
+    decide_row(row=good, decision="rejected", by=manager)
+    decide_all(export=export, decision="accepted", by=manager)
+    _write(export, manager)
+    version = export.dataset_version
+    assert version is not None
+    fourth = version.examples.get(prompt_hash=good.example.prompt_hash)
+    # The answer was rejected, and its pair with it; that the other is bad stands.
+    assert (fourth.references, fourth.pairs) == ([], [])
+    assert [each["good"] for each in fourth.rated] == [False]
+    assert fourth.provenance["export"] == export.pk
 
 
 def test_the_same_feedback_exported_again_is_a_version_with_its_own_lineage(
@@ -439,7 +464,7 @@ def test_lineage_survives_a_later_export_that_keeps_the_rows(
     assert row.review_id is not None
     assert [run.produced for run in review_lineage(project, row.review_id).runs] == [adapter]
     assert model_lineage(project, adapter.pk).steps[0].exports == [first, second]
-    assert ExportRow.objects.filter(training_example__version=second.dataset_version).count() == 4
+    assert ExportRow.objects.filter(training_example__version=second.dataset_version).count() == 8
 
 
 @pytest.mark.parametrize("instead", ["nothing", "a folder", "a file for its folder"])

@@ -10,6 +10,7 @@ from evalapp.exports.selection import (
     ReviewedOutput,
     SelectedRow,
     SelectionRules,
+    is_good,
     select_rows,
 )
 
@@ -75,6 +76,25 @@ def test_the_same_text_by_two_reviewers_is_taken_once() -> None:
 def test_a_rated_output(rated: ReviewedOutput, is_included: bool, reason: str) -> None:
     [row] = rows([rated], [], kind=RowKind.SFT)
     assert (row.is_included, row.reason, row.chosen_output_id) == (is_included, reason, 1)
+
+
+@pytest.mark.parametrize(
+    ("rated", "good"),
+    [
+        (output(1, 4.0), True),
+        (output(1, 3.9), None),
+        (output(1, 2.6), None),
+        (output(1, 2.5), False),
+        (output(1, None), None),
+        (output(1, 5.0, failed_on="Facts"), None),
+        (output(1, 2.0, failed_on="Facts"), False),
+        (output(1, 5.0, simulated=True), None),
+    ],
+)
+def test_an_answer_is_good_or_bad_at_the_ends_of_the_scale_alone(
+    rated: ReviewedOutput, good: bool | None
+) -> None:
+    assert is_good(rated, admits_simulated=False) is good
 
 
 def test_a_correction_goes_before_a_well_rated_output() -> None:

@@ -10,7 +10,8 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.reviews.closing import TUNED_KINDS, answer_closing, asked_outputs, closing_questions
+from evalapp.registry.models import TUNED_KINDS
+from evalapp.reviews.closing import answer_closing, asked_outputs, closing_questions
 from evalapp.reviews.models import Belief, ClosingAnswer, Review
 from tests.cast import client_of
 from tests.closing_campaign import OTHER, TUNED, make_tuned_campaign

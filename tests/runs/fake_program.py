@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 
 from inference.spec import GenerationSpec
+from run_directory.bases import check_base
 from run_directory.files import sha256_of, write_whole
 from run_directory.program import drop_torn_line
-from tests.registry.handmade import make_adapter_folder
-from training.spec import TrainingSpec
+from tests.registry.handmade import make_adapter_folder, make_base_folder
+from training.spec import MODEL_MAKERS, TrainingSpec
 
 DEVICE = {"kind": "cpu", "name": "Abacus", "dtype": "fp32", "threads": 2, "reason": "there is no other"}
 ENGINE = {"name": "transformers", "version": "0", "reason": "it is the only one"}
@@ -143,14 +144,26 @@ def train(folder: Path, behaviour: dict) -> dict:
         checkpoint.write_text(str(step))
         pause(folder, behaviour, step)
     event(folder, "metrics", "Evaluated.", step=4, validation_loss=0.6, best_validation_loss=0.6, best_step=4)
-    if not (folder / "adapter").exists():
-        make_adapter_folder(folder / "adapter", rank=spec.lora.rank)
-    wrong = behaviour["do"] == "another adapter"
-    sha256 = "0" * 64 if wrong else sha256_of(folder / "adapter" / "adapter_model.safetensors")
+    sha256, fingerprint = None, None
+    if spec.method in MODEL_MAKERS:
+        if not (folder / "model").exists():
+            make_base_folder(folder / "model", fill=7)
+            (folder / "model" / "manifest.json").write_text("{}")
+        fingerprint = check_base(folder / "model").fingerprint
+    else:
+        if not (folder / "adapter").exists():
+            make_adapter_folder(folder / "adapter", rank=spec.lora.rank)
+        sha256 = sha256_of(folder / "adapter" / "adapter_model.safetensors")
+    if behaviour["do"] == "another adapter":
+        sha256 = "0" * 64
     account = {"given": spec.rows, "used": spec.rows - 2, "truncated": 1, "truncated_ids": ["row-1"], "dropped": 1,
                "dropped_rows": [{"id": "row-2", "reason": "empty_completion"}], "train": spec.rows - 1,
                "validation": 0}  # fmt: skip
     return {
+        "method": spec.method,
+        "objective": spec.objective,
+        "learning_rate": spec.rate,
+        "class_weights": None,
         "rows": account,
         "max_length": 128,
         "steps": 4,
@@ -165,6 +178,7 @@ def train(folder: Path, behaviour: dict) -> dict:
         "resumed_from": first or None,
         "continued_from_sha256": None,
         "adapter_sha256": sha256,
+        "model_fingerprint": fingerprint,
         "base_fingerprint": "f",
         "chat_template_sha256": "c",
         "device": DEVICE,

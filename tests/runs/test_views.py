@@ -21,8 +21,9 @@ FORMS = ["training_new", "generation_new", "outputs_import"]
 
 def training_form(version: DatasetVersion, base: ModelVersion, **changes: object) -> dict[str, object]:
     return {
-        "name": "v1", "dataset_version": version.pk, "base": base.pk, "continued_from": "",
-        "epochs": "1", "learning_rate": "0.0002", "rank": 2, "alpha": 4, "dropout": "0.05", "max_steps": "",
+        "name": "v1", "objective": "sft", "method": "lora", "loss_on": "completion", "beta": "0.1",
+        "dataset_version": version.pk, "base": base.pk, "continued_from": "",
+        "epochs": "1", "learning_rate": "", "rank": 2, "alpha": 4, "dropout": "0.05", "max_steps": "",
         "batch_size": 8, "accumulation_steps": 2, "max_length": "", "schedule": "cosine",
         "warmup_share": "0.03", "weight_decay": "0", "validation_share": "0.05", "patience": "3",
         "evaluations": 10, "checkpoint_steps": 10, "seed": 42, "dtype": "auto", **changes,

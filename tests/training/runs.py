@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.run_directory.tiny import opened, write_run
-from training.recipes import supervised_fine_tuning
+from training.recipes import train as train_in
 from training.spec import TrainingReport, TrainingSpec
 
 STEPS = 8
@@ -21,6 +21,35 @@ def rows(count: int = 24) -> list[dict[str, Any]]:
         }
         for n in range(count)
     ]
+
+
+def pairs(count: int = 24) -> list[dict[str, Any]]:
+    """Rows for dpo."""
+    return [
+        {
+            "id": row["id"],
+            "prompt": row["prompt"],
+            "chosen": row["completion"],
+            "rejected": [{"role": "assistant", "content": f"The portfolio holds {n} percent shares."}],
+        }
+        for n, row in enumerate(rows(count))
+    ]
+
+
+def judgements(count: int = 24) -> list[dict[str, Any]]:
+    """Rows for kto: two good answers to one bad one."""
+    return [
+        {
+            "id": pair["id"],
+            "prompt": pair["prompt"],
+            "completion": pair["chosen" if n % 3 else "rejected"],
+            "label": bool(n % 3),
+        }
+        for n, pair in enumerate(pairs(count))
+    ]
+
+
+ROWS = {"sft": rows, "dpo": pairs, "kto": judgements}
 
 
 def make_spec(base: Path, **fields: Any) -> TrainingSpec:
@@ -41,5 +70,5 @@ def make_spec(base: Path, **fields: Any) -> TrainingSpec:
 
 
 def train(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]] | None = None) -> TrainingReport:
-    write_run(folder, spec, given if given is not None else rows(spec.rows))
-    return supervised_fine_tuning(opened(folder))[1]
+    write_run(folder, spec, given if given is not None else ROWS[spec.objective](spec.rows))
+    return train_in(opened(folder))[1]

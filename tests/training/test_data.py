@@ -8,7 +8,9 @@ from inference.prompts import encode as encode_for_generation
 from inference.spec import Candidate, GenerationRow
 from run_directory.program import Refusal
 from run_directory.records import RecordError
-from training.data import IGNORED, chosen_max_length, encode, prepare, read_rows, validation_ids
+from training.data import TrainingData, chosen_max_length, read_rows, validation_ids
+from training.data import prepare as prepare_encoded
+from training.encoding import IGNORED, encode_answers
 from training.spec import TrainingRow, TrainingSpec
 
 
@@ -25,6 +27,10 @@ def row(name: str, prompt: str = "Hello", answer: str = "You save 300.", **field
 
 def spec_for(rows: int, **fields: Any) -> TrainingSpec:
     return TrainingSpec(base_folder="/b", rows=rows, **({"validation_share": 0.0} | fields))
+
+
+def prepare(rows: list[TrainingRow], spec: TrainingSpec, tokenizer: Any, context: int) -> TrainingData:
+    return prepare_encoded(encode_answers(rows, tokenizer, spec.loss_on), spec, context)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def test_the_loss_counts_the_answer_and_its_end_alone(tokenizer: Any) -> None:
 
 
 def test_training_and_generation_see_the_same_prompt_tokens(tokenizer: Any) -> None:
-    [trained] = encode([row("a", "Summarise the client.")], tokenizer)
+    [trained] = encode_answers([row("a", "Summarise the client.")], tokenizer, "completion")
     [asked] = encode_for_generation(
         [
             GenerationRow.from_dict(
@@ -152,10 +158,10 @@ def test_wrong_rows_are_refused_with_their_line(
 ) -> None:
     (tmp_path / "data.jsonl").write_text("\n".join(lines) + "\n")
     with pytest.raises(RecordError, match=said):
-        read_rows(tmp_path, spec_for(rows))
+        read_rows(tmp_path, spec_for(rows), TrainingRow)
 
 
 def test_other_data_than_the_spec_speaks_of_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.jsonl").write_text(row("a").to_json() + "\n")
     with pytest.raises(RecordError, match="SHA-256"):
-        read_rows(tmp_path, spec_for(1, data_sha256="0" * 64))
+        read_rows(tmp_path, spec_for(1, data_sha256="0" * 64), TrainingRow)

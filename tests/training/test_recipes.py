@@ -63,7 +63,16 @@ def test_progress_tells_step_loss_rate_speed_and_time_left(trained: tuple[Path, 
     assert [event["fields"]["loss"] for event in progress] == [step.loss for step in report.losses]
     assert all(
         set(event["fields"])
-        == {"loss", "learning_rate", "gradient_norm", "tokens_per_second", "epoch", "eta_seconds"}
+        == {
+            "loss",
+            "learning_rate",
+            "gradient_norm",
+            "tokens_per_second",
+            "epoch",
+            "eta_seconds",
+            "preferred_share",
+            "margin",
+        }
         for event in progress
     )
     assert progress[-1]["fields"]["eta_seconds"] == 0

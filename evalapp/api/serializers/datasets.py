@@ -56,7 +56,7 @@ class VersionBody(Body):
         min_length=1,
         max_length=MOST_INLINE_ROWS,
         help_text="Rows as the lines of a JSONL file: `messages` (or `prompt` and `completion`), `references`, "
-        "`split`, `context`, `label`, `metadata`, `group`.",
+        "`split`, `context`, `label`, `metadata`, `group`, `chosen` and `rejected`; or Alpaca and ShareGPT.",
     )
     parent = Id(
         required=False, allow_null=True, default=None, help_text="Id of the version it was made from."

@@ -8,8 +8,8 @@ from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
 
 
 class ModelVersionSerializer(Shown):
-    """A candidate: base weights, a prompt over a base, an adapter, a model at an address, or answers made
-    elsewhere.
+    """A candidate: base weights, a prompt over a base, an adapter, a whole model, a model at an address, or
+    answers made elsewhere.
     """
 
     model = serializers.CharField(source="model.name")

@@ -1,0 +1,109 @@
+"""What each objective learns from a dataset version: its lines of data.jsonl."""
+
+from collections.abc import Callable, Iterator
+
+from django.db.models import Q, QuerySet
+
+from evalapp.datasets.models import DatasetVersion, Example, Split
+from evalapp.datasets.queries import TRAINING_SPLITS, examples_of
+from run_directory.protocol import Message
+from training.spec import DataRow, JudgedRow, Objective, PreferenceRow, TrainingRow
+
+Common = dict[str, object]
+
+_WITHOUT_PREFERENCES = Q(pairs=[], rated=[])
+_TAKES_PART: dict[Objective, Q] = {
+    # A row without any answer is the program's to drop and to name.
+    "sft": ~Q(references=[]) | _WITHOUT_PREFERENCES,
+    "dpo": ~Q(pairs=[]),
+    "kto": ~_WITHOUT_PREFERENCES,
+}
+LACKS: dict[Objective, str] = {
+    "sft": "no answer to learn",
+    "dpo": "no pair of a better and a worse answer",
+    "kto": "no answer that is rated good or bad",
+}
+"""What a row lacks that has nothing for an objective, in words."""
+
+
+def training_examples(version: DatasetVersion, objective: Objective) -> QuerySet[Example]:
+    """The training and validation rows that have something for the objective, in the order of the file."""
+    return examples_of(version, TRAINING_SPLITS).filter(_TAKES_PART[objective])
+
+
+def passed_over(version: DatasetVersion, objective: Objective) -> int:
+    """How many training and validation rows have nothing for the objective."""
+    return examples_of(version, TRAINING_SPLITS).exclude(_TAKES_PART[objective]).count()
+
+
+def training_rows(version: DatasetVersion, objective: Objective) -> Iterator[DataRow]:
+    """Rows as the program reads them; those of one prompt stay on one side of the validation split."""
+    # The program splits by itself unless the version has a validation split of its own.
+    is_marked = bool(version.counts.get(Split.VALIDATION))
+    rows_of = _ROWS[objective]
+    fields = ("row_number", "split", "messages", "references", "group_key", "pairs", "rated")
+    for example in training_examples(version, objective).only(*fields).iterator(chunk_size=1000):
+        common: Common = {
+            "prompt": messages_of(example),
+            "group": example.group_key or (row_key(example.row_number) if objective != "sft" else None),
+            "split": example.split if is_marked else None,
+        }
+        yield from rows_of(example, common)
+
+
+def row_key(row_number: int) -> str:
+    """What a row is called in the run directory; people find it again in the dataset version."""
+    return f"row-{row_number}"
+
+
+def messages_of(example: Example) -> tuple[Message, ...]:
+    return tuple(Message(role=turn["role"], content=turn["content"]) for turn in example.messages)
+
+
+def _answers(example: Example, common: Common) -> Iterator[DataRow]:
+    """The first reference is what is learnt."""
+    yield TrainingRow(
+        id=row_key(example.row_number),
+        completion=_turn((example.references or [""])[0]),
+        **common,  # type: ignore[arg-type]  # as TrainingRow names them
+    )
+
+
+def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
+    for number, pair in enumerate(example.pairs, start=1):
+        yield PreferenceRow(
+            id=_numbered(example, number),
+            chosen=_turn(pair["chosen"]),
+            rejected=_turn(pair["rejected"]),
+            **common,  # type: ignore[arg-type]  # likewise
+        )
+
+
+def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
+    """The rated answers; of a row without any, both sides of its pairs."""
+    rated = [(each["answer"], each["good"]) for each in example.rated]
+    sides = [(pair[side], side == "chosen") for pair in example.pairs for side in ("chosen", "rejected")]
+    for number, (answer, is_good) in enumerate(rated or sides, start=1):
+        yield JudgedRow(
+            id=_numbered(example, number),
+            completion=_turn(answer),
+            label=is_good,
+            **common,  # type: ignore[arg-type]  # likewise
+        )
+
+
+_ROWS: dict[Objective, Callable[[Example, Common], Iterator[DataRow]]] = {
+    "sft": _answers,
+    "dpo": _pairs,
+    "kto": _judgements,
+}
+
+
+def _numbered(example: Example, number: int) -> str:
+    """A row's first answer is called as the row, the others by their number in it."""
+    key = row_key(example.row_number)
+    return key if number == 1 else f"{key}.{number}"
+
+
+def _turn(text: str) -> tuple[Message, ...]:
+    return (Message(role="assistant", content=text),)

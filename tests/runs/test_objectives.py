@@ -1,0 +1,173 @@
+"""What a training reads of a dataset version by its objective, and what its page says of it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.services import create_dataset, create_version
+from evalapp.registry.models import ModelVersion
+from evalapp.runs.contamination_guard import ContaminatedError
+from evalapp.runs.directory import folder_for
+from evalapp.runs.models import Run
+from evalapp.runs.services import start_training
+from evalapp.runs.tasks import carry_out_training
+from tests.runs.conftest import Behave, rows_of
+from tests.runs.test_views import training_form
+
+PAIRS = [{"chosen": "Good 1.", "rejected": "Bad 1."}, {"chosen": "Good 2.", "rejected": "Bad 2."}]
+RATED = [{"answer": "Fine.", "good": True}, {"answer": "Poor.", "good": False}]
+
+
+@pytest.fixture
+def preferred(project: Project, engineer: User, behave: Behave) -> DatasetVersion:
+    """Rows 1 and 2 have an answer; 2 and 3 have pairs, 4 ratings, 5 nothing; 6 is validation with a pair."""
+    plain = rows_of("train", 6)
+    bare = [replace(row, references=[]) for row in plain]
+    rows = [
+        plain[0],
+        replace(plain[1], pairs=PAIRS[:1]),
+        replace(bare[2], pairs=PAIRS),
+        replace(bare[3], rated=RATED),
+        bare[4],
+        replace(bare[5], split="validation", pairs=PAIRS[:1], rated=RATED[:1]),
+    ]
+    dataset = create_dataset(project=project, name="Preferred", by=engineer)
+    return create_version(dataset=dataset, rows=[*rows, *rows_of("test", 1)], by=engineer)
+
+
+def started(project: Project, version: DatasetVersion, base: ModelVersion, by: User, **settings: Any) -> Run:
+    return start_training(
+        project=project, dataset_version=version, base=base, name="v1", by=by, hyperparameters=settings
+    )
+
+
+@pytest.mark.parametrize(
+    ("objective", "wanted", "passed_over"),
+    [
+        (
+            "sft",
+            [("row-1", "train answer 0"), ("row-2", "train answer 1"), ("row-5", "")],
+            3,
+        ),
+        (
+            "dpo",
+            [
+                ("row-2", "Good 1.", "Bad 1."),
+                ("row-3", "Good 1.", "Bad 1."),
+                ("row-3.2", "Good 2.", "Bad 2."),
+                ("row-6", "Good 1.", "Bad 1."),
+            ],
+            3,
+        ),
+        (
+            "kto",
+            [
+                ("row-2", "Good 1.", True),
+                ("row-2.2", "Bad 1.", False),
+                ("row-3", "Good 1.", True),
+                ("row-3.2", "Bad 1.", False),
+                ("row-3.3", "Good 2.", True),
+                ("row-3.4", "Bad 2.", False),
+                ("row-4", "Fine.", True),
+                ("row-4.2", "Poor.", False),
+                ("row-6", "Fine.", True),
+            ],
+            2,
+        ),
+    ],
+)
+def test_each_objective_reads_what_it_learns_from_and_counts_the_rest(
+    project: Project, engineer: User, preferred: DatasetVersion, base: ModelVersion,
+    objective: str, wanted: list[Any], passed_over: int,
+) -> None:  # fmt: skip
+    run = started(project, preferred, base, engineer, objective=objective)
+    carry_out_training(run.job_id)
+    run.refresh_from_db()
+    lines = [json.loads(line) for line in (folder_for(run) / "data.jsonl").read_text().splitlines()]
+    parts = ("completion", "chosen", "rejected")
+    assert [
+        (
+            line["id"],
+            *(line[part][0]["content"] for part in parts if part in line),
+            *([line["label"]] if "label" in line else []),
+        )
+        for line in lines
+    ] == wanted
+    assert run.rows["passed_over"] == passed_over
+    assert run.spec["rows"] == len(wanted)
+    if objective != "sft":
+        # The answers to one prompt are never on both sides of the validation split.
+        assert {line["group"] for line in lines if line["id"].startswith("row-3")} <= {"row-3"}
+    assert lines[-1]["split"] == ("train" if objective == "sft" else "validation")
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [("dpo", "no pair of a better and a worse answer"), ("kto", "no answer that is rated good or bad")],
+)
+def test_a_version_without_preferences_is_refused_with_the_way_to_some(
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    objective: str, said: str,
+) -> None:  # fmt: skip
+    with pytest.raises(InvalidError, match=said) as caught:
+        started(project, version, base, engineer, objective=objective)
+    assert list(caught.value.fields) == ["dataset_version"]
+    assert "an export of feedback" in caught.value.message
+
+
+def test_preferences_that_quote_an_evaluation_row_are_compared_with_it(
+    project: Project, engineer: User, base: ModelVersion, behave: Behave
+) -> None:
+    rows = [replace(rows_of("test", 1)[0], split="train", references=[], pairs=PAIRS), *rows_of("test", 1)]
+    dataset = create_dataset(project=project, name="Leaky", by=engineer)
+    leaky = create_version(dataset=dataset, rows=rows, by=engineer)
+    with pytest.raises(ContaminatedError, match="same prompt"):
+        started(project, leaky, base, engineer, objective="dpo")
+
+
+def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
+    project: Project, engineer: User, preferred: DatasetVersion, base: ModelVersion,
+    client_for: Callable[[User | None], Client],
+) -> None:  # fmt: skip
+    client = client_for(engineer)
+    address = reverse("training_new", args=[project.slug])
+    form = client.get(address).content.decode()
+    for words in ("When the base does not fit into memory", "After SFT, with pairs", "ends in a whole model"):
+        assert words in form
+
+    wanted = training_form(preferred, base, objective="dpo", method="full", beta="0.2")
+    answer = client.post(address, wanted)
+    run = Run.objects.get()
+    assert answer.status_code == 302
+    assert (run.spec["objective"], run.spec["method"], run.spec["beta"]) == ("dpo", "full", 0.2)
+    carry_out_training(run.job_id)
+    run.refresh_from_db()
+    page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
+    assert "Full fine-tuning by DPO" in page
+    assert "3 more training rows have nothing for Full fine-tuning by DPO and took no part." in page
+    assert "32 of 96 weights (33.0%)" in page
+    assert "1e-06" in page
+    made = client.get(reverse("model_version", args=[project.slug, run.produced_id])).content.decode()
+    assert "Whole model of Small, version 2." in made
+    assert "33.0% of the weights" in made
+    assert "Full fine-tuning by DPO" in made
+
+
+def test_kto_in_batches_of_one_stays_in_the_form(
+    project: Project, engineer: User, preferred: DatasetVersion, base: ModelVersion,
+    client_for: Callable[[User | None], Client],
+) -> None:  # fmt: skip
+    answer = client_for(engineer).post(
+        reverse("training_new", args=[project.slug]),
+        training_form(preferred, base, objective="kto", batch_size=1),
+    )
+    assert answer.status_code == 400
+    assert "kto compares each row with another of its batch" in answer.content.decode()

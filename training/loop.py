@@ -1,0 +1,318 @@
+"""What every recipe does around its trainer: open, load, train to the end, publish, report."""
+
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from run_directory.adapters import Adapter, check_adapter
+from run_directory.bases import Base, check_base
+from run_directory.files import sha256_of
+from run_directory.loading import load_tokenizer
+from run_directory.machine import chosen_device, package_versions, peak_memory_bytes
+from run_directory.program import RunDirectory
+from run_directory.protocol import CHECKPOINTS_FOLDER, DATA_FILE, Device
+from training.checkpoints import BEST_FOLDER, history_in, latest_checkpoint, step_of
+from training.data import TrainingData
+from training.methods import check_continuation, load_trainable, load_whole_model, parameter_counts
+from training.publishing import publish_adapter, publish_model
+from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "safetensors",
+    "bitsandbytes",
+)
+
+FEW_ROWS = 200
+"""Below this a person is warned, never blocked: a learning curve tells more than a rule."""
+
+MakeTrainer = Callable[[Any], Any]
+"""From the callback to the trainer; called only when there are steps left to do."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What the spec names, checked unopened."""
+
+    directory: RunDirectory
+    spec: TrainingSpec
+    base: Base
+    continued_from: Adapter | None
+    started: float
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """All that training needs."""
+
+    begun: Begun
+    tokenizer: Any
+    data: TrainingData
+    device: Device
+    model: Any
+    steps: int
+
+    @property
+    def spec(self) -> TrainingSpec:
+        return self.begun.spec
+
+    @property
+    def directory(self) -> RunDirectory:
+        return self.begun.directory
+
+
+def begin(directory: RunDirectory, spec: TrainingSpec) -> Begun:
+    """Check the base and the adapter to start from, before any model library is imported."""
+    started = time.monotonic()
+    base = check_base(spec.base_folder)
+    adapter = check_adapter(spec.continue_from, base) if spec.continue_from else None
+    if adapter is not None:
+        check_continuation(spec, adapter)
+    return Begun(directory, spec, base, adapter, started)
+
+
+def open_tokenizer(begun: Begun) -> Any:
+    begun.directory.events.write("stage", "Preparing the data.", name="data")
+    return load_tokenizer(begun.base)
+
+
+def load(begun: Begun, tokenizer: Any, data: TrainingData) -> LoadedRun:
+    """Choose the device and load the model; the account of the rows is told first."""
+    import torch
+    from transformers import set_seed
+
+    spec, directory = begun.spec, begun.directory
+    _warn_about(data, directory)
+    directory.interruption.check()
+    device = chosen_device(torch, device=spec.device, dtype=spec.dtype, threads=spec.threads)
+    directory.events.write(
+        "stage",
+        f"Loading the base on {device.name} in {device.dtype}, because {device.reason}.",
+        name="loading",
+        device=device.to_dict(),
+    )
+    set_seed(spec.seed)
+    model = load_trainable(begun.base, device, spec)
+    directory.interruption.check()
+    return LoadedRun(begun, tokenizer, data, device, model, total_steps(spec, len(data.train)))
+
+
+def train_and_publish(
+    run: LoadedRun, make_trainer: MakeTrainer, *, class_weights: ClassWeights | None = None
+) -> tuple[str, TrainingReport]:
+    """Do the steps that are left and publish what was made; the closing sentence and the report."""
+    directory = run.directory
+    checkpoint = latest_checkpoint(directory.folder)
+    resumed_from = step_of(checkpoint) if checkpoint else None
+    trainable, total = parameter_counts(run.model)
+    directory.events.write(
+        "stage",
+        f"Training on {run.data.account.train} rows for {run.steps} steps"
+        + (f", from step {resumed_from}." if resumed_from else "."),
+        name="training",
+        max_length=run.data.max_length,
+        rows=run.data.account.to_dict(),
+        resumed_from=resumed_from,
+        trainable_parameters=trainable,
+        total_parameters=total,
+    )
+    if checkpoint is None or _unfinished(checkpoint, run):
+        _train(run, make_trainer, checkpoint)
+    directory.interruption.check()
+    report = _published(run, resumed_from, (trainable, total), class_weights)
+    made = "whole model" if run.spec.method in MODEL_MAKERS else "adapter"
+    said = (
+        f"Trained for {report.steps} steps ({report.epochs:.2g} passes through {run.data.account.train} rows); "
+        f"the {made} is of step {report.kept_step}."
+    )
+    return said, report
+
+
+def arguments(run: LoadedRun) -> dict[str, Any]:
+    """What every trainer is told."""
+    spec = run.spec
+    return {
+        "output_dir": str(run.directory.folder / CHECKPOINTS_FOLDER),
+        "max_steps": run.steps,
+        "per_device_train_batch_size": spec.batch_size,
+        "per_device_eval_batch_size": spec.batch_size,
+        "gradient_accumulation_steps": spec.accumulation_steps,
+        "learning_rate": spec.rate,
+        "lr_scheduler_type": spec.schedule if spec.schedule != "constant" else "constant_with_warmup",
+        "warmup_steps": math.ceil(spec.warmup_share * run.steps),
+        "weight_decay": spec.weight_decay,
+        "max_grad_norm": spec.max_gradient_norm,
+        "seed": spec.seed,
+        "data_seed": spec.seed,
+        "use_cpu": run.device.kind == "cpu",
+        # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to add;
+        # a model that is trained whole is in fp32.
+        "bf16": spec.method == "full" and run.device.dtype == "bf16",
+        "gradient_checkpointing": spec.gradient_checkpointing,
+        # The rows are cut already: no trainer may cut or drop any.
+        "max_length": None,
+        # RunCallback decides when to evaluate and save.
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": run.device.kind == "cuda",
+    }
+
+
+def as_dataset(rows: list[dict[str, Any]]) -> Any:
+    """The rows as trainers take them; None for none."""
+    from datasets import Dataset
+
+    return Dataset.from_list(rows) if rows else None
+
+
+def steps_per_epoch(spec: TrainingSpec, rows: int) -> int:
+    """Optimiser steps in one pass over the training rows."""
+    return math.ceil(math.ceil(rows / spec.batch_size) / spec.accumulation_steps)
+
+
+def total_steps(spec: TrainingSpec, rows: int) -> int:
+    """Optimiser steps of the whole run."""
+    return spec.max_steps or math.ceil(spec.epochs * steps_per_epoch(spec, rows))
+
+
+def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -> None:
+    from training.callbacks import RunCallback
+
+    data, folder = run.data, run.directory.folder
+    if checkpoint is None:
+        shutil.rmtree(folder / CHECKPOINTS_FOLDER, ignore_errors=True)
+    # TRL rounds an adapter over a 4-bit base to bf16, in which small steps are lost.
+    is_rounded = run.spec.method == "qlora"
+    exact = {
+        name: weight.detach().clone()
+        for name, weight in run.model.named_parameters()
+        if is_rounded and weight.requires_grad
+    }
+    trainer = make_trainer(RunCallback(run.directory, run.spec, run.steps, evaluates=bool(data.validation)))
+    for name, weight in exact.items():
+        run.model.get_parameter(name).data = weight
+    if len(trainer.train_dataset) != len(data.train):
+        raise RuntimeError(
+            f"the trainer holds {len(trainer.train_dataset)} of {len(data.train)} rows; none may be lost"
+        )
+    if checkpoint is not None:
+        # TRL counts tokens from zero after a restart.
+        trainer._total_train_tokens = history_in(checkpoint).tokens
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def _published(
+    run: LoadedRun,
+    resumed_from: int | None,
+    parameters: tuple[int, int],
+    class_weights: ClassWeights | None,
+) -> TrainingReport:
+    import torch
+
+    directory, spec, base = run.directory, run.spec, run.begun.base
+    final = latest_checkpoint(directory.folder)
+    if final is None:
+        raise RuntimeError("the training ended without a checkpoint")
+    history = history_in(final)
+    best = history.best
+    adapter_sha256, model_fingerprint = _publish(
+        run, directory.folder / CHECKPOINTS_FOLDER / BEST_FOLDER if best else final
+    )
+    trainable, total = parameters
+    return TrainingReport(
+        method=spec.method,
+        objective=spec.objective,
+        learning_rate=spec.rate,
+        class_weights=class_weights,
+        rows=run.data.account,
+        max_length=run.data.max_length,
+        steps=step_of(final),
+        epochs=step_of(final) / steps_per_epoch(spec, len(run.data.train)),
+        losses=history.losses,
+        validation_losses=history.validation_losses,
+        kept_step=best.step if best else step_of(final),
+        trainable_parameters=trainable,
+        total_parameters=total,
+        trainable_share=trainable / total,
+        tokens=history.tokens,
+        resumed_from=resumed_from,
+        continued_from_sha256=run.begun.continued_from.sha256 if run.begun.continued_from else None,
+        adapter_sha256=adapter_sha256,
+        model_fingerprint=model_fingerprint,
+        base_fingerprint=base.fingerprint,
+        chat_template_sha256=base.chat_template_sha256,
+        device=run.device,
+        packages=package_versions(*PACKAGES),
+        seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - run.begun.started,
+        peak_memory_bytes=peak_memory_bytes(torch, run.device),
+    )
+
+
+def _publish(run: LoadedRun, trained: Path) -> tuple[str | None, str | None]:
+    """Publish the weights in a folder; the adapter's SHA-256 or the whole model's fingerprint."""
+    folder, spec, base = run.directory.folder, run.spec, run.begun.base
+    made_from = {
+        "rows": run.data.account.train,
+        "base_fingerprint": base.fingerprint,
+        "chat_template_sha256": base.chat_template_sha256,
+        "spec_sha256": run.directory.spec_sha256,
+        "data_sha256": sha256_of(folder / DATA_FILE),
+    }
+    if spec.method not in MODEL_MAKERS:
+        return publish_adapter(trained, folder, made_from, base.folder.name).adapter_sha256, None
+    run.directory.events.write("stage", "Putting the whole model together.", name="publishing")
+    model = load_whole_model(base, run.device, spec, trained)
+    return None, publish_model(model, base, folder, made_from).fingerprint
+
+
+def _unfinished(checkpoint: Path, run: LoadedRun) -> bool:
+    history = history_in(checkpoint)
+    return step_of(checkpoint) < run.steps and not history.exhausted(run.spec.patience)
+
+
+def _warn_about(data: TrainingData, directory: RunDirectory) -> None:
+    account = data.account
+    if account.dropped:
+        directory.events.write(
+            "warning",
+            f"{account.dropped} of {account.given} rows cannot be used.",
+            name="dropped_rows",
+            rows=[row.to_dict() for row in account.dropped_rows[:100]],
+        )
+    if account.truncated:
+        directory.events.write(
+            "warning",
+            f"{account.truncated} of {account.given} rows are longer than {data.max_length} tokens; the end of their "
+            "answers is cut off.",
+            name="truncated_rows",
+            ids=list(account.truncated_ids[:100]),
+        )
+    if account.train < FEW_ROWS:
+        directory.events.write(
+            "warning",
+            f"Only {account.train} rows to train on; judge the result by a learning curve.",
+            name="few_rows",
+            rows=account.train,
+        )
+    if not data.ends_turns:
+        directory.events.write(
+            "warning",
+            "The chat template does not end every answer with the end-of-sequence token, so the model may not "
+            "learn to stop.",
+            name="no_end_of_turn",
+        )

@@ -1,0 +1,75 @@
+"""The model that each method trains, and the whole model that some of them end in."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from run_directory.adapters import Adapter
+from run_directory.bases import Base
+from run_directory.loading import load_four_bit_model, load_model
+from run_directory.program import Refusal
+from run_directory.protocol import Device
+from training.spec import TrainingSpec
+
+
+def check_continuation(spec: TrainingSpec, adapter: Adapter) -> None:
+    """Raises Refusal when the adapter's own kind is another than the method's: its strength would change."""
+    found = "rslora" if adapter.lora.use_rslora else "lora"
+    wanted = "rslora" if spec.method == "rslora" else "lora"
+    if found != wanted:
+        raise Refusal(
+            f"continue_from: the adapter in {adapter.folder} is scaled as {found}, which the method {spec.method} would "
+            f"read otherwise; choose the method {found}, or begin a new adapter"
+        )
+
+
+def load_trainable(base: Base, device: Device, spec: TrainingSpec) -> Any:
+    """The base's model with the weights that the method trains, and no others, open to training."""
+    if spec.method == "full":
+        # Steps are smaller than bf16 can tell apart, so the weights are kept in fp32 whatever computes.
+        return load_model(base, replace(device, dtype="fp32"))
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    model = load_four_bit_model(base, device) if spec.method == "qlora" else load_model(base, device)
+    if spec.continue_from:
+        return PeftModel.from_pretrained(model, spec.continue_from, is_trainable=True, local_files_only=True)
+    modules = spec.lora.target_modules
+    return get_peft_model(
+        model,
+        LoraConfig(
+            r=spec.lora.rank,
+            lora_alpha=spec.lora.alpha,
+            lora_dropout=spec.lora.dropout,
+            target_modules=modules if isinstance(modules, str) else list(modules),
+            use_rslora=spec.method == "rslora",
+            use_dora=spec.method == "dora",
+            task_type="CAUSAL_LM",
+        ),
+    )
+
+
+def parameter_counts(model: Any) -> tuple[int, int]:
+    """Weights that are trained, and all of them."""
+    if hasattr(model, "get_nb_trainable_parameters"):
+        trainable, total = model.get_nb_trainable_parameters()
+        return int(trainable), int(total)
+    total = sum(weight.numel() for weight in model.parameters())
+    return total, total
+
+
+def load_whole_model(base: Base, device: Device, spec: TrainingSpec, trained: Path) -> Any:
+    """The whole model that a method's saved weights come to, in the number format that the run computed in.
+
+    It is put together on the CPU and in fp32: rounded in between, small differences would be lost.
+    """
+    import torch
+
+    exact = replace(device, kind="cpu", dtype="fp32")
+    if spec.method == "full":
+        model = load_model(replace(base, folder=trained), exact)
+    else:
+        from peft import PeftModel
+
+        adapted = PeftModel.from_pretrained(load_model(base, exact), str(trained), local_files_only=True)
+        model = adapted.merge_and_unload()
+    return model.to(torch.bfloat16 if device.dtype == "bf16" else torch.float32)

@@ -1,0 +1,67 @@
+"""How the weights that were kept become the run's adapter or its whole model: there whole, or not at all."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE
+from run_directory.bases import Base, check_base
+from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
+from run_directory.model_files import read_object
+from run_directory.protocol import ADAPTER_FOLDER, MANIFEST_FILE, MODEL_FOLDER, Manifest, ModelManifest
+
+_READING_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+"""What a base folder has beside its weights: copied byte for byte, so that prompts are read as before."""
+
+
+def publish_adapter(source: Path, run: Path, made_from: dict[str, Any], base_name: str) -> Manifest:
+    """Make the run's adapter folder from a folder that peft saved."""
+    fresh = _fresh(run, ADAPTER_FOLDER)
+    shutil.copyfile(source / WEIGHTS_FILE, fresh / WEIGHTS_FILE)
+    # The adapter travels; a path of this machine would mean nothing elsewhere.
+    config = {**read_object(source / CONFIG_FILE), "base_model_name_or_path": base_name}
+    write_whole(fresh / CONFIG_FILE, json.dumps(config, indent=2, sort_keys=True).encode())
+    files = {name: sha256_of(fresh / name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
+    manifest = Manifest(format=1, files=files, adapter_sha256=files[WEIGHTS_FILE], **made_from)
+    _publish(fresh, run / ADAPTER_FOLDER, manifest.to_json())
+    return manifest
+
+
+def publish_model(model: Any, base: Base, run: Path, made_from: dict[str, Any]) -> ModelManifest:
+    """Make the run's model folder from a model in memory and what its base has beside the weights."""
+    fresh = _fresh(run, MODEL_FOLDER)
+    model.save_pretrained(fresh)
+    for name in _READING_FILES:
+        if (base.folder / name).is_file():
+            shutil.copyfile(base.folder / name, fresh / name)
+    files = {path.name: sha256_of(path) for path in sorted(fresh.iterdir())}
+    fingerprint = check_base(fresh).fingerprint
+    manifest = ModelManifest(format=1, files=files, fingerprint=fingerprint, **made_from)
+    _publish(fresh, run / MODEL_FOLDER, manifest.to_json())
+    return manifest
+
+
+def _fresh(run: Path, name: str) -> Path:
+    fresh = run / f".{name}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    return fresh
+
+
+def _publish(fresh: Path, target: Path, manifest: str) -> None:
+    write_whole(fresh / MANIFEST_FILE, manifest.encode())
+    sync_tree(fresh)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+    sync_folder(target.parent)
