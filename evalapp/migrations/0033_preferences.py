@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evalapp', '0031_training_methods'),
+        ('evalapp', '0032_training_methods'),
     ]
 
     operations = [

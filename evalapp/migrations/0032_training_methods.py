@@ -12,7 +12,7 @@ WHERE kind = 'training' AND spec->>'method' = 'sft';
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evalapp', '0030_endpoints'),
+        ('evalapp', '0031_endpoints'),
     ]
 
     operations = [
