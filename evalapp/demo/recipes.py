@@ -51,6 +51,7 @@ SAMPLING: dict[str, Any] = {
     "repetition_penalty": 1.0,
     "stop": [],
     "seed": 42,
+    "json_schema": None,
 }
 """Greedy, for every candidate. Fields of `inference.spec.SamplingParameters`."""
 

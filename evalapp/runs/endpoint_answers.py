@@ -37,6 +37,7 @@ ANSWER_SECONDS = 120.0
 MOST_FAILURES_IN_ROW = 5
 ENGINE = "endpoint"
 _LOOK_SECONDS = 0.2
+_MOST_TOLD = 50
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,18 @@ def ask_endpoints(work: Work) -> dict[str, Any]:
         if (asked.key, row.example, row.sample) not in log.done
     ]
     total = len(candidates) * len(rows)
+    for endpoint in {asked.endpoint for asked in candidates}:
+        work.log(f"Asking {endpoint.name} ({endpoint.origin}), {endpoint.parallel} at once.")
     began = time.monotonic()
     work.progress(total - len(questions), total, "Asking")
     reported: set[str] = set()
+    told = 0
     with log:
         for reply in _replies(work, questions, sampling):
             if reply.completion is not None and reply.completion.model:
                 reported.add(reply.completion.model)
+            if reply.problem and (told := told + 1) <= _MOST_TOLD:
+                work.log(f"{reply.question.row.example}: {reply.problem}", level="warning")
             log.add(reply)
             work.progress(len(log.done), total)
     answers = _answers(run, log, reported, time.monotonic() - began)

@@ -96,6 +96,8 @@ def as_rows(*splits: str) -> list[SimpleNamespace]:
             prompt_hash=example.facts.prompt(),
             messages=example.messages,
             references=[example.formal],
+            pairs=[],
+            rated=[],
         )
         for number, example in enumerate(EXAMPLES)
         if example.split in splits

@@ -121,7 +121,7 @@ def test_prompts_are_numbered_within_their_model(
 @pytest.mark.parametrize(
     ("system_prompt", "template", "said"),
     [
-        ("", "", "needs a system prompt or a template"),
+        ("", "", "needs a system prompt, a template or examples"),
         ("Be brief.", "No place", "exactly once"),
         ("", "{prompt} and {prompt}", "exactly once"),
     ],

@@ -71,7 +71,7 @@ def test_a_garbage_training_spec_is_refused_with_the_place(text: str | bytes, sa
         ({"candidates": []}, "candidates is empty"),
         ({"candidates": [{"key": "a", "kind": "base"}] * 2}, "the same key"),
         ({"candidates": [{"key": "a", "kind": "lora"}]}, "needs adapter_folder"),
-        ({"candidates": [{"key": "a", "kind": "prompt"}]}, "needs a system prompt or a template"),
+        ({"candidates": [{"key": "a", "kind": "prompt"}]}, "needs a system prompt, a template or examples"),
         ({"candidates": [{"key": "a", "kind": "base", "system_prompt": "x"}]}, "has no system prompt"),
         ({"candidates": [{"key": "a", "kind": "prompt", "template": "no place"}]}, "exactly once"),
         ({"sampling": {"top_p": 0}}, "top_p"),

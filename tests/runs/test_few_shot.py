@@ -110,4 +110,4 @@ def test_the_page_previews_what_the_model_gets_and_refuses_other_splits_beside_t
     assert "Choose a version and name its rows" in half.text
     made = browser.post(address, form, follow=True).text
     assert "Rows 1, 3 of" in made
-    assert "prompt 1 of the 1 tried on that base" in made
+    assert "the only prompt tried on that base" in made

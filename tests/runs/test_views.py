@@ -121,7 +121,7 @@ def test_a_generation_is_started_with_every_sampling_parameter_stored(
     run = Run.objects.get()
     assert run.spec["sampling"] == {
         "max_tokens": 8, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
-        "stop": ["END", "STOP"], "seed": 42,
+        "stop": ["END", "STOP"], "seed": 42, "json_schema": None,
     }  # fmt: skip
 
     carry_out_generation(run.job_id)
