@@ -115,9 +115,9 @@ def add_prompt(engineer: Person) -> None:
 def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     """From the open form to the adapter, watched on the page."""
     engineer.fill("Name", name)
-    engineer.fill("Learning rate", "0.01")
     engineer.page.get_by_text("More settings").click()
     for label, value in (
+        ("Learning rate", "0.01"),
         ("LoRA rank", "4"),
         ("Steps at most", str(steps)),
         ("Rows in a batch", "2"),
