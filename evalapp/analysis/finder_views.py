@@ -12,8 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.cases import filter_from, find_cases, with_excerpts
+from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
+from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.finder import (
     FINDER_PARTS,
     METRIC_SIDES,
@@ -21,11 +22,10 @@ from evalapp.analysis.finder import (
     Finder,
     MetricSide,
     ScoreSide,
-    find,
     finder_from,
 )
 from evalapp.analysis.picked import pick_campaign
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.views import CASES_PER_PAGE, campaign_or_missing, chosen_people
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
@@ -44,24 +44,23 @@ def finder(request: MemberRequest, campaign_id: int) -> HttpResponse:
 
 def _render(request: MemberRequest, campaign_id: int, problem: ProblemError | None = None) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
-    scores = load_scores(campaign, people=chosen_people(request))
-    wanted = None
+    people = chosen_people(request)
+    cases = cases_at(ComparisonFilter(campaign), {}, people=people)
+    scores, wanted = cases.scores, None
     try:
         wanted = finder_from(scores, request.GET.dict())
+        if wanted is not None:
+            cases = cases.narrowed_to(request.GET.dict())
     except MissingError as error:
         problem = problem or error
-    found = find(scores, wanted) if wanted is not None else None
-    cases = find_cases(scores, filter_from(scores, request.GET.dict())) if wanted is not None else []
-    page = Paginator(cases, CASES_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(cases if wanted is not None else [], CASES_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "station": "compare",
         "campaign": campaign,
         "wanted": wanted,
-        "found": found,
+        "found": cases.found(wanted) if wanted is not None else None,
         "chosen": _chosen(scores, request.GET, wanted),
-        "metrics": [
-            each for each in scores.metrics.values() if any(each.name in of.metrics for of in scores.outputs)
-        ],
+        "metrics": cases.metrics,
         "metric": wanted.metric if wanted else METRICS[HEADLINE_METRIC],
         "metric_sides": [(side.value, words) for side, words in METRIC_SIDES.items()],
         "score_sides": [(side.value, words) for side, words in SCORE_SIDES.items()],
@@ -73,12 +72,12 @@ def _render(request: MemberRequest, campaign_id: int, problem: ProblemError | No
             for pk, number in sorted(scores.numbers.items(), key=lambda pair: pair[1])
         ],
         "page": page,
-        "rows": with_excerpts(scores, list(page.object_list)),
+        "rows": list(page.object_list),
         "list_query": _query(request),
         "is_sealed": campaign.split in SEALED,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
-        "has_simulated": any(answer.is_simulated for answer in scores.answers),
-        "people": chosen_people(request),
+        "has_simulated": cases.has_simulated,
+        "people": people,
         "problem": problem,
     }
     return render(request, "analysis/finder.html", context, status=problem.status if problem else 200)
@@ -120,12 +119,12 @@ def _poor(criterion: Criterion | None) -> tuple[ScoreSide, int]:
 def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """A draft over what the finder of the address finds."""
     campaign = campaign_or_missing(request, campaign_id)
-    scores = load_scores(campaign, people=chosen_people(request))
+    cases = cases_at(ComparisonFilter(campaign), {}, people=chosen_people(request))
     try:
-        wanted = finder_from(scores, request.GET.dict())
+        wanted = finder_from(cases.scores, request.GET.dict())
         if wanted is None:
             raise InvalidError("The address names no finder. Open it again from the comparison.")
-        found = find(scores, wanted)
+        found = cases.found(wanted)
         picked = pick_campaign(
             source=campaign,
             item_output_ids=found.item_output_ids,

@@ -6,6 +6,7 @@ called is decided when it is read.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from evalapp.analysis.figures import Subjects, as_json, from_json
@@ -49,7 +50,7 @@ def agreement_parts(narrowed: NarrowedScores, *, step: Step) -> Iterator[tuple[s
         begin(f"{criterion.name}: the panel")
         overall, clarify = panel.overall(criterion), panel.clarify(criterion)
         reviewers = panel.reviewers(
-            criterion, lambda of=criterion: begin(f"{of.name}: each reviewer beside the others")
+            criterion, partial(begin, f"{criterion.name}: each reviewer beside the others")
         )
         figures["of"][criterion.key] = {
             "overall": as_json(overall),

@@ -1,8 +1,9 @@
 from typing import Any
 
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.cases import filter_from, find_cases, items_in_order
-from evalapp.analysis.finder import Finder, find, finder_from
+from evalapp.analysis.case_lists import CaseList, cases_at
+from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.finder import Finder, finder_from
 from evalapp.analysis.picked import pick_campaign
 from evalapp.analysis.scores import CampaignScores
 from evalapp.api.operations import operation
@@ -21,29 +22,32 @@ class FinderDetail(AnalysisView):
     @operation("Find where a metric and people disagree", query=FinderQuery, result=FoundSerializer)
     def get(self, campaign_id: int) -> object:
         """How many outputs meet both conditions, what chance would give, and their items."""
-        scores = self.scores(campaign_id)
-        wanted, address = self._wanted(scores)
-        found = find(scores, wanted)
+        cases = self._cases(campaign_id)
+        wanted, address = self._wanted(cases.scores)
+        found = cases.found(wanted)
         names = ("count", "expected", "outputs", "by_metric", "by_people", "reason")
         return {
             "words": wanted.describe(),
             **{name: getattr(found, name) for name in names},
-            "cases": list(items_in_order(find_cases(scores, filter_from(scores, address)))),
+            "cases": cases.narrowed_to(address).items(),
         }
 
     @operation("Make a campaign over what is found", query=FinderQuery, result=CampaignSerializer, status=201)
     def post(self, campaign_id: int) -> object:
         """A draft, marked as picked: its items never enter a candidate's mean."""
-        scores = self.scores(campaign_id)
-        wanted, _ = self._wanted(scores)
+        cases = self._cases(campaign_id)
+        wanted, _ = self._wanted(cases.scores)
         self.body()
         picked = pick_campaign(
-            source=scores.campaign,
-            item_output_ids=find(scores, wanted).item_output_ids,
-            because=f"{wanted.describe()}, in {scores.campaign}",
+            source=cases.scores.campaign,
+            item_output_ids=cases.found(wanted).item_output_ids,
+            because=f"{wanted.describe()}, in {cases.scores.campaign}",
             by=self.person,
         )
         return get_or_missing(campaigns_of(self.project), pk=picked.pk)
+
+    def _cases(self, campaign_id: int) -> CaseList:
+        return cases_at(ComparisonFilter(self.campaign(campaign_id)), {}, people=self.people())
 
     def _wanted(self, scores: CampaignScores) -> tuple[Finder, dict[str, str]]:
         given: dict[str, Any] = self.query
