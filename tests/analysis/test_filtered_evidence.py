@@ -10,7 +10,7 @@ from evalapp.analysis.filters import read_filter
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.prediction_powered import narrowed_means
-from evalapp.analysis.reviewer_agreement import agreement_on
+from evalapp.analysis.reviewer_agreement import ComputedPanel
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.severity import severity_of
 from evalapp.campaigns.models import Campaign
@@ -102,7 +102,7 @@ def test_severity_is_fitted_to_the_view(campaign: Campaign, view: CampaignScores
 
 def test_agreement_is_that_of_the_view(campaign: Campaign, view: CampaignScores, manager: User) -> None:
     tone = next(each for each in view.scales if each.key == "tone")
-    expected = agreement_on(view, tone)
+    expected = ComputedPanel(view, view.names).overall(tone)
     rows = answer(campaign, manager, "analysis/agreement", INSTITUTIONAL).json()["results"]
     (found,) = (row for row in rows if row["criterion"] == "tone")
     assert (found["scores"], found["measures"]["alpha"]["value"]) == (

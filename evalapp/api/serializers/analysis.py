@@ -117,14 +117,14 @@ class StandingSerializer(serializers.Serializer[Any]):
 class ComputedAnalysisSerializer(StandingSerializer):
     """A stored analysis by what it is of, as computations/ is asked for it."""
 
-    kind = serializers.ChoiceField(choices=AnalysisKind.values, source="wanted.kind")
+    kind = serializers.ChoiceField(choices=AnalysisKind.choices, source="wanted.kind")
     people = serializers.ChoiceField(choices=PEOPLE, source="wanted.people")
     values = serializers.ChoiceField(choices=VALUES, source="wanted.values")
     view = serializers.CharField(source="wanted.view", allow_blank=True)
 
 
 class ComputeBody(Body):
-    kind = serializers.ChoiceField(choices=AnalysisKind.values)
+    kind = serializers.ChoiceField(choices=AnalysisKind.choices)
     people = serializers.ChoiceField(choices=PEOPLE, required=False, default="all")
     values = serializers.ChoiceField(choices=VALUES, required=False, default="original")
     view = Text(
