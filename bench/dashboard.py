@@ -1,15 +1,18 @@
 """The comparison page of a campaign with 1,000,000 ratings, and with 10,000,000.
 
-    python -m bench.dashboard [--ratings 1000000] [--looks 40] [--without-job]
+    python -m bench.dashboard [--ratings 1000000] [--looks 40] [--without-job] [--all-pages]
 
 Fills a campaign by SQL: three candidates, three reviewers an item out of thirty, five criteria, two metrics; the
 counts that pages read are kept by the database meanwhile, as ever. Then the page is asked for through gunicorn,
 before and after a job has computed what counts cannot tell, and everything is counted anew. Figures to reach:
 the whole request 50 ms at 1,000,000 ratings and 100 ms at 10,000,000 (median), and not one count that differs.
+With --all-pages also how long the jobs of agreement and of metrics take with how much memory, and the requests for
+their pages, a copied table and lists of cases; nothing is wanted of those.
 """
 
 import argparse
 import http.client
+import resource
 import statistics
 import sys
 import time
@@ -79,6 +82,7 @@ def main() -> None:
     parser.add_argument("--ratings", type=int, default=1_000_000)
     parser.add_argument("--looks", type=int, default=40)
     parser.add_argument("--without-job", action="store_true", help="counts alone, before any job has run")
+    parser.add_argument("--all-pages", action="store_true", help="the other pages of the analysis, too")
     options = parser.parse_args()
     with installation(PORT) as home:
         sys.exit(0 if measure(options, home) else 1)
@@ -106,15 +110,12 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     with web_server(home, PORT):
         times["counts alone"] = look(address, cookie, options.looks, "are not computed yet")
         if not options.without_job:
-            began = time.monotonic()
-            job = computed(campaign)
-            print(
-                f"the job took {time.monotonic() - began:.0f} s: {job.get_state_display()} {job.error}",
-                flush=True,
-            )
+            computed(campaign, "comparison")
             times["with what the job stored"] = look(
                 address, cookie, options.looks, "no review has come in since"
             )
+        if options.all_pages:
+            look_at_other_pages(campaign, address, cookie)
     most = max(limit for size, limit in MOST_MILLISECONDS.items() if size <= max(options.ratings, 1_000_000))
     for name, milliseconds in times.items():
         print(
@@ -124,28 +125,53 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     return mended.is_sound and all(statistics.median(each) <= most for each in times.values())
 
 
-def computed(campaign: Any) -> Any:
-    """The comparison's job, done in this process."""
+def computed(campaign: Any, kind: str) -> None:
+    """An analysis's job, done in this process; says how long it took and how much memory."""
     from evalapp.analysis.keeping import Wanted, start_analysis
     from evalapp.analysis.models import AnalysisKind
     from evalapp.analysis.tasks import compute
 
-    job = start_analysis(campaign=campaign, wanted=Wanted(AnalysisKind.COMPARISON), by=None)
+    began, worked = time.monotonic(), time.process_time()
+    job = start_analysis(campaign=campaign, wanted=Wanted(AnalysisKind(kind)), by=None)
     compute(job.pk)
     job.refresh_from_db()
-    return job
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"the job of {kind} took {time.monotonic() - began:.0f} s, {time.process_time() - worked:.0f} s of them at work: {job.get_state_display()} {job.error}; "
+        f"peak memory so far {peak:,.0f} MB",
+        flush=True,
+    )
 
 
-def look(address: str, cookie: str, looks: int, expected: str) -> list[float]:
+def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:
+    computed(campaign, "agreement")
+    computed(campaign, "metrics")
+    (first, *_) = campaign.items.order_by("pk").values_list("pk", flat=True)[:1]
+    pages = {
+        "agreement": ("agreement/", "no review has come in since"),
+        "metrics and people": ("metrics/", "no review has come in since"),
+        "a table": ("tables/people.csv", "Candidate"),
+        "all cases": ("cases/", "outputs"),
+        "cases rated low": ("cases/?criterion=tone&low=1", "from at least one reviewer"),
+        "cases that differ": ("cases/?criterion=tone&differ=1", "most first"),
+        "a case and its neighbours": (f"cases/{first}/?criterion=tone&low=1", "Candidate"),
+        "the finder": ("finder/?find=rougeL&criterion=tone&score=2", "in its highest tenth"),
+    }
+    for name, (page, expected) in pages.items():
+        milliseconds = look(address + page, cookie, 5, expected, warm_up=1)
+        print(f"page, {name}: median {statistics.median(milliseconds):.0f} ms", flush=True)
+
+
+def look(address: str, cookie: str, looks: int, expected: str, *, warm_up: int = 10) -> list[float]:
     """Milliseconds of each request, sorted; the first few warm up."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
     times = []
-    for number in range(looks + 10):
+    for number in range(looks + warm_up):
         began = time.perf_counter()
         connection.request("GET", address, headers={"Cookie": f"sessionid={cookie}"})
         response = connection.getresponse()
         text = response.read().decode()
-        if number >= 10:
+        if number >= warm_up:
             times.append(1000 * (time.perf_counter() - began))
         if response.status != 200 or expected not in text:
             raise SystemExit(f"{address} answered {response.status} without “{expected}”: {text[:300]}")

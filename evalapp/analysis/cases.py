@@ -11,7 +11,7 @@ from evalapp.analysis.disagreements import find_disagreements, is_poor, poor_wor
 from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
 from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
 from evalapp.analysis.label_cells import LABEL_PARTS, LabelCell, label_cell_from, outputs_in
-from evalapp.analysis.scores import Answer, CampaignScores
+from evalapp.analysis.scores import Answer, CampaignScores, ReviewedOutput
 from evalapp.analysis.widest import Difference, widest_differences
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
@@ -177,17 +177,22 @@ def column_metric(wanted: CaseFilter) -> MetricDescription:
 def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
     """Outputs the filter picks, those to look at first on top (the lowest mean, the worst metric)."""
     chosen = _chosen_outputs(scores, wanted)
+    ranks, last = _ranks(scores, wanted), float("inf")
+    found = [output for output in scores.outputs if output.item_output_id in chosen]
+    found.sort(key=lambda output: (ranks.get(output.item_output_id, last), output.item_id))
+    return rows_of(scores, wanted, found)
+
+
+def rows_of(scores: CampaignScores, wanted: CaseFilter, outputs: Iterable[ReviewedOutput]) -> list[CaseRow]:
+    """What a list shows of these outputs that the filter picks."""
     means = {criterion.pk: scores.output_means(criterion) for criterion in scores.criteria}
     reviewers: dict[int, set[int]] = {}
     for answer in scores.answers:
         reviewers.setdefault(answer.item_output_id, set()).add(answer.reviewer_id)
     candidates = {candidate.pk: candidate for candidate in scores.candidates}
     metric = column_metric(wanted)
-    ranks, last = _ranks(scores, wanted, means), float("inf")
     of_criteria = None if wanted.criterion is None else [wanted.criterion]
     differences = widest_differences(scores, of_criteria) if wanted.differ else {}
-    found = [output for output in scores.outputs if output.item_output_id in chosen]
-    found.sort(key=lambda output: (ranks.get(output.item_output_id, last), output.item_id))
     return [
         CaseRow(
             item_id=output.item_id,
@@ -198,7 +203,7 @@ def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
             reviews=len(reviewers.get(output.item_output_id, ())),
             differs=differences.get(output.item_output_id),
         )
-        for output in found
+        for output in outputs
     ]
 
 
@@ -217,17 +222,15 @@ def _beginning(text: str) -> str:
     return Truncator(" ".join(text.split())).chars(LONGEST_EXCERPT)
 
 
-def items_in_order(rows: Iterable[CaseRow]) -> dict[int, CaseRow]:
-    """The items of a list in its order, each with the first of its outputs there."""
-    found: dict[int, CaseRow] = {}
+def items_in_order(rows: Iterable[CaseRow]) -> dict[int, int]:
+    """The items of a list in its order, each with the candidate of the first of its outputs there, by their ids."""
+    found: dict[int, int] = {}
     for row in rows:
-        found.setdefault(row.item_id, row)
+        found.setdefault(row.item_id, row.candidate.pk)
     return found
 
 
-def _ranks(
-    scores: CampaignScores, wanted: CaseFilter, means: Mapping[int, dict[int, float]]
-) -> dict[int, float]:
+def _ranks(scores: CampaignScores, wanted: CaseFilter) -> dict[int, float]:
     """What the list is ordered by, for each output that has it."""
     if wanted.metric is not None:
         name, sign = wanted.metric.name, -1 if wanted.metric.better == "lower" else 1
@@ -247,7 +250,7 @@ def _ranks(
         }
     is_share = criterion.kind != CriterionKind.SCALE and criterion.undesired != 0
     sign = -1 if is_share else 1
-    return {item_output_id: sign * mean for item_output_id, mean in means[criterion.pk].items()}
+    return {item_output_id: sign * mean for item_output_id, mean in scores.output_means(criterion).items()}
 
 
 def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:

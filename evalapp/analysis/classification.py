@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
 from evalapp.analysis.agreement import REPLICATES
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
@@ -76,16 +78,27 @@ def classification_of(scores: CampaignScores) -> list[CandidateLabels]:
     return found
 
 
+def has_labels(scores: CampaignScores, labels: Mapping[str, str]) -> bool:
+    """Whether some output has each of these as its "true" label, or as the one that it "said"."""
+    parser = parser_of(scores)
+    read = _read(scores, parser) if parser is not None else MetricResult.objects.none()
+    return all(read.filter(**{f"detail__{name}": label}).exists() for name, label in labels.items())
+
+
+def _read(scores: CampaignScores, parser: LabelParser) -> QuerySet[MetricResult]:
+    entries = ItemOutput.objects.filter(item__campaign=scores.campaign, item__purpose=Purpose.REVIEW)
+    return MetricResult.objects.filter(
+        output__in=entries.values("output"), metric=LABEL, signature=parser.signature, value__isnull=False
+    )
+
+
 def said_labels(scores: CampaignScores, parser: LabelParser | None = None) -> Mapping[int, SaidLabel]:
     """What was read of each output, by its id; ``parser`` saves finding the dataset's. Nothing without one."""
     parser = parser or parser_of(scores)
     if parser is None:
         return {}
-    entries = ItemOutput.objects.filter(item__campaign=scores.campaign, item__purpose=Purpose.REVIEW)
     items = {output.output_id: output.item_id for output in scores.outputs}
-    rows = MetricResult.objects.filter(
-        output__in=entries.values("output"), metric=LABEL, signature=parser.signature, value__isnull=False
-    ).values_list("output_id", "detail")
+    rows = _read(scores, parser).values_list("output_id", "detail")
     return {
         output_id: SaidLabel(items[output_id], detail["true"], detail["said"])
         for output_id, detail in rows.iterator(chunk_size=5_000)

@@ -32,7 +32,7 @@ class DisagreementCount:
     expected: float
 
 
-def _threshold(criterion: Criterion) -> int:
+def poor_threshold(criterion: Criterion) -> int:
     """The last level that counts as low, or where lower is better as high; the worst where the rubric names none."""
     if criterion.lower_is_better:
         return criterion.maximum
@@ -41,13 +41,13 @@ def _threshold(criterion: Criterion) -> int:
 
 def is_poor(criterion: Criterion, score: float) -> bool:
     """Whether a score lies at the worse end of a scale."""
-    threshold = _threshold(criterion)
+    threshold = poor_threshold(criterion)
     return score >= threshold if criterion.lower_is_better else score <= threshold
 
 
 def poor_words(criterion: Criterion) -> str:
     """The scores at the worse end: "2 or less"."""
-    return f"{_threshold(criterion)} or {'more' if criterion.lower_is_better else 'less'}"
+    return f"{poor_threshold(criterion)} or {'more' if criterion.lower_is_better else 'less'}"
 
 
 def find_disagreements(

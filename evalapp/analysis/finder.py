@@ -131,7 +131,8 @@ def find(scores: CampaignScores, wanted: Finder) -> Found:
         if wanted.metric.name in output.metrics and scored[output.item_output_id] >= LEAST_AGREEING
     }
     if not values:
-        return Found(set(), 0, 0, 0, _why_nothing(wanted, scored))
+        is_scored_twice = any(count >= LEAST_AGREEING for count in scored.values())
+        return Found(set(), 0, 0, 0, why_nothing(wanted, is_scored_twice=is_scored_twice))
     sign = 1 if wanted.score_side == ScoreSide.AT_MOST else -1
     agreeing: Counter[int] = Counter()
     theirs: set[int] = set()
@@ -152,8 +153,8 @@ def find(scores: CampaignScores, wanted: Finder) -> Found:
     return Found(people & metric, len(values), len(metric), len(people))
 
 
-def _why_nothing(wanted: Finder, scored: Mapping[int, int]) -> str:
-    if not any(count >= LEAST_AGREEING for count in scored.values()):
+def why_nothing(wanted: Finder, *, is_scored_twice: bool) -> str:
+    if not is_scored_twice:
         return f"No output has a score on {wanted.criterion.name.lower()} from two reviewers, so nobody can agree."
     return f"{wanted.metric.label} is not computed, or not defined, for any output that two reviewers scored."
 

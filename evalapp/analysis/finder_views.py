@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.cases import filter_from, find_cases, with_excerpts
+from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.finder import (
@@ -20,10 +20,8 @@ from evalapp.analysis.finder import (
     Finder,
     MetricSide,
     ScoreSide,
-    find,
     finder_from,
 )
-from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.picked import pick_found
 from evalapp.analysis.scores import CampaignScores
@@ -53,25 +51,23 @@ def _render(
     request: MemberRequest, view: ComparisonFilter, problem: ProblemError | None = None
 ) -> HttpResponse:
     campaign, people = view.campaign, chosen_people(request)
-    scores, kept, _ = load_narrowed(view, people=people)
-    wanted = None
+    cases = cases_at(view, {}, people=people)
+    scores, wanted = cases.scores, None
     try:
         wanted = finder_from(scores, request.GET.dict())
+        if wanted is not None:
+            cases = cases.narrowed_to(request.GET.dict())
     except MissingError as error:
-        problem = problem or error
-    found = find(scores, wanted) if wanted is not None else None
-    cases = find_cases(scores, filter_from(scores, request.GET.dict())) if wanted is not None else []
-    page = Paginator(cases, CASES_PER_PAGE).get_page(request.GET.get("page"))
+        problem, wanted = problem or error, None
+    page = Paginator(cases if wanted is not None else [], CASES_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "station": "compare",
         "campaign": campaign,
-        "narrowing": narrowing_of(request, view, names=scores.names, kept=kept),
+        "narrowing": narrowing_of(request, view, names=scores.names, kept=cases.kept),
         "wanted": wanted,
-        "found": found,
+        "found": cases.found(wanted) if wanted is not None else None,
         "chosen": _chosen(scores, request.GET, wanted),
-        "metrics": [
-            each for each in scores.metrics.values() if any(each.name in of.metrics for of in scores.outputs)
-        ],
+        "metrics": cases.metrics,
         "metric": wanted.metric if wanted else METRICS[HEADLINE_METRIC],
         "metric_sides": [(side.value, words) for side, words in METRIC_SIDES.items()],
         "score_sides": [(side.value, words) for side, words in SCORE_SIDES.items()],
@@ -83,11 +79,11 @@ def _render(
             for pk, number in sorted(scores.numbers.items(), key=lambda pair: pair[1])
         ],
         "page": page,
-        "rows": with_excerpts(scores, list(page.object_list)),
+        "rows": list(page.object_list),
         "list_query": list_query(request),
         "is_sealed": campaign.split in SEALED,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
-        "has_simulated": any(answer.is_simulated for answer in scores.answers),
+        "has_simulated": cases.has_simulated,
         "people": people,
         "problem": problem,
     }
@@ -127,12 +123,12 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if view.problems:
         return filter_refused(request, view)
-    scores = load_narrowed(view, people=chosen_people(request)).scores
+    cases = cases_at(view, {}, people=chosen_people(request))
     try:
-        wanted = finder_from(scores, request.GET.dict())
+        wanted = finder_from(cases.scores, request.GET.dict())
         if wanted is None:
             raise InvalidError("The address names no finder. Open it again from the comparison.")
-        picked = pick_found(wanted=wanted, found=find(scores, wanted), view=view, by=request.user)
+        picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=request.user)
     except ProblemError as error:
         return _render(request, view, error)
     messages.success(request, "A draft over these items. Look at its people, then open it.")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evalapp.analysis.classification import said_labels
+from evalapp.analysis.classification import has_labels, said_labels
 from evalapp.analysis.scores import CampaignScores
 from evalapp.core.errors import MissingError
 
@@ -33,10 +33,8 @@ def label_cell_from(scores: CampaignScores, query: Mapping[str, str]) -> LabelCe
     true, said, unsaid = query.get("true") or None, query.get("said") or None, query.get("unsaid") == "1"
     if true is None and said is None and not unsaid:
         return None
-    read = said_labels(scores).values()
-    if (true is not None and true not in {each.true for each in read}) or (
-        said is not None and said not in {each.said for each in read}
-    ):
+    given = {"true": true, "said": said}
+    if not has_labels(scores, {name: label for name, label in given.items() if label is not None}):
         raise MissingError("No output here has such a label. Open the list again from the page of labels.")
     return LabelCell(true, said, unsaid)
 

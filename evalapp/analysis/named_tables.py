@@ -233,7 +233,7 @@ def correlations_table(shown: TableSource) -> Table | None:
 
 
 def trust_table(shown: TableSource) -> Table | None:
-    if not shown.comparison.metrics or not shown.trust:
+    if not any(each.metrics for each in shown.trust):
         return None
     rows: list[list[Cell]] = [
         [

@@ -1,7 +1,7 @@
 """A campaign's answers as plain columns: what every table and chart of the analysis starts from."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import stdev
@@ -227,17 +227,26 @@ def stretched(value: float | None, criterion: Criterion) -> float | None:
 
 
 def load_scores(
-    campaign: Campaign, *, people: str = "all", reviews: QuerySet[Review] | None = None
+    campaign: Campaign,
+    *,
+    people: str = "all",
+    reviews: QuerySet[Review] | None = None,
+    outputs: Collection[int] | None = None,
 ) -> CampaignScores:
-    """Read a campaign's answers. ``people`` is "all", "human" or "simulated"; ``reviews``: of these alone.
+    """Read a campaign's answers. ``people`` is "all", "human" or "simulated"; ``reviews``: of these alone;
+    ``outputs``: about these item outputs alone.
 
     Outside a demonstration project simulated answers are never read.
     """
-    return load_many([campaign], people=people, reviews=reviews)[campaign.pk]
+    return load_many([campaign], people=people, reviews=reviews, item_outputs=outputs)[campaign.pk]
 
 
 def load_many(
-    campaigns: Sequence[Campaign], *, people: str = "all", reviews: QuerySet[Review] | None = None
+    campaigns: Sequence[Campaign],
+    *,
+    people: str = "all",
+    reviews: QuerySet[Review] | None = None,
+    item_outputs: Collection[int] | None = None,
 ) -> dict[int, CampaignScores]:
     """`load_scores` of several campaigns of one project, in as many queries as of one."""
     if not campaigns:
@@ -262,8 +271,11 @@ def load_many(
         .exclude(kind__in=NOT_LEVELS)
         .order_by("version_id", "position")
     )
+    if item_outputs is not None:
+        among = Review.objects.all() if reviews is None else reviews
+        reviews = among.filter(item_output__in=item_outputs)
     answers, tags = _answers(ids, people, reviews), _tags(ids, people, reviews)
-    outputs = _outputs(ids, rules, [*METRICS, *(metric.name for metric in external)])
+    outputs = _outputs(ids, rules, [*METRICS, *(metric.name for metric in external)], item_outputs)
     corpus = _corpus(campaigns, outputs, candidates)
     places: dict[int, dict[str, int]] = defaultdict(dict)
     counted = Place.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
@@ -328,11 +340,13 @@ def _tags(ids: list[int], people: str, reviews: QuerySet[Review] | None = None) 
 
 
 def _outputs(
-    ids: list[int], rules: list[RuleCheck], metrics: Sequence[str]
+    ids: list[int], rules: list[RuleCheck], metrics: Sequence[str], among: Collection[int] | None
 ) -> dict[int, list[ReviewedOutput]]:
     entries: QuerySet[ItemOutput] = ItemOutput.objects.filter(
         item__campaign__in=ids, item__purpose=Purpose.REVIEW
     )
+    if among is not None:
+        entries = entries.filter(pk__in=among)
     signatures = {rule.metric: rule.signature for rule in rules}
     values: dict[int, dict[str, float]] = defaultdict(dict)
     undefined: dict[int, dict[str, str]] = defaultdict(dict)

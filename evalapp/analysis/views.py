@@ -16,15 +16,8 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
-from evalapp.analysis.cases import (
-    FILTER_PARTS,
-    CaseRow,
-    column_metric,
-    filter_from,
-    find_cases,
-    items_in_order,
-    with_excerpts,
-)
+from evalapp.analysis.case_lists import cases_at
+from evalapp.analysis.cases import FILTER_PARTS, column_metric
 from evalapp.analysis.charts import human_against_metric, page_charts
 from evalapp.analysis.choosing import chosen_metric, chosen_reference, chosen_scale
 from evalapp.analysis.classification import classification_of
@@ -288,24 +281,22 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    scores = load_narrowed(view, people=people).scores
-    wanted = filter_from(scores, request.GET.dict())
-    # The rows are in memory already, so pages by number cost nothing here.
-    page = Paginator(find_cases(scores, wanted), CASES_PER_PAGE).get_page(request.GET.get("page"))
+    cases = cases_at(view, request.GET.dict(), people=people)
+    page = Paginator(cases, CASES_PER_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
         "analysis/cases.html",
         {
             "station": "compare",
             "campaign": campaign,
-            "wanted": wanted,
+            "wanted": cases.wanted,
             "view_words": view.describe(),
-            "metric": column_metric(wanted),
+            "metric": column_metric(cases.wanted),
             "list_query": list_query(request),
             "page": page,
-            "rows": with_excerpts(scores, list(page.object_list)),
-            "criteria": scores.criteria,
-            "has_simulated": any(answer.is_simulated for answer in scores.answers),
+            "rows": list(page.object_list),
+            "criteria": cases.scores.criteria,
+            "has_simulated": cases.has_simulated,
             "people": people,
             "people_label": PEOPLE[people],
             "is_reviewing": is_reviewing_blind(campaign, request.user),
@@ -318,7 +309,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     query = list_query(request)
-    listed = _listed_items(request, campaign) if query else None
+    listed = _listed_items(request, campaign, item_id) if query else None
     case = load_case(
         campaign, item_id, reader_id=request.user.pk, walk=list(listed) if listed is not None else None
     )
@@ -344,12 +335,12 @@ def list_query(request: MemberRequest) -> str:
     return f"?{'&'.join(parts)}" if parts else ""
 
 
-def _listed_items(request: MemberRequest, campaign: Campaign) -> dict[int, CaseRow]:
+def _listed_items(request: MemberRequest, campaign: Campaign, item_id: int) -> dict[int, int]:
+    """The item and its neighbours in the list that is walked, each with the candidate to begin with."""
     view = read_filter(campaign, request.GET)
     if view.problems:
         raise MissingError(" ".join(problem.message for problem in view.problems))
-    scores = load_narrowed(view, people=chosen_people(request)).scores
-    return items_in_order(find_cases(scores, filter_from(scores, request.GET.dict())))
+    return cases_at(view, request.GET.dict(), people=chosen_people(request)).around(item_id)
 
 
 @require_safe

@@ -155,6 +155,10 @@ class ApiView(APIView):
     def key_of(self, row: Any) -> str:
         raise NotImplementedError
 
+    def place_of(self, rows: Any, after: str) -> int | None:
+        """Where the row with this key stands in a sequence, counted from 1; None where it is not in it."""
+        return next((place for place, row in enumerate(rows, start=1) if self.key_of(row) == after), None)
+
     def _declared(self, method: str) -> Operation | None:
         handler = getattr(self, method.lower(), None) if method.lower() in self.http_method_names else None
         return getattr(handler, "operation", None)

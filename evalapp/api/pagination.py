@@ -1,7 +1,7 @@
 """Lists in pages that begin after a key: ``{results, next}``."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -11,8 +11,6 @@ from rest_framework.utils.urls import replace_query_param
 from evalapp.core.errors import InvalidError
 from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE, keyset_page
 
-Each = TypeVar("Each")
-
 
 class KeysetPagination(BasePagination):
     """``next`` is the whole address of the next page, or null on the last one."""
@@ -20,11 +18,13 @@ class KeysetPagination(BasePagination):
     next_after = ""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """Needs ``view.query`` (read already) and ``view.order``; a list needs ``view.key_of`` instead."""
+        """Needs ``view.query`` (read already) and ``view.order``; a sequence needs ``view.key_of`` instead."""
         size = view.query["limit"]
         self.request = request
-        if isinstance(queryset, list):
-            rows, self.next_after = _list_page(queryset, view.query["after"], size, view.key_of)
+        if isinstance(queryset, Sequence):
+            start = _start(view.place_of(queryset, view.query["after"])) if view.query["after"] else 0
+            rows = list(queryset[start : start + size])
+            self.next_after = view.key_of(rows[-1]) if start + size < len(queryset) else ""
             return rows
         page = keyset_page(queryset, request._request, order=view.order, size=size)
         self.next_after = page.next_after
@@ -62,18 +62,9 @@ class KeysetPagination(BasePagination):
         ]
 
 
-def _list_page(
-    rows: list[Each], after: str, size: int, key_of: Callable[[Each], str]
-) -> tuple[list[Each], str]:
-    start = _position_after(rows, after, key_of) if after else 0
-    chosen = rows[start : start + size]
-    return chosen, key_of(chosen[-1]) if start + size < len(rows) else ""
-
-
-def _position_after(rows: Sequence[Each], after: str, key_of: Callable[[Each], str]) -> int:
-    for position, row in enumerate(rows):
-        if key_of(row) == after:
-            return position + 1
+def _start(place: int | None) -> int:
+    if place is not None:
+        return place
     raise InvalidError(
         "The page's first row is not in the list any more. Read the list again from its start."
     )

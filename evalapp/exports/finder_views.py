@@ -7,9 +7,9 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.finder import find, finder_from
-from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.finder import finder_from
 from evalapp.analysis.views import campaign_or_missing, chosen_people, filter_refused
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
@@ -27,11 +27,11 @@ def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    scores = load_narrowed(view, people=chosen_people(request)).scores
-    wanted = finder_from(scores, request.GET.dict())
+    cases = cases_at(view, {}, people=chosen_people(request))
+    wanted = finder_from(cases.scores, request.GET.dict())
     if wanted is None:
         raise InvalidError("The address names no finder. Open it again from the comparison.")
-    found = find(scores, wanted)
+    found = cases.found(wanted)
     if not found.count:
         raise InvalidError("No output meets both conditions, so there is nothing to export. Widen them.")
     number = request.project.exports.count() + 1

@@ -4,7 +4,9 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
-from evalapp.analysis.cases import CaseRow, filter_from, find_cases, with_excerpts
+from evalapp.analysis.case_lists import CaseList as CaseSequence
+from evalapp.analysis.case_lists import cases_at
+from evalapp.analysis.cases import LONGEST_NUMBER, CaseRow
 from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
@@ -14,7 +16,6 @@ from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
 from evalapp.analysis.quality import quality_of
-from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.usage import usage_of
 from evalapp.api.fields import Paging
 from evalapp.api.operations import ProjectView, operation
@@ -61,9 +62,6 @@ class AnalysisView(ProjectView):
     def people(self) -> str:
         """Whose reviews count; a choice only where simulated ones are read at all."""
         return str(self.query["people"]) if self.project.is_demonstration else "all"
-
-    def scores(self, campaign_id: int) -> CampaignScores:
-        return load_scores(self.campaign(campaign_id), people=self.people())
 
     def view(self, campaign_id: int) -> ComparisonFilter:
         """What the address filters to. Raises InvalidError for what is not there."""
@@ -219,10 +217,15 @@ class CaseList(AnalysisView):
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """The filters are those of the comparison's numbers."""
-        scores = self.narrowed(campaign_id).scores
-        self.criteria = scores.criteria
-        found = find_cases(scores, filter_from(scores, self._as_address()))
-        return self.page(found, dress=lambda rows: with_excerpts(scores, rows))
+        found = cases_at(self.view(campaign_id), self._as_address(), people=self.people())
+        self.criteria = found.scores.criteria
+        return self.page(found)
+
+    def place_of(self, found: CaseSequence, after: str) -> int | None:
+        """Where the output with this key stands in the list."""
+        item_id, _, candidate_id = after.partition(".")
+        is_key = item_id.isdecimal() and candidate_id.isdecimal() and len(after) <= LONGEST_NUMBER
+        return found.place_of(int(item_id), int(candidate_id)) if is_key else None
 
     def key_of(self, row: CaseRow) -> str:
         return f"{row.item_id}.{row.candidate.pk}"

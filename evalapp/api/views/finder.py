@@ -1,9 +1,8 @@
 from typing import Any
 
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.cases import filter_from, find_cases, items_in_order
-from evalapp.analysis.finder import Finder, find, finder_from
-from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.case_lists import cases_at
+from evalapp.analysis.finder import Finder, finder_from
 from evalapp.analysis.picked import pick_found
 from evalapp.analysis.scores import CampaignScores
 from evalapp.api.operations import operation
@@ -22,25 +21,25 @@ class FinderDetail(AnalysisView):
     @operation("Find where a metric and people disagree", query=FinderQuery, result=FoundSerializer)
     def get(self, campaign_id: int) -> object:
         """How many outputs of the view meet both conditions, what chance would give, and their items."""
-        scores, kept, _ = self.narrowed(campaign_id)
-        wanted, address = self._wanted(scores)
-        found = find(scores, wanted)
+        cases = cases_at(self.view(campaign_id), {}, people=self.people())
+        wanted, address = self._wanted(cases.scores)
+        found = cases.found(wanted)
         names = ("count", "expected", "outputs", "by_metric", "by_people", "reason")
         return {
             "words": wanted.describe(),
             **{name: getattr(found, name) for name in names},
-            "kept": kept,
-            "cases": list(items_in_order(find_cases(scores, filter_from(scores, address)))),
+            "kept": cases.kept,
+            "cases": cases.narrowed_to(address).items(),
         }
 
     @operation("Make a campaign over what is found", query=FinderQuery, result=CampaignSerializer, status=201)
     def post(self, campaign_id: int) -> object:
         """A draft, marked as picked: its items never enter a candidate's mean."""
         view = self.view(campaign_id)
-        scores = load_narrowed(view, people=self.people()).scores
-        wanted, _ = self._wanted(scores)
+        cases = cases_at(view, {}, people=self.people())
+        wanted, _ = self._wanted(cases.scores)
         self.body()
-        picked = pick_found(wanted=wanted, found=find(scores, wanted), view=view, by=self.person)
+        picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=self.person)
         return get_or_missing(campaigns_of(self.project), pk=picked.pk)
 
     def _wanted(self, scores: CampaignScores) -> tuple[Finder, dict[str, str]]:
