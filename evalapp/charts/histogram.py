@@ -1,7 +1,7 @@
 """How many there are of each size, with a line where what is beyond is cut off."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from evalapp.charts.chart import Chart, finished
 
@@ -59,12 +59,14 @@ def histogram(bins: Sequence[Bin], cut: Cut, *, size: str, counted: str, says: s
             ],
         )
     )
+    # Above the bars, where it can be read, and to the side that has room.
+    side: Literal["left", "right"] = "left" if cut.at < bins[-1].last / 2 else "right"
     line = alt.Chart(alt.InlineData(values=[{"at": cut.at, "says": cut.says}]))
     drawing = (
         (
             bars
             + line.mark_rule(strokeDash=[4, 3], strokeWidth=1.5).encode(x="at:Q")
-            + line.mark_text(align="right", baseline="top", dx=-5, y=2).encode(x="at:Q", text="says:N")
+            + line.mark_text(align=side, baseline="bottom", y=-4).encode(x="at:Q", text="says:N")
         )
         .properties(width="container", height=HEIGHT)
     )  # fmt: skip

@@ -70,7 +70,7 @@ def test_a_look_is_asked_for_in_the_form_and_followed_by_the_training(
         "495 more tokens",
         "&lt;b&gt;",
         "1 dropped: empty completion.",
-        "Half of the rows have at most 40 tokens, the longest has 503. 1 are longer than 128.",
+        "Half of the rows have at most 40 tokens, the longest has 503. 1 is longer than 128.",
         "5 rows are few",
         "arxiv.org/abs/2305.11206",
         "None repeats a prompt or shares a long passage.",
