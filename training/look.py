@@ -28,12 +28,14 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     from training.recipes import prepared_run
     from training.rendering import shown_rows
     from training.row_lengths import length_bins
-    from training.trial import estimate, peak_of, tried
 
     started = time.monotonic()
     prepared, encoded = prepared_run(directory)
     run = load(prepared)
     loaded_seconds = time.monotonic() - started
+    # Imports what `load` has imported already: in the training, too, that is part of the loading.
+    from training.trial import estimate, peak_of, tried
+
     trainable, total = parameter_counts(run.model)
     trial = tried(run)
     filled = [row for row in encoded if not row.is_empty]

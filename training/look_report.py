@@ -70,6 +70,8 @@ class Trial(Record):
     """The batch of the longest rows: it needs the most memory."""
     usual: TimedBatches
     """Rows drawn with the seed."""
+    building_seconds: float
+    """Of making the first trainer, its libraries included."""
     evaluation_seconds: float
     """Of one batch without training."""
     saving_seconds: float
@@ -84,7 +86,7 @@ class Estimate(Record):
     step_seconds: float
     """Of one optimiser step on batches of the usual length."""
     preparing_seconds: float
-    """Reading the rows and loading the base, as measured; for dpo and kto also one pass with the model as it
+    """Reading the rows, loading the base and making the trainer, as measured; for dpo and kto also one pass with the model as it
     starts."""
     training_seconds: float
     evaluating_seconds: float

@@ -16,8 +16,8 @@ _MOST_TOKENS_OF_A_CHARACTER = 4
 def shown_rows(rows: Sequence[EncodedRow], max_length: int, tokenizer: Any) -> tuple[ShownRow, ...]:
     """The first, the middle and the longest of the rows; one that is two of these is shown once."""
     longest = max(range(len(rows)), key=lambda position: rows[position].length)
-    chosen: dict[int, Literal["first", "middle", "longest"]] = {longest: "longest"}
-    chosen = {0: "first", len(rows) // 2: "middle"} | chosen
+    chosen: dict[int, Literal["first", "middle", "longest"]] = {0: "first", len(rows) // 2: "middle"}
+    chosen[longest] = "longest"
     return tuple(
         ShownRow(
             id=rows[position].row.id,

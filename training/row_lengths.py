@@ -24,5 +24,5 @@ def length_bins(lengths: Sequence[int]) -> tuple[LengthBin, ...]:
 def _round_width(least: float) -> int:
     if least <= 1:
         return 1
-    power = 10 ** math.floor(math.log10(least))
+    power: int = 10 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)

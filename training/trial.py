@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -70,9 +70,9 @@ def tried(run: LoadedRun) -> Trial | None:
     by_length = sorted(range(len(data.train)), key=lambda position: -data.train_lengths[position])
     order = random.Random(spec.seed).sample(range(len(data.train)), len(data.train))  # noqa: S311  # no secret
     try:
-        longest, _, _ = _timed(run, by_length[: spec.batch_size])
+        longest = _timed(run, by_length[: spec.batch_size])
         directory.events.write("stage", "Trying usual batches.", name="trial")
-        usual, saving, evaluating = _timed(run, order[: BATCHES * spec.batch_size])
+        usual = _timed(run, order[: BATCHES * spec.batch_size])
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -82,11 +82,27 @@ def tried(run: LoadedRun) -> Trial | None:
         return None
     finally:
         shutil.rmtree(directory.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
-    return Trial(longest=longest, usual=usual, evaluation_seconds=evaluating, saving_seconds=saving)
+    return Trial(
+        longest=longest.batches,
+        usual=usual.batches,
+        # Only the first loads libraries.
+        building_seconds=longest.building,
+        evaluation_seconds=usual.evaluating,
+        saving_seconds=usual.saving,
+    )
 
 
-def _timed(run: LoadedRun, positions: Sequence[int]) -> tuple[TimedBatches, float, float]:
-    """Batches of these rows; what they took, and what a checkpoint and a batch without training took."""
+class _Timed(NamedTuple):
+    """Seconds of making the trainer, of one batch without training, and of a checkpoint."""
+
+    batches: TimedBatches
+    building: float
+    evaluating: float
+    saving: float
+
+
+def _timed(run: LoadedRun, positions: Sequence[int]) -> _Timed:
+    """Train on batches of these rows, by a trainer of their own."""
     data, spec = run.data, replace(run.spec, accumulation_steps=1)
     lengths = [data.train_lengths[position] for position in positions]
     some = replace(
@@ -97,7 +113,9 @@ def _timed(run: LoadedRun, positions: Sequence[int]) -> tuple[TimedBatches, floa
     )
     part = replace(run, begun=replace(run.begun, spec=spec), data=some, steps=BATCHES)
     clock = Clock(part)
+    started = time.monotonic()
     trainer = exact_trainer(part, partial(make_trainer, part), clock)
+    building = time.monotonic() - started
     trainer.train()
     evaluating = 0.0
     # The first warms up.
@@ -105,12 +123,10 @@ def _timed(run: LoadedRun, positions: Sequence[int]) -> tuple[TimedBatches, floa
         started = time.monotonic()
         trainer.evaluate()
         evaluating = time.monotonic() - started
-    timed = TimedBatches(
-        batches=BATCHES,
-        tokens=padded_tokens(lengths, spec),
-        seconds=fmean(clock.steps[1:]),
+    batches = TimedBatches(
+        batches=BATCHES, tokens=padded_tokens(lengths, spec), seconds=fmean(clock.steps[1:])
     )
-    return timed, clock.saving, evaluating
+    return _Timed(batches, building, evaluating, clock.saving)
 
 
 def padded_tokens(lengths: Sequence[int], spec: TrainingSpec) -> float:
@@ -130,7 +146,7 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float) -> Estimate
     held_out = math.ceil(len(data.validation) / spec.batch_size)
     # The best weights are written at most at each evaluation.
     savings = math.ceil(run.steps / spec.checkpoint_steps) + evaluations
-    preparing = loaded_seconds
+    preparing = loaded_seconds + trial.building_seconds
     if spec.objective != "sft":
         # A forward pass is about a third of a step with its two passes.
         passes = math.ceil(len(data.train) / spec.batch_size) + held_out

@@ -13,7 +13,7 @@ class Bin(NamedTuple):
 
     first: int
     last: int
-    count: int
+    number: int
 
 
 class Cut(NamedTuple):
@@ -36,7 +36,7 @@ def histogram(bins: Sequence[Bin], cut: Cut, *, size: str, counted: str, says: s
                         "first": each.first,
                         "after": each.last + 1,
                         "sizes": f"{each.first:,} to {each.last:,}",
-                        "count": each.count,
+                        "count": each.number,
                         "zero": 0,
                         "beyond": each.first >= cut.at,
                     }
@@ -74,5 +74,5 @@ def histogram(bins: Sequence[Bin], cut: Cut, *, size: str, counted: str, says: s
         drawing,
         says=says,
         columns=[size, counted],
-        rows=[[f"{each.first:,} to {each.last:,}", each.count] for each in bins if each.count],
+        rows=[[f"{each.first:,} to {each.last:,}", each.number] for each in bins if each.number],
     )

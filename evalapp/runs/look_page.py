@@ -60,7 +60,7 @@ def lengths_chart(report: LookReport) -> Chart:
     beyond = rows.truncated + sum(row.reason == "prompt_too_long" for row in rows.dropped_rows)
     says = (
         f"Half of the rows have at most {report.median_length:,} tokens, the longest has {report.longest_length:,}. "
-         f"{beyond or 'None'} {'is' if beyond <= 1 else 'are'} longer than {cut:,}."
+        f"{beyond or 'None'} {'is' if beyond <= 1 else 'are'} longer than {cut:,}."
     )
     return histogram(
         [_bin(each) for each in report.lengths],

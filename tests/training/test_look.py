@@ -138,6 +138,7 @@ def test_a_batch_takes_the_time_of_its_padded_tokens() -> None:
         timed = Trial(
             longest=TimedBatches(batches=3, tokens=longest[0], seconds=longest[1]),
             usual=TimedBatches(batches=3, tokens=100, seconds=1.0),
+            building_seconds=0.0,
             evaluation_seconds=0.0,
             saving_seconds=0.0,
         )
