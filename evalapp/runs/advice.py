@@ -27,18 +27,26 @@ LEARNS_LESS = Source(
 QLORA = Source("Dettmers et al. 2023, QLoRA", "https://arxiv.org/abs/2305.14314")
 
 
-def advice(*, rows: int, method: Method, truncated: int, longest: int) -> list[Advice]:
-    """For a training on so many rows; ``truncated`` of all rows are cut, the longest has ``longest`` tokens."""
-    return [*_on_cut_answers(truncated, longest), *_on_rows(rows), *_on_method(method)]
+def advice(*, rows: int, method: Method, truncated: int, longest: int, context: int) -> list[Advice]:
+    """For a training on so many rows; ``truncated`` of all rows are cut, the longest has ``longest`` tokens, and
+    the base reads ``context``.
+    """
+    return [*_on_cut_answers(truncated, longest, context), *_on_rows(rows), *_on_method(method)]
 
 
-def _on_cut_answers(truncated: int, longest: int) -> Iterator[Advice]:
-    if truncated:
-        yield Advice(
-            f"{truncated:,} {'row loses' if truncated == 1 else 'rows lose'} the end of an answer, so the model also "
-            f"learns to stop in mid-sentence. Set “Longest row in tokens” to {longest:,} to keep all, if the memory "
-            "is enough, or shorten these rows."
-        )
+def _on_cut_answers(truncated: int, longest: int, context: int) -> Iterator[Advice]:
+    if not truncated:
+        return
+    way = (
+        f"Set “Longest row in tokens” to {longest:,} to keep all, if the memory is enough, or shorten these rows."
+        if longest <= context
+        else f"The base reads at most {context:,} tokens and the longest row has {longest:,}: shorten these rows, or "
+        "choose a base that reads more."
+    )
+    yield Advice(
+        f"{truncated:,} {'row loses' if truncated == 1 else 'rows lose'} the end of an answer, so the model does not "
+        f"learn how it ends. {way}"
+    )
 
 
 def _on_rows(rows: int) -> Iterator[Advice]:

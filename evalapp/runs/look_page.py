@@ -50,6 +50,7 @@ def look_context(run: Run) -> dict[str, Any]:
             method=report.method,
             truncated=report.rows.truncated,
             longest=report.longest_length,
+            context=report.context,
         ),
         "estimate_parts": _parts(report.estimate) if report.estimate else [],
     }
