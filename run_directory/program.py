@@ -205,7 +205,7 @@ def _run_locked(program: Program, folder: Path, interruption: Interruption, cons
     spec_path = folder / SPEC_FILE
     spec = spec_path.read_bytes() if spec_path.is_file() else None
     spec_sha256 = hashlib.sha256(spec).hexdigest() if spec is not None else None
-    if _already_succeeded(folder, spec_sha256):
+    if _already_succeeded(folder, program.name, spec_sha256):
         os.write(console, b"Finished before; nothing to do.\n")
         return ExitCode.SUCCEEDED
     (folder / RESULT_FILE).unlink(missing_ok=True)
@@ -264,7 +264,7 @@ def _explained(error: BaseException, interruption: Interruption) -> tuple[Outcom
     traceback.print_exception(error)
     if isinstance(error, Refusal | RecordError | UnusableModelError):
         return "failed", str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return (
             "failed",
             "The memory is not enough; use a smaller batch_size or max_length, or a smaller base model.",
@@ -275,22 +275,29 @@ def _explained(error: BaseException, interruption: Interruption) -> tuple[Outcom
     return "crashed", f"Unexpected {type(error).__name__}: {first_line[:300]} ({LOG_FILE} has the details)"
 
 
-def _already_succeeded(folder: Path, spec_sha256: str | None) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the machine or the GPU had no room; torch, which names it so, may not be there."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def _already_succeeded(folder: Path, program: str, spec_sha256: str | None) -> bool:
     """A caller that died between this program's end and taking in the result simply starts it again."""
     try:
         result = (folder / RESULT_FILE).read_text()
     except OSError:
         return False
-    return spec_sha256 is not None and _says_succeeded(result, spec_sha256)
+    return spec_sha256 is not None and _says_succeeded(result, program, spec_sha256)
 
 
-def _says_succeeded(result: str, spec_sha256: str) -> bool:
+def _says_succeeded(result: str, program: str, spec_sha256: str) -> bool:
     try:
         found = parse_json(result, where=RESULT_FILE)
     except RecordError:
         return False
     return (
         isinstance(found, dict)
+        # A look at a training and the training itself have one spec.
+        and found.get("program") == program
         and found.get("outcome") == "succeeded"
         and found.get("spec_sha256") == spec_sha256
     )

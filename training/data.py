@@ -30,6 +30,8 @@ Row = TypeVar("Row", bound=DataRow)
 class TrainingData:
     train: list[dict[str, Any]]
     """Each as its trainer reads it, cut to `max_length`."""
+    train_lengths: list[int]
+    """Tokens of each, once cut."""
     validation: list[dict[str, Any]]
     account: RowAccount
     max_length: int
@@ -75,14 +77,15 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
             dropped.append(DroppedRow(id=row.row.id, reason=reason))
     truncated = [row.row.id for row in kept if row.length > max_length]
     held_out = validation_ids([row.row for row in kept], spec)
-    train = [row.cut(max_length) for row in kept if row.row.id not in held_out]
-    if not train:
+    trained = [row for row in kept if row.row.id not in held_out]
+    if not trained:
         raise Refusal(
             f"{DATA_FILE}: none of the {len(encoded)} rows is left to train on "
             f"({len(dropped)} dropped, {len(held_out)} held out for validation)"
         )
     return TrainingData(
-        train=train,
+        train=[row.cut(max_length) for row in trained],
+        train_lengths=[min(row.length, max_length) for row in trained],
         validation=[row.cut(max_length) for row in kept if row.row.id in held_out],
         account=RowAccount(
             given=len(encoded),
@@ -91,8 +94,8 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
             truncated_ids=tuple(truncated),
             dropped=len(dropped),
             dropped_rows=tuple(dropped),
-            train=len(train),
-            validation=len(kept) - len(train),
+            train=len(trained),
+            validation=len(kept) - len(trained),
         ),
         max_length=max_length,
         ends_turns=all(row.ends_turns for row in kept),

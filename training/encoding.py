@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE, Message
+from training.look_report import SequenceName
 from training.spec import DataRow, JudgedRow, PreferenceRow, TrainingRow
 
 IGNORED = -100
@@ -44,6 +45,23 @@ class EncodedRow(Protocol):
     def cut(self, max_length: int) -> dict[str, Any]:
         """The row as its trainer reads it, its end cut off."""
 
+    @property
+    def sequences(self) -> list["MaskedTokens"]:
+        """What the model reads of the row, uncut: one sequence an answer."""
+
+
+@dataclass(frozen=True)
+class MaskedTokens:
+    """A sequence as the model reads it, and which of its tokens the loss counts."""
+
+    name: SequenceName
+    tokens: list[int]
+    counted: list[bool]
+
+    @classmethod
+    def answering(cls, name: SequenceName, prompt: list[int], answer: list[int]) -> "MaskedTokens":
+        return cls(name, prompt + answer, [False] * len(prompt) + [True] * len(answer))
+
 
 @dataclass(frozen=True)
 class EncodedAnswers:
@@ -73,6 +91,10 @@ class EncodedAnswers:
     def cut(self, max_length: int) -> dict[str, Any]:
         return {"input_ids": self.tokens[:max_length], "labels": self.labels[:max_length]}
 
+    @property
+    def sequences(self) -> list[MaskedTokens]:
+        return [MaskedTokens("conversation", self.tokens, [label != IGNORED for label in self.labels])]
+
 
 @dataclass(frozen=True)
 class EncodedPair:
@@ -99,6 +121,13 @@ class EncodedPair:
             "chosen_ids": self.chosen[:left],
             "rejected_ids": self.rejected[:left],
         }
+
+    @property
+    def sequences(self) -> list[MaskedTokens]:
+        return [
+            MaskedTokens.answering("chosen", self.prompt, self.chosen),
+            MaskedTokens.answering("rejected", self.prompt, self.rejected),
+        ]
 
     def why_useless(self, max_length: int) -> Useless | None:
         left = max_length - len(self.prompt)
@@ -132,6 +161,11 @@ class EncodedJudgement:
             "completion_ids": self.completion[: max_length - len(self.prompt)],
             "label": self.row.label,
         }
+
+    @property
+    def sequences(self) -> list[MaskedTokens]:
+        name: SequenceName = "good" if self.row.label else "bad"
+        return [MaskedTokens.answering(name, self.prompt, self.completion)]
 
 
 def encode_answers(

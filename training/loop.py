@@ -52,12 +52,20 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class LoadedRun:
-    """All that training needs."""
+class PreparedRun:
+    """The rows are ready; the model is not opened yet."""
 
     begun: Begun
     tokenizer: Any
     data: TrainingData
+    class_weights: ClassWeights | None
+    """For kto."""
+
+
+@dataclass(frozen=True)
+class LoadedRun(PreparedRun):
+    """All that training needs."""
+
     device: Device
     model: Any
     steps: int
@@ -86,11 +94,12 @@ def open_tokenizer(begun: Begun) -> Any:
     return load_tokenizer(begun.base)
 
 
-def load(begun: Begun, tokenizer: Any, data: TrainingData) -> LoadedRun:
+def load(prepared: PreparedRun) -> LoadedRun:
     """Choose the device and load the model; the account of the rows is told first."""
     import torch
     from transformers import set_seed
 
+    begun, data = prepared.begun, prepared.data
     spec, directory = begun.spec, begun.directory
     _warn_about(data, directory)
     directory.interruption.check()
@@ -104,12 +113,18 @@ def load(begun: Begun, tokenizer: Any, data: TrainingData) -> LoadedRun:
     set_seed(spec.seed)
     model = load_trainable(begun.base, device, spec)
     directory.interruption.check()
-    return LoadedRun(begun, tokenizer, data, device, model, total_steps(spec, len(data.train)))
+    return LoadedRun(
+        begun,
+        prepared.tokenizer,
+        data,
+        prepared.class_weights,
+        device,
+        model,
+        total_steps(spec, len(data.train)),
+    )
 
 
-def train_and_publish(
-    run: LoadedRun, make_trainer: MakeTrainer, *, class_weights: ClassWeights | None = None
-) -> tuple[str, TrainingReport]:
+def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, TrainingReport]:
     """Do the steps that are left and publish what was made; the closing sentence and the report."""
     directory = run.directory
     checkpoint = latest_checkpoint(directory.folder)
@@ -129,7 +144,7 @@ def train_and_publish(
     if checkpoint is None or _unfinished(checkpoint, run):
         _train(run, make_trainer, checkpoint)
     directory.interruption.check()
-    report = _published(run, resumed_from, (trainable, total), class_weights)
+    report = _published(run, resumed_from, (trainable, total))
     made = "whole model" if run.spec.method in MODEL_MAKERS else "adapter"
     said = (
         f"Trained for {report.steps} steps ({report.epochs:.2g} passes through {run.data.account.train} rows); "
@@ -193,9 +208,18 @@ def total_steps(spec: TrainingSpec, rows: int) -> int:
 def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -> None:
     from training.callbacks import RunCallback
 
-    data, folder = run.data, run.directory.folder
     if checkpoint is None:
-        shutil.rmtree(folder / CHECKPOINTS_FOLDER, ignore_errors=True)
+        shutil.rmtree(run.directory.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
+    callback = RunCallback(run.directory, run.spec, run.steps, evaluates=bool(run.data.validation))
+    trainer = exact_trainer(run, make_trainer, callback)
+    if checkpoint is not None:
+        # TRL counts tokens from zero after a restart.
+        trainer._total_train_tokens = history_in(checkpoint).tokens
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def exact_trainer(run: LoadedRun, make_trainer: MakeTrainer, callback: Any) -> Any:
+    """The trainer, holding every row and the weights as they were loaded."""
     # TRL rounds an adapter over a 4-bit base to bf16, in which small steps are lost.
     is_rounded = run.spec.method == "qlora"
     exact = {
@@ -203,25 +227,16 @@ def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -
         for name, weight in run.model.named_parameters()
         if is_rounded and weight.requires_grad
     }
-    trainer = make_trainer(RunCallback(run.directory, run.spec, run.steps, evaluates=bool(data.validation)))
+    trainer = make_trainer(callback)
     for name, weight in exact.items():
         run.model.get_parameter(name).data = weight
-    if len(trainer.train_dataset) != len(data.train):
-        raise RuntimeError(
-            f"the trainer holds {len(trainer.train_dataset)} of {len(data.train)} rows; none may be lost"
-        )
-    if checkpoint is not None:
-        # TRL counts tokens from zero after a restart.
-        trainer._total_train_tokens = history_in(checkpoint).tokens
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    held, given = len(trainer.train_dataset), len(run.data.train)
+    if held != given:
+        raise RuntimeError(f"the trainer holds {held} of {given} rows; none may be lost")
+    return trainer
 
 
-def _published(
-    run: LoadedRun,
-    resumed_from: int | None,
-    parameters: tuple[int, int],
-    class_weights: ClassWeights | None,
-) -> TrainingReport:
+def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, int]) -> TrainingReport:
     import torch
 
     directory, spec, base = run.directory, run.spec, run.begun.base
@@ -238,7 +253,7 @@ def _published(
         method=spec.method,
         objective=spec.objective,
         learning_rate=spec.rate,
-        class_weights=class_weights,
+        class_weights=run.class_weights,
         rows=run.data.account,
         max_length=run.data.max_length,
         steps=step_of(final),

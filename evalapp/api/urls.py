@@ -120,6 +120,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_MODEL}/lineage/", decisions.ModelLineage.as_view(), name="api_model_lineage"),
     path(f"{_PROJECT}/runs/", runs.RunList.as_view(), name="api_runs"),
     path(f"{_PROJECT}/runs/training/", runs.TrainingStart.as_view(), name="api_run_training"),
+    path(f"{_PROJECT}/runs/training/look/", runs.LookStart.as_view(), name="api_run_look"),
     path(f"{_PROJECT}/runs/generation/", runs.GenerationStart.as_view(), name="api_run_generation"),
     path(f"{_PROJECT}/runs/generation/batch-file/", runs.BatchFile.as_view(), name="api_batch_file"),
     path(f"{_PROJECT}/runs/outputs/", runs.OutputsImport.as_view(), name="api_run_import"),

@@ -1,4 +1,4 @@
-"""One attempt of a training or a generation: directory, program, verdict, ingest."""
+"""One attempt of a training, a look at one, or a generation: directory, program, verdict, ingest."""
 
 import hashlib
 import signal
@@ -10,16 +10,17 @@ from django.conf import settings
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.executor import end_previous_program, run_program
 from evalapp.jobs.work import AttemptLost, JobCancelled, Work
-from evalapp.runs.contamination_guard import refuse_contamination
+from evalapp.runs.contamination_guard import compared_with_evaluation, refuse_contamination
 from evalapp.runs.directory import folder_for, prepare_generation, prepare_training
 from evalapp.runs.events import GarbageError, set_aside_garbage
-from evalapp.runs.ingest import take_in_generation, take_in_training
+from evalapp.runs.ingest import take_in_generation, take_in_look, take_in_training
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Run
 from evalapp.runs.relay import Relay
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
+from training.look_report import LookResult
 from training.spec import TrainingResult
 
 CONSOLE_FILE = "console.log"
@@ -30,7 +31,7 @@ WHY_ALLOWED = (
     "Look at these rows if they should have nothing in common."
 )
 
-Result = TypeVar("Result", TrainingResult, GenerationResult)
+Result = TypeVar("Result", TrainingResult, LookResult, GenerationResult)
 
 
 def train(work: Work) -> dict[str, Any]:
@@ -47,6 +48,20 @@ def train(work: Work) -> dict[str, Any]:
         raise _no_report(run)
     work.enter("Registering what was trained")
     return take_in_training(work, run, result.report)
+
+
+def look(work: Work) -> dict[str, Any]:
+    """Find out what the training would be that the run has the settings of."""
+    run = _run(work)
+    work.enter("Comparing training rows with the evaluation")
+    leaks = compared_with_evaluation(run.dataset_version)
+    work.enter("Writing the run directory")
+    end_previous_program(work)
+    _save_spec(run, prepare_training(run).to_dict())
+    result = _carried_out(work, run, "training.look", LookResult)
+    if result.report is None:
+        raise _no_report(run)
+    return take_in_look(work, run, result.report, leaks)
 
 
 def generate(work: Work) -> dict[str, Any]:
@@ -168,7 +183,7 @@ def _last_words(console: Path, start: int) -> str:
     return text.splitlines()[-1][-_LAST_WORDS:] if text else ""
 
 
-def _log_environment(work: Work, result: TrainingResult | GenerationResult) -> None:
+def _log_environment(work: Work, result: TrainingResult | LookResult | GenerationResult) -> None:
     if result.report is not None:
         data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
         work.log(f"Ran on {result.report.device.name}.", data=data)

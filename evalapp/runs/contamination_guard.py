@@ -24,19 +24,24 @@ class ContaminatedError(ConflictError):
 
 
 def refuse_contamination(version: DatasetVersion) -> ContaminationReport:
-    """Compare the version's training rows with every row that evaluates; the report when all is well.
+    """``compared_with_evaluation``, when all is well. Raises ContaminatedError."""
+    report = compared_with_evaluation(version)
+    if report.is_refused:
+        raise ContaminatedError(version, report)
+    return report
 
-    The words of the project's prompt candidates prove nothing and are left out. Raises ContaminatedError.
+
+def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
+    """The version's training rows against every row that evaluates.
+
+    The words of the project's prompt candidates prove nothing and are left out.
     """
     training = examples_of(version, TRAINING_SPLITS).only(*_FIELDS).iterator(chunk_size=1000)
     templates = ModelVersion.objects.filter(project=version.dataset.project_id, kind=ModelKind.PROMPT)
     words = [
         text for pair in templates.values_list("system_prompt", "prompt_template") for text in pair if text
     ]
-    report = contamination(training, evaluation_examples(version).only(*_FIELDS), templates=words)
-    if report.is_refused:
-        raise ContaminatedError(version, report)
-    return report
+    return contamination(training, evaluation_examples(version).only(*_FIELDS), templates=words)
 
 
 def is_quick(version: DatasetVersion) -> bool:

@@ -13,6 +13,7 @@ from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries
 from evalapp.runs.answers import MOST_BYTES
 from evalapp.runs.methods import METHODS, OBJECTIVES
+from evalapp.runs.models import Run
 from evalapp.runs.services import MOST_SAMPLES
 from inference.spec import GenerationSpec, SamplingParameters
 from training.spec import LoraParameters, TrainingSpec, usual_rate
@@ -169,6 +170,18 @@ class TrainingForm(forms.Form):
         values |= {name: self.cleaned_data[name] for name in self.OF_SPEC}
         lora = {name: values.pop(name) for name in self.OF_LORA}
         return {**values, "lora": lora}
+
+
+def initial_of(run: Run) -> dict[str, Any]:
+    """A training form's fields as a run has them."""
+    return {
+        **run.hyperparameters,
+        **run.hyperparameters.get("lora", {}),
+        "name": run.name,
+        "dataset_version": run.dataset_version_id,
+        "base": run.base_id,
+        "continued_from": run.continued_from_id,
+    }
 
 
 class GenerationForm(forms.Form):

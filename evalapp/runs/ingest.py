@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 
 from evalapp.core.errors import ProblemError
+from evalapp.datasets.contamination import ContaminationReport
 from evalapp.datasets.queries import examples_of
 from evalapp.jobs.work import Work
 from evalapp.registry.models import ModelVersion
@@ -21,7 +22,8 @@ from inference.spec import Engine, GenerationReport
 from inference.spec import Output as WrittenOutput
 from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, Device
 from run_directory.records import RecordError
-from training.spec import TrainingReport
+from training.look_report import LookReport
+from training.spec import Objective, RowAccount, TrainingReport
 
 BATCH = 1000
 _LONGEST_LABEL = 80
@@ -89,25 +91,48 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
                 f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken in; "
                 "start the training again."
             )
-        account = report.rows
-        reasons: dict[str, int] = {}
-        for row in account.dropped_rows:
-            reasons[row.reason] = reasons.get(row.reason, 0) + 1
-        run.rows = {
-            "in": account.given,
-            "used": account.used,
-            "truncated": account.truncated,
-            "dropped": account.dropped,
-            "reasons": reasons,
-            "train": account.train,
-            "validation": account.validation,
-            "passed_over": passed_over(run.dataset_version, report.objective),
-        }
-        run.result = _shortened(report)
+        run.rows = _account(run, report.rows, report.objective)
+        run.result = _shortened(report.to_dict())
+        # What the training's points hold already.
+        del run.result["losses"], run.result["validation_losses"]
         name_where_it_runs(run, report.device)
         run.save(update_fields=["produced", "rows", "result", "engine", "device", "engine_reason"])
         work.fence()
     return {"model_version": run.produced.pk}
+
+
+def take_in_look(work: Work, run: Run, report: LookReport, leaks: ContaminationReport) -> dict[str, Any]:
+    """Store what was found before a training; repeating it after a kill changes nothing."""
+    with transaction.atomic():
+        run.rows = _account(run, report.rows, report.objective)
+        run.result = {
+            **_shortened(report.to_dict()),
+            "leaks": {
+                "is_refused": leaks.is_refused,
+                "sentences": leaks.sentences(),
+                "rows": leaks.refused_rows[:_KEPT_IDS],
+                "training_rows": leaks.training_rows,
+                "evaluation_rows": leaks.evaluation_rows,
+            },
+        }
+        name_where_it_runs(run, report.device)
+        run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
+        work.fence()
+    return {}
+
+
+def _account(run: Run, account: RowAccount, objective: Objective) -> dict[str, Any]:
+    """What becomes of a training's rows, for ``Run.rows``."""
+    return {
+        "in": account.given,
+        "used": account.used,
+        "truncated": account.truncated,
+        "dropped": account.dropped,
+        "reasons": dict(Counter(row.reason for row in account.dropped_rows)),
+        "train": account.train,
+        "validation": account.validation,
+        "passed_over": passed_over(run.dataset_version, objective),
+    }
 
 
 def _registered(run: Run, report: TrainingReport) -> ModelVersion:
@@ -201,13 +226,11 @@ def name_where_it_runs(run: Run, device: Device, engine: Engine | None = None) -
     run.engine_reason = engine.reason if engine else device.reason
 
 
-def _shortened(report: TrainingReport) -> dict[str, Any]:
-    """The report without what the training's points hold already, and with id lists of a bearable length."""
-    found = report.to_dict()
-    del found["losses"], found["validation_losses"]
-    found["rows"]["truncated_ids"] = found["rows"]["truncated_ids"][:_KEPT_IDS]
-    found["rows"]["dropped_rows"] = found["rows"]["dropped_rows"][:_KEPT_IDS]
-    return found
+def _shortened(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with id lists of a bearable length."""
+    for name in ("truncated_ids", "dropped_rows"):
+        report["rows"][name] = report["rows"][name][:_KEPT_IDS]
+    return report
 
 
 def _garbage(path: Path, what: str) -> GarbageError:

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.db import models
 
 from evalapp.accounts.models import Project, User
@@ -10,12 +12,19 @@ from evalapp.runs.methods import METHODS, OBJECTIVES, name_of
 
 class RunKind(models.TextChoices):
     TRAINING = "training", "Training"
+    LOOK = "look", "Look before a training"
     GENERATION = "generation", "Generation"
     IMPORT = "import", "Imported answers"
 
 
+LEARNING_KINDS = (RunKind.TRAINING, RunKind.LOOK)
+"""Kinds of runs that have a training's settings, and no answers."""
+
+_NOT_CHOSEN = ("format", "base_folder", "continue_from", "rows", "data_sha256")
+
+
 class Run(BaseModel):
-    """A training, a generation, or an import of answers made elsewhere, on top of a job.
+    """A training, a look before one, a generation, or an import of answers made elsewhere, on top of a job.
 
     ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run directory. ``rows`` is {"in", "used", "truncated",
     "dropped", "reasons"}. ``engine``, ``device`` and ``engine_reason`` are what the program said.
@@ -52,11 +61,16 @@ class Run(BaseModel):
 
     @property
     def method_name(self) -> str:
-        """What a training trained, and what for, in words; empty for other runs."""
-        if self.kind != RunKind.TRAINING:
+        """What a training trains, and what for, in words; empty for runs that have answers."""
+        if self.kind not in LEARNING_KINDS:
             return ""
         method = name_of(METHODS, self.spec.get("method"))
         return f"{method} by {name_of(OBJECTIVES, self.spec.get('objective'))}"
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """What somebody chose of a training's specification, as ``start_training`` takes it."""
+        return {name: value for name, value in self.spec.items() if name not in _NOT_CHOSEN}
 
     @property
     def passes(self) -> float | None:

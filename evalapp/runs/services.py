@@ -31,6 +31,7 @@ from run_directory.records import RecordError
 from training.spec import MODEL_MAKERS, Objective, TrainingSpec
 
 TRAINING_TASK = "evalapp.runs.tasks.carry_out_training"
+LOOK_TASK = "evalapp.runs.tasks.carry_out_look"
 GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
 ENDPOINT_TASK = "evalapp.runs.tasks.carry_out_asking"
 IMPORT_WORK = "evalapp.runs.services.import_outputs"
@@ -58,6 +59,73 @@ def start_training(
     out has its default there. Raises InvalidError for a setting that the program would refuse, for a
     version without training rows, and for training rows that stand in an evaluation split.
     """
+    spec = _checked_training(project, dataset_version, base, continued_from, hyperparameters)
+    if is_quick(dataset_version):
+        refuse_contamination(dataset_version)
+    with transaction.atomic():
+        job = _queue(project, TRAINING_TASK, f"Training of {name}", by)
+        return _create_run(
+            job,
+            by=by,
+            kind=RunKind.TRAINING,
+            name=name,
+            **_of_training(dataset_version, base, continued_from, spec),
+        )
+
+
+def start_look(
+    *,
+    project: Project,
+    dataset_version: DatasetVersion,
+    base: ModelVersion,
+    name: str,
+    hyperparameters: dict[str, Any],
+    by: User | None,
+    continued_from: ModelVersion | None = None,
+) -> Run:
+    """Queue a look at what ``start_training`` with the same arguments would do; it makes no weights.
+
+    Raises InvalidError as that does, but not for training rows that stand in an evaluation split: the look
+    names them.
+    """
+    spec = _checked_training(project, dataset_version, base, continued_from, hyperparameters)
+    with transaction.atomic():
+        job = _queue(project, LOOK_TASK, f"Look at {name}", by)
+        return _create_run(
+            job,
+            by=by,
+            kind=RunKind.LOOK,
+            name=name,
+            **_of_training(dataset_version, base, continued_from, spec),
+        )
+
+
+def start_training_of(*, look: Run, by: User | None) -> Run:
+    """Queue the training that was looked at, with the same name and settings.
+
+    Raises as ``start_training`` does.
+    """
+    if look.kind != RunKind.LOOK or look.base is None:
+        message = "Only a look before a training can be followed by its training."
+        raise ConflictError(message)
+    return start_training(
+        project=look.project,
+        dataset_version=look.dataset_version,
+        base=look.base,
+        continued_from=look.continued_from,
+        name=look.name,
+        hyperparameters=look.hyperparameters,
+        by=by,
+    )
+
+
+def _checked_training(
+    project: Project,
+    dataset_version: DatasetVersion,
+    base: ModelVersion,
+    continued_from: ModelVersion | None,
+    hyperparameters: dict[str, Any],
+) -> TrainingSpec:
     _require_ready(project, dataset_version)
     _require_kind(project, base, STANDING_KINDS, "base", "Choose a base model of this project.")
     if continued_from is not None:
@@ -73,24 +141,26 @@ def start_training(
     rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
     spec = _training_spec(hyperparameters, base=base, continued_from=continued_from, rows=rows)
     _require_something_to_learn(dataset_version, spec.objective)
-    if is_quick(dataset_version):
-        refuse_contamination(dataset_version)
-    with transaction.atomic():
-        job = _queue(project, TRAINING_TASK, f"Training of {name}", by)
-        return _create_run(
-            job,
-            by=by,
-            kind=RunKind.TRAINING,
-            name=name,
-            dataset_version=dataset_version,
-            splits=[split for split in TRAINING_SPLITS if dataset_version.counts.get(split)],
-            base=base,
-            continued_from=continued_from,
-            spec=spec.to_dict(),
-            is_simulated=dataset_version.is_simulated
-            or base.is_simulated
-            or bool(continued_from and continued_from.is_simulated),
-        )
+    return spec
+
+
+def _of_training(
+    dataset_version: DatasetVersion,
+    base: ModelVersion,
+    continued_from: ModelVersion | None,
+    spec: TrainingSpec,
+) -> dict[str, Any]:
+    """A run's fields that a training and the look at it share."""
+    return {
+        "dataset_version": dataset_version,
+        "splits": [split for split in TRAINING_SPLITS if dataset_version.counts.get(split)],
+        "base": base,
+        "continued_from": continued_from,
+        "spec": spec.to_dict(),
+        "is_simulated": dataset_version.is_simulated
+        or base.is_simulated
+        or bool(continued_from and continued_from.is_simulated),
+    }
 
 
 def batch_file(

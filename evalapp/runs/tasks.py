@@ -1,14 +1,19 @@
 from celery import shared_task
 
 from evalapp.jobs.work import carry_out
-from evalapp.runs.carrying import generate, train
+from evalapp.runs.carrying import generate, look, train
 from evalapp.runs.endpoint_answers import ask_endpoints
-from evalapp.runs.services import ENDPOINT_TASK, GENERATION_TASK, TRAINING_TASK
+from evalapp.runs.services import ENDPOINT_TASK, GENERATION_TASK, LOOK_TASK, TRAINING_TASK
 
 
 @shared_task(name=TRAINING_TASK)
 def carry_out_training(job_id: int) -> None:
     carry_out(job_id, train, task=TRAINING_TASK)
+
+
+@shared_task(name=LOOK_TASK)
+def carry_out_look(job_id: int) -> None:
+    carry_out(job_id, look, task=LOOK_TASK)
 
 
 @shared_task(name=GENERATION_TASK)

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission, allows
@@ -21,10 +21,11 @@ from evalapp.registry.models import ModelAlias, ModelKind
 from evalapp.registry.services import register_imported
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
-from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm
+from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm, initial_of
+from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
 from evalapp.runs.model_programs import absent_engines, why_not_runnable
-from evalapp.runs.models import Run, RunKind
+from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
 
 STATION = "runs"
 OUTPUTS_ON_PAGE = 20
@@ -53,6 +54,8 @@ def run_list(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.VIEW_RUNS)
 def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
+    if run.kind == RunKind.LOOK:
+        return _look_page(request, run)
     context = {
         "station": STATION,
         "run": run,
@@ -95,11 +98,17 @@ def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.START_RUNS)
 def training_new(request: MemberRequest) -> HttpResponse:
-    form = TrainingForm(request.POST or None, project=request.project, initial=_initial(request.GET))
+    """``of`` in the address names a run whose settings the form begins with."""
+    initial = _initial(request.GET)
+    if of := initial.pop("of", ""):
+        learning = queries.runs_of(request.project).filter(kind__in=LEARNING_KINDS)
+        initial |= initial_of(get_or_missing(learning, pk=int(of) if of.isdecimal() else 0))
+    form = TrainingForm(request.POST or None, project=request.project, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
+        start = services.start_look if "look" in request.POST else services.start_training
         try:
-            run = services.start_training(
+            run = start(
                 project=request.project,
                 dataset_version=values["dataset_version"],
                 base=values["base"],
@@ -113,6 +122,19 @@ def training_new(request: MemberRequest) -> HttpResponse:
         else:
             return _started(request, run)
     return _form_page(request, "runs/training_new.html", form)
+
+
+@require_POST
+@project_view(Permission.START_RUNS)
+def look_start(request: MemberRequest, run_id: int) -> HttpResponse:
+    """Start the training that was looked at."""
+    look = _run(request, run_id)
+    try:
+        run = services.start_training_of(look=look, by=request.user)
+    except ProblemError as error:
+        messages.error(request, error.message)
+        return redirect("run_detail", slug=request.project.slug, run_id=look.pk)
+    return _started(request, run)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -201,6 +223,18 @@ def _batch_file(lines: Iterable[str]) -> HttpResponse:
     response["Content-Disposition"] = 'attachment; filename="batch.jsonl"'
     # A streamed answer and a plain one are the same to whoever asks.
     return response  # type: ignore[return-value]
+
+
+def _look_page(request: MemberRequest, run: Run) -> HttpResponse:
+    context = {
+        "station": STATION,
+        "run": run,
+        "job": run.job,
+        "events": latest_events(run.job),
+        "problem": why_not_runnable(),
+        **look_context(run),
+    }
+    return render(request, "runs/look.html", context)
 
 
 def _run(request: MemberRequest, run_id: int) -> Run:

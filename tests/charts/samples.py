@@ -4,6 +4,7 @@ from evalapp.charts.chart import Chart
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
+from evalapp.charts.histogram import Bin, Cut, histogram
 from evalapp.measure import Measure
 
 HOSTILE = '</script><svg onload="x()"> & var(--ink)'
@@ -60,4 +61,15 @@ def agreement() -> Chart:
     )
 
 
-ALL = {"ratings": ratings, "differences": differences, "means": means, "agreement": agreement}
+def lengths() -> Chart:
+    bins = [Bin(0, 9, 3), Bin(10, 19, 12), Bin(20, 29, 0), Bin(30, 39, 1)]
+    return histogram(bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 is longer than 20.")
+
+
+ALL = {
+    "ratings": ratings,
+    "differences": differences,
+    "means": means,
+    "agreement": agreement,
+    "lengths": lengths,
+}

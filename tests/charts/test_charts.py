@@ -81,6 +81,14 @@ def test_the_middle_level_straddles_the_centre() -> None:
     assert segments([0, 0]) == []
 
 
+def test_what_lies_beyond_the_cut_has_another_colour_than_what_is_kept() -> None:
+    kept, lost = colour("candidate-1"), colour("rating-1")
+    assert fills(drawn("lengths"), "rect") == [kept, kept, lost, lost]
+    assert "cut at 20" in words_of(drawn("lengths"))
+    # The table leaves out what is not there.
+    assert samples.lengths().rows == [["0 to 9", 3], ["10 to 19", 12], ["30 to 39", 1]]
+
+
 def test_a_difference_that_cannot_be_told_from_none_is_hollow() -> None:
     points = fills(drawn("differences"), "symbol")
     second, third = colour("candidate-2"), colour("candidate-3")
@@ -147,7 +155,7 @@ def test_the_sentence_is_on_the_drawing_and_every_figure_in_the_table(kind: str)
     assert chart.spec["description"] == chart.says
     assert "config" not in chart.spec
     assert all(len(row) == len(chart.columns) for row in chart.rows)
-    assert len(chart.rows) == {"ratings": 6, "differences": 4, "means": 2, "agreement": 3}[kind]
+    assert len(chart.rows) == {"ratings": 6, "differences": 4, "means": 2, "agreement": 3, "lengths": 3}[kind]
 
 
 def test_an_undefined_estimate_has_its_reason_in_the_table() -> None:

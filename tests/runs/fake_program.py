@@ -1,4 +1,4 @@
-"""Stands in for `python -m training|inference RUN_DIR` at the process edge: same files, no model.
+"""Stands in for `python -m training|training.look|inference RUN_DIR` at the process edge: same files, no model.
 
 What it does is told by `behaviour.json` beside the run directories: {"do": …}. Verified against the real
 programs by tests/runs/test_contract.py, which runs the same assertions with both.
@@ -58,7 +58,8 @@ def main() -> int:
         time.sleep(60)
     signal.signal(signal.SIGTERM, stop)
     try:
-        report = (train if program == "training" else generate)(folder, behaviour)
+        work = {"training": train, "training.look": look, "inference": generate}[program]
+        report = work(folder, behaviour)
     except Stop:
         return finish(folder, program, "cancelled", 4, "Stopped on request; the work so far is saved.", None)
     if do == "crash":
@@ -156,15 +157,12 @@ def train(folder: Path, behaviour: dict) -> dict:
         sha256 = sha256_of(folder / "adapter" / "adapter_model.safetensors")
     if behaviour["do"] == "another adapter":
         sha256 = "0" * 64
-    account = {"given": spec.rows, "used": spec.rows - 2, "truncated": 1, "truncated_ids": ["row-1"], "dropped": 1,
-               "dropped_rows": [{"id": "row-2", "reason": "empty_completion"}], "train": spec.rows - 1,
-               "validation": 0}  # fmt: skip
     return {
         "method": spec.method,
         "objective": spec.objective,
         "learning_rate": spec.rate,
         "class_weights": None,
-        "rows": account,
+        "rows": account(spec),
         "max_length": 128,
         "steps": 4,
         "epochs": 1.0,
@@ -186,6 +184,56 @@ def train(folder: Path, behaviour: dict) -> dict:
         "seconds": 0.1,
         "peak_memory_bytes": 1024,
     }
+
+
+def look(folder: Path, behaviour: dict) -> dict:
+    spec = TrainingSpec.from_json((folder / "spec.json").read_bytes())
+    event(folder, "stage", "Loading the base.", device=DEVICE)
+    pause(folder, behaviour, 1)
+    spans = [
+        {"part": "read", "tokens": 500, "beginning": ["<|im_start|>", "user", "\n", "<b>"], "left_out": 495,
+         "end": ["?"]},
+        {"part": "trained", "tokens": 1, "beginning": [" Yes"], "left_out": 0, "end": []},
+        {"part": "cut", "tokens": 2, "beginning": [" and", " so"], "left_out": 0, "end": []},
+    ]  # fmt: skip
+    batches = {"batches": 3, "tokens": 100.0, "seconds": 2.0}
+    fits = behaviour["do"] != "no memory"
+    return {
+        "method": spec.method,
+        "objective": spec.objective,
+        "learning_rate": spec.rate,
+        "class_weights": None,
+        "rows": account(spec),
+        "max_length": 128,
+        "context": 512,
+        "median_length": 40,
+        "longest_length": 503,
+        "lengths": [{"first": 0, "last": 127, "rows": spec.rows - 2}, {"first": 128, "last": 511, "rows": 1}],
+        "shown_rows": [
+            {"id": "row-1", "why": "longest", "length": 503,
+             "sequences": [{"name": "conversation", "spans": spans}]}
+        ],
+        "trainable_parameters": 9,
+        "total_parameters": 1000,
+        "trainable_share": 0.009,
+        "trial": {"longest": batches, "usual": batches, "building_seconds": 1.0,
+                  "evaluation_seconds": 1.0, "saving_seconds": 1.0}
+        if fits else None,
+        "estimate": {"steps": 30, "step_seconds": 4.0, "preparing_seconds": 10.0, "training_seconds": 120.0,
+                     "evaluating_seconds": 40.0, "saving_seconds": 10.0} if fits else None,
+        "base_fingerprint": "f",
+        "chat_template_sha256": "c",
+        "device": DEVICE,
+        "packages": {"python": "3"},
+        "seconds": 0.1,
+        "peak_memory_bytes": 3 * 1024**3,
+    }  # fmt: skip
+
+
+def account(spec: TrainingSpec) -> dict:
+    return {"given": spec.rows, "used": spec.rows - 2, "truncated": 1, "truncated_ids": ["row-1"], "dropped": 1,
+            "dropped_rows": [{"id": "row-2", "reason": "empty_completion"}], "train": spec.rows - 1,
+            "validation": 0}  # fmt: skip
 
 
 def pause(folder: Path, behaviour: dict, number: int) -> None:

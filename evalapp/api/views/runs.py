@@ -24,7 +24,7 @@ from evalapp.registry import queries as registry
 from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
-from evalapp.runs.models import Run, RunKind
+from evalapp.runs.models import LEARNING_KINDS, Run
 from evalapp.scoring.services import start_scoring
 
 
@@ -59,6 +59,10 @@ class TrainingStart(RunView):
         """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
         training row stands in an evaluation split (409 contaminated).
         """
+        run = services.start_training(project=self.project, by=self.person, **self.asked())
+        return self.run(run.pk)
+
+    def asked(self) -> dict[str, Any]:
         values = self.body()
         continued_from = values.pop("continued_from")
         values["dataset_version"] = self.dataset_version(values["dataset_version"])
@@ -66,7 +70,17 @@ class TrainingStart(RunView):
         if continued_from is not None:
             adapters = registry.adapters_of(self.project)
             values["continued_from"] = chosen(adapters, continued_from, "continued_from", "adapter")
-        run = services.start_training(project=self.project, by=self.person, **values)
+        return values
+
+
+class LookStart(TrainingStart):
+    @operation("Look before a training", body=TrainingBody, result=RunSerializer, status=202)
+    def post(self) -> object:
+        """What a training with this body would be, in the run's `result` once its job has succeeded: tokens of
+        three rows with those that are trained on, lengths, what is cut or dropped, the trainable share, time and
+        memory from a few batches, and rows that leak (`leaks`). No weights are made.
+        """
+        run = services.start_look(project=self.project, by=self.person, **self.asked())
         return self.run(run.pk)
 
 
@@ -169,7 +183,7 @@ class RunScoring(RunView):
         """All metrics and the active rules; scoring again replaces the results."""
         run = self.run(run_id)
         self.body()
-        if run.kind == RunKind.TRAINING:
+        if run.kind in LEARNING_KINDS:
             message = "A training has no answers to score. Score a generation or an import."
             raise InvalidError(message)
         return start_scoring(run=run, by=self.person)

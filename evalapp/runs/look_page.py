@@ -1,0 +1,111 @@
+"""What the page of a look before a training shows, from its stored result."""
+
+from typing import Any, NamedTuple
+
+from evalapp.charts.chart import Chart
+from evalapp.charts.histogram import Bin, Cut, histogram
+from evalapp.runs.advice import advice
+from evalapp.runs.models import Run
+from run_directory.records import RecordError
+from training.look_report import Estimate, LengthBin, LookReport, SequenceName, ShownRow
+
+NAMES: dict[SequenceName, str] = {
+    "conversation": "",
+    "chosen": "The better answer",
+    "rejected": "The worse answer",
+    "good": "An answer rated good",
+    "bad": "An answer rated bad",
+}
+PARTS = {
+    "read": "Read, not trained on",
+    "trained": "Trained on",
+    "cut": "Cut off, never seen",
+}
+
+
+class ShownPart(NamedTuple):
+    """``part`` is read, trained or cut; ``says`` tells it in words."""
+
+    part: str
+    says: str
+    beginning: tuple[str, ...]
+    left_out: int
+    end: tuple[str, ...]
+
+
+def look_context(run: Run) -> dict[str, Any]:
+    """Empty while there is no result yet, or one of another version of the product."""
+    found = {name: value for name, value in run.result.items() if name != "leaks"}
+    try:
+        report = LookReport.from_dict(found)
+    except RecordError:
+        return {}
+    return {
+        "report": report,
+        "leaks": run.result["leaks"],
+        "lengths": lengths_chart(report),
+        "shown_rows": [_shown(row) for row in report.shown_rows],
+        "advice": advice(
+            rows=report.rows.train,
+            method=report.method,
+            truncated=report.rows.truncated,
+            longest=report.longest_length,
+            context=report.context,
+        ),
+        "estimate_parts": _parts(report.estimate) if report.estimate else [],
+    }
+
+
+def lengths_chart(report: LookReport) -> Chart:
+    rows, cut = report.rows, report.max_length
+    beyond = rows.truncated + sum(row.reason == "prompt_too_long" for row in rows.dropped_rows)
+    says = (
+        f"Half of the rows have at most {report.median_length:,} tokens, the longest has {report.longest_length:,}. "
+        f"{beyond or 'None'} {'is' if beyond <= 1 else 'are'} longer than {cut:,}."
+    )
+    return histogram(
+        [_bin(each) for each in report.lengths],
+        Cut(cut, f"cut at {cut:,}"),
+        size="Tokens",
+        counted="Rows",
+        says=says,
+    )
+
+
+def _bin(found: LengthBin) -> Bin:
+    return Bin(found.first, found.last, found.rows)
+
+
+def _shown(row: ShownRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "title": {"first": "The first row", "middle": "A row from the middle", "longest": "The longest row"}[
+            row.why
+        ],
+        "length": row.length,
+        "sequences": [
+            {
+                "name": NAMES[sequence.name],
+                "parts": [
+                    ShownPart(
+                        span.part,
+                        f"{PARTS[span.part]}: {span.tokens:,} {'token' if span.tokens == 1 else 'tokens'}",
+                        span.beginning,
+                        span.left_out,
+                        span.end,
+                    )
+                    for span in sequence.spans
+                ],
+            }
+            for sequence in row.sequences
+        ],
+    }
+
+
+def _parts(found: Estimate) -> list[tuple[str, float]]:
+    return [
+        ("Preparing: rows read and base loaded", found.preparing_seconds),
+        (f"{found.steps:,} steps of {found.step_seconds:.2g} s", found.training_seconds),
+        ("Evaluating on the rows held out", found.evaluating_seconds),
+        ("Saving", found.saving_seconds),
+    ]

@@ -1,0 +1,44 @@
+"""From a filled-in form to a look at the training, and from the look to the training, in a browser."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from evalapp.accounts.models import Project, User
+from evalapp.datasets.models import DatasetVersion
+from evalapp.registry.models import ModelVersion
+from evalapp.runs.models import Run, RunKind
+from evalapp.runs.tasks import carry_out_look
+from tests.e2e.test_accessibility import LOOKS, findings, show
+from tests.runs.conftest import Behave, base, behave, model_folders, version
+
+__all__ = ["base", "behave", "model_folders", "version"]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.mark.parametrize(("theme", "width"), LOOKS)
+def test_an_engineer_looks_and_then_starts(
+    theme: str, width: int, project: Project, engineer: User, version: DatasetVersion, base: ModelVersion,
+    behave: Behave, live_server: Any, page: Page, sign_in: Callable[[User], object], settings: Any,
+) -> None:  # fmt: skip
+    show(page, live_server.url, theme=theme, width=width, settings=settings)
+    sign_in(engineer)
+    page.goto(live_server.url + reverse("training_new", args=[project.slug]))
+    page.get_by_label("Name", exact=True).fill("Spring")
+    page.get_by_role("button", name="Look before you start").click()
+    expect(page.get_by_role("heading", name="Before the training: Spring")).to_be_visible()
+    carry_out_look(Run.objects.get().job_id)
+
+    # The page reloads by itself when the look has ended.
+    expect(page.get_by_text("Trained on: 1 token")).to_be_visible()
+    assert findings(page, page.url) == []
+    expect(page.locator("figure[data-chart=lengths] svg")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+    page.get_by_role("button", name="Start this training").click()
+    expect(page.get_by_role("heading", name="Spring", exact=True)).to_be_visible()
+    assert Run.objects.filter(kind=RunKind.TRAINING).count() == 1

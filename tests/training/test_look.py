@@ -1,0 +1,167 @@
+"""A look before a training, on the tiny model."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from run_directory.protocol import ExitCode
+from tests.run_directory.tiny import events_of, opened, run, write_run
+from tests.training.runs import ROWS, make_spec, rows
+from tests.training.runs import train as train_in
+from training import trial
+from training.look import look
+from training.look_report import LengthBin, LookReport, LookResult, ShownRow, TimedBatches, Trial
+from training.rendering import pieces
+from training.row_lengths import length_bins
+from training.spec import TrainingReport
+
+
+def looked(folder: Path, base: Path, given: list[dict[str, Any]], **fields: Any) -> LookReport:
+    write_run(folder, make_spec(base, rows=len(given), **fields), given)
+    return look(opened(folder))[1]
+
+
+def text_of(row: ShownRow, part: str) -> list[str]:
+    return [
+        "".join((*span.beginning, *span.end))
+        for sequence in row.sequences
+        for span in sequence.spans
+        if span.part == part
+    ]
+
+
+def test_the_program_leaves_a_report_and_no_weights_and_the_training_follows(
+    base: Path, trained: tuple[Path, TrainingReport], tmp_path: Path
+) -> None:
+    folder = write_run(tmp_path / "run", make_spec(base), rows())
+    assert run("training.look", folder) == (ExitCode.SUCCEEDED, "")
+    result = LookResult.from_json((folder / "result.json").read_bytes())
+    assert result.report is not None
+    assert [path.name for path in folder.iterdir() if path.is_dir()] == []
+    whole = trained[1]
+    found = result.report
+    assert (found.rows, found.max_length) == (whole.rows, whole.max_length)
+    assert (found.trainable_parameters, found.total_parameters) == (
+        whole.trainable_parameters,
+        whole.total_parameters,
+    )
+
+    # The look's result is not the training's, though they have one spec.
+    assert run("training", folder) == (ExitCode.SUCCEEDED, "")
+    assert (folder / "adapter").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("objective", "trained_on"),
+    [
+        ("sft", ["You save 0 a month. Call us next week.<|im_end|>"]),
+        (
+            "dpo",
+            [
+                "You save 0 a month. Call us next week.<|im_end|>",
+                "The portfolio holds 0 percent shares.<|im_end|>",
+            ],
+        ),
+        ("kto", ["The portfolio holds 0 percent shares.<|im_end|>"]),
+    ],
+)
+def test_what_is_trained_on_is_the_answer_and_its_end(
+    base: Path, tmp_path: Path, objective: str, trained_on: list[str]
+) -> None:
+    found = looked(tmp_path / "run", base, ROWS[objective](24), objective=objective)
+    first = found.shown_rows[0]
+    assert (first.id, text_of(first, "trained")) == ("row-0", trained_on)
+    prompt = "<|im_start|>user\nSummarise client 0.<|im_end|>\n<|im_start|>assistant\n"
+    assert text_of(first, "read") == [prompt] * len(trained_on)
+    assert text_of(first, "cut") == []
+    assert found.estimate is not None
+    assert found.estimate.training_seconds > 0
+
+
+def test_first_middle_and_longest_rows_are_shown_and_what_is_cut_of_them(base: Path, tmp_path: Path) -> None:
+    given = rows(8)
+    given[6]["completion"][0]["content"] = "You save 300 a month. " * 200
+    given[5]["completion"][0]["content"] = " "
+    found = looked(tmp_path / "run", base, given, max_length=64)
+    assert [(row.id, row.why) for row in found.shown_rows] == [
+        ("row-0", "first"), ("row-3", "middle"), ("row-6", "longest"),
+    ]  # fmt: skip
+    longest = found.shown_rows[2].sequences[0].spans
+    assert [span.part for span in longest] == ["read", "trained", "cut"]
+    assert longest[0].tokens + longest[1].tokens == 64
+    assert sum(span.tokens for span in longest) == found.shown_rows[2].length == found.longest_length
+    assert longest[2].left_out == longest[2].tokens - len(longest[2].beginning) - len(longest[2].end) > 0
+    account = found.rows
+    assert (account.given, account.used, account.truncated, account.dropped) == (8, 6, 1, 1)
+    assert sum(each.rows for each in found.lengths) == 7
+
+
+def test_a_character_of_several_tokens_is_written_as_one_piece(base: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    text = "Save 3 € – für dich 🙂 now"
+    tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    found = list(pieces(tokens, tokenizer))
+    assert "".join(found) == text
+    assert {"€", "🙂"} <= {piece.strip() for piece in found}
+
+
+def test_lengths_fall_into_bins_of_a_round_width() -> None:
+    assert length_bins([1, 2, 2]) == (
+        LengthBin(first=0, last=0, rows=0), LengthBin(first=1, last=1, rows=1), LengthBin(first=2, last=2, rows=2),
+    )  # fmt: skip
+    found = length_bins([3, 499, 500, 999])
+    assert {each.last - each.first + 1 for each in found} == {50}
+    assert [(each.first, each.rows) for each in found if each.rows] == [(0, 1), (450, 1), (500, 1), (950, 1)]
+
+
+def test_a_batch_that_does_not_fit_is_told_and_the_rest_remains(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(trial, "make_trainer", full)
+    found = looked(tmp_path / "run", base, rows())
+    assert (found.trial, found.estimate) == (None, None)
+    assert found.shown_rows
+    warned = [
+        event["fields"].get("name") for event in events_of(tmp_path / "run") if event["kind"] == "warning"
+    ]
+    assert "out_of_memory" in warned
+
+
+def test_a_batch_takes_the_time_of_its_padded_tokens() -> None:
+    def seconds(tokens: float, *, longest: tuple[float, float]) -> float:
+        timed = Trial(
+            longest=TimedBatches(batches=3, tokens=longest[0], seconds=longest[1]),
+            usual=TimedBatches(batches=3, tokens=100, seconds=1.0),
+            building_seconds=0.0,
+            evaluation_seconds=0.0,
+            saving_seconds=0.0,
+        )
+        return trial.batch_seconds(timed, tokens)
+
+    # On the line through both kinds: half a second whatever the length, and 5 ms a token.
+    assert seconds(150, longest=(200, 1.5)) == pytest.approx(1.25)
+    # A clock that says that longer is faster, or that a batch without tokens takes less than nothing, is wrong.
+    assert seconds(150, longest=(200, 0.5)) == pytest.approx(1.0)
+    assert seconds(150, longest=(200, 4.0)) == pytest.approx(1.5)
+
+
+def test_the_estimate_counts_what_the_training_does(base: Path, tmp_path: Path) -> None:
+    fields = {
+        "validation_share": 0.2, "max_steps": None, "epochs": 3.0, "accumulation_steps": 2, "evaluations": 4,
+        "patience": None,
+    }  # fmt: skip
+    found = looked(tmp_path / "look", base, rows(), **fields)
+    assert found.estimate is not None and found.trial is not None
+    folder = tmp_path / "run"
+    whole = train_in(folder, make_spec(base, **fields), rows())
+    assert found.estimate.steps == whole.steps
+    held_out = -(-whole.rows.validation // 4)
+    assert found.estimate.evaluating_seconds == pytest.approx(
+        len(whole.validation_losses) * held_out * found.trial.evaluation_seconds
+    )

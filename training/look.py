@@ -1,0 +1,88 @@
+"""`python -m training.look RUN_DIR`: what a training would be, before it starts; see docs/run-directory.md.
+
+It takes the spec and the rows of a training, and leaves result.json alone: no weights.
+"""
+
+import sys
+import time
+from statistics import median_low
+
+from run_directory.machine import package_versions, set_environment
+from run_directory.program import RunDirectory, run_program
+from training.look_report import LookReport, LookResult
+
+
+class Look:
+    name = "training.look"
+    result_type = LookResult
+
+    def work(self, directory: RunDirectory) -> tuple[str, LookReport]:
+        return look(directory)
+
+
+def look(directory: RunDirectory) -> tuple[str, LookReport]:
+    """Prepare the rows as the training does, load the model, and try a few batches."""
+    # Import torch and its kin, which a refused command line need not wait for.
+    from training.loop import PACKAGES, load
+    from training.methods import parameter_counts
+    from training.recipes import prepared_run
+    from training.rendering import shown_rows
+    from training.row_lengths import length_bins
+
+    started = time.monotonic()
+    prepared, encoded = prepared_run(directory)
+    run = load(prepared)
+    loaded_seconds = time.monotonic() - started
+    # Imports what `load` has imported already: in the training, too, that is part of the loading.
+    from training.trial import estimate, peak_of, tried
+
+    trainable, total = parameter_counts(run.model)
+    trial = tried(run)
+    filled = [row for row in encoded if not row.is_empty]
+    lengths = [row.length for row in filled]
+    base = prepared.begun.base
+    report = LookReport(
+        method=run.spec.method,
+        objective=run.spec.objective,
+        learning_rate=run.spec.rate,
+        class_weights=run.class_weights,
+        rows=run.data.account,
+        max_length=run.data.max_length,
+        context=base.context,
+        median_length=median_low(lengths),
+        longest_length=max(lengths),
+        lengths=length_bins(lengths),
+        shown_rows=shown_rows(filled, run.data.max_length, run.tokenizer),
+        trainable_parameters=trainable,
+        total_parameters=total,
+        trainable_share=trainable / total,
+        trial=trial,
+        estimate=estimate(run, trial, loaded_seconds=loaded_seconds) if trial else None,
+        base_fingerprint=base.fingerprint,
+        chat_template_sha256=base.chat_template_sha256,
+        device=run.device,
+        packages=package_versions(*PACKAGES),
+        seconds=time.monotonic() - started,
+        peak_memory_bytes=peak_of(run.device),
+    )
+    return _sentence(report), report
+
+
+def _sentence(report: LookReport) -> str:
+    rows = report.rows
+    said = (
+        f"Looked at {rows.given} rows: {rows.used} would be used whole, {rows.truncated} cut, "
+        f"{rows.dropped} dropped."
+    )
+    if report.estimate is None:
+        return f"{said} The memory is not enough for the longest batch."
+    return f"{said} The training would take about {report.estimate.seconds:.0f} s."
+
+
+def main(arguments: list[str]) -> int:
+    set_environment()
+    return run_program(Look(), arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

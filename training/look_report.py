@@ -1,0 +1,145 @@
+"""What a look at a training says before it starts: the result of `python -m training.look`.
+
+Standard library only.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from run_directory.protocol import Device, Outcome
+from run_directory.records import Record
+from training.spec import ClassWeights, Method, Objective, RowAccount
+
+SequenceName = Literal["conversation", "chosen", "rejected", "good", "bad"]
+"""What of a row a sequence is: all of it (sft), an answer of a pair (dpo), or a judged answer (kto)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSpan(Record):
+    """Neighbouring tokens with one part in the training."""
+
+    part: Literal["read", "trained", "cut"]
+    """read: the model sees them; trained: the loss counts them, too; cut: longer than the limit, not seen."""
+    tokens: int
+    beginning: tuple[str, ...]
+    """The first tokens as text. A character that takes several tokens stands with them in one piece."""
+    left_out: int
+    """Tokens between beginning and end that are not written out."""
+    end: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownSequence(Record):
+    name: SequenceName
+    spans: tuple[TokenSpan, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRow(Record):
+    id: str
+    why: Literal["first", "middle", "longest"]
+    length: int
+    """Tokens of the whole row, uncut."""
+    sequences: tuple[ShownSequence, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthBin(Record):
+    first: int
+    last: int
+    """Both are lengths in tokens that the bin holds."""
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedBatches(Record):
+    """Batches that were trained on for the clock, and thrown away."""
+
+    batches: int
+    tokens: float
+    """Of one batch, padding included."""
+    seconds: float
+    """Of one batch; the first, which warms up, is not counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Record):
+    """A few batches trained on, one evaluated, one checkpoint saved: what they took."""
+
+    longest: TimedBatches
+    """The batch of the longest rows: it needs the most memory."""
+    usual: TimedBatches
+    """Rows drawn with the seed."""
+    building_seconds: float
+    """Of making the first trainer, its libraries included."""
+    evaluation_seconds: float
+    """Of one batch without training."""
+    saving_seconds: float
+    """Of one checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate(Record):
+    """How long the training takes if it does not stop early: the sum of its parts, in seconds."""
+
+    steps: int
+    step_seconds: float
+    """Of one optimiser step on batches of the usual length."""
+    preparing_seconds: float
+    """Reading the rows, loading the base and making the trainer, as measured; for dpo and kto also one pass with the model as it
+    starts."""
+    training_seconds: float
+    evaluating_seconds: float
+    saving_seconds: float
+    """Checkpoints, the best weights, and what is published."""
+
+    @property
+    def seconds(self) -> float:
+        return self.preparing_seconds + self.training_seconds + self.evaluating_seconds + self.saving_seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookReport(Record):
+    method: Method
+    objective: Objective
+    learning_rate: float
+    class_weights: ClassWeights | None
+    """For kto."""
+    rows: RowAccount
+    """Where every row would go."""
+    max_length: int
+    context: int
+    """The most tokens that the base reads."""
+    median_length: int
+    longest_length: int
+    lengths: tuple[LengthBin, ...]
+    """Rows by their length, uncut; those with an empty answer are left out."""
+    shown_rows: tuple[ShownRow, ...]
+    trainable_parameters: int
+    total_parameters: int
+    trainable_share: float
+    trial: Trial | None
+    """None when the memory was not enough for it."""
+    estimate: Estimate | None
+    """There exactly when there is a trial."""
+    base_fingerprint: str
+    chat_template_sha256: str
+    device: Device
+    packages: dict[str, str]
+    seconds: float
+    peak_memory_bytes: int
+    """Of the device, in the trial: resident memory on the CPU, allocated memory on a GPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookResult(Record):
+    """result.json of a look."""
+
+    program: Literal["training.look"] = "training.look"
+    format: Literal[1] = 1
+    outcome: Outcome
+    exit_code: int
+    message: str
+    spec_sha256: str | None
+    report: LookReport | None = None
+    """There exactly when the outcome is `succeeded`."""
