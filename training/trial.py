@@ -74,6 +74,7 @@ def tried(run: LoadedRun) -> Trial | None:
         directory.events.write("stage", "Trying usual batches.", name="trial")
         usual = _timed(run, order[: BATCHES * spec.batch_size])
     except Exception as error:
+        # Devices and libraries tell a lack of memory by exceptions of many types; all others go on.
         if not is_out_of_memory(error):
             raise
         directory.events.write(

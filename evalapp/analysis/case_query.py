@@ -2,6 +2,9 @@
 
 It picks the outputs that `evalapp.analysis.cases.find_cases` picks of scores in memory, in the same order, and
 gives as many of them as a page shows.
+
+Statements are put together of this module's own words alone. Whatever a person, an address or a row says goes
+into them as a parameter (`CaseQuery._value`); so each mark S608 below is of words that nobody else wrote.
 """
 
 import datetime as dt
