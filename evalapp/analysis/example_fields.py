@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connection
@@ -47,15 +48,22 @@ class ExampleField(NamedTuple):
 
 def example_fields(campaign: Campaign) -> list[ExampleField]:
     """The fields of the campaign's items for review by name, with how many items have each value."""
+    return list(_fields_of(campaign.pk, campaign.items_total))
+
+
+# Items are added, never changed, and examples are never edited; of many items this is the slowest read of a page.
+@lru_cache(maxsize=256)
+def _fields_of(campaign_id: int, items: int) -> tuple[ExampleField, ...]:
+    """``items`` is the campaign's number of items, by which a larger campaign is another one."""
     with connection.cursor() as cursor:
-        cursor.execute(_FIELDS, {"campaign": campaign.pk, "most": MOST_VALUES})
+        cursor.execute(_FIELDS, {"campaign": campaign_id, "most": MOST_VALUES})
         rows = cursor.fetchall()
     values: dict[str, list[FieldValue]] = {}
     distinct: dict[str, int] = {}
-    for key, value, items, different in rows:
-        values.setdefault(key, []).append(FieldValue(value, items))
+    for key, value, having, different in rows:
+        values.setdefault(key, []).append(FieldValue(value, having))
         distinct[key] = different
-    return [ExampleField(key, tuple(_in_order(found)), distinct[key]) for key, found in values.items()]
+    return tuple(ExampleField(key, tuple(_in_order(found)), distinct[key]) for key, found in values.items())
 
 
 def _in_order(values: list[FieldValue]) -> list[FieldValue]:

@@ -24,7 +24,6 @@ from evalapp.analysis.comparison import (
 )
 from evalapp.analysis.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.disagreements import DisagreementCount
-from evalapp.analysis.example_fields import ExampleField, FieldValue
 from evalapp.analysis.marks import CandidateMarks, MarkCount
 from evalapp.analysis.metric_trust import CriterionTrust, MetricTrust
 from evalapp.analysis.narrowing import Kept, SharedPart
@@ -60,7 +59,7 @@ CLASSES: tuple[type[Any], ...] = (
     *(Measure, Difference, BlindingIndex, Adjusted, Severity),
     *(Design, HumanCell, TagCount, CandidateRow, Comparison, ComparedPair, Contradiction),
     *(AgreementRow, CorrelationRow, MarkCount, CandidateMarks, Unblinding, DisagreementCount),
-    *(WinsTiesLosses, Usage, ExampleField, FieldValue, SharedPart, Kept, ReviewerRow, Panel),
+    *(WinsTiesLosses, Usage, SharedPart, Kept, ReviewerRow, Panel),
     *(
         AgreementOn,
         AgainstOthers,

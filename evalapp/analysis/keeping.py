@@ -162,8 +162,7 @@ def newest_job(campaign: Campaign, wanted: Wanted) -> Job | None:
 
 
 def _jobs_of(campaign: Campaign, wanted: Wanted) -> QuerySet[Job]:
-    named = {f"params__{name}": value for name, value in _params(campaign, wanted).items()}
-    return campaign.project.jobs.filter(task=COMPUTE_TASK, **named)
+    return campaign.project.jobs.filter(task=COMPUTE_TASK, params__contains=_params(campaign, wanted))
 
 
 def _params(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from evalapp.analysis.comparison import (
 )
 from evalapp.analysis.differences import SEED, ComparedPair, Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import DisagreementCount, find_disagreements
-from evalapp.analysis.example_fields import ExampleField, example_fields
 from evalapp.analysis.figures import Subjects, as_json, from_json
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.models import ReviewedValues
@@ -72,7 +71,6 @@ class StoredComparison(NamedTuple):
     unblinding: Unblinding | None
     decided: int
     usage: list[Usage]
-    fields: list[ExampleField]
     shared: SharedPart | None
     kept: Kept | None
     reviewers: list[ReviewerRow]
@@ -126,8 +124,7 @@ def comparison_parts(
         stage(f"People against {metric.label}")
         correlations[metric.name] = correlation_rows(shown, metric)
     stage("Reversals inside strata")
-    fields = example_fields(scores.campaign)
-    reversals = find_reversals(shown, fields)
+    reversals = find_reversals(shown)
     for_all = StoredComparison(
         comparison=comparison,
         contradiction=find_contradiction(shown, comparison),
@@ -137,7 +134,6 @@ def comparison_parts(
         unblinding=unblinding_of(scores.campaign),
         decided=adjudicated.decided,
         usage=usage_of(scores),
-        fields=fields,
         shared=shared_part(scores),
         kept=narrowed.kept,
         reviewers=reviewer_rows(scores, NOBODY),
@@ -233,7 +229,7 @@ def nothing_stored(
     design = Design(campaign.items_total, 0, 0, complete.count(), campaign.places_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
     return StoredComparison(
-        comparison, None, [], {}, [], None, 0, [], [], None, None, [], None, {}, _NOT_LOOKED_FOR
+        comparison, None, [], {}, [], None, 0, [], None, None, [], None, {}, _NOT_LOOKED_FOR
     )
 
 

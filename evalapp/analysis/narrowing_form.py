@@ -1,5 +1,6 @@
 """What a page shows of its filter: chips that take it back, what it keeps, and the form to choose another."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.http import HttpRequest, QueryDict
@@ -74,12 +75,13 @@ def narrowing_of(
     *,
     names: ReviewerNames,
     kept: Kept | None = None,
-    fields: list[ExampleField] | None = None,
+    candidates: Iterable[CampaignCandidate] | None = None,
 ) -> Narrowing:
-    """All that the page says and offers; ``fields`` saves reading those of the examples."""
+    """All that the page says and offers; ``candidates``, the campaign's, saves reading them."""
     carried = [(name, request.GET[name]) for name in CARRIED if request.GET.get(name)]
     chosen = {candidate.pk for candidate in wanted.candidates}
-    present = example_fields(wanted.campaign) if fields is None else fields
+    if candidates is None:
+        candidates = wanted.campaign.candidates.select_related("model_version")
     reviewers = sorted((number, person) for person, number in names.numbers.items())
     return Narrowing(
         chips=[
@@ -95,11 +97,8 @@ def narrowing_of(
         kept=kept,
         problems=wanted.problems,
         unknown=wanted.unknown,
-        candidates=[
-            (candidate, candidate.pk in chosen)
-            for candidate in wanted.campaign.candidates.select_related("model_version")
-        ],
-        fields=[_offered(field, wanted) for field in present],
+        candidates=[(candidate, candidate.pk in chosen) for candidate in candidates],
+        fields=[_offered(field, wanted) for field in example_fields(wanted.campaign)],
         reviewers=[(number, names.of(person), person in wanted.reviewers) for number, person in reviewers],
         since=wanted.since.isoformat() if wanted.since else "",
         until=wanted.until.isoformat() if wanted.until else "",

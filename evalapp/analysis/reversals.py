@@ -5,7 +5,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from evalapp.analysis.differences import TOTAL, compared_ratings
-from evalapp.analysis.example_fields import ExampleField, example_fields, values_by_item
+from evalapp.analysis.example_fields import example_fields, values_by_item
 from evalapp.analysis.filters import FIELD
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
@@ -68,15 +68,11 @@ class Reversals(NamedTuple):
     reason: str
 
 
-def find_reversals(scores: CampaignScores, fields: list[ExampleField] | None = None) -> Reversals:
-    """Every pair of candidates on every criterion and the total, inside every field of few values.
-
-    ``fields`` saves reading them where they are known.
-    """
+def find_reversals(scores: CampaignScores) -> Reversals:
+    """Every pair of candidates on every criterion and the total, inside every field of few values."""
     if len(scores.candidates) < 2 or not scores.answers:
         return Reversals([], [], "there are no two candidates with scores")
-    present = example_fields(scores.campaign) if fields is None else fields
-    names = [each.name for each in present if 2 <= each.distinct <= MOST_STRATA]
+    names = [each.name for each in example_fields(scores.campaign) if 2 <= each.distinct <= MOST_STRATA]
     if not names:
         return Reversals([], [], f"no field of the examples has 2 to {MOST_STRATA} values")
     family = _stratified(scores, values_by_item(scores.campaign, names))

@@ -25,7 +25,6 @@ from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import compare, reviewer_rows
 from evalapp.analysis.differences import compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
-from evalapp.analysis.example_fields import example_fields
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.keeping import Wanted, is_large
 from evalapp.analysis.kept_comparison import large_comparison
@@ -140,7 +139,6 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
-    fields = example_fields(campaign)
     context = {
         "station": "compare",
         "campaign": campaign,
@@ -152,9 +150,9 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "labels": {each.candidate.pk: each.columns for each in classification_of(originals)},
         "reference": reference,
         "pairs": pairs,
-        "narrowing": narrowing_of(request, wanted, names=originals.names, kept=narrowed.kept, fields=fields),
+        "narrowing": narrowing_of(request, wanted, names=originals.names, kept=narrowed.kept),
         "shared": None if wanted.candidates else shared_part(originals),
-        "reversals": find_reversals(scores, fields),
+        "reversals": find_reversals(scores),
         "usage": usage_of(originals),
         "agreement": agreement_rows(originals),
         "reviewers": reviewer_rows(originals, request.user.pk),
@@ -222,7 +220,11 @@ def _large_context(
         "reference": reference,
         "pairs": differences.pairs if differences else [],
         "narrowing": narrowing_of(
-            request, chosen, names=found.names, kept=found.stored.kept, fields=found.stored.fields or None
+            request,
+            chosen,
+            names=found.names,
+            kept=found.stored.kept,
+            candidates=found.subjects.candidates.values(),
         ),
         "shared": None if chosen.candidates else found.stored.shared,
         "reversals": found.stored.reversals,

@@ -5,8 +5,8 @@ same whether a campaign has a thousand ratings or ten million.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -69,11 +69,11 @@ class CampaignCounts:
 
     @cached_property
     def _by_cell(self) -> dict[tuple[int, int], Counter[int | None]]:
-        return self._summed("candidate_id", "criterion_id")
+        return _summed((row.candidate_id, row.criterion_id, row) for row in self.scored)
 
     @cached_property
     def _by_reviewer(self) -> dict[tuple[int, int], Counter[int | None]]:
-        return self._summed("reviewer_id", "criterion_id")
+        return _summed((row.reviewer_id, row.criterion_id, row) for row in self.scored)
 
     def of_cell(self, candidate_id: int, criterion_id: int) -> Counter[int | None]:
         """How often each value was given to a candidate on a criterion; None counts N/A."""
@@ -85,12 +85,13 @@ class CampaignCounts:
     def reviews_of(self, reviewer_id: int) -> int:
         return sum(row.reviews for row in self.reviewed if row.reviewer_id == reviewer_id)
 
-    def _summed(self, *fields: str) -> dict[tuple[int, int], Counter[int | None]]:
-        summed: dict[tuple[int, int], Counter[int | None]] = {}
-        for row in self.scored:
-            first, second = (getattr(row, name) for name in fields)
-            summed.setdefault((first, second), Counter())[row.value] += row.scores
-        return summed
+
+def _summed(rows: Iterable[tuple[int, int, CountedScores]]) -> dict[tuple[int, int], Counter[int | None]]:
+    """By the first two: how often each value was given."""
+    summed: dict[tuple[int, int], Counter[int | None]] = defaultdict(Counter)
+    for first, second, row in rows:
+        summed[first, second][row.value] += row.scores
+    return summed
 
 
 def campaign_counts(campaign: Campaign, *, people: str = "all") -> CampaignCounts:

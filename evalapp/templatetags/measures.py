@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from markdown_it import MarkdownIt
 from evalapp.core.figures import as_percent
 from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.templatetags.components import interval
 
 register = template.Library()
 
@@ -36,14 +38,25 @@ def p_value(p: float | None) -> str:
 @register.simple_tag(takes_context=True)
 def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     """The list of exactly the outputs behind a number; whose reviews count is carried along."""
-    address = reverse("case_list", args=[campaign.project.slug, campaign.pk])
+    address = _case_list(campaign.project.slug, campaign.pk)
     people = context.get("people", "all")
     query = {name: value for name, value in filters.items() if value not in (None, "")}
     if people != "all":
         query["people"] = people
     narrowing = context.get("narrowing")
-    parts = [part for part in (urlencode(query), narrowing.query if narrowing else "") if part]
+    parts = [part for part in (_encoded(tuple(query.items())), narrowing.query if narrowing else "") if part]
     return f"{address}?{'&'.join(parts)}" if parts else address
+
+
+@lru_cache(maxsize=256)
+def _case_list(slug: str, campaign_id: int) -> str:
+    # Asked for every figure of a page.
+    return reverse("case_list", args=[slug, campaign_id])
+
+
+@lru_cache(maxsize=4096)
+def _encoded(query: tuple[tuple[str, Any], ...]) -> str:
+    return urlencode(query)
 
 
 @register.simple_tag(takes_context=True)
@@ -144,22 +157,21 @@ def usage_for(usage: Sequence[Any], row: Any) -> Any:
     return next(each for each in usage if each.candidate.pk == row.candidate.pk)
 
 
-@register.inclusion_tag("analysis/signed_interval.html")
+@register.simple_tag
 def signed_interval(
     measure: Measure, span: float, is_significant: bool, is_share: bool = False
-) -> dict[str, Any]:
+) -> SafeString:
     """A difference on an axis from -span to +span, which may run down; grey without significance. One of shares
     (``is_share``) is told in percentage points.
     """
     factor = 100 if is_share else 1
-    told = [None if each is None else factor * each for each in (measure.value, measure.low, measure.high)]
-    return {
-        "told": told,
-        "minimum": -factor * span,
-        "span": factor * span,
-        "is_quiet": not is_significant,
-        "is_share": is_share,
-    }
+    value, low, high = (
+        None if each is None else factor * each for each in (measure.value, measure.low, measure.high)
+    )
+    unit = "points" if is_share else ""
+    return interval(
+        value, low, high, -factor * span, factor * span, gate=0, quiet=not is_significant, unit=unit
+    )
 
 
 @register.inclusion_tag("analysis/adjusted.html")
