@@ -23,6 +23,9 @@ from evalapp.analysis.narrowing import Kept, load_narrowed, reviews_of
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.metrics.catalogue import MetricDescription
 
+READ_AT_ONCE = 100
+"""The outputs of a large list that are read with their number: the first page, of programs, too."""
+
 
 class CaseList(Sequence[CaseRow]):
     """The outputs of a view that an address picks, in their order. ``scores`` are those of the view, and say what there
@@ -138,11 +141,11 @@ class LargeCaseList(CaseList):
         )
 
     @cached_property
-    def _count(self) -> int:
-        return self._query.count()
+    def _beginning(self) -> tuple[list[CaseKey], int]:
+        return self._query.beginning(READ_AT_ONCE)
 
     def __len__(self) -> int:
-        return self._count
+        return self._beginning[1]
 
     @overload
     def __getitem__(self, place: int) -> CaseRow: ...
@@ -151,7 +154,10 @@ class LargeCaseList(CaseList):
     def __getitem__(self, place: int | slice) -> CaseRow | list[CaseRow]:
         if isinstance(place, int):
             return self[place : place + 1][0]
-        return self._rows(self._query.keys(place.start or 0, len(self) if place.stop is None else place.stop))
+        start, stop = place.start or 0, len(self) if place.stop is None else place.stop
+        first, count = self._beginning
+        is_read = min(stop, count) <= len(first)
+        return self._rows(first[start:stop] if is_read else self._query.keys(start, stop))
 
     def _rows(self, keys: Sequence[CaseKey]) -> list[CaseRow]:
         reviews = reviews_of(self._view)

@@ -53,8 +53,13 @@ class CaseQuery:
         self._people = people if view.campaign.project.is_demonstration else "human"
         self._values: dict[str, Any] = {"campaign": view.campaign.pk}
 
-    def count(self) -> int:
-        return int(self._rows("SELECT count(*) FROM chosen")[0][0])
+    def beginning(self, size: int) -> tuple[list[CaseKey], int]:
+        """The first ``size`` outputs of the list, and how many there are: together, for each takes as long as both."""
+        rows = self._rows(
+            "SELECT id, item_id, candidate_id, (SELECT count(*) FROM chosen) FROM ordered "  # noqa: S608
+            f"WHERE place <= {self._value(size)} ORDER BY place"
+        )
+        return [CaseKey(*key) for *key, _ in rows], int(rows[0][-1]) if rows else 0
 
     def keys(self, start: int, stop: int) -> list[CaseKey]:
         """The outputs from ``start`` to before ``stop`` in the order of the list."""

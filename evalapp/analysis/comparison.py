@@ -112,12 +112,14 @@ class CandidateRow:
 
 
 class Design(NamedTuple):
-    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together."""
+    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together. ``places_complete`` is None
+    of a large campaign of which nothing is computed yet: counting places takes as long as it has many.
+    """
 
     items: int
     reviewers: int
     reviews: int
-    places_complete: int
+    places_complete: int | None
     places_total: int
     is_simulated: bool
     is_mixed: bool

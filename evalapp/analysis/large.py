@@ -38,7 +38,7 @@ from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.usage import Usage, usage_of
-from evalapp.campaigns.models import Campaign, CampaignCandidate, Place, PlaceState, Purpose
+from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.charts.chart import Chart, Panel
 from evalapp.measure import Measure, signature
 from evalapp.metrics.catalogue import MetricDescription
@@ -225,8 +225,7 @@ def nothing_stored(
         CandidateRow(candidate, [cell(each) for each in criteria], unknown("candidate-score"), {}, {}, {}, [])
         for candidate in candidates
     ]
-    complete = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, state=PlaceState.COMPLETE)
-    design = Design(campaign.items_total, 0, 0, complete.count(), campaign.places_total, False, False)
+    design = Design(campaign.items_total, 0, 0, None, campaign.places_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
     return StoredComparison(
         comparison, None, [], {}, [], None, 0, [], None, None, [], None, {}, _NOT_LOOKED_FOR

@@ -174,7 +174,7 @@ def limits(shown: Shown, view: str) -> list[str]:
             "The campaign was still going on; later reviews are not in these figures.",
         ),
         (
-            design.places_total > design.places_complete,
+            design.places_complete is not None and design.places_total > design.places_complete,
             f"{design.places_complete} of {design.places_total} places were complete.",
         ),
         (
