@@ -43,7 +43,7 @@ def main() -> int:
         "max_steps": spec.max_steps,
         "per_device_train_batch_size": spec.batch_size,
         "gradient_accumulation_steps": spec.accumulation_steps,
-        "learning_rate": spec.rate,
+        "learning_rate": spec.learning_rate,
         "lr_scheduler_type": spec.schedule,
         "warmup_steps": math.ceil(spec.warmup_share * (spec.max_steps or 0)),
         "weight_decay": spec.weight_decay,
