@@ -30,7 +30,7 @@ from run_directory.adapters import Adapter, check_adapter
 from run_directory.bases import Base, check_base
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
-from run_directory.machine import chosen_device, package_versions, peak_memory_bytes
+from run_directory.machine import chosen_device, gpu_memory_in_use, package_versions, peak_memory_bytes
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import SPEC_FILE, Device
 
@@ -71,8 +71,8 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
         batch_size=run.batch_size,
         resumed_from=resumed_from,
     )
-    _answer(directory, run, outputs)
-    report = _report(directory, run, outputs, resumed_from, began)
+    peak_memory = _answer(directory, run, outputs)
+    report = _report(directory, run, outputs, resumed_from, began=began, peak_memory=peak_memory)
     return f"Generated {report.outputs} answers with {run.engine.name}; {report.refused} did not fit.", report
 
 
@@ -119,7 +119,10 @@ def _adapter(candidate: Candidate, base: Base) -> Adapter:
     return adapter
 
 
-def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> None:
+def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> int:
+    """Write the answers that are missing; the most memory in bytes that it took."""
+    import torch
+
     todo = run.plan[len({output.batch for output in outputs.written}) :]
     total = sum(len(batch.prompts) for batch in run.plan)
     answered: Iterator[list[list[Generated]]] = ([[]] for _ in todo)
@@ -153,6 +156,8 @@ def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> None:
             total=total,
             **progress.to_dict(),
         )
+    # Now, because the engine is still there.
+    return gpu_memory_in_use(torch) if run.engine.name == "vllm" else peak_memory_bytes(torch, run.device)
 
 
 def _asked(directory: RunDirectory, run: _Prepared, batches: Sequence[Batch]) -> Iterator[Asked]:
@@ -220,10 +225,14 @@ def _load(directory: RunDirectory, run: _Prepared) -> Load:
 
 
 def _report(
-    directory: RunDirectory, run: _Prepared, outputs: Outputs, resumed_from: int, began: float
+    directory: RunDirectory,
+    run: _Prepared,
+    outputs: Outputs,
+    resumed_from: int,
+    *,
+    began: float,
+    peak_memory: int,
 ) -> GenerationReport:
-    import torch
-
     written = outputs.written
     tokens = sum(output.completion_tokens for output in written)
     generating = sum(output.seconds for output in written)
@@ -245,7 +254,7 @@ def _report(
         packages=package_versions(*PACKAGES),
         environment=_environment(run),
         seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - began,
-        peak_memory_bytes=peak_memory_bytes(torch, run.device),
+        peak_memory_bytes=peak_memory,
     )
 
 

@@ -217,6 +217,7 @@ class GenerationReport(Record):
     seconds: float
     """Wall time over all attempts, loading included, waiting between them not."""
     peak_memory_bytes: int
+    """Resident memory on the CPU; on a GPU allocated memory, or with vLLM what all processes hold of it at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)

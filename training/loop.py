@@ -77,6 +77,8 @@ class LoadedRun(PreparedRun):
     device: Device
     model: Any
     steps: int
+    is_in_order: bool = False
+    """Whether the rows are taken as they stand, and not drawn."""
 
     @property
     def spec(self) -> TrainingSpec:
@@ -177,6 +179,7 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
         "max_grad_norm": spec.max_gradient_norm,
         "seed": spec.seed,
         "data_seed": spec.seed,
+        "train_sampling_strategy": "sequential" if run.is_in_order else "random",
         "use_cpu": run.device.kind == "cpu",
         # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to add;
         # a model that is trained whole is in fp32.
