@@ -29,9 +29,9 @@ lint: setup-test
 	@$(VENV)/lint-imports
 	@$(VENV)/djlint --quiet --lint templates
 
-# Long proofs: the whole demonstration, vLLM engines, a clean clone.
+# Long proofs: the whole demonstration, vLLM engines, a clean clone; what only a GPU shows, where there is one.
 verify: setup-test
-	@$(VENV)/python -m pytest -rP -m "verification or vllm" --ignore tests/faults
+	@$(VENV)/python -m pytest -rP -m "verification or vllm or gpu" --ignore tests/faults
 
 # Reviewers under load while every process is killed at random, for half an hour.
 #   CHAOS_SECONDS=480  a shorter run        CHAOS_SEED=…  the same kills again (the seed is printed)

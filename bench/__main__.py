@@ -6,6 +6,7 @@ import sys
 BENCHMARKS = (
     *("rouge", "statistics_bootstrap", "severity", "import_rows"),
     *("review_flow", "review_paint", "claim_scale", "dashboard", "start"),
+    *("training", "generation"),
 )
 
 

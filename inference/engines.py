@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -49,11 +49,24 @@ class Load:
     interruption: Interruption
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Prompts that one candidate answers together; there may be none."""
+
+    number: int
+    """Of the batch in the run's plan."""
+    prompts: Sequence[Prompt]
+    adapter: Adapter | None
+
+
 class Generator(Protocol):
     """A started engine."""
 
-    def generate(self, prompts: Sequence[Prompt], adapter: Adapter | None, batch: int) -> list[Generated]:
-        """One answer per prompt, in order. Raises Stopped when asked to stop before the batch is done."""
+    def answers(self, batches: Iterable[Asked]) -> Iterator[list[list[Generated]]]:
+        """The answers to every batch, one per prompt, all in order and as soon as they are there.
+
+        Those of one batch at a time, or of several that are whole at once. Raises Stopped when asked to stop.
+        """
 
 
 def chosen_engine(spec: GenerationSpec, device: Device) -> Engine:

@@ -1,14 +1,15 @@
 """A generation run: every candidate answers every row, once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from inference.engines import (
     BATCH_SIZES,
+    Asked,
     Generated,
-    Generator,
     Load,
     chosen_engine,
     started,
@@ -29,7 +30,7 @@ from run_directory.adapters import Adapter, check_adapter
 from run_directory.bases import Base, check_base
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
-from run_directory.machine import chosen_device, package_versions, peak_memory_bytes
+from run_directory.machine import chosen_device, gpu_memory_in_use, package_versions, peak_memory_bytes
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import SPEC_FILE, Device
 
@@ -70,8 +71,8 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
         batch_size=run.batch_size,
         resumed_from=resumed_from,
     )
-    _answer(directory, run, outputs)
-    report = _report(directory, run, outputs, resumed_from, began)
+    peak_memory = _answer(directory, run, outputs)
+    report = _report(directory, run, outputs, resumed_from, began=began, peak_memory=peak_memory)
     return f"Generated {report.outputs} answers with {run.engine.name}; {report.refused} did not fit.", report
 
 
@@ -118,44 +119,60 @@ def _adapter(candidate: Candidate, base: Base) -> Adapter:
     return adapter
 
 
-def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> None:
+def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> int:
+    """Write the answers that are missing; the most memory in bytes that it took."""
+    import torch
+
     todo = run.plan[len({output.batch for output in outputs.written}) :]
     total = sum(len(batch.prompts) for batch in run.plan)
-    generator: Generator | None = None
-    began = time.monotonic()
-    first = len(outputs.written)
-    for batch in todo:
-        directory.interruption.check()
-        if generator is None and any(_fits(prompt, run.base) for prompt in batch.prompts):
-            generator = started(run.engine, _load(directory, run))
-            began, first = time.monotonic(), len(outputs.written)
-        batch_began = time.monotonic()
-        outputs.append(_outputs(batch, run, generator, batch_began))
+    answered: Iterator[list[list[Generated]]] = ([[]] for _ in todo)
+    if any(_fits(prompt, run.base) for batch in todo for prompt in batch.prompts):
+        generator = started(run.engine, _load(directory, run))
+        answered = generator.answers(_asked(directory, run, todo))
+    began, first = time.monotonic(), len(outputs.written)
+    before = began
+    coming = iter(todo)
+    for found in answered:
+        batches = list(islice(coming, len(found)))
+        rows = sum(len(batch.prompts) for batch in batches)
+        seconds = time.monotonic() - before
+        fresh = [
+            output
+            for batch, answers in zip(batches, found, strict=True)
+            for output in _outputs(batch, run.base, answers, seconds / rows)
+        ]
+        outputs.append(fresh)
+        before = time.monotonic()
         done = len(outputs.written)
-        fresh = outputs.written[done - len(batch.prompts) :]
-        seconds = time.monotonic() - batch_began
         progress = GenerationProgress(
-            candidate=batch.candidate.key,
-            tokens_per_second=sum(output.completion_tokens for output in fresh) / seconds,
-            eta_seconds=(time.monotonic() - began) / (done - first) * (total - done),
+            candidate=batches[-1].candidate.key,
+            tokens_per_second=sum(output.completion_tokens for output in fresh) / seconds if seconds else 0.0,
+            eta_seconds=(before - began) / (done - first) * (total - done),
         )
         directory.events.write(
             "progress",
-            f"{batch.candidate.key}: {progress.tokens_per_second:.0f} tokens/s.",
+            f"{progress.candidate}: {progress.tokens_per_second:.0f} tokens/s.",
             step=done,
             total=total,
             **progress.to_dict(),
         )
+    # Now, because the engine is still there.
+    return gpu_memory_in_use(torch) if run.engine.name == "vllm" else peak_memory_bytes(torch, run.device)
 
 
-def _outputs(batch: Batch, run: _Prepared, generator: Generator | None, began: float) -> list[Output]:
-    fitting = [prompt for prompt in batch.prompts if _fits(prompt, run.base)]
-    answers: dict[int, Generated] = {}
-    if fitting and generator is not None:
-        found = generator.generate(fitting, run.adapters.get(batch.candidate.key), batch.number)
-        answers = {id(prompt): answer for prompt, answer in zip(fitting, found, strict=True)}
-    seconds = (time.monotonic() - began) / len(batch.prompts)
-    return [_output(batch, prompt, answers.get(id(prompt)), run.base, seconds) for prompt in batch.prompts]
+def _asked(directory: RunDirectory, run: _Prepared, batches: Sequence[Batch]) -> Iterator[Asked]:
+    for batch in batches:
+        directory.interruption.check()
+        fitting = [prompt for prompt in batch.prompts if _fits(prompt, run.base)]
+        yield Asked(batch.number, fitting, run.adapters.get(batch.candidate.key))
+
+
+def _outputs(batch: Batch, base: Base, answers: list[Generated], seconds: float) -> list[Output]:
+    coming = iter(answers)
+    return [
+        _output(batch, prompt, next(coming) if _fits(prompt, base) else None, base, seconds)
+        for prompt in batch.prompts
+    ]
 
 
 def _output(batch: Batch, prompt: Prompt, answer: Generated | None, base: Base, seconds: float) -> Output:
@@ -208,10 +225,14 @@ def _load(directory: RunDirectory, run: _Prepared) -> Load:
 
 
 def _report(
-    directory: RunDirectory, run: _Prepared, outputs: Outputs, resumed_from: int, began: float
+    directory: RunDirectory,
+    run: _Prepared,
+    outputs: Outputs,
+    resumed_from: int,
+    *,
+    began: float,
+    peak_memory: int,
 ) -> GenerationReport:
-    import torch
-
     written = outputs.written
     tokens = sum(output.completion_tokens for output in written)
     generating = sum(output.seconds for output in written)
@@ -233,7 +254,7 @@ def _report(
         packages=package_versions(*PACKAGES),
         environment=_environment(run),
         seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - began,
-        peak_memory_bytes=peak_memory_bytes(torch, run.device),
+        peak_memory_bytes=peak_memory,
     )
 
 

@@ -161,7 +161,7 @@ class Output(Record):
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    """Wall time of the row's batch divided by its rows."""
+    """Its share of the wall time since the rows before it were written; over a run they add up to the whole."""
     batch: int
     """Number of the batch in the run's fixed plan; a batch is in the file whole once the program ends."""
 
@@ -217,6 +217,7 @@ class GenerationReport(Record):
     seconds: float
     """Wall time over all attempts, loading included, waiting between them not."""
     peak_memory_bytes: int
+    """Resident memory on the CPU; on a GPU allocated memory, or with vLLM what all processes hold of it at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,5 +242,5 @@ class GenerationProgress(Record):
 
     candidate: str
     tokens_per_second: float
-    """Of the batch just written."""
+    """Of the answers just written."""
     eta_seconds: float

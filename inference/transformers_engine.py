@@ -1,10 +1,10 @@
 """Generation with transformers alone: the engine that runs everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from inference.engines import Generated, Load
+from inference.engines import Asked, Generated, Load
 from inference.prompts import Prompt, row_seed
 from run_directory.adapters import Adapter
 from run_directory.loading import load_model, load_tokenizer
@@ -26,17 +26,22 @@ class TransformersGenerator:
         self.model.generation_config = GenerationConfig()
         self._add_adapters()
 
-    def generate(self, prompts: Sequence[Prompt], adapter: Adapter | None, batch: int) -> list[Generated]:
-        """See Generator. With a temperature, the rows of a batch share one seeded random generator."""
+    def answers(self, batches: Iterable[Asked]) -> Iterator[list[list[Generated]]]:
+        """See Generator. One batch after the other."""
+        for asked in batches:
+            yield [self._answers_to(asked) if asked.prompts else []]
+
+    def _answers_to(self, asked: Asked) -> list[Generated]:
+        """With a temperature, the rows of a batch share one seeded random generator."""
         import torch
         from transformers import StoppingCriteriaList
 
-        sampling = self.load.sampling
+        prompts, sampling = asked.prompts, self.load.sampling
         padded = self.tokenizer.pad(
             {"input_ids": [prompt.tokens for prompt in prompts]}, padding_side="left", return_tensors="pt"
         ).to(self.load.device.kind)
-        torch.manual_seed(row_seed(sampling.seed, f"batch {batch}", 0))
-        with torch.inference_mode(), self._with(adapter):
+        torch.manual_seed(row_seed(sampling.seed, f"batch {asked.number}", 0))
+        with torch.inference_mode(), self._with(asked.adapter):
             produced = self.model.generate(
                 **padded,
                 generation_config=self._settings(prompts),

@@ -1,10 +1,55 @@
 """Generation with vLLM: base and adapters in one engine."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
-from inference.engines import LORA_RANKS, Generated, Load
+from inference.engines import LORA_RANKS, Asked, Generated, Load
 from inference.prompts import Prompt, row_seed
-from run_directory.adapters import Adapter
+
+
+def engine_arguments(load: Load) -> dict[str, Any]:
+    """What vLLM's `LLM` is started with."""
+    adapters = load.adapters
+    lora = (
+        {
+            "enable_lora": True,
+            "max_lora_rank": min(rank for rank in LORA_RANKS if rank >= max(one.rank for one in adapters)),
+            # Rows come candidate by candidate, so one adapter at a time is enough.
+            "max_loras": 1,
+            "max_cpu_loras": len(adapters),
+        }
+        if adapters
+        else {}
+    )
+    return {
+        "model": str(load.base.folder),
+        "dtype": {"bf16": "bfloat16", "fp32": "float32"}[load.device.dtype],
+        "max_model_len": load.longest,
+        "max_num_seqs": load.batch_size,
+        "load_format": "safetensors",
+        "trust_remote_code": False,
+        # Whatever the model was published with must not rule: all parameters come from the spec.
+        "generation_config": "vllm",
+        "seed": load.sampling.seed,
+        # On the CPU compiling takes two minutes and brings little.
+        "enforce_eager": load.device.kind == "cpu",
+        "disable_log_stats": True,
+        **lora,
+    }
+
+
+@dataclass
+class _UnderWay:
+    """A batch that the engine has; `found` are its answers so far by request."""
+
+    requests: list[str]
+    found: dict[str, Generated] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.found) == len(self.requests)
 
 
 class VllmGenerator:
@@ -14,62 +59,65 @@ class VllmGenerator:
         from vllm import LLM
 
         self.load = load
-        adapters = load.adapters
-        lora = {
-            "enable_lora": True,
-            "max_lora_rank": min(rank for rank in LORA_RANKS if rank >= max(one.rank for one in adapters)),
-            # A batch is one candidate's, so one adapter is active at a time.
-            "max_loras": 1,
-            "max_cpu_loras": len(adapters),
-        }
-        self.engine = LLM(
-            model=str(load.base.folder),
-            dtype={"bf16": "bfloat16", "fp32": "float32"}[load.device.dtype],
-            max_model_len=load.longest,
-            max_num_seqs=load.batch_size,
-            load_format="safetensors",
-            trust_remote_code=False,
-            # Whatever the model was published with must not rule: all parameters come from the spec.
-            generation_config="vllm",
-            seed=load.sampling.seed,
-            # On the CPU compiling takes two minutes and brings little.
-            enforce_eager=load.device.kind == "cpu",
-            disable_log_stats=True,
-            **(lora if adapters else {}),
-        )
+        self.engine = LLM(**engine_arguments(load)).llm_engine
 
-    def generate(self, prompts: Sequence[Prompt], adapter: Adapter | None, batch: int) -> list[Generated]:
-        """See Generator. Every row has a random generator of its own."""
-        from vllm import TokensPrompt
-        from vllm.lora.request import LoRARequest
+    def answers(self, batches: Iterable[Asked]) -> Iterator[list[list[Generated]]]:
+        """See Generator. Every row has a random generator of its own.
 
+        While the last rows of a batch are answered those of the next ones are begun: an engine that waits for the
+        end of each batch stands half empty.
+        """
+        coming = iter(batches)
+        under_way: deque[_UnderWay] = deque()
+        by_request: dict[str, _UnderWay] = {}
+        while True:
+            # One more batch than are answered at once lies ready in the engine.
+            while len(by_request) < 2 * self.load.batch_size and (asked := next(coming, None)) is not None:
+                batch = self._begun(asked)
+                under_way.append(batch)
+                by_request |= dict.fromkeys(batch.requests, batch)
+            whole = []
+            while under_way and under_way[0].is_whole:
+                batch = under_way.popleft()
+                whole.append([batch.found[request] for request in batch.requests])
+            if whole:
+                yield whole
+            if not by_request:
+                return
+            for answer in self._step():
+                by_request.pop(answer.request_id).found[answer.request_id] = _read(answer)
+
+    def _begun(self, asked: Asked) -> _UnderWay:
         request = None
-        if adapter is not None:
-            number = 1 + [one.sha256 for one in self.load.adapters].index(adapter.sha256)
-            request = LoRARequest(adapter.sha256, number, str(adapter.folder))
-        produced = self.engine.generate(
-            [TokensPrompt(prompt_token_ids=prompt.tokens) for prompt in prompts],
-            [self._parameters(prompt) for prompt in prompts],
-            lora_request=request,
-            use_tqdm=False,
-        )
-        self.load.interruption.check()
-        return [
-            Generated(
-                text=answer.outputs[0].text,
-                finish_reason="length" if answer.outputs[0].finish_reason == "length" else "stop",
-                completion_tokens=len(answer.outputs[0].token_ids),
+        if asked.adapter is not None:
+            from vllm.lora.request import LoRARequest
+
+            number = 1 + [one.sha256 for one in self.load.adapters].index(asked.adapter.sha256)
+            request = LoRARequest(asked.adapter.sha256, number, str(asked.adapter.folder))
+        names = [f"{asked.number}-{place}" for place in range(len(asked.prompts))]
+        for name, prompt in zip(names, asked.prompts, strict=True):
+            self.engine.add_request(
+                name,
+                # As vLLM's own renderer makes it of token ids.
+                {"type": "token", "prompt_token_ids": prompt.tokens},
+                self._parameters(prompt),
+                lora_request=request,
             )
-            for answer in produced
-        ]
+        return _UnderWay(names)
+
+    def _step(self) -> list[Any]:
+        """Requests that one step of the engine has finished."""
+        self.load.interruption.check()
+        return [answer for answer in self.engine.step() if answer.finished]
 
     def _parameters(self, prompt: Prompt) -> object:
         from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         sampling = self.load.sampling
         return SamplingParams(
             n=1,
+            output_kind=RequestOutputKind.FINAL_ONLY,
             max_tokens=min(sampling.max_tokens, self.load.longest - len(prompt.tokens)),
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -85,3 +133,12 @@ class VllmGenerator:
             else None,
             seed=row_seed(sampling.seed, prompt.row.example, prompt.row.sample),
         )
+
+
+def _read(answer: Any) -> Generated:
+    [output] = answer.outputs
+    return Generated(
+        text=output.text,
+        finish_reason="length" if output.finish_reason == "length" else "stop",
+        completion_tokens=len(output.token_ids),
+    )

@@ -70,6 +70,12 @@ def peak_memory_bytes(torch: Any, device: Device) -> int:
     return kilobytes * 1024
 
 
+def gpu_memory_in_use(torch: Any) -> int:
+    """Bytes of the GPU that all processes hold now: vLLM's engine is a process of its own there."""
+    free, total = torch.cuda.mem_get_info()
+    return int(total - free)
+
+
 def package_versions(*names: str) -> dict[str, str]:
     """Installed versions by distribution name, absent ones left out, and Python's own."""
     found = {"python": platform.python_version()}

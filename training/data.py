@@ -33,6 +33,7 @@ class TrainingData:
     train_lengths: list[int]
     """Tokens of each, once cut."""
     validation: list[dict[str, Any]]
+    validation_lengths: list[int]
     account: RowAccount
     max_length: int
     ends_turns: bool
@@ -78,6 +79,7 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
     truncated = [row.row.id for row in kept if row.length > max_length]
     held_out = validation_ids([row.row for row in kept], spec)
     trained = [row for row in kept if row.row.id not in held_out]
+    validating = [row for row in kept if row.row.id in held_out]
     if not trained:
         raise Refusal(
             f"{DATA_FILE}: none of the {len(encoded)} rows is left to train on "
@@ -86,7 +88,8 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
     return TrainingData(
         train=[row.cut(max_length) for row in trained],
         train_lengths=[min(row.length, max_length) for row in trained],
-        validation=[row.cut(max_length) for row in kept if row.row.id in held_out],
+        validation=[row.cut(max_length) for row in validating],
+        validation_lengths=[min(row.length, max_length) for row in validating],
         account=RowAccount(
             given=len(encoded),
             used=len(kept) - len(truncated),
@@ -95,7 +98,7 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
             dropped=len(dropped),
             dropped_rows=tuple(dropped),
             train=len(trained),
-            validation=len(kept) - len(trained),
+            validation=len(validating),
         ),
         max_length=max_length,
         ends_turns=all(row.ends_turns for row in kept),

@@ -30,14 +30,16 @@ def class_weights(rows: Sequence[dict[str, Any]]) -> ClassWeights:
     )
 
 
-def in_batches(rows: Sequence[dict[str, Any]], batch_size: int, *, seed: int) -> list[dict[str, Any]]:
-    """The rows in a drawn order, each with the answer of another row (`KL_completion_ids`).
+def in_batches(rows: Sequence[dict[str, Any]], batch_size: int, *, seed: int | None) -> list[dict[str, Any]]:
+    """The rows in a drawn order, or without a seed as they are, each with the answer of another row
+    (`KL_completion_ids`).
 
     With those the trainer estimates how far the model has moved on the whole. They come from the row's own
     batch, so the order is the one of the training: its sampler must be sequential.
     """
     order = list(rows)
-    random.Random(seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
+    if seed is not None:
+        random.Random(seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
     found = []
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]

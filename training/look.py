@@ -44,7 +44,7 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     report = LookReport(
         method=run.spec.method,
         objective=run.spec.objective,
-        learning_rate=run.spec.rate,
+        learning_rate=run.begun.rate,
         class_weights=run.class_weights,
         rows=run.data.account,
         max_length=run.data.max_length,

@@ -53,27 +53,29 @@ class LengthBin(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TimedBatches(Record):
-    """Batches that were trained on for the clock, and thrown away."""
+    """Batches that were run for the clock, and thrown away; one before them, which warms up, is not counted."""
 
     batches: int
     tokens: float
-    """Of one batch, padding included."""
+    """Of one batch on the whole, padding included."""
     seconds: float
-    """Of one batch; the first, which warms up, is not counted."""
+    """Of one batch on the whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial(Record):
-    """A few batches trained on, one evaluated, one checkpoint saved: what they took."""
+    """A few batches trained on and evaluated, one checkpoint saved: what they took."""
 
     longest: TimedBatches
-    """The batch of the longest rows: it needs the most memory."""
+    """The batch of the longest rows, trained on: it needs the most memory."""
     usual: TimedBatches
-    """Rows drawn with the seed."""
+    """Batches of the training's own lengths, trained on."""
+    evaluation: TimedBatches | None
+    """Batches of held-out rows, without training; None when no rows are held out."""
     building_seconds: float
     """Of making the first trainer, its libraries included."""
-    evaluation_seconds: float
-    """Of one batch without training."""
+    warming_seconds: float
+    """What the very first batch took above the next of its length."""
     saving_seconds: float
     """Of one checkpoint."""
 
@@ -86,8 +88,8 @@ class Estimate(Record):
     step_seconds: float
     """Of one optimiser step on batches of the usual length."""
     preparing_seconds: float
-    """Reading the rows, loading the base and making the trainer, as measured; for dpo and kto also one pass with the model as it
-    starts."""
+    """Reading the rows, loading the base, making the trainer and warming up, as measured; for dpo and kto also one
+    pass with the model as it starts."""
     training_seconds: float
     evaluating_seconds: float
     saving_seconds: float

@@ -19,7 +19,7 @@ from training.checkpoints import BEST_FOLDER, history_in, latest_checkpoint, ste
 from training.data import TrainingData
 from training.methods import check_continuation, load_trainable, load_whole_model, parameter_counts
 from training.publishing import publish_adapter, publish_model
-from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec
+from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec, usual_rate
 
 PACKAGES = (
     "torch",
@@ -50,6 +50,14 @@ class Begun:
     continued_from: Adapter | None
     started: float
 
+    @property
+    def rate(self) -> float:
+        """The learning rate: the spec's, else the usual one."""
+        if self.spec.learning_rate is not None:
+            return self.spec.learning_rate
+        rank = self.continued_from.rank if self.continued_from else self.spec.lora.rank
+        return usual_rate(self.spec.method, self.spec.objective, rank=rank, parameters=self.base.parameters)
+
 
 @dataclass(frozen=True)
 class PreparedRun:
@@ -69,6 +77,8 @@ class LoadedRun(PreparedRun):
     device: Device
     model: Any
     steps: int
+    is_in_order: bool = False
+    """Whether the rows are taken as they stand, and not drawn."""
 
     @property
     def spec(self) -> TrainingSpec:
@@ -162,13 +172,14 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
         "per_device_train_batch_size": spec.batch_size,
         "per_device_eval_batch_size": spec.batch_size,
         "gradient_accumulation_steps": spec.accumulation_steps,
-        "learning_rate": spec.rate,
+        "learning_rate": run.begun.rate,
         "lr_scheduler_type": spec.schedule if spec.schedule != "constant" else "constant_with_warmup",
         "warmup_steps": math.ceil(spec.warmup_share * run.steps),
         "weight_decay": spec.weight_decay,
         "max_grad_norm": spec.max_gradient_norm,
         "seed": spec.seed,
         "data_seed": spec.seed,
+        "train_sampling_strategy": "sequential" if run.is_in_order else "random",
         "use_cpu": run.device.kind == "cpu",
         # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to add;
         # a model that is trained whole is in fp32.
@@ -252,7 +263,7 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
     return TrainingReport(
         method=spec.method,
         objective=spec.objective,
-        learning_rate=spec.rate,
+        learning_rate=run.begun.rate,
         class_weights=run.class_weights,
         rows=run.data.account,
         max_length=run.data.max_length,

@@ -107,6 +107,7 @@ def _kahneman_tversky(run: LoadedRun, callback: Any) -> Any:
     from training.trainers import JudgementTrainer
 
     spec, weights = run.spec, run.class_weights
+    seed = None if run.is_in_order else spec.seed
     assert weights is not None  # noqa: S101  # prepared_run has computed them for this objective
     return JudgementTrainer(
         interruption=run.directory.interruption,
@@ -118,8 +119,8 @@ def _kahneman_tversky(run: LoadedRun, callback: Any) -> Any:
             undesirable_weight=weights.undesirable,
             precompute_ref_log_probs=True,
         ),
-        train_dataset=as_dataset(in_batches(run.data.train, spec.batch_size, seed=spec.seed)),
-        eval_dataset=as_dataset(in_batches(run.data.validation, spec.batch_size, seed=spec.seed)),
+        train_dataset=as_dataset(in_batches(run.data.train, spec.batch_size, seed=seed)),
+        eval_dataset=as_dataset(in_batches(run.data.validation, spec.batch_size, seed=seed)),
         processing_class=run.tokenizer,
         callbacks=[callback],
     )

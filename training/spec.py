@@ -14,19 +14,29 @@ Objective = Literal["sft", "dpo", "kto"]
 MODEL_MAKERS: frozenset[Method] = frozenset({"dora", "full"})
 """Methods whose weights no engine takes as an adapter, so that they end in a whole model."""
 
+LARGE_RANK = 64
+LARGE_MODEL = 8_000_000_000
+"""Weights of a base. From here upwards, or from `LARGE_RANK`, an adapter learns the answers at half the rate."""
+
 _RATES: dict[str, float] = {
     "adapter sft": 2e-4,
+    "large adapter sft": 1e-4,
     "adapter preference": 5e-6,
     "full sft": 2e-5,
     "full preference": 1e-6,
 }
 
 
-def usual_rate(method: str, objective: str) -> float:
-    """The learning rate that suits a method and an objective where none is chosen."""
-    return _RATES[
-        f"{'full' if method == 'full' else 'adapter'} {'sft' if objective == 'sft' else 'preference'}"
-    ]
+def usual_rate(method: str, objective: str, *, rank: int = 0, parameters: int = 0) -> float:
+    """The learning rate that suits a method and an objective where none is chosen.
+
+    For an adapter's sft also its rank and the base's weights count.
+    """
+    if objective != "sft":
+        return _RATES["full preference" if method == "full" else "adapter preference"]
+    if method == "full":
+        return _RATES["full sft"]
+    return _RATES["large adapter sft" if rank >= LARGE_RANK or parameters >= LARGE_MODEL else "adapter sft"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +79,7 @@ class TrainingSpec(Record):
 
     lora: LoraParameters = field(default_factory=LoraParameters)
     learning_rate: float | None = None
-    """None: `usual_rate` of the method and the objective."""
+    """None: the `usual_rate`."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_share: float = 0.03
     """Share of all steps in which the learning rate rises from zero."""
@@ -102,13 +112,13 @@ class TrainingSpec(Record):
     checkpoint_steps: int = 10
     """Optimiser steps between checkpoints: the most that a killed program loses."""
 
-    @property
-    def rate(self) -> float:
-        return usual_rate(self.method, self.objective) if self.learning_rate is None else self.learning_rate
-
     def check(self, where: str) -> None:
         require(self.rows >= 1, where, "rows: there is nothing to train on")
-        require(0 < self.rate <= 1, where, f"learning_rate {self.learning_rate} is not between 0 and 1")
+        require(
+            self.learning_rate is None or 0 < self.learning_rate <= 1,
+            where,
+            f"learning_rate {self.learning_rate} is not between 0 and 1",
+        )
         require(0 < self.beta <= 10, where, f"beta {self.beta} is not above 0 and at most 10")
         require(
             self.objective == "sft" or self.loss_on == "completion",

@@ -23,11 +23,17 @@ from training.recipes import make_trainer
 from training.spec import MODEL_MAKERS, TrainingSpec
 
 BATCHES = 3
-"""Of each kind; the first of them warms up."""
+"""Of the longest rows; the first of them warms up."""
+SHARES = (0.5, 0.25, 0.5, 0.75)
+"""Where the usual batches lie among all, from the shortest to the longest; the first of them warms up."""
+
+
+STEP_OVER_PASS = 3
+"""A step with its two passes takes about so many times a forward pass."""
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
-    """Takes the time of each step, and of a checkpoint after the last."""
+    """Takes the time of each step, from the end of the one before, and of a checkpoint after the last."""
 
     def __init__(self, run: LoadedRun) -> None:
         self.run = run
@@ -35,11 +41,15 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
         self.saving = 0.0
         self._since = 0.0
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._since = time.monotonic()
+
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.run.directory.interruption.check()
-        self._since = time.monotonic()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -61,18 +71,17 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
 
 
 def tried(run: LoadedRun) -> Trial | None:
-    """Train on the longest batch and on drawn ones; None when the memory is not enough for them.
+    """Train on the longest batch and on usual ones; None when the memory is not enough for them.
 
     The weights of ``run.model`` are changed by it, and nothing of them is kept.
     """
-    directory, data, spec = run.directory, run.data, run.spec
+    directory, lengths, size = run.directory, run.data.train_lengths, run.spec.batch_size
     directory.events.write("stage", "Trying the longest batch.", name="trial")
-    by_length = sorted(range(len(data.train)), key=lambda position: -data.train_lengths[position])
-    order = random.Random(spec.seed).sample(range(len(data.train)), len(data.train))  # noqa: S311  # no secret
+    by_length = sorted(range(len(lengths)), key=lambda position: -lengths[position])
     try:
-        longest = _timed(run, by_length[: spec.batch_size])
+        longest = _timed(run, [by_length[:size]] * BATCHES)
         directory.events.write("stage", "Trying usual batches.", name="trial")
-        usual = _timed(run, order[: BATCHES * spec.batch_size])
+        usual = _timed(run, usual_batches(lengths, run.spec))
     except Exception as error:
         # Devices and libraries tell a lack of memory by exceptions of many types; all others go on.
         if not is_out_of_memory(error):
@@ -84,84 +93,116 @@ def tried(run: LoadedRun) -> Trial | None:
     finally:
         shutil.rmtree(directory.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
     return Trial(
-        longest=longest.batches,
-        usual=usual.batches,
+        longest=longest.trained,
+        usual=usual.trained,
+        evaluation=usual.evaluated,
         # Only the first loads libraries.
         building_seconds=longest.building,
-        evaluation_seconds=usual.evaluating,
+        warming_seconds=max(0.0, longest.first - longest.trained.seconds),
         saving_seconds=usual.saving,
     )
 
 
 class _Timed(NamedTuple):
-    """Seconds of making the trainer, of one batch without training, and of a checkpoint."""
+    """Batches trained on and evaluated; seconds of the first batch, of making the trainer and of a checkpoint."""
 
-    batches: TimedBatches
+    trained: TimedBatches
+    evaluated: TimedBatches | None
+    first: float
     building: float
-    evaluating: float
     saving: float
 
 
-def _timed(run: LoadedRun, positions: Sequence[int]) -> _Timed:
-    """Train on batches of these rows, by a trainer of their own."""
+def _timed(run: LoadedRun, batches: Sequence[Sequence[int]]) -> _Timed:
+    """Train on these batches of rows, in this order, by a trainer of their own."""
     data, spec = run.data, replace(run.spec, accumulation_steps=1)
-    lengths = [data.train_lengths[position] for position in positions]
+    # A batch that holds all rows there are comes again with every pass.
+    passes = batches if len(batches[0]) == spec.batch_size else batches[:1]
+    held_out = usual_batches(data.validation_lengths, spec)[1:]
     some = replace(
         data,
-        train=[data.train[position] for position in positions],
-        train_lengths=lengths,
-        validation=data.validation[: spec.batch_size],
+        train=[data.train[position] for batch in passes for position in batch],
+        train_lengths=[data.train_lengths[position] for batch in passes for position in batch],
+        validation=[data.validation[position] for batch in held_out for position in batch],
     )
-    part = replace(run, begun=replace(run.begun, spec=spec), data=some, steps=BATCHES)
+    part = replace(run, begun=replace(run.begun, spec=spec), data=some, steps=len(batches), is_in_order=True)
     clock = Clock(part)
     started = time.monotonic()
     trainer = exact_trainer(part, partial(make_trainer, part), clock)
     building = time.monotonic() - started
     trainer.train()
-    evaluating = 0.0
+    evaluated = None
     # The first warms up.
-    for _ in range(2 if some.validation else 0):
+    for _ in range(2 if held_out else 0):
         started = time.monotonic()
         trainer.evaluate()
-        evaluating = time.monotonic() - started
-    batches = TimedBatches(
-        batches=BATCHES, tokens=padded_tokens(lengths, spec), seconds=fmean(clock.steps[1:])
+        seconds = (time.monotonic() - started) / len(held_out)
+        evaluated = _batches_of(held_out, data.validation_lengths, seconds)
+    trained = _batches_of(batches[1:], data.train_lengths, fmean(clock.steps[1:]))
+    return _Timed(trained, evaluated, clock.steps[0], building, clock.saving)
+
+
+def _batches_of(batches: Sequence[Sequence[int]], lengths: Sequence[int], seconds: float) -> TimedBatches:
+    tokens = fmean(_padded(batch, lengths) for batch in batches)
+    return TimedBatches(batches=len(batches), tokens=tokens, seconds=seconds)
+
+
+def usual_batches(lengths: Sequence[int], spec: TrainingSpec) -> list[list[int]]:
+    """Batches of a training on rows of these lengths, from the whole range; positions of the rows in each."""
+    batches = _drawn(lengths, spec)
+    # The last one may be short of rows.
+    ranked = sorted(
+        [batch for batch in batches if len(batch) == spec.batch_size] or batches,
+        key=lambda batch: _padded(batch, lengths),
     )
-    return _Timed(batches, building, evaluating, clock.saving)
+    return [ranked[int(share * len(ranked))] for share in SHARES] if ranked else []
 
 
 def padded_tokens(lengths: Sequence[int], spec: TrainingSpec) -> float:
     """Mean tokens of a batch, padding included, when rows of these lengths are drawn with the seed."""
-    order = list(lengths)
+    return fmean(_padded(batch, lengths) for batch in _drawn(lengths, spec))
+
+
+def _drawn(lengths: Sequence[int], spec: TrainingSpec) -> list[list[int]]:
+    order = list(range(len(lengths)))
     random.Random(spec.seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
-    size = spec.batch_size
-    batches = [order[start : start + size] for start in range(0, len(order), size)]
-    return fmean(len(batch) * max(batch) for batch in batches)
+    return [order[start : start + spec.batch_size] for start in range(0, len(order), spec.batch_size)]
+
+
+def _padded(batch: Sequence[int], lengths: Sequence[int]) -> int:
+    return len(batch) * max(lengths[position] for position in batch)
 
 
 def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float) -> Estimate:
     """The whole training's time from the trial's; ``loaded_seconds`` is what reading and loading took."""
     spec, data = run.spec, run.data
     step = spec.accumulation_steps * batch_seconds(trial, padded_tokens(data.train_lengths, spec))
+    evaluation = _pass_seconds(trial, data.validation_lengths, spec)
     evaluations = _evaluations(spec, run.steps) if data.validation else 0
-    held_out = math.ceil(len(data.validation) / spec.batch_size)
     # The best weights are written at most at each evaluation.
     savings = math.ceil(run.steps / spec.checkpoint_steps) + evaluations
-    preparing = loaded_seconds + trial.building_seconds
+    preparing = loaded_seconds + trial.building_seconds + trial.warming_seconds
     if spec.objective != "sft":
-        # A forward pass is about a third of a step with its two passes.
-        passes = math.ceil(len(data.train) / spec.batch_size) + held_out
-        preparing += passes * (trial.evaluation_seconds if held_out else trial.usual.seconds / 3)
+        preparing += evaluation + _pass_seconds(trial, data.train_lengths, spec)
     return Estimate(
         steps=run.steps,
         step_seconds=step,
         preparing_seconds=preparing,
         training_seconds=run.steps * step,
-        evaluating_seconds=evaluations * held_out * trial.evaluation_seconds,
+        evaluating_seconds=evaluations * evaluation,
         saving_seconds=savings * trial.saving_seconds
         # A whole model is put together from the base once more.
         + (loaded_seconds if spec.method in MODEL_MAKERS else 0),
     )
+
+
+def _pass_seconds(trial: Trial, lengths: Sequence[int], spec: TrainingSpec) -> float:
+    """Seconds of one pass without training through rows of these lengths."""
+    if not lengths:
+        return 0.0
+    timed, share = (trial.evaluation, 1.0) if trial.evaluation else (trial.usual, 1 / STEP_OVER_PASS)
+    batches = math.ceil(len(lengths) / spec.batch_size)
+    return batches * share * timed.seconds * padded_tokens(lengths, spec) / timed.tokens
 
 
 def batch_seconds(trial: Trial, tokens: float) -> float:

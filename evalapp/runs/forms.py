@@ -16,7 +16,7 @@ from evalapp.runs.methods import METHODS, OBJECTIVES
 from evalapp.runs.models import Run
 from evalapp.runs.services import MOST_SAMPLES
 from inference.spec import GenerationSpec, SamplingParameters
-from training.spec import LoraParameters, TrainingSpec, usual_rate
+from training.spec import LARGE_RANK, LoraParameters, TrainingSpec, usual_rate
 
 
 def defaults_of(spec: type) -> dict[str, Any]:
@@ -82,9 +82,9 @@ class TrainingForm(forms.Form):
     epochs = forms.FloatField(min_value=0.01, max_value=1000, initial=TRAINING["epochs"], label="Epochs")
     learning_rate = forms.FloatField(
         min_value=1e-9, max_value=1, required=False, label="Learning rate",
-        help_text=f"Empty: {usual_rate('lora', 'sft'):g} for SFT, {usual_rate('lora', 'dpo'):g} for DPO and KTO; full "
-        f"fine-tuning {usual_rate('full', 'sft'):g} and {usual_rate('full', 'dpo'):g}. Halve it from 8 billion "
-        "parameters, or from rank 64, upwards.",
+        help_text=f"Empty: {usual_rate('lora', 'sft'):g} for SFT, {usual_rate('lora', 'sft', rank=LARGE_RANK):g} from 8 "
+        f"billion parameters or rank {LARGE_RANK} upwards, {usual_rate('lora', 'dpo'):g} for DPO and KTO; full "
+        f"fine-tuning {usual_rate('full', 'sft'):g} and {usual_rate('full', 'dpo'):g}.",
     )  # fmt: skip
     loss_on = forms.ChoiceField(
         choices=LOSS_ON, initial=TRAINING["loss_on"], label="Learn (SFT)",

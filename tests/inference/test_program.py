@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.engines import _installed
 from inference.spec import GenerationReport, GenerationResult, SamplingParameters
 from run_directory.protocol import ExitCode
 from tests.inference.runs import TOTAL, make_spec, outputs_of, rows, texts_of
@@ -98,6 +99,30 @@ def test_answers_of_vllm_follow_a_json_schema(base: Path, adapter: Path, tmp_pat
     folder = write_run(tmp_path / "run", spec, rows())
     assert run("inference", folder) == (ExitCode.SUCCEEDED, "")
     assert {text for text, *_ in texts_of(folder).values()} <= {'"yes"', '"no"'}
+
+
+@pytest.mark.gpu
+def test_a_vllm_engine_on_a_gpu_answers_and_goes_on_after_a_kill(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("torch sees no GPU here")
+    if _installed("vllm") is None:
+        pytest.skip("vllm is not installed: pip install vllm")
+    spec = make_spec(base, adapter, engine="vllm", device="cuda", dtype="bf16", threads=None)
+    folder = write_run(tmp_path / "run", spec, rows())
+    with start("inference", folder) as process:
+        wait_for(process, f"6/{TOTAL}")
+        process.kill()
+    assert run("inference", folder) == (ExitCode.SUCCEEDED, "")
+    report = GenerationResult.from_json((folder / "result.json").read_bytes()).report
+    assert report is not None
+    assert (report.engine.name, report.device.kind) == ("vllm", "cuda")
+    assert len(texts_of(folder)) == report.outputs == TOTAL
+    texts = texts_of(folder)
+    assert [texts["base", f"ex-{n}", 0] for n in range(7)] != [texts["v1", f"ex-{n}", 0] for n in range(7)]
+    assert 0 < report.peak_memory_bytes <= torch.cuda.get_device_properties(0).total_memory
 
 
 def test_a_schema_that_no_engine_holds_is_refused_before_anything_starts(

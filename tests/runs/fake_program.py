@@ -216,8 +216,8 @@ def look(folder: Path, behaviour: dict) -> dict:
         "trainable_parameters": 9,
         "total_parameters": 1000,
         "trainable_share": 0.009,
-        "trial": {"longest": batches, "usual": batches, "building_seconds": 1.0,
-                  "evaluation_seconds": 1.0, "saving_seconds": 1.0}
+        "trial": {"longest": batches, "usual": batches, "evaluation": batches, "building_seconds": 1.0,
+                  "warming_seconds": 1.0, "saving_seconds": 1.0}
         if fits else None,
         "estimate": {"steps": 30, "step_seconds": 4.0, "preparing_seconds": 10.0, "training_seconds": 120.0,
                      "evaluating_seconds": 40.0, "saving_seconds": 10.0} if fits else None,

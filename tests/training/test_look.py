@@ -138,8 +138,9 @@ def test_a_batch_takes_the_time_of_its_padded_tokens() -> None:
         timed = Trial(
             longest=TimedBatches(batches=3, tokens=longest[0], seconds=longest[1]),
             usual=TimedBatches(batches=3, tokens=100, seconds=1.0),
+            evaluation=None,
             building_seconds=0.0,
-            evaluation_seconds=0.0,
+            warming_seconds=0.0,
             saving_seconds=0.0,
         )
         return trial.batch_seconds(timed, tokens)
@@ -161,7 +162,58 @@ def test_the_estimate_counts_what_the_training_does(base: Path, tmp_path: Path) 
     folder = tmp_path / "run"
     whole = train_in(folder, make_spec(base, **fields), rows())
     assert found.estimate.steps == whole.steps
-    held_out = -(-whole.rows.validation // 4)
+    timed = found.trial.evaluation
+    assert timed is not None
+    # The rows are as long as each other, but for the last batch: it holds fewer.
+    batches = -(-whole.rows.validation // 4)
+    tokens = whole.rows.validation / batches / 4 * timed.tokens
     assert found.estimate.evaluating_seconds == pytest.approx(
-        len(whole.validation_losses) * held_out * found.trial.evaluation_seconds
+        len(whole.validation_losses) * batches * timed.seconds * tokens / timed.tokens, rel=0.05
     )
+
+
+def test_the_batches_that_are_tried_lie_across_all_that_the_training_has(base: Path) -> None:
+    lengths = [*range(1, 81), 500]
+    chosen = trial.usual_batches(lengths, make_spec(base, rows=81))
+    assert all(len(set(batch)) == 4 for batch in chosen)
+    warming, short, middle, long = (4 * max(lengths[row] for row in batch) for batch in chosen)
+    assert warming == middle
+    assert short < middle < long < 4 * 500
+    assert short < trial.padded_tokens(lengths, make_spec(base, rows=81)) < 4 * 500
+
+
+def test_rows_that_do_not_fill_a_batch_are_tried_as_they_are(base: Path, tmp_path: Path) -> None:
+    found = looked(tmp_path / "run", base, rows(3), batch_size=8)
+    assert found.trial is not None
+    assert found.trial.longest.tokens == found.trial.usual.tokens == 3 * found.longest_length
+    assert found.trial.evaluation is None
+
+
+def test_the_tokens_of_a_trial_are_those_that_the_trainer_was_given(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = rows(40)
+    for n, row in enumerate(given):
+        row["completion"][0]["content"] = "You save 300 a month. " * (1 + n)
+    seen: list[int] = []
+    make = trial.make_trainer
+
+    def counting(run: Any, callback: Any) -> Any:
+        trainer = make(run, callback)
+        collate = trainer.data_collator
+
+        def collated(examples: Any) -> Any:
+            batch = collate(examples)
+            seen.append(batch["input_ids"].numel())
+            return batch
+
+        trainer.data_collator = collated
+        return trainer
+
+    monkeypatch.setattr(trial, "make_trainer", counting)
+    found = looked(tmp_path / "run", base, given, batch_size=4)
+    assert found.trial is not None
+    longest, usual = seen[: trial.BATCHES], seen[trial.BATCHES :]
+    assert [found.trial.longest.tokens] * trial.BATCHES == longest
+    assert found.trial.usual.tokens == pytest.approx(sum(usual[1:]) / len(usual[1:]))
+    assert len(set(usual[1:])) == len(usual) - 1

@@ -7,9 +7,11 @@ import pytest
 
 from run_directory.program import Refusal
 from run_directory.records import RecordError
+from tests.run_directory.tiny import opened, write_run
 from training.encoding import IGNORED, encode_answers, encode_judgements, encode_pairs
 from training.kto import class_weights, in_batches
-from training.spec import JudgedRow, PreferenceRow, TrainingRow, TrainingSpec, usual_rate
+from training.loop import begin
+from training.spec import JudgedRow, LoraParameters, PreferenceRow, TrainingRow, TrainingSpec, usual_rate
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +147,28 @@ def test_settings_that_do_not_go_together_are_refused(fields: dict[str, Any], sa
     assert said in str(caught.value)
 
 
-def test_the_learning_rate_suits_the_method_and_the_objective() -> None:
-    assert TrainingSpec(base_folder="/b", rows=1).rate == 2e-4
-    assert TrainingSpec(base_folder="/b", rows=1, objective="dpo").rate == 5e-6
-    assert TrainingSpec(base_folder="/b", rows=1, method="full").rate == 2e-5
-    assert TrainingSpec(base_folder="/b", rows=1, method="full", learning_rate=0.1).rate == 0.1
-    assert usual_rate("full", "kto") == 1e-6
+@pytest.mark.parametrize(
+    ("method", "objective", "size", "rate"),
+    [
+        ("lora", "sft", {"rank": 63, "parameters": 7_999_999_999}, 2e-4),
+        ("lora", "sft", {"rank": 64}, 1e-4),
+        ("qlora", "sft", {"parameters": 8_000_000_000}, 1e-4),
+        ("lora", "dpo", {"rank": 64}, 5e-6),
+        ("full", "sft", {"parameters": 8_000_000_000}, 2e-5),
+        ("full", "kto", {}, 1e-6),
+    ],
+)
+def test_the_learning_rate_suits_the_method_the_objective_and_the_size(
+    method: str, objective: str, size: dict[str, int], rate: float
+) -> None:
+    assert usual_rate(method, objective, **size) == rate
+
+
+@pytest.mark.parametrize(
+    ("fields", "rate"), [({}, 2e-4), ({"lora": LoraParameters(rank=64)}, 1e-4), ({"learning_rate": 0.1}, 0.1)]
+)
+def test_a_training_takes_the_usual_rate_unless_one_is_chosen(
+    base: Path, tmp_path: Path, fields: dict[str, Any], rate: float
+) -> None:
+    spec = TrainingSpec(base_folder=str(base), rows=1, **fields)
+    assert begin(opened(write_run(tmp_path / "run", spec, [])), spec).rate == rate
