@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import NamedTuple
 
 from evalapp.analysis.agreement import REPLICATES
@@ -11,23 +12,27 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.measure import Measure
 from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
-from evalapp.rubrics.models import CriterionKind
+from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.agreement import Scale, krippendorff_alpha, quadratic_kappa
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
 from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import candidate_score
 
 ENOUGH = 10
 PERSON, OTHER, JUDGE = "person", "other person", "judge"
 
 
 class JudgedCandidate(NamedTuple):
-    """Means over the outputs that both people and the judge gave a level, on the criterion's own scale."""
+    """Means over the outputs that both people and the judge gave a level, on the criterion's own scale; ``gap``
+    is the judge's less the people's. Intervals over outputs, for this panel and this judge; n counts outputs.
+    """
 
     candidate: CampaignCandidate
     outputs: int
-    people: float
-    judge: float
+    people: Measure
+    judge: Measure
+    gap: Measure
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ def judge_agreement(judge: ModelJudge, scores: CampaignScores) -> JudgeAgreement
         people_kappa=kappa(among_people, OTHER),
         correlation=correlation,
         ceiling=ceiling,
-        candidates=_candidates(scores, by_output, said) if has_order else [],
+        candidates=_candidates(scores, criterion, by_output, said) if has_order else [],
         reported_models=sorted({each.reported_model for each in verdicts.values() if each.reported_model}),
     )
 
@@ -174,16 +179,34 @@ def _ratings(rows: Sequence[tuple[int, str, int]]) -> Ratings:
 
 
 def _candidates(
-    scores: CampaignScores, by_output: dict[int, list[int]], said: dict[int, int | None]
+    scores: CampaignScores,
+    criterion: Criterion,
+    by_output: dict[int, list[int]],
+    said: dict[int, int | None],
 ) -> list[JudgedCandidate]:
+    ends = (float(criterion.minimum), float(criterion.maximum))
     found = []
     for candidate in scores.candidates:
         both = [
-            (sum(by_output[pk]) / len(by_output[pk]), value)
+            (pk, fmean(by_output[pk]), value)
             for output in scores.outputs_of(candidate)
             if (value := said.get(pk := output.item_output_id)) is not None and pk in by_output
         ]
         if both:
-            people, judge = (sum(column) / len(both) for column in zip(*both, strict=True))
-            found.append(JudgedCandidate(candidate, len(both), people, judge))
+            found.append(
+                JudgedCandidate(
+                    candidate,
+                    len(both),
+                    people=_mean_over_outputs([(pk, people) for pk, people, _ in both], ends),
+                    judge=_mean_over_outputs([(pk, value) for pk, _, value in both], ends),
+                    gap=_mean_over_outputs([(pk, value - people) for pk, people, value in both], None),
+                )
+            )
     return found
+
+
+def _mean_over_outputs(values: Sequence[tuple[int, float]], ends: tuple[float, float] | None) -> Measure:
+    ratings = Ratings.from_columns(
+        [pk for pk, _ in values], [JUDGE] * len(values), [value for _, value in values]
+    )
+    return candidate_score(ratings, interval="items", bounds=ends)

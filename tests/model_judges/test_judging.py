@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import load_scores
@@ -245,9 +246,9 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     assert found.correlation is not None and found.correlation.value == pytest.approx(1.0)
     assert found.ceiling is not None
     assert found.sentence.startswith("The judge agrees with a person about as two people do")
-    assert [(each.people, each.judge, each.outputs) for each in found.candidates] == [
-        (each.people, each.people, 6) for each in found.candidates
-    ]
+    for each in found.candidates:
+        assert (each.people, each.gap.value, each.outputs) == (each.judge, 0, 6)
+        assert each.people.n == 6 and each.people.note == "for this panel"
     # No score of a person came of it, and no other page shows it.
     assert Score.objects.count() == scores
     assert (
@@ -271,6 +272,29 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     found = judge_agreement(contrary, load_scores(campaign))
     assert found.alpha.value is not None and found.alpha.value < 0
     assert "less than two people do" in found.sentence or "beyond chance" in found.sentence
+
+
+def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
+    judge: ModelJudge, campaign: Campaign, chat: Chat, reviewer: User, project: Project, manager: User
+) -> None:
+    people = {("plain", row): answers(tone=level) for row, level in enumerate((2, 3, 3, 4, 2, 4), start=1)}
+    review_all(campaign, reviewer, people)
+    chat.say = lambda question: "4" if "You own" in question else "3"
+    asked(judge, campaign)
+
+    address = f"projects/{project.slug}/judges/{judge.pk}/campaigns/{campaign.pk}/"
+    _, told = program_of(manager).get(address).json()["candidates"]
+    # Student's t with 5 degrees of freedom, 2.571, times 0.894 / √6.
+    assert told["people"]["value"] == pytest.approx(3)
+    assert (told["people"]["low"], told["people"]["high"]) == pytest.approx((2.061, 3.939), abs=1e-3)
+    assert (told["judge"]["value"], told["judge"]["low"]) == (4, None)
+    assert told["judge"]["note"] == "no interval: no variation"
+    assert (told["gap"]["value"], told["gap"]["n"]) == (pytest.approx(1), 6)
+    assert (told["gap"]["low"], told["gap"]["high"]) == pytest.approx((0.061, 1.939), abs=1e-3)
+
+    page = client_of(manager).get(reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])).text
+    words = " ".join(strip_tags(page).split())
+    assert "3.0 ± 0.9 4.00 1.0 (0.1 to 1.9) 6" in words, words
 
 
 def test_without_people_nothing_is_told(judge: ModelJudge, campaign: Campaign) -> None:

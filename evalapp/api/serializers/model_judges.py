@@ -54,8 +54,9 @@ class AskAgainBody(Body):
 class JudgedCandidateSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="candidate.pk")
     outputs = serializers.IntegerField(help_text="Those that both judged.")
-    people = serializers.FloatField()
-    judge = serializers.FloatField()
+    people = MeasureSerializer()
+    judge = MeasureSerializer()
+    gap = MeasureSerializer(help_text="The judge's mean less the people's.")
 
 
 class JudgeAgreementSerializer(serializers.Serializer[Any]):
