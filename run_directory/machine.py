@@ -70,6 +70,13 @@ def peak_memory_bytes(torch: Any, device: Device) -> int:
     return kilobytes * 1024
 
 
+def memory_bytes(torch: Any, device: Device) -> int:
+    """All the memory that the device has."""
+    if device.kind == "cuda":
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def gpu_memory_in_use(torch: Any) -> int:
     """Bytes of the GPU that all processes hold now: vLLM's engine is a process of its own there."""
     free, total = torch.cuda.mem_get_info()

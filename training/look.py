@@ -7,7 +7,7 @@ import sys
 import time
 from statistics import median_low
 
-from run_directory.machine import package_versions, set_environment
+from run_directory.machine import memory_bytes, package_versions, peak_memory_bytes, set_environment
 from run_directory.program import RunDirectory, run_program
 from training.look_report import LookReport, LookResult
 
@@ -24,7 +24,7 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     """Prepare the rows as the training does, load the model, and try a few batches."""
     # Import torch and its kin, which a refused command line need not wait for.
     from training.loop import PACKAGES, load
-    from training.methods import parameter_counts
+    from training.methods import held_memory, parameter_counts
     from training.recipes import prepared_run
     from training.rendering import shown_rows
     from training.row_lengths import length_bins
@@ -34,9 +34,12 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     run = load(prepared)
     loaded_seconds = time.monotonic() - started
     # Imports what `load` has imported already: in the training, too, that is part of the loading.
-    from training.trial import estimate, peak_of, tried
+    import torch
+
+    from training.trial import estimate, tried
 
     trainable, total = parameter_counts(run.model)
+    memory = held_memory(run.model, memory_bytes(torch, run.device))
     trial = tried(run)
     filled = [row for row in encoded if not row.is_empty]
     lengths = [row.length for row in filled]
@@ -56,6 +59,7 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
         trainable_parameters=trainable,
         total_parameters=total,
         trainable_share=trainable / total,
+        memory=memory,
         trial=trial,
         estimate=estimate(run, trial, loaded_seconds=loaded_seconds) if trial else None,
         base_fingerprint=base.fingerprint,
@@ -63,7 +67,7 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
         device=run.device,
         packages=package_versions(*PACKAGES),
         seconds=time.monotonic() - started,
-        peak_memory_bytes=peak_of(run.device),
+        peak_memory_bytes=peak_memory_bytes(torch, run.device),
     )
     return _sentence(report), report
 

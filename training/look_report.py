@@ -101,6 +101,23 @@ class Estimate(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Memory(Record):
+    """What a training holds from its beginning to its end, whatever its batches are, in bytes."""
+
+    weights: int
+    """As they are loaded, the trained ones included."""
+    gradients: int
+    optimiser: int
+    """Two moments of every trained weight."""
+    device: int
+    """What the device has in all."""
+
+    @property
+    def held(self) -> int:
+        return self.weights + self.gradients + self.optimiser
+
+
+@dataclass(frozen=True, kw_only=True)
 class LookReport(Record):
     method: Method
     objective: Objective
@@ -120,6 +137,7 @@ class LookReport(Record):
     trainable_parameters: int
     total_parameters: int
     trainable_share: float
+    memory: Memory
     trial: Trial | None
     """None when the memory was not enough for it."""
     estimate: Estimate | None

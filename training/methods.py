@@ -9,6 +9,7 @@ from run_directory.bases import Base
 from run_directory.loading import load_four_bit_model, load_model
 from run_directory.program import Refusal
 from run_directory.protocol import Device
+from training.look_report import Memory
 from training.spec import TrainingSpec
 
 
@@ -55,6 +56,18 @@ def parameter_counts(model: Any) -> tuple[int, int]:
         return int(trainable), int(total)
     total = sum(weight.numel() for weight in model.parameters())
     return total, total
+
+
+def held_memory(model: Any, device_bytes: int) -> Memory:
+    """What training the loaded model holds beside what a batch needs."""
+    weights = list(model.parameters())
+    trained = sum(weight.numel() * weight.element_size() for weight in weights if weight.requires_grad)
+    return Memory(
+        weights=sum(weight.numel() * weight.element_size() for weight in weights),
+        gradients=trained,
+        optimiser=2 * trained,
+        device=device_bytes,
+    )
 
 
 def load_whole_model(base: Base, device: Device, spec: TrainingSpec, trained: Path) -> Any:

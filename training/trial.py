@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from run_directory.machine import peak_memory_bytes
 from run_directory.program import is_out_of_memory
-from run_directory.protocol import CHECKPOINTS_FOLDER, Device
+from run_directory.protocol import CHECKPOINTS_FOLDER
 from training.checkpoints import mark_complete
 from training.look_report import Estimate, TimedBatches, Trial
 from training.loop import LoadedRun, exact_trainer
@@ -213,12 +212,6 @@ def batch_seconds(trial: Trial, tokens: float) -> float:
     if longest.tokens > usual.tokens:
         slope = min(slope, max(0.0, (longest.seconds - usual.seconds) / (longest.tokens - usual.tokens)))
     return usual.seconds + slope * (tokens - usual.tokens)
-
-
-def peak_of(device: Device) -> int:
-    import torch
-
-    return peak_memory_bytes(torch, device)
 
 
 def _evaluations(spec: TrainingSpec, steps: int) -> int:

@@ -53,6 +53,7 @@ def look_context(run: Run) -> dict[str, Any]:
             context=report.context,
         ),
         "estimate_parts": _parts(report.estimate) if report.estimate else [],
+        "memory_parts": _memory_parts(report),
     }
 
 
@@ -109,3 +110,16 @@ def _parts(found: Estimate) -> list[tuple[str, float]]:
         ("Evaluating on the rows held out", found.evaluating_seconds),
         ("Saving", found.saving_seconds),
     ]
+
+
+def _memory_parts(report: LookReport) -> list[tuple[str, int]]:
+    """What stays whatever the batches are, and where they were tried what the longest of them needs beside it."""
+    memory = report.memory
+    parts = [
+        ("The model’s weights", memory.weights),
+        ("Gradients of the trained weights", memory.gradients),
+        ("The optimiser’s moments of the trained weights", memory.optimiser),
+    ]
+    if report.trial:
+        parts.append(("The longest batch, and libraries", max(0, report.peak_memory_bytes - memory.held)))
+    return parts

@@ -66,6 +66,7 @@ def test_three_people_go_round_the_loop(running, browser, browser_context_args, 
         engineer.follow("Start a training")
         beginning.train(engineer, beginning.FIRST, rows=8, steps=4)
         beginning.generate(engineer)
+        engineer.sees("transformers")
 
         rating.ask_in_own_words(manager)
         rating.launch(manager, (engineer, reviewer))

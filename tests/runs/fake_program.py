@@ -216,6 +216,7 @@ def look(folder: Path, behaviour: dict) -> dict:
         "trainable_parameters": 9,
         "total_parameters": 1000,
         "trainable_share": 0.009,
+        "memory": {"weights": 2_000_000, "gradients": 36, "optimiser": 72, "device": 8_000_000_000},
         "trial": {"longest": batches, "usual": batches, "evaluation": batches, "building_seconds": 1.0,
                   "warming_seconds": 1.0, "saving_seconds": 1.0}
         if fits else None,

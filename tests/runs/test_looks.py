@@ -64,6 +64,10 @@ def test_a_look_is_asked_for_in_the_form_and_followed_by_the_training(
         "0.9%",
         "of 1,000 weights",
         "3.0\N{NO-BREAK SPACE}GB",
+        "of 7.5\N{NO-BREAK SPACE}GB, with the longest batch",
+        # The weights, and what the longest batch needs beside them.
+        "1.9\N{NO-BREAK SPACE}MB",
+        "The longest batch, and libraries",
         "Read, not trained on: 500 tokens",
         "Trained on: 1 token<",
         "Cut off, never seen: 2 tokens",
@@ -113,6 +117,7 @@ def test_a_batch_that_does_not_fit_leaves_the_rest_of_the_look(
     carry_out_look(look.job_id)
     page = page_of(look, client_for(engineer))
     assert "The memory is not enough for the longest batch" in page
+    assert "did not fit" in page
     assert "Trained on: 1 token<" in page
     assert "estimated" not in page
 

@@ -133,6 +133,19 @@ def test_a_batch_that_does_not_fit_is_told_and_the_rest_remains(
     assert "out_of_memory" in warned
 
 
+def test_the_memory_that_is_held_follows_the_method(base: Path, tmp_path: Path) -> None:
+    lora = looked(tmp_path / "lora", base, rows())
+    assert lora.memory.weights == 4 * lora.total_parameters
+    assert (lora.memory.gradients, lora.memory.optimiser) == (
+        4 * lora.trainable_parameters,
+        8 * lora.trainable_parameters,
+    )
+    full = looked(tmp_path / "full", base, rows(), method="full", dtype="bf16")
+    # Kept in fp32 whatever computes: about 16 bytes a weight.
+    assert full.memory.held == 16 * full.total_parameters
+    assert full.memory.held < full.peak_memory_bytes < full.memory.device
+
+
 def test_a_batch_takes_the_time_of_its_padded_tokens() -> None:
     def seconds(tokens: float, *, longest: tuple[float, float]) -> float:
         timed = Trial(

@@ -91,14 +91,14 @@ def import_data(engineer: Person, file: Path) -> None:
     assert [text.strip() for text in counts[1:6]] == ["v1", "8", "0", "2", "3"]
 
 
-def register_base(engineer: Person) -> None:
+def register_base(engineer: Person, folder: str = "tiny", context: str = "512 tokens") -> None:
     engineer.station("Models")
     engineer.follow("Register a base model")
-    engineer.choose("Folder", "^tiny$")
+    engineer.choose("Folder", f"^{folder}$")
     engineer.fill("Name", BASE)
     engineer.press("Register")
     engineer.is_at("Base")
-    engineer.sees(f"Base of {BASE}, version 1.", "llama", "512 tokens")
+    engineer.sees(f"Base of {BASE}, version 1.", "llama", context)
 
 
 def add_prompt(engineer: Person) -> None:
@@ -114,10 +114,16 @@ def add_prompt(engineer: Person) -> None:
 
 def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     """From the open form to the adapter, watched on the page."""
+    fill_training(engineer, name, steps=steps)
+    engineer.press("Start the training")
+    watch_training(engineer, name, rows=rows, steps=steps)
+
+
+def fill_training(engineer: Person, name: str, *, steps: int, rate: str = "0.01") -> None:
     engineer.fill("Name", name)
     engineer.page.get_by_text("More settings").click()
     for label, value in (
-        ("Learning rate", "0.01"),
+        ("Learning rate", rate),
         ("LoRA rank", "4"),
         ("Steps at most", str(steps)),
         ("Rows in a batch", "2"),
@@ -126,7 +132,9 @@ def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
         field = engineer.page.get_by_label(label)
         if field.is_enabled():
             field.fill(value)
-    engineer.press("Start the training")
+
+
+def watch_training(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     engineer.is_at(name)
     engineer.waits_for_job()
     engineer.sees("it made", "Loss", "Device", "Kept whole")
@@ -136,22 +144,25 @@ def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     expect(engineer.page.locator(".loss tbody tr")).to_have_count(steps)
 
 
-def generate(engineer: Person) -> None:
+def generate(
+    engineer: Person, name: str = ANSWERS, *, engine: str = "transformers", tokens: int = 12
+) -> None:
+    """Answers of every candidate to the rows that evaluate."""
     engineer.station("Runs")
     engineer.follow("Start a generation")
-    engineer.fill("Name", ANSWERS)
+    engineer.fill("Name", name)
     engineer.tick("Test (sealed)")
     engineer.tick("Feedback")
     for label in CANDIDATES:
         engineer.tick(re.compile(rf"{label} \("))
-    engineer.fill("Tokens at most", "12")
+    engineer.fill("Tokens at most", str(tokens))
     # Likeliest tokens of a random model are one unprintable byte; drawn ones differ by candidate.
     engineer.fill("Temperature", "1")
     engineer.page.get_by_text("More settings").click()
-    engineer.choose("Engine", "^transformers$")
+    engineer.choose("Engine", f"^{engine}$")
     engineer.press("Start the generation")
-    engineer.is_at(ANSWERS)
+    engineer.is_at(name)
     engineer.waits_for_job()
-    engineer.sees("Samples", "transformers")
+    engineer.sees("Samples")
     asked = engineer.page.locator(".stat").filter(has_text="Answered").first
     expect(asked).to_contain_text(str(5 * len(CANDIDATES)))
