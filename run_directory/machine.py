@@ -19,6 +19,10 @@ def set_environment() -> None:
     os.environ.update(
         {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
     )
+    # A trainer that sees several GPUs spreads each batch over all of them, and the batch is then another than the
+    # spec's. Whoever wants more than one starts a process for each, as torchrun does.
+    if "LOCAL_RANK" not in os.environ:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     # OpenMP threads that spin while they wait take the cores from the web processes, and from each other:
     # beside one other busy process a training step took 14 s instead of 60 s with this.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -42,7 +46,8 @@ def chosen_device(
     count = min(threads or usable, usable)
     torch.set_num_threads(count)
     if has_gpu and device != "cpu":
-        chosen = "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        # Emulated it is slow, and vLLM refuses it.
+        chosen = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
         name, reason, kind = torch.cuda.get_device_name(0), "a GPU is here", "cuda"
     else:
         # Without these instructions bf16 is emulated, and slower than fp32.
