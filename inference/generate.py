@@ -135,19 +135,19 @@ def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> int:
     for found in answered:
         batches = list(islice(coming, len(found)))
         rows = sum(len(batch.prompts) for batch in batches)
-        seconds = time.monotonic() - before
+        now = time.monotonic()
+        seconds, before = now - before, now
         fresh = [
             output
             for batch, answers in zip(batches, found, strict=True)
             for output in _outputs(batch, run.base, answers, seconds / rows)
         ]
         outputs.append(fresh)
-        before = time.monotonic()
         done = len(outputs.written)
         progress = GenerationProgress(
             candidate=batches[-1].candidate.key,
             tokens_per_second=sum(output.completion_tokens for output in fresh) / seconds if seconds else 0.0,
-            eta_seconds=(before - began) / (done - first) * (total - done),
+            eta_seconds=(now - began) / (done - first) * (total - done),
         )
         directory.events.write(
             "progress",
