@@ -21,7 +21,7 @@ from evalapp.embedded import programs
 from evalapp.embedded.addresses import health
 from evalapp.env import REPOSITORY, Environment, read_environment
 
-READY_SECONDS = 90
+READY_SECONDS = 180
 _FROM_THE_TEST_RUN = ("DATABASE_URL", "REDIS_URL", "EVALAPP_")
 
 

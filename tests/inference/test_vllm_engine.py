@@ -20,15 +20,19 @@ class Engine:
         self.at_once = at_once
         self.left: dict[str, int] = {}
         self.answered_at_once: list[int] = []
+        self.adapters: dict[str, Any] = {}
+        self.mixed = False
 
     def add_request(self, name: str, prompt: Any, parameters: Any, *, lora_request: Any) -> None:
         assert prompt["type"] == "token"
         assert name not in self.left
         self.left[name] = len(prompt["prompt_token_ids"])
+        self.adapters[name] = lora_request and lora_request.lora_name
 
     def step(self) -> list[Any]:
         running = list(self.left)[: self.at_once]
         self.answered_at_once.append(len(running))
+        self.mixed |= len({self.adapters[name] for name in self.left}) > 1
         for name in running:
             self.left[name] -= 1
         finished = [name for name in running if not self.left[name]]
@@ -46,9 +50,9 @@ def generator(monkeypatch: pytest.MonkeyPatch, batch_size: int) -> VllmGenerator
     return made
 
 
-def asked(number: int, *lengths: int) -> Asked:
+def asked(number: int, *lengths: int, adapter: Any = None) -> Asked:
     row = GenerationRow(example="e", messages=(Message(role="user", content="Hello"),))
-    return Asked(number, [Prompt(row, [0] * length) for length in lengths], None)
+    return Asked(number, [Prompt(row, [0] * length) for length in lengths], adapter)
 
 
 def texts(found: list[list[list[Any]]]) -> list[list[str]]:
@@ -81,6 +85,25 @@ def test_a_wish_to_stop_is_obeyed_at_the_next_step(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Stopped):
         next(coming)
     assert len(made.engine.answered_at_once) == 1
+
+
+def test_rows_of_two_adapters_or_of_none_are_never_in_the_engine_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("vllm")
+    one, other = (SimpleNamespace(sha256=name, folder=f"/{name}") for name in ("one", "other"))
+    made = generator(monkeypatch, 2)
+    made.load.adapters = (one, other)
+    batches = [
+        asked(0, 3, 1), asked(1, 1, 1),
+        asked(2, 4, 1, adapter=one), asked(3, adapter=one), asked(4, adapter=other), asked(5, 2, 1, adapter=other),
+    ]  # fmt: skip
+    found = list(made.answers(batches))
+    assert texts(found) == [["0-0", "0-1"], ["1-0", "1-1"], ["2-0", "2-1"], [], [], ["5-0", "5-1"]]
+    assert made.engine.adapters == {
+        "0-0": None, "0-1": None, "1-0": None, "1-1": None, "2-0": "one", "2-1": "one", "5-0": "other", "5-1": "other"
+    }  # fmt: skip
+    assert not made.engine.mixed
 
 
 def test_nothing_asked_is_nothing_answered(monkeypatch: pytest.MonkeyPatch) -> None:
