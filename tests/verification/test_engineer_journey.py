@@ -88,7 +88,8 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         beginning.invite(manager, engineer, "Engineer")
         beginning.invite(manager, reviewer, "Reviewer")
         beginning.import_data(engineer, beginning.write_file(tmp_path))
-        beginning.register_base(engineer, running.home.bundled_model_folder.name, "8,192 tokens")
+        bundled = running.home.bundled_model_folder.name
+        beginning.register_base(engineer, rf"{bundled} \(comes with the product\)", "8,192 tokens")
         beginning.add_prompt(engineer)
 
         engineer.station("Runs")
