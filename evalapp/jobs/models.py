@@ -117,6 +117,11 @@ class Job(BaseModel):
         return self.state in FINAL_STATES
 
     @property
+    def saves_work(self) -> bool:
+        """Whether a stop keeps what was done: runs do, other work begins again."""
+        return self.task.startswith("evalapp.runs.")
+
+    @property
     def percent(self) -> int | None:
         """Whole percent done, or None while the total is unknown."""
         if not self.progress_total:

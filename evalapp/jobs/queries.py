@@ -43,13 +43,16 @@ def latest_events(job: Job, *, count: int = SHOWN_EVENTS) -> list[JobEvent]:
 
 def next_job(queue: str) -> Job | None:
     """The job of the queue that starts next; None where none waits that a worker here knows how to do."""
-    chosen = next_of(waiting_in(queue), standing_in(queue))
+    # A job may be of another version of the product, with tasks of its own.
+    chosen = next_of(waiting_in(queue, tasks=list(app.tasks)), standing_in(queue))
     return Job.objects.filter(pk=chosen.job_id).first() if chosen else None
 
 
-def waiting_in(queue: str) -> list[Waiting]:
-    """The queue's waiting jobs, in no order. One whose task is of another version of the product is left out."""
-    rows = Job.objects.filter(queue=queue, state=JobState.QUEUED, task__in=list(app.tasks))
+def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:
+    """The queue's waiting jobs, in no order; ``tasks`` leaves out those of other tasks."""
+    rows = Job.objects.filter(queue=queue, state=JobState.QUEUED)
+    if tasks is not None:
+        rows = rows.filter(task__in=tasks)
     return [
         Waiting(*row)
         for row in rows.values_list("pk", "project_id", "priority", "queued_at", "keeps_turn")

@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 
 from evalapp.core.away import AWAY, is_disk_full
 from evalapp.core.errors import ProblemError
+from evalapp.core.storage import NO_ROOM
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
 from evalapp.jobs.services import end_lost_attempt, put_back
@@ -39,6 +40,10 @@ __all__ = [
 DATABASE_FULL = (
     "The disk of the database is full. Nothing half-done was kept: ask the administrator to make room on the "
     "disk that holds it, then start this again."
+)
+NO_ROOM_FOR_FILES = (
+    "The disk of EVALAPP_HOME is full. Nothing half-done was kept: ask the administrator to make room on it, then "
+    "start this again."
 )
 logger = logging.getLogger(__name__)
 
@@ -221,6 +226,8 @@ Ending = Callable[[Job, Report], None]
 
 
 def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return NO_ROOM_FOR_FILES
     return (
         f"Something unexpected happened ({type(error).__name__}); the server's log has the details. "
         "Nothing half-done was kept: try again, and tell your administrator if it happens again."
