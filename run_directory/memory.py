@@ -50,7 +50,9 @@ class MemoryShortage(Record):
     def numbers(self) -> str:
         """What was needed and what was there, in one sentence."""
         where = f"the memory of {self.device} is not enough"
-        held, asked, had = (_gigabytes(value) for value in (self.held_bytes, self.asked_bytes, self.had_bytes))
+        held, asked, had = (
+            _gigabytes(value) for value in (self.held_bytes, self.asked_bytes, self.had_bytes)
+        )
         found = [
             f"it held {held}" if held else "",
             f"asked for {asked} more" if asked and held else f"asked for {asked}" if asked else "",

@@ -297,7 +297,11 @@ class _Ending:
         message = message.replace("\x00", "�").encode(errors="replace").decode()
         code = _EXIT_CODES[outcome]
         result = self._program.result_type(
-            outcome=outcome, exit_code=int(code), message=message, spec_sha256=self._spec_sha256, report=report
+            outcome=outcome,
+            exit_code=int(code),
+            message=message,
+            spec_sha256=self._spec_sha256,
+            report=report,
         )
         give_back(self._folder)
         write_whole(self._folder / RESULT_FILE, result.to_json().encode())
@@ -342,7 +346,9 @@ def _explained(error: BaseException, interruption: Interruption, folder: Path) -
     if isinstance(error, Refusal | RecordError | UnusableModelError):
         return "failed", str(error)
     if is_disk_full(error, folder):
-        return "failed", no_room(folder, what="what comes next", needed=None, kept="What was written is whole.")
+        return "failed", no_room(
+            folder, what="what comes next", needed=None, kept="What was written is whole."
+        )
     if is_out_of_memory(error):
         return (
             "failed",

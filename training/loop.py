@@ -153,14 +153,17 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
         trainable_parameters=trainable,
         total_parameters=total,
     )
-    with _room_told(directory.folder), memory_told(
-        torch,
-        directory,
-        run.device,
-        program="training",
-        batch_size=run.spec.batch_size,
-        accumulation_steps=run.spec.accumulation_steps,
-        length=run.data.max_length,
+    with (
+        _room_told(directory.folder),
+        memory_told(
+            torch,
+            directory,
+            run.device,
+            program="training",
+            batch_size=run.spec.batch_size,
+            accumulation_steps=run.spec.accumulation_steps,
+            length=run.data.max_length,
+        ),
     ):
         if checkpoint is None or _unfinished(checkpoint, run):
             _train(run, make_trainer, checkpoint)

@@ -19,7 +19,7 @@ from evalapp.jobs.devices import Device, held_device
 from evalapp.jobs.lease import worker_name
 from evalapp.jobs.processes import kill_group, process_state
 from evalapp.jobs.stopping import worker_is_stopping
-from evalapp.jobs.work import AttemptLost, LeaseLost, NoDeviceFree, Work
+from evalapp.jobs.work import AttemptLost, NoDeviceFree, Work
 
 POLL_SECONDS = 0.5
 SAVING_SECONDS = 30.0

@@ -54,8 +54,7 @@ def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:
     if tasks is not None:
         rows = rows.filter(task__in=tasks)
     return [
-        Waiting(*row)
-        for row in rows.values_list("pk", "project_id", "priority", "queued_at", "keeps_turn")
+        Waiting(*row) for row in rows.values_list("pk", "project_id", "priority", "queued_at", "keeps_turn")
     ]
 
 

@@ -35,7 +35,9 @@ def next_of(waiting: Iterable[Waiting], standing: Standing) -> Waiting | None:
     return min(waiting, key=lambda job: _turn(job, standing.going_on, standing.served_at), default=None)
 
 
-def in_turn(waiting: Iterable[Waiting], standing: Standing, *, ending: Iterable[int], most: int) -> list[Waiting]:
+def in_turn(
+    waiting: Iterable[Waiting], standing: Standing, *, ending: Iterable[int], most: int
+) -> list[Waiting]:
     """The next ``most`` jobs in the order in which they would start if nothing more came and none was changed.
 
     ``ending`` are the projects of the jobs that go on, in the order in which they are thought to end. Each end

@@ -107,7 +107,9 @@ def start_with_half_batch(*, run: Run, by: User | None) -> Run:
     """
     smaller = half_batch(run)
     if smaller is None:
-        message = "Only a run that lacked memory, and has a batch to halve, is tried again with half the batch."
+        message = (
+            "Only a run that lacked memory, and has a batch to halve, is tried again with half the batch."
+        )
         raise ConflictError(message)
     name = f"{run.name[:100]} (batch {smaller['batch_size']})"
     if run.kind == RunKind.GENERATION:

@@ -11,9 +11,7 @@ urlpatterns = [
     path("projects/<slug:slug>/runs/new/import/", views.outputs_import, name="outputs_import"),
     path("projects/<slug:slug>/runs/<int:run_id>/", views.run_detail, name="run_detail"),
     path("projects/<slug:slug>/runs/<int:run_id>/start/", views.look_start, name="look_start"),
-    path(
-        "projects/<slug:slug>/runs/<int:run_id>/half-batch/", views.run_half_batch, name="run_half_batch"
-    ),
+    path("projects/<slug:slug>/runs/<int:run_id>/half-batch/", views.run_half_batch, name="run_half_batch"),
     path("projects/<slug:slug>/runs/<int:run_id>/loss/", views.run_loss, name="run_loss"),
     path("projects/<slug:slug>/runs/<int:run_id>/outputs/", views.run_outputs, name="run_outputs"),
     path("projects/<slug:slug>/models/<int:version_id>/", views.model_version, name="model_version"),

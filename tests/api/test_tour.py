@@ -63,7 +63,9 @@ def workers(home: Path, live_server: Any) -> Iterator[None]:
     }
     started: list[subprocess.Popen[bytes]] = []
     try:
-        started += [_start(program, variables, home) for program in (default_worker(), model_worker(environment()))]
+        started += [
+            _start(program, variables, home) for program in (default_worker(), model_worker(environment()))
+        ]
         yield
     finally:
         for process in started:

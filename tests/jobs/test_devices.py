@@ -56,7 +56,9 @@ def test_a_device_is_in_use_until_the_program_is_gone_and_not_only_its_worker(
         ({"EVALAPP_GPUS": "MIG-a, MIG-b"}, ("MIG-a", "MIG-b")),
     ],
 )
-def test_the_setting_names_the_gpus(tmp_path: Path, variables: dict[str, str], found: tuple[str, ...]) -> None:
+def test_the_setting_names_the_gpus(
+    tmp_path: Path, variables: dict[str, str], found: tuple[str, ...]
+) -> None:
     wanted = environment(tmp_path, **variables)
     assert gpus.gpus_for_runs(wanted) == found
     command = [str(word) for word in model_worker(wanted).command]
@@ -65,7 +67,7 @@ def test_the_setting_names_the_gpus(tmp_path: Path, variables: dict[str, str], f
 
 @pytest.mark.parametrize("text", ["0,0", "none,1"])
 def test_a_setting_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(EnvironmentProblem, match="EVALAPP_GPUS.*name each GPU once"):
+    with pytest.raises(EnvironmentProblem, match=r"EVALAPP_GPUS.*name each GPU once"):
         environment(tmp_path, EVALAPP_GPUS=text)
 
 
@@ -85,9 +87,7 @@ def test_gpus_are_found_by_what_the_process_may_see_or_by_nvidia_smi(
     assert find(environment(tmp_path)) == ("3",)
 
 
-def test_a_cpu_is_one_device_and_hides_gpus_only_where_they_were_set_aside(
-    tmp_path: Path, settings
-) -> None:
+def test_a_cpu_is_one_device_and_hides_gpus_only_where_they_were_set_aside(tmp_path: Path, settings) -> None:
     settings.HOME = tmp_path
     for text, hidden in (("none", {"CUDA_VISIBLE_DEVICES": ""}), ("", {})):
         settings.ENVIRONMENT = environment(tmp_path, EVALAPP_GPUS=text)

@@ -46,7 +46,12 @@ def queued(project: Project, by: User, title: str, **fields: object) -> Job:
 
 
 def test_each_ring_starts_the_job_whose_turn_it_is(
-    project: Project, other_project: Project, engineer: User, stranger: User, begun: list[str], rung: list[str]
+    project: Project,
+    other_project: Project,
+    engineer: User,
+    stranger: User,
+    begun: list[str],
+    rung: list[str],
 ) -> None:
     for number in range(3):
         queued(project, engineer, f"mine {number}")

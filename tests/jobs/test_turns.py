@@ -11,7 +11,9 @@ ONE, TWO, THREE = 1, 2, 3
 NOTHING = Standing()
 
 
-def waiting(job: int, project: int, *, minutes: int = 0, priority: int = 2, keeps_turn: bool = False) -> Waiting:
+def waiting(
+    job: int, project: int, *, minutes: int = 0, priority: int = 2, keeps_turn: bool = False
+) -> Waiting:
     return Waiting(job, project, priority, MONDAY + timedelta(minutes=minutes), keeps_turn)
 
 

@@ -78,9 +78,7 @@ def test_a_kill_by_the_kernel_is_counted() -> None:
     try:
         (group / "memory.limit_in_bytes").write_text(str(64 * 2**20))
         before = memory_kills()
-        hungry = (
-            f"import os; open('{group}/cgroup.procs', 'w').write(str(os.getpid())); held = bytearray(2**28); print(len(held))"
-        )
+        hungry = f"import os; open('{group}/cgroup.procs', 'w').write(str(os.getpid())); held = bytearray(2**28); print(len(held))"
         assert subprocess.run([sys.executable, "-c", hungry], check=False).returncode == -9
         after = memory_kills()
         assert before is not None and after is not None and after > before

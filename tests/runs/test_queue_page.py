@@ -50,9 +50,7 @@ def test_each_waiting_run_says_what_it_waits_for_and_never_whose(
     assert "Other projects: 1 going on, 2 waiting." in page
 
 
-def test_what_the_page_foretells_is_what_starts(
-    project: Project, engineer: User, foreign: list[Job]
-) -> None:
+def test_what_the_page_foretells_is_what_starts(project: Project, engineer: User, foreign: list[Job]) -> None:
     for title in ("first", "second"):
         queued(project, engineer, title)
     urgent = queued(project, engineer, "urgent")
@@ -149,4 +147,6 @@ def test_the_same_by_api(
     assert (paused["state"], paused["paused_by"]) == ("paused", str(engineer))
     assert asked("resume")["state"] == "queued"
     assert program.post(f"projects/{project.slug}/jobs/{first.pk}/resume/", {}).status_code == 409
-    assert program.post(f"projects/{project.slug}/jobs/{first.pk}/priority/", {"priority": 3}).status_code == 400
+    assert (
+        program.post(f"projects/{project.slug}/jobs/{first.pk}/priority/", {"priority": 3}).status_code == 400
+    )

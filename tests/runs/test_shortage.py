@@ -58,7 +58,7 @@ def test_what_was_lacking_is_known_and_the_training_starts_anew_with_half_the_ro
 
     assert again.name == "v1 (batch 4)"
     assert (again.spec["batch_size"], again.spec["accumulation_steps"]) == (4, 4)
-    assert {**failed.spec, **{"batch_size": 4, "accumulation_steps": 4, "data_sha256": None}} == again.spec
+    assert {**failed.spec, "batch_size": 4, "accumulation_steps": 4, "data_sha256": None} == again.spec
     behave("succeed")
     carry_out_training(again.job_id)
     again.job.refresh_from_db()
@@ -91,7 +91,9 @@ def test_a_program_that_the_kernel_killed_for_memory_is_not_started_again_and_sa
     run = Run.objects.select_related("job").get(pk=training.pk)
     assert (run.job.state, run.job.attempt) == (JobState.FAILED, 1)
     assert run.job.error.startswith("The memory of this machine is not enough: it held ")
-    assert "with 8 rows at a time of up to 512 tokens. In this order: half the rows at a time" in run.job.error
+    assert (
+        "with 8 rows at a time of up to 512 tokens. In this order: half the rows at a time" in run.job.error
+    )
     assert half_batch(run) == {"batch_size": 4, "accumulation_steps": 4}
 
 

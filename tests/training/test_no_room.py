@@ -51,7 +51,9 @@ def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one_and_goes_on_when
     assert run("training", folder)[0] == ExitCode.FAILED
 
     message = result_of(folder)["message"]
-    assert message.startswith(f"the disk that holds {folder} is full: a checkpoint or a result could not be written")
+    assert message.startswith(
+        f"the disk that holds {folder} is full: a checkpoint or a result could not be written"
+    )
     assert "needs about" in message and "are free. The checkpoint of step 3 is whole. Make room" in message
     assert events_of(folder)[-1]["fields"]["outcome"] == "failed"
     kept = latest_checkpoint(folder)
@@ -82,7 +84,9 @@ def test_a_lack_of_memory_is_told_with_its_numbers_and_the_levers_in_order(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9000000000 bytes.")
+        raise RuntimeError(
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9000000000 bytes."
+        )
 
     monkeypatch.setattr(loop, "_train", full)
     with pytest.raises(Refusal) as told:
@@ -90,7 +94,11 @@ def test_a_lack_of_memory_is_told_with_its_numbers_and_the_levers_in_order(
     said = str(told.value)
     assert "asked for 9.0 GB more" in said
     assert "with 4 rows at a time of up to 128 tokens" in said
-    places = [said.index(lever) for lever in ("half the rows", "smaller max_length", "gradient_checkpointing")]
+    places = [
+        said.index(lever) for lever in ("half the rows", "smaller max_length", "gradient_checkpointing")
+    ]
     assert places == sorted(places)
-    fields = next(e["fields"] for e in events_of(tmp_path / "run") if e["fields"].get("name") == "out_of_memory")
+    fields = next(
+        e["fields"] for e in events_of(tmp_path / "run") if e["fields"].get("name") == "out_of_memory"
+    )
     assert (fields["batch_size"], fields["accumulation_steps"], fields["length"]) == (4, 2, 128)

@@ -42,7 +42,9 @@ sys.exit(main([folder]))
 
 
 def spec_of(base: Path) -> TrainingSpec:
-    return make_spec(base, accumulation_steps=2, batch_size=2, evaluations=4, patience=None, checkpoint_steps=3)
+    return make_spec(
+        base, accumulation_steps=2, batch_size=2, evaluations=4, patience=None, checkpoint_steps=3
+    )
 
 
 def given() -> list[dict[str, Any]]:
@@ -68,9 +70,7 @@ def test_stopped_in_the_middle_of_a_step_or_an_evaluation_it_goes_on_exactly(
     base: Path, whole: Any, tmp_path: Path, where: str, step: int
 ) -> None:
     folder = write_run(tmp_path / "run", spec_of(base), given())
-    process = subprocess.Popen(
-        [sys.executable, "-c", STUCK_PROGRAM, where, str(step), str(folder)], cwd=ROOT
-    )
+    process = subprocess.Popen([sys.executable, "-c", STUCK_PROGRAM, where, str(step), str(folder)], cwd=ROOT)
     deadline = time.monotonic() + 120
     while not (folder / "stuck").exists():
         assert time.monotonic() < deadline
@@ -93,7 +93,9 @@ def test_stopped_in_the_middle_of_a_step_or_an_evaluation_it_goes_on_exactly(
     assert resumed.adapter_sha256 == whole.adapter_sha256
 
 
-def test_a_state_that_cannot_be_saved_is_told_and_the_last_checkpoint_stands(base: Path, tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_saved_is_told_and_the_last_checkpoint_stands(
+    base: Path, tmp_path: Path
+) -> None:
     folder = write_run(tmp_path / "run", spec_of(base), given())
     broken = STUCK_PROGRAM.replace(
         "setattr(Trainer, method, stuck)",

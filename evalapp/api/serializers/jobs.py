@@ -7,7 +7,6 @@ from evalapp.api.serializers.common import CreatedByField
 from evalapp.jobs.models import Job, JobEvent, Priority
 from evalapp.jobs.queries import STATE_FILTERS
 
-
 PRIORITIES = [(priority.name.lower(), priority.label) for priority in Priority]
 
 

@@ -15,7 +15,9 @@ class PlaceSerializer(serializers.Serializer[Any]):
 
     job = JobSerializer(source="entry.job")
     run = serializers.IntegerField(source="entry.run.pk", allow_null=True, default=None)
-    number = serializers.IntegerField(allow_null=True, help_text="From 1, over all projects; null far behind.")
+    number = serializers.IntegerField(
+        allow_null=True, help_text="From 1, over all projects; null far behind."
+    )
     own_ahead = serializers.IntegerField()
     others_ahead = serializers.IntegerField()
     why = serializers.CharField()
