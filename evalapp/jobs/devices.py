@@ -7,6 +7,7 @@ free when the program is gone, and not before.
 import contextlib
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -59,7 +60,9 @@ def _taken() -> Device | None:
     folder = settings.HOME / "devices"
     folder.mkdir(parents=True, exist_ok=True)
     for name in names_of_devices():
-        lock = os.open(folder / f"{name.replace('/', '-')}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        # Machines may share the home, and each has a GPU 0.
+        own = f"{socket.gethostname()}-{name}".replace("/", "-")
+        lock = os.open(folder / f"{own}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
