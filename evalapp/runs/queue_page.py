@@ -46,7 +46,10 @@ class Place(NamedTuple):
             words
             for count, words in (
                 (self.own_ahead, f"{self.own_ahead} of this project"),
-                (self.others_ahead, f"{self.others_ahead} of other projects"),
+                (
+                    self.others_ahead,
+                    f"{self.others_ahead} of {'another project' if self.others_ahead == 1 else 'other projects'}",
+                ),
             )
             if count
         ]

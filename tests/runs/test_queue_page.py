@@ -43,7 +43,7 @@ def test_each_waiting_run_says_what_it_waits_for_and_never_whose(
 
     assert told(project) == [
         (1, "first", "The next to start."),
-        (3, "second", "Waits for 1 of this project and 1 of other projects. Projects take turns."),
+        (3, "second", "Waits for 1 of this project and 1 of another project. Projects take turns."),
     ]
     page = client_for(engineer).get(reverse("run_queue", args=[project.slug])).content.decode()
     assert "Secret" not in page

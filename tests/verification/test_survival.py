@@ -26,7 +26,10 @@ pytestmark = pytest.mark.verification
 
 RESUMED_SECONDS, STOPPED_SECONDS = 30, 10
 KILLS = 20
-BUSY = {"training": {"max_steps": 3000, "batch_size": 2, "validation_share": 0.0}, "generation": {"max_tokens": 400}}
+BUSY = {
+    "training": {"max_steps": 3000, "batch_size": 2, "validation_share": 0.0},
+    "generation": {"max_tokens": 400},
+}
 
 
 class Api:
@@ -88,13 +91,17 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize("kind", ["training", "generation"])
-def test_a_killed_worker_and_a_pause_lose_nothing_and_a_cancel_stops_at_once(installed: Any, kind: str) -> None:
+def test_a_killed_worker_and_a_pause_lose_nothing_and_a_cancel_stops_at_once(
+    installed: Any, kind: str
+) -> None:
     running, api = installed
     job = api.started(kind)
 
     killed = time.time()
     os.killpg(running.pid(programs.MODEL_WORKER), signal.SIGKILL)
-    resumed = api.wait(job, lambda found: found["attempt"] == 2, 2 * RESUMED_SECONDS, "a second attempt begins")
+    resumed = api.wait(
+        job, lambda found: found["attempt"] == 2, 2 * RESUMED_SECONDS, "a second attempt begins"
+    )
     seconds = datetime.fromisoformat(resumed["claimed_at"]).timestamp() - killed
     done = resumed["progress_done"]
     api.wait(job, lambda found: found["progress_done"] > done, 300, "it comes farther")
