@@ -125,8 +125,11 @@ class Interruption:
         threading.Event().wait(ORDERLY_SECONDS)
         if self._leave is None or not self._end.acquire(blocking=False):
             return
-        code = self._leave(outcome, self._saved(outcome))
-        os._exit(code)
+        try:
+            self._leave(outcome, self._saved(outcome))
+        finally:
+            # The main thread may sit in a library for minutes, or wait for this one.
+            os._exit(_EXIT_CODES[outcome])
 
     def _saved(self, outcome: Outcome) -> str:
         """Save, and the closing sentence."""

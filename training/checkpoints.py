@@ -23,6 +23,9 @@ _COMPLETE = "complete"
 
 _PREFIX = "checkpoint-"
 
+_CHANGING_SECONDS = 20.0
+"""How long a stop waits for an optimiser's step, or for a checkpoint that is being written."""
+
 
 def mark_complete(checkpoint: Path) -> None:
     """Declare a checkpoint whole, once all its files are on the disk."""
@@ -174,7 +177,8 @@ class LastStep:
         import torch
 
         # Never given back: the state must not change any more.
-        self._changing.acquire()
+        if not self._changing.acquire(timeout=_CHANGING_SECONDS):
+            raise TimeoutError("a step or a checkpoint does not end")
         step = self._trainer.state.global_step
         checkpoint = Path(self._trainer.args.output_dir) / f"{_PREFIX}{step}"
         if step == 0 or self._random is None or (checkpoint / _COMPLETE).is_file():

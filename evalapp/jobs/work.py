@@ -271,7 +271,13 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
 
 def _ended(state: JobState, **fields: Any) -> Ending:
     def write(job: Job, report: Report) -> None:
-        ended = {"finished_at": Now(), "lease_expires_at": None, "eta_seconds": None}
+        ended = {
+            "finished_at": Now(),
+            "lease_expires_at": None,
+            "eta_seconds": None,
+            "pause_requested_at": None,
+            "paused_by": None,
+        }
         if not write_report(
             job, report, state=state, process_id=None, process_started=None, **ended, **fields
         ):
