@@ -282,7 +282,13 @@ def _run_locked(program: Program, folder: Path, parent_pipe: int | None, console
     except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a sentence
         outcome, message = _explained(error, interruption, folder)
     interruption.begin_to_end()
-    return ending.write(outcome, message, report)
+    code = ending.write(outcome, message, report)
+    if interruption.outcome is not None:
+        # Whoever asked waits for the process, and taking the libraries apart can take as long as a step.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 class _Ending:
