@@ -93,6 +93,7 @@ class Environment:
     secret_key_file: Path
     model_python: Path
     model_folders: tuple[Path, ...]
+    gpus: tuple[str, ...] | None
     trusted_proxy: tuple[str, ...]
     debug: bool
     outgoing_allowed: tuple[str, ...]
@@ -233,6 +234,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         secret_key_file=read.one("EVALAPP_SECRET_KEY_FILE", _absolute_path, home / "secret-key"),
         model_python=read.one("EVALAPP_MODEL_PYTHON", _program, Path(sys.executable)),
         model_folders=read.one("EVALAPP_MODEL_FOLDERS", _folders, (home / "models",)),
+        gpus=read.one("EVALAPP_GPUS", _gpus, None),
         trusted_proxy=read.one("EVALAPP_TRUSTED_PROXY", _networks, _NO_WORDS),
         debug=read.one("EVALAPP_DEBUG", _truth, False),
         outgoing_allowed=read.one("EVALAPP_OUTGOING_ALLOWED", _outgoing, _NO_WORDS),
@@ -391,6 +393,15 @@ def _folders(text: str) -> tuple[Path, ...]:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _gpus(text: str) -> tuple[str, ...]:
+    words = _words(text)
+    if words == ("none",):
+        return ()
+    if len(set(words)) < len(words) or "none" in words:
+        raise ValueError("name each GPU once, as CUDA_VISIBLE_DEVICES does (0,1), or write none")
+    return words
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -30,7 +30,13 @@ from run_directory.adapters import Adapter, check_adapter
 from run_directory.bases import Base, check_base
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
-from run_directory.machine import chosen_device, gpu_memory_in_use, package_versions, peak_memory_bytes
+from run_directory.machine import (
+    chosen_device,
+    gpu_memory_in_use,
+    memory_told,
+    package_versions,
+    peak_memory_bytes,
+)
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import SPEC_FILE, Device
 
@@ -71,7 +77,17 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
         batch_size=run.batch_size,
         resumed_from=resumed_from,
     )
-    peak_memory = _answer(directory, run, outputs)
+    import torch
+
+    with memory_told(
+        torch,
+        directory,
+        run.device,
+        program="inference",
+        batch_size=run.batch_size,
+        length=_longest(run),
+    ):
+        peak_memory = _answer(directory, run, outputs)
     report = _report(directory, run, outputs, resumed_from, began=began, peak_memory=peak_memory)
     return f"Generated {report.outputs} answers with {run.engine.name}; {report.refused} did not fit.", report
 
@@ -197,11 +213,17 @@ def _fits(prompt: Prompt, base: Base) -> bool:
     return len(prompt.tokens) < base.context
 
 
-def _load(directory: RunDirectory, run: _Prepared) -> Load:
+def _longest(run: _Prepared) -> int:
+    """Most tokens that a prompt and its answer may need; 0 where no prompt fits."""
     longest = max(
-        len(prompt.tokens) for batch in run.plan for prompt in batch.prompts if _fits(prompt, run.base)
+        (len(prompt.tokens) for batch in run.plan for prompt in batch.prompts if _fits(prompt, run.base)),
+        default=0,
     )
-    needed = longest + run.spec.sampling.max_tokens
+    return longest + run.spec.sampling.max_tokens if longest else 0
+
+
+def _load(directory: RunDirectory, run: _Prepared) -> Load:
+    needed = _longest(run)
     if needed > run.base.context:
         directory.events.write(
             "warning",

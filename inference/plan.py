@@ -7,10 +7,11 @@ from pathlib import Path
 
 from inference.prompts import Prompt
 from inference.spec import Candidate, Output
-from run_directory.files import drop_torn_line
+from run_directory.files import append_whole, drop_torn_line
 from run_directory.program import Refusal
 from run_directory.protocol import OUTPUTS_FILE
 from run_directory.records import RecordError
+from run_directory.room import is_disk_full, no_room
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,16 @@ class Outputs:
 
     def append(self, outputs: Sequence[Output]) -> None:
         """Add a batch, on the disk when this returns."""
-        lines = memoryview("".join(output.to_json() + "\n" for output in outputs).encode())
-        while lines:
-            lines = lines[os.write(self._file, lines) :]
-        os.fsync(self._file)
+        lines = "".join(output.to_json() + "\n" for output in outputs).encode()
+        try:
+            append_whole(self._file, lines)
+            os.fsync(self._file)
+        except OSError as error:
+            folder = self.path.parent
+            if not is_disk_full(error, folder):
+                raise
+            kept = f"The {len(self.written):,} answers before it are there."
+            raise Refusal(no_room(folder, what="a batch of answers", needed=len(lines), kept=kept)) from error
         self.written += outputs
 
     def _whole_batches(self, plan: Sequence[Batch]) -> list[Output]:

@@ -25,6 +25,18 @@ def write_whole(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def append_whole(descriptor: int, content: bytes) -> None:
+    """Append to a file opened for that: all of it, or, where the disk is full, nothing and OSError."""
+    size = os.fstat(descriptor).st_size
+    rest = memoryview(content)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the folder's own entries (new names, renames) durable."""
     descriptor = os.open(folder, os.O_RDONLY)

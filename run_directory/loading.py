@@ -47,7 +47,13 @@ def load_four_bit_model(base: Base, device: Device) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16 if device.dtype == "bf16" else torch.float32,
     )
-    return _loaded(base, device, quantization_config=four_bit, device_map={"": device.kind})
+    model = _loaded(base, device, quantization_config=four_bit, device_map={"": device.kind})
+    for module in model.modules():
+        # On a CPU with bf16 instructions bitsandbytes lays the weights out anew at the first pass without gradients (an
+        # evaluation, a reference), for a product that passes no gradient on; what is then trained has wrong ones.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _loaded(base: Base, device: Device, **settings: Any) -> Any:

@@ -6,10 +6,20 @@ torch is handed in, so that this package stays free of it.
 import os
 import platform
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any, Literal
 
-from run_directory.program import Refusal
+from run_directory.memory import (
+    OUT_OF_MEMORY,
+    MemoryShortage,
+    asked_bytes,
+    is_out_of_memory,
+    levers,
+    machine_memory_bytes,
+)
+from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import Device
 
 
@@ -75,17 +85,50 @@ def peak_memory_bytes(torch: Any, device: Device) -> int:
     return kilobytes * 1024
 
 
-def memory_bytes(torch: Any, device: Device) -> int:
-    """All the memory that the device has."""
+def memory_bytes(torch: Any, device: Device) -> int | None:
+    """What a GPU has; on the CPU what a program may use of the machine's. None where nothing says it."""
     if device.kind == "cuda":
         return int(torch.cuda.get_device_properties(0).total_memory)
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return machine_memory_bytes()
 
 
 def gpu_memory_in_use(torch: Any) -> int:
     """Bytes of the GPU that all processes hold now: vLLM's engine is a process of its own there."""
     free, total = torch.cuda.mem_get_info()
     return int(total - free)
+
+
+@contextmanager
+def memory_told(
+    torch: Any,
+    directory: RunDirectory,
+    device: Device,
+    *,
+    program: Literal["training", "inference"],
+    batch_size: int | None = None,
+    accumulation_steps: int | None = None,
+    length: int | None = None,
+) -> Iterator[None]:
+    """Turn a lack of memory inside into a Refusal with the numbers and what to do about it, and an event."""
+    try:
+        yield
+    except Exception as error:
+        # Devices and libraries tell it by exceptions of many types; all others go on.
+        if not is_out_of_memory(error):
+            raise
+        shortage = MemoryShortage(
+            device=device.name,
+            had_bytes=memory_bytes(torch, device),
+            held_bytes=peak_memory_bytes(torch, device),
+            asked_bytes=asked_bytes(error),
+            batch_size=batch_size,
+            accumulation_steps=accumulation_steps,
+            length=length,
+        )
+        directory.events.write(
+            "warning", f"Not enough memory on {device.name}.", name=OUT_OF_MEMORY, **shortage.to_dict()
+        )
+        raise Refusal(f"{shortage.numbers}. {levers(program)}") from error
 
 
 def package_versions(*names: str) -> dict[str, str]:

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from run_directory.files import drop_torn_line, write_whole
+from run_directory.files import append_whole, drop_torn_line, write_whole
+from run_directory.memory import is_out_of_memory
 from run_directory.model_files import UnusableModelError
 from run_directory.protocol import (
     EVENTS_FILE,
@@ -32,9 +33,13 @@ from run_directory.protocol import (
     Outcome,
 )
 from run_directory.records import Record, RecordError, parse_json
+from run_directory.room import give_back, is_disk_full, no_room, set_aside
 
 GRACE_SECONDS = 30
 """How long a program may take to save its work after its parent has gone."""
+
+ORDERLY_SECONDS = 3.0
+"""How long the work may take to notice that it shall stop: a batch. Afterwards the program ends beside it."""
 
 _EXIT_CODES: dict[Outcome, ExitCode] = {
     "succeeded": ExitCode.SUCCEEDED,
@@ -54,15 +59,29 @@ class Stopped(Exception):  # noqa: N818  # likewise
 
 
 class Interruption:
-    """Whether to stop: set by SIGTERM or SIGINT (cancelled) or by the parent's end (abandoned)."""
+    """Whether to stop: set by SIGTERM or SIGINT (cancelled) or by the parent's end (abandoned).
+
+    Work that notices it in time ends as it likes. A step of a library can take minutes, though, and Python
+    handles no signal in it; so a thread listens, and after ORDERLY_SECONDS ends the process beside the work.
+    Everything a program writes is whole or cut off at the next start, so that costs the batch in hand only.
+    """
 
     def __init__(self) -> None:
         self.outcome: Outcome | None = None
+        self._save: Callable[[], None] | None = None
+        self._leave: Callable[[Outcome, str], int] | None = None
+        self._end = threading.Lock()
 
-    def listen(self, parent_pipe: int | None) -> None:
-        """Install the signal handlers, and watch the pipe when there is one."""
+    def listen(self, parent_pipe: int | None, leave: Callable[[Outcome, str], int]) -> None:
+        """Listen for the signals, and watch the pipe when there is one. ``leave`` writes how the program ended."""
+        self._leave = leave
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._ask("cancelled"))
+            # The number arrives in the pipe at once, whatever the main thread is doing.
+            signal.signal(number, lambda *_: None)
+        threading.Thread(target=self._listen, args=(reading,), daemon=True).start()
         if parent_pipe is not None:
             threading.Thread(target=self._watch, args=(parent_pipe,), daemon=True).start()
 
@@ -71,16 +90,60 @@ class Interruption:
         if self.outcome is not None:
             raise Stopped
 
-    def _ask(self, outcome: Outcome) -> None:
-        self.outcome = self.outcome or outcome
+    @contextmanager
+    def saved_by(self, save: Callable[[], None]) -> Iterator[None]:
+        """While this lasts, ``save`` is called, in another thread, before the process ends beside the work."""
+        self._save = save
+        try:
+            yield
+        finally:
+            self._save = None
+
+    def begin_to_end(self) -> None:
+        """The work is over and says itself how it ended; does not return while the process ends beside it."""
+        self._end.acquire()
+
+    def _listen(self, pipe: int) -> None:
+        while numbers := os.read(pipe, 64):
+            if {signal.SIGTERM, signal.SIGINT} & set(numbers):
+                self._ask("cancelled")
 
     def _watch(self, pipe: int) -> None:
         while os.read(pipe, 4096):
             pass
         self._ask("abandoned")
-        # The next attempt waits for the lock, so a step that takes for ever must not hold it.
+        # The next attempt waits for the lock, so a disk that takes for ever must not hold it.
         threading.Event().wait(GRACE_SECONDS)
         os._exit(ExitCode.ABANDONED)
+
+    def _ask(self, outcome: Outcome) -> None:
+        if self.outcome is None:
+            self.outcome = outcome
+            threading.Thread(target=self._end_beside, args=(outcome,), daemon=True).start()
+
+    def _end_beside(self, outcome: Outcome) -> None:
+        threading.Event().wait(ORDERLY_SECONDS)
+        if self._leave is None or not self._end.acquire(blocking=False):
+            return
+        try:
+            self._leave(outcome, self._saved(outcome))
+        finally:
+            # The main thread may sit in a library for minutes, or wait for this one.
+            os._exit(_EXIT_CODES[outcome])
+
+    def _saved(self, outcome: Outcome) -> str:
+        """Save, and the closing sentence."""
+        why = "on request" if outcome == "cancelled" else "because its parent ended"
+        try:
+            if self._save is not None:
+                self._save()
+        except Exception as error:  # noqa: BLE001  # the process ends here, and the sentence must be true
+            traceback.print_exception(error)
+            return (
+                f"Stopped {why}; its latest state could not be saved ({_first_line(error)}), so the next start goes on "
+                "from the last checkpoint, where there is one."
+            )
+        return f"Stopped {why}; the work so far is saved, and the next start goes on from it."
 
 
 class Events:
@@ -107,7 +170,7 @@ class Events:
         """Append one event; `fields` are described at Event and in the programs' specs."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         event = Event(kind=kind, time=time, message=message, step=step, total=total, fields=fields)
-        os.write(self._file, event.to_json().encode() + b"\n")
+        append_whole(self._file, event.to_json().encode() + b"\n")
         counted = f"{step}/{total}  " if total else ""
         try:
             os.write(self._console, f"{counted}{message}\n".encode())
@@ -195,13 +258,11 @@ def run_program(program: Program, arguments: list[str]) -> int:
         if not locked:
             sys.stderr.write(f"{folder} is locked: another program works in it. Nothing was changed.\n")
             return ExitCode.LOCKED
-        interruption = Interruption()
-        interruption.listen(parsed.parent_pipe)
         console = _redirect_output(folder / LOG_FILE)
-        return _run_locked(program, folder, interruption, console)
+        return _run_locked(program, folder, parsed.parent_pipe, console)
 
 
-def _run_locked(program: Program, folder: Path, interruption: Interruption, console: int) -> int:
+def _run_locked(program: Program, folder: Path, parent_pipe: int | None, console: int) -> int:
     spec_path = folder / SPEC_FILE
     spec = spec_path.read_bytes() if spec_path.is_file() else None
     spec_sha256 = hashlib.sha256(spec).hexdigest() if spec is not None else None
@@ -209,24 +270,53 @@ def _run_locked(program: Program, folder: Path, interruption: Interruption, cons
         os.write(console, b"Finished before; nothing to do.\n")
         return ExitCode.SUCCEEDED
     (folder / RESULT_FILE).unlink(missing_ok=True)
+    set_aside(folder)
+    ending = _Ending(program, folder, spec_sha256)
+    interruption = Interruption()
     report: Record | None = None
     outcome: Outcome = "succeeded"
-    events: Events | None = None
     try:
-        events = Events(folder / EVENTS_FILE, console)
-        message, report = _work(program, folder, spec, events, interruption)
+        ending.events = Events(folder / EVENTS_FILE, console)
+        interruption.listen(parent_pipe, ending.write)
+        message, report = _work(program, folder, spec, ending.events, interruption)
     except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a sentence
-        outcome, message = _explained(error, interruption)
-    # A library's words may hold what neither a file nor a database takes.
-    message = message.replace("\x00", "�").encode(errors="replace").decode()
-    code = _EXIT_CODES[outcome]
-    result = program.result_type(
-        outcome=outcome, exit_code=int(code), message=message, spec_sha256=spec_sha256, report=report
-    )
-    write_whole(folder / RESULT_FILE, result.to_json().encode())
-    if events is not None:
-        events.write("finished", message, outcome=outcome, exit_code=int(code))
+        outcome, message = _explained(error, interruption, folder)
+    interruption.begin_to_end()
+    code = ending.write(outcome, message, report)
+    if interruption.outcome is not None:
+        # Whoever asked waits for the process, and taking the libraries apart can take as long as a step.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     return code
+
+
+class _Ending:
+    """Writes how the program ended: result.json, and the last event."""
+
+    def __init__(self, program: Program, folder: Path, spec_sha256: str | None) -> None:
+        self.events: Events | None = None
+        self._program = program
+        self._folder = folder
+        self._spec_sha256 = spec_sha256
+
+    def write(self, outcome: Outcome, message: str, report: Record | None = None) -> int:
+        """Returns the exit code."""
+        # A library's words may hold what neither a file nor a database takes.
+        message = message.replace("\x00", "�").encode(errors="replace").decode()
+        code = _EXIT_CODES[outcome]
+        result = self._program.result_type(
+            outcome=outcome,
+            exit_code=int(code),
+            message=message,
+            spec_sha256=self._spec_sha256,
+            report=report,
+        )
+        give_back(self._folder)
+        write_whole(self._folder / RESULT_FILE, result.to_json().encode())
+        if self.events is not None:
+            self.events.write("finished", message, outcome=outcome, exit_code=int(code))
+        return code
 
 
 def _work(
@@ -251,7 +341,7 @@ def _work(
     return program.work(directory)
 
 
-def _explained(error: BaseException, interruption: Interruption) -> tuple[Outcome, str]:
+def _explained(error: BaseException, interruption: Interruption, folder: Path) -> tuple[Outcome, str]:
     if interruption.outcome is not None:
         # An engine may die of the same signal before the work notices the wish to stop.
         if not isinstance(error, Stopped):
@@ -264,6 +354,10 @@ def _explained(error: BaseException, interruption: Interruption) -> tuple[Outcom
     traceback.print_exception(error)
     if isinstance(error, Refusal | RecordError | UnusableModelError):
         return "failed", str(error)
+    if is_disk_full(error, folder):
+        return "failed", no_room(
+            folder, what="what comes next", needed=None, kept="What was written is whole."
+        )
     if is_out_of_memory(error):
         return (
             "failed",
@@ -271,13 +365,11 @@ def _explained(error: BaseException, interruption: Interruption) -> tuple[Outcom
         )
     if isinstance(error, OSError) and error.filename is not None:
         return "crashed", f"{error.strerror}: {error.filename}"
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    return "crashed", f"Unexpected {type(error).__name__}: {first_line[:300]} ({LOG_FILE} has the details)"
+    return "crashed", f"Unexpected {type(error).__name__}: {_first_line(error)} ({LOG_FILE} has the details)"
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine or the GPU had no room; torch, which names it so, may not be there."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:300]
 
 
 def _already_succeeded(folder: Path, program: str, spec_sha256: str | None) -> bool:

@@ -8,8 +8,19 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from run_directory.program import Refusal, RunDirectory
-from training.checkpoints import History, mark_complete, save_best
+from training.checkpoints import (
+    History,
+    LastStep,
+    evaluation_interval,
+    is_evaluation_due,
+    mark_complete,
+    save_best,
+)
 from training.spec import TrainingProgress, TrainingSpec, ValidationMetrics
+
+
+class TrainingIsOver(Exception):  # noqa: N818  # nothing failed
+    """What was resumed lacked an evaluation alone, and the last checkpoint is written."""
 
 
 class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no types
@@ -21,10 +32,18 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         self.directory = directory
         self.spec = spec
         self.total = total_steps
-        self.evaluation_steps = math.ceil(total_steps / spec.evaluations) if evaluates else None
+        self.evaluation_steps = evaluation_interval(spec, total_steps) if evaluates else None
         self.started = time.monotonic()
         self.first_step = 0
         self.first_tokens = 0
+        self.trainer: Any = None
+        self.last_step: LastStep
+
+    def attach(self, trainer: Any) -> LastStep:
+        """Tell it whose steps it follows."""
+        self.trainer = trainer
+        self.last_step = LastStep(trainer)
+        return self.last_step
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -32,13 +51,29 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         self.started = time.monotonic()
         self.first_step = state.global_step
         self.first_tokens = History(state.log_history).tokens
+        if History(state.log_history).lacks_evaluation(state.global_step, self.total, self.evaluation_steps):
+            self._evaluate_late(state)
+
+    def _evaluate_late(self, state: TrainerState) -> None:
+        """Evaluate what a stop saved before its evaluation."""
+        self.trainer.evaluate()
+        history = History(state.log_history)
+        if state.global_step >= self.total or history.exhausted(self.spec.patience):
+            # Trainer would do one more step.
+            self.trainer._save_checkpoint(self.trainer.model, trial=None)
+            mark_complete(Path(self.trainer.args.output_dir) / f"checkpoint-{state.global_step}")
+            raise TrainingIsOver
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.last_step.begin()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         step, last = state.global_step, state.global_step >= self.total
-        if self.evaluation_steps is not None:
-            control.should_evaluate = last or step % self.evaluation_steps == 0
+        control.should_evaluate = is_evaluation_due(step, self.total, self.evaluation_steps)
         control.should_save = last or step % self.spec.checkpoint_steps == 0
         if self.directory.interruption.outcome is not None:
             control.should_save = control.should_training_stop = True
@@ -78,6 +113,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             total=self.total,
             **progress.to_dict(),
         )
+        self.last_step.keep_random_state()
+        if control.should_evaluate or not control.should_save:
+            self.last_step.end()
 
     def on_evaluate(
         self,
@@ -87,6 +125,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         model: Any = None,
         **kwargs: Any,
     ) -> None:
+        self.last_step.begin()
         history = History(state.log_history)
         best, latest = history.best, history.validation_losses[-1]
         if best is None or not math.isfinite(latest.loss):
@@ -105,8 +144,13 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         )
         if history.exhausted(self.spec.patience):
             control.should_save = control.should_training_stop = True
+        # A resumed training may evaluate at another moment, and must draw the same.
+        self.last_step.restore_random_state()
+        if not control.should_save:
+            self.last_step.end()
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+        self.last_step.end()

@@ -1,6 +1,9 @@
 """What a restart continues from, and the best weights so far."""
 
+import math
+import random
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +12,8 @@ from typing import Any
 from run_directory.files import sync_folder, sync_tree, write_whole
 from run_directory.model_files import read_object
 from run_directory.protocol import CHECKPOINTS_FOLDER
-from training.spec import StepLoss
+from run_directory.room import folder_bytes, no_room
+from training.spec import StepLoss, TrainingSpec
 
 BEST_FOLDER = "best"
 """The trained weights at the best validation loss so far."""
@@ -18,6 +22,9 @@ _COMPLETE = "complete"
 """A file that is written last: a checkpoint without it was cut off by a kill."""
 
 _PREFIX = "checkpoint-"
+
+_CHANGING_SECONDS = 20.0
+"""How long a stop waits for an optimiser's step, or for a checkpoint that is being written."""
 
 
 def mark_complete(checkpoint: Path) -> None:
@@ -36,6 +43,17 @@ def latest_checkpoint(run: Path) -> Path | None:
         else:
             shutil.rmtree(path)
     return max(found)[1] if found else None
+
+
+def no_room_for_checkpoint(run: Path) -> str:
+    """What to tell where the disk was too full for one. What was half written of it is deleted."""
+    checkpoints = run / CHECKPOINTS_FOLDER
+    latest = latest_checkpoint(run)
+    shutil.rmtree((checkpoints / BEST_FOLDER).with_suffix(".new"), ignore_errors=True)
+    kept = f"The checkpoint of step {step_of(latest)} is whole." if latest else "There is no checkpoint yet."
+    return no_room(
+        run, what="a checkpoint or a result", needed=folder_bytes(latest) if latest else None, kept=kept
+    )
 
 
 def step_of(checkpoint: Path) -> int:
@@ -73,6 +91,12 @@ class History:
             return False
         return sum(found.step > best.step for found in self.validation_losses) >= patience
 
+    def lacks_evaluation(self, step: int, total: int, every: int | None) -> bool:
+        """Whether the step's evaluation is due and was not made: a stop saves what it can before it."""
+        return is_evaluation_due(step, total, every) and all(
+            found.step != step for found in self.validation_losses
+        )
+
     def _of(self, name: str) -> tuple[StepLoss, ...]:
         return tuple(
             StepLoss(step=int(entry["step"]), loss=float(entry[name]))
@@ -81,12 +105,87 @@ class History:
         )
 
 
+def evaluation_interval(spec: TrainingSpec, total: int) -> int:
+    """Steps from one evaluation to the next."""
+    return math.ceil(total / spec.evaluations)
+
+
+def is_evaluation_due(step: int, total: int, every: int | None) -> bool:
+    """Whether a step ends with an evaluation; ``every`` is None where nothing is held out."""
+    return every is not None and step > 0 and (step >= total or step % every == 0)
+
+
 def history_in(checkpoint: Path) -> History:
     """The log that a checkpoint carries."""
     # It grows with the steps, and is our own.
     entries = read_object(checkpoint / "trainer_state.json", most=2**30)["log_history"]
     assert isinstance(entries, list)  # noqa: S101  # Trainer's own file, marked complete
     return History(entries)
+
+
+class LastStep:
+    """The state after the last whole step, which a stop saves while the next step is in the middle.
+
+    Until the optimiser steps, a step changes no weight; only its random draws must be taken back. ``begin`` and
+    ``end`` enclose what does change the state: the optimiser's step up to its log, and a checkpoint.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._random: dict[str, Any] | None = None
+        self._changing = threading.Lock()
+        self._is_held = False
+
+    def begin(self) -> None:
+        self._changing.acquire()
+        self._is_held = True
+
+    def end(self) -> None:
+        """Does nothing where nothing was begun: what `save` holds stays held."""
+        if self._is_held:
+            self._is_held = False
+            self._changing.release()
+
+    def keep_random_state(self) -> None:
+        """Remember where the random generators are after a step."""
+        import numpy as np
+        import torch
+
+        self._random = {
+            "python": random.getstate(),
+            "numpy": np.random.get_state(),  # noqa: NPY002  # the one that Trainer saves
+            "cpu": torch.random.get_rng_state(),
+        }
+        if torch.cuda.is_available():
+            self._random["cuda"] = torch.cuda.random.get_rng_state()
+
+    def restore_random_state(self) -> None:
+        """Go on as if nothing had been drawn since the step."""
+        import numpy as np
+        import torch
+
+        if self._random is None:
+            return
+        random.setstate(self._random["python"])
+        np.random.set_state(self._random["numpy"])  # noqa: NPY002  # likewise
+        torch.random.set_rng_state(self._random["cpu"])
+        if "cuda" in self._random:
+            torch.cuda.random.set_rng_state(self._random["cuda"])
+
+    def save(self) -> None:
+        """Write its checkpoint, unless it is there. Called as the last thing in the life of the process."""
+        import torch
+
+        # Never given back: the state must not change any more.
+        if not self._changing.acquire(timeout=_CHANGING_SECONDS):
+            raise TimeoutError("a step or a checkpoint does not end")
+        step = self._trainer.state.global_step
+        checkpoint = Path(self._trainer.args.output_dir) / f"{_PREFIX}{step}"
+        if step == 0 or self._random is None or (checkpoint / _COMPLETE).is_file():
+            return
+        self._trainer._save_checkpoint(self._trainer.model, trial=None)
+        torch.save(self._random, checkpoint / "rng_state.pth")
+        mark_complete(checkpoint)
 
 
 def save_best(model: Any, run: Path) -> None:

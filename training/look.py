@@ -39,7 +39,7 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     from training.trial import estimate, tried
 
     trainable, total = parameter_counts(run.model)
-    memory = held_memory(run.model, memory_bytes(torch, run.device))
+    memory = held_memory(run.model, memory_bytes(torch, run.device) or 0)
     trial = tried(run)
     filled = [row for row in encoded if not row.is_empty]
     lengths = [row.length for row in filled]

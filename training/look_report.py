@@ -110,7 +110,7 @@ class Memory(Record):
     optimiser: int
     """Two moments of every trained weight."""
     device: int
-    """What the device has in all."""
+    """What the device has in all; 0 where nothing says it."""
 
     @property
     def held(self) -> int:

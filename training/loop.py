@@ -3,7 +3,8 @@
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,18 @@ from run_directory.adapters import Adapter, check_adapter
 from run_directory.bases import Base, check_base
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
-from run_directory.machine import chosen_device, package_versions, peak_memory_bytes
-from run_directory.program import RunDirectory
+from run_directory.machine import chosen_device, memory_told, package_versions, peak_memory_bytes
+from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import CHECKPOINTS_FOLDER, DATA_FILE, Device
-from training.checkpoints import BEST_FOLDER, history_in, latest_checkpoint, step_of
+from run_directory.room import is_disk_full
+from training.checkpoints import (
+    BEST_FOLDER,
+    evaluation_interval,
+    history_in,
+    latest_checkpoint,
+    no_room_for_checkpoint,
+    step_of,
+)
 from training.data import TrainingData
 from training.methods import check_continuation, load_trainable, load_whole_model, parameter_counts
 from training.publishing import publish_adapter, publish_model
@@ -121,7 +130,8 @@ def load(prepared: PreparedRun) -> LoadedRun:
         device=device.to_dict(),
     )
     set_seed(spec.seed)
-    model = load_trainable(begun.base, device, spec)
+    with memory_told(torch, directory, device, program="training"):
+        model = load_trainable(begun.base, device, spec)
     directory.interruption.check()
     return LoadedRun(
         begun,
@@ -136,6 +146,8 @@ def load(prepared: PreparedRun) -> LoadedRun:
 
 def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, TrainingReport]:
     """Do the steps that are left and publish what was made; the closing sentence and the report."""
+    import torch
+
     directory = run.directory
     checkpoint = latest_checkpoint(directory.folder)
     resumed_from = step_of(checkpoint) if checkpoint else None
@@ -151,16 +163,40 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
         trainable_parameters=trainable,
         total_parameters=total,
     )
-    if checkpoint is None or _unfinished(checkpoint, run):
-        _train(run, make_trainer, checkpoint)
-    directory.interruption.check()
-    report = _published(run, resumed_from, (trainable, total))
+    with (
+        _room_told(directory.folder),
+        memory_told(
+            torch,
+            directory,
+            run.device,
+            program="training",
+            batch_size=run.spec.batch_size,
+            accumulation_steps=run.spec.accumulation_steps,
+            length=run.data.max_length,
+        ),
+    ):
+        if checkpoint is None or _unfinished(checkpoint, run):
+            _train(run, make_trainer, checkpoint)
+        directory.interruption.check()
+        report = _published(run, resumed_from, (trainable, total))
     made = "whole model" if run.spec.method in MODEL_MAKERS else "adapter"
     said = (
         f"Trained for {report.steps} steps ({report.epochs:.2g} passes through {run.data.account.train} rows); "
         f"the {made} is of step {report.kept_step}."
     )
     return said, report
+
+
+@contextmanager
+def _room_told(folder: Path) -> Iterator[None]:
+    """Turn a full disk into a Refusal that says what is kept."""
+    try:
+        yield
+    except Exception as error:
+        # Libraries tell it by exceptions of many types; all others go on.
+        if not is_disk_full(error, folder):
+            raise
+        raise Refusal(no_room_for_checkpoint(folder)) from error
 
 
 def arguments(run: LoadedRun) -> dict[str, Any]:
@@ -217,7 +253,7 @@ def total_steps(spec: TrainingSpec, rows: int) -> int:
 
 
 def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -> None:
-    from training.callbacks import RunCallback
+    from training.callbacks import RunCallback, TrainingIsOver
 
     if checkpoint is None:
         shutil.rmtree(run.directory.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
@@ -226,7 +262,9 @@ def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -
     if checkpoint is not None:
         # TRL counts tokens from zero after a restart.
         trainer._total_train_tokens = history_in(checkpoint).tokens
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    saved = run.directory.interruption.saved_by(callback.attach(trainer).save)
+    with saved, suppress(TrainingIsOver):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def exact_trainer(run: LoadedRun, make_trainer: MakeTrainer, callback: Any) -> Any:
@@ -307,8 +345,11 @@ def _publish(run: LoadedRun, trained: Path) -> tuple[str | None, str | None]:
 
 
 def _unfinished(checkpoint: Path, run: LoadedRun) -> bool:
-    history = history_in(checkpoint)
-    return step_of(checkpoint) < run.steps and not history.exhausted(run.spec.patience)
+    history, step = history_in(checkpoint), step_of(checkpoint)
+    every = evaluation_interval(run.spec, run.steps) if run.data.validation else None
+    if history.lacks_evaluation(step, run.steps, every):
+        return True
+    return step < run.steps and not history.exhausted(run.spec.patience)
 
 
 def _warn_about(data: TrainingData, directory: RunDirectory) -> None:

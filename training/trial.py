@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from run_directory.program import is_out_of_memory
+from run_directory.memory import is_out_of_memory
 from run_directory.protocol import CHECKPOINTS_FOLDER
-from training.checkpoints import mark_complete
+from training.checkpoints import evaluation_interval, mark_complete
 from training.look_report import Estimate, TimedBatches, Trial
 from training.loop import LoadedRun, exact_trainer
 from training.recipes import make_trainer
@@ -216,4 +216,4 @@ def batch_seconds(trial: Trial, tokens: float) -> float:
 
 def _evaluations(spec: TrainingSpec, steps: int) -> int:
     """How often RunCallback evaluates."""
-    return math.ceil(steps / math.ceil(steps / spec.evaluations))
+    return math.ceil(steps / evaluation_interval(spec, steps))

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from evalapp.embedded.gpus import gpus_for_runs
 from evalapp.embedded.processes import Program, StopStep
 from evalapp.env import REPOSITORY, Environment
 
@@ -41,9 +42,15 @@ def default_worker() -> Program:
     return _worker(DEFAULT_WORKER, queue="default", concurrency=2, niceness=5, stop=_STOP_WORKER)
 
 
-def model_worker() -> Program:
-    """Training and generation: one at a time, and never ahead of the pages."""
-    return _worker(MODEL_WORKER, queue="models", concurrency=1, niceness=10, stop=_STOP_MODEL_WORKER)
+def model_worker(environment: Environment) -> Program:
+    """Training and generation: one at a time on each GPU, or on the CPU, and never ahead of the pages."""
+    return _worker(
+        MODEL_WORKER,
+        queue="models",
+        concurrency=max(1, len(gpus_for_runs(environment))),
+        niceness=10,
+        stop=_STOP_MODEL_WORKER,
+    )
 
 
 def beat(environment: Environment) -> Program:

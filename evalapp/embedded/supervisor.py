@@ -143,7 +143,7 @@ class Supervisor:
         self._launch(programs.web())
         self._launch(programs.default_worker())
         if self._with_model_worker:
-            self._launch(programs.model_worker())
+            self._launch(programs.model_worker(environment))
         self._launch(programs.beat(environment))
         self._wait_for_web()
         self._one_shots = iter(self._afterwards())

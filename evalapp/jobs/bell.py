@@ -1,8 +1,10 @@
-"""Ringing the bell: the message that tells a worker that a row waits. It may be lost or doubled."""
+"""Ringing the bell: the message that tells the workers of a queue to look for work. It may be lost or doubled.
+
+It names no job: which one starts is read from the rows (evalapp/jobs/turns.py) when a worker hears it.
+"""
 
 import logging
 from functools import partial
-from typing import NamedTuple
 
 from django.db import transaction
 from kombu.exceptions import KombuError
@@ -12,25 +14,19 @@ from evalapp.celery import app
 
 logger = logging.getLogger(__name__)
 
+START_NEXT_TASK = "evalapp.jobs.tasks.start_next"
 MESSAGE_SECONDS = 3600
 """A message older than this is dropped unread; the reaper has rung again by then."""
 
 
-class Bell(NamedTuple):
-    """What a message holds: which task, for which job, on which queue."""
-
-    task: str
-    job_id: int
-    queue: str
+def ring_on_commit(queue: str) -> None:
+    """Ring after the commit."""
+    transaction.on_commit(partial(ring, queue), robust=True)
 
 
-def ring_on_commit(bell: Bell) -> None:
-    """Publish after the commit. A broker that is away costs time only: the reaper rings again."""
-    transaction.on_commit(partial(_ring, bell), robust=True)
-
-
-def _ring(bell: Bell) -> None:
+def ring(queue: str) -> None:
+    """Ring now. A broker that is away costs time only: the reaper rings again."""
     try:
-        app.send_task(bell.task, args=[bell.job_id], queue=bell.queue, retry=False, expires=MESSAGE_SECONDS)
+        app.send_task(START_NEXT_TASK, args=[queue], queue=queue, retry=False, expires=MESSAGE_SECONDS)
     except (OSError, KombuError, RedisError) as error:
-        logger.warning("Job %s waits without a message, the broker is away: %s", bell.job_id, error)
+        logger.warning("The queue %s has work without a message, the broker is away: %s", queue, error)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from django.conf import settings
 
+from evalapp.jobs.devices import Device, held_device
 from evalapp.jobs.lease import worker_name
 from evalapp.jobs.processes import kill_group, process_state
 from evalapp.jobs.stopping import worker_is_stopping
-from evalapp.jobs.work import AttemptLost, JobCancelled, LeaseLost, Work, WorkerStopping
+from evalapp.jobs.work import AttemptLost, NoDeviceFree, Work
 
 POLL_SECONDS = 0.5
 SAVING_SECONDS = 30.0
@@ -57,10 +58,34 @@ def run_program(
 
     Standard input is the leash; both output streams are appended to ``console``. ``on_tick`` is called
     about twice a second and once after the end; when it raises, the program is killed and the error goes
-    on. Raises JobCancelled after a stop that was asked for, WorkerStopping when the worker is told to
-    stop, LeaseLost when another attempt took over.
+    on. Raises JobCancelled, JobPaused or WorkerStopping after a stop that was asked for, LeaseLost when
+    another attempt took over, NoDeviceFree when every device here is in use.
     """
     end_previous_program(work)
+    with held_device(seconds=ENDING_SECONDS) as device:
+        if device is None:
+            raise NoDeviceFree
+        return _run_on(
+            device,
+            work,
+            command,
+            folder=folder,
+            console=console,
+            variables=variables or {},
+            on_tick=on_tick,
+        )
+
+
+def _run_on(
+    device: Device,
+    work: Work,
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    console: Path,
+    variables: Mapping[str, str],
+    on_tick: Callable[[], None],
+) -> int:
     with console.open("ab") as output:
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -68,23 +93,20 @@ def run_program(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=program_environment(variables or {}),
+            env=program_environment({**variables, **device.variables}),
+            pass_fds=[device.lock],
             start_new_session=True,
         )
     state = process_state(process.pid)
     started = state.started if state else time.time()
     try:
-        work.record_process(process.pid, started)
+        work.record_process(process.pid, started, device.name)
         status = _watch(work, process, on_tick)
     finally:
         _kill(process, started)
     on_tick()
-    if work.is_lost:
-        raise LeaseLost
-    if work.is_cancelled and status != 0:
-        raise JobCancelled
-    if worker_is_stopping() and status != 0:
-        raise WorkerStopping
+    if work.is_lost or status != 0:
+        work.raise_if_cancelled()
     return status
 
 
@@ -128,7 +150,7 @@ def _watch(work: Work, process: subprocess.Popen[bytes], on_tick: Callable[[], N
             return process.wait(POLL_SECONDS)
         if work.is_lost:
             return -signal.SIGKILL
-        if (work.is_cancelled or worker_is_stopping()) and kill_at is None:
+        if work.should_stop and kill_at is None:
             work.log("Asked the program to save its work and stop.")
             process.terminate()
             allowed = SAVING_SECONDS if worker_is_stopping() else settings.JOB_STOP_SECONDS

@@ -46,6 +46,9 @@ def claim(job_id: int, *, task: str) -> Job | None:
         worker=worker_name(),
         lease_expires_at=lease_end(),
         started_at=Coalesce(F("started_at"), Now()),
+        claimed_at=Now(),
+        keeps_turn=False,
+        device="",
         error="",
     )
     # Read in the same transaction: the row is locked, so this is our attempt's number.
@@ -68,13 +71,14 @@ class LeaseKeeper(threading.Thread):
     """Extends the lease, writes progress and log, and learns of a cancel, on a connection of its own.
 
     The work may sit in a long transaction or in the middle of a COPY, where its own connection can say
-    nothing. ``cancelled`` and ``lost`` are set once and read by the work.
+    nothing. ``cancelled``, ``paused`` and ``lost`` are set once and read by the work.
     """
 
     def __init__(self, job: Job) -> None:
         super().__init__(name=f"lease of job {job.pk}", daemon=True)
         self.job = job
         self.cancelled = threading.Event()
+        self.paused = threading.Event()
         self.lost = threading.Event()
         self._stop_asked = threading.Event()
         self._lock = threading.Lock()
@@ -142,6 +146,8 @@ class LeaseKeeper(threading.Thread):
         )
         if state == JobState.CANCELLING:
             self.cancelled.set()
+        elif state == JobState.PAUSING:
+            self.paused.set()
 
     def _give_back(self, report: Report) -> None:
         with self._lock:

@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models.functions import Now
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
@@ -9,6 +10,7 @@ class JobState(models.TextChoices):
     STARTING = "starting", "Starting"
     RUNNING = "running", "Running"
     CANCELLING = "cancelling", "Cancelling"
+    PAUSING = "pausing", "Pausing"
     PAUSED = "paused", "Paused"
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
@@ -16,7 +18,15 @@ class JobState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-ACTIVE_STATES = [JobState.STARTING, JobState.RUNNING, JobState.CANCELLING]
+class Priority(models.IntegerChoices):
+    """Orders the waiting jobs of one project; it takes no turn from another project."""
+
+    LOW = 1, "Low"
+    NORMAL = 2, "Normal"
+    HIGH = 3, "High"
+
+
+ACTIVE_STATES = [JobState.STARTING, JobState.RUNNING, JobState.CANCELLING, JobState.PAUSING]
 FINAL_STATES = [JobState.SUCCEEDED, JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
 
 
@@ -26,7 +36,9 @@ class Job(BaseModel):
     ``task`` is the registered Celery task that carries it out; ``attempt`` fences every write of a
     worker that lost its lease. ``lost_attempts`` counts the attempts in a row that ended without a verdict
     (leases that expired, programs that were killed) and came no farther than those before them.
-    ``bell_rung_at`` is when the last message was published.
+    ``bell_rung_at`` is when the last message was published. Whose turn it is, is told by ``priority``,
+    ``queued_at`` (since when it waits), ``claimed_at`` (when its latest attempt began) and ``keeps_turn`` (it had
+    begun and was interrupted by nobody's wish); see evalapp/jobs/turns.py. ``paused_by`` asked for the pause.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
@@ -36,10 +48,17 @@ class Job(BaseModel):
     state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.QUEUED)
     params = models.JSONField(default=dict)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    queued_at = models.DateTimeField(db_default=Now())
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    keeps_turn = models.BooleanField(default=False)
+    pause_requested_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     attempt = models.PositiveIntegerField(default=0)
     lost_attempts = models.PositiveSmallIntegerField(default=0)
     bell_rung_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=120, blank=True)
+    device = models.CharField(max_length=60, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     stage = models.CharField(max_length=120, blank=True)
@@ -66,6 +85,14 @@ class Job(BaseModel):
                 | (~models.Q(state__in=FINAL_STATES) & models.Q(finished_at__isnull=True)),
                 name="job_final_has_end",
             ),
+            models.CheckConstraint(
+                condition=models.Q(priority__in=Priority.values), name="job_known_priority"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(pause_requested_at__isnull=False)
+                | ~models.Q(state__in=[JobState.PAUSING, JobState.PAUSED]),
+                name="job_paused_has_time",
+            ),
         ]
         indexes = [
             models.Index(
@@ -75,6 +102,7 @@ class Job(BaseModel):
                 fields=["lease_expires_at"], name="job_leased", condition=models.Q(state__in=ACTIVE_STATES)
             ),
             models.Index(fields=["project", "-id"], name="job_project_latest"),
+            models.Index(fields=["queue", "project", "-claimed_at"], name="job_served"),
         ]
 
     def __str__(self) -> str:
@@ -87,6 +115,11 @@ class Job(BaseModel):
     @property
     def is_over(self) -> bool:
         return self.state in FINAL_STATES
+
+    @property
+    def saves_work(self) -> bool:
+        """Whether a stop keeps what was done: runs do, other work begins again."""
+        return self.task.startswith("evalapp.runs.")
 
     @property
     def percent(self) -> int | None:

@@ -1,9 +1,11 @@
-from django.db.models import CharField, Exists, OuterRef, QuerySet
+from django.db.models import CharField, Count, Exists, Max, OuterRef, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from evalapp.accounts.models import Project
+from evalapp.celery import app
 from evalapp.jobs.models import ACTIVE_STATES, FINAL_STATES, Job, JobEvent, JobState
+from evalapp.jobs.turns import Standing, Waiting, next_of
 
 STATE_FILTERS: dict[str, list[JobState]] = {
     "going": [JobState.QUEUED, JobState.PAUSED, *ACTIVE_STATES],
@@ -37,3 +39,36 @@ def jobs_of(project: Project, *, state: str = "") -> QuerySet[Job]:
 def latest_events(job: Job, *, count: int = SHOWN_EVENTS) -> list[JobEvent]:
     """The last lines of the log, oldest first."""
     return list(job.events.order_by("-id")[:count])[::-1]
+
+
+def next_job(queue: str) -> Job | None:
+    """The job of the queue that starts next; None where none waits that a worker here knows how to do."""
+    # A job may be of another version of the product, with tasks of its own.
+    chosen = next_of(waiting_in(queue, tasks=list(app.tasks)), standing_in(queue))
+    return Job.objects.filter(pk=chosen.job_id).first() if chosen else None
+
+
+def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:
+    """The queue's waiting jobs, in no order; ``tasks`` leaves out those of other tasks."""
+    rows = Job.objects.filter(queue=queue, state=JobState.QUEUED)
+    if tasks is not None:
+        rows = rows.filter(task__in=tasks)
+    return [
+        Waiting(*row) for row in rows.values_list("pk", "project_id", "priority", "queued_at", "keeps_turn")
+    ]
+
+
+def standing_in(queue: str) -> Standing:
+    """How many jobs of each project go on in the queue, and when each last began one."""
+    jobs = Job.objects.filter(queue=queue)
+    going_on = jobs.filter(state__in=ACTIVE_STATES).order_by().values_list("project_id").annotate(Count("pk"))
+    waiting = jobs.filter(state=JobState.QUEUED).values("project_id")
+    served = (
+        jobs.filter(project_id__in=waiting, claimed_at__isnull=False)
+        .order_by()
+        .values_list("project_id")
+        .annotate(Max("claimed_at"))
+    )
+    return Standing(
+        going_on=dict(going_on), served_at={project: latest.timestamp() for project, latest in served}
+    )

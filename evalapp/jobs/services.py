@@ -1,4 +1,4 @@
-"""Writes to jobs from outside their work: create, cancel, try again, and reap what was lost."""
+"""Writes to jobs from outside their work: create, order, pause, cancel, try again, and reap what was lost."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,11 +11,12 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError
-from evalapp.jobs.bell import Bell, ring_on_commit
-from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
+from evalapp.jobs.bell import ring_on_commit
+from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState, Priority
 
 RETRYABLE_STATES = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
 WAITING_STATES = [JobState.QUEUED, JobState.PAUSED]
+WORKING_STATES = [JobState.STARTING, JobState.RUNNING]
 
 
 @transaction.atomic
@@ -42,9 +43,9 @@ def create_job(
         created_by=by,
         bell_rung_at=Now(),
     )
-    job.refresh_from_db(fields=["bell_rung_at"])
+    job.refresh_from_db(fields=["bell_rung_at", "queued_at"])
     record("job.created", by=by, obj=job, project=project, data={"task": task})
-    ring_on_commit(Bell(task, job.pk, queue))
+    ring_on_commit(queue)
     return job
 
 
@@ -52,11 +53,11 @@ def create_job(
 def request_cancel(*, job: Job, by: User | None) -> None:
     """End a waiting job at once; ask a running one to save and stop. Raises ConflictError when it is over."""
     waiting = Job.objects.filter(pk=job.pk, state__in=WAITING_STATES)
-    running = Job.objects.filter(pk=job.pk, state__in=[JobState.STARTING, JobState.RUNNING])
+    running = Job.objects.filter(pk=job.pk, state__in=[*WORKING_STATES, JobState.PAUSING])
     if waiting.update(state=JobState.CANCELLED, cancel_requested_at=Now(), finished_at=Now()):
         text = "Cancelled before it started."
     elif running.update(state=JobState.CANCELLING, cancel_requested_at=Now()):
-        text = "Asked to stop; it saves its work first, if it can within two minutes."
+        text = "Asked to stop; it saves its work first."
     else:
         job.refresh_from_db()
         if job.state == JobState.CANCELLING:
@@ -79,6 +80,10 @@ def retry_job(*, job: Job, by: User | None) -> None:
         state=JobState.QUEUED,
         finished_at=None,
         cancel_requested_at=None,
+        pause_requested_at=None,
+        paused_by=None,
+        queued_at=Now(),
+        keeps_turn=False,
         lost_attempts=0,
         error="",
         stage="",
@@ -92,7 +97,67 @@ def retry_job(*, job: Job, by: User | None) -> None:
         raise ConflictError(message)
     _log(job, "Queued again; it goes on from its last checkpoint, where there is one.")
     record("job.retried", by=by, obj=job, project=job.project)
-    ring_on_commit(Bell(job.task, job.pk, job.queue))
+    ring_on_commit(job.queue)
+
+
+@transaction.atomic
+def request_pause(*, job: Job, by: User | None) -> None:
+    """Let a waiting job wait until it is told to go on; ask a running one to save, and free its worker.
+
+    Raises ConflictError when it is over or being cancelled; a job that is paused stays so.
+    """
+    asked: dict[str, Any] = {"pause_requested_at": Now(), "paused_by": by}
+    one = Job.objects.filter(pk=job.pk)
+    if one.filter(state=JobState.QUEUED).update(state=JobState.PAUSED, keeps_turn=False, **asked):
+        text = "Paused before it started."
+    elif one.filter(state__in=WORKING_STATES).update(state=JobState.PAUSING, **asked):
+        text = "Asked to pause; it saves its work first."
+    else:
+        job.refresh_from_db()
+        if job.state in (JobState.PAUSED, JobState.PAUSING):
+            return
+        message = f"This job is {job.get_state_display().lower()}, so there is nothing to pause."
+        raise ConflictError(message)
+    job.refresh_from_db()
+    _log(job, text)
+    record("job.pause_requested", by=by, obj=job, project=job.project)
+
+
+@transaction.atomic
+def resume_job(*, job: Job, by: User | None) -> None:
+    """Let a paused job go on from what it saved, when its turn comes.
+
+    Raises ConflictError when it is not paused.
+    """
+    one, asked = Job.objects.filter(pk=job.pk), {"pause_requested_at": None, "paused_by": None}
+    if one.filter(state=JobState.PAUSED).update(
+        state=JobState.QUEUED, queued_at=Now(), bell_rung_at=Now(), **asked
+    ):
+        ring_on_commit(job.queue)
+    # Its attempt ends all the same, since its program may have been told already; it is then queued again.
+    elif not one.filter(state=JobState.PAUSING).update(state=JobState.RUNNING, **asked):
+        job.refresh_from_db()
+        message = f"This job is {job.get_state_display().lower()}; only one that is paused goes on."
+        raise ConflictError(message)
+    job.refresh_from_db()
+    _log(job, "Told to go on; it continues from what it saved.")
+    record("job.resumed", by=by, obj=job, project=job.project)
+
+
+@transaction.atomic
+def set_priority(*, job: Job, priority: Priority, by: User | None) -> None:
+    """Give a waiting job another place among its project's own; raises ConflictError once it has begun or is over."""
+    before = job.get_priority_display().lower()
+    if not Job.objects.filter(pk=job.pk, state__in=WAITING_STATES).update(priority=priority):
+        job.refresh_from_db()
+        message = f"This job is {job.get_state_display().lower()}; a priority orders only what waits."
+        raise ConflictError(message)
+    job.refresh_from_db()
+    after = job.get_priority_display().lower()
+    if after == before:
+        return
+    _log(job, f"Priority {after}, was {before}.")
+    record("job.priority_set", by=by, obj=job, project=job.project, data={"from": before, "to": after})
 
 
 def reap_lost_jobs() -> None:
@@ -124,30 +189,36 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
     limit = settings.JOB_MAX_LOST_ATTEMPTS
     if mine.filter(state=JobState.CANCELLING).update(state=JobState.CANCELLED, **ended):
         text = f"{why}; it had been asked to stop, so it is cancelled."
+    elif mine.filter(state=JobState.PAUSING).update(state=JobState.PAUSED, **{**ended, "finished_at": None}):
+        text = f"{why}; it had been asked to pause, and goes on from its last checkpoint when it is told to."
     elif mine.filter(lost_attempts__gte=limit - 1).update(
         state=JobState.DEAD, error=f"{why}, {limit} times in a row. Its log says how far it came.", **ended
     ):
         text = f"{why}, {limit} times in a row; given up."
-    elif mine.update(state=JobState.QUEUED, bell_rung_at=Now(), **{**ended, "finished_at": None}):
+    elif mine.update(
+        state=JobState.QUEUED, bell_rung_at=Now(), keeps_turn=True, **{**ended, "finished_at": None}
+    ):
         text = f"{why}; queued again, it goes on from its last checkpoint, where there is one."
-        ring_on_commit(Bell(job.task, job.pk, job.queue))
+        ring_on_commit(job.queue)
     else:
         return False
     _log(job, text, level="warning")
     return True
 
 
-def queue_again(job: Job) -> None:
-    """Let the next start go on with an attempt that its worker ended well, because it was told to stop.
+def put_back(job: Job, *, why: str) -> None:
+    """End an attempt that saved its work without a verdict: queued again, paused or cancelled, as was asked.
 
-    It counts as no loss. Call it in a transaction, with the lease in hand.
+    ``why`` is half a sentence for the log. It counts as no loss. Call it in a transaction, with the lease in hand.
     """
     mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=ACTIVE_STATES)
     ended: dict[str, Any] = {"lease_expires_at": None, "process_id": None, "process_started": None}
     if mine.filter(state=JobState.CANCELLING).update(state=JobState.CANCELLED, finished_at=Now(), **ended):
-        _log(job, "The product was stopped; the job had been asked to stop, so it is cancelled.")
-    elif mine.update(state=JobState.QUEUED, bell_rung_at=None, **ended):
-        _log(job, "The product was stopped; what was done is saved, and the next start goes on from it.")
+        _log(job, f"{why}; the job had been asked to stop, so it is cancelled.")
+    elif mine.filter(state=JobState.PAUSING).update(state=JobState.PAUSED, **ended):
+        _log(job, "Paused; what was done is saved.")
+    elif mine.update(state=JobState.QUEUED, bell_rung_at=None, keeps_turn=True, **ended):
+        _log(job, f"{why}; what was done is saved, and the next start goes on from it.")
 
 
 def _ring_again() -> None:
@@ -161,7 +232,7 @@ def _ring_again() -> None:
         with transaction.atomic():
             again = waiting.filter(pk=job.pk, bell_rung_at=job.bell_rung_at)
             if again.update(bell_rung_at=Now()):
-                ring_on_commit(Bell(job.task, job.pk, job.queue))
+                ring_on_commit(job.queue)
 
 
 def _log(job: Job, text: str, *, level: str = "info") -> None:

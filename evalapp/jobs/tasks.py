@@ -1,8 +1,15 @@
 from celery import shared_task
 
 from evalapp.jobs import services
+from evalapp.jobs.bell import START_NEXT_TASK
+from evalapp.jobs.starting import start_next_of
 
 
 @shared_task(name="evalapp.jobs.tasks.reap_lost_jobs")
 def reap_lost_jobs() -> None:
     services.reap_lost_jobs()
+
+
+@shared_task(name=START_NEXT_TASK)
+def start_next(queue: str) -> None:
+    start_next_of(queue)

@@ -6,10 +6,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.jobs import queries, services
-from evalapp.jobs.models import Job
+from evalapp.jobs.models import Job, JobState, Priority
 
 FILTERS = (("", "All"), ("going", "Going on"), ("failed", "Failed"), ("done", "Done"))
 
@@ -62,6 +63,42 @@ def job_retry(request: MemberRequest, job_id: int) -> HttpResponse:
     services.retry_job(job=job, by=request.user)
     messages.success(request, "Queued again; it goes on from its last checkpoint, where there is one.")
     return _back(request, job)
+
+
+@require_POST
+@project_view(Permission.START_RUNS)
+def job_pause(request: MemberRequest, job_id: int) -> HttpResponse:
+    job = _job(request, job_id)
+    services.request_pause(job=job, by=request.user)
+    waits = job.state == JobState.PAUSED
+    messages.success(request, "Paused." if waits else "Asked to pause; it saves its work first.")
+    return _back(request, job)
+
+
+@require_POST
+@project_view(Permission.START_RUNS)
+def job_resume(request: MemberRequest, job_id: int) -> HttpResponse:
+    job = _job(request, job_id)
+    services.resume_job(job=job, by=request.user)
+    messages.success(request, "It goes on when its turn comes, from what it saved.")
+    return _back(request, job)
+
+
+@require_POST
+@project_view(Permission.START_RUNS)
+def job_priority(request: MemberRequest, job_id: int) -> HttpResponse:
+    job = _job(request, job_id)
+    services.set_priority(job=job, priority=_priority(request.POST.get("priority", "")), by=request.user)
+    messages.success(request, f"“{job.title}” now has the priority {job.get_priority_display().lower()}.")
+    return _back(request, job)
+
+
+def _priority(text: str) -> Priority:
+    for priority in Priority:
+        if text == str(priority.value):
+            return priority
+    message = "Choose a priority from the list."
+    raise InvalidError(message)
 
 
 def _job(request: MemberRequest, job_id: int) -> Job:

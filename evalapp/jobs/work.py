@@ -20,16 +20,30 @@ from django.db.models.functions import Now
 
 from evalapp.core.away import AWAY, is_disk_full
 from evalapp.core.errors import ProblemError
+from evalapp.core.storage import NO_ROOM
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
-from evalapp.jobs.services import end_lost_attempt, queue_again
+from evalapp.jobs.services import end_lost_attempt, put_back
 from evalapp.jobs.stopping import WorkerStopping, worker_is_stopping
 
-__all__ = ["AttemptLost", "JobCancelled", "LeaseLost", "Work", "WorkerStopping", "carry_out"]
+__all__ = [
+    "AttemptLost",
+    "JobCancelled",
+    "JobPaused",
+    "LeaseLost",
+    "NoDeviceFree",
+    "Work",
+    "WorkerStopping",
+    "carry_out",
+]
 
 DATABASE_FULL = (
     "The disk of the database is full. Nothing half-done was kept: ask the administrator to make room on the "
     "disk that holds it, then start this again."
+)
+NO_ROOM_FOR_FILES = (
+    "The disk of EVALAPP_HOME is full. Nothing half-done was kept: ask the administrator to make room on it, then "
+    "start this again."
 )
 logger = logging.getLogger(__name__)
 
@@ -40,6 +54,14 @@ ENDING_PAUSES = (0.5, 1, 2, 4, 8)
 
 class JobCancelled(Exception):  # noqa: N818 - a wish that was obeyed
     """The work noticed the request to stop and has saved what it had."""
+
+
+class JobPaused(Exception):  # noqa: N818 - likewise
+    """The work noticed the request to pause and has saved what it had."""
+
+
+class NoDeviceFree(Exception):  # noqa: N818 - likewise
+    """Every device of this machine is in use: the job waits on."""
 
 
 class AttemptLost(Exception):  # noqa: N818 - likewise
@@ -59,6 +81,16 @@ class Work:
     def is_cancelled(self) -> bool:
         """Whether somebody asked for a stop (known within a second or two)."""
         return self._keeper.cancelled.is_set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody asked for a pause (known within a second or two)."""
+        return self._keeper.paused.is_set()
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the work should save what it has and end, for whatever reason."""
+        return self.is_cancelled or self.is_paused or worker_is_stopping()
 
     @property
     def is_lost(self) -> bool:
@@ -131,15 +163,17 @@ class Work:
         self._keeper.say(event=event)
 
     def raise_if_cancelled(self) -> None:
-        """Raise JobCancelled, LeaseLost or WorkerStopping when the work should stop; never touches the
-        database.
+        """Raise LeaseLost, JobCancelled, JobPaused or WorkerStopping when the work should stop; never touches
+        the database.
         """
         if self.is_lost:
             raise LeaseLost
-        if worker_is_stopping():
-            raise WorkerStopping
         if self.is_cancelled:
             raise JobCancelled
+        if self.is_paused:
+            raise JobPaused
+        if worker_is_stopping():
+            raise WorkerStopping
 
     def rest(self, seconds: float) -> None:
         """Wait, and raise as ``raise_if_cancelled`` does as soon as the work should stop."""
@@ -161,10 +195,10 @@ class Work:
         if not mine.update(lease_expires_at=lease_end()):
             raise LeaseLost
 
-    def record_process(self, process_id: int | None, started: float | None) -> None:
-        """Remember the program that does the work, so that the next attempt can end it first."""
+    def record_process(self, process_id: int, started: float, device: str) -> None:
+        """Remember the program that does the work and where, so that the next attempt can end it first."""
         mine = Job.objects.filter(pk=self.job.pk, attempt=self.job.attempt, state__in=ACTIVE_STATES)
-        if not mine.update(process_id=process_id, process_started=started):
+        if not mine.update(process_id=process_id, process_started=started, device=device):
             raise LeaseLost
         self.job.process_id, self.job.process_started = process_id, started
 
@@ -192,6 +226,8 @@ Ending = Callable[[Job, Report], None]
 
 
 def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return NO_ROOM_FOR_FILES
     return (
         f"Something unexpected happened ({type(error).__name__}); the server's log has the details. "
         "Nothing half-done was kept: try again, and tell your administrator if it happens again."
@@ -207,8 +243,13 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         return _nothing
     except JobCancelled:
         return _ended(JobState.CANCELLED)
+    except JobPaused:
+        # Told to go on in the meantime, it is queued again.
+        return _put_back("Told to go on while it was pausing")
+    except NoDeviceFree:
+        return _put_back("Every device of this machine was in use")
     except WorkerStopping:
-        return _put_back
+        return _put_back("The product was stopped")
     except AttemptLost as error:
         return _lost(str(error))
     except AWAY as error:
@@ -230,7 +271,13 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
 
 def _ended(state: JobState, **fields: Any) -> Ending:
     def write(job: Job, report: Report) -> None:
-        ended = {"finished_at": Now(), "lease_expires_at": None, "eta_seconds": None}
+        ended = {
+            "finished_at": Now(),
+            "lease_expires_at": None,
+            "eta_seconds": None,
+            "pause_requested_at": None,
+            "paused_by": None,
+        }
         if not write_report(
             job, report, state=state, process_id=None, process_started=None, **ended, **fields
         ):
@@ -248,10 +295,13 @@ def _lost(why: str) -> Ending:
     return write
 
 
-def _put_back(job: Job, report: Report) -> None:
-    if not write_report(job, report):
-        raise LeaseLost
-    queue_again(job)
+def _put_back(why: str) -> Ending:
+    def write(job: Job, report: Report) -> None:
+        if not write_report(job, report):
+            raise LeaseLost
+        put_back(job, why=why)
+
+    return write
 
 
 def _nothing(job: Job, report: Report) -> None:

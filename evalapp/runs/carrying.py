@@ -17,6 +17,7 @@ from evalapp.runs.ingest import take_in_generation, take_in_look, take_in_traini
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Run
 from evalapp.runs.relay import Relay
+from evalapp.runs.shortage import MemoryWatch
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
@@ -104,18 +105,26 @@ def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) 
         )
     console = folder / CONSOLE_FILE
     said_before = console.stat().st_size if console.exists() else 0
+    relay = Relay(work, run)
+    memory = MemoryWatch(work, run, relay.told)
+
+    def tick() -> None:
+        memory.tick()
+        relay.tick()
+
     status = run_program(
         work,
         [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"],
         folder=folder,
         console=console,
-        on_tick=Relay(work, run).tick,
+        on_tick=tick,
     )
     if status == ExitCode.LOCKED:
         message = f"Another program works in {folder}"
         raise AttemptLost(message)
     result = _read_result(folder, status, result_type)
     if result is None:
+        memory.raise_if_killed_for_it(status)
         raise _without_result(status, folder, _last_words(console, said_before))
     _log_environment(work, result)
     if result.outcome == "succeeded":

@@ -29,6 +29,8 @@ class Relay:
         self._points: dict[int, dict[str, Any]] = {}
         self._changed: set[int] = set()
         self._farthest = 0
+        self.told: dict[str, Any] = {}
+        """What the program's stages have said so far, by field."""
         work.log(f"Run directory: {folder_for(run)}")
 
     def tick(self) -> None:
@@ -42,6 +44,7 @@ class Relay:
                 self._work.log(event.message[:_SHORTENED], level=level, data=event.fields)
             if event.kind == "stage":
                 self._stage = event.message.rstrip(".")[:120]
+                self.told.update(event.fields)
                 # Each attempt says it anew, and may not fail for what an earlier one wrote.
                 if not is_replayed:
                     self._work.enter(self._stage)

@@ -1,15 +1,17 @@
 from django.urls import path
 
-from evalapp.runs import prompt_views, views
+from evalapp.runs import prompt_views, queue_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
     path("projects/<slug:slug>/runs/", views.run_list, name="run_list"),
+    path("projects/<slug:slug>/runs/queue/", queue_views.run_queue, name="run_queue"),
     path("projects/<slug:slug>/runs/new/training/", views.training_new, name="training_new"),
     path("projects/<slug:slug>/runs/new/generation/", views.generation_new, name="generation_new"),
     path("projects/<slug:slug>/runs/new/import/", views.outputs_import, name="outputs_import"),
     path("projects/<slug:slug>/runs/<int:run_id>/", views.run_detail, name="run_detail"),
     path("projects/<slug:slug>/runs/<int:run_id>/start/", views.look_start, name="look_start"),
+    path("projects/<slug:slug>/runs/<int:run_id>/half-batch/", views.run_half_batch, name="run_half_batch"),
     path("projects/<slug:slug>/runs/<int:run_id>/loss/", views.run_loss, name="run_loss"),
     path("projects/<slug:slug>/runs/<int:run_id>/outputs/", views.run_outputs, name="run_outputs"),
     path("projects/<slug:slug>/models/<int:version_id>/", views.model_version, name="model_version"),

@@ -26,6 +26,7 @@ from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
 from evalapp.runs.model_programs import absent_engines, why_not_runnable
 from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
+from evalapp.runs.shortage import half_batch, start_with_half_batch
 
 STATION = "runs"
 OUTPUTS_ON_PAGE = 20
@@ -64,6 +65,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
         "splits": queries.split_counts(run.dataset_version),
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
+        "half_batch": half_batch(run),
         **_loss_context(run),
     }
     return render(request, "runs/run_detail.html", context)
@@ -134,6 +136,14 @@ def look_start(request: MemberRequest, run_id: int) -> HttpResponse:
     except ProblemError as error:
         messages.error(request, error.message)
         return redirect("run_detail", slug=request.project.slug, run_id=look.pk)
+    return _started(request, run)
+
+
+@require_POST
+@project_view(Permission.START_RUNS)
+def run_half_batch(request: MemberRequest, run_id: int) -> HttpResponse:
+    """Start anew, with half the rows at a time, a run whose memory was not enough."""
+    run = start_with_half_batch(run=_run(request, run_id), by=request.user)
     return _started(request, run)
 
 

@@ -25,7 +25,9 @@ TONES = {
     **dict.fromkeys(
         ("succeeded", "submitted", "accepted", "edited", "done", "ship", "ready", "champion"), OK
     ),
-    **dict.fromkeys(("paused", "not_yet", "pending", "cancelling", "returned", "challenger"), WARN),
+    **dict.fromkeys(
+        ("paused", "pausing", "not_yet", "pending", "cancelling", "returned", "challenger"), WARN
+    ),
     **dict.fromkeys(("failed", "dead", "rejected", "do_not_ship", "error"), BAD),
     **dict.fromkeys(("starting", "running", "open", "active"), BUSY),
 }

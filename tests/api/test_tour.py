@@ -19,7 +19,7 @@ from evalapp.accounts.models import Project
 from evalapp.datasets.models import DatasetVersion
 from evalapp.embedded.processes import Program
 from evalapp.embedded.programs import default_worker, model_worker
-from evalapp.env import read_environment
+from evalapp.env import environment, read_environment
 from evalapp.exports.lineage import model_lineage
 from evalapp.jobs.models import Job, JobState
 from evalapp.registry.models import ModelKind, ModelVersion
@@ -42,10 +42,10 @@ def snippets() -> list[str]:
 @pytest.fixture
 def home(tmp_path: Path, settings: Any) -> Path:
     """A folder of the product's own for this test."""
-    environment = read_environment({"EVALAPP_HOME": str(tmp_path)})
-    settings.MODEL_FOLDERS = environment.model_folders
+    read = read_environment({"EVALAPP_HOME": str(tmp_path)})
+    settings.MODEL_FOLDERS = read.model_folders
     settings.BUNDLED_MODEL_FOLDER = tmp_path / "models" / "none"
-    settings.FILE_UPLOAD_TEMP_DIR = environment.upload_folder()
+    settings.FILE_UPLOAD_TEMP_DIR = read.upload_folder()
     settings.RUNS_FOLDER, settings.ARTIFACTS_FOLDER = tmp_path / "runs", tmp_path / "artifacts"
     return tmp_path
 
@@ -63,7 +63,9 @@ def workers(home: Path, live_server: Any) -> Iterator[None]:
     }
     started: list[subprocess.Popen[bytes]] = []
     try:
-        started += [_start(program, variables, home) for program in (default_worker(), model_worker())]
+        started += [
+            _start(program, variables, home) for program in (default_worker(), model_worker(environment()))
+        ]
         yield
     finally:
         for process in started:

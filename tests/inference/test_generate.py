@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inference import generate as generate_module
 from inference.engines import chosen_engine
 from inference.prompts import row_seed
 from inference.spec import Candidate, GenerationReport, SamplingParameters
@@ -11,7 +13,7 @@ from run_directory.model_files import UnusableModelError
 from run_directory.program import Refusal
 from run_directory.protocol import Device
 from tests.inference.runs import CANDIDATES, ROWS, TOTAL, generate, make_spec, outputs_of, rows, texts_of
-from tests.run_directory.tiny import events_of, make_adapter
+from tests.run_directory.tiny import events_of, make_adapter, make_base
 
 CPU = Device(kind="cpu", name="a processor", dtype="fp32", threads=1, reason="")
 GPU = Device(kind="cuda", name="a GPU", dtype="bf16", threads=1, reason="")
@@ -171,12 +173,31 @@ def test_an_adapter_that_is_not_the_one_asked_for_is_refused(
         generate(tmp_path / "run", make_spec(base, adapter, candidates=(wrong,)))
 
 
-def test_an_adapter_that_engines_choke_on_is_refused_before_anything_is_generated(
-    base: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("dora", "DoRA"),
+        ("modules_to_save", "modules_to_save"),
+        ("another base", "shape"),
+        ("unknown start", "'of_next_year'"),
+    ],
+)
+def test_an_adapter_that_engines_choke_on_never_reaches_one(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, said: str
 ) -> None:
-    dora = make_adapter(base, tmp_path / "dora", use_dora=True)
-    with pytest.raises(UnusableModelError, match="DoRA"):
-        generate(tmp_path / "run", make_spec(base, dora))
+    settings = {"dora": {"use_dora": True}, "modules_to_save": {"modules_to_save": ["lm_head"]}}
+    of = make_base(tmp_path / "other", hidden=64) if kind == "another base" else base
+    adapter = make_adapter(of, tmp_path / "adapter", **settings.get(kind, {}))
+    if kind == "unknown start":
+        config = json.loads((adapter / "adapter_config.json").read_text())
+        (adapter / "adapter_config.json").write_text(
+            json.dumps({**config, "init_lora_weights": "of_next_year"})
+        )
+    started: list[object] = []
+    monkeypatch.setattr(generate_module, "started", lambda *of: started.append(of))
+    with pytest.raises(UnusableModelError, match=said):
+        generate(tmp_path / "run", make_spec(base, adapter))
+    assert started == []
     assert not (tmp_path / "run" / "outputs.jsonl").exists()
 
 

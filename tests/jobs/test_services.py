@@ -16,11 +16,11 @@ TASK = "evalapp.tests.work"
 
 
 @pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int], str]]:
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str], str]]:
     """The messages that were published."""
-    messages: list[tuple[str, list[int], str]] = []
+    messages: list[tuple[str, list[str], str]] = []
 
-    def send_task(name: str, *, args: list[int], queue: str, **options: object) -> None:
+    def send_task(name: str, *, args: list[str], queue: str, **options: object) -> None:
         messages.append((name, args, queue))
 
     monkeypatch.setattr(bell.app, "send_task", send_task)
@@ -46,7 +46,7 @@ def test_the_message_is_published_on_commit_and_the_write_audited(
         job = create_job(project=project, task=TASK, title="Work", by=engineer, queue="models")
         assert rung == []
 
-    assert rung == [(TASK, [job.pk], "models")]
+    assert rung == [(bell.START_NEXT_TASK, ["models"], "models")]
     event = AuditEvent.objects.get(action="job.created")
     assert (event.actor_id, event.project_id, event.object_id) == (engineer.pk, project.pk, job.pk)
 
@@ -99,7 +99,7 @@ def test_a_lost_job_is_queued_again_and_rung(
 
     job.refresh_from_db()
     assert (job.state, job.lost_attempts, job.lease_expires_at) == (JobState.QUEUED, 1, None)
-    assert rung == [(TASK, [job.pk], "default")]
+    assert rung == [(bell.START_NEXT_TASK, ["default"], "default")]
 
 
 def test_a_job_lost_three_times_is_dead(project: Project, engineer: User) -> None:

@@ -77,6 +77,7 @@ def test_a_plain_lora_fits_its_base(adapter: Path, base: Path) -> None:
         ({"init_lora_weights": "olora"}, "'olora'"),
         ({"init_lora_weights": "corda"}, "'corda'"),
         ({"init_lora_weights": "loftq"}, "'loftq'"),
+        ({"init_lora_weights": "of_next_year"}, "'of_next_year'"),
         ({"alpha_pattern": {"q_proj": 4}}, "alpha_pattern"),
         ({"rank_pattern": {"q_proj": 4}}, "rank_pattern"),
         ({"layer_replication": [[0, 1]]}, "layer_replication"),

@@ -48,6 +48,15 @@ def main() -> int:
     event(folder, "started", f"The {program} program has started.")
     if do == "refuse":
         return finish(folder, program, "failed", 3, "spec.json: rank 7 is unlucky", None)
+    if do in ("lack memory", "be killed for memory"):
+        shortage = {"device": "Abacus", "had_bytes": 16 * 10**9, "held_bytes": 15 * 10**9, "asked_bytes": 2 * 10**9,
+                    "batch_size": behaviour.get("batch_size", 8), "accumulation_steps": 2, "length": 512}  # fmt: skip
+        if do == "lack memory":
+            event(folder, "warning", "Not enough memory on Abacus.", name="out_of_memory", **shortage)
+            return finish(folder, program, "failed", 3, "the memory of Abacus is not enough", None)
+        event(folder, "stage", "Training.", name="training", max_length=512)
+        time.sleep(0.3)
+        take_all_memory(behaviour["group"])
     if do == "broken events":
         with (folder / "events.jsonl").open("a") as events:
             events.write(behaviour.get("line", '{"kind": "progress", "time": NaN}') + "\n")
@@ -65,6 +74,13 @@ def main() -> int:
     if do == "crash":
         return finish(folder, program, "crashed", 1, "Unexpected OSError: the disk is full", None)
     return finish(folder, program, "succeeded", 0, "Done.", report)
+
+
+def take_all_memory(group: str) -> None:
+    """Be killed by the kernel: in a control group with less memory than is taken."""
+    Path(group, "cgroup.procs").write_text(str(os.getpid()))
+    held = bytearray(2**28)
+    raise AssertionError(len(held))
 
 
 def leash() -> None:

@@ -1,6 +1,6 @@
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, operation
-from evalapp.api.serializers.jobs import JobEventSerializer, JobQuery, JobSerializer
+from evalapp.api.serializers.jobs import JobEventSerializer, JobQuery, JobSerializer, PriorityBody
 from evalapp.core.http import get_or_missing
 from evalapp.jobs import queries, services
 from evalapp.jobs.models import Job
@@ -44,6 +44,43 @@ class JobCancel(JobView):
         job = self.job(job_id)
         self.body()
         services.request_cancel(job=job, by=self.person)
+        return job
+
+
+class JobPause(JobView):
+    post_permission = Permission.START_RUNS
+
+    @operation("Pause a job", result=JobSerializer)
+    def post(self, job_id: int) -> object:
+        """A waiting job waits until it is told to go on; a running one saves its work and frees its worker.
+        409 when it is over or being cancelled.
+        """
+        job = self.job(job_id)
+        self.body()
+        services.request_pause(job=job, by=self.person)
+        return job
+
+
+class JobResume(JobView):
+    post_permission = Permission.START_RUNS
+
+    @operation("Let a paused job go on", result=JobSerializer)
+    def post(self, job_id: int) -> object:
+        """It continues from what it saved, when its turn comes. 409 unless it is paused."""
+        job = self.job(job_id)
+        self.body()
+        services.resume_job(job=job, by=self.person)
+        return job
+
+
+class JobPriority(JobView):
+    post_permission = Permission.START_RUNS
+
+    @operation("Set a waiting job's priority", body=PriorityBody, result=JobSerializer)
+    def post(self, job_id: int) -> object:
+        """It orders the project's own jobs and takes no turn from another project. 409 once the job has begun."""
+        job = self.job(job_id)
+        services.set_priority(job=job, priority=self.body()["priority"], by=self.person)
         return job
 
 

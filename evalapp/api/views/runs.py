@@ -25,6 +25,7 @@ from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
 from evalapp.runs.models import LEARNING_KINDS, Run
+from evalapp.runs.shortage import start_with_half_batch
 from evalapp.scoring.services import start_scoring
 
 
@@ -155,6 +156,17 @@ class OutputsUpload(OutputsImport):
             message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
             raise InvalidError(message, fields={"file": [message]})
         return self.imported(values, read_answers(file.file, file.name))
+
+
+class RunHalfBatch(RunView):
+    @operation("Try a run again with half the batch", result=RunSerializer, status=202)
+    def post(self, run_id: int) -> object:
+        """A run of its own, begun anew, for one whose memory was not enough: at most half the rows at a time, and a
+        training's `accumulation_steps` raised so that its effective batch stays. 409 for any other run.
+        """
+        run = self.run(run_id)
+        self.body()
+        return self.run(start_with_half_batch(run=run, by=self.person).pk)
 
 
 class RunPoints(RunView):

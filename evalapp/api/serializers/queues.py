@@ -1,0 +1,36 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.serializers.jobs import JobSerializer
+
+
+class QueueEntrySerializer(serializers.Serializer[Any]):
+    job = JobSerializer()
+    run = serializers.IntegerField(source="run.pk", allow_null=True, default=None, help_text="The job's run.")
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    """A waiting job, and what starts before it as things stand."""
+
+    job = JobSerializer(source="entry.job")
+    run = serializers.IntegerField(source="entry.run.pk", allow_null=True, default=None)
+    number = serializers.IntegerField(
+        allow_null=True, help_text="From 1, over all projects; null far behind."
+    )
+    own_ahead = serializers.IntegerField()
+    others_ahead = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    going_on = QueueEntrySerializer(many=True)
+    going_on_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
+    waiting = PlaceSerializer(many=True, help_text="In the order in which they start as things stand.")
+    waiting_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
+    paused = QueueEntrySerializer(many=True)
+
+
+class QueuesSerializer(serializers.Serializer[Any]):
+    queues = QueueSerializer(many=True)

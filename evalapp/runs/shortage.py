@@ -1,0 +1,140 @@
+"""A run whose memory was not enough: how it is noticed from outside, what is known of it, and how to go on."""
+
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from evalapp.accounts.models import User
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.jobs.work import Work
+from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
+from evalapp.runs.services import start_generation, start_training
+from run_directory.memory import (
+    OUT_OF_MEMORY,
+    MemoryShortage,
+    levers,
+    machine_memory_bytes,
+    memory_kills,
+    resident_peak_bytes,
+)
+from run_directory.records import RecordError
+
+_FEWEST_ROWS = {"kto": 2}
+"""Kto compares each row with another of its batch."""
+
+
+class MemoryWatch:
+    """Call ``tick`` while the program lives: the kernel kills without a word what has taken too much memory.
+
+    ``told`` is what the program says of itself meanwhile: its batch, and its longest row.
+    """
+
+    def __init__(self, work: Work, run: Run, told: Mapping[str, Any]) -> None:
+        self._work = work
+        self._run = run
+        self._told = told
+        self._kills = memory_kills()
+        self._peak: int | None = None
+
+    def tick(self) -> None:
+        process = self._work.job.process_id
+        held = resident_peak_bytes(process) if process else None
+        self._peak = max(self._peak or 0, held) if held else self._peak
+
+    def raise_if_killed_for_it(self, status: int) -> None:
+        """Raises InvalidError with the numbers when the kernel ended the program for want of memory.
+
+        Tried again it would come to the same end, so it is no lost attempt.
+        """
+        kills = memory_kills()
+        if status != -signal.SIGKILL or kills is None or self._kills is None or kills <= self._kills:
+            return
+        known = {**self._run.spec, **self._told}
+        learns = self._run.kind in LEARNING_KINDS
+        shortage = MemoryShortage(
+            device="this machine",
+            had_bytes=machine_memory_bytes(),
+            held_bytes=self._peak,
+            asked_bytes=None,
+            batch_size=known.get("batch_size"),
+            accumulation_steps=known.get("accumulation_steps"),
+            length=known.get("max_length"),
+        )
+        self._work.log(
+            "The kernel ended the program, because the memory was not enough.",
+            level="warning",
+            data={"name": OUT_OF_MEMORY, **shortage.to_dict()},
+        )
+        numbers = shortage.numbers[:1].upper() + shortage.numbers[1:]
+        message = f"{numbers}. {levers('training' if learns else 'inference')}."
+        raise InvalidError(message)
+
+
+def shortage_of(run: Run) -> MemoryShortage | None:
+    """What the latest attempt of a run lacked; None where its memory was enough."""
+    told = run.job.events.filter(attempt=run.job.attempt, data__name=OUT_OF_MEMORY).order_by("-pk").first()
+    if told is None or not run.job.is_over:
+        return None
+    try:
+        return MemoryShortage.from_dict({key: value for key, value in told.data.items() if key != "name"})
+    except RecordError:
+        return None
+
+
+def half_batch(run: Run) -> dict[str, int] | None:
+    """Settings with at most half the rows at a time; a training's effective batch stays the same.
+
+    None where the run did not lack memory, or where nothing is left to halve.
+    """
+    shortage = shortage_of(run)
+    if shortage is None or shortage.batch_size is None:
+        return None
+    if run.kind == RunKind.GENERATION:
+        return {"batch_size": shortage.batch_size // 2} if shortage.batch_size > 1 else None
+    effective = shortage.batch_size * (shortage.accumulation_steps or 1)
+    fewest = _FEWEST_ROWS.get(str(run.spec.get("objective")), 1)
+    for rows in range(shortage.batch_size // 2, fewest - 1, -1):
+        if effective % rows == 0:
+            return {"batch_size": rows, "accumulation_steps": effective // rows}
+    return None
+
+
+def start_with_half_batch(*, run: Run, by: User | None) -> Run:
+    """Queue the run anew with half the rows at a time, as a run of its own.
+
+    It does not go on from the checkpoint: dropout is drawn batch by batch, so the losses would be those of
+    neither run. Raises ConflictError when the run did not lack memory, and as starting a run does.
+    """
+    smaller = half_batch(run)
+    if smaller is None:
+        message = (
+            "Only a run that lacked memory, and has a batch to halve, is tried again with half the batch."
+        )
+        raise ConflictError(message)
+    name = f"{run.name[:100]} (batch {smaller['batch_size']})"
+    if run.kind == RunKind.GENERATION:
+        return start_generation(
+            project=run.project,
+            dataset_version=run.dataset_version,
+            splits=run.splits,
+            candidates=[entry.model_version for entry in run.candidates.order_by("pk")],
+            sampling={**_asked(run), **smaller},
+            name=name,
+            by=by,
+        )
+    assert run.base is not None  # noqa: S101 - a training has one
+    return start_training(
+        project=run.project,
+        dataset_version=run.dataset_version,
+        base=run.base,
+        continued_from=run.continued_from,
+        hyperparameters={**run.hyperparameters, **smaller},
+        name=name,
+        by=by,
+    )
+
+
+def _asked(run: Run) -> dict[str, Any]:
+    """What ``start_generation`` was given as ``sampling``."""
+    around = {name: run.spec[name] for name in ("engine", "dtype", "device", "threads") if name in run.spec}
+    return {**run.spec["sampling"], **around, "samples": run.job.params.get("samples", 1)}

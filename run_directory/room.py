@@ -1,0 +1,76 @@
+"""A full disk: how it is recognised, what a person is told, and room set aside for the last words. Standard library
+only.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+RESERVE_FILE = "reserve"
+"""Lies in the run directory while a program lives, so that a full disk leaves room to say how it ended."""
+
+_RESERVE_BYTES = 64 * 1024
+_SAID = ("No space left on device", "Disk quota exceeded", "File too large")
+_CUT_OFF = ("PytorchStreamWriter failed", "file write failed", "unexpected pos")
+"""What torch says of a file that it could not write whole; why, it does not."""
+_NEARLY_NOTHING = 16 * 2**20
+
+
+def is_disk_full(error: BaseException, folder: Path) -> bool:
+    """Whether the disk of ``folder`` had no room; libraries in other languages tell it in words alone."""
+    return any(_tells_it(each, folder) for each in _chain(error))
+
+
+def no_room(folder: Path, *, what: str, needed: int | None, kept: str) -> str:
+    """The sentence: ``what`` could not be written, and ``kept`` says what the next start goes on from."""
+    needs = f" and needs about {_megabytes(needed)}" if needed else ""
+    return (
+        f"the disk that holds {folder} is full: {what} could not be written{needs}, and {_megabytes(free_bytes(folder))} "
+        f"are free. {kept} Make room on that disk, then start again: it goes on from there"
+    )
+
+
+def free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def folder_bytes(folder: Path) -> int:
+    """The bytes of all files under a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def set_aside(folder: Path) -> None:
+    """Take the room for the last words, if there is any left."""
+    try:
+        # Written and not only claimed: a file system may promise what it does not have.
+        (folder / RESERVE_FILE).write_bytes(os.urandom(_RESERVE_BYTES))
+    except OSError:
+        give_back(folder)
+
+
+def give_back(folder: Path) -> None:
+    (folder / RESERVE_FILE).unlink(missing_ok=True)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _tells_it(error: BaseException, folder: Path) -> bool:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return True
+    said = str(error)
+    if any(words in said for words in _SAID):
+        return True
+    return any(words in said for words in _CUT_OFF) and free_bytes(folder) < _NEARLY_NOTHING
+
+
+def _megabytes(count: int | None) -> str:
+    return f"{(count or 0) / 10**6:,.1f} MB"

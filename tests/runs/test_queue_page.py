@@ -1,0 +1,152 @@
+"""What a project's people see of the queue, and what they can change there."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from evalapp.accounts.models import Project, User
+from evalapp.jobs.lease import claim
+from evalapp.jobs.models import Job, JobState, Priority
+from evalapp.jobs.services import create_job, request_pause, set_priority
+from evalapp.runs.models import Run
+from evalapp.runs.queue_page import queue_view
+from tests.api.conftest import Program
+
+ClientFor = Callable[[User | None], Client]
+TASK = "evalapp.runs.tasks.carry_out_training"
+
+
+def queued(project: Project, by: User, title: str) -> Job:
+    return create_job(project=project, task=TASK, title=title, by=by, queue="models")
+
+
+@pytest.fixture
+def foreign(other_project: Project, stranger: User) -> list[Job]:
+    """Another project has one going on and two waiting."""
+    jobs = [queued(other_project, stranger, f"Secret {number}") for number in range(3)]
+    claim(jobs[0].pk, task=TASK)
+    return jobs
+
+
+def told(project: Project) -> list[tuple[int | None, str, str]]:
+    return [(place.number, place.entry.name, place.why) for place in queue_view(project, "models").waiting]
+
+
+def test_each_waiting_run_says_what_it_waits_for_and_never_whose(
+    project: Project, engineer: User, foreign: list[Job], client_for: ClientFor
+) -> None:
+    queued(project, engineer, "first")
+    queued(project, engineer, "second")
+
+    assert told(project) == [
+        (1, "first", "The next to start."),
+        (3, "second", "Waits for 1 of this project and 1 of another project. Projects take turns."),
+    ]
+    page = client_for(engineer).get(reverse("run_queue", args=[project.slug])).content.decode()
+    assert "Secret" not in page
+    assert "Other projects: 1 going on, 2 waiting." in page
+
+
+def test_what_the_page_foretells_is_what_starts(project: Project, engineer: User, foreign: list[Job]) -> None:
+    for title in ("first", "second"):
+        queued(project, engineer, title)
+    urgent = queued(project, engineer, "urgent")
+    set_priority(job=urgent, priority=Priority.HIGH, by=engineer)
+    foretold = [name for _, name, _ in told(project)]
+
+    from evalapp.jobs.queries import next_job
+
+    began = []
+    Job.objects.filter(state=JobState.STARTING).update(state=JobState.QUEUED, lease_expires_at=None)
+    Job.objects.filter(pk=foreign[0].pk).update(state=JobState.CANCELLED, finished_at=urgent.created_at)
+    Job.objects.exclude(pk=foreign[0].pk).update(task="evalapp.jobs.tasks.reap_lost_jobs")
+    while (job := next_job("models")) is not None:
+        began.append(job.title)
+        claim(job.pk, task=job.task)
+        Job.objects.filter(pk=job.pk).update(
+            state=JobState.CANCELLED, finished_at=urgent.created_at, lease_expires_at=None
+        )
+    assert [title for title in began if title in foretold] == foretold == ["urgent", "first", "second"]
+
+
+def test_the_priority_is_changed_on_the_page(
+    project: Project, engineer: User, training: Run, client_for: ClientFor
+) -> None:
+    client, address = client_for(engineer), reverse("run_queue", args=[project.slug])
+    page = client.get(address).content.decode()
+    assert 'aria-label="Priority of v1"' in page
+
+    answer = client.post(
+        reverse("job_priority", args=[project.slug, training.job_id]), {"priority": "3", "next": address}
+    )
+
+    assert answer["Location"] == address
+    assert Job.objects.get(pk=training.job_id).priority == Priority.HIGH
+    refused = client.post(reverse("job_priority", args=[project.slug, training.job_id]), {"priority": "9"})
+    assert refused.status_code == 400
+    assert b"Choose a priority from the list" in refused.content
+
+
+def test_a_paused_run_says_who_paused_it_and_goes_on_from_the_page(
+    project: Project, engineer: User, manager: User, training: Run, client_for: ClientFor
+) -> None:
+    client = client_for(manager)
+    client.post(reverse("job_pause", args=[project.slug, training.job_id]))
+    for name, argument in (("run_queue", []), ("run_detail", [training.pk])):
+        page = client.get(reverse(name, args=[project.slug, *argument])).content.decode()
+        assert re.search(rf"by {manager}", page), name
+        assert reverse("job_resume", args=[project.slug, training.job_id]) in page
+
+    client.post(reverse("job_resume", args=[project.slug, training.job_id]))
+
+    assert Job.objects.get(pk=training.job_id).state == JobState.QUEUED
+
+
+def test_only_who_may_start_runs_may_order_or_pause_them(
+    project: Project, training: Run, reviewer: User, stranger: User, client_for: ClientFor
+) -> None:
+    for name in ("job_pause", "job_resume", "job_priority"):
+        address = reverse(name, args=[project.slug, training.job_id])
+        found = [client_for(person).post(address).status_code for person in (reviewer, stranger)]
+        assert found == [403, 404]
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_the_page_costs_the_same_for_any_number(
+    runs: int, project: Project, engineer: User, client_for: ClientFor, django_assert_max_num_queries
+) -> None:
+    for number in range(runs):
+        queued(project, engineer, f"Run {number}")
+    request_pause(job=queued(project, engineer, "paused"), by=engineer)
+    client = client_for(engineer)
+    with django_assert_max_num_queries(16):
+        page = client.get(reverse("run_queue", args=[project.slug])).content.decode()
+    assert [f"Run {number}" in page for number in range(runs)] == [True] * runs
+
+
+def test_the_same_by_api(
+    project: Project, engineer: User, foreign: list[Job], program_for: Callable[[User], Program]
+) -> None:
+    program = program_for(engineer)
+    first, second = (queued(project, engineer, title) for title in ("first", "second"))
+
+    def asked(action: str, **body: str) -> dict:
+        return program.post(f"projects/{project.slug}/jobs/{second.pk}/{action}/", body).json()
+
+    assert asked("priority", priority="high")["priority"] == "high"
+    models = program.get(f"projects/{project.slug}/queue/").json()["queues"][0]
+    assert [(place["job"]["title"], place["number"]) for place in models["waiting"]] == [
+        ("second", 1),
+        ("first", 3),
+    ]
+    assert (models["name"], models["going_on_elsewhere"], models["waiting_elsewhere"]) == ("models", 1, 2)
+    paused = asked("pause")
+    assert (paused["state"], paused["paused_by"]) == ("paused", str(engineer))
+    assert asked("resume")["state"] == "queued"
+    assert program.post(f"projects/{project.slug}/jobs/{first.pk}/resume/", {}).status_code == 409
+    assert (
+        program.post(f"projects/{project.slug}/jobs/{first.pk}/priority/", {"priority": 3}).status_code == 400
+    )
