@@ -66,14 +66,14 @@ from evalapp.reviews.models import (
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
-from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
+from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Adjudication", "AdjudicationRevision", "Alert", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote",
     "Campaign", "CampaignCandidate", "CampaignGate", "CampaignReviewer", "ClosingAnswer", "Comparison",
-    "ComparisonRuling", "ComparisonRulingRevision", "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
+    "ComparisonRuling", "ComparisonRulingRevision", "ContaminationDecision", "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
     "Demonstration", "DiscussionMessage", "Draft", "Draw", "Endpoint", "Example", "Export", "ExportRow",
     "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item",
     "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision",

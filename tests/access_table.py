@@ -98,6 +98,7 @@ ACCESS: dict[str, Access] = {
     "token_prices": Access(P.VIEW_MODELS, P.EDIT_MODELS),
     "token_price_remove": both(P.EDIT_MODELS),
     # runs
+    "contamination": Access(P.VIEW_DATA, P.ALLOW_CONTAMINATION),
     "run_list": both(P.VIEW_RUNS),
     "run_detail": both(P.VIEW_RUNS),
     "run_loss": both(P.VIEW_RUNS),
@@ -316,6 +317,7 @@ ACCESS: dict[str, Access] = {
     "api_dataset": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_versions": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_version": Access(P.VIEW_DATA, P.EDIT_DATA),
+    "api_dataset_contamination": Access(P.VIEW_DATA, P.ALLOW_CONTAMINATION),
     "api_examples": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_imports": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_import": Access(P.VIEW_DATA, P.EDIT_DATA),

@@ -9,6 +9,7 @@ from evalapp.api.views import (
     analysis,
     campaigns,
     classification,
+    contamination,
     corrections,
     datasets,
     decisions,
@@ -81,6 +82,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_DATASET}/", datasets.DatasetDetail.as_view(), name="api_dataset"),
     path(f"{_DATASET}/versions/", datasets.VersionList.as_view(), name="api_dataset_versions"),
     path(f"{_VERSION}/", datasets.VersionDetail.as_view(), name="api_dataset_version"),
+    path(
+        f"{_VERSION}/contamination/", contamination.Contamination.as_view(), name="api_dataset_contamination"
+    ),
     path(f"{_VERSION}/examples/", datasets.ExampleList.as_view(), name="api_examples"),
     path(f"{_DATASET}/imports/", datasets.ImportList.as_view(), name="api_imports"),
     path(f"{_IMPORT}/", datasets.ImportDetail.as_view(), name="api_import"),

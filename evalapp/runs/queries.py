@@ -23,7 +23,12 @@ def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
         "produced",
         "created_by",
     )
-    runs = runs.select_related("continued_from").prefetch_related(Prefetch("candidates", queryset=candidates))
+    runs = runs.select_related(
+        "continued_from",
+        "contamination_decision__decided_by",
+        "contamination_decision__dataset_version__dataset",
+    )
+    runs = runs.prefetch_related(Prefetch("candidates", queryset=candidates))
     return runs.filter(kind=kind) if kind in RunKind.values else runs
 
 

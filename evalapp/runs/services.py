@@ -57,11 +57,11 @@ def start_training(
 
     ``hyperparameters`` are fields of ``training.spec.TrainingSpec`` (``lora`` is a mapping); what is left
     out has its default there. Raises InvalidError for a setting that the program would refuse, for a
-    version without training rows, and for training rows that stand in an evaluation split.
+    version without training rows, and ContaminatedError for training rows that stand in an evaluation split
+    and that no owner has decided on.
     """
     spec = _checked_training(project, dataset_version, base, continued_from, hyperparameters)
-    if is_quick(dataset_version):
-        refuse_contamination(dataset_version)
+    decision = refuse_contamination(dataset_version).decision if is_quick(dataset_version) else None
     with transaction.atomic():
         job = _queue(project, TRAINING_TASK, f"Training of {name}", by)
         return _create_run(
@@ -69,6 +69,7 @@ def start_training(
             by=by,
             kind=RunKind.TRAINING,
             name=name,
+            contamination_decision=decision,
             **_of_training(dataset_version, base, continued_from, spec),
         )
 

@@ -1,9 +1,14 @@
 from django.urls import path
 
-from evalapp.runs import prompt_views, views
+from evalapp.runs import contamination_views, prompt_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
+    path(
+        "projects/<slug:slug>/data/<int:dataset_id>/v<int:number>/contamination/",
+        contamination_views.contamination,
+        name="contamination",
+    ),
     path("projects/<slug:slug>/runs/", views.run_list, name="run_list"),
     path("projects/<slug:slug>/runs/new/training/", views.training_new, name="training_new"),
     path("projects/<slug:slug>/runs/new/generation/", views.generation_new, name="generation_new"),

@@ -21,6 +21,7 @@ from evalapp.registry.models import ModelAlias, ModelKind
 from evalapp.registry.services import register_imported
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
+from evalapp.runs.contamination_decisions import decisions_behind
 from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm, initial_of
 from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
@@ -61,6 +62,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         "run": run,
         "job": run.job,
         "events": latest_events(run.job),
+        "contamination_decisions": [run.contamination_decision] if run.contamination_decision else [],
         "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
         "splits": queries.split_counts(run.dataset_version),
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
@@ -209,6 +211,7 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
         "version": version,
         "training": queries.training_of(version),
         "ancestors": registry.ancestors_of(version),
+        "contamination_decisions": decisions_behind(version),
         "derived": version.derived.select_related("model").order_by("-pk"),
         "uses": queries.uses_of(version),
         "try": queries.try_of(version) if version.kind == ModelKind.PROMPT else None,

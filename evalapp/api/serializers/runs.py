@@ -29,6 +29,7 @@ class RunSerializer(Shown):
     base = serializers.IntegerField(source="base_id", allow_null=True)
     continued_from = serializers.IntegerField(source="continued_from_id", allow_null=True)
     produced = serializers.IntegerField(source="produced_id", allow_null=True)
+    contamination_decision = serializers.IntegerField(source="contamination_decision_id", allow_null=True)
     candidates = RunCandidateSerializer(many=True)
     splits = serializers.ListField(child=serializers.CharField())
     rows = serializers.DictField()
@@ -40,7 +41,7 @@ class RunSerializer(Shown):
         model = Run
         fields = (
             "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "produced",
-            "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
+            "contamination_decision", "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
             "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 

@@ -57,7 +57,7 @@ class TrainingStart(RunView):
     @operation("Start a training", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
-        training row stands in an evaluation split (409 contaminated).
+        training row stands in an evaluation split (409 contaminated), until an owner has decided on those rows.
         """
         run = services.start_training(project=self.project, by=self.person, **self.asked())
         return self.run(run.pk)
