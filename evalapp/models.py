@@ -48,7 +48,7 @@ from evalapp.monitoring.models import (
     StreamReviewer,
 )
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Endpoint, Model, ModelVersion, TokenPrice
+from evalapp.registry.models import Endpoint, MachinePrice, Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
@@ -77,7 +77,7 @@ __all__ = [
     "Demonstration", "DiscussionMessage", "Draft", "Draw", "Endpoint", "Example", "Export", "ExportRow",
     "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item",
     "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision",
-    "JudgementSendBack", "Kpi", "LabelParser", "Ledger", "LeftFiles", "Membership", "MetricResult", "Model",
+    "JudgementSendBack", "Kpi", "LabelParser", "Ledger", "LeftFiles", "MachinePrice", "Membership", "MetricResult", "Model",
     "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project",
     "RatingsImport", "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal",
     "Review", "ReviewCount", "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run",

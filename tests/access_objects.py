@@ -43,7 +43,7 @@ from evalapp.monitoring.models import (
     StreamReviewer,
 )
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Endpoint, Model, ModelVersion, TokenPrice
+from evalapp.registry.models import Endpoint, MachinePrice, Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
@@ -335,6 +335,7 @@ def _results(world: SimpleNamespace) -> None:
         query="criterion=tone",
         is_shared=True,
     )
+    MachinePrice.objects.create(project=world.project, hour_price=2, currency="EUR")
     world.price = TokenPrice.objects.create(
         project=world.project,
         model_version=world.model_version,

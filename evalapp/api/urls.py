@@ -39,6 +39,7 @@ from evalapp.api.views import (
     saved_views,
     scoring,
     send_backs,
+    tuning,
     webhooks,
 )
 
@@ -130,6 +131,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROJECT}/runs/outputs/", runs.OutputsImport.as_view(), name="api_run_import"),
     path(f"{_PROJECT}/runs/outputs/upload/", runs.OutputsUpload.as_view(), name="api_run_upload"),
     path(f"{_RUN}/", runs.RunDetail.as_view(), name="api_run"),
+    path(f"{_RUN}/usage/", runs.RunUsage.as_view(), name="api_run_usage"),
     path(f"{_RUN}/points/", runs.RunPoints.as_view(), name="api_run_points"),
     path(f"{_RUN}/outputs/", runs.RunOutputs.as_view(), name="api_run_outputs"),
     path(f"{_RUN}/score/", runs.RunScoring.as_view(), name="api_run_score"),
@@ -274,9 +276,15 @@ urlpatterns: list[URLPattern] = [
         name="api_confused_levels",
     ),
     path(f"{_CAMPAIGN}/analysis/reversals/", reviewer_agreement.ReversalList.as_view(), name="api_reversals"),
+    path(f"{_PROJECT}/analysis/tuning/", tuning.TuningOrPrompt.as_view(), name="api_tuning"),
     path(f"{_PROJECT}/views/", saved_views.SavedViewList.as_view(), name="api_saved_views"),
     path(f"{_PROJECT}/views/<int:view_id>/", saved_views.SavedViewDetail.as_view(), name="api_saved_view"),
     path(f"{_PROJECT}/models/prices/", saved_views.TokenPriceList.as_view(), name="api_token_prices"),
+    path(
+        f"{_PROJECT}/models/prices/machine/",
+        saved_views.MachinePriceDetail.as_view(),
+        name="api_machine_price",
+    ),
     path(
         f"{_PROJECT}/models/prices/<int:price_id>/",
         saved_views.TokenPriceDetail.as_view(),

@@ -242,6 +242,7 @@ def _sentence(matches: list[Match], words: str) -> str:
         for match in matches[:MOST_NAMED]
     )
     rows = len({match.training_row for match in matches})
-    more = f" and {len(matches) - MOST_NAMED:,} more pairs" if len(matches) > MOST_NAMED else ""
+    others = len(matches) - MOST_NAMED
+    more = f" and {others:,} more pair{'' if others == 1 else 's'}" if others > 0 else ""
     subject = "1 training row has" if rows == 1 else f"{rows:,} training rows have"
     return f"{subject} {words} an evaluation row: {pairs}{more}."

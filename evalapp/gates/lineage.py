@@ -47,6 +47,7 @@ def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str
     current: ModelVersion | None = candidate
     while current is not None:
         if current.kind in MADE_ELSEWHERE:
+            versions += _shown_from(current, versions)
             return versions, f"{current.label} was made elsewhere"
         if current.is_tuned:
             run = training_of(current)

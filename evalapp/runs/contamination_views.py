@@ -96,10 +96,11 @@ def _shown(version: DatasetVersion, pairs: list[Pair]) -> list[ShownPair]:
         split__in=[Split.TEST, Split.FEEDBACK, Split.VALIDATION],
         prompt_hash__in={pair["evaluation_hash"] for pair in pairs},
     ).select_related("version__dataset")
-    # The newest of those that hold the prompt, and this version's own before all.
-    by_hash = {each.prompt_hash: each for each in evaluating.order_by("version_id", "pk")}
-    by_hash |= {each.prompt_hash: each for each in evaluating if each.version_id == version.pk}
+    # The row that the comparison met: the same prompt may stand in several versions, under other numbers.
+    met = {(each.prompt_hash, each.row_number): each for each in evaluating.order_by("-version_id", "pk")}
     return [
-        ShownPair(pair, learnt.get(pair["training_row"]), by_hash.get(pair["evaluation_hash"]))
+        ShownPair(
+            pair, learnt.get(pair["training_row"]), met.get((pair["evaluation_hash"], pair["evaluation_row"]))
+        )
         for pair in pairs
     ]

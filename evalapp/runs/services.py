@@ -203,8 +203,8 @@ def start_generation(
     """Queue the answers of all candidates to all rows of the splits.
 
     ``sampling`` are fields of ``inference.spec.SamplingParameters``, and ``samples`` (answers a row, 1).
-    ``engine``, ``batch_size``, ``dtype`` and ``device`` may stand beside them; models at addresses, which
-    need no model program here, take none of these. Raises InvalidError when the candidates do not share one
+    ``engine``, ``batch_size``, ``dtype``, ``device`` and ``prefix_caching`` may stand beside them; models at
+    addresses, which need no model program here, take none of these. Raises InvalidError when the candidates do not share one
     base, or for a setting that the program would refuse.
     """
     _require_ready(project, dataset_version)
@@ -313,7 +313,7 @@ def _account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:
     return {**counts, "reasons": most_reasons(reasons)}
 
 
-_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads")
+_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads", "prefix_caching")
 
 
 def _queue(

@@ -5,6 +5,11 @@ from evalapp.runs import contamination_views, prompt_views, views
 urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
     path(
+        "projects/<slug:slug>/models/addresses/<int:address_id>/candidates/new/",
+        prompt_views.endpoint_model_new,
+        name="endpoint_model_new",
+    ),
+    path(
         "projects/<slug:slug>/data/<int:dataset_id>/v<int:number>/contamination/",
         contamination_views.contamination,
         name="contamination",

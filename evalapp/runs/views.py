@@ -27,6 +27,7 @@ from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
 from evalapp.runs.model_programs import absent_engines, why_not_runnable
 from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
+from evalapp.runs.usage import candidate_usage
 
 STATION = "runs"
 OUTPUTS_ON_PAGE = 20
@@ -63,6 +64,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         "job": run.job,
         "events": latest_events(run.job),
         "contamination_decisions": [run.contamination_decision] if run.contamination_decision else [],
+        "usage": candidate_usage(run) if run.kind not in LEARNING_KINDS else [],
         "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
         "splits": queries.split_counts(run.dataset_version),
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
@@ -214,7 +216,7 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
         "contamination_decisions": decisions_behind(version),
         "derived": version.derived.select_related("model").order_by("-pk"),
         "uses": queries.uses_of(version),
-        "try": queries.try_of(version) if version.kind == ModelKind.PROMPT else None,
+        "try": queries.try_of(version) if version.has_words else None,
         "alias_form": AliasForm(initial={"alias": version.alias}, may_crown=may_crown),
         "may_set_alias": may_crown or version.alias != ModelAlias.CHAMPION,
     }

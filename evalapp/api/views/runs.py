@@ -14,6 +14,7 @@ from evalapp.api.serializers.runs import (
     OutputsUploadBody,
     RunQuery,
     RunSerializer,
+    RunUsageSerializer,
     TrainingBody,
     TrainingPointSerializer,
 )
@@ -25,6 +26,7 @@ from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
 from evalapp.runs.models import LEARNING_KINDS, Run
+from evalapp.runs.usage import candidate_usage
 from evalapp.scoring.services import start_scoring
 
 
@@ -175,6 +177,13 @@ class RunOutputs(RunView):
         outputs = queries.outputs_of(run)
         candidate = self.query.get("candidate")
         return self.page(outputs.filter(candidate=candidate) if candidate else outputs)
+
+
+class RunUsage(RunView):
+    @operation("Read what a run's candidates took", result=RunUsageSerializer)
+    def get(self, run_id: int) -> object:
+        """Tokens, seconds and cost of each candidate's answers."""
+        return {"candidates": candidate_usage(self.run(run_id))}
 
 
 class RunScoring(RunView):

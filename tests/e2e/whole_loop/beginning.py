@@ -129,7 +129,7 @@ def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     engineer.press("Start the training")
     engineer.is_at(name)
     engineer.waits_for_job()
-    engineer.sees("it made", "Loss", "Device", "Kept whole")
+    engineer.sees("it made", "Loss", "Device", "kept whole")
     figures = engineer.page.locator(".stat").filter(has_text="In").first
     expect(figures).to_contain_text(str(rows))
     engineer.page.get_by_text("Figures", exact=True).click()
