@@ -102,12 +102,14 @@ def _require_clean(work: Work, run: Run) -> None:
         run.save(update_fields=["result"])
         raise
     why = WHY_ALLOWED
+    run.result = {}
     if allowed.decision is not None:
+        run.result = {"leaks": leaks_of(run.dataset_version, allowed.report)}
         why = f"The training goes on by an owner's decision: “{allowed.decision.reason}”"
     for sentence in allowed.report.sentences():
         work.log(f"{sentence} {why}", level="warning")
     run.contamination_decision = allowed.decision
-    run.save(update_fields=["contamination_decision"])
+    run.save(update_fields=["result", "contamination_decision"])
 
 
 def _save_spec(run: Run, spec: dict[str, Any]) -> None:

@@ -93,7 +93,9 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
                 "start the training again."
             )
         run.rows = _account(run, report.rows, report.objective)
-        run.result = _shortened(report.to_dict())
+        # With the rows that also evaluate, where an owner let it go on in spite of them.
+        leaks = {name: found for name, found in run.result.items() if name == "leaks"}
+        run.result = {**_shortened(report.to_dict()), **leaks}
         # What the training's points hold already.
         del run.result["losses"], run.result["validation_losses"]
         name_where_it_runs(run, report.device)
