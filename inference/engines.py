@@ -46,6 +46,7 @@ class Load:
     longest: int
     """Most tokens of prompt and answer together."""
     batch_size: int
+    prefix_caching: bool
     interruption: Interruption
 
 

@@ -242,6 +242,7 @@ def _load(directory: RunDirectory, run: _Prepared) -> Load:
         end_tokens=run.end_tokens,
         longest=min(rounded, run.base.context),
         batch_size=run.batch_size,
+        prefix_caching=run.spec.prefix_caching,
         interruption=directory.interruption,
     )
 
@@ -266,6 +267,7 @@ def _report(
         sampling=run.spec.sampling,
         engine=run.engine,
         batch_size=run.batch_size,
+        prefix_caching=run.spec.prefix_caching and run.engine.name != "transformers",
         device=run.device,
         base_fingerprint=run.base.fingerprint,
         chat_template_sha256=run.base.chat_template_sha256,

@@ -117,6 +117,8 @@ class GenerationSpec(Record):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
     """CPU threads. None: every core this process may use."""
+    prefix_caching: bool = True
+    """Read what prompts begin alike with, a system prompt or examples, once for all of them. vLLM alone can."""
 
     def check(self, where: str) -> None:
         require(self.rows >= 1, where, "rows: there is nothing to answer")
@@ -201,6 +203,8 @@ class GenerationReport(Record):
     sampling: SamplingParameters
     engine: Engine
     batch_size: int
+    prefix_caching: bool = False
+    """Whether the engine did it; transformers cannot."""
     device: Device
     base_fingerprint: str
     chat_template_sha256: str

@@ -29,6 +29,7 @@ def engine_arguments(load: Load) -> dict[str, Any]:
         "dtype": {"bf16": "bfloat16", "fp32": "float32"}[load.device.dtype],
         "max_model_len": load.longest,
         "max_num_seqs": load.batch_size,
+        "enable_prefix_caching": load.prefix_caching,
         "load_format": "safetensors",
         "trust_remote_code": False,
         # Whatever the model was published with must not rule: all parameters come from the spec.

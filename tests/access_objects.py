@@ -43,7 +43,7 @@ from evalapp.monitoring.models import (
     StreamReviewer,
 )
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Endpoint, Model, ModelVersion, TokenPrice
+from evalapp.registry.models import Endpoint, MachinePrice, Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
@@ -59,7 +59,7 @@ from evalapp.reviews.models import (
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
-from evalapp.runs.models import Output, Run, RunCandidate, TrainingPoint
+from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from tests.access_pairs import add_pairs
@@ -155,6 +155,9 @@ def _models(world: SimpleNamespace) -> None:
         job=world.job,
         dataset_version=world.dataset_version,
         splits=["feedback"],
+    )
+    world.contamination_decision = ContaminationDecision.objects.create(
+        project=project, dataset_version=world.dataset_version, reason="Asked for.", rows=[], rows_hash=DIGEST
     )
     RunCandidate.objects.create(run=world.run, model_version=world.model_version, key="answers")
     TrainingPoint.objects.create(run=world.run, step=1, values={"loss": 1.0})
@@ -332,6 +335,7 @@ def _results(world: SimpleNamespace) -> None:
         query="criterion=tone",
         is_shared=True,
     )
+    MachinePrice.objects.create(project=world.project, hour_price=2, currency="EUR")
     world.price = TokenPrice.objects.create(
         project=world.project,
         model_version=world.model_version,

@@ -47,10 +47,16 @@ def example_row(number: int, *, split: str = "feedback", **fields: Any) -> Examp
 
 
 def make_version(
-    project: Project, *, rows: int = 4, split: str = "feedback", train: int = 2, name: str = "Clients"
+    project: Project,
+    *,
+    rows: int = 4,
+    split: str = "feedback",
+    train: int = 2,
+    name: str = "Clients",
+    first_row: int = 1,
 ) -> DatasetVersion:
     """``rows`` examples of a split under review, then ``train`` training rows."""
-    examples = [example_row(n, split=split) for n in range(1, rows + 1)]
+    examples = [example_row(n, split=split) for n in range(first_row, first_row + rows)]
     examples += [example_row(1000 + n, split="train") for n in range(train)]
     dataset = create_dataset(project=project, name=name, by=None)
     return create_version(dataset=dataset, rows=iter(examples), by=None)

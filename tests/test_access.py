@@ -46,6 +46,7 @@ EXPECTED_ROLES: dict[Permission, set[str]] = {
     Permission.MANAGE_MEMBERS: {OWNER, MANAGER},
     Permission.VIEW_AUDIT: {OWNER, MANAGER},
     Permission.MANAGE_WEBHOOKS: {OWNER, MANAGER},
+    Permission.ALLOW_CONTAMINATION: {OWNER},
     Permission.DELETE_PROJECT: {OWNER},
 }
 # 404 is right for those who may see it, too: the file behind the row, or the demonstration, is not there.

@@ -27,6 +27,7 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "manage members"
     VIEW_AUDIT = "view the audit"
     MANAGE_WEBHOOKS = "manage webhooks"
+    ALLOW_CONTAMINATION = "let a training go on with rows that evaluate"
     DELETE_PROJECT = "delete the project"
 
 
@@ -58,7 +59,7 @@ _MANAGER = _ENGINEER | {
     Permission.VIEW_AUDIT,
     Permission.MANAGE_WEBHOOKS,
 }
-_OWNER = _MANAGER | {Permission.DELETE_PROJECT}
+_OWNER = _MANAGER | {Permission.ALLOW_CONTAMINATION, Permission.DELETE_PROJECT}
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: frozenset(_OWNER),

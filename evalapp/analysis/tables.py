@@ -58,6 +58,7 @@ def comparison_lines(
             if spent.candidate.pk == row.candidate.pk:
                 yield _line(row.label, "tokens of the prompt", spent.prompt_tokens)
                 yield _line(row.label, "tokens of the answer", spent.completion_tokens)
+                yield _line(row.label, "seconds of an answer", spent.seconds)
                 yield _line(row.label, f"cost of 1,000 answers {spent.currency}".strip(), spent.cost)
 
 

@@ -11,6 +11,7 @@ from evalapp.analysis import (
     quality_views,
     severity_views,
     table_views,
+    tuning_views,
     views,
 )
 
@@ -38,6 +39,7 @@ urlpatterns = [
         name="planner_table_markdown",
     ),
     path("projects/<slug:slug>/compare/", views.comparison_list, name="comparison_list"),
+    path("projects/<slug:slug>/compare/tuning/", tuning_views.tuning, name="tuning"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/", views.comparison_detail, name="comparison_detail"
     ),

@@ -1,4 +1,4 @@
-"""What a candidate's answers took: tokens, and what they cost at the price that is set."""
+"""What a candidate's answers took: tokens, time, and what they cost at the price that is set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,16 +14,20 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 
 NO_TOKENS = "the answers came without token counts"
+NO_SECONDS = "the answers came without times"
 NO_PRICE = "no price is set"
 ANSWERS_A_COST = 1_000
 
 
 class Usage(NamedTuple):
-    """Means over a candidate's outputs, one an item; ``cost`` is of 1,000 answers in ``currency``."""
+    """Means over a candidate's outputs, one an item; ``cost`` is of 1,000 answers in ``currency``. ``seconds`` an
+    answer took: of one asked at an address until it had come, of others its share of its batch.
+    """
 
     candidate: CampaignCandidate
     prompt_tokens: Measure
     completion_tokens: Measure
+    seconds: Measure
     cost: Measure
     currency: str
 
@@ -32,18 +36,19 @@ class Usage(NamedTuple):
         return self.cost.reason == NO_PRICE
 
 
-class _Tokens(NamedTuple):
+class _Taken(NamedTuple):
     prompt: int | None
     completion: int | None
+    seconds: float | None
 
 
 def usage_of(scores: CampaignScores) -> list[Usage]:
     """Tokens and cost of every candidate on the outputs in view; two queries whatever their number."""
     counted = {
-        item_output_id: _Tokens(prompt, completion)
-        for item_output_id, prompt, completion in ItemOutput.objects.filter(
+        item_output_id: _Taken(prompt, completion, seconds)
+        for item_output_id, prompt, completion, seconds in ItemOutput.objects.filter(
             item__campaign=scores.campaign
-        ).values_list("pk", "output__prompt_tokens", "output__completion_tokens")
+        ).values_list("pk", "output__prompt_tokens", "output__completion_tokens", "output__seconds")
     }
     prices = prices_of(scores.campaign.project)
     return [_usage(scores, candidate, counted, prices) for candidate in scores.candidates]
@@ -52,7 +57,7 @@ def usage_of(scores: CampaignScores) -> list[Usage]:
 def _usage(
     scores: CampaignScores,
     candidate: CampaignCandidate,
-    counted: Mapping[int, _Tokens],
+    counted: Mapping[int, _Taken],
     prices: Mapping[int | None, TokenPrice],
 ) -> Usage:
     tokens = [counted[output.item_output_id] for output in scores.outputs_of(candidate)]
@@ -61,12 +66,13 @@ def _usage(
         candidate=candidate,
         prompt_tokens=_mean([each.prompt for each in tokens], "prompt-tokens"),
         completion_tokens=_mean([each.completion for each in tokens], "completion-tokens"),
+        seconds=_mean([each.seconds for each in tokens], "seconds", missing_words=NO_SECONDS),
         cost=_cost(tokens, price),
         currency=price.currency if price is not None else "",
     )
 
 
-def _cost(tokens: Sequence[_Tokens], price: TokenPrice | None) -> Measure:
+def _cost(tokens: Sequence[_Taken], price: TokenPrice | None) -> Measure:
     if price is None:
         return Measure.undefined(NO_PRICE, signature=signature("cost-per-thousand"))
     costs = [
@@ -89,12 +95,12 @@ def _cost(tokens: Sequence[_Tokens], price: TokenPrice | None) -> Measure:
     )
 
 
-def _mean(values: Sequence[float | None], name: str) -> Measure:
+def _mean(values: Sequence[float | None], name: str, *, missing_words: str = NO_TOKENS) -> Measure:
     """Mean with Student's interval over items; the note counts the outputs that say nothing."""
     label = signature(f"mean-{name}", interval="items", level=0.95)
     known = [value for value in values if value is not None]
     if not known:
-        return Measure.undefined(NO_TOKENS if values else "no outputs", signature=label)
+        return Measure.undefined(missing_words if values else "no outputs", signature=label)
     mean = candidate_score(
         Ratings.from_columns(range(len(known)), ["count"] * len(known), known),
         interval="items",

@@ -9,6 +9,7 @@ from evalapp.api.views import (
     analysis,
     campaigns,
     classification,
+    contamination,
     corrections,
     datasets,
     decisions,
@@ -39,6 +40,7 @@ from evalapp.api.views import (
     saved_views,
     scoring,
     send_backs,
+    tuning,
     webhooks,
 )
 
@@ -82,6 +84,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_DATASET}/", datasets.DatasetDetail.as_view(), name="api_dataset"),
     path(f"{_DATASET}/versions/", datasets.VersionList.as_view(), name="api_dataset_versions"),
     path(f"{_VERSION}/", datasets.VersionDetail.as_view(), name="api_dataset_version"),
+    path(
+        f"{_VERSION}/contamination/", contamination.Contamination.as_view(), name="api_dataset_contamination"
+    ),
     path(f"{_VERSION}/examples/", datasets.ExampleList.as_view(), name="api_examples"),
     path(f"{_DATASET}/imports/", datasets.ImportList.as_view(), name="api_imports"),
     path(f"{_IMPORT}/", datasets.ImportDetail.as_view(), name="api_import"),
@@ -128,6 +133,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROJECT}/runs/outputs/upload/", runs.OutputsUpload.as_view(), name="api_run_upload"),
     path(f"{_RUN}/", runs.RunDetail.as_view(), name="api_run"),
     path(f"{_RUN}/half-batch/", runs.RunHalfBatch.as_view(), name="api_run_half_batch"),
+    path(f"{_RUN}/usage/", runs.RunUsage.as_view(), name="api_run_usage"),
     path(f"{_RUN}/points/", runs.RunPoints.as_view(), name="api_run_points"),
     path(f"{_RUN}/outputs/", runs.RunOutputs.as_view(), name="api_run_outputs"),
     path(f"{_RUN}/score/", runs.RunScoring.as_view(), name="api_run_score"),
@@ -276,9 +282,15 @@ urlpatterns: list[URLPattern] = [
         name="api_confused_levels",
     ),
     path(f"{_CAMPAIGN}/analysis/reversals/", reviewer_agreement.ReversalList.as_view(), name="api_reversals"),
+    path(f"{_PROJECT}/analysis/tuning/", tuning.TuningOrPrompt.as_view(), name="api_tuning"),
     path(f"{_PROJECT}/views/", saved_views.SavedViewList.as_view(), name="api_saved_views"),
     path(f"{_PROJECT}/views/<int:view_id>/", saved_views.SavedViewDetail.as_view(), name="api_saved_view"),
     path(f"{_PROJECT}/models/prices/", saved_views.TokenPriceList.as_view(), name="api_token_prices"),
+    path(
+        f"{_PROJECT}/models/prices/machine/",
+        saved_views.MachinePriceDetail.as_view(),
+        name="api_machine_price",
+    ),
     path(
         f"{_PROJECT}/models/prices/<int:price_id>/",
         saved_views.TokenPriceDetail.as_view(),

@@ -43,11 +43,14 @@ class HasPrompt(Protocol):
 
 
 class Match(NamedTuple):
-    """``training_row`` and ``evaluation_row`` are row numbers; ``share`` is the contained share."""
+    """``training_row`` and ``evaluation_row`` are row numbers; ``share`` is the contained share.
+    ``evaluation_hash`` is the evaluation row's ``prompt_hash``: row numbers of other versions repeat.
+    """
 
     training_row: int
     evaluation_row: int
     share: float
+    evaluation_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,28 @@ class ContaminationReport:
     evaluation_rows: int
 
     @property
+    def refused(self) -> list[Match]:
+        """What a training is refused for."""
+        return [*self.exact, *self.contained]
+
+    @property
     def is_refused(self) -> bool:
-        return bool(self.exact or self.contained)
+        return bool(self.refused)
 
     @property
     def refused_rows(self) -> list[int]:
         """Numbers of the training rows that must go, in order."""
-        return sorted({match.training_row for match in (*self.exact, *self.contained)})
+        return sorted({match.training_row for match in self.refused})
+
+    def with_held_out(self, other: "ContaminationReport") -> "ContaminationReport":
+        """The report and one on the same training data and other evaluation rows, as one."""
+        return ContaminationReport(
+            self.exact + other.exact,
+            self.contained + other.contained,
+            self.shared + other.shared,
+            self.training_rows,
+            self.evaluation_rows + other.evaluation_rows,
+        )
 
     def sentences(self) -> list[str]:
         """One sentence per kind that was found, naming the first rows."""
@@ -95,13 +113,13 @@ def contamination(
     shared: list[Match] = []
     for traces in found:
         worst = set(traces.exact)
-        exact.extend(Match(traces.row, index.rows[position].row_number, 1.0) for position in traces.exact)
+        exact.extend(index.match(traces.row, position, 1.0) for position in traces.exact)
         for position, share in index.contained_in(traces.prompt_grams):
             if position not in worst:
                 worst.add(position)
-                contained.append(Match(traces.row, index.rows[position].row_number, share))
+                contained.append(index.match(traces.row, position, share))
         shared.extend(
-            Match(traces.row, index.rows[position].row_number, 0.0)
+            index.match(traces.row, position, 0.0)
             for position in index.sharing(traces.long_grams)
             if position not in worst
         )
@@ -184,6 +202,10 @@ class _EvaluationIndex:
             if count / own >= CONTAINED_FROM:
                 yield position, count / own
 
+    def match(self, training_row: int, position: int, share: float) -> Match:
+        row = self.rows[position]
+        return Match(training_row, row.row_number, share, row.prompt_hash)
+
     def sharing(self, grams: Iterable[Gram]) -> list[int]:
         return sorted({position for gram in grams for position in self._long.get(gram, ())})
 
@@ -220,6 +242,7 @@ def _sentence(matches: list[Match], words: str) -> str:
         for match in matches[:MOST_NAMED]
     )
     rows = len({match.training_row for match in matches})
-    more = f" and {len(matches) - MOST_NAMED:,} more pairs" if len(matches) > MOST_NAMED else ""
+    others = len(matches) - MOST_NAMED
+    more = f" and {others:,} more pair{'' if others == 1 else 's'}" if others > 0 else ""
     subject = "1 training row has" if rows == 1 else f"{rows:,} training rows have"
     return f"{subject} {words} an evaluation row: {pairs}{more}."

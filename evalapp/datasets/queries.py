@@ -7,7 +7,6 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from evalapp.accounts.models import Project
 from evalapp.core.errors import NotAllowedError
-from evalapp.datasets.contamination import ContaminationReport, contamination
 from evalapp.datasets.formats import example_as_object
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split, VersionState
 
@@ -47,25 +46,30 @@ def open_imports(dataset: Dataset) -> QuerySet[DatasetImport]:
 
 
 def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
-    """What must not be trained on with this version: its own test and feedback rows, and the test rows of
-    every version of the project (sealed rows stay sealed in later versions).
+    """What must not be trained on with this version: its own test and feedback rows, the test rows of every version
+    of the project (sealed rows stay sealed in later versions), and what is held out for validation or open for
+    feedback in the newest version of each other dataset.
     """
-    same_project = Q(version__dataset__project_id=version.dataset.project_id)
+    same_project = Q(
+        version__dataset__project_id=version.dataset.project_id, version__state=VersionState.READY
+    )
     # A prompt that stands in the tests of several versions is compared once.
     repeated = Example.objects.filter(
         same_project, prompt_hash=OuterRef("prompt_hash"), split=Split.TEST, id__lt=OuterRef("id")
     )
-    elsewhere = same_project & Q(version__state=VersionState.READY, split=Split.TEST) & ~Exists(repeated)
-    return Example.objects.filter(
-        Q(version=version, split__in=[Split.TEST, Split.FEEDBACK]) | (elsewhere & ~Q(version=version))
+    tests_elsewhere = same_project & Q(split=Split.TEST) & ~Exists(repeated) & ~Q(version=version)
+    newest = (
+        DatasetVersion.objects.filter(
+            dataset__project_id=version.dataset.project_id, state=VersionState.READY
+        )
+        .exclude(dataset=version.dataset_id)
+        .order_by("dataset_id", "-number")
+        .distinct("dataset_id")
+        .values_list("pk", flat=True)
     )
-
-
-def contamination_of(version: DatasetVersion) -> ContaminationReport:
-    """The version's training and validation rows against all that evaluates them."""
-    fields = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")
-    training = examples_of(version, TRAINING_SPLITS).only(*fields).iterator(chunk_size=_CHUNK)
-    return contamination(training, evaluation_examples(version).only(*fields))
+    open_elsewhere = Q(version__in=list(newest), split__in=[Split.VALIDATION, Split.FEEDBACK])
+    own = Q(version=version, split__in=[Split.TEST, Split.FEEDBACK])
+    return Example.objects.filter(own | tests_elsewhere | open_elsewhere)
 
 
 def downloadable(version: DatasetVersion, split: str) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from evalapp.adjudication.models import Adjudication
 from evalapp.core.spreadsheets import csv_line
 from evalapp.exports.models import ExportRow
-from evalapp.exports.queries import RatedAnswer
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.reviews.queries import spans_of
@@ -79,15 +78,15 @@ def preference_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
         )
 
 
-def kto_lines(answers: Iterable[RatedAnswer]) -> Iterator[str]:
+def kto_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
     """Single answers with whether each is one to give."""
-    for answer in answers:
+    for row in rows:
         yield _json_line(
             {
-                "prompt": answer.example.messages,
-                "completion": [{"role": "assistant", "content": answer.text}],
-                "label": answer.is_good,
-                "provenance": {"example": answer.example.pk, "output": answer.output_id},
+                "prompt": row.example.messages,
+                "completion": [{"role": "assistant", "content": row.chosen_text}],
+                "label": row.is_good,
+                "provenance": provenance(row),
             }
         )
 

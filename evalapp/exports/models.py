@@ -47,6 +47,7 @@ class Export(BaseModel):
 class RowKind(models.TextChoices):
     SFT = "sft", "Training answer"
     PREFERENCE = "preference", "Preference pair"
+    RATED = "rated", "Rated answer"
 
 
 class RowDecision(models.TextChoices):
@@ -60,7 +61,8 @@ class ExportRow(BaseModel):
     """A row of the tray, in or out with its reason.
 
     ``chosen_text`` is the correction (or a well-rated output); ``rejected_output`` the output it
-    corrects. ``review`` is the correction's, so that a rating leads to the adapter it trained.
+    corrects. ``review`` is the correction's, so that a rating leads to the adapter it trained. A rated answer is an
+    output that its ratings alone make one to give or to avoid, which ``is_good`` tells.
     """
 
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="rows")
@@ -78,6 +80,7 @@ class ExportRow(BaseModel):
     chosen_text = models.TextField()
     edited_text = models.TextField(blank=True)
     is_included = models.BooleanField()
+    is_good = models.BooleanField(null=True, blank=True)
     reason = models.CharField(max_length=200)
     decision = models.CharField(max_length=10, choices=RowDecision.choices, default=RowDecision.PENDING)
     decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -92,7 +95,13 @@ class ExportRow(BaseModel):
                 condition=models.Q(decision=RowDecision.PENDING, decided_at__isnull=True)
                 | (~models.Q(decision=RowDecision.PENDING) & models.Q(decided_at__isnull=False)),
                 name="export_row_decision_has_date",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=RowKind.RATED)
+                & (models.Q(is_included=False) | models.Q(is_good__isnull=False))
+                | ~models.Q(kind=RowKind.RATED) & models.Q(is_good__isnull=True),
+                name="export_row_rated_is_judged",
+            ),
         ]
         indexes = [models.Index(fields=["export", "id"], name="export_row_order")]
 

@@ -7,9 +7,8 @@ from django.db.models import Avg, Count, Q, QuerySet
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import stretched
 from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
-from evalapp.datasets.models import Example
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
-from evalapp.exports.selection import GivenCorrection, ReviewedOutput, is_good
+from evalapp.exports.selection import GivenCorrection, ReviewedOutput
 from evalapp.jobs.models import JobState
 from evalapp.reviews.models import Correction, Review, Score
 from evalapp.rubrics.models import Criterion, CriterionKind
@@ -166,38 +165,6 @@ def _weighted_means(campaign: Campaign) -> dict[int, float]:
         means[item_output_id][criterion_id] = stretched(float(mean), criteria[criterion_id])
     totals = {item_output_id: weighted_total(given, weights) for item_output_id, given in means.items()}
     return {pk: total.value for pk, total in totals.items() if total.value is not None}
-
-
-class RatedAnswer(NamedTuple):
-    """An answer that its ratings alone make good or bad."""
-
-    example: Example
-    output_id: int
-    text: str
-    is_good: bool
-
-
-def rated_answers(export: Export) -> list[RatedAnswer]:
-    """The outputs of a tray that are rated good or bad, less those that somebody rejected in it."""
-    campaign = export.campaign
-    if campaign.compares:
-        return []
-    reviewed = {output.output_id: output for output in reviewed_outputs(campaign)}
-    rows = (
-        export.rows.filter(kind=RowKind.SFT, chosen_output__isnull=False)
-        .exclude(decision=RowDecision.REJECTED)
-        .select_related("example", "chosen_output")
-        .order_by("id")
-    )
-    found = []
-    for row in rows.iterator(chunk_size=2000):
-        output = reviewed.get(row.chosen_output_id or 0)
-        if output is None:
-            continue
-        good = is_good(output, admits_simulated=campaign.project.is_demonstration)
-        if good is not None:
-            found.append(RatedAnswer(row.example, output.output_id, output.text, good))
-    return found
 
 
 def given_corrections(campaign: Campaign) -> list[GivenCorrection]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evalapp.core.errors import InvalidError
+from evalapp.core.names import has_visible
 from evalapp.exports.models import RowKind
 
 
@@ -73,6 +74,7 @@ class SelectedRow:
     review_id: int | None = None
     chosen_output_id: int | None = None
     rejected_output_id: int | None = None
+    is_good: bool | None = None
 
 
 GOOD_FROM = 4.0
@@ -89,7 +91,9 @@ def select_rows(
     *,
     admits_simulated: bool,
 ) -> Iterator[SelectedRow]:
-    """Every correction, every rated output and every candidate pair, in or out with its reason."""
+    """Every correction, every candidate pair, and every rated output, to be learned as it is and as one that is good
+    or bad: each in or out with its reason.
+    """
     written = list(_correction_rows(corrections, admits_simulated=admits_simulated))
     yield from written
     corrected = {correction.example_id for correction in corrections}
@@ -100,6 +104,7 @@ def select_rows(
             yield replace(row, is_included=False, reason="The same pair as a correction's")
         else:
             yield row
+    yield from _rated_rows(outputs, admits_simulated=admits_simulated)
 
 
 def is_good(output: ReviewedOutput, *, admits_simulated: bool) -> bool | None:
@@ -208,4 +213,32 @@ def _pair_rows(
             reason=reason,
             chosen_output_id=best.output_id,
             rejected_output_id=worst.output_id,
+        )
+
+
+def _rated_rows(outputs: Iterable[ReviewedOutput], *, admits_simulated: bool) -> Iterator[SelectedRow]:
+    """Answers judged alone, as KTO learns them."""
+    for output in outputs:
+        good = is_good(output, admits_simulated=admits_simulated)
+        plural = "" if output.reviews == 1 else "s"
+        if output.mean is None:
+            reason = "Not rated"
+        elif output.is_simulated and not admits_simulated:
+            reason = SIMULATED_OUT
+        elif not has_visible(output.text):
+            good, reason = None, "The answer is empty"
+        elif good is not None:
+            reason = f"{'Good' if good else 'Bad'}: mean {output.mean:.1f} of {output.reviews} review{plural}"
+        elif output.mean >= GOOD_FROM:
+            reason = f"A reviewer failed it on “{output.failed_on}”, which is critical"
+        else:
+            reason = f"Mean {output.mean:.1f} is neither good (from {GOOD_FROM:g}) nor bad (to {BAD_TO:g})"
+        yield SelectedRow(
+            kind=RowKind.RATED,
+            example_id=output.example_id,
+            chosen_text=output.text,
+            is_included=good is not None,
+            reason=reason,
+            chosen_output_id=output.output_id,
+            is_good=good,
         )

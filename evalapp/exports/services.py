@@ -29,6 +29,7 @@ from evalapp.jobs.services import create_job
 EXPORTABLE_SPLITS = {Split.TRAIN, Split.FEEDBACK}
 MAX_TEXT = 100_000
 EMPTY_ANSWER = "Write the answer, or reject the row."
+AS_GIVEN = "A rated answer is learned from as it was given: accept or reject it."
 
 
 @transaction.atomic
@@ -81,6 +82,7 @@ def open_tray(
                 rejected_output_id=row.rejected_output_id,
                 chosen_text=row.chosen_text,
                 is_included=row.is_included,
+                is_good=row.is_good,
                 reason=row.reason,
             )
             for row in batch
@@ -117,9 +119,12 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
 
     ``text`` is the edited answer; the author's own stays beside it. Deciding again replaces the
     decision, and "pending" takes it back. To edit or reject a training answer does so in its preference
-    pairs too.
+    pairs too, and to reject it also where it stands as one that is rated good. A rated answer is taken as it was
+    given, so it is not edited.
     """
     decision = _known_decision(decision)
+    if decision == RowDecision.EDITED and row.kind == RowKind.RATED:
+        raise InvalidError(AS_GIVEN, fields={"text": [AS_GIVEN]})
     if row.review is not None and row.review.reviewer_id == by.pk:
         raise NotAllowedError("You wrote this correction; somebody else must decide on it.")
     edited = _checked_edit(text) if decision == RowDecision.EDITED else ""
@@ -137,6 +142,9 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
         changed = ExportRow.objects.filter(pk=row.pk, is_included=True).update(**decided)
         if _changes_the_answer(row, decision):
             pairs_of(row).update(**decided)
+        if row.kind == RowKind.SFT and RowDecision.REJECTED in (decision, row.decision):
+            back = decided if decision == RowDecision.REJECTED else _UNDECIDED
+            _same_rated_good(row).update(**back)
         if not changed:
             raise ConflictError(f"This row is left out ({row.reason}), so there is nothing to decide.")
         record(
@@ -164,6 +172,26 @@ def pairs_of(row: ExportRow) -> QuerySet[ExportRow]:
         review=row.review_id,
         example=row.example_id,
         chosen_text=row.chosen_text,
+    )
+
+
+_UNDECIDED: dict[str, Any] = {
+    "decision": RowDecision.PENDING,
+    "edited_text": "",
+    "decided_by": None,
+    "decided_at": None,
+}
+
+
+def _same_rated_good(row: ExportRow) -> QuerySet[ExportRow]:
+    """The included row that says of the same output that its ratings make it good."""
+    return ExportRow.objects.filter(
+        export=row.export_id,
+        kind=RowKind.RATED,
+        is_included=True,
+        is_good=True,
+        chosen_output__isnull=False,
+        chosen_output=row.chosen_output_id,
     )
 
 

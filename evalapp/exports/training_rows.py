@@ -9,11 +9,10 @@ from evalapp.datasets.models import Example, Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.exports.files import answer_text, provenance
 from evalapp.exports.models import Export, ExportRow
-from evalapp.exports.queries import RatedAnswer
 
 
 def training_rows(
-    export: Export, sft: Sequence[ExportRow], pairs: Sequence[ExportRow], rated: Sequence[RatedAnswer]
+    export: Export, sft: Sequence[ExportRow], pairs: Sequence[ExportRow], rated: Sequence[ExportRow]
 ) -> Iterator[ExampleRow]:
     """A row for each accepted answer; the preferences about its prompt stand in the prompt's first row.
 
@@ -22,8 +21,8 @@ def training_rows(
     preferences: dict[int, _Preferences] = defaultdict(_Preferences)
     for row in pairs:
         preferences[row.example_id].add_pair(row)
-    for answer in rated:
-        preferences[answer.example.pk].add_rated(answer)
+    for row in rated:
+        preferences[row.example_id].add_rated(row)
     for row in sft:
         found = preferences.pop(row.example_id, _Preferences())
         yield found.row(row.example, export, first=row)
@@ -49,14 +48,14 @@ class _Preferences:
         if has_visible(rejected) and rejected.strip() != answer_text(row).strip():
             self.pairs.append({"chosen": answer_text(row), "rejected": rejected})
 
-    def add_rated(self, answer: RatedAnswer) -> None:
-        self.example = answer.example
-        if has_visible(answer.text):
-            self.rated.append({"answer": answer.text, "good": answer.is_good})
+    def add_rated(self, row: ExportRow) -> None:
+        self.example = row.example
+        self.rows.append(row)
+        self.rated.append({"answer": row.chosen_text, "good": row.is_good})
 
     def row(self, example: Example, export: Export, first: ExportRow | None = None) -> ExampleRow:
         rows = [*([first] if first is not None else []), *self.rows]
-        made_from = provenance(rows[0]) if rows else {"export": export.pk, "example": example.pk}
+        made_from = provenance(rows[0])
         return ExampleRow(
             split=Split.TRAIN,
             messages=example.messages,

@@ -26,7 +26,7 @@ from evalapp.exports.files import (
     write_lines,
 )
 from evalapp.exports.models import Export, ExportRow, ExportState, RowKind
-from evalapp.exports.queries import RatedAnswer, accepted_rows, rated_answers, ratings_of
+from evalapp.exports.queries import accepted_rows, ratings_of
 from evalapp.exports.training_rows import training_rows
 from evalapp.jobs.work import Work
 from evalapp.reviews.pseudonyms import shown_names
@@ -58,7 +58,7 @@ def write_export(work: Work) -> dict[str, Any]:
         return {"dataset_version": export.dataset_version_id}
     sft = list(accepted_rows(export, RowKind.SFT))
     pairs = list(accepted_rows(export, RowKind.PREFERENCE))
-    rated = rated_answers(export)
+    rated = list(accepted_rows(export, RowKind.RATED))
     work.progress(0, 4, "Writing files")
     written = _write_files(export, sft, pairs, rated)
     work.raise_if_cancelled()
@@ -103,7 +103,7 @@ def write_export(work: Work) -> dict[str, Any]:
 
 
 def _write_files(
-    export: Export, sft: list[ExportRow], pairs: list[ExportRow], rated: list[RatedAnswer]
+    export: Export, sft: list[ExportRow], pairs: list[ExportRow], rated: list[ExportRow]
 ) -> list[WrittenFile]:
     folder = export_folder(export)
     written = [

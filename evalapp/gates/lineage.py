@@ -1,5 +1,6 @@
 """What a candidate was trained on, as far as this project knows, and whether a tested prompt stands in it."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from evalapp.campaigns.models import Campaign, Purpose
@@ -7,43 +8,57 @@ from evalapp.datasets.contamination import contamination
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
-from evalapp.runs.models import Run, RunKind
+from evalapp.runs.contamination_decisions import decisions_behind
+from evalapp.runs.models import ContaminationDecision, Run, RunKind
 
 _FIELDS = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")
 _CHUNK = 1_000
 
 
 class TrainingData(NamedTuple):
-    """The dataset versions behind a candidate, newest first. ``unknown``: why it is not all of them, or ""."""
+    """The dataset versions behind a candidate, newest first. ``unknown``: why it is not all of them, or "".
+    ``allowed``: owners' decisions by which it was trained on rows that evaluate.
+    """
 
     versions: list[DatasetVersion]
     unknown: str
+    allowed: Sequence[ContaminationDecision] = ()
 
 
 class CleanCheck(NamedTuple):
-    """``is_clean`` None: nobody can say. ``words`` is the finding as a sentence."""
+    """``is_clean`` None: nobody can say. ``words`` is the finding as a sentence. ``allowed`` names the owners'
+    decisions by which the candidate was trained on rows that evaluate, tested here or not.
+    """
 
     is_clean: bool | None
     words: str
+    allowed: Sequence[dict[str, Any]] = ()
 
 
 def training_data_of(candidate: ModelVersion) -> TrainingData:
     """Follow what was trained to the runs that made it, what it was continued from and what it stands on."""
+    versions, unknown = _versions_behind(candidate)
+    return TrainingData(versions, unknown, decisions_behind(candidate))
+
+
+def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str]:
+    """The versions, and why they are not all of them, or ""."""
     versions: list[DatasetVersion] = []
     current: ModelVersion | None = candidate
     while current is not None:
         if current.kind in MADE_ELSEWHERE:
-            return TrainingData(versions, f"{current.label} was made elsewhere")
+            versions += _shown_from(current, versions)
+            return versions, f"{current.label} was made elsewhere"
         if current.is_tuned:
             run = training_of(current)
             if run is None:
-                return TrainingData(versions, f"{current.label} was trained elsewhere")
+                return versions, f"{current.label} was trained elsewhere"
             if run.dataset_version not in versions:
                 versions.append(run.dataset_version)
         else:
             versions += _shown_from(current, versions)
         current = current.parent or current.base
-    return TrainingData(versions, "")
+    return versions, ""
 
 
 def _shown_from(prompt: ModelVersion, known: list[DatasetVersion]) -> list[DatasetVersion]:
@@ -66,10 +81,19 @@ def clean_check(campaign: Campaign, data: TrainingData) -> CleanCheck:
 
     The rule is that of `datasets.contamination`: an exact prompt, or half of its 8-word runs in one row.
     """
+    is_clean, words = _compared(campaign, data)
+    return CleanCheck(
+        is_clean,
+        " ".join([words, *(_decided(each) for each in data.allowed)]),
+        [_described_decision(each) for each in data.allowed],
+    )
+
+
+def _compared(campaign: Campaign, data: TrainingData) -> tuple[bool | None, str]:
     if data.unknown:
-        return CleanCheck(None, f"{data.unknown}, so its training data is not known here.")
+        return None, f"{data.unknown}, so its training data is not known here."
     if not data.versions:
-        return CleanCheck(True, "It was not fine-tuned here; what its base was trained on is not known.")
+        return True, "It was not fine-tuned here; what its base was trained on is not known."
     training = (
         Example.objects.filter(version__in=data.versions, split__in=TRAINING_SPLITS)
         .order_by("version_id", "row_number")
@@ -78,13 +102,36 @@ def clean_check(campaign: Campaign, data: TrainingData) -> CleanCheck:
     tested = Example.objects.filter(items__campaign=campaign, items__purpose=Purpose.REVIEW).only(*_FIELDS)
     report = contamination(training.iterator(_CHUNK), tested, templates=_templates(campaign))
     if report.is_refused:
-        return CleanCheck(False, " ".join(report.sentences()))
+        return False, " ".join(report.sentences())
     shared = len({match.evaluation_row for match in report.shared})
     more = f" {shared:,} share a run of 13 words with one, which is reported only." if shared else ""
-    return CleanCheck(
+    return (
         True,
         f"None of the {report.evaluation_rows:,} tested prompts stands in the {report.training_rows:,} rows.{more}",
     )
+
+
+def _decided(decision: ContaminationDecision) -> str:
+    """A gate never passes in silence what was trained on rows that evaluate."""
+    rows = len(decision.training_rows)
+    counted = f"{rows:,} row{'' if rows == 1 else 's'} of {decision.dataset_version}"
+    return (
+        f"By an owner's decision of {decision.created_at:%-d %B %Y} it was trained on {counted} that also "
+        f"evaluate{'s' if rows == 1 else ''}: “{decision.reason}”"
+    )
+
+
+def _described_decision(decision: ContaminationDecision) -> dict[str, Any]:
+    """As a dossier names it: without people's names, which may leave."""
+    return {
+        "id": decision.pk,
+        "dataset_version": decision.dataset_version_id,
+        "content_hash": decision.dataset_version.content_hash,
+        "rows": decision.training_rows,
+        "rows_hash": decision.rows_hash,
+        "reason": decision.reason,
+        "decided_at": decision.created_at.isoformat(),
+    }
 
 
 def _templates(campaign: Campaign) -> list[str]:

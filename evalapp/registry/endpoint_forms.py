@@ -1,12 +1,11 @@
-"""Forms of addresses whose models answer as candidates."""
+"""Forms of addresses whose models answer as candidates; the candidates’ own form shows rows, see runs."""
 
 from typing import Any
 
 from django import forms
 
 from evalapp.core.outgoing_fields import address_field, key_field
-from evalapp.registry.endpoints import LONGEST_MODEL, MOST_PARALLEL
-from evalapp.registry.forms import WordsForm
+from evalapp.registry.endpoints import MOST_PARALLEL
 
 
 class EndpointForm(forms.Form):
@@ -27,26 +26,3 @@ class EndpointChangeForm(EndpointForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["name"]
-
-
-class EndpointModelForm(WordsForm):
-    """A model at an address, as it is or with other words around the prompt."""
-
-    label = forms.CharField(max_length=80, label="Label", help_text="What people call the candidate.")
-    model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the address calls it.")
-    request = forms.JSONField(
-        required=False, label="More fields of its requests", widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="A JSON object, for instance {“reasoning_effort”: “low”}. A field that is null is left out, "
-        "for addresses that do not take it.",
-    )  # fmt: skip
-
-    field_order = ("label", "model", "system_prompt", "prompt_template", "request")
-
-    def clean_request(self) -> dict[str, Any]:
-        request = self.cleaned_data["request"]
-        if request is None:
-            return {}
-        if not isinstance(request, dict):
-            message = "Write one JSON object, in braces."
-            raise forms.ValidationError(message)
-        return request

@@ -12,7 +12,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.outgoing import policy
 from evalapp.registry import endpoints, queries
-from evalapp.registry.endpoint_forms import EndpointChangeForm, EndpointForm, EndpointModelForm
+from evalapp.registry.endpoint_forms import EndpointChangeForm, EndpointForm
 from evalapp.registry.models import Endpoint
 
 STATION = "models"
@@ -66,25 +66,6 @@ def endpoint_detail(request: MemberRequest, address_id: int) -> HttpResponse:
         "form": form,
     }
     return render(request, "registry/endpoint_detail.html", context, status=400 if form.errors else 200)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@project_view(Permission.EDIT_MODELS)
-def endpoint_model_new(request: MemberRequest, address_id: int) -> HttpResponse:
-    endpoint = _endpoint(request, address_id)
-    form = EndpointModelForm(request.POST or None)
-    if form.is_bound and form.is_valid():
-        try:
-            version = endpoints.register_endpoint_model(
-                endpoint=endpoint, by=request.user, **form.cleaned_data
-            )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
-            messages.success(request, f"Registered “{version.label}”.")
-            return redirect("model_version", slug=request.project.slug, version_id=version.pk)
-    context = {"station": STATION, "endpoint": endpoint, "form": form}
-    return render(request, "registry/endpoint_model_new.html", context, status=400 if form.errors else 200)
 
 
 @require_POST

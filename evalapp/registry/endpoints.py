@@ -14,7 +14,7 @@ from evalapp.core.names import checked_name
 from evalapp.core.outgoing import checked_address
 from evalapp.core.sealing import checked_key, opened, sealed
 from evalapp.registry.models import Endpoint, Model, ModelKind, ModelVersion
-from evalapp.registry.services import add_version, checked_words
+from evalapp.registry.services import FewShot, add_version, checked_words
 
 MOST_ENDPOINTS = 50
 MOST_PARALLEL = 64
@@ -103,8 +103,9 @@ def register_endpoint_model(
     system_prompt: str = "",
     prompt_template: str = "",
     request: dict[str, Any] | None = None,
+    examples: FewShot | None = None,
 ) -> ModelVersion:
-    """A model at an address as a candidate, as it is or with other words around the prompt.
+    """A model at an address as a candidate, as it is or with other words and examples around the prompt.
 
     ``request`` is what its requests say beside messages and sampling; a field that is null is left out of
     them, for addresses that do not take it. Raises InvalidError with the field that is wrong.
@@ -118,7 +119,16 @@ def register_endpoint_model(
     group, _ = Model.objects.get_or_create(
         project=endpoint.project, name=endpoint.name, defaults={"created_by": by}
     )
-    said = json.dumps([endpoint.origin, model, system_prompt, prompt_template, request], sort_keys=True)
+    shown = examples if examples is not None and examples.turns else None
+    words = [
+        endpoint.origin,
+        model,
+        system_prompt,
+        prompt_template,
+        request,
+        *([shown.turns] if shown else []),
+    ]
+    said = json.dumps(words, sort_keys=True)
     return add_version(
         group,
         by=by,
@@ -127,7 +137,11 @@ def register_endpoint_model(
         endpoint=endpoint,
         system_prompt=system_prompt,
         prompt_template=prompt_template,
-        config={"model": model, **({"request": request} if request else {})},
+        config={
+            "model": model,
+            **({"request": request} if request else {}),
+            **({"examples": shown._asdict()} if shown else {}),
+        },
         content_hash=hashlib.sha256(said.encode()).hexdigest(),
     )
 

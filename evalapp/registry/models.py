@@ -140,6 +140,11 @@ class ModelVersion(BaseModel):
     def is_tuned(self) -> bool:
         return self.kind in TUNED_KINDS
 
+    @property
+    def has_words(self) -> bool:
+        """Whether it asks in words of its own: a prompt over a base or at an address."""
+        return bool(self.system_prompt or self.prompt_template or self.config.get("examples"))
+
 
 class TokenPrice(BaseModel):
     """What a million tokens cost: of prompts ``input_price``, of answers ``output_price``, in ``currency``
@@ -183,6 +188,30 @@ class TokenPrice(BaseModel):
     def cost_of(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
         """What one answer costs."""
         return (prompt_tokens * self.input_price + completion_tokens * self.output_price) / 1_000_000
+
+
+class MachinePrice(BaseModel):
+    """What an hour of the machine costs on which a project's models are trained, in ``currency`` (three letters)."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="machine_price")
+    hour_price = models.DecimalField(max_digits=13, decimal_places=6)
+    currency = models.CharField(max_length=3)
+    set_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(hour_price__gte=0), name="machine_price_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="machine_price_currency"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "price of a machine's hour"
+
+    @property
+    def hour_words(self) -> str:
+        return _without_zeros(self.hour_price)
 
 
 def _without_zeros(price: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""The page on what tokens cost."""
+"""The page on what tokens and trainings cost."""
 
 from django import forms
 from django.contrib import messages
@@ -12,7 +12,21 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.registry.models import ModelVersion
-from evalapp.registry.prices import HIGHEST_PRICE, PLACES, remove_price, set_price
+from evalapp.registry.prices import (
+    HIGHEST_PRICE,
+    PLACES,
+    machine_price_of,
+    remove_machine_price,
+    remove_price,
+    set_machine_price,
+    set_price,
+)
+
+
+def currency_field() -> forms.CharField:
+    return forms.CharField(
+        min_length=3, max_length=3, initial="EUR", label="Currency", help_text="Three letters, such as EUR."
+    )
 
 
 class PriceForm(forms.Form):
@@ -26,14 +40,20 @@ class PriceForm(forms.Form):
     output_price = forms.DecimalField(
         min_value=0, max_value=HIGHEST_PRICE, decimal_places=PLACES, label="A million tokens of answer"
     )
-    currency = forms.CharField(
-        min_length=3, max_length=3, initial="EUR", label="Currency", help_text="Three letters, such as EUR."
-    )
+    currency = currency_field()
 
     def __init__(self, *args: object, project: Project, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # a form's own arguments
         versions = ModelVersion.objects.filter(project=project).order_by("label", "pk")
         self.fields["model_version"].queryset = versions  # type: ignore[attr-defined]  # the field's own type
+
+
+class MachinePriceForm(forms.Form):
+    hour_price = forms.DecimalField(
+        min_value=0, max_value=HIGHEST_PRICE, decimal_places=PLACES, label="An hour of training",
+        help_text="Of the machine that trains, for instance what its GPU is rented for.",
+    )  # fmt: skip
+    currency = currency_field()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -48,12 +68,41 @@ def token_prices(request: MemberRequest) -> HttpResponse:
         else:
             messages.success(request, "The price is set. Comparisons use it from now on.")
             return redirect("token_prices", slug=request.project.slug)
-    prices = request.project.token_prices.select_related("model_version").order_by(
-        "model_version__label", "pk"
-    )
-    context = {"station": "models", "form": form, "prices": prices}
-    status = 400 if form.is_bound and form.errors else 200
-    return render(request, "registry/token_prices.html", context, status=status)
+    return _price_page(request, form, MachinePriceForm(prefix="machine"))
+
+
+def _price_page(request: MemberRequest, form: PriceForm, machine_form: MachinePriceForm) -> HttpResponse:
+    prices = request.project.token_prices.select_related("model_version")
+    context = {
+        "station": "models",
+        "form": form,
+        "prices": prices.order_by("model_version__label", "pk"),
+        "machine_price": machine_price_of(request.project),
+        "machine_form": machine_form,
+    }
+    is_wrong = any(each.is_bound and each.errors for each in (form, machine_form))
+    return render(request, "registry/token_prices.html", context, status=400 if is_wrong else 200)
+
+
+@require_POST
+@project_view(Permission.EDIT_MODELS)
+def machine_price(request: MemberRequest) -> HttpResponse:
+    """Set what an hour of training costs, or with "remove" forget it."""
+    if "remove" in request.POST:
+        if (price := machine_price_of(request.project)) is not None:
+            remove_machine_price(price=price, by=request.user)
+            messages.success(request, "The price is removed.")
+        return redirect("token_prices", slug=request.project.slug)
+    form = MachinePriceForm(request.POST, prefix="machine")
+    if form.is_valid():
+        try:
+            set_machine_price(project=request.project, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, "The price is set. What trainings cost follows from it.")
+            return redirect("token_prices", slug=request.project.slug)
+    return _price_page(request, PriceForm(project=request.project), form)
 
 
 @require_POST

@@ -1,4 +1,4 @@
-"""What a million tokens cost: a project's price, and that of a version where it differs."""
+"""What a million tokens and an hour of training cost: a project's prices, and those of a version where they differ."""
 
 from decimal import Decimal
 
@@ -7,10 +7,11 @@ from django.db import transaction
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
-from evalapp.registry.models import ModelVersion, TokenPrice
+from evalapp.registry.models import MachinePrice, ModelVersion, TokenPrice
 
 HIGHEST_PRICE = Decimal(1_000_000)
 PLACES = 6
+_STEP = Decimal(1).scaleb(-PLACES)
 
 
 def prices_of(project: Project) -> dict[int | None, TokenPrice]:
@@ -32,24 +33,21 @@ def set_price(
 
     A price that is there already is replaced. Raises InvalidError naming every field that is wrong.
     """
-    fields = {}
+    fields: dict[str, list[str]] = {}
     for name, asked in (("input_price", input_price), ("output_price", output_price)):
         if not asked.is_finite() or not 0 <= asked <= HIGHEST_PRICE:
             fields[name] = [f"Give a price from 0 to {HIGHEST_PRICE:,} for a million tokens."]
     currency = currency.strip().upper()
-    if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
-        fields["currency"] = ["Give the currency by its three letters, such as EUR."]
+    fields |= _problem_of_currency(currency)
     if model_version is not None and model_version.project_id != project.pk:
         fields["model_version"] = ["This version belongs to another project."]
-    if fields:
-        raise InvalidError("The price was not saved; see beside each field.", fields=fields)
-    step = Decimal(1).scaleb(-PLACES)
+    _require_none(fields)
     price, _ = TokenPrice.objects.update_or_create(
         project=project,
         model_version=model_version,
         defaults={
-            "input_price": input_price.quantize(step),
-            "output_price": output_price.quantize(step),
+            "input_price": input_price.quantize(_STEP),
+            "output_price": output_price.quantize(_STEP),
             "currency": currency,
             "set_by": by,
         },
@@ -64,3 +62,46 @@ def remove_price(*, price: TokenPrice, by: User) -> None:
     """Forget a price; costs that rest on it become undefined, or take the project's."""
     record("token_price.removed", by=by, obj=price, project=price.project)
     price.delete()
+
+
+def machine_price_of(project: Project) -> MachinePrice | None:
+    """What an hour of training costs, where it is set."""
+    return MachinePrice.objects.filter(project=project).first()
+
+
+@transaction.atomic
+def set_machine_price(*, project: Project, hour_price: Decimal, currency: str, by: User) -> MachinePrice:
+    """Declare what an hour of the machine costs that trains; what was declared before is replaced.
+
+    Raises InvalidError naming every field that is wrong.
+    """
+    fields: dict[str, list[str]] = {}
+    if not hour_price.is_finite() or not 0 <= hour_price <= HIGHEST_PRICE:
+        fields["hour_price"] = [f"Give a price from 0 to {HIGHEST_PRICE:,} for an hour."]
+    currency = currency.strip().upper()
+    _require_none(fields | _problem_of_currency(currency))
+    price, _ = MachinePrice.objects.update_or_create(
+        project=project,
+        defaults={"hour_price": hour_price.quantize(_STEP), "currency": currency, "set_by": by},
+    )
+    data = {"hour": f"{price.hour_price:f}", "currency": currency}
+    record("machine_price.set", by=by, obj=price, project=project, data=data)
+    return price
+
+
+@transaction.atomic
+def remove_machine_price(*, price: MachinePrice, by: User) -> None:
+    """Forget it; what trainings cost is undefined then."""
+    record("machine_price.removed", by=by, obj=price, project=price.project)
+    price.delete()
+
+
+def _problem_of_currency(currency: str) -> dict[str, list[str]]:
+    if len(currency) == 3 and currency.isascii() and currency.isalpha():
+        return {}
+    return {"currency": ["Give the currency by its three letters, such as EUR."]}
+
+
+def _require_none(fields: dict[str, list[str]]) -> None:
+    if fields:
+        raise InvalidError("The price was not saved; see beside each field.", fields=fields)

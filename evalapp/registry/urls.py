@@ -11,9 +11,9 @@ urlpatterns = [
     path("projects/<slug:slug>/models/new/imported/", views.imported_new, name="imported_new"),
     path("projects/<slug:slug>/models/addresses/", endpoint_views.endpoint_list, name="endpoint_list"),
     path(_ENDPOINT, endpoint_views.endpoint_detail, name="endpoint_detail"),
-    path(f"{_ENDPOINT}candidates/new/", endpoint_views.endpoint_model_new, name="endpoint_model_new"),
     path(f"{_ENDPOINT}delete/", endpoint_views.endpoint_delete, name="endpoint_delete"),
     path("projects/<slug:slug>/models/prices/", price_views.token_prices, name="token_prices"),
+    path("projects/<slug:slug>/models/prices/machine/", price_views.machine_price, name="machine_price"),
     path(
         "projects/<slug:slug>/models/prices/<int:price_id>/remove/",
         price_views.token_price_remove,

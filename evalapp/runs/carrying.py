@@ -10,7 +10,12 @@ from django.conf import settings
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.executor import end_previous_program, run_program
 from evalapp.jobs.work import AttemptLost, JobCancelled, Work
-from evalapp.runs.contamination_guard import compared_with_evaluation, refuse_contamination
+from evalapp.runs.contamination_guard import (
+    ContaminatedError,
+    compared_with_evaluation,
+    leaks_of,
+    refuse_contamination,
+)
 from evalapp.runs.directory import folder_for, prepare_generation, prepare_training
 from evalapp.runs.events import GarbageError, set_aside_garbage
 from evalapp.runs.ingest import take_in_generation, take_in_look, take_in_training
@@ -39,8 +44,7 @@ def train(work: Work) -> dict[str, Any]:
     """Train what the run asks for and register it."""
     run = _run(work)
     work.enter("Comparing training rows with the evaluation")
-    for sentence in refuse_contamination(run.dataset_version).sentences():
-        work.log(f"{sentence} {WHY_ALLOWED}", level="warning")
+    _require_clean(work, run)
     work.enter("Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_training(run).to_dict())
@@ -88,6 +92,25 @@ def _run(work: Work) -> Run:
     if problem := why_not_runnable():
         raise InvalidError(problem)
     return run
+
+
+def _require_clean(work: Work, run: Run) -> None:
+    """Raises ContaminatedError; the rows that it names stay with the run, so that an owner can decide on them."""
+    try:
+        allowed = refuse_contamination(run.dataset_version)
+    except ContaminatedError as error:
+        run.result = {"leaks": leaks_of(run.dataset_version, error.report)}
+        run.save(update_fields=["result"])
+        raise
+    why = WHY_ALLOWED
+    run.result = {}
+    if allowed.decision is not None:
+        run.result = {"leaks": leaks_of(run.dataset_version, allowed.report)}
+        why = f"The training goes on by an owner's decision: “{allowed.decision.reason}”"
+    for sentence in allowed.report.sentences():
+        work.log(f"{sentence} {why}", level="warning")
+    run.contamination_decision = allowed.decision
+    run.save(update_fields=["result", "contamination_decision"])
 
 
 def _save_spec(run: Run, spec: dict[str, Any]) -> None:

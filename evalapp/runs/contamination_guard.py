@@ -1,13 +1,33 @@
-"""No training on what evaluates: asked at the form where that is quick, and again when the job starts."""
+"""No training on what evaluates: asked at the form where that is quick, and again when the job starts.
+
+It goes on only by an owner's recorded decision, which covers exactly the rows that it names.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.contamination import ContaminationReport, contamination
-from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.queries import TRAINING_SPLITS, evaluation_examples, examples_of
 from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.runs.models import ContaminationDecision, Run
 
 ROWS_WHILE_SOMEBODY_WAITS = 5_000
 _FIELDS = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")
+_CHUNK = 1_000
+Pair = dict[str, Any]
+
+
+class Allowed(NamedTuple):
+    """What a training may learn from: ``report`` of the comparison, and the ``decision`` by which it goes on where
+    that would refuse it.
+    """
+
+    report: ContaminationReport
+    decision: ContaminationDecision | None
 
 
 class ContaminatedError(ConflictError):
@@ -19,32 +39,109 @@ class ContaminatedError(ConflictError):
         self.report = report
         super().__init__(
             f"Training on {version} was refused, because a score would then measure memory: "
-            f"{' '.join(report.sentences())} Make a version without these training rows."
+            f"{' '.join(report.sentences())} Make a version without these training rows, or let an owner of the "
+            "project decide on them on the version's page, “Rows that also evaluate”."
         )
 
 
-def refuse_contamination(version: DatasetVersion) -> ContaminationReport:
-    """``compared_with_evaluation``, when all is well. Raises ContaminatedError."""
+def refuse_contamination(version: DatasetVersion) -> Allowed:
+    """The comparison, when all is well or an owner has decided on every row that would refuse it. Raises
+    ContaminatedError.
+    """
     report = compared_with_evaluation(version)
-    if report.is_refused:
+    if not report.is_refused:
+        return Allowed(report, None)
+    decision = covering_decision(version, pairs_of(version, report))
+    if decision is None:
         raise ContaminatedError(version, report)
-    return report
+    return Allowed(report, decision)
 
 
 def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
-    """The version's training rows against every row that evaluates.
+    """The version's training rows against every row that evaluates, its own held-out validation rows too.
 
     The words of the project's prompt candidates prove nothing and are left out.
     """
-    training = examples_of(version, TRAINING_SPLITS).only(*_FIELDS).iterator(chunk_size=1000)
     templates = ModelVersion.objects.filter(project=version.dataset.project_id, kind=ModelKind.PROMPT)
     words = [
         text for pair in templates.values_list("system_prompt", "prompt_template") for text in pair if text
     ]
-    return contamination(training, evaluation_examples(version).only(*_FIELDS), templates=words)
+    evaluation = evaluation_examples(version).only(*_FIELDS)
+    report = contamination(_read(examples_of(version, TRAINING_SPLITS)), evaluation, templates=words)
+    if not version.counts.get(Split.VALIDATION):
+        return report
+    held_out = examples_of(version, [Split.VALIDATION]).only(*_FIELDS)
+    learnt = _read(examples_of(version, [Split.TRAIN]))
+    return report.with_held_out(contamination(learnt, held_out, templates=words))
+
+
+def pairs_of(version: DatasetVersion, report: ContaminationReport) -> list[Pair]:
+    """Every match that refuses a training: by numbers for people, by hashes of the content for good."""
+    rows = examples_of(version, TRAINING_SPLITS).filter(row_number__in=report.refused_rows)
+    hashes = dict(rows.values_list("row_number", "content_hash"))
+    kinds = (("exact", report.exact), ("contained", report.contained))
+    return [
+        {
+            "kind": kind,
+            "share": round(match.share, 4),
+            "training_row": match.training_row,
+            "training_hash": hashes[match.training_row],
+            "evaluation_row": match.evaluation_row,
+            "evaluation_hash": match.evaluation_hash,
+        }
+        for kind, matches in kinds
+        for match in sorted(matches)
+    ]
+
+
+def covering_decision(version: DatasetVersion, pairs: list[Pair]) -> ContaminationDecision | None:
+    """The newest decision on the version that names each of these pairs; None where there are none."""
+    wanted = _hashes(pairs)
+    if not wanted:
+        return None
+    decisions = version.contamination_decisions.select_related("decided_by").order_by("-pk")
+    return next((each for each in decisions if wanted <= _hashes(each.rows)), None)
+
+
+def _hashes(pairs: list[Pair]) -> set[tuple[str, str]]:
+    return {(pair["training_hash"], pair["evaluation_hash"]) for pair in pairs}
+
+
+def leaks_of(version: DatasetVersion, report: ContaminationReport) -> dict[str, Any]:
+    """The comparison as a run's result keeps it."""
+    return {
+        "is_refused": report.is_refused,
+        "sentences": report.sentences(),
+        "rows": report.refused_rows,
+        "pairs": pairs_of(version, report),
+        "training_rows": report.training_rows,
+        "evaluation_rows": report.evaluation_rows,
+    }
+
+
+class KnownLeaks(NamedTuple):
+    """``leaks`` as `leaks_of` tells them, and the ``run`` that found them; None where they were looked for now."""
+
+    leaks: dict[str, Any]
+    run: Run | None
+
+
+def known_leaks(version: DatasetVersion) -> KnownLeaks | None:
+    """What is known while a person waits: compared now where that is quick, else what the version's latest look or
+    refused training has found; None where nothing has looked yet.
+    """
+    if is_quick(version):
+        return KnownLeaks(leaks_of(version, compared_with_evaluation(version)), None)
+    runs = Run.objects.filter(dataset_version=version, result__leaks__has_key="pairs").order_by("-pk")
+    run = runs.select_related("job").first()
+    return KnownLeaks(run.result["leaks"], run) if run is not None else None
 
 
 def is_quick(version: DatasetVersion) -> bool:
     """Whether the comparison is done while a person waits for a page."""
     rows = sum(int(version.counts.get(split, 0)) for split in TRAINING_SPLITS)
     return rows <= ROWS_WHILE_SOMEBODY_WAITS
+
+
+def _read(rows: QuerySet[Example]) -> Iterator[Example]:
+    return rows.only(*_FIELDS).iterator(chunk_size=_CHUNK)

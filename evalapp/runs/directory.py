@@ -73,11 +73,13 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
 
 def words_of(version: ModelVersion, *, key: str) -> Candidate:
     """A model at an address, as ``conversation`` words its prompts."""
+    examples = _shown(version)
     return Candidate(
         key=key,
-        kind="prompt" if version.system_prompt or version.prompt_template else "base",
+        kind="prompt" if version.system_prompt or version.prompt_template or examples else "base",
         system_prompt=version.system_prompt or None,
         template=version.prompt_template or None,
+        examples=examples,
     )
 
 

@@ -232,6 +232,10 @@ class GenerationForm(forms.Form):
         help_text="Empty: what suits the engine and the device.",
     )
     dtype = forms.ChoiceField(choices=DTYPES, initial=GENERATION["dtype"], label="Number format")
+    prefix_caching = forms.BooleanField(
+        required=False, initial=GENERATION["prefix_caching"], label="Prefix caching",
+        help_text="What prompts begin alike with, a system prompt or examples, is read once for all. vLLM alone can.",
+    )  # fmt: skip
 
     MAIN = ("name", "dataset_version", "splits", "candidates")
     SAMPLING = (

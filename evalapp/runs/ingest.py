@@ -13,6 +13,7 @@ from evalapp.datasets.queries import examples_of
 from evalapp.jobs.work import Work
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_trained_model
+from evalapp.runs.contamination_guard import leaks_of
 from evalapp.runs.directory import folder_for
 from evalapp.runs.events import GarbageError
 from evalapp.runs.models import Output, Run
@@ -92,7 +93,9 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
                 "start the training again."
             )
         run.rows = _account(run, report.rows, report.objective)
-        run.result = _shortened(report.to_dict())
+        # With the rows that also evaluate, where an owner let it go on in spite of them.
+        leaks = {name: found for name, found in run.result.items() if name == "leaks"}
+        run.result = {**_shortened(report.to_dict()), **leaks}
         # What the training's points hold already.
         del run.result["losses"], run.result["validation_losses"]
         name_where_it_runs(run, report.device)
@@ -107,13 +110,7 @@ def take_in_look(work: Work, run: Run, report: LookReport, leaks: ContaminationR
         run.rows = _account(run, report.rows, report.objective)
         run.result = {
             **_shortened(report.to_dict()),
-            "leaks": {
-                "is_refused": leaks.is_refused,
-                "sentences": leaks.sentences(),
-                "rows": leaks.refused_rows[:_KEPT_IDS],
-                "training_rows": leaks.training_rows,
-                "evaluation_rows": leaks.evaluation_rows,
-            },
+            "leaks": leaks_of(run.dataset_version, leaks),
         }
         name_where_it_runs(run, report.device)
         run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from evalapp.charts.chart import Chart
 from evalapp.charts.histogram import Bin, Cut, histogram
 from evalapp.runs.advice import advice
+from evalapp.runs.contamination_guard import covering_decision
 from evalapp.runs.models import Run
 from run_directory.records import RecordError
 from training.look_report import Estimate, LengthBin, LookReport, SequenceName, ShownRow
@@ -40,9 +41,14 @@ def look_context(run: Run) -> dict[str, Any]:
         report = LookReport.from_dict(found)
     except RecordError:
         return {}
+    leaks = run.result["leaks"]
+    decision = covering_decision(run.dataset_version, leaks.get("pairs", [])) if leaks["is_refused"] else None
     return {
         "report": report,
-        "leaks": run.result["leaks"],
+        "leaks": leaks,
+        "decision": decision,
+        "decisions": [decision] if decision else [],
+        "is_allowed": decision is not None or not leaks["is_refused"],
         "lengths": lengths_chart(report),
         "shown_rows": [_shown(row) for row in report.shown_rows],
         "advice": advice(

@@ -20,6 +20,41 @@ class RunKind(models.TextChoices):
 LEARNING_KINDS = (RunKind.TRAINING, RunKind.LOOK)
 """Kinds of runs that have a training's settings, and no answers."""
 
+
+class ContaminationDecision(BaseModel):
+    """An owner's decision that trainings on a dataset version may go on although rows of it also evaluate.
+
+    It covers exactly ``rows``, the matches that would refuse them: [{"kind": "exact"|"contained", "share",
+    "training_row", "training_hash", "evaluation_row", "evaluation_hash"}], where the hashes are the training row's
+    content hash and the evaluation row's prompt hash; ``rows_hash`` is the SHA-256 of them all. Never changed.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="contamination_decisions")
+    dataset_version = models.ForeignKey(
+        DatasetVersion, on_delete=models.PROTECT, related_name="contamination_decisions"
+    )
+    reason = models.TextField()
+    rows = models.JSONField()
+    rows_hash = models.CharField(max_length=64)
+    decided_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(reason=""), name="contamination_decision_reason"),
+            models.UniqueConstraint(
+                fields=["dataset_version", "rows_hash"], name="contamination_decision_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"rows of {self.dataset_version} that evaluate"
+
+    @property
+    def training_rows(self) -> list[int]:
+        """Numbers of the training rows in it, in order."""
+        return sorted({pair["training_row"] for pair in self.rows})
+
+
 _NOT_CHOSEN = ("format", "base_folder", "continue_from", "rows", "data_sha256")
 
 
@@ -28,6 +63,7 @@ class Run(BaseModel):
 
     ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run directory. ``rows`` is {"in", "used", "truncated",
     "dropped", "reasons"}. ``engine``, ``device`` and ``engine_reason`` are what the program said.
+    ``contamination_decision``: by which a training went on although some of its rows also evaluate.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
@@ -49,6 +85,9 @@ class Run(BaseModel):
     engine = models.CharField(max_length=40, blank=True)
     device = models.CharField(max_length=80, blank=True)
     engine_reason = models.TextField(blank=True)
+    contamination_decision = models.ForeignKey(
+        ContaminationDecision, null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )
     is_simulated = models.BooleanField(default=False)
     is_recorded = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")

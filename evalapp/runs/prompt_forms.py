@@ -1,4 +1,4 @@
-"""The form of a prompt: words around the question, and examples before it."""
+"""The forms of prompts, over a base and at an address: words around the question, and examples before it."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.http import show_problem
 from evalapp.datasets.models import DatasetVersion
 from evalapp.registry import queries as registry
+from evalapp.registry.endpoints import LONGEST_MODEL
 from evalapp.registry.forms import BaseChoiceField, WordsForm
 from evalapp.registry.models import ModelVersion
 from evalapp.runs import queries
@@ -21,13 +22,10 @@ from run_directory.protocol import Message
 SAMPLE_PROMPT = "Summarise the client's portfolio in three sentences."
 
 
-class PromptForm(WordsForm):
-    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
-    label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
-    sample = forms.CharField(
-        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
-        widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
-    )  # fmt: skip
+class ShowingForm(WordsForm):
+    """Words around the prompt, and rows of a training split shown before it. A valid form with rows has them as
+    ``examples``.
+    """
 
     examples_version = VersionField(
         queryset=DatasetVersion.objects.none(), required=False, label="Examples from", empty_label="No examples",
@@ -39,21 +37,14 @@ class PromptForm(WordsForm):
         label="Rows",
         help_text="Their numbers in the version, for instance 3, 17, 42.",
     )
-
-    field_order = (
-        "base",
-        "label",
-        "system_prompt",
-        "prompt_template",
-        "examples_version",
-        "example_rows",
-        "sample",
-    )
+    sample = forms.CharField(
+        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
+        widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["base"].queryset = registry.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
-        self.fields["examples_version"].queryset = queries.trainable_versions(project)  # type: ignore[attr-defined]  # likewise
+        self.fields["examples_version"].queryset = queries.trainable_versions(project)  # type: ignore[attr-defined]  # the field's own type
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -67,10 +58,17 @@ class PromptForm(WordsForm):
                 cleaned["examples"] = few_shot(version, rows_named(rows))
             except InvalidError as error:
                 show_problem(self, error)
-        elif not cleaned["system_prompt"] and not cleaned["prompt_template"]:
-            message = "Write a system prompt, a template, or choose examples; without any it would be the base itself."
-            raise forms.ValidationError(message)
         return cleaned
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What the registry is told of a valid form's words and examples."""
+        values = self.cleaned_data
+        return {
+            "system_prompt": values["system_prompt"],
+            "prompt_template": values["prompt_template"],
+            "examples": values.get("examples"),
+        }
 
     def preview(self) -> list[dict[str, str]]:
         """The turns that the model would get for the sample; needs a valid form."""
@@ -85,3 +83,61 @@ class PromptForm(WordsForm):
         )
         asked = Message(role="user", content=values["sample"] or SAMPLE_PROMPT)
         return conversation(candidate, [asked])
+
+
+class PromptForm(ShowingForm):
+    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
+
+    field_order = (
+        "base",
+        "label",
+        "system_prompt",
+        "prompt_template",
+        "examples_version",
+        "example_rows",
+        "sample",
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, project=project, **kwargs)
+        self.fields["base"].queryset = registry.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors and not any(self.words.values()):
+            message = "Write a system prompt, a template, or choose examples; without any it would be the base itself."
+            raise forms.ValidationError(message)
+        return cleaned
+
+
+class EndpointModelForm(ShowingForm):
+    """A model at an address, as it is or with other words and examples around the prompt."""
+
+    label = forms.CharField(max_length=80, label="Label", help_text="What people call the candidate.")
+    model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the address calls it.")
+    request = forms.JSONField(
+        required=False, label="More fields of its requests", widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="A JSON object, for instance {“reasoning_effort”: “low”}. A field that is null is left out, "
+        "for addresses that do not take it.",
+    )  # fmt: skip
+
+    field_order = (
+        "label",
+        "model",
+        "system_prompt",
+        "prompt_template",
+        "examples_version",
+        "example_rows",
+        "request",
+        "sample",
+    )
+
+    def clean_request(self) -> dict[str, Any]:
+        request = self.cleaned_data["request"]
+        if request is None:
+            return {}
+        if not isinstance(request, dict):
+            message = "Write one JSON object, in braces."
+            raise forms.ValidationError(message)
+        return request

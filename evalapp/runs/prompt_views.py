@@ -10,10 +10,12 @@ from django.views.decorators.http import require_http_methods
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import show_problem
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.registry import queries as registry
+from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.services import register_prompt
 from evalapp.runs import queries
-from evalapp.runs.prompt_forms import PromptForm
+from evalapp.runs.prompt_forms import EndpointModelForm, PromptForm
 
 STATION = "models"
 
@@ -35,9 +37,7 @@ def prompt_new(request: MemberRequest) -> HttpResponse:
                     by=request.user,
                     base=values["base"],
                     label=values["label"],
-                    system_prompt=values["system_prompt"],
-                    prompt_template=values["prompt_template"],
-                    examples=values.get("examples"),
+                    **form.words,
                 )
             except ProblemError as error:
                 show_problem(form, error)
@@ -45,6 +45,36 @@ def prompt_new(request: MemberRequest) -> HttpResponse:
                 messages.success(request, f"Registered “{version.label}”.")
                 return redirect("model_version", slug=request.project.slug, version_id=version.pk)
     return prompt_page(request, form, preview=preview)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_MODELS)
+def endpoint_model_new(request: MemberRequest, address_id: int) -> HttpResponse:
+    """A candidate at an address; a preview of what the model gets asks nothing."""
+    endpoint = get_or_missing(registry.endpoints_of(request.project), pk=address_id)
+    form = EndpointModelForm(request.POST or None, project=request.project)
+    preview = None
+    if form.is_bound and form.is_valid():
+        if "preview" in request.POST:
+            preview = form.preview()
+        else:
+            values = form.cleaned_data
+            try:
+                version = register_endpoint_model(
+                    endpoint=endpoint,
+                    by=request.user,
+                    label=values["label"],
+                    model=values["model"],
+                    request=values["request"],
+                    **form.words,
+                )
+            except ProblemError as error:
+                show_problem(form, error)
+            else:
+                messages.success(request, f"Registered “{version.label}”.")
+                return redirect("model_version", slug=request.project.slug, version_id=version.pk)
+    context = {"station": STATION, "endpoint": endpoint, "form": form, "preview": preview}
+    return render(request, "runs/endpoint_model_new.html", context, status=400 if form.errors else 200)
 
 
 def prompt_page(request: MemberRequest, form: PromptForm, **context: Any) -> HttpResponse:

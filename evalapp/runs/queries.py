@@ -23,7 +23,12 @@ def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
         "produced",
         "created_by",
     )
-    runs = runs.select_related("continued_from").prefetch_related(Prefetch("candidates", queryset=candidates))
+    runs = runs.select_related(
+        "continued_from",
+        "contamination_decision__decided_by",
+        "contamination_decision__dataset_version__dataset",
+    )
+    runs = runs.prefetch_related(Prefetch("candidates", queryset=candidates))
     return runs.filter(kind=kind) if kind in RunKind.values else runs
 
 
@@ -107,8 +112,11 @@ def prompts_tried(project: Project) -> list[tuple[ModelVersion, int]]:
 
 
 def try_of(prompt: ModelVersion) -> tuple[int, int]:
-    """Which of the prompts tried on its base this one is, and of how many."""
+    """Which of the prompts tried on its base, or on its model at an address, this one is, and of how many."""
     tried = ModelVersion.objects.filter(base=prompt.base_id, kind=ModelKind.PROMPT)
+    if prompt.kind == ModelKind.ENDPOINT:
+        same = ModelVersion.objects.filter(endpoint=prompt.endpoint_id, config__model=prompt.config["model"])
+        tried = same.exclude(system_prompt="", prompt_template="", config__examples__isnull=True)
     return tried.filter(pk__lte=prompt.pk).count(), tried.count()
 
 

@@ -57,11 +57,11 @@ def start_training(
 
     ``hyperparameters`` are fields of ``training.spec.TrainingSpec`` (``lora`` is a mapping); what is left
     out has its default there. Raises InvalidError for a setting that the program would refuse, for a
-    version without training rows, and for training rows that stand in an evaluation split.
+    version without training rows, and ContaminatedError for training rows that stand in an evaluation split
+    and that no owner has decided on.
     """
     spec = _checked_training(project, dataset_version, base, continued_from, hyperparameters)
-    if is_quick(dataset_version):
-        refuse_contamination(dataset_version)
+    decision = refuse_contamination(dataset_version).decision if is_quick(dataset_version) else None
     with transaction.atomic():
         job = _queue(project, TRAINING_TASK, f"Training of {name}", by)
         return _create_run(
@@ -69,6 +69,7 @@ def start_training(
             by=by,
             kind=RunKind.TRAINING,
             name=name,
+            contamination_decision=decision,
             **_of_training(dataset_version, base, continued_from, spec),
         )
 
@@ -202,8 +203,8 @@ def start_generation(
     """Queue the answers of all candidates to all rows of the splits.
 
     ``sampling`` are fields of ``inference.spec.SamplingParameters``, and ``samples`` (answers a row, 1).
-    ``engine``, ``batch_size``, ``dtype`` and ``device`` may stand beside them; models at addresses, which
-    need no model program here, take none of these. Raises InvalidError when the candidates do not share one
+    ``engine``, ``batch_size``, ``dtype``, ``device`` and ``prefix_caching`` may stand beside them; models at
+    addresses, which need no model program here, take none of these. Raises InvalidError when the candidates do not share one
     base, or for a setting that the program would refuse.
     """
     _require_ready(project, dataset_version)
@@ -312,7 +313,7 @@ def _account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:
     return {**counts, "reasons": most_reasons(reasons)}
 
 
-_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads")
+_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads", "prefix_caching")
 
 
 def _queue(

@@ -1,9 +1,19 @@
 from django.urls import path
 
-from evalapp.runs import prompt_views, queue_views, views
+from evalapp.runs import contamination_views, prompt_views, queue_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
+    path(
+        "projects/<slug:slug>/models/addresses/<int:address_id>/candidates/new/",
+        prompt_views.endpoint_model_new,
+        name="endpoint_model_new",
+    ),
+    path(
+        "projects/<slug:slug>/data/<int:dataset_id>/v<int:number>/contamination/",
+        contamination_views.contamination,
+        name="contamination",
+    ),
     path("projects/<slug:slug>/runs/", views.run_list, name="run_list"),
     path("projects/<slug:slug>/runs/queue/", queue_views.run_queue, name="run_queue"),
     path("projects/<slug:slug>/runs/new/training/", views.training_new, name="training_new"),

@@ -21,12 +21,14 @@ from evalapp.registry.models import ModelAlias, ModelKind
 from evalapp.registry.services import register_imported
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
+from evalapp.runs.contamination_decisions import decisions_behind
 from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm, initial_of
 from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
 from evalapp.runs.model_programs import absent_engines, why_not_runnable
 from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
 from evalapp.runs.shortage import half_batch, start_with_half_batch
+from evalapp.runs.usage import candidate_usage
 
 STATION = "runs"
 OUTPUTS_ON_PAGE = 20
@@ -62,6 +64,8 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         "run": run,
         "job": run.job,
         "events": latest_events(run.job),
+        "contamination_decisions": [run.contamination_decision] if run.contamination_decision else [],
+        "usage": candidate_usage(run) if run.kind not in LEARNING_KINDS else [],
         "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
         "splits": queries.split_counts(run.dataset_version),
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
@@ -219,9 +223,10 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
         "version": version,
         "training": queries.training_of(version),
         "ancestors": registry.ancestors_of(version),
+        "contamination_decisions": decisions_behind(version),
         "derived": version.derived.select_related("model").order_by("-pk"),
         "uses": queries.uses_of(version),
-        "try": queries.try_of(version) if version.kind == ModelKind.PROMPT else None,
+        "try": queries.try_of(version) if version.has_words else None,
         "alias_form": AliasForm(initial={"alias": version.alias}, may_crown=may_crown),
         "may_set_alias": may_crown or version.alias != ModelAlias.CHAMPION,
     }

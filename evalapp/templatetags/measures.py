@@ -154,7 +154,13 @@ def agreement_figure(key: str, measure: Measure) -> dict[str, Any]:
 @register.simple_tag
 def usage_for(usage: Sequence[Any], row: Any) -> Any:
     """What the candidate of a comparison's row took."""
-    return next(each for each in usage if each.candidate.pk == row.candidate.pk)
+    return usage_of_candidate(usage, row.candidate)
+
+
+@register.simple_tag
+def usage_of_candidate(usage: Sequence[Any], candidate: Any) -> Any:
+    """What a campaign's candidate took."""
+    return next(each for each in usage if each.candidate.pk == candidate.pk)
 
 
 @register.simple_tag

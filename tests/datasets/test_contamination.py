@@ -1,13 +1,7 @@
 from dataclasses import dataclass, field
 
-import pytest
-
-from evalapp.accounts.models import User
 from evalapp.datasets.contamination import ContaminationReport, Match, contamination
-from evalapp.datasets.models import Dataset
-from evalapp.datasets.queries import contamination_of
 from evalapp.datasets.rows import ExampleRow, prompt_hash
-from evalapp.datasets.services import create_version
 from evalapp.demo.generator import generate_examples
 
 
@@ -38,11 +32,16 @@ def check(training: list[Row], evaluation: list[Row]) -> ContaminationReport:
     return contamination(training, evaluation)
 
 
+def match(training: int, evaluation: Row, share: float) -> Match:
+    return Match(training, evaluation.row_number, share, evaluation.prompt_hash)
+
+
 def test_the_same_prompt_is_refused_and_named() -> None:
-    report = check([Row(1, "Alpha?"), Row(2, "Beta?"), Row(3, "Gamma?")], [Row(9, "Beta?")])
+    held_out = Row(9, "Beta?")
+    report = check([Row(1, "Alpha?"), Row(2, "Beta?"), Row(3, "Gamma?")], [held_out])
 
     assert report.is_refused
-    assert report.exact == [Match(2, 9, 1.0)]
+    assert report.exact == [match(2, held_out, 1.0)]
     assert report.sentences() == [
         "1 training row has the same prompt as an evaluation row: row 2 (evaluation row 9)."
     ]
@@ -55,9 +54,9 @@ def test_half_of_the_word_sequences_are_refused_and_less_is_not() -> None:
 
     report = check([half, less], [held_out])
 
-    assert report.contained == [Match(1, 9, 0.5)]
+    assert report.contained == [match(1, held_out, 0.5)]
     assert report.refused_rows == [1]
-    assert report.shared == [Match(2, 9, 0.0)]
+    assert report.shared == [match(2, held_out, 0.0)]
 
 
 def test_case_punctuation_and_system_prompt_hide_nothing() -> None:
@@ -90,16 +89,18 @@ def test_a_leak_inside_a_template_is_found() -> None:
 def test_a_sequence_of_thirteen_words_in_an_answer_is_reported_only() -> None:
     answer = some_words(0, 13)
 
-    report = check([Row(1, "Alpha?", [answer])], [Row(9, "Beta?", [f"So: {answer}"])])
+    held_out = Row(9, "Beta?", [f"So: {answer}"])
+    report = check([Row(1, "Alpha?", [answer])], [held_out])
 
     assert not report.is_refused
-    assert report.shared == [Match(1, 9, 0.0)]
+    assert report.shared == [match(1, held_out, 0.0)]
 
 
 def test_short_prompts_are_compared_whole() -> None:
-    report = check([Row(1, "Refund policy?"), Row(2, "Refund the policy")], [Row(9, "refund  policy")])
+    held_out = Row(9, "refund  policy")
+    report = check([Row(1, "Refund policy?"), Row(2, "Refund the policy")], [held_out])
 
-    assert report.contained == [Match(1, 9, 1.0)]
+    assert report.contained == [match(1, held_out, 1.0)]
 
 
 def test_the_demonstration_does_not_flag_itself() -> None:
@@ -109,20 +110,3 @@ def test_the_demonstration_does_not_flag_itself() -> None:
     report = check(numbered[:600], numbered[600:])
 
     assert not report.is_refused
-
-
-@pytest.mark.django_db
-def test_a_version_is_checked_against_the_tests_of_every_version(dataset: Dataset, engineer: User) -> None:
-    def row(text: str, split: str) -> ExampleRow:
-        return ExampleRow(split, [{"role": "user", "content": text}])
-
-    create_version(dataset=dataset, rows=[row("Sealed?", "test"), row("Open?", "train")], by=engineer)
-    clean = create_version(dataset=dataset, rows=[row("Open?", "train"), row("Sealed?", "test")], by=engineer)
-    leaking = create_version(
-        dataset=dataset,
-        rows=[row("Open?", "train"), row("Sealed?", "train"), row("Mine?", "feedback")],
-        by=engineer,
-    )
-
-    assert not contamination_of(clean).is_refused
-    assert [match.training_row for match in contamination_of(leaking).exact] == [2]

@@ -95,6 +95,8 @@ def test_the_tray_holds_every_row_with_its_reason(campaign: Campaign, manager: U
         ("preference", "Correction preferred to its output"),
         ("preference", "Correction preferred to its output"),
         ("preference", "Means 5.0 and 1.5"),
+        ("rated", "Bad: mean 1.5 of 2 reviews"),
+        ("rated", "Good: mean 5.0 of 2 reviews"),
         ("sft", "Correction by a reviewer"),
         ("sft", "Correction by a reviewer"),
         ("sft", "Correction by a reviewer"),
@@ -102,7 +104,7 @@ def test_the_tray_holds_every_row_with_its_reason(campaign: Campaign, manager: U
     ]
     assert not export.rows.filter(reason="").exists()
     assert tray_counts(export)._asdict() == {
-        "included": 8, "left_out": export.rows.count() - 8, "pending": 8, "accepted": 0, "rejected": 0,
+        "included": 10, "left_out": export.rows.count() - 10, "pending": 10, "accepted": 0, "rejected": 0,
     }  # fmt: skip
     assert not export.is_simulated
 

@@ -10,7 +10,6 @@ from evalapp.exports.selection import (
     ReviewedOutput,
     SelectedRow,
     SelectionRules,
-    is_good,
     select_rows,
 )
 
@@ -79,22 +78,25 @@ def test_a_rated_output(rated: ReviewedOutput, is_included: bool, reason: str) -
 
 
 @pytest.mark.parametrize(
-    ("rated", "good"),
+    ("rated", "good", "reason"),
     [
-        (output(1, 4.0), True),
-        (output(1, 3.9), None),
-        (output(1, 2.6), None),
-        (output(1, 2.5), False),
-        (output(1, None), None),
-        (output(1, 5.0, failed_on="Facts"), None),
-        (output(1, 2.0, failed_on="Facts"), False),
-        (output(1, 5.0, simulated=True), None),
+        (output(1, 4.0), True, "Good: mean 4.0 of 2 reviews"),
+        (output(1, 3.9), None, "Mean 3.9 is neither good (from 4) nor bad (to 2.5)"),
+        (output(1, 2.6), None, "Mean 2.6 is neither good (from 4) nor bad (to 2.5)"),
+        (output(1, 2.5), False, "Bad: mean 2.5 of 2 reviews"),
+        (output(1, None), None, "Not rated"),
+        (output(1, 5.0, failed_on="Facts"), None, "A reviewer failed it on “Facts”, which is critical"),
+        (output(1, 2.0, failed_on="Facts"), False, "Bad: mean 2.0 of 2 reviews"),
+        (output(1, 5.0, simulated=True), None, SIMULATED_OUT),
+        (output(1, 5.0, text=" "), None, "The answer is empty"),
     ],
 )
 def test_an_answer_is_good_or_bad_at_the_ends_of_the_scale_alone(
-    rated: ReviewedOutput, good: bool | None
+    rated: ReviewedOutput, good: bool | None, reason: str
 ) -> None:
-    assert is_good(rated, admits_simulated=False) is good
+    [row] = rows([rated], [], kind=RowKind.RATED)
+    assert (row.is_good, row.is_included, row.reason) == (good, good is not None, reason)
+    assert (row.chosen_text, row.chosen_output_id) == (rated.text, 1)
 
 
 def test_a_correction_goes_before_a_well_rated_output() -> None:

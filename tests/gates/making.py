@@ -39,10 +39,11 @@ def make_gated_campaign(
     name: str = "Gated",
     trained_on: DatasetVersion | None = None,
     is_open: bool = True,
+    first_row: int = 1,
     **plan: Any,
 ) -> CampaignGate:
     """An open campaign of "old" (imported) and "v1" (an adapter) with a gate, before its first review."""
-    version = make_version(project, rows=rows, split=split, name=f"Clients of {name}")
+    version = make_version(project, rows=rows, split=split, name=f"Clients of {name}", first_row=first_row)
     (old,) = make_candidates(project, [f"old {name}"])
     tuned = make_adapter(project, f"v1 {name}", dataset_version=trained_on or version)
     make_outputs(version, {old: "Old answer {n}.", tuned: "New answer {n}."}, split=split)

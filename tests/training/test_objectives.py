@@ -8,6 +8,7 @@ import pytest
 from run_directory.program import Refusal
 from run_directory.records import RecordError
 from tests.run_directory.tiny import opened, write_run
+from training.data import prepare
 from training.encoding import IGNORED, encode_answers, encode_judgements, encode_pairs
 from training.kto import class_weights, in_batches
 from training.loop import begin
@@ -103,6 +104,32 @@ def judged(number: int, *, label: bool) -> JudgedRow:
     return JudgedRow.from_dict(
         {"id": str(number), "prompt": turns("Hello"), "completion": answer, "label": label}
     )
+
+
+def test_every_judged_answer_is_used_cut_or_dropped_and_named(tokenizer: Any) -> None:
+    def given(
+        name: str, prompt: str = "Hello", answer: str = "You save 300.", *, label: bool = True
+    ) -> JudgedRow:
+        completion = [{"role": "assistant", "content": answer}]
+        return JudgedRow.from_dict(
+            {"id": name, "prompt": turns(prompt), "completion": completion, "label": label}
+        )
+
+    rows = [
+        given("whole"),
+        given("bad", label=False),
+        given("long answer", answer="plain words " * 40),
+        given("long prompt", prompt="plain words " * 40),
+        given("empty answer", answer=" "),
+    ]
+    spec = TrainingSpec(base_folder="/b", rows=5, objective="kto", max_length=64, validation_share=0.0)
+    account = prepare(encode_judgements(rows, tokenizer), spec, 512).account
+    assert account.given == account.used + account.truncated + account.dropped == 5
+    assert (account.used, account.truncated_ids) == (2, ("long answer",))
+    assert {row.id: row.reason for row in account.dropped_rows} == {
+        "long prompt": "prompt_too_long",
+        "empty answer": "empty_completion",
+    }
 
 
 def test_each_row_of_a_kto_batch_is_compared_with_another_of_its_batch(tokenizer: Any) -> None:

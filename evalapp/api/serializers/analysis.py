@@ -78,11 +78,12 @@ class CandidateRowSerializer(serializers.Serializer[Any]):
 
 
 class UsageSerializer(serializers.Serializer[Any]):
-    """Tokens of an answer, and what 1,000 answers cost in ``currency`` at the price that is set."""
+    """Tokens and seconds of an answer, and what 1,000 answers cost in ``currency`` at the price that is set."""
 
     candidate = serializers.IntegerField(source="candidate.pk")
     prompt_tokens = MeasureSerializer()
     completion_tokens = MeasureSerializer()
+    seconds = MeasureSerializer(help_text="Of answers made here the share of their batch.")
     cost_per_thousand = MeasureSerializer(source="cost")
     currency = serializers.CharField(allow_blank=True)
 

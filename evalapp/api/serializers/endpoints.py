@@ -1,6 +1,7 @@
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Shown, Text, Whole
+from evalapp.api.serializers.registry import ShowingBody
 from evalapp.core.outgoing import LONGEST_ADDRESS
 from evalapp.core.sealing import LONGEST_KEY
 from evalapp.registry.endpoints import LONGEST_MODEL, MOST_PARALLEL
@@ -35,7 +36,7 @@ class EndpointBody(EndpointChangeBody):
     name = Text(max_length=60)
 
 
-class EndpointModelBody(Body):
+class EndpointModelBody(ShowingBody):
     label = Text(max_length=80)
     model = Text(max_length=LONGEST_MODEL, help_text="As the address calls it.")
     system_prompt = Text(max_length=20_000, allow_blank=True, required=False, default="")

@@ -2,9 +2,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Id, Paging, Shown, Text
+from evalapp.api.fields import Body, Id, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
+from evalapp.runs.few_shot import MOST_EXAMPLES
 
 
 class ModelVersionSerializer(Shown):
@@ -49,7 +50,16 @@ class BaseBody(Body):
     label = Text(max_length=80, default="Base")
 
 
-class PromptBody(Body):
+class ShowingBody(Body):
+    """``examples_version`` and ``example_rows`` (numbers) show rows of a training split before each question."""
+
+    examples_version = Id(required=False, allow_null=True, default=None)
+    example_rows = serializers.ListField(
+        child=Whole(min_value=1), required=False, default=list, max_length=MOST_EXAMPLES
+    )
+
+
+class PromptBody(ShowingBody):
     base = Id()
     label = Text(max_length=80)
     system_prompt = Text(max_length=20_000, allow_blank=True, default="")

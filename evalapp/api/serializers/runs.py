@@ -29,6 +29,7 @@ class RunSerializer(Shown):
     base = serializers.IntegerField(source="base_id", allow_null=True)
     continued_from = serializers.IntegerField(source="continued_from_id", allow_null=True)
     produced = serializers.IntegerField(source="produced_id", allow_null=True)
+    contamination_decision = serializers.IntegerField(source="contamination_decision_id", allow_null=True)
     candidates = RunCandidateSerializer(many=True)
     splits = serializers.ListField(child=serializers.CharField())
     rows = serializers.DictField()
@@ -40,7 +41,7 @@ class RunSerializer(Shown):
         model = Run
         fields = (
             "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "produced",
-            "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
+            "contamination_decision", "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
             "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 
@@ -75,8 +76,8 @@ class BatchFileBody(Body):
     candidates = serializers.ListField(child=Id(), min_length=1, max_length=50)
     sampling = Fields(
         default=dict,
-        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, json_schema, samples; engine, "
-        "batch_size, dtype, device.",
+        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, json_schema; engine, "
+        "batch_size, dtype, device, prefix_caching.",
     )
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
 
@@ -140,6 +141,25 @@ class OutputSerializer(Shown):
             "id", "example", "row_number", "split", "candidate", "sample_index", "text", "finish_reason",
             "prompt_tokens", "completion_tokens", "seconds",
         )  # fmt: skip
+
+
+class CandidateUsageSerializer(serializers.Serializer[Any]):
+    """Means over a candidate's answers; ``cost`` is of all of them, null without a price or counted tokens."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    answers = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    cut = serializers.IntegerField(help_text="Answers that ended at the longest length.")
+    prompt_tokens = serializers.FloatField(allow_null=True)
+    completion_tokens = serializers.FloatField(allow_null=True)
+    seconds = serializers.FloatField(allow_null=True)
+    slow_seconds = serializers.FloatField(allow_null=True, help_text="95% of the answers took at most that.")
+    cost = serializers.DecimalField(max_digits=20, decimal_places=6, allow_null=True)
+    currency = serializers.CharField(allow_blank=True)
+
+
+class RunUsageSerializer(serializers.Serializer[Any]):
+    candidates = CandidateUsageSerializer(many=True)
 
 
 class OutputQuery(Paging):

@@ -44,3 +44,16 @@ class TokenPriceBody(Body):
     input_price = serializers.DecimalField(max_digits=13, decimal_places=6, min_value=0)
     output_price = serializers.DecimalField(max_digits=13, decimal_places=6, min_value=0)
     currency = Text(max_length=3)
+
+
+class MachinePriceSerializer(serializers.Serializer[Any]):
+    """What an hour of training costs."""
+
+    hour_price = serializers.DecimalField(max_digits=13, decimal_places=6)
+    currency = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class MachinePriceBody(Body):
+    hour_price = serializers.DecimalField(max_digits=13, decimal_places=6, min_value=0)
+    currency = Text(max_length=3)

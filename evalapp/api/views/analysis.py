@@ -51,6 +51,16 @@ def not_computed(kind: AnalysisKind) -> InvalidError:
     )
 
 
+def require_no_problem(wanted: ComparisonFilter) -> ComparisonFilter:
+    """The filter. Raises InvalidError where it names what is not there."""
+    if wanted.problems:
+        fields: dict[str, list[str]] = {}
+        for problem in wanted.problems:
+            fields.setdefault(problem.part or "non_field_errors", []).append(problem.message)
+        raise InvalidError("The filter names what is not there; see beside each part.", fields=fields)
+    return wanted
+
+
 class AnalysisView(ProjectView):
     required_permission = Permission.VIEW_ANALYSIS
 
@@ -65,13 +75,7 @@ class AnalysisView(ProjectView):
 
     def view(self, campaign_id: int) -> ComparisonFilter:
         """What the address filters to. Raises InvalidError for what is not there."""
-        wanted = read_filter(self.campaign(campaign_id), self.query["view"])
-        if wanted.problems:
-            fields: dict[str, list[str]] = {}
-            for problem in wanted.problems:
-                fields.setdefault(problem.part or "non_field_errors", []).append(problem.message)
-            raise InvalidError("The filter names what is not there; see beside each part.", fields=fields)
-        return wanted
+        return require_no_problem(read_filter(self.campaign(campaign_id), self.query["view"]))
 
     def narrowed(self, campaign_id: int) -> NarrowedScores:
         """The scores of the view that the address filters to."""

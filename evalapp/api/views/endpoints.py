@@ -11,6 +11,7 @@ from evalapp.api.serializers.endpoints import (
     EndpointSerializer,
 )
 from evalapp.api.serializers.registry import ModelVersionSerializer
+from evalapp.api.views.registry import examples_in
 from evalapp.core.http import get_or_missing
 from evalapp.registry import endpoints, queries
 from evalapp.registry.models import Endpoint
@@ -60,7 +61,9 @@ class EndpointModelRegistration(EndpointView):
         "Register a model at an address", body=EndpointModelBody, result=ModelVersionSerializer, status=201
     )
     def post(self, address_id: int) -> object:
-        """A candidate: the model as it is offered there, or in other words."""
+        """A candidate: the model as it is offered there, or in other words, with examples before each question."""
+        endpoint, values = self.endpoint(address_id), self.body()
+        examples = examples_in(values, self.project)
         return endpoints.register_endpoint_model(
-            endpoint=self.endpoint(address_id), by=self.person, **self.body()
+            endpoint=endpoint, by=self.person, examples=examples, **values
         )

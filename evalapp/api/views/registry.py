@@ -1,3 +1,6 @@
+from typing import Any
+
+from evalapp.accounts.models import Project
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, chosen, operation
 from evalapp.api.serializers.registry import (
@@ -11,10 +14,14 @@ from evalapp.api.serializers.registry import (
     ModelVersionSerializer,
     PromptBody,
 )
+from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.registry import folders, queries, services
 from evalapp.registry.models import ModelVersion
+from evalapp.registry.services import FewShot
+from evalapp.runs.few_shot import few_shot
+from evalapp.runs.queries import trainable_versions
 
 
 class ModelView(ProjectView):
@@ -28,6 +35,18 @@ class ModelView(ProjectView):
 
     def base(self, pk: int) -> ModelVersion:
         return chosen(queries.bases_of(self.project), pk, "base", "base model")
+
+
+def examples_in(values: dict[str, Any], project: Project) -> FewShot | None:
+    """The rows that a body wants shown, taken out of its values; None where it names none."""
+    wanted, rows = values.pop("examples_version"), values.pop("example_rows")
+    if (wanted is None) != (not rows):
+        message = "Give a version and the numbers of its rows, or leave both out."
+        raise InvalidError(message, fields={"example_rows": [message]})
+    if wanted is None:
+        return None
+    versions = trainable_versions(project)
+    return few_shot(chosen(versions, wanted, "examples_version", "version with training rows"), rows)
 
 
 class ModelList(ModelView):
@@ -62,10 +81,13 @@ class BaseRegistration(ModelView):
 class PromptRegistration(ModelView):
     @operation("Register a prompt", body=PromptBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """Other words around the prompt of a base: a system prompt, a template with {prompt}, or both."""
+        """Other words around the prompt of a base: a system prompt, a template with {prompt}, examples, or several."""
         values = self.body()
         base = self.base(values.pop("base"))
-        return services.register_prompt(project=self.project, base=base, by=self.person, **values)
+        examples = examples_in(values, self.project)
+        return services.register_prompt(
+            project=self.project, base=base, by=self.person, examples=examples, **values
+        )
 
 
 class AdapterRegistration(ModelView):

@@ -14,6 +14,7 @@ from evalapp.api.serializers.runs import (
     OutputsUploadBody,
     RunQuery,
     RunSerializer,
+    RunUsageSerializer,
     TrainingBody,
     TrainingPointSerializer,
 )
@@ -26,6 +27,7 @@ from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
 from evalapp.runs.models import LEARNING_KINDS, Run
 from evalapp.runs.shortage import start_with_half_batch
+from evalapp.runs.usage import candidate_usage
 from evalapp.scoring.services import start_scoring
 
 
@@ -58,7 +60,7 @@ class TrainingStart(RunView):
     @operation("Start a training", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
-        training row stands in an evaluation split (409 contaminated).
+        training row stands in an evaluation split (409 contaminated), until an owner has decided on those rows.
         """
         run = services.start_training(project=self.project, by=self.person, **self.asked())
         return self.run(run.pk)
@@ -187,6 +189,13 @@ class RunOutputs(RunView):
         outputs = queries.outputs_of(run)
         candidate = self.query.get("candidate")
         return self.page(outputs.filter(candidate=candidate) if candidate else outputs)
+
+
+class RunUsage(RunView):
+    @operation("Read what a run's candidates took", result=RunUsageSerializer)
+    def get(self, run_id: int) -> object:
+        """Tokens, seconds and cost of each candidate's answers."""
+        return {"candidates": candidate_usage(self.run(run_id))}
 
 
 class RunScoring(RunView):

@@ -3,6 +3,8 @@
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, chosen, operation
 from evalapp.api.serializers.saved_views import (
+    MachinePriceBody,
+    MachinePriceSerializer,
     SavedViewBody,
     SavedViewChange,
     SavedViewSerializer,
@@ -13,8 +15,13 @@ from evalapp.campaigns.models import CampaignState
 from evalapp.core.http import get_or_missing
 from evalapp.decisions.models import SavedView
 from evalapp.decisions.saved_views import change_view, delete_view, save_view, views_for
-from evalapp.registry.models import ModelVersion
-from evalapp.registry.prices import remove_price, set_price
+from evalapp.registry.models import MachinePrice, ModelVersion
+from evalapp.registry.prices import (
+    remove_machine_price,
+    remove_price,
+    set_machine_price,
+    set_price,
+)
 
 
 class SavedViewRoutes(ProjectView):
@@ -82,3 +89,22 @@ class TokenPriceDetail(TokenPriceRoutes):
             self.project.token_prices.select_related("project", "model_version"), pk=price_id
         )
         remove_price(price=price, by=self.person)
+
+
+class MachinePriceDetail(TokenPriceRoutes):
+    @operation("Read the price of training", result=MachinePriceSerializer)
+    def get(self) -> object:
+        """404 where none is set."""
+        return self._price()
+
+    @operation("Set the price of training", body=MachinePriceBody, result=MachinePriceSerializer)
+    def put(self) -> object:
+        """What an hour of the machine that trains costs; what was set before is replaced."""
+        return set_machine_price(project=self.project, by=self.person, **self.body())
+
+    @operation("Remove the price of training", status=204)
+    def delete(self) -> None:
+        remove_machine_price(price=self._price(), by=self.person)
+
+    def _price(self) -> MachinePrice:
+        return get_or_missing(MachinePrice.objects.filter(project=self.project).select_related("project"))

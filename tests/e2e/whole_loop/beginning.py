@@ -137,7 +137,7 @@ def fill_training(engineer: Person, name: str, *, steps: int, rate: str = "0.01"
 def watch_training(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     engineer.is_at(name)
     engineer.waits_for_job()
-    engineer.sees("it made", "Loss", "Device", "Kept whole")
+    engineer.sees("it made", "Loss", "Device", "kept whole")
     figures = engineer.page.locator(".stat").filter(has_text="In").first
     expect(figures).to_contain_text(str(rows))
     engineer.page.get_by_text("Figures", exact=True).click()

@@ -1,0 +1,73 @@
+"""All that is known of a contest between a tuned candidate and prompts: for the page and for programs."""
+
+from typing import NamedTuple
+
+from evalapp.analysis.comparison import Comparison, compare
+from evalapp.analysis.filters import ComparisonFilter
+from evalapp.analysis.keeping import Standing, Wanted, is_large
+from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.narrowing import Kept, load_narrowed
+from evalapp.analysis.tuning import Contest, contest_of, pairs_from
+from evalapp.analysis.tuning_spent import (
+    Decoding,
+    EarnedBack,
+    TrainingCost,
+    decoding_of,
+    earned_back,
+    training_cost,
+)
+from evalapp.analysis.usage import Usage, usage_of
+from evalapp.registry.models import ModelVersion
+
+
+class Spent(NamedTuple):
+    """How the answers were made, and what the training costs."""
+
+    decoding: Decoding
+    training: TrainingCost
+    earned_back: list[EarnedBack]
+
+
+class Evidence(NamedTuple):
+    """``contest`` and ``spent`` are None where nobody has rated yet, or a job has to compute it first, which
+    ``standing`` then says.
+    """
+
+    comparison: Comparison
+    contest: Contest | None
+    usage: list[Usage]
+    spent: Spent | None
+    kept: Kept | None
+    standing: Standing | None
+
+
+def evidence_of(wanted: ComparisonFilter, tuned: ModelVersion, *, people: str, reader_id: int) -> Evidence:
+    """``wanted`` as `contest_filter` makes it. Of a large campaign it is what a job has stored of this view."""
+    contest = None
+    standing = None
+    if is_large(wanted.campaign, people=people):
+        view = Wanted(AnalysisKind.COMPARISON, people, view=wanted.view)
+        found = large_comparison(wanted.campaign, view, reader_id=reader_id)
+        comparison, usage, kept = found.comparison, found.stored.usage, found.stored.kept
+        standing = found.standing
+        if standing.computed_at is not None:
+            contest = contest_of(comparison, tuned, lambda row: found.differences(row).pairs)
+    else:
+        narrowed = load_narrowed(wanted, people=people)
+        comparison, usage, kept = compare(narrowed.scores), usage_of(narrowed.scores), narrowed.kept
+        if narrowed.scores.answers:
+            pairs_of = pairs_from(narrowed.scores, comparison)
+            contest = contest_of(comparison, tuned, pairs_of, narrowed.scores)
+    spent = None if contest is None else _spent(wanted, contest, usage)
+    return Evidence(comparison, contest, usage, spent, kept, standing)
+
+
+def _spent(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> Spent:
+    by_candidate = {each.candidate.pk: each for each in usage}
+    training = training_cost(contest.tuned.candidate.model_version)
+    own = by_candidate[contest.tuned.candidate.pk]
+    others = [by_candidate[each.row.candidate.pk] for each in contest.against]
+    return Spent(
+        decoding_of(wanted.campaign, contest.candidates), training, earned_back(training, own, others)
+    )

@@ -1,0 +1,343 @@
+"""Is tuning better than a good prompt: one page with the answer, its evidence, its price, and what is left to do."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.design import CampaignDesign
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.services import create_campaign, open_campaign
+from evalapp.datasets.models import DatasetVersion
+from evalapp.registry.models import ModelVersion
+from evalapp.registry.prices import set_machine_price, set_price
+from evalapp.registry.services import register_prompt
+from evalapp.runs.models import Output, Run, RunKind
+from tests.api.conftest import program_of
+from tests.factories import (
+    GOOD,
+    PLAIN,
+    answers,
+    make_adapter,
+    make_outputs,
+    make_rubric,
+    make_version,
+    review_all,
+    run_scoring,
+)
+
+pytestmark = pytest.mark.django_db
+ClientFor = Callable[[User | None], Client]
+
+
+@pytest.fixture
+def version(project: Project) -> DatasetVersion:
+    return make_version(project, rows=8)
+
+
+@pytest.fixture
+def tuned(project: Project, version: DatasetVersion) -> ModelVersion:
+    return make_adapter(project, "tuned", dataset_version=version)
+
+
+def prompt_over(tuned: ModelVersion, label: str) -> ModelVersion:
+    assert tuned.base is not None
+    return register_prompt(
+        project=tuned.project,
+        base=tuned.base,
+        label=label,
+        system_prompt="Be plain.",
+        prompt_template="",
+        by=None,
+    )
+
+
+@pytest.fixture
+def prompt(tuned: ModelVersion) -> ModelVersion:
+    prompt_over(tuned, "first try")
+    return prompt_over(tuned, "prompted")
+
+
+def held_against(
+    tuned: ModelVersion, prompts: list[ModelVersion], version: DatasetVersion, reviewers: list[User]
+) -> Campaign:
+    project = tuned.project
+    make_outputs(version, {tuned: PLAIN, **dict.fromkeys(prompts, GOOD)})
+    design = CampaignDesign(
+        name="Tuned and prompted",
+        rubric_version=make_rubric(project),
+        dataset_version=version,
+        split="feedback",
+        candidates=[tuned, *prompts],
+        overlap=len(reviewers),
+        reviewers=reviewers,
+    )
+    return open_campaign(
+        campaign=create_campaign(project=project, design=design, by=project.created_by), by=project.created_by
+    )
+
+
+@pytest.fixture
+def campaign(
+    tuned: ModelVersion, prompt: ModelVersion, version: DatasetVersion, reviewer: User, engineer: User
+) -> Campaign:
+    return held_against(tuned, [prompt], version, [reviewer, engineer])
+
+
+def rate(
+    campaign: Campaign, people: list[User], tuned: int, prompted: int, *, but: dict[int, int] | None = None
+) -> None:
+    """Everything alike, but the tuned candidate's answers to the rows of ``but``, which get those scores."""
+
+    def given(score: int):  # type: ignore[no-untyped-def]
+        return answers(accuracy=score, clarity=score, tone=score, personalization=score)
+
+    for person in people:
+        odd = {("tuned", row): given(score) for row, score in (but or {}).items()}
+        review_all(campaign, person, {**odd, "tuned": given(tuned), "prompted": given(prompted)})
+
+
+def page(client: Client, project: Project, query: str = "") -> str:
+    answer = client.get(reverse("tuning", args=[project.slug]) + query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def told(campaign: Campaign, by: User) -> dict:  # type: ignore[type-arg]
+    return program_of(by).get(f"projects/{campaign.project.slug}/analysis/tuning/").json()
+
+
+def test_the_tuned_candidate_is_better(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4, 2: 4})
+    run_scoring(campaign)
+    shown = page(client_for(engineer), campaign.project)
+    assert '<h2 id="answer">Yes</h2>' in shown
+    assert "People rate “tuned” better than “prompted”, by 1.75 points" in shown
+    assert "8 items that all of them share, 32 reviews by 2 reviewers" in shown
+    assert "prompt 2 of the 2 tried on the base" in shown
+    assert "ROUGE-L" in shown
+    answer = told(campaign, engineer)
+    assert (answer["answer"]["verdict"], answer["candidate"]["label"]) == ("better", "tuned")
+    (against,) = answer["against"]
+    total = next(each for each in against["differences"] if each["criterion"] == "total")
+    assert (total["difference"]["value"], total["record"]["won"]) == (pytest.approx(1.75), 16)
+    assert against["tries"] == {"number": 2, "of": 2}
+    rouge = next(each for each in against["metrics"] if each["metric"] == "rougeL")
+    assert rouge["difference"]["value"] == pytest.approx(rouge["tuned"]["value"] - rouge["other"]["value"])
+    assert rouge["difference"]["n"] == 8
+
+
+def test_the_prompt_is_better(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    rate(campaign, [reviewer, engineer], 2, 4, but={1: 3})
+    shown = page(client_for(engineer), campaign.project)
+    assert '<h2 id="answer">No</h2>' in shown
+    assert "People rate “prompted” better than “tuned”, by 1.88 points" in shown
+
+
+def test_what_is_not_decided_says_how_many_reviews_more(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    rate(campaign, [reviewer, engineer], 4, 4, but={1: 5, 2: 5, 3: 5, 4: 3})
+    shown = page(client_for(engineer), campaign.project)
+    assert '<h2 id="answer">Not decided</h2>' in shown
+    answer = told(campaign, engineer)["answer"]
+    # p = 0.27 of two reviewers' 16 pairs: their number has to grow to (1.96 / 1.1)² of it.
+    assert answer["verdict"] == "open"
+    assert 16 <= answer["more_reviews"] <= 64
+    assert f"About {answer['more_reviews']} more reviews of each would decide it" in shown
+
+
+def test_what_is_alike_does_not_ask_for_reviews_that_would_not_help(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    rate(campaign, [reviewer, engineer], 4, 4, but={1: 5, 2: 3})
+    shown = page(client_for(engineer), campaign.project)
+    assert "are rated alike in total" in shown
+    assert "More reviews alone are not expected to tell them apart" in shown
+    assert told(campaign, engineer)["answer"]["more_reviews"] is None
+
+
+def test_one_reviewer_decides_nothing(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    rate(campaign, [reviewer], 5, 3, but={1: 4})
+    shown = page(client_for(engineer), campaign.project)
+    assert "Not decided" in shown
+    assert "It cannot be told for sure: one reviewer" in shown
+
+
+def test_it_has_to_be_better_than_every_prompt(
+    tuned: ModelVersion, prompt: ModelVersion, version: DatasetVersion, reviewer: User, engineer: User,
+    client_for: ClientFor,
+) -> None:  # fmt: skip
+    better = prompt_over(tuned, "third try")
+    campaign = held_against(tuned, [prompt, better], version, [reviewer, engineer])
+    good = answers(accuracy=5, clarity=5, tone=5, personalization=5)
+    middle = answers(accuracy=4, clarity=4, tone=4, personalization=4)
+    for person in (reviewer, engineer):
+        review_all(
+            campaign,
+            person,
+            {
+                ("third try", 1): middle,
+                "third try": good,
+                ("prompted", 1): answers(tone=3, clarity=2),
+                "prompted": answers(tone=1, clarity=2),
+                "tuned": middle,
+            },
+        )
+    shown = page(client_for(engineer), campaign.project)
+    assert "People rate “third try” better than “tuned”" in shown
+    # Held against the weaker one alone it is better, and the page says against whom.
+    weaker = campaign.candidates.get(model_version=prompt)
+    shown = page(client_for(engineer), campaign.project, f"?with={weaker.pk}")
+    assert "People rate “tuned” better than “prompted”" in shown
+
+
+def test_decoding_that_differs_is_said(
+    campaign: Campaign, tuned: ModelVersion, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
+    client = client_for(engineer)
+    assert "answers were made elsewhere" in page(client, campaign.project)
+    run = Run.objects.get(kind=RunKind.IMPORT)
+    sampling = {
+        "max_tokens": 256,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "repetition_penalty": 1.0,
+        "seed": 1,
+    }
+    Run.objects.filter(pk=run.pk).update(kind=RunKind.GENERATION, spec={"sampling": sampling}, engine="vllm")
+    shown = page(client, campaign.project)
+    assert "Decoded alike" in shown
+    assert "Longest answer 256, temperature 0, top p 1" in shown
+    assert "all in one run" in shown
+    other = Run.objects.create(
+        project=run.project, kind=RunKind.GENERATION, name="Again", job=make_outputs_job(run), engine="vllm",
+        dataset_version=run.dataset_version, splits=run.splits, spec={"sampling": {**sampling, "temperature": 0.7}},
+    )  # fmt: skip
+    Output.objects.filter(run=run, candidate=tuned).update(run=other)
+    shown = page(client, campaign.project)
+    assert "Decoding differs" in shown
+    assert "temperature 0.7 for tuned, 0 for prompted" in shown
+    assert told(campaign, engineer)["decoding"]["differences"] == [
+        {"setting": "temperature", "values": ["0.7", "0"]}
+    ]
+
+
+def make_outputs_job(run: Run):  # type: ignore[no-untyped-def]
+    from evalapp.jobs.models import Job, JobState
+
+    return Job.objects.create(
+        project=run.project,
+        task="t",
+        title="Again",
+        state=JobState.SUCCEEDED,
+        finished_at=run.job.finished_at,
+    )
+
+
+def test_the_training_is_priced_and_earned_back_by_shorter_questions(
+    campaign: Campaign,
+    tuned: ModelVersion,
+    reviewer: User,
+    engineer: User,
+    manager: User,
+    client_for: ClientFor,
+) -> None:
+    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
+    client, project = client_for(engineer), campaign.project
+    Run.objects.filter(produced=tuned).update(result={"seconds": 1800.0})
+    Output.objects.filter(candidate=tuned).update(prompt_tokens=100, completion_tokens=50, seconds=0.5)
+    Output.objects.filter(candidate__label="prompted").update(
+        prompt_tokens=1100, completion_tokens=50, seconds=0.9
+    )
+    assert "no price is set for an hour of training" in page(client, project)
+    million = {"input_price": Decimal(2), "output_price": Decimal(4), "currency": "EUR"}
+    set_price(project=project, model_version=None, by=manager, **million)
+    set_machine_price(project=project, hour_price=Decimal(4), currency="eur", by=manager)
+    shown = page(client, project)
+    # Half an hour at 4 an hour; an answer saves a thousand tokens of prompt at 2 a million.
+    assert ">2.00</span>" in shown
+    assert "30 min" in shown
+    assert 'earned back after about <strong class="number">1,000</strong> answers' in shown
+    costs = told(campaign, engineer)["training"]
+    assert (costs["seconds"], costs["cost"], costs["currency"]) == (1800.0, 2.0, "EUR")
+    assert costs["earned_back"] == [
+        {"candidate": campaign.candidates.get(model_version__label="prompted").pk, "answers": 1000}
+    ]
+    Output.objects.filter(candidate=tuned).update(prompt_tokens=1100)
+    assert "is not earned back" in page(client, project)
+
+
+def test_what_to_do_next_where_nothing_is_reviewed(
+    project: Project, engineer: User, manager: User, client_for: ClientFor, request: pytest.FixtureRequest
+) -> None:
+    client = client_for(manager)
+    assert reverse("training_new", args=[project.slug]) in page(client, project)
+    tuned = request.getfixturevalue("tuned")
+    assert f"{reverse('prompt_new', args=[project.slug])}?base={tuned.base_id}" in page(client, project)
+    prompt = request.getfixturevalue("prompt")
+    shown = page(client, project)
+    assert (
+        f"{reverse('generation_new', args=[project.slug])}?candidates={tuned.pk}&amp;candidates={prompt.pk}"
+        in shown
+    )
+    version = request.getfixturevalue("version")
+    make_outputs(version, {tuned: PLAIN, prompt: GOOD})
+    new = f"{reverse('campaign_new', args=[project.slug])}?dataset_version={version.pk}&amp;split=feedback"
+    assert new in page(client, project)
+    # Who may not design campaigns is told, and led nowhere.
+    assert new not in page(client_for(engineer), project)
+    campaign = held_against(tuned, [prompt], make_version(project, rows=2, name="Others"), [engineer])
+    shown = page(client, project)
+    assert reverse("campaign_detail", args=[project.slug, campaign.pk]) in shown
+    assert "Not known yet" not in shown
+
+
+def test_it_is_asked_from_the_project_s_home_and_from_the_candidate(
+    tuned: ModelVersion, engineer: User, client_for: ClientFor
+) -> None:
+    client, slug = client_for(engineer), tuned.project.slug
+    address = reverse("tuning", args=[slug])
+    assert f'href="{address}"' in client.get(reverse("project_home", args=[slug])).content.decode()
+    version_page = client.get(reverse("model_version", args=[slug, tuned.pk])).content.decode()
+    assert f'href="{address}?candidate={tuned.pk}"' in version_page
+
+
+@pytest.mark.parametrize("query", ["?candidate=0", "?candidate=x", "?campaign=999999", "?candidate=²"])
+def test_what_is_not_there_is_missing(
+    query: str, campaign: Campaign, engineer: User, client_for: ClientFor
+) -> None:
+    answer = client_for(engineer).get(reverse("tuning", args=[campaign.project.slug]) + query)
+    assert answer.status_code == 404
+    told = program_of(engineer).ask("GET", f"projects/{campaign.project.slug}/analysis/tuning/{query}")
+    assert told.status_code in (400, 404)
+
+
+def test_a_filter_narrows_it_and_a_wrong_one_is_told(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
+    client = client_for(engineer)
+    assert "Exploratory" in page(client, campaign.project, "?by=1")
+    assert client.get(reverse("tuning", args=[campaign.project.slug]) + "?by=9").status_code == 400
+
+
+def test_of_a_large_campaign_it_shows_what_a_job_has_stored(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
+    monkeypatch.setattr("evalapp.analysis.keeping.MOST_AT_REQUEST", 1)
+    shown = page(client_for(engineer), campaign.project)
+    assert "not computed yet" in shown
+    assert "Compute them" in shown
