@@ -23,7 +23,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from evalapp.env_mail import MailSettings, mail_in, sender_in
 from evalapp.env_sign_on import SignOnSettings, domains_in, issuer_in, secret_in
-from evalapp.outgoing_policy import policy_of
+from run_directory.outgoing_policy import policy_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +17,13 @@ from evalapp.runs.events import GarbageError, set_aside_garbage
 from evalapp.runs.ingest import take_in_generation, take_in_look, take_in_training
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Run
-from evalapp.runs.relay import Relay
+from evalapp.runs.relay import ProgramRelay, Relay
+from hub.spec import HubResult
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
 from training.look_report import LookResult
+from training.merge_spec import MergeResult
 from training.spec import TrainingResult
 
 CONSOLE_FILE = "console.log"
@@ -31,7 +34,7 @@ WHY_ALLOWED = (
     "Look at these rows if they should have nothing in common."
 )
 
-Result = TypeVar("Result", TrainingResult, LookResult, GenerationResult)
+Result = TypeVar("Result", TrainingResult, LookResult, GenerationResult, MergeResult, HubResult)
 
 
 def train(work: Work) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def train(work: Work) -> dict[str, Any]:
     work.enter("Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_training(run).to_dict())
-    result = _carried_out(work, run, "training", TrainingResult)
+    result = carried_out(work, Relay(work, run), "training", TrainingResult)
     if result.report is None:
         raise _no_report(run)
     work.enter("Registering what was trained")
@@ -58,7 +61,7 @@ def look(work: Work) -> dict[str, Any]:
     work.enter("Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_training(run).to_dict())
-    result = _carried_out(work, run, "training.look", LookResult)
+    result = carried_out(work, Relay(work, run), "training.look", LookResult)
     if result.report is None:
         raise _no_report(run)
     return take_in_look(work, run, result.report, leaks)
@@ -70,7 +73,7 @@ def generate(work: Work) -> dict[str, Any]:
     work.enter("Writing the run directory")
     end_previous_program(work)
     _save_spec(run, prepare_generation(run).to_dict())
-    result = _carried_out(work, run, "inference", GenerationResult)
+    result = carried_out(work, Relay(work, run), "inference", GenerationResult)
     if result.report is None:
         raise _no_report(run)
     return take_in_generation(work, run, result.report)
@@ -94,9 +97,19 @@ def _save_spec(run: Run, spec: dict[str, Any]) -> None:
     run.save(update_fields=["spec"])
 
 
-def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) -> Result:
-    """The program's result when it succeeded; otherwise the exception that says how the attempt ended."""
-    folder = folder_for(run)
+def carried_out(
+    work: Work,
+    relay: ProgramRelay,
+    program: str,
+    result_type: type[Result],
+    *,
+    variables: Mapping[str, str] | None = None,
+) -> Result:
+    """Run a model program in the relay's folder, where its specification is.
+
+    Its result when it succeeded; otherwise the exception that says how the attempt ended.
+    """
+    folder = relay.folder
     if aside := set_aside_garbage(folder / EVENTS_FILE):
         work.log(
             f"{EVENTS_FILE} of an earlier attempt cannot be read, so it is set aside as {aside.name}.",
@@ -109,7 +122,8 @@ def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) 
         [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"],
         folder=folder,
         console=console,
-        on_tick=Relay(work, run).tick,
+        variables=variables,
+        on_tick=relay.tick,
     )
     if status == ExitCode.LOCKED:
         message = f"Another program works in {folder}"
@@ -183,8 +197,9 @@ def _last_words(console: Path, start: int) -> str:
     return text.splitlines()[-1][-_LAST_WORDS:] if text else ""
 
 
-def _log_environment(work: Work, result: TrainingResult | LookResult | GenerationResult) -> None:
-    if result.report is not None:
+def _log_environment(work: Work, result: Result) -> None:
+    # A download has none that matters.
+    if result.report is not None and not isinstance(result, HubResult):
         data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
         work.log(f"Ran on {result.report.device.name}.", data=data)
 
