@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 from huggingface_hub import HfApi, hf_hub_download
@@ -61,23 +61,24 @@ def bring(directory: RunDirectory) -> tuple[str, HubReport]:
     started = time.monotonic()
     spec = HubSpec.from_json(directory.spec, where=SPEC_FILE)
     guard(policy_of(spec.allowed))
-    token = os.environ.get(TOKEN_VARIABLE) or False
     parts = directory.folder / _PARTS
     parts.mkdir(exist_ok=True)
     directory.events.write("stage", f"Asking {spec.hub} for {spec.repository}.", name="asking")
-    with _told(spec, has_token=bool(token)):
-        info = _info(spec, parts, token)
+    with _told(spec, has_token=bool(_token())):
+        info = _info(spec, parts)
         settings, weights = _wanted(info, spec)
         _require_room(directory.folder, parts, [*settings, *weights])
         bar = _Bar.of(directory, [*settings, *weights])
-        _fetch(spec, info, settings, parts, token, bar)
+        _fetch(spec, info, settings, parts, bar)
         gave = _put_template(spec, parts)
-        directory.events.write("stage", "Checking the tokenizer, the chat template and the architecture.", name="settings")
+        directory.events.write(
+            "stage", "Checking the tokenizer, the chat template and the architecture.", name="settings"
+        )
         check_settings(parts)
         _check_architecture(parts)
         commit = str(info.sha)
         directory.events.write("stage", f"Downloading the weights of commit {commit[:12]}.", name="weights")
-        _fetch(spec, info, weights, parts, token, bar)
+        _fetch(spec, info, weights, parts, bar)
     directory.events.write("stage", "Checking the model.", name="checking")
     base = check_base(parts)
     load_tokenizer(base)
@@ -100,11 +101,16 @@ def bring(directory: RunDirectory) -> tuple[str, HubReport]:
     return f"Brought {spec.repository} at commit {commit[:12]}.", report
 
 
-def _info(spec: HubSpec, parts: Path, token: str | bool) -> ModelInfo:
+def _token() -> str | Literal[False]:
+    """The token, or that there is none: the library would look for one in the account's own files."""
+    return os.environ.get(TOKEN_VARIABLE) or False
+
+
+def _info(spec: HubSpec, parts: Path) -> ModelInfo:
     """What the hub says of the commit; the commit that an earlier attempt began with stays the one."""
     known = parts / _COMMIT_FILE
     revision = known.read_text() if known.exists() else spec.revision
-    info = HfApi(endpoint=spec.hub, token=token).model_info(
+    info = HfApi(endpoint=spec.hub, token=_token()).model_info(
         spec.repository, revision=revision, files_metadata=True, timeout=30
     )
     if not info.sha:
@@ -136,13 +142,17 @@ def _wanted(info: ModelInfo, spec: HubSpec) -> tuple[list[RepoSibling], list[Rep
             f"{spec.repository} has no safetensors weights at {shown(spec.revision)}; choose another model"
         )
     if "config.json" not in names:
-        raise Refusal(f"{spec.repository} has no config.json, so it is no model of transformers; choose another")
+        raise Refusal(
+            f"{spec.repository} has no config.json, so it is no model of transformers; choose another"
+        )
     return settings, weights
 
 
 def _require_room(folder: Path, parts: Path, files: list[RepoSibling]) -> None:
     needed = sum(file.size or 0 for file in files)
-    there = sum((parts / file.rfilename).stat().st_size for file in files if (parts / file.rfilename).exists())
+    there = sum(
+        (parts / file.rfilename).stat().st_size for file in files if (parts / file.rfilename).exists()
+    )
     free = shutil.disk_usage(folder).free
     if needed - there + _SPARE > free:
         raise Refusal(
@@ -182,12 +192,12 @@ class _Bar(quiet_bar):
     def tell(cls) -> None:
         done, total = cls.done_bytes // 2**20, cls.total_bytes // 2**20
         if total:
-            cls.directory.events.write("progress", f"{done:,} of {total:,} MiB.", step=min(done, total), total=total)
+            cls.directory.events.write(
+                "progress", f"{done:,} of {total:,} MiB.", step=min(done, total), total=total
+            )
 
 
-def _fetch(
-    spec: HubSpec, info: ModelInfo, files: list[RepoSibling], parts: Path, token: str | bool, bar: type[_Bar]
-) -> None:
+def _fetch(spec: HubSpec, info: ModelInfo, files: list[RepoSibling], parts: Path, bar: type[_Bar]) -> None:
     """Files of the commit into ``parts``; those that are there are not asked for again."""
     for file in sorted(files, key=lambda file: file.size or 0):
         bar.directory.interruption.check()
@@ -196,7 +206,7 @@ def _fetch(
             bar.done_bytes += path.stat().st_size
             continue
         hf_hub_download(
-            spec.repository, file.rfilename, revision=info.sha, endpoint=spec.hub, local_dir=parts, token=token,
+            spec.repository, file.rfilename, revision=info.sha, endpoint=spec.hub, local_dir=parts, token=_token(),
             tqdm_class=bar,
         )  # fmt: skip
         if not _is_whole(path, file):
@@ -263,7 +273,11 @@ def _publish(folder: Path, parts: Path, manifest: HubManifest) -> Path:
 @contextmanager
 def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
     """What the hub, the network or the disk refuses, in words."""
-    token = "the token of EVALAPP_HF_TOKEN" if has_token else "no token (the operator sets one in EVALAPP_HF_TOKEN)"
+    token = (
+        "the token of EVALAPP_HF_TOKEN"
+        if has_token
+        else "no token (the operator sets one in EVALAPP_HF_TOKEN)"
+    )
     name, hub = spec.repository, spec.hub
     try:
         yield
@@ -275,7 +289,9 @@ def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
     except DisabledRepoError as error:
         raise Refusal(f"{hub} has closed {name} to everybody; choose another model") from error
     except RevisionNotFoundError as error:
-        raise Refusal(f"{name} has no branch, tag or commit {shown(spec.revision)}; look at {hub}/{name}") from error
+        raise Refusal(
+            f"{name} has no branch, tag or commit {shown(spec.revision)}; look at {hub}/{name}"
+        ) from error
     except RepositoryNotFoundError as error:
         raise Refusal(
             f"{hub} has no model {name}, or it is private. It was asked for with {token}; compare the spelling with the "

@@ -44,7 +44,9 @@ class HubSpec(Record):
             "revision: write a branch, a tag or a commit, for instance main",
         )
         require(
-            self.hub.startswith(("https://", "http://")), where, "hub: write an address with https:// or http://"
+            self.hub.startswith(("https://", "http://")),
+            where,
+            "hub: write an address with https:// or http://",
         )
         require(
             self.chat_template is None or 0 < len(self.chat_template) <= MOST_TEMPLATE_CHARACTERS,

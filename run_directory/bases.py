@@ -195,7 +195,8 @@ def _chat_template(folder: Path) -> str:
     if not isinstance(found, str) or not found:
         raise UnusableModelError(
             f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json), so "
-            "conversations cannot be put into the model's form; add the template that the model was tuned with"
+            "conversations cannot be put into the model's form; give the template that the model was tuned with, as a file "
+            "chat_template.jinja"
         )
     if _SURROGATE.search(found):
         raise UnusableModelError(

@@ -107,13 +107,17 @@ def test_the_token_comes_from_the_environment_and_stands_in_no_file(hub: Hub, tm
     hub.token = "hf_secret_of_the_house"
     folder = tmp_path / "run"
     said = refused(hub, folder)
-    assert said.startswith(f"{hub.address} has no model {REPOSITORY}, or it is private. It was asked for with no token")
+    assert said.startswith(
+        f"{hub.address} has no model {REPOSITORY}, or it is private. It was asked for with no token"
+    )
 
     assert brought(hub, folder, token=hub.token).outcome == "succeeded"
     assert refused(hub, tmp_path / "other", token="hf_other").startswith(
         f"{hub.address} has no model {REPOSITORY}, or it is private. It was asked for with the token of EVALAPP_HF_TOKEN"
     )
-    holding = [path for path in folder.rglob("*") if path.is_file() and hub.token.encode() in path.read_bytes()]
+    holding = [
+        path for path in folder.rglob("*") if path.is_file() and hub.token.encode() in path.read_bytes()
+    ]
     assert holding == []
 
 

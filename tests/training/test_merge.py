@@ -49,7 +49,9 @@ def test_the_program_leaves_a_model_that_answers_as_the_adapter_does(
     report = MergeResult.from_json((folder / "result.json").read_bytes()).report
     assert report is not None
     whole = folder / "model"
-    assert {path.name: sha256_of(path) for path in whole.iterdir() if path.name != "manifest.json"} == report.files
+    assert {
+        path.name: sha256_of(path) for path in whole.iterdir() if path.name != "manifest.json"
+    } == report.files
     assert report.size_bytes == sum(path.stat().st_size for path in whole.iterdir())
     assert check_base(whole).fingerprint == report.fingerprint != check_base(base).fingerprint
     assert (report.compared.same_next_token, report.compared.prompts) == (report.compared.positions, 2)
