@@ -19,6 +19,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.webhooks",
     "evalapp.ratings",
     "evalapp.decisions",
+    "evalapp.artifacts",
     "evalapp.model_judges",
     "evalapp.reports",
     "evalapp.monitoring",

@@ -13,7 +13,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -23,7 +23,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from evalapp.env_mail import MailSettings, mail_in, sender_in
 from evalapp.env_sign_on import SignOnSettings, domains_in, issuer_in, secret_in
-from evalapp.outgoing_policy import policy_of
+from run_directory.outgoing_policy import policy_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -100,6 +100,8 @@ class Environment:
     sign_on: SignOnSettings | None
     passwords: bool
     mail: MailSettings | None
+    hub_address: str
+    hub_token: str = field(repr=False)
 
     @property
     def postgres_folder(self) -> Path:
@@ -241,6 +243,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         sign_on=(sign_on := _sign_on(read)),
         passwords=_passwords(read, sign_on),
         mail=_mail(read),
+        hub_address=read.one("EVALAPP_HUB", _web_address, "https://huggingface.co"),
+        hub_token=_hub_token(read),
     )
 
 
@@ -368,6 +372,22 @@ def _mail(read: _Reader) -> MailSettings | None:
             "EVALAPP_EMAIL_URL needs EVALAPP_EMAIL_FROM beside it: whom its e-mails are from."
         )
     return replace(server, sender=sender) if server is not None else None
+
+
+def _web_address(text: str) -> str:
+    if urlsplit(text).scheme not in {"https", "http"} or not urlsplit(text).hostname or "@" in text:
+        raise ValueError("write https:// and a host, without a name or password")
+    return text.rstrip("/")
+
+
+def _hub_token(read: _Reader) -> str:
+    """Under our name, or under the one that the hub's own tools know."""
+    name = next((name for name in ("EVALAPP_HF_TOKEN", "HF_TOKEN") if read.one(name, str, "")), "")
+    token = read.one(name, str, "") if name else ""
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        # Without its text, which is a secret.
+        raise EnvironmentProblem(f"{name}: a token is one word of ASCII characters; copy it again.")
+    return token
 
 
 def _outgoing(text: str) -> tuple[str, ...]:

@@ -221,6 +221,12 @@ MODEL_FOLDERS = ENVIRONMENT.model_folders
 RUNS_FOLDER = HOME / "runs"
 ARTIFACTS_FOLDER = HOME / "artifacts"
 BUNDLED_MODEL_FOLDER = HOME / "models" / "SmolLM2-135M-Instruct"
+# Models come from this hub into this folder; the token is the program's that downloads, and stands nowhere else.
+HUB_FOLDER = HOME / "models" / "hub"
+HUB_ADDRESS = ENVIRONMENT.hub_address
+HUB_TOKEN = ENVIRONMENT.hub_token
+# How long unused files wait between being set aside and being removed.
+SET_ASIDE_DAYS = 7
 
 JOB_LEASE_SECONDS = 20
 JOB_HEARTBEAT_SECONDS = 5

@@ -27,6 +27,7 @@ urlpatterns = [
     path("", include("evalapp.ratings.urls")),
     path("", include("evalapp.gates.urls")),
     path("", include("evalapp.decisions.urls")),
+    path("", include("evalapp.artifacts.urls")),
     path("", include("evalapp.reports.urls")),
     path("", include("evalapp.monitoring.urls")),
     path("", include("evalapp.scoring.urls")),

@@ -69,7 +69,17 @@ def check_base(folder: Path | str) -> Base:
         return _checked(folder)
 
 
-def _checked(folder: Path) -> Base:
+def check_settings(folder: Path) -> None:
+    """The same of all but the weights, which need not be there yet."""
+    with reading(folder):
+        config = object_in(_config_text(folder), where="config.json")
+        _check_tokenizer(folder)
+        _chat_template(folder)
+        _model_type(config)
+        _context(config)
+
+
+def _config_text(folder: Path) -> bytes:
     if not folder.is_dir():
         raise UnusableModelError(f"the base folder {folder} does not exist")
     if not (folder / "config.json").exists():
@@ -81,7 +91,11 @@ def _checked(folder: Path) -> Base:
         raise UnusableModelError(
             f"{folder} holds an adapter (adapter_config.json) beside the base; move the adapter to a folder of its own"
         )
-    config_text = read_bytes(folder / "config.json")
+    return read_bytes(folder / "config.json")
+
+
+def _checked(folder: Path) -> Base:
+    config_text = _config_text(folder)
     config = object_in(config_text, where="config.json")
     files = _weights_files(folder)
     tensors = _tensors(folder, files)
@@ -181,7 +195,8 @@ def _chat_template(folder: Path) -> str:
     if not isinstance(found, str) or not found:
         raise UnusableModelError(
             f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json), so "
-            "conversations cannot be put into the model's form; add the template that the model was tuned with"
+            "conversations cannot be put into the model's form; give the template that the model was tuned with, as a file "
+            "chat_template.jinja"
         )
     if _SURROGATE.search(found):
         raise UnusableModelError(

@@ -55,6 +55,23 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
+def keep_folder(whole: Path, target: Path) -> None:
+    """Rename a folder that is named by its content into its place; one that is there already stays.
+
+    Its time is then now: who removes what nothing needs sees that it was wanted again.
+    """
+    try:
+        whole.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        try:
+            os.utime(target)
+        except FileNotFoundError:
+            whole.rename(target)
+    sync_folder(target.parent)
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:

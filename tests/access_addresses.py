@@ -46,6 +46,8 @@ KWARGS: dict[str, Kwarg] = {
     "evaluation_id": lambda world: world.evaluation.pk,
     "decision_id": lambda world: world.decision.pk,
     "version_id": lambda world: world.model_version.pk,
+    "merged_id": lambda world: world.merged_export.pk,
+    "download_id": lambda world: world.hub_download.pk,
     "view_id": lambda world: world.saved_view.pk,
     "price_id": lambda world: world.price.pk,
     "number": lambda world: 1,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from evalapp.accounts.models import ApiToken, Invitation, Project, User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.analysis.models import StoredAnalysis
+from evalapp.artifacts.models import HubDownload, MergedExport
 from evalapp.campaigns.models import (
     CalibrationNote,
     Campaign,
@@ -163,6 +164,18 @@ def _models(world: SimpleNamespace) -> None:
     TrainingPoint.objects.create(run=world.run, step=1, values={"loss": 1.0})
     world.output = Output.objects.create(
         run=world.run, example=world.example, candidate=world.model_version, text="An answer."
+    )
+    jobs = [Job.objects.create(project=project, task="t", title=title) for title in ("Merge", "Download")]
+    world.merged_export = MergedExport.objects.create(
+        project=project, model_version=world.model_version, job=jobs[0]
+    )
+    world.hub_download = HubDownload.objects.create(
+        project=project,
+        name="Tiny",
+        hub="https://hub.example",
+        repository="house/tiny",
+        revision="main",
+        job=jobs[1],
     )
     world.rule = RuleCheck.objects.create(
         project=project, name="Short", kind="contains", params={"text": "goal", "ignore_case": True}

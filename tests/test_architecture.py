@@ -32,6 +32,7 @@ ORDER = [
     {"ratings"},
     {"gates"},
     {"decisions"},
+    {"artifacts"},
     {"reports"},
     {"model_judges"},
     {"monitoring"},

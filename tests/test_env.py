@@ -156,6 +156,30 @@ def test_a_sign_on_that_could_not_work_is_refused_at_start_by_name(change, said,
         read_environment(variables)
 
 
+def test_the_hubs_token_comes_under_two_names_and_is_never_shown():
+    assert read_environment({}).hub_address == "https://huggingface.co"
+    own = read_environment(
+        {"EVALAPP_HF_TOKEN": "hf_ours", "HF_TOKEN": "hf_theirs", "EVALAPP_HUB": "https://hub.example/"}
+    )
+    assert (own.hub_token, own.hub_address) == ("hf_ours", "https://hub.example")
+    assert read_environment({"HF_TOKEN": "hf_theirs"}).hub_token == "hf_theirs"
+    assert "hf_ours" not in repr(own)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"EVALAPP_HUB": "ftp://hub.example"}, "EVALAPP_HUB"),
+        ({"EVALAPP_HUB": "https://me:secret@hub.example"}, "EVALAPP_HUB"),
+        ({"EVALAPP_HF_TOKEN": "hf_ours and more"}, "EVALAPP_HF_TOKEN"),
+    ],
+)
+def test_a_hub_that_could_not_be_asked_is_refused_at_start_without_the_token(variables, said):
+    with pytest.raises(EnvironmentProblem, match=said) as caught:
+        read_environment(variables)
+    assert "hf_ours" not in str(caught.value)
+
+
 def test_a_client_secret_that_everybody_can_read_is_refused(secret_file):
     secret_file.chmod(0o644)
     with pytest.raises(EnvironmentProblem, match="chmod 600"):

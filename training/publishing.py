@@ -11,6 +11,9 @@ from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
 from run_directory.model_files import read_object
 from run_directory.protocol import ADAPTER_FOLDER, MANIFEST_FILE, MODEL_FOLDER, Manifest, ModelManifest
 
+LARGEST_FILE = "4GB"
+"""Of a model's weights: what is larger is written in several, which a broken download does not begin anew."""
+
 _READING_FILES = (
     "tokenizer.json",
     "tokenizer.model",
@@ -27,39 +30,46 @@ _READING_FILES = (
 
 def publish_adapter(source: Path, run: Path, made_from: dict[str, Any], base_name: str) -> Manifest:
     """Make the run's adapter folder from a folder that peft saved."""
-    fresh = _fresh(run, ADAPTER_FOLDER)
+    fresh = fresh_folder(run, ADAPTER_FOLDER)
     shutil.copyfile(source / WEIGHTS_FILE, fresh / WEIGHTS_FILE)
     # The adapter travels; a path of this machine would mean nothing elsewhere.
     config = {**read_object(source / CONFIG_FILE), "base_model_name_or_path": base_name}
     write_whole(fresh / CONFIG_FILE, json.dumps(config, indent=2, sort_keys=True).encode())
     files = {name: sha256_of(fresh / name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
     manifest = Manifest(format=1, files=files, adapter_sha256=files[WEIGHTS_FILE], **made_from)
-    _publish(fresh, run / ADAPTER_FOLDER, manifest.to_json())
+    publish(fresh, run / ADAPTER_FOLDER, manifest.to_json())
     return manifest
 
 
 def publish_model(model: Any, base: Base, run: Path, made_from: dict[str, Any]) -> ModelManifest:
     """Make the run's model folder from a model in memory and what its base has beside the weights."""
-    fresh = _fresh(run, MODEL_FOLDER)
-    model.save_pretrained(fresh)
-    for name in _READING_FILES:
-        if (base.folder / name).is_file():
-            shutil.copyfile(base.folder / name, fresh / name)
-    files = {path.name: sha256_of(path) for path in sorted(fresh.iterdir())}
+    fresh = fresh_folder(run, MODEL_FOLDER)
+    files = write_model(model, base, fresh)
     fingerprint = check_base(fresh).fingerprint
     manifest = ModelManifest(format=1, files=files, fingerprint=fingerprint, **made_from)
-    _publish(fresh, run / MODEL_FOLDER, manifest.to_json())
+    publish(fresh, run / MODEL_FOLDER, manifest.to_json())
     return manifest
 
 
-def _fresh(run: Path, name: str) -> Path:
+def write_model(model: Any, base: Base, fresh: Path) -> dict[str, str]:
+    """Write a model in memory and what its base has beside the weights; the SHA-256 of each file by its name."""
+    model.save_pretrained(fresh, max_shard_size=LARGEST_FILE)
+    for name in _READING_FILES:
+        if (base.folder / name).is_file():
+            shutil.copyfile(base.folder / name, fresh / name)
+    return {path.name: sha256_of(path) for path in sorted(fresh.iterdir())}
+
+
+def fresh_folder(run: Path, name: str) -> Path:
+    """An empty folder beside the one of that name, for `publish` to put in its place."""
     fresh = run / f".{name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     return fresh
 
 
-def _publish(fresh: Path, target: Path, manifest: str) -> None:
+def publish(fresh: Path, target: Path, manifest: str) -> None:
+    """Put a folder that is written in its place, with its manifest: there whole, or not at all."""
     write_whole(fresh / MANIFEST_FILE, manifest.encode())
     sync_tree(fresh)
     shutil.rmtree(target, ignore_errors=True)

@@ -30,7 +30,7 @@ from evalapp.accounts.identity_tokens import IdentityTokenError, verified_claims
 from evalapp.core.errors import MissingError
 from evalapp.core.outgoing import GuardedSession
 from evalapp.env_sign_on import SignOnSettings
-from evalapp.outgoing_policy import policy_of
+from run_directory.outgoing_policy import policy_of
 
 logger = logging.getLogger(__name__)
 

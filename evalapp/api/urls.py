@@ -7,6 +7,7 @@ from evalapp.api.views import (
     accounts,
     adjudication,
     analysis,
+    artifacts,
     campaigns,
     classification,
     contamination,
@@ -50,6 +51,7 @@ _VERSION = f"{_DATASET}/versions/<int:number>"
 _IMPORT = f"{_DATASET}/imports/<int:import_id>"
 _RUBRIC = f"{_PROJECT}/rubrics/<int:rubric_id>"
 _MODEL = f"{_PROJECT}/models/<int:version_id>"
+_MERGED = f"{_PROJECT}/models/merged/<int:merged_id>"
 _RUN = f"{_PROJECT}/runs/<int:run_id>"
 _JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
@@ -124,6 +126,30 @@ urlpatterns: list[URLPattern] = [
     path(f"{_MODEL}/", registry.ModelDetail.as_view(), name="api_model"),
     path(f"{_MODEL}/alias/", registry.ModelAlias.as_view(), name="api_model_alias"),
     path(f"{_MODEL}/lineage/", decisions.ModelLineage.as_view(), name="api_model_lineage"),
+    path(f"{_MODEL}/card/", artifacts.ModelCard.as_view(), name="api_model_card"),
+    path(f"{_MODEL}/archive/", artifacts.ModelArchive.as_view(), name="api_model_archive"),
+    path(f"{_MODEL}/files/", artifacts.ModelFiles.as_view(), name="api_model_files"),
+    path(f"{_MODEL}/files/<str:name>", artifacts.ModelFile.as_view(), name="api_model_file"),
+    path(f"{_MODEL}/merge/", artifacts.MergeStart.as_view(), name="api_model_merge"),
+    path(f"{_PROJECT}/models/merged/", artifacts.MergedExportList.as_view(), name="api_merged_exports"),
+    path(f"{_MERGED}/", artifacts.MergedExportDetail.as_view(), name="api_merged_export"),
+    path(f"{_MERGED}/archive/", artifacts.MergedExportArchive.as_view(), name="api_merged_archive"),
+    path(f"{_MERGED}/files/", artifacts.MergedExportFiles.as_view(), name="api_merged_files"),
+    path(f"{_MERGED}/files/<str:name>", artifacts.MergedExportFile.as_view(), name="api_merged_file"),
+    path(f"{_PROJECT}/models/hub/", artifacts.HubDownloadList.as_view(), name="api_hub_downloads"),
+    path(
+        f"{_PROJECT}/models/hub/<int:download_id>/",
+        artifacts.HubDownloadDetail.as_view(),
+        name="api_hub_download",
+    ),
+    path(f"{_PROJECT}/artifacts/", artifacts.ArtifactList.as_view(), name="api_artifacts"),
+    path(
+        f"{_PROJECT}/artifacts/set-aside/",
+        artifacts.ArtifactSetAside.as_view(),
+        name="api_artifact_set_aside",
+    ),
+    path(f"{_PROJECT}/artifacts/keep/", artifacts.ArtifactKeep.as_view(), name="api_artifact_keep"),
+    path(f"{_PROJECT}/artifacts/remove/", artifacts.ArtifactRemove.as_view(), name="api_artifact_remove"),
     path(f"{_PROJECT}/runs/", runs.RunList.as_view(), name="api_runs"),
     path(f"{_PROJECT}/runs/training/", runs.TrainingStart.as_view(), name="api_run_training"),
     path(f"{_PROJECT}/runs/training/look/", runs.LookStart.as_view(), name="api_run_look"),

@@ -24,7 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from evalapp.core.errors import InvalidError
-from evalapp.outgoing_policy import OutgoingPolicy, policy_of
+from run_directory.outgoing_policy import OutgoingPolicy, policy_of
 
 LONGEST_ADDRESS = 2000
 _CHUNK = 16_384

@@ -37,11 +37,17 @@ def files_of(project: Project) -> dict[str, list[str]]:
     ]
     # Where `reports.writing.report_folder` keeps them; that package is above this one.
     reports = [f"reports/{pk}" for pk in project.reports.values_list("pk", flat=True)]
+    # Likewise those of `artifacts.merging`; a model of a hub stays for other projects, and for whoever cleans up.
+    merged = [f"merged/{pk}" for pk in project.merged_exports.values_list("pk", flat=True)]
+    programs = [
+        *project.merged_exports.values_list("job_id", flat=True),
+        *project.hub_downloads.values_list("job_id", flat=True),
+    ]
     ratings = project.ratings_imports.values_list("stored_name", flat=True)
     return {
         "uploads": [*uploads, *ratings],
-        "runs": [folder_for(run).name for run in project.runs.only("job")],
-        "artifacts": exports + reports + list(trained.values_list("path", flat=True)),
+        "runs": [*(folder_for(run).name for run in project.runs.only("job")), *map(str, programs)],
+        "artifacts": exports + reports + merged + list(trained.values_list("path", flat=True)),
     }
 
 

@@ -105,7 +105,7 @@ def decide(
     data = {"verdict": verdict, **({"seal": decision.seal} if decision.seal else {})}
     record("decision.made", by=by, obj=decision, project=campaign.project, data=data)
     if verdict == DecisionVerdict.SHIP:
-        set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by)
+        set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by, decision=decision.pk)
     return decision
 
 

@@ -43,6 +43,8 @@ _KEPT_PREFIXES = (
     "PYTORCH_",
     "NCCL_",
 )
+# Only a download gets the hub's token, by ``variables``.
+_SECRETS = frozenset({"HF_TOKEN", "HF_TOKEN_PATH"})
 
 
 def run_program(
@@ -115,7 +117,7 @@ def program_environment(variables: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+        if (name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)) and name not in _SECRETS
     }
     return {
         **kept,

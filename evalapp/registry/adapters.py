@@ -20,7 +20,7 @@ from run_directory.adapters import (
     check_fit,
 )
 from run_directory.bases import Base
-from run_directory.files import sha256_of, sync_folder, sync_tree
+from run_directory.files import keep_folder, sha256_of, sync_tree
 from run_directory.model_files import UnusableModelError, opened, reading
 from run_directory.protocol import MANIFEST_FILE
 from run_directory.weights import Tensor, read_header
@@ -93,13 +93,8 @@ def keep_adapter(source: AdapterSource, base: Base) -> KeptAdapter:
         target = root / hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
         size = (whole / WEIGHTS_FILE).stat().st_size
         sync_tree(whole)
-        try:
-            whole.rename(target)
-        except OSError:
-            # It has been kept already, perhaps by another request this very moment.
-            if not target.is_dir():
-                raise
-    sync_folder(root)
+        # It may have been kept already, perhaps by an attempt that ended before its transaction did.
+        keep_folder(whole, target)
     return KeptAdapter(adapter, str(target.relative_to(settings.ARTIFACTS_FOLDER)), size)
 
 

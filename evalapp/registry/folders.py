@@ -30,8 +30,9 @@ class ModelFolder(NamedTuple):
 
 
 def allowed_folders() -> list[Path]:
-    """The administrator's folders (EVALAPP_MODEL_FOLDERS), and the bundled model's."""
-    return [_real(folder) for folder in (*settings.MODEL_FOLDERS, settings.BUNDLED_MODEL_FOLDER)]
+    """The administrator's folders (EVALAPP_MODEL_FOLDERS), the bundled model's, and those that come from a hub."""
+    own = (settings.BUNDLED_MODEL_FOLDER, settings.HUB_FOLDER)
+    return [_real(folder) for folder in (*settings.MODEL_FOLDERS, *own)]
 
 
 def checked_folder(folder: Path | str) -> Path:
@@ -75,8 +76,15 @@ def adapters_on_disk() -> list[ModelFolder]:
 def folder_of(version: ModelVersion) -> Path:
     """The folder with a version's own weights: absolute for a base, in the artifacts for what was trained.
 
-    Raises InvalidError for a kind without weights.
+    Raises InvalidError for a kind without weights, and where they were removed.
     """
+    if version.weights_removed_at is not None:
+        when = f"{version.weights_removed_at:%d %B %Y}"
+        message = (
+            f"The weights of “{version.label}” were removed on {when}, because nothing needed them. Train it again, or "
+            "choose another version."
+        )
+        raise InvalidError(message)
     if version.kind == ModelKind.BASE:
         return Path(version.path)
     if version.kind in TUNED_KINDS:

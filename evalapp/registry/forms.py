@@ -4,15 +4,18 @@ from django import forms
 
 from evalapp.accounts.models import Project
 from evalapp.registry import folders, queries
+from evalapp.registry.chat_template_fields import ChatTemplateForm
 from evalapp.registry.models import ModelAlias, ModelVersion
 from inference.spec import PROMPT_PLACE
 
 
-class BaseModelForm(forms.Form):
+class BaseModelForm(ChatTemplateForm):
     folder = forms.ChoiceField(
         label="Folder", help_text="Folders on the server that hold a model in transformers' layout."
     )
     name = forms.CharField(max_length=120, label="Name", help_text="How people will call the model.")
+
+    field_order = ("folder", "name", "template_file")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

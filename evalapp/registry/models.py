@@ -83,7 +83,8 @@ class ModelVersion(BaseModel):
     ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for what was
     trained. ``content_hash`` names the weights. ``parent`` is the adapter this one was continued from.
     ``config`` holds the weights' settings, or of an address's model its name there ("model") and what else
-    its requests say ("request").
+    its requests say ("request"); of a base from a hub also its name and commit there ("hub").
+    ``set_aside_at``: its weights wait to be removed, and no new run takes it. The row outlives them.
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -107,6 +108,8 @@ class ModelVersion(BaseModel):
     alias = models.CharField(max_length=12, choices=ModelAlias.choices, blank=True)
     is_simulated = models.BooleanField(default=False)
     is_recorded = models.BooleanField(default=False)
+    set_aside_at = models.DateTimeField(null=True, blank=True)
+    weights_removed_at = models.DateTimeField(null=True, blank=True)
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
@@ -129,6 +132,10 @@ class ModelVersion(BaseModel):
                 name="model_version_endpoint",
             ),
             models.CheckConstraint(
+                condition=models.Q(weights_removed_at__isnull=True) | models.Q(set_aside_at__isnull=False),
+                name="model_version_removed_after_set_aside",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(kind__in=ModelKind.values), name="model_version_known_kind"
             ),
         ]
@@ -144,6 +151,11 @@ class ModelVersion(BaseModel):
     def has_words(self) -> bool:
         """Whether it asks in words of its own: a prompt over a base or at an address."""
         return bool(self.system_prompt or self.prompt_template or self.config.get("examples"))
+
+    @property
+    def has_weights_here(self) -> bool:
+        """Whether its own weights are on the disk: what was recorded never had them here."""
+        return bool(self.path) and not self.is_recorded and self.weights_removed_at is None
 
 
 class TokenPrice(BaseModel):

@@ -29,8 +29,9 @@ def candidates_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def _with_weights(project: Project) -> QuerySet[ModelVersion]:
-    # What was recorded keeps its answers and its lineage; its weights are not shipped.
-    return versions_of(project).filter(is_recorded=False)
+    # What was recorded keeps its answers and its lineage; its weights are not shipped. Nor are those of what was
+    # set aside to be relied on.
+    return versions_of(project).filter(is_recorded=False, set_aside_at=None)
 
 
 def endpoints_of(project: Project) -> QuerySet[Endpoint]:

@@ -16,10 +16,12 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.jobs.models import Job
 from evalapp.registry.adapters import AdapterFolder, KeptAdapter, keep_adapter
+from evalapp.registry.architectures import why_unknown
 from evalapp.registry.archives import AdapterArchive
+from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.folders import checked_folder, folder_of
 from evalapp.registry.models import STANDING_KINDS, Model, ModelAlias, ModelKind, ModelVersion
-from evalapp.registry.whole_models import keep_model
+from evalapp.registry.whole_models import keep_model, with_template
 from inference.spec import Candidate
 from run_directory.bases import Base, check_base
 from run_directory.model_files import UnusableModelError, reading
@@ -38,17 +40,31 @@ class FewShot(NamedTuple):
 
 
 def register_base(
-    *, project: Project, name: str, folder: Path | str, by: User | None, label: str = "Base"
+    *,
+    project: Project,
+    name: str,
+    folder: Path | str,
+    by: User | None,
+    label: str = "Base",
+    chat_template: str = "",
+    facts: dict[str, Any] | None = None,
+    job: Job | None = None,
 ) -> ModelVersion:
     """Register a base model that lies in an allowed folder; its files stay where they are.
 
+    ``chat_template`` stands in for one that the folder lacks, or takes the place of its own: in a folder of ours,
+    beside links to its files. ``facts``: what else is known of it, for its ``config``.
     Raises InvalidError when the folder is not allowed or cannot be used (no safetensors, tokenizer or
-    chat template, damage), ConflictError when the project has a model of this name.
+    chat template, an unknown architecture, damage), ConflictError when the project has a model of this name.
     """
     name = checked_name(name, of="the model")
     path = checked_folder(folder)
+    if chat_template := checked_template(chat_template):
+        path = with_template(path, chat_template)
     with _refusals("folder"), reading(path):
         base = check_base(path)
+        if unknown := why_unknown(base.model_type):
+            raise UnusableModelError(unknown)
         size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     with transaction.atomic():
         model, created = Model.objects.get_or_create(project=project, name=name, defaults={"created_by": by})
@@ -63,7 +79,8 @@ def register_base(
             path=str(path),
             content_hash=base.fingerprint,
             size_bytes=size,
-            config=_facts_of(base),
+            config={**_facts_of(base), **({"gave_template": True} if chat_template else {}), **(facts or {})},
+            job=job,
         )
 
 
@@ -188,8 +205,11 @@ def register_imported(*, project: Project, label: str, by: User | None) -> Model
 
 
 @transaction.atomic
-def set_alias(*, version: ModelVersion, alias: str, by: User | None) -> None:
-    """Give an alias ("champion", "challenger", or "" for none); a project has one holder of each."""
+def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: int | None = None) -> None:
+    """Give an alias ("champion", "challenger", or "" for none); a project has one holder of each.
+
+    ``decision``: the id of the decision that gives it, for the audit.
+    """
     if alias and alias not in ModelAlias.values:
         message = f"There is no alias {alias!r}; choose champion or challenger."
         raise InvalidError(message)
@@ -200,7 +220,8 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None) -> None:
         holders.exclude(pk=version.pk).update(alias="")
     version.alias = alias
     version.save(update_fields=["alias"])
-    record("model.alias_set", by=by, obj=version, project=version.project, data={"alias": alias})
+    data = {"alias": alias} if decision is None else {"alias": alias, "decision": decision}
+    record("model.alias_set", by=by, obj=version, project=version.project, data=data)
 
 
 def checked_words(

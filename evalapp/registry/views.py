@@ -29,9 +29,10 @@ def model_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_MODELS)
 def base_new(request: MemberRequest) -> HttpResponse:
-    form = BaseModelForm(request.POST or None)
+    form = BaseModelForm(request.POST or None, request.FILES or None)
     return _answered(request, "registry/base_new.html", form, lambda values: services.register_base(
-        project=request.project, by=request.user, name=values["name"], folder=values["folder"]
+        project=request.project, by=request.user, name=values["name"], folder=values["folder"],
+        chat_template=values["template_file"],
     ))  # fmt: skip
 
 

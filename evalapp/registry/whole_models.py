@@ -1,5 +1,6 @@
 """Keeps whole models that training made among the artifacts."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -9,8 +10,10 @@ from typing import NamedTuple
 from django.conf import settings
 
 from run_directory.bases import Base, check_base
-from run_directory.files import sha256_of, sync_folder, sync_tree
+from run_directory.files import keep_folder, sha256_of, sync_tree
 from run_directory.protocol import MANIFEST_FILE
+
+TEMPLATE_FILE = "chat_template.jinja"
 
 
 class KeptModel(NamedTuple):
@@ -35,15 +38,31 @@ def keep_model(folder: Path) -> KeptModel:
         whole = Path(work) / "model"
         shutil.copytree(folder, whole, copy_function=_linked)
         sync_tree(whole)
-        try:
-            whole.rename(target)
-        except OSError:
-            # It has been kept already, perhaps by an attempt that ended before its transaction did.
-            if not target.is_dir():
-                raise
-    sync_folder(root)
+        # It may have been kept already, perhaps by an attempt that ended before its transaction did.
+        keep_folder(whole, target)
     size = sum(file.stat().st_size for file in target.iterdir())
     return KeptModel(base, str(target.relative_to(settings.ARTIFACTS_FOLDER)), size)
+
+
+def with_template(folder: Path, chat_template: str) -> Path:
+    """A folder of ours with links to the files of a model folder, and this chat template.
+
+    Named by both, so that it is made once. The model's own files stay where they are, and as they are.
+    """
+    root = Path(settings.ARTIFACTS_FOLDER) / "bases"
+    root.mkdir(parents=True, exist_ok=True)
+    target = root / hashlib.sha256(f"{folder}\0{chat_template}".encode()).hexdigest()
+    with tempfile.TemporaryDirectory(dir=root, prefix=".base-") as work:
+        whole = Path(work) / "base"
+        whole.mkdir(mode=0o755)
+        for path in folder.iterdir():
+            if path.is_file() and path.name != TEMPLATE_FILE:
+                (whole / path.name).symlink_to(path)
+        (whole / TEMPLATE_FILE).write_text(chat_template, encoding="utf-8")
+        sync_tree(whole)
+        # It may have been kept already, perhaps by an attempt that ended before its transaction did.
+        keep_folder(whole, target)
+    return target
 
 
 def _linked(source: str, target: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,12 +22,14 @@ from evalapp.runs.events import GarbageError, set_aside_garbage
 from evalapp.runs.ingest import take_in_generation, take_in_look, take_in_training
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Run
-from evalapp.runs.relay import Relay
+from evalapp.runs.relay import ProgramRelay, Relay
 from evalapp.runs.shortage import MemoryWatch
+from hub.spec import HubResult
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
 from training.look_report import LookResult
+from training.merge_spec import MergeResult
 from training.spec import TrainingResult
 
 CONSOLE_FILE = "console.log"
@@ -37,7 +40,7 @@ WHY_ALLOWED = (
     "Look at these rows if they should have nothing in common."
 )
 
-Result = TypeVar("Result", TrainingResult, LookResult, GenerationResult)
+Result = TypeVar("Result", TrainingResult, LookResult, GenerationResult, MergeResult, HubResult)
 
 
 def train(work: Work) -> dict[str, Any]:
@@ -119,8 +122,24 @@ def _save_spec(run: Run, spec: dict[str, Any]) -> None:
 
 
 def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) -> Result:
-    """The program's result when it succeeded; otherwise the exception that says how the attempt ended."""
-    folder = folder_for(run)
+    relay = Relay(work, run)
+    return carried_out(work, relay, program, result_type, memory=MemoryWatch(work, run, relay.told))
+
+
+def carried_out(
+    work: Work,
+    relay: ProgramRelay,
+    program: str,
+    result_type: type[Result],
+    *,
+    variables: Mapping[str, str] | None = None,
+    memory: MemoryWatch | None = None,
+) -> Result:
+    """Run a model program in the relay's folder, where its specification is; ``memory`` is that of a run.
+
+    Its result when it succeeded; otherwise the exception that says how the attempt ended.
+    """
+    folder = relay.folder
     if aside := set_aside_garbage(folder / EVENTS_FILE):
         work.log(
             f"{EVENTS_FILE} of an earlier attempt cannot be read, so it is set aside as {aside.name}.",
@@ -128,11 +147,10 @@ def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) 
         )
     console = folder / CONSOLE_FILE
     said_before = console.stat().st_size if console.exists() else 0
-    relay = Relay(work, run)
-    memory = MemoryWatch(work, run, relay.told)
 
     def tick() -> None:
-        memory.tick()
+        if memory is not None:
+            memory.tick()
         relay.tick()
 
     status = run_program(
@@ -140,6 +158,7 @@ def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) 
         [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"],
         folder=folder,
         console=console,
+        variables=variables,
         on_tick=tick,
     )
     if status == ExitCode.LOCKED:
@@ -147,7 +166,8 @@ def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) 
         raise AttemptLost(message)
     result = _read_result(folder, status, result_type)
     if result is None:
-        memory.raise_if_killed_for_it(status)
+        if memory is not None:
+            memory.raise_if_killed_for_it(status)
         raise _without_result(status, folder, _last_words(console, said_before))
     _log_environment(work, result)
     if result.outcome == "succeeded":
@@ -215,8 +235,9 @@ def _last_words(console: Path, start: int) -> str:
     return text.splitlines()[-1][-_LAST_WORDS:] if text else ""
 
 
-def _log_environment(work: Work, result: TrainingResult | LookResult | GenerationResult) -> None:
-    if result.report is not None:
+def _log_environment(work: Work, result: Result) -> None:
+    # A download has none that matters.
+    if result.report is not None and not isinstance(result, HubResult):
         data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
         work.log(f"Ran on {result.report.device.name}.", data=data)
 

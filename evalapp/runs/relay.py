@@ -1,5 +1,6 @@
 """Carries what a program says into the job: progress, log, the run's engine, and the training's points."""
 
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -18,20 +19,18 @@ _LOGGED = frozenset({"started", "stage", "warning", "finished"})
 _SHORTENED = 2_000
 
 
-class Relay:
+class ProgramRelay:
     """Call ``tick`` about twice a second while the program lives, and once after its end."""
 
-    def __init__(self, work: Work, run: Run) -> None:
+    def __init__(self, work: Work, folder: Path) -> None:
+        self.folder = folder
         self._work = work
-        self._run = run
-        self._tail = EventTail(folder_for(run) / EVENTS_FILE)
+        self._tail = EventTail(folder / EVENTS_FILE)
         self._stage = "Starting the program"
-        self._points: dict[int, dict[str, Any]] = {}
-        self._changed: set[int] = set()
         self._farthest = 0
         self.told: dict[str, Any] = {}
         """What the program's stages have said so far, by field."""
-        work.log(f"Run directory: {folder_for(run)}")
+        work.log(f"Run directory: {folder}")
 
     def tick(self) -> None:
         """Raises GarbageError when the program wrote something else than events, LeaseLost when overtaken."""
@@ -48,7 +47,7 @@ class Relay:
                 # Each attempt says it anew, and may not fail for what an earlier one wrote.
                 if not is_replayed:
                     self._work.enter(self._stage)
-                    self._note_where_it_runs(event)
+                    self._note_stage(event)
             if event.kind in ("progress", "metrics"):
                 self._note_point(event)
             if event.kind == "progress":
@@ -56,22 +55,12 @@ class Relay:
                 self._note_gain(event, is_replayed=is_replayed)
         if latest is not None:
             self._say(latest)
-        self._write_points()
 
-    def _note_where_it_runs(self, event: Event) -> None:
-        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early.
-        if "device" not in event.fields:
-            return
-        try:
-            device = Device.from_dict(event.fields["device"])
-            engine = Engine.from_dict(event.fields["engine"]) if "engine" in event.fields else None
-        except RecordError as error:
-            message = f"The program names a device or an engine that cannot be read: {error}."
-            raise GarbageError(message) from error
-        with transaction.atomic():
-            name_where_it_runs(self._run, device, engine)
-            self._run.save(update_fields=["engine", "device", "engine_reason"])
-            self._work.fence()
+    def _note_stage(self, event: Event) -> None:
+        """Keep what a stage says beside its sentence."""
+
+    def _note_point(self, event: Event) -> None:
+        """Keep the figures of a step."""
 
     def _note_gain(self, event: Event, *, is_replayed: bool) -> None:
         step = event.step or 0
@@ -88,6 +77,35 @@ class Relay:
             self._stage,
             eta_seconds=float(eta) if isinstance(eta, int | float) else None,
         )
+
+
+class Relay(ProgramRelay):
+    """The same for a run, which keeps where it runs and, of a training, its points."""
+
+    def __init__(self, work: Work, run: Run) -> None:
+        super().__init__(work, folder_for(run))
+        self._run = run
+        self._points: dict[int, dict[str, Any]] = {}
+        self._changed: set[int] = set()
+
+    def tick(self) -> None:
+        super().tick()
+        self._write_points()
+
+    def _note_stage(self, event: Event) -> None:
+        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early.
+        if "device" not in event.fields:
+            return
+        try:
+            device = Device.from_dict(event.fields["device"])
+            engine = Engine.from_dict(event.fields["engine"]) if "engine" in event.fields else None
+        except RecordError as error:
+            message = f"The program names a device or an engine that cannot be read: {error}."
+            raise GarbageError(message) from error
+        with transaction.atomic():
+            name_where_it_runs(self._run, device, engine)
+            self._run.save(update_fields=["engine", "device", "engine_reason"])
+            self._work.fence()
 
     def _note_point(self, event: Event) -> None:
         if self._run.kind != "training" or event.step is None:

@@ -24,5 +24,4 @@ urlpatterns = [
     path("projects/<slug:slug>/runs/<int:run_id>/half-batch/", views.run_half_batch, name="run_half_batch"),
     path("projects/<slug:slug>/runs/<int:run_id>/loss/", views.run_loss, name="run_loss"),
     path("projects/<slug:slug>/runs/<int:run_id>/outputs/", views.run_outputs, name="run_outputs"),
-    path("projects/<slug:slug>/models/<int:version_id>/", views.model_version, name="model_version"),
 ]

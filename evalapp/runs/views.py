@@ -9,19 +9,17 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
-from evalapp.accounts.permissions import Permission, allows
+from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.marks import marked
 from evalapp.core.paging import keyset_page
 from evalapp.jobs.queries import latest_events
 from evalapp.registry import queries as registry
-from evalapp.registry.forms import AliasForm
-from evalapp.registry.models import ModelAlias, ModelKind
+from evalapp.registry.models import ModelKind
 from evalapp.registry.services import register_imported
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
-from evalapp.runs.contamination_decisions import decisions_behind
 from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm, initial_of
 from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
@@ -208,29 +206,6 @@ def outputs_import(request: MemberRequest) -> HttpResponse:
             messages.success(request, f"Imported {run.rows['used']:,} answers.")
             return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
     return _form_page(request, "runs/outputs_import.html", form)
-
-
-@require_safe
-@project_view(Permission.VIEW_MODELS)
-def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
-    """A version with its lineage: what it stands on, the run that trained it, the runs it answered in."""
-    version = get_or_missing(
-        registry.versions_of(request.project).select_related("job", "created_by"), pk=version_id
-    )
-    may_crown = allows(request.membership.role, Permission.DECIDE)
-    context = {
-        "station": "models",
-        "version": version,
-        "training": queries.training_of(version),
-        "ancestors": registry.ancestors_of(version),
-        "contamination_decisions": decisions_behind(version),
-        "derived": version.derived.select_related("model").order_by("-pk"),
-        "uses": queries.uses_of(version),
-        "try": queries.try_of(version) if version.has_words else None,
-        "alias_form": AliasForm(initial={"alias": version.alias}, may_crown=may_crown),
-        "may_set_alias": may_crown or version.alias != ModelAlias.CHAMPION,
-    }
-    return render(request, "runs/model_version.html", context)
 
 
 def _batch_file(lines: Iterable[str]) -> HttpResponse:

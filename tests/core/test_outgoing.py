@@ -18,7 +18,7 @@ from evalapp.core.outgoing import (
     origin_of,
     send,
 )
-from evalapp.outgoing_policy import policy_of
+from run_directory.outgoing_policy import policy_of
 from tests.receiver import Receiver, receiving
 
 LOOPBACK = policy_of(["127.0.0.0/8"])

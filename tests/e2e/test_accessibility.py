@@ -97,6 +97,11 @@ NO_PAGES = {
     "home": "leads on to the first project, or to the reviews",
     "account_set_password": "for who has no password, which nobody has who came by the door",
     "account_signup": "leads to the door: sign-up is closed",
+    "model_card_file": "a Markdown file",
+    "model_archive": "a zip",
+    "model_file": "a file of weights",
+    "merged_archive": "a zip",
+    "merged_file": "a file of weights",
     "demonstration": "where the demonstration runs; its page is a project's home elsewhere",
 }
 

@@ -15,6 +15,7 @@ def model_folders(tmp_path: Path, settings) -> Path:
     folder.mkdir()
     settings.MODEL_FOLDERS = (folder,)
     settings.BUNDLED_MODEL_FOLDER = tmp_path / "bundled"
+    settings.HUB_FOLDER = tmp_path / "hub"
     settings.ARTIFACTS_FOLDER = tmp_path / "artifacts"
     return folder
 

@@ -13,11 +13,13 @@ import threading
 import time
 from pathlib import Path
 
+from hub.spec import HubSpec
 from inference.spec import GenerationSpec
 from run_directory.bases import check_base
 from run_directory.files import sha256_of, write_whole
 from run_directory.program import drop_torn_line
 from tests.registry.handmade import make_adapter_folder, make_base_folder
+from training.merge_spec import MergeSpec
 from training.spec import MODEL_MAKERS, TrainingSpec
 
 DEVICE = {"kind": "cpu", "name": "Abacus", "dtype": "fp32", "threads": 2, "reason": "there is no other"}
@@ -67,7 +69,9 @@ def main() -> int:
         time.sleep(60)
     signal.signal(signal.SIGTERM, stop)
     try:
-        work = {"training": train, "training.look": look, "inference": generate}[program]
+        work = {
+            "training": train, "training.look": look, "inference": generate, "training.merge": merge, "hub": bring,
+        }[program]  # fmt: skip
         report = work(folder, behaviour)
     except Stop:
         return finish(folder, program, "cancelled", 4, "Stopped on request; the work so far is saved.", None)
@@ -245,6 +249,57 @@ def look(folder: Path, behaviour: dict) -> dict:
         "seconds": 0.1,
         "peak_memory_bytes": 3 * 1024**3,
     }  # fmt: skip
+
+
+def merge(folder: Path, behaviour: dict) -> dict:
+    spec = MergeSpec.from_json((folder / "spec.json").read_bytes())
+    event(folder, "progress", "Merging.", step=1, total=5)
+    pause(folder, behaviour, 1)
+    if not (folder / "model").exists():
+        make_base_folder(folder / "model", fill=9)
+    files = {path.name: sha256_of(path) for path in sorted((folder / "model").iterdir())}
+    (folder / "model" / "manifest.json").write_text(json.dumps({"files": files}))
+    compared = {"prompts": len(spec.prompts), "positions": 120, "same_next_token": 119, "mean_distance": 0.004,
+                "largest_distance": 0.2}  # fmt: skip
+    return {
+        "dtype": "fp32" if spec.dtype == "base" else spec.dtype,
+        "files": files,
+        "size_bytes": sum(path.stat().st_size for path in (folder / "model").iterdir()),
+        "fingerprint": "f"
+        if behaviour["do"] == "another model"
+        else check_base(folder / "model").fingerprint,
+        "base_fingerprint": spec.base_fingerprint,
+        "adapter_sha256": spec.adapter_sha256,
+        "chat_template_sha256": "c",
+        "compared": compared,
+        "device": DEVICE,
+        "packages": {"python": "3"},
+        "seconds": 0.1,
+        "peak_memory_bytes": 1024,
+    }
+
+
+def bring(folder: Path, behaviour: dict) -> dict:
+    spec = HubSpec.from_json((folder / "spec.json").read_bytes())
+    # What a test looks at: whether the token came this way, and this way alone.
+    (folder / "token").write_text(os.environ.get("HF_TOKEN", "none"))
+    event(folder, "progress", "1 of 2 MiB.", step=1, total=2)
+    pause(folder, behaviour, 1)
+    if not (folder / "model").exists():
+        make_base_folder(folder / "model", fill=3)
+    if spec.chat_template:
+        (folder / "model" / "chat_template.jinja").write_text(spec.chat_template)
+    return {
+        "repository": spec.repository,
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "license": "apache-2.0",
+        "files": {path.name: sha256_of(path) for path in sorted((folder / "model").iterdir())},
+        "size_bytes": 1000,
+        "fingerprint": check_base(folder / "model").fingerprint,
+        "gave_template": spec.chat_template is not None,
+        "packages": {"python": "3"},
+        "seconds": 0.1,
+    }
 
 
 def account(spec: TrainingSpec) -> dict:

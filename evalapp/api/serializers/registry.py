@@ -6,6 +6,7 @@ from evalapp.api.fields import Body, Id, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
 from evalapp.runs.few_shot import MOST_EXAMPLES
+from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
 class ModelVersionSerializer(Shown):
@@ -24,7 +25,8 @@ class ModelVersionSerializer(Shown):
         model = ModelVersion
         fields = (
             "id", "model", "number", "label", "kind", "alias", "base", "parent", "address", "system_prompt", "prompt_template",
-            "content_hash", "size_bytes", "config", "is_simulated", "is_recorded", "created_by", "created_at",
+            "content_hash", "size_bytes", "config", "is_simulated", "is_recorded", "set_aside_at",
+            "weights_removed_at", "created_by", "created_at",
         )  # fmt: skip
 
 
@@ -48,6 +50,10 @@ class BaseBody(Body):
     name = Text(max_length=120)
     folder = Text(max_length=1_000)
     label = Text(max_length=80, default="Base")
+    chat_template = Text(
+        max_length=MOST_TEMPLATE_CHARACTERS, allow_blank=True, default="",
+        help_text="One that the folder lacks, as the text of a chat_template.jinja.",
+    )  # fmt: skip
 
 
 class ShowingBody(Body):

@@ -1,0 +1,154 @@
+"""What was said of a model version: by people and metrics in campaigns, by gates, and by those who decide."""
+
+from typing import NamedTuple
+
+from evalapp.accounts.models import User
+from evalapp.analysis.comparison import CandidateRow, Comparison, compare
+from evalapp.analysis.keeping import Wanted, is_large
+from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.pairs import load_judgements, pair_results
+from evalapp.analysis.scores import load_scores
+from evalapp.audit.models import AuditEvent
+from evalapp.audit.queries import events_of
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.decisions.models import Decision
+from evalapp.gates.models import GateEvaluation
+from evalapp.measure import Measure
+from evalapp.registry.models import ModelVersion
+
+# Each may take a second while the reader waits.
+SHOWN_CAMPAIGNS = 4
+# Nobody reviews as them: the operator on the command line.
+NOBODY = 0
+
+
+class Preference(NamedTuple):
+    """Against one other candidate of a campaign that compares answers."""
+
+    other: str
+    wins: int
+    losses: int
+    ties: int
+
+
+class CampaignEvidence(NamedTuple):
+    """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here blind."""
+
+    campaign: Campaign
+    comparison: Comparison | None
+    row: CandidateRow | None
+    preferences: list[Preference]
+    is_withheld: bool
+
+    @property
+    def metrics(self) -> list["NamedMeasure"]:
+        """The automatic figures of the version, rules as shares that keep them."""
+        if self.row is None or self.comparison is None:
+            return []
+        labels = {metric.name: metric.label for metric in self.comparison.metrics}
+        named = (*self.row.metrics.items(), *self.row.corpus.items())
+        rules = {rule.pk: rule.name for rule in self.comparison.rules}
+        return [
+            *(NamedMeasure(labels.get(name, name), measure, is_share=False) for name, measure in named),
+            *(
+                NamedMeasure(f"Keeps “{rules[pk]}”", measure, is_share=True)
+                for pk, measure in self.row.rules.items()
+            ),
+        ]
+
+
+class NamedMeasure(NamedTuple):
+    label: str
+    measure: Measure
+    is_share: bool
+
+
+class AliasEvent(NamedTuple):
+    """An alias given to the version, or taken: by which decision, where it was one."""
+
+    event: AuditEvent
+    alias: str
+    decision: Decision | None
+
+
+class Evidence(NamedTuple):
+    """``more``: older campaigns that are not shown."""
+
+    campaigns: list[CampaignEvidence]
+    more: int
+    decisions: list[Decision]
+    looks: list[GateEvaluation]
+    aliases: list[AliasEvent]
+
+    @property
+    def withheld(self) -> int:
+        return sum(each.is_withheld for each in self.campaigns)
+
+
+def evidence_of(version: ModelVersion, *, reader: User | None) -> Evidence:
+    """All of it, newest first; what would unblind the reader is withheld. ``reader`` None: the operator."""
+    campaigns = (
+        Campaign.objects.filter(candidates__model_version=version)
+        .exclude(state=CampaignState.DRAFT)
+        .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
+        .order_by("-pk")
+    )
+    shown = [_of_campaign(campaign, version, reader) for campaign in campaigns[:SHOWN_CAMPAIGNS]]
+    withheld = {each.campaign.pk for each in shown if each.is_withheld}
+    decisions = list(
+        version.decisions.exclude(campaign__in=withheld)
+        .select_related("campaign", "decided_by", "evaluation__taken__gate")
+        .order_by("-pk")
+    )
+    looks = (
+        GateEvaluation.objects.filter(candidate=version)
+        .exclude(taken__campaign__in=withheld)
+        .select_related("taken__gate", "taken__campaign")
+        .defer("reviews")
+        .order_by("-pk")[:SHOWN_CAMPAIGNS]
+    )
+    more = max(0, campaigns.count() - len(shown))
+    return Evidence(shown, more, decisions, list(looks), _aliases(version, decisions))
+
+
+def _of_campaign(campaign: Campaign, version: ModelVersion, reader: User | None) -> CampaignEvidence:
+    if reader is not None and is_reviewing_blind(campaign, reader):
+        return CampaignEvidence(campaign, None, None, [], is_withheld=True)
+    if campaign.compares:
+        return CampaignEvidence(campaign, None, None, _preferences(campaign, version), is_withheld=False)
+    if is_large(campaign):
+        reader_id = reader.pk if reader is not None else NOBODY
+        comparison = large_comparison(
+            campaign, Wanted(AnalysisKind.COMPARISON), reader_id=reader_id
+        ).comparison
+    else:
+        comparison = compare(load_scores(campaign))
+    row = next((row for row in comparison.rows if row.candidate.model_version_id == version.pk), None)
+    return CampaignEvidence(campaign, comparison, row, [], is_withheld=False)
+
+
+def _preferences(campaign: Campaign, version: ModelVersion) -> list[Preference]:
+    found = []
+    for pair in pair_results(load_judgements(campaign)).pairs:
+        first, second = pair.first.model_version, pair.second.model_version
+        if version.pk == first.pk:
+            found.append(Preference(second.label, pair.wins, pair.losses, pair.ties))
+        elif version.pk == second.pk:
+            found.append(Preference(first.label, pair.losses, pair.wins, pair.ties))
+    return found
+
+
+def _aliases(version: ModelVersion, decisions: list[Decision]) -> list[AliasEvent]:
+    events = events_of(
+        version.project_id, object_type="modelversion", object_id=version.pk, action="model.alias_set"
+    )
+    return [
+        AliasEvent(event, str(event.data.get("alias", "")), _behind(event, decisions))
+        for event in events.order_by("-pk")
+    ]
+
+
+def _behind(event: AuditEvent, decisions: list[Decision]) -> Decision | None:
+    return next((decision for decision in decisions if decision.pk == event.data.get("decision")), None)

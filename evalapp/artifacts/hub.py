@@ -1,0 +1,157 @@
+"""Models of a hub: asked for by name and revision, brought by the program `hub`, and registered as bases."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+
+from evalapp.accounts.models import Project, User
+from evalapp.artifacts.merging import move_whole
+from evalapp.artifacts.models import HubDownload
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
+from evalapp.core.outgoing import OutgoingRefusedError, checked_address
+from evalapp.jobs.executor import end_previous_program
+from evalapp.jobs.services import create_job
+from evalapp.jobs.work import Work
+from evalapp.registry.chat_templates import checked_template
+from evalapp.registry.services import register_base
+from evalapp.runs.carrying import carried_out
+from evalapp.runs.events import GarbageError
+from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.relay import ProgramRelay
+from hub.spec import TOKEN_VARIABLE, HubReport, HubResult, HubSpec
+from run_directory.files import sha256_of, write_whole
+from run_directory.protocol import MODEL_FOLDER, SPEC_FILE
+from run_directory.records import RecordError
+
+TASK = "evalapp.artifacts.tasks.bring_from_hub"
+HUB_HOSTS = "huggingface.co, *.huggingface.co and *.hf.co"
+"""What the usual hub's own address and those of its files come to."""
+
+
+def why_not_reachable() -> str:
+    """A sentence that says why no hub can be asked from here and how to mend it; empty where one can."""
+    try:
+        checked_address(settings.HUB_ADDRESS)
+    except OutgoingRefusedError as error:
+        host = urlsplit(settings.HUB_ADDRESS).hostname
+        hosts = HUB_HOSTS if host == "huggingface.co" else host
+        return f"{error.message} For {settings.HUB_ADDRESS} name {hosts}."
+    return ""
+
+
+@transaction.atomic
+def start_download(
+    *,
+    project: Project,
+    repository: str,
+    name: str = "",
+    revision: str = "main",
+    chat_template: str = "",
+    by: User | None,
+) -> HubDownload:
+    """Queue the download of one commit of a hub's model. ``name``: how people call it here, else as the hub does.
+
+    Raises InvalidError for what is no name of a model or no template, and where the hub may not be reached from
+    here; ConflictError where the project has a model of this name.
+    """
+    name = checked_name(name or repository, of="the model")
+    _checked_spec(repository.strip(), revision.strip() or "main", checked_template(chat_template))
+    if problem := why_not_reachable() or why_not_runnable():
+        raise InvalidError(problem)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    if project.models.filter(name=name).exists():
+        message = f"The project has a model called “{name}” already. Choose another name."
+        raise ConflictError(message, fields={"name": [message]})
+    job = create_job(project=project, task=TASK, title=f"Bringing {repository.strip()} from the hub", by=by)
+    download = HubDownload.objects.create(
+        project=project,
+        name=name,
+        hub=settings.HUB_ADDRESS,
+        repository=repository.strip(),
+        revision=revision.strip() or "main",
+        chat_template=chat_template,
+        job=job,
+        created_by=by,
+    )
+    data = {"repository": download.repository, "revision": download.revision, "hub": download.hub}
+    record("model.download_started", by=by, obj=download, project=project, data=data)
+    return download
+
+
+def _checked_spec(repository: str, revision: str, chat_template: str, hub: str = "") -> HubSpec:
+    given = {
+        "repository": repository,
+        "revision": revision,
+        "hub": hub or settings.HUB_ADDRESS,
+        "allowed": list(settings.OUTGOING_ALLOWED),
+        "chat_template": chat_template or None,
+    }
+    try:
+        return HubSpec.from_dict(given, where="The hub's model")
+    except RecordError as error:
+        field = "revision" if "revision" in str(error) else "repository"
+        message = f"{str(error).partition(': ')[2].capitalize()}."
+        raise InvalidError(message, fields={field: [message]}) from error
+
+
+def bring(work: Work) -> dict[str, Any]:
+    """Carry out a download. Repeating it after a lost worker goes on from the files that have come."""
+    download = HubDownload.objects.select_related("project", "created_by", "produced").get(job=work.job)
+    if download.produced is not None:
+        return {"model_version": download.produced.pk}
+    if problem := why_not_runnable():
+        raise InvalidError(problem)
+    folder = Path(settings.RUNS_FOLDER) / str(work.job.pk)
+    end_previous_program(work)
+    if not (folder / SPEC_FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = _checked_spec(download.repository, download.revision, download.chat_template, download.hub)
+        write_whole(folder / SPEC_FILE, spec.to_json().encode())
+    token = {TOKEN_VARIABLE: settings.HUB_TOKEN} if settings.HUB_TOKEN else {}
+    result = carried_out(
+        work, ProgramRelay(work, folder), "hub", HubResult, variables={"HF_HUB_OFFLINE": "0", **token}
+    )
+    if result.report is None:
+        raise GarbageError(
+            "The program says it succeeded but gives no report. Nothing was kept; start it again."
+        )
+    work.enter("Registering the base")
+    return _register(work, download, folder, result.report)
+
+
+def _register(work: Work, download: HubDownload, run: Path, report: HubReport) -> dict[str, Any]:
+    target = _place_of(download, report)
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        move_whole(run / MODEL_FOLDER, target)
+    if bad := [name for name, sha256 in report.files.items() if sha256_of(target / name) != sha256]:
+        raise GarbageError(
+            f"{bad[0]} in {target} is not the file that was downloaded. Remove the folder, then try again."
+        )
+    origin = {
+        "repository": report.repository, "commit": report.commit, "hub": download.hub, "license": report.license,
+        "gave_template": report.gave_template,
+    }  # fmt: skip
+    with transaction.atomic():
+        version = register_base(
+            project=download.project, name=download.name, folder=target, by=download.created_by,
+            label=report.commit[:12], facts={"hub": origin}, job=work.job,
+        )  # fmt: skip
+        download.produced = version
+        download.save(update_fields=["produced"])
+        work.fence()
+    return {"model_version": version.pk}
+
+
+def _place_of(download: HubDownload, report: HubReport) -> Path:
+    """One folder for a commit, whichever projects have it; another for each template that was given with it."""
+    name = report.commit[:12]
+    if report.gave_template:
+        name += f"-{hashlib.sha256(download.chat_template.encode()).hexdigest()[:8]}"
+    return Path(settings.HUB_FOLDER) / report.repository.replace("/", "--") / name

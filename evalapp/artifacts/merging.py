@@ -1,0 +1,192 @@
+"""Adapters merged into their bases, to be taken along as whole models: asked for, carried out, and opened."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from evalapp.accounts.models import User
+from evalapp.artifacts.models import MergedExport, MergeFormat
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.models import Example, Split
+from evalapp.jobs.executor import end_previous_program
+from evalapp.jobs.models import FINAL_STATES, JobState
+from evalapp.jobs.services import create_job
+from evalapp.jobs.work import Work
+from evalapp.registry.folders import folder_of
+from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.runs.carrying import carried_out
+from evalapp.runs.events import GarbageError
+from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.queries import training_of
+from evalapp.runs.relay import ProgramRelay
+from run_directory.bases import check_base
+from run_directory.files import sync_folder, sync_tree, write_whole
+from run_directory.model_files import UnusableModelError
+from run_directory.protocol import MODEL_FOLDER, SPEC_FILE
+from training.merge_spec import MergeReport, MergeResult, MergeSpec
+
+TASK = "evalapp.artifacts.tasks.merge"
+USUAL_PROMPTS = (
+    "Hello! What can you do for me?",
+    "Explain in two sentences why the sky is blue.",
+    "Write a short, friendly e-mail that moves a meeting to Friday.",
+    "What is 17 times 3?",
+)
+"""Asked of a version whose training prompts are not known here."""
+_PROMPTS = 4
+_LONGEST_PROMPT = 4_000
+
+
+@transaction.atomic
+def start_merge(*, version: ModelVersion, by: User | None, dtype: str = MergeFormat.BASE) -> MergedExport:
+    """Queue the merging of an adapter into its base. One that is under way, or there, in this format is the answer.
+
+    Raises InvalidError for a version that is no adapter or has no weights here, and where no model program runs.
+    """
+    _require_mergeable(version, dtype)
+    # Two clicks at once are one merge.
+    ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+    standing = standing_merge(version, dtype)
+    if standing is not None:
+        return standing
+    job = create_job(
+        project=version.project,
+        task=TASK,
+        title=f"Merging {version.label} into its base",
+        by=by,
+        queue="models",
+    )
+    merged = MergedExport.objects.create(
+        project=version.project, model_version=version, dtype=dtype, job=job, created_by=by
+    )
+    record(
+        "model.merge_started",
+        by=by,
+        obj=version,
+        project=version.project,
+        data={"job": job.pk, "dtype": dtype},
+    )
+    return merged
+
+
+def standing_merge(version: ModelVersion, dtype: str) -> MergedExport | None:
+    """The newest merge in this format that is there, or on its way."""
+    merges = version.merged_exports.filter(dtype=dtype, removed_at=None).select_related("job")
+    usable = merges.exclude(job__state__in=[state for state in FINAL_STATES if state != JobState.SUCCEEDED])
+    return usable.order_by("-pk").first()
+
+
+def why_not_mergeable(version: ModelVersion) -> str:
+    """A sentence, or empty for an adapter whose weights and base are here."""
+    if version.kind != ModelKind.LORA:
+        return "Only an adapter is merged into its base; this version's weights are whole, or not its own."
+    if not version.has_weights_here:
+        return f"The weights of “{version.label}” are not here, so they cannot be merged."
+    if version.base is None or not version.base.has_weights_here:
+        return f"The base of “{version.label}” is not here, so nothing can be merged into it."
+    return ""
+
+
+def _require_mergeable(version: ModelVersion, dtype: str) -> None:
+    if reason := why_not_mergeable(version):
+        raise ConflictError(reason)
+    if dtype not in MergeFormat.values:
+        message = f"There is no format {dtype!r}; choose {', '.join(MergeFormat.values)}."
+        raise InvalidError(message, fields={"dtype": [message]})
+    if problem := why_not_runnable():
+        raise InvalidError(problem)
+
+
+def merge(work: Work) -> dict[str, Any]:
+    """Carry out a merge. Repeating it after a lost worker merges anew and keeps one model."""
+    merged = MergedExport.objects.select_related(
+        "project", "created_by", "model_version__project", "model_version__base__model"
+    ).get(job=work.job)
+    if problem := why_not_runnable():
+        raise InvalidError(problem)
+    folder = Path(settings.RUNS_FOLDER) / str(work.job.pk)
+    end_previous_program(work)
+    if not (folder / SPEC_FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / SPEC_FILE, _spec_of(merged).to_json().encode())
+    result = carried_out(work, ProgramRelay(work, folder), "training.merge", MergeResult)
+    if result.report is None:
+        raise GarbageError(
+            "The program says it succeeded but gives no report. Nothing was kept; start it again."
+        )
+    work.enter("Keeping the model")
+    return _keep(work, merged, folder, result.report)
+
+
+def _spec_of(merged: MergedExport) -> MergeSpec:
+    version = merged.model_version
+    assert version.base is not None  # noqa: S101 - an adapter has one
+    base = folder_of(version.base)
+    try:
+        fingerprint = check_base(base).fingerprint
+    except UnusableModelError as error:
+        message = f"The base cannot be used any more: {error}."
+        raise InvalidError(message) from error
+    if fingerprint != version.base.content_hash:
+        raise InvalidError(
+            f"The base in {base} has other weights than when it was registered, so nothing is merged into it. Put "
+            "those back, or register the base anew."
+        )
+    return MergeSpec(
+        base_folder=str(base),
+        base_fingerprint=fingerprint,
+        adapter_folder=str(folder_of(version)),
+        adapter_sha256=version.content_hash,
+        prompts=_prompts_of(version),
+        dtype=merged.dtype,  # type: ignore[arg-type]  # of MergeFormat
+    )
+
+
+def _prompts_of(version: ModelVersion) -> tuple[str, ...]:
+    """A few prompts that it was trained on: there an adapter that was forgotten shows."""
+    run = training_of(version)
+    if run is None:
+        return USUAL_PROMPTS
+    rows = Example.objects.filter(version=run.dataset_version, split=Split.TRAIN).order_by("row_number")
+    found = [example.prompt_text[:_LONGEST_PROMPT].strip() for example in rows.only("messages")[:_PROMPTS]]
+    return tuple(text for text in found if text) or USUAL_PROMPTS
+
+
+def _keep(work: Work, merged: MergedExport, run: Path, report: MergeReport) -> dict[str, Any]:
+    """Move the model among the artifacts and say that it is there."""
+    target = Path(settings.ARTIFACTS_FOLDER) / "merged" / str(merged.pk)
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        move_whole(run / MODEL_FOLDER, target)
+    found = check_base(target).fingerprint
+    if found != report.fingerprint:
+        raise GarbageError(
+            f"What was merged in {run} is not what result.json speaks of. Nothing was kept; start it again."
+        )
+    with transaction.atomic():
+        merged.folder = str(target.relative_to(settings.ARTIFACTS_FOLDER))
+        merged.size_bytes = report.size_bytes
+        merged.result = report.to_dict()
+        merged.save(update_fields=["folder", "size_bytes", "result"])
+        version = merged.model_version
+        data = {"fingerprint": report.fingerprint, "dtype": report.dtype, "size_bytes": report.size_bytes}
+        record("model.merged", by=merged.created_by, obj=version, project=merged.project, data=data)
+        work.fence()
+    return {"merged_export": merged.pk}
+
+
+def move_whole(source: Path, target: Path) -> None:
+    """Put a folder at another place, whole or not at all, also across disks. ``target`` is not there yet."""
+    try:
+        source.rename(target)
+    except OSError:
+        beside = target.with_name(f".{target.name}.new")
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(source, beside)
+        sync_tree(beside)
+        beside.rename(target)
+    sync_folder(target.parent)

@@ -1,0 +1,113 @@
+from django.db import models
+from django.db.models import Q
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.models import BaseModel
+from evalapp.jobs.models import Job
+from evalapp.registry.models import ModelVersion
+
+
+class MergeFormat(models.TextChoices):
+    BASE = "base", "As the base's weights are"
+    BF16 = "bf16", "bfloat16"
+    FP32 = "fp32", "float32"
+
+
+class MergedExport(BaseModel):
+    """An adapter merged into its base, as one whole model to take along.
+
+    ``folder`` (below the artifacts) and ``result`` (`training.merge_spec.MergeReport`) are there once it is done.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="merged_exports")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="merged_exports")
+    dtype = models.CharField(max_length=4, choices=MergeFormat.choices, default=MergeFormat.BASE)
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="merged_export")
+    folder = models.CharField(max_length=100, blank=True)
+    size_bytes = models.BigIntegerField(null=True, blank=True)
+    result = models.JSONField(default=dict)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["model_version", "-id"], name="merged_export_latest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(folder="", size_bytes__isnull=True, removed_at__isnull=True)
+                | (~Q(folder="") & Q(size_bytes__isnull=False)),
+                name="merged_export_done_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(dtype__in=MergeFormat.values), name="merged_export_known_format"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_version.label}, merged"
+
+    @property
+    def is_there(self) -> bool:
+        return bool(self.folder) and self.removed_at is None
+
+
+class HubDownload(BaseModel):
+    """A model on its way from a hub into the registry; ``produced`` is its base once it is there.
+
+    ``hub`` is the address that was asked, ``chat_template`` one that was given with it.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="hub_downloads")
+    name = models.CharField(max_length=120)
+    hub = models.CharField(max_length=200)
+    repository = models.CharField(max_length=200)
+    revision = models.CharField(max_length=100)
+    chat_template = models.TextField(blank=True)
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="hub_download")
+    produced = models.OneToOneField(
+        ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="brought_by"
+    )
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="hub_download_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.repository} ({self.revision})"
+
+
+class ArtifactKind(models.TextChoices):
+    ADAPTER = "adapter", "Adapter"
+    MODEL = "model", "Whole model"
+    MERGED = "merged", "Merged export"
+    HUB = "hub", "Model of a hub"
+    TEMPLATED = "templated", "Base with a given template"
+    RUN = "run", "Run directory"
+    CHECKPOINTS = "checkpoints", "Checkpoints"
+
+
+class SetAside(BaseModel):
+    """Files that nothing needed when somebody set them aside: the first of two steps of their removal.
+
+    ``path`` lies below the root of ``kind`` (`evalapp.artifacts.places`). From ``removable_at`` on they may be removed,
+    if nothing needs them by then either. They belong to no project: several may have the same weights.
+    """
+
+    kind = models.CharField(max_length=12, choices=ArtifactKind.choices)
+    path = models.CharField(max_length=200)
+    size_bytes = models.BigIntegerField()
+    removable_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+    set_aside_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "path"], condition=Q(removed_at__isnull=True), name="set_aside_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(path="") & Q(kind__in=ArtifactKind.values), name="set_aside_names_files"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display().lower()} {self.path}"

@@ -1,0 +1,99 @@
+"""The folders of the product's own that hold artifacts, and what lies in them. Nothing outside them is ever touched."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+
+from evalapp.artifacts.models import ArtifactKind
+from evalapp.core.errors import InvalidError
+from run_directory.protocol import CHECKPOINTS_FOLDER
+
+_BELOW_ARTIFACTS = {
+    ArtifactKind.ADAPTER: "adapters",
+    ArtifactKind.MODEL: "models",
+    ArtifactKind.MERGED: "merged",
+    ArtifactKind.TEMPLATED: "bases",
+}
+GOING = ".removed-"
+"""How a folder on its way out is called, followed by the id of its row."""
+
+
+class Size(NamedTuple):
+    """``freed`` counts only files that no other folder links to: what a removal gives back."""
+
+    size_bytes: int
+    freed_bytes: int
+    changed_at: datetime
+
+
+def root_of(kind: ArtifactKind) -> Path:
+    if kind in (ArtifactKind.RUN, ArtifactKind.CHECKPOINTS):
+        return Path(settings.RUNS_FOLDER)
+    if kind == ArtifactKind.HUB:
+        return Path(settings.HUB_FOLDER)
+    return Path(settings.ARTIFACTS_FOLDER) / _BELOW_ARTIFACTS[kind]
+
+
+def paths_of(kind: ArtifactKind) -> Iterator[str]:
+    """What lies there, relative to the root, links and folders on their way out left aside."""
+    root = root_of(kind)
+    if kind == ArtifactKind.HUB:
+        # A folder for the model, in it one for each commit.
+        for model in _folders(root):
+            yield from (f"{model}/{commit}" for commit in _folders(root / model))
+    elif kind == ArtifactKind.CHECKPOINTS:
+        for run in _folders(root):
+            if CHECKPOINTS_FOLDER in _folders(root / run):
+                yield f"{run}/{CHECKPOINTS_FOLDER}"
+    else:
+        yield from _folders(root)
+
+
+def folder_at(kind: ArtifactKind, path: str) -> Path:
+    """The folder of an artifact. Raises InvalidError for a path that the root does not hold."""
+    if path not in set(paths_of(kind)):
+        raise InvalidError(
+            f"There is no {ArtifactKind(kind).label.lower()} {path[:100]!r} among the product's files."
+        )
+    return root_of(kind) / path
+
+
+def size_of(folder: Path, *, without: str = "") -> Size:
+    """Of all files below, links not followed; what goes away meanwhile does not count. ``without``: a folder in it."""
+    size = freed = 0
+    changed = _changed(folder)
+    for parent, folders, files in os.walk(folder):
+        if without and Path(parent) == folder and without in folders:
+            folders.remove(without)
+        for name in files:
+            try:
+                found = Path(parent, name).lstat()
+            except OSError:
+                continue
+            size += found.st_size
+            freed += found.st_size if found.st_nlink == 1 else 0
+            changed = max(changed, found.st_mtime)
+    return Size(size, freed, datetime.fromtimestamp(changed, UTC))
+
+
+def _changed(folder: Path) -> float:
+    try:
+        return folder.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(GOING)
+            )
+    except OSError:
+        return []

@@ -1,0 +1,14 @@
+from celery import shared_task
+
+from evalapp.artifacts import hub, merging
+from evalapp.jobs.work import carry_out
+
+
+@shared_task(name=merging.TASK)
+def merge(job_id: int) -> None:
+    carry_out(job_id, merging.merge, task=merging.TASK)
+
+
+@shared_task(name=hub.TASK)
+def bring_from_hub(job_id: int) -> None:
+    carry_out(job_id, hub.bring, task=hub.TASK)

@@ -1,0 +1,89 @@
+"""`manage.py artifacts`: what lies on the disk, why it is needed, and the removal of what is not, in two steps."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import filesizeformat
+
+from evalapp.artifacts import removal
+from evalapp.artifacts.acting import ACTS, do
+from evalapp.artifacts.findings import Artifact, artifacts
+from evalapp.core.errors import ProblemError
+
+
+class Command(BaseCommand):
+    help = (
+        "List the weights, run directories and merged exports of all projects, and what belongs to none, with why each "
+        "is needed. With --set-aside, mark what nothing needs; a week later --remove takes it off the disk, unless "
+        "something needs it by then."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "paths", nargs="*", metavar="KIND:PATH", help="Which, as listed; without any: all of them."
+        )
+        acts = parser.add_mutually_exclusive_group()
+        for act in ACTS:
+            acts.add_argument(f"--{act.replace('_', '-')}", dest="act", action="store_const", const=act)
+        parser.add_argument("--unneeded", action="store_true", help="List only what nothing needs.")
+        parser.add_argument("--json", action="store_true", help="for machines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        removal.sweep()
+        found, chosen = artifacts(), set(options["paths"])
+        if unknown := chosen - {_key(each) for each in found}:
+            raise CommandError(
+                f"There is no artifact {', '.join(sorted(unknown))}; list them without it to see."
+            )
+        shown = [each for each in found if not chosen or _key(each) in chosen]
+        if options["act"]:
+            self._act(options["act"], shown, is_named=bool(chosen))
+            return
+        shown = [each for each in shown if not (options["unneeded"] and each.needs)]
+        if options["json"]:
+            self.stdout.write(json.dumps([_told(each) for each in shown], ensure_ascii=False, indent=1))
+            return
+        for each in shown:
+            why = "; ".join(each.needs) if each.needs else f"not needed: {each.why_not_needed}"
+            aside = (
+                f" [set aside, removable from {each.set_aside.removable_at:%Y-%m-%d}]"
+                if each.set_aside
+                else ""
+            )
+            self.stdout.write(
+                f"{filesizeformat(each.size_bytes):>10}  {_key(each)}  {each.title}: {why}{aside}"
+            )
+        free = sum(each.freed_bytes for each in shown if not each.needs)
+        self.stdout.write(f"{len(shown)} in all; what nothing needs would give back {filesizeformat(free)}.")
+
+    def _act(self, act: str, shown: list[Artifact], *, is_named: bool) -> None:
+        done = problems = 0
+        for each in shown:
+            # Of all of them, those that the act is for.
+            if not is_named and (each.needs or (each.set_aside is None) != (act == "set_aside")):
+                continue
+            try:
+                do(act, each, by=None)
+            except ProblemError as error:
+                problems += 1
+                self.stderr.write(f"{_key(each)}: {error.message}")
+            else:
+                done += 1
+                self.stdout.write(f"{ACTS[act]}: {_key(each)} ({filesizeformat(each.size_bytes)})")
+        self.stdout.write(f"{done} {ACTS[act]}.")
+        if problems and is_named:
+            raise CommandError(f"{problems} could not be {ACTS[act]}.")
+
+
+def _key(artifact: Artifact) -> str:
+    return f"{artifact.kind}:{artifact.path}"
+
+
+def _told(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "artifact": _key(artifact), "title": artifact.title, "size_bytes": artifact.size_bytes,
+        "freed_bytes": artifact.freed_bytes, "used_at": artifact.used_at.isoformat(), "needs": list(artifact.needs),
+        "is_orphan": artifact.is_orphan,
+        "removable_at": artifact.set_aside.removable_at.isoformat() if artifact.set_aside else None,
+    }  # fmt: skip

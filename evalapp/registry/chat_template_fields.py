@@ -1,0 +1,31 @@
+"""How a form takes a chat template: as a file."""
+
+from typing import Any
+
+from django import forms
+
+from evalapp.core.errors import InvalidError
+from evalapp.registry.chat_templates import checked_template
+from hub.spec import MOST_TEMPLATE_CHARACTERS
+
+
+class ChatTemplateForm(forms.Form):
+    template_file = forms.FileField(
+        required=False, label="Chat template, where the model lacks one",
+        help_text="A file chat_template.jinja: the one that the model was tuned with. It takes the place of the model's "
+        "own. Leave empty where the model has one.",
+    )  # fmt: skip
+
+    def clean_template_file(self) -> Any:
+        """The template's text; empty for none."""
+        given = self.cleaned_data["template_file"]
+        if not given:
+            return ""
+        content = given.read(4 * MOST_TEMPLATE_CHARACTERS + 1)
+        try:
+            return checked_template(content.decode())
+        except UnicodeDecodeError as error:
+            message = f"The file is not UTF-8 (byte {error.start:,}). Save it as UTF-8."
+            raise forms.ValidationError(message) from error
+        except InvalidError as error:
+            raise forms.ValidationError(error.message) from error

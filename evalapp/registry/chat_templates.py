@@ -1,0 +1,48 @@
+"""Chat templates that somebody gives: read as a template, never carried out here."""
+
+from jinja2 import TemplateSyntaxError, meta
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from evalapp.core.errors import InvalidError
+from hub.spec import MOST_TEMPLATE_CHARACTERS
+
+
+def checked_template(text: str, *, field: str = "chat_template") -> str:
+    """The template, or "" for none. Raises InvalidError for what transformers could not use as one."""
+    if not text.strip():
+        return ""
+    if len(text) > MOST_TEMPLATE_CHARACTERS:
+        raise _refused(f"The template has more than {MOST_TEMPLATE_CHARACTERS:,} characters.", field)
+    if "\x00" in text:
+        raise _refused("The template holds a NUL character. Save it as plain text.", field)
+    environment = ImmutableSandboxedEnvironment(extensions=[loopcontrols])
+    # Of transformers: marks the turns of the assistant, for a loss on those alone.
+    plain = (
+        text.replace("{% generation %}", "").replace("{%- generation %}", "").replace("{% generation -%}", "")
+    )
+    plain = plain.replace("{%- generation -%}", "")
+    for end in (
+        "{% endgeneration %}",
+        "{%- endgeneration %}",
+        "{% endgeneration -%}",
+        "{%- endgeneration -%}",
+    ):
+        plain = plain.replace(end, "")
+    try:
+        names = meta.find_undeclared_variables(environment.parse(plain))
+    except TemplateSyntaxError as error:
+        raise _refused(
+            f"The template cannot be read: line {error.lineno}: {error.message}. Give the file chat_template.jinja, or the "
+            "text of chat_template in tokenizer_config.json.", field,
+        ) from error  # fmt: skip
+    if "messages" not in names:
+        raise _refused(
+            "The template does not use “messages”, so it would write the same text for every conversation. Give the "
+            "one that the model was tuned with.", field,
+        )  # fmt: skip
+    return text
+
+
+def _refused(message: str, field: str) -> InvalidError:
+    return InvalidError(message, fields={field: [message]})

@@ -1,0 +1,33 @@
+"""`python -m hub RUN_DIR`: brings a model from a hub; see docs/run-directory.md."""
+
+import os
+import sys
+from pathlib import Path
+
+from hub.spec import HubReport, HubResult
+from run_directory.program import RunDirectory, run_program
+
+
+class Hub:
+    name = "hub"
+    result_type = HubResult
+
+    def work(self, directory: RunDirectory) -> tuple[str, HubReport]:
+        from hub.download import bring
+
+        return bring(directory)
+
+
+def main(arguments: list[str]) -> int:
+    # Read when the library is imported. Its fast transfers would go past the guard; the rest would leave files of
+    # its own outside the run directory.
+    os.environ.update(
+        {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "TOKENIZERS_PARALLELISM": "false"}
+    )  # fmt: skip
+    if arguments and Path(arguments[0]).is_dir():
+        os.environ["HF_HOME"] = str(Path(arguments[0]).resolve() / ".hub")
+    return run_program(Hub(), arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""spec.json and result.json of `python -m hub`. Standard library only."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from run_directory.protocol import Outcome
+from run_directory.records import Record, require
+
+TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105  # the variable's name
+"""Where the program finds the hub's token, if there is one; no file of the run directory holds it."""
+USUAL_HUB = "https://huggingface.co"
+MOST_TEMPLATE_CHARACTERS = 200_000
+
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+_REPOSITORY = re.compile(rf"(?:{_PART}/)?{_PART}")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubSpec(Record):
+    """spec.json: one commit of one model of a hub."""
+
+    format: Literal[1] = 1
+    repository: str
+    """As the hub calls it: organisation/name."""
+    revision: str = "main"
+    """A branch, a tag or a commit; the commit that it is at the first start is taken, and said."""
+    hub: str = USUAL_HUB
+    allowed: tuple[str, ...] = ()
+    """Hosts and networks that may be reached, as `run_directory.outgoing_policy` reads them."""
+    chat_template: str | None = None
+    """Takes the place of the model's own, or stands in for one that it lacks."""
+
+    def check(self, where: str) -> None:
+        require(
+            _REPOSITORY.fullmatch(self.repository) and ".." not in self.repository,
+            where,
+            "repository: write the model's name as the hub does, organisation/name",
+        )
+        require(
+            _REVISION.fullmatch(self.revision) and ".." not in self.revision,
+            where,
+            "revision: write a branch, a tag or a commit, for instance main",
+        )
+        require(
+            self.hub.startswith(("https://", "http://")),
+            where,
+            "hub: write an address with https:// or http://",
+        )
+        require(
+            self.chat_template is None or 0 < len(self.chat_template) <= MOST_TEMPLATE_CHARACTERS,
+            where,
+            f"chat_template: give 1 to {MOST_TEMPLATE_CHARACTERS:,} characters",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubReport(Record):
+    """What was brought."""
+
+    repository: str
+    commit: str
+    license: str | None
+    """As the model's card names it."""
+    files: dict[str, str]
+    """SHA-256 by name, manifest.json left out."""
+    size_bytes: int
+    fingerprint: str
+    gave_template: bool
+    """The chat template is the spec's, not the hub's."""
+    packages: dict[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubResult(Record):
+    """result.json."""
+
+    program: Literal["hub"] = "hub"
+    format: Literal[1] = 1
+    outcome: Outcome
+    exit_code: int
+    message: str
+    spec_sha256: str | None
+    report: HubReport | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubManifest(Record):
+    """manifest.json of the model folder."""
+
+    format: Literal[1] = 1
+    hub: str
+    repository: str
+    commit: str
+    files: dict[str, str]
+    fingerprint: str
+    gave_template: bool
