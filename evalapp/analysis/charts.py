@@ -90,7 +90,7 @@ def differences_charts(
     labels = labels_of([row.candidate for row in rows])
     name = labels[reference.candidate.pk]
     reach = max((_reach(pair) for pair in pairs), default=0.0)
-    part = max(LEAST_PART, 1.05 * reach)
+    part = min(max(LEAST_PART, 1.05 * reach), 1.0)
     longest = max(
         (len(name) for pair in pairs for name in (pair.criterion.name, *labels.values())), default=0
     )
@@ -202,6 +202,8 @@ def labels_of(candidates: Sequence[CampaignCandidate]) -> dict[int, str]:
 def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric: MetricDescription) -> str:
     """What people say where the metric is high, and where it is low."""
     quarter = len(points) // 4
+    if not points:
+        return f"No output has both {metric.label} and {criterion.name}, so there is nothing to draw."
     if not quarter:
         count = f"{len(points)} output{'' if len(points) == 1 else 's'}"
         return f"{count} with both {metric.label} and {criterion.name}: too few to tell how they go together."
