@@ -77,9 +77,7 @@ def test_the_severity_names_what_it_leaves_out(
 
 
 def test_no_metric_is_trusted_for_it(read: Callable[[str], str]) -> None:
-    page = read("metrics/")
-    assert "No metric can be compared with people on Tone yet." in page
-    assert "For Accuracy" in page
+    assert "No metric can be compared with people on Tone yet." in read("metrics/")
 
 
 def test_the_report_says_it_too(campaign: Campaign, manager: User) -> None:
@@ -87,4 +85,7 @@ def test_the_report_says_it_too(campaign: Campaign, manager: User) -> None:
     document = content_of(report, progress=lambda *_: None).document
     tables = {block["title"]: block for block in document.blocks if block["kind"] == "table"}
     tone = [row for row in tables["Means on scales"]["rows"] if row[1]["main"].startswith("Tone")]
-    assert [row[2]["main"] for row in tone] == ["every answer is N/A"] * 2
+    assert [f"{row[2]['main']} {row[2]['beside']}".lower().count("every answer is n/a") for row in tone] == [
+        1,
+        1,
+    ]
