@@ -122,6 +122,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint at Tone" in page.text
     assert "It takes for granted that the reviewed items were drawn at random" in page.text
     assert "Reviews alone" in page.text and "With ROUGE-L" in page.text
+    assert "/tables/narrowed.csv" in page.text
     comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/")
     assert url_of(reviewed) in comparison.text
 
