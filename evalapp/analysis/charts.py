@@ -223,7 +223,10 @@ def _scatter(
 
     # As many names beside each other as there is room for; a phone would cut the last ones off.
     width = CHARACTER * max(map(len, labels), default=0) + 30
-    legend = alt.Legend(columns=alt.ExprRef(f"max(1, floor(((containerSize()[0] || 780) - 60) / {width}))"))
+    room = "((containerSize()[0] || 780) - 60)"
+    legend = alt.Legend(
+        columns=alt.ExprRef(f"max(1, floor({room} / {width}))"), labelLimit=alt.ExprRef(f"{room} - 30")
+    )
     levels = alt.Scale(domain=[criterion.minimum, criterion.maximum], reverse=criterion.lower_is_better)
     better = ", lower is better" if criterion.lower_is_better else ""
     return (

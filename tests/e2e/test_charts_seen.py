@@ -6,6 +6,7 @@ figure under the pointer are there.
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,16 @@ def campaign(
     settings.ARTIFACTS_FOLDER = tmp_path / "artifacts"
     rubric = create_rubric(project=project, name="Long names", by=None)
     criteria = [
-        replace(draft, name="Words that nobody needs", lower_is_better=True)
-        if draft.key == "clarity"
+        replace(
+            draft,
+            name="Words that nobody needs",
+            key="clarity",
+            lower_is_better=True,
+            weight=Decimal(0),
+            low_threshold=None,
+            tags=(),
+        )
+        if draft.name == "Clarity"
         else draft
         for draft in SUMMARIES.criteria
     ]
