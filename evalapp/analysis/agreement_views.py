@@ -85,6 +85,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "people_label": PEOPLE[people],
         "people_choices": people_choices(request, people),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
+        "shares_outputs": any(row.criterion == criterion and row.measures.exact.defined for row in rows),
         **(_of_criterion(request, panel, criterion, measure) if panel and criterion else {"pairs": []}),
     }
     return render(request, "analysis/agreement.html", context)

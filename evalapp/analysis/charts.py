@@ -90,7 +90,7 @@ def differences_charts(
     labels = labels_of([row.candidate for row in rows])
     name = labels[reference.candidate.pk]
     reach = max((_reach(pair) for pair in pairs), default=0.0)
-    part = max(LEAST_PART, 1.05 * reach)
+    part = min(max(LEAST_PART, 1.05 * reach), 1.0)
     longest = max(
         (len(name) for pair in pairs for name in (pair.criterion.name, *labels.values())), default=0
     )
@@ -202,6 +202,8 @@ def labels_of(candidates: Sequence[CampaignCandidate]) -> dict[int, str]:
 def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric: MetricDescription) -> str:
     """What people say where the metric is high, and where it is low."""
     quarter = len(points) // 4
+    if not points:
+        return f"No output has both {metric.label} and {criterion.name}, so there is nothing to draw."
     if not quarter:
         count = f"{len(points)} output{'' if len(points) == 1 else 's'}"
         return f"{count} with both {metric.label} and {criterion.name}: too few to tell how they go together."
@@ -221,7 +223,10 @@ def _scatter(
 
     # As many names beside each other as there is room for; a phone would cut the last ones off.
     width = CHARACTER * max(map(len, labels), default=0) + 30
-    legend = alt.Legend(columns=alt.ExprRef(f"max(1, floor(((containerSize()[0] || 780) - 60) / {width}))"))
+    room = "((containerSize()[0] || 780) - 60)"
+    legend = alt.Legend(
+        columns=alt.ExprRef(f"max(1, floor({room} / {width}))"), labelLimit=alt.ExprRef(f"{room} - 30")
+    )
     levels = alt.Scale(domain=[criterion.minimum, criterion.maximum], reverse=criterion.lower_is_better)
     better = ", lower is better" if criterion.lower_is_better else ""
     return (

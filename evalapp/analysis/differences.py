@@ -61,9 +61,7 @@ class ComparedPair:
     @property
     def span(self) -> int:
         """The largest difference that the scale allows."""
-        if self.is_share:
-            return 1
-        return self.criterion.maximum - self.criterion.minimum
+        return _span_of(self.criterion)
 
     @property
     def drawn_span(self) -> int:
@@ -133,7 +131,13 @@ def compare_pairs(
         if row is not reference
     ]
     found = [
-        (criterion, row, paired_difference(one, other, seed=SEED, permutations=PERMUTATIONS))
+        (
+            criterion,
+            row,
+            paired_difference(
+                one, other, seed=SEED, permutations=PERMUTATIONS, span=float(_span_of(criterion))
+            ),
+        )
         for criterion, row, one, other in sides
     ]
     p_values = {
@@ -152,6 +156,11 @@ def compare_pairs(
         ComparedPair(criterion, row, difference, adjusted.get(str(position)), records[position])
         for position, (criterion, row, difference) in enumerate(found)
     ]
+
+
+def _span_of(criterion: Criterion) -> int:
+    """The largest difference of means, or of shares where the criterion is no scale."""
+    return criterion.maximum - criterion.minimum if criterion.kind == CriterionKind.SCALE else 1
 
 
 def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:

@@ -10,6 +10,7 @@ from evalapp.analysis.filters import read_filter
 from evalapp.analysis.kept_metrics import ShownMetrics
 from evalapp.analysis.metric_trust import has_direction
 from evalapp.analysis.narrowing_form import narrowing_of
+from evalapp.analysis.prediction_powered import why_none_narrowed
 from evalapp.analysis.views import (
     PEOPLE,
     campaign_or_missing,
@@ -32,6 +33,7 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
         return filter_refused(request, view)
     shown = ShownMetrics(view, people=people, reader_id=request.user.pk)
     metric = shown.metric(request.GET.get("metric", ""))
+    narrowed = shown.means_with(metric) if metric and shown.has_answers else []
     context = {
         "station": "compare",
         "campaign": campaign,
@@ -39,7 +41,8 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "narrowing": narrowing_of(request, view, names=shown.names, kept=shown.kept),
         "unweighted": [each.name for each in shown.scales if not has_direction(each)],
         "trust": shown.trust if metric and shown.has_answers else [],
-        "narrowed": shown.means_with(metric) if metric and shown.has_answers else [],
+        "narrowed": narrowed,
+        "why_none_narrowed": why_none_narrowed(narrowed or []),
         "has_answers": shown.has_answers,
         "metrics": shown.metrics,
         "metric": metric,

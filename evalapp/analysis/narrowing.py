@@ -112,10 +112,11 @@ def _narrowed(scores: CampaignScores, wanted: ComparisonFilter) -> CampaignScore
             candidates=[each for each in scores.candidates if each.pk in chosen],
             answers=[answer for answer in scores.answers if answer.candidate_id in chosen],
         )
-        shared = shared_items(scores) if scores.answers else None
+        # Before the first review nothing is shared yet, and metrics alone can be compared.
+        shared = shared_items(scores) if scores.answers or wanted.narrows_reviews else None
         if shared is not None:
             items = shared if items is None else items & shared
-    elif wanted.narrows_reviews and scores.answers:
+    elif wanted.narrows_reviews:
         reviewed = {answer.item_id for answer in scores.answers}
         items = reviewed if items is None else items & reviewed
     candidates = {candidate.pk for candidate in scores.candidates}

@@ -1,6 +1,6 @@
 """Human means of few reviews made narrower by a metric that was computed for all outputs."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from evalapp.analysis.picked import why_no_means
@@ -10,6 +10,9 @@ from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult
 from evalapp.stats.prediction_powered import PredictionPowered, in_words, prediction_powered_mean
+
+# Less is shown as 0%.
+LEAST_WORTH = 0.005
 
 
 class NarrowedMean(NamedTuple):
@@ -21,6 +24,14 @@ class NarrowedMean(NamedTuple):
     criterion: Criterion
     found: PredictionPowered
     sentence: str
+
+    @property
+    def is_no_narrower(self) -> bool:
+        """Whether the metric is worth more reviewed items, and yet leaves the interval as wide as it was, or wider."""
+        with_metric, alone = self.found.mean.half_width, self.found.classical.half_width
+        if with_metric is None or alone is None:
+            return False
+        return (self.worth or 0.0) >= LEAST_WORTH and with_metric >= alone
 
     @property
     def worth(self) -> float | None:
@@ -55,6 +66,14 @@ def narrowed_means(
             )
             found.append(NarrowedMean(candidate, criterion, mean, in_words(mean)))
     return found
+
+
+def why_none_narrowed(means: Sequence[NarrowedMean]) -> str:
+    """The one reason for which the metric narrows none of the means; empty where it narrows some, or there are
+    several reasons.
+    """
+    reasons = {each.found.mean.reason for each in means}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 def _beyond(scores: CampaignScores, metric: MetricDescription) -> dict[int, list[float]]:

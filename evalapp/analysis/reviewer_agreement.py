@@ -24,6 +24,7 @@ REPLICATES = 500
 MOST_REVIEWERS = 12
 MOST_ITEMS_NAMED = 5
 NO_ORDER = "the answers have no order"
+NOTHING_SHARED = "the two reviewers share no item"
 TOO_FINE = "single points of a wide scale are no steps that people can tell"
 
 MEASURES = {
@@ -328,6 +329,8 @@ def _of_panel(ratings: Ratings, criterion: Criterion, pair: tuple[int, int] | No
 
 def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int] | None) -> Measure:
     """One measure by its key in `MEASURES`; what needs an order is undefined without one."""
+    if pair is not None and not len(ratings):
+        return Measure.undefined(NOTHING_SHARED, signature=signature(name.replace("_", "-")))
     ordered = _is_ordered(criterion)
     drawn = {"seed": SEED, "replicates": REPLICATES}
     if name == "alpha":
@@ -339,9 +342,8 @@ def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int
         return percent_agreement(ratings, within=float(name == "within_one"), **drawn)
     if not ordered or name == "within_one":
         return _undefined(name.replace("_", "-"), criterion)
-    if name == "kappa" and pair is not None:
-        return quadratic_kappa(ratings, *pair, **drawn)
-    return icc(ratings, form=_FORMS[name], **drawn)
+    is_pair = name == "kappa" and pair is not None
+    return quadratic_kappa(ratings, *pair, **drawn) if is_pair else icc(ratings, form=_FORMS[name], **drawn)
 
 
 def _tone(measure: Measure | None, name: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from evalapp.charts.chart import Chart, finished, listed
-from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
+from evalapp.charts.lines import grouped_labels
 
 TONES = 5
 
@@ -81,7 +81,7 @@ def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
                 alt.Tooltip("share:Q", title="Share", format=".0%"),
             ],
         )
-        .properties(width="container", height=LINE_HEIGHT * len(names.order))
+        .properties(width="container", height=names.height)
     )
     return finished(
         drawing,
@@ -127,10 +127,13 @@ def _says(lines: Sequence[RatingLine]) -> str:
             continue
         best, worst = max(rated, key=lambda each: each[1]), min(rated, key=lambda each: each[1])
         side = "on the better side of" if best[0].is_lower_better else "above"
+        if len(rated) == 1:
+            told.append(f"{group}: {best[0].label} is {side} the middle level in {_of(*best)}")
+            continue
         words = f"{group}: {best[0].label} is {side} the middle level most often ({_of(*best)})"
         if best[1] > worst[1]:
             words += f", {worst[0].label} least often ({_of(*worst)})"
-        elif len(rated) > 1:
+        else:
             words = f"{group}: all are {side} the middle level equally often ({_of(*best)})"
         told.append(words)
     return listed(told)

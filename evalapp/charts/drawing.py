@@ -6,7 +6,12 @@ from typing import Any
 from evalapp.charts.chart import Chart
 from evalapp.charts.theme import Scheme, Spec, resolved
 
-WIDTH = 620
+# Of the whole drawing, names and marks: on a page of paper or a screen, and on a phone, where a wide one shrunk
+# to fit could not be read.
+WIDTH, PHONE_WIDTH = 780, 340
+
+# The parts of a specification that are worked out when it is drawn.
+EXPRESSIONS = {"expr", "labelExpr"}
 
 
 def as_svg(chart: Chart, *, scheme: Scheme = "light", width: int = WIDTH) -> str:
@@ -28,12 +33,20 @@ def as_png(chart: Chart, *, scheme: Scheme = "light", width: int = WIDTH, scale:
 
 def _still(spec: Spec, scheme: Scheme, width: int) -> Spec:
     """The specification for paper: a width of its own, and nothing that answers a pointer."""
-    return resolved(_without_links({**spec, "width": width}), scheme)
+    fit = {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return resolved(_on_paper({**spec, **fit}, width), scheme)
 
 
-def _without_links(value: Any) -> Any:
+def _on_paper(value: Any, width: int) -> Any:
+    """Without links, and with the paper's width where an expression asks for the page's."""
     if isinstance(value, Mapping):
-        return {key: _without_links(each) for key, each in value.items() if key not in {"href", "tooltip"}}
+        return {
+            key: each.replace("containerSize()[0]", str(width))
+            if key in EXPRESSIONS and isinstance(each, str)
+            else _on_paper(each, width)
+            for key, each in value.items()
+            if key not in {"href", "tooltip"}
+        }
     if isinstance(value, list):
-        return [_without_links(each) for each in value]
+        return [_on_paper(each, width) for each in value]
     return value

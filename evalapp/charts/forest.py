@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from evalapp.charts.chart import Chart, finished, listed
-from evalapp.charts.lines import LINE_HEIGHT, grouped_labels
+from evalapp.charts.lines import grouped_labels
 from evalapp.core.figures import as_text, digits_for
 from evalapp.measure import Measure
 
@@ -84,7 +84,7 @@ def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int =
     if axis.reference is not None:
         line = alt.Chart(alt.InlineData(values=[{"at": axis.reference}]))
         layers.insert(0, line.mark_rule(strokeDash=[4, 3], aria=False).encode(x="at:Q"))
-    drawing = alt.layer(*layers).properties(width="container", height=LINE_HEIGHT * len(names.order))
+    drawing = alt.layer(*layers).properties(width="container", height=names.height)
     return finished(
         drawing,
         says=says,

@@ -7,11 +7,17 @@ if TYPE_CHECKING:
     import altair as alt
 
 LINE_HEIGHT = 24
+# Where a label may take two lines.
+TALL_LINE_HEIGHT = 30
 # As wide as a name needs, a quarter of a page at most and not half of a phone, so that the marks are seen, too.
 LONGEST_LABEL = "min(260, 0.42 * (containerSize()[0] || 780))"
 # Of a label's characters at its size, in pixels; a little more than the mean.
 CHARACTER = 6.6
+# A longer label does not go beside the marks on a phone: there it is shown in two lines.
+MOST_ON_A_LINE = 20
+BREAK = "\n"
 HEADING, OF_HEADING = "h", "datum.value[0] === 'h'"
+_TEXT = "slice(datum.value, indexof(datum.value, ' ') + 1)"
 
 
 class Labels(NamedTuple):
@@ -24,9 +30,10 @@ class Labels(NamedTuple):
     names: list[str]
 
     @property
-    def longest(self) -> int:
-        """Characters of the longest label."""
-        return max(len(_shown(key)) for key in self.order)
+    def height(self) -> int:
+        """Of the whole chart, in pixels."""
+        has_breaks = any(BREAK in key for key in self.order)
+        return len(self.order) * (TALL_LINE_HEIGHT if has_breaks else LINE_HEIGHT)
 
     def axis(self, altair: Any, *, longest: int = 0) -> "alt.Y":
         """``longest``: as much room as so many characters take, that charts below one another share their edges."""
@@ -36,7 +43,11 @@ class Labels(NamedTuple):
             title=None,
             scale=altair.Scale(domain=self.order),
             axis=altair.Axis(
-                labelExpr="slice(datum.value, indexof(datum.value, ' ') + 1)",
+                labelExpr=(
+                    f"length({_TEXT}) * {CHARACTER} > {LONGEST_LABEL}"
+                    f" ? split({_TEXT}, '\\n') : replace({_TEXT}, '\\n', ' ')"
+                ),
+                labelLineHeight=13,
                 labelFontWeight=altair.condition(OF_HEADING, altair.value(600), altair.value(400)),
                 labelLimit=altair.ExprRef(LONGEST_LABEL),
                 minExtent=altair.ExprRef(least),
@@ -55,12 +66,17 @@ def grouped_labels(lines: Sequence[tuple[str, str]], *, names_one: bool = False)
     order: list[str] = []
     for position, (group, label) in enumerate(lines):
         if has_headings and (not position or group != lines[position - 1][0]):
-            order.append(f"{HEADING}{position} {group}")
-        keys.append(f"{position} {label}")
+            order.append(f"{HEADING}{position} {_breakable(group)}")
+        keys.append(f"{position} {_breakable(label)}")
         order.append(keys[-1])
     names = [f"{group}: {label}" if has_headings else label for group, label in lines]
     return Labels(keys, order, names)
 
 
-def _shown(key: str) -> str:
-    return key.partition(" ")[2]
+def _breakable(label: str) -> str:
+    """The label with a break, where it is long, at the space nearest to its middle."""
+    spaces = [place for place, character in enumerate(label) if character == " "]
+    if len(label) <= MOST_ON_A_LINE or not spaces:
+        return label
+    place = min(spaces, key=lambda each: abs(each - len(label) / 2))
+    return f"{label[:place]}{BREAK}{label[place + 1 :]}"

@@ -1,16 +1,34 @@
 """The weekly chart of a criterion: each week's figure with its interval, the smoothed line, the limits."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from evalapp.charts.chart import Chart
+from evalapp.charts.theme import Spec
 from evalapp.core.figures import as_percent, as_text
-from evalapp.monitoring.following import Followed, is_enough
+from evalapp.monitoring.following import NOT_ENOUGH, Followed, is_enough
 from evalapp.monitoring.models import Kpi
+
+FIGURE, ALARM = "var(--candidate-1)", "var(--rating-1)"
+SMOOTHED, LIMIT, THRESHOLD = "Smoothed", "Limit", "Threshold"
+
+
+class _Line(NamedTuple):
+    dash: list[int]
+    colour: str
+
+
+LINES = {
+    SMOOTHED: _Line([1, 0], FIGURE),
+    LIMIT: _Line([6, 4], "var(--ink-soft)"),
+    THRESHOLD: _Line([1, 3], "var(--ink)"),
+}
 
 
 def weekly_chart(followed: Followed) -> Chart:
-    """Weeks across; a week with fewer than 30 reviews is drawn hollow and moves no line."""
+    """Weeks across; a week with fewer than 30 reviews is drawn hollow and moves no line, an alarm
+    is a diamond.
+    """
     rows = _rows(followed)
     columns = [
         "Week",
@@ -44,6 +62,7 @@ def _says(followed: Followed, rows: list[dict[str, Any]]) -> str:
 
 
 def _rows(followed: Followed) -> list[dict[str, Any]]:
+    figure = partial(_figure, followed)
     points = followed.chart.points if followed.chart is not None else [None] * len(followed.kpis)
     return [
         {
@@ -56,21 +75,21 @@ def _rows(followed: Followed) -> list[dict[str, Any]]:
             "smoothed": smoothed,
             "limit": point.limit if point is not None else None,
             "state": point.state if point is not None and is_enough(kpi) else _without_chart(kpi),
-            "data": "30 reviews or more" if is_enough(kpi) else "not enough data",
+            "data": "enough" if is_enough(kpi) else NOT_ENOUGH,
+            "interval": "–" if kpi.low is None else f"{figure(kpi.low)} to {figure(kpi.high)}",
         }
         for kpi, smoothed, point in zip(followed.kpis, followed.smoothed, points, strict=True)
     ]
 
 
 def _without_chart(kpi: Kpi) -> str:
-    return "baseline" if is_enough(kpi) else "not enough data"
+    return "baseline" if is_enough(kpi) else NOT_ENOUGH
 
 
 def _cells(followed: Followed, row: dict[str, Any]) -> list[Any]:
     figure = partial(_figure, followed)
-    interval = "–" if row["low"] is None else f"{figure(row['low'])} to {figure(row['high'])}"
     return [
-        row["week"], row["ended"], figure(row["value"]), interval, row["reviews"], figure(row["smoothed"]),
+        row["week"], row["ended"], figure(row["value"]), row["interval"], row["reviews"], figure(row["smoothed"]),
         figure(row["limit"]), row["state"],
     ]  # fmt: skip
 
@@ -79,38 +98,66 @@ def _figure(followed: Followed, value: float | None) -> str:
     return as_percent(value) if followed.is_rate else as_text(value, digits=2)
 
 
-def _spec(followed: Followed, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _spec(followed: Followed, rows: list[dict[str, Any]]) -> Spec:
     # Imported here: pages without a chart do not pay for it.
     import altair as alt
 
     form = ".0%" if followed.is_rate else ".2f"
     better = ", lower is better" if followed.last.lower_is_better else ""
-    title = f"{followed.last.criterion_name}, {'rate' if followed.is_rate else 'mean'}{better}"
-    base = alt.Chart().encode(x=alt.X("week:O", title="Week", axis=alt.Axis(labelAngle=0, labelOverlap=True)))
+    title = f"{'Rate' if followed.is_rate else 'Mean'}{better}"
     axis = alt.Axis(format=form)
-    figure = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=axis)
-    tips = [
-        alt.Tooltip("week:O", title="Week"),
-        alt.Tooltip("ended:N", title="Ended"),
-        alt.Tooltip("value:Q", title=title, format=form),
-        alt.Tooltip("smoothed:Q", title="Smoothed", format=form),
-        alt.Tooltip("reviews:Q", title="Reviews"),
-        alt.Tooltip("state:N", title="State"),
-    ]
-    layers = [
-        base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=title), y2="high:Q"),
-        base.mark_point(size=60).encode(
-            y=figure,
-            tooltip=tips,
-            fillOpacity=alt.condition("datum.reviews >= 30", alt.value(1), alt.value(0)),
-        ),
-        base.mark_line(strokeWidth=2.5).encode(y=alt.Y("smoothed:Q", title=title)),
-    ]
-    if any(row["limit"] is not None for row in rows):
-        layers.append(base.mark_line(strokeDash=[4, 3]).encode(y=alt.Y("limit:Q", title=title)))
-    if followed.threshold is not None:
-        line = alt.Chart(alt.InlineData(values=[{"threshold": followed.threshold}]))
-        layers.append(line.mark_rule(strokeDash=[1, 3], strokeWidth=2).encode(y="threshold:Q"))
-    chart = alt.layer(*layers, data=alt.InlineData(values=rows)).properties(width="container", height=220)
-    spec: dict[str, Any] = chart.to_dict()
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=_weeks(alt))
+    reach = base.mark_rule(aria=False).encode(y=alt.Y("low:Q", title=title, axis=axis), y2="high:Q")
+    alarm, is_few = "datum.state === 'alarm'", "datum.data !== 'enough'"
+    points = base.mark_point(size=60, filled=False, strokeWidth=1.5, opacity=1).encode(
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=axis),
+        shape=alt.condition(alarm, alt.value("diamond"), alt.value("circle")),
+        size=alt.condition(alarm, alt.value(130), alt.value(60)),
+        stroke=alt.condition(alarm, alt.value(ALARM), alt.value(FIGURE)),
+        fill=alt.when(is_few).then(alt.value("var(--surface)")).when(alarm).then(alt.value(ALARM)).otherwise(alt.value(FIGURE)),
+        tooltip=[
+            alt.Tooltip("week:O", title="Week"),
+            alt.Tooltip("ended:N", title="Ended"),
+            alt.Tooltip("value:Q", title=title, format=form),
+            alt.Tooltip("interval:N", title="95% interval"),
+            alt.Tooltip("smoothed:Q", title=SMOOTHED, format=form),
+            alt.Tooltip("limit:Q", title=LIMIT, format=form),
+            alt.Tooltip("reviews:Q", title="Reviews"),
+            alt.Tooltip("state:N", title="State"),
+        ],
+    )  # fmt: skip
+    drawing = alt.layer(reach, *_lines(alt, followed, rows, title), points)
+    spec: Spec = drawing.properties(width="container", height=220).to_dict(validate=False)
+    spec.pop("config", None)
     return spec
+
+
+def _weeks(alt: Any) -> Any:
+    return alt.X("week:O", title="Week", axis=alt.Axis(labelAngle=0, labelOverlap=True))
+
+
+def _lines(alt: Any, followed: Followed, rows: list[dict[str, Any]], title: str) -> list[Any]:
+    """What the weeks are held against, told apart by dashes and named above the chart."""
+    moving = {SMOOTHED: [row["smoothed"] for row in rows], LIMIT: [row["limit"] for row in rows]}
+    shown = {name: values for name, values in moving.items() if any(value is not None for value in values)}
+    points = [
+        {"week": row["week"], "line": name, "at": value}
+        for name, values in shown.items()
+        for row, value in zip(rows, values, strict=True)
+    ]
+    names = [*shown, *([THRESHOLD] if followed.threshold is not None else [])]
+    legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2)
+    dashes = alt.Scale(domain=names, range=[LINES[name].dash for name in names])
+    colours = alt.Scale(domain=names, range=[LINES[name].colour for name in names])
+    look = {
+        "y": alt.Y("at:Q", title=title),
+        "strokeDash": alt.StrokeDash("line:N", title=None, scale=dashes, legend=legend),
+        "color": alt.Color("line:N", title=None, scale=colours, legend=legend),
+    }
+    lines = alt.Chart(alt.InlineData(values=points)).mark_line(strokeWidth=2, aria=False)
+    layers = [lines.encode(x=_weeks(alt), **look)]
+    if followed.threshold is not None:
+        level = alt.Chart(alt.InlineData(values=[{"line": THRESHOLD, "at": followed.threshold}]))
+        # From edge to edge, also where there is one week alone.
+        layers.append(level.mark_rule(strokeWidth=2, aria=False).encode(**look))
+    return layers

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalapp.charts.chart import Chart
-from evalapp.charts.drawing import as_svg
+from evalapp.charts.drawing import PHONE_WIDTH, as_svg
 from evalapp.core.tables import Table
 
 Block = dict[str, Any]
@@ -82,4 +82,12 @@ def picture(caption: str, chart: Chart | None) -> Block | None:
     """A chart with the sentence that tells what is seen."""
     if chart is None:
         return None
-    return {"kind": "picture", "caption": caption, "says": chart.says, "svg": as_svg(chart)}
+    if not chart.rows:
+        return paragraph(chart.says)
+    return {
+        "kind": "picture",
+        "caption": caption,
+        "says": chart.says,
+        "svg": as_svg(chart),
+        "phone_svg": as_svg(chart, width=PHONE_WIDTH),
+    }

@@ -24,7 +24,8 @@ def as_page(document: Document) -> str:
 def _shown(block: Block) -> Block:
     if block["kind"] == "picture":
         # Drawn by the server from data, every word in it escaped (evalapp.charts.drawing).
-        return {**block, "svg": mark_safe(block["svg"])}  # noqa: S308
+        drawings = {name: mark_safe(block[name]) for name in ("svg", "phone_svg")}  # noqa: S308
+        return {**block, **drawings}
     if block["kind"] == "table":
         figures = [column["is_figure"] for column in block["columns"]]
         return {**block, "rows": [list(zip(row, figures, strict=True)) for row in block["rows"]]}

@@ -46,7 +46,9 @@ def _files(document: Document) -> dict[str, bytes]:
         if block["kind"] == "picture":
             name = f"picture-{len(pictures) + 1}.svg"
             pictures[name] = block["svg"].encode()
-            blocks.append({**block, "svg": name})
+            blocks.append(
+                {"kind": "picture", "caption": block["caption"], "says": block["says"], "svg": name}
+            )
         else:
             blocks.append(block)
     whole = json.dumps({**told, "blocks": blocks}, ensure_ascii=False)

@@ -286,7 +286,8 @@ def mean_kappa(
     if ratings.has_repeats():
         raise ValueError("a reviewer scored the same item twice: give one score each")
     if not len(ratings):
-        return Measure.undefined("no scores", signature=name)
+        reason = "every answer is N/A" if ratings.not_applicable else "no scores"
+        return Measure.undefined(reason, signature=name)
     if len(ratings.reviewers) < 2:
         return Measure.undefined(ONE_REVIEWER, signature=name)
     together, n = _of_shared_items(coincidences(ratings))

@@ -39,11 +39,13 @@ def paired_difference(
     seed: int,
     permutations: int = 10_000,
     level: float = 0.95,
+    span: float | None = None,
 ) -> Difference:
     """Compare two candidates, paired by item and blocked by reviewer.
 
     Items and reviewers are matched by label. A reviewer's several scores for one item are
-    averaged first. Everything is undefined when no reviewer scored both on one item.
+    averaged first. Everything is undefined when no reviewer scored both on one item. ``span``: the largest
+    difference that the scale allows, at which the interval is cut.
     """
     require_level(level)
     if permutations < 1:
@@ -58,9 +60,10 @@ def paired_difference(
             p_permutation=Measure.undefined(NO_PAIRS, signature=permutation_name),
             superiority=Measure.undefined(NO_PAIRS, signature=signature("superiority", level=level)),
         )
+    bounds = None if span is None else (-span, span)
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
     return Difference(
-        difference=_renamed(candidate_score(pairs, level=level), "paired-difference", level),
+        difference=_renamed(candidate_score(pairs, level=level, bounds=bounds), "paired-difference", level),
         p_model=_model_p(pairs, model_name),
         p_permutation=_permutation_p(pairs, permutations, seed, permutation_name),
         superiority=_renamed(candidate_score(wins, level=level, bounds=(0, 1)), "superiority", level),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
@@ -131,6 +132,15 @@ def human_mean(cell: Any, href: str = "") -> dict[str, Any]:
         "is_share": not is_scale,
         "href": href,
     }
+
+
+@register.simple_tag
+def without_interval(measure: Measure) -> SafeString:
+    """Why a figure has no interval, where its note says so: "no interval: one item"; nothing otherwise."""
+    told = [part for part in measure.note.split("; ") if part.startswith("no interval")]
+    if not measure.defined or measure.low is not None or not told:
+        return SafeString("")
+    return format_html(' <span class="soft small">{}</span>', told[0])
 
 
 @register.inclusion_tag("analysis/estimate.html")

@@ -16,6 +16,7 @@ from evalapp.campaigns.models import Campaign, Place
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all
+from tests.ratings.files import imported, rating, table
 
 pytestmark = pytest.mark.django_db
 ROWS = 12
@@ -181,6 +182,18 @@ def test_nobody_one_reviewer_and_no_overlap_say_so(
     review_all(campaign, reviewer, {})
     one = client_of(manager).get(url_of(campaign)).text
     assert "One reviewer" in one and "No two reviewers have scored" in one
+
+
+def test_reviewers_without_a_common_output_are_told_what_to_do(project: Project, manager: User) -> None:
+    rows = [
+        rating(item, "base", person) for item, person in ((1, "Mara"), (2, "Mara"), (3, "Ole"), (4, "Ole"))
+    ]
+    campaign = imported(project, manager, table(*rows)).campaign
+    page = client_of(manager).get(url_of(campaign)).text
+    assert "No output has scores of two reviewers" in page and "set the overlap of a campaign" in page
+    assert "taken for one another more than can be told" not in page
+    # It is the reason of each of the eight measures of the pair.
+    assert page.count("The two reviewers share no item") >= 8
 
 
 def test_a_large_panel_is_said(campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:

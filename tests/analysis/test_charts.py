@@ -119,7 +119,9 @@ def test_without_a_rating_there_is_nothing_to_draw(project: Project, reviewer: U
     assert agreement_chart(scores, scores.scales[0]) is None
     pairs = compare_pairs(scores, comparison, comparison.rows[0])
     assert differences_charts(pairs, comparison.rows[0], comparison.rows) == []
-    assert human_against_metric(scores, scores.scales[0], METRICS["rougeL"]).says.startswith("0 outputs")
+    assert human_against_metric(scores, scores.scales[0], METRICS["rougeL"]).says.startswith(
+        "No output has both"
+    )
 
 
 def test_two_models_of_one_label_are_told_apart(scores: CampaignScores) -> None:

@@ -10,10 +10,13 @@ from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
 from evalapp.analysis.scores import load_scores
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, CampaignCandidate
+from evalapp.measure import Measure
 from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Output
 from evalapp.scoring.models import MetricResult
+from evalapp.stats.prediction_powered import PredictionPowered
 from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -119,6 +122,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint at Tone" in page.text
     assert "It takes for granted that the reviewed items were drawn at random" in page.text
     assert "Reviews alone" in page.text and "With ROUGE-L" in page.text
+    assert "/tables/narrowed.csv" in page.text
     comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/")
     assert url_of(reviewed) in comparison.text
 
@@ -137,6 +141,38 @@ def test_few_reviews_say_why_nothing_is_narrowed(campaign: Campaign, manager: Us
     page = client_of(manager).get(url_of(campaign), {"metric": "no such"})
     assert page.status_code == 200
     assert "no variation in the human scores" in page.text
+
+
+def test_one_reason_for_all_means_is_said_once(campaign: Campaign, manager: User, reviewer: User) -> None:
+    run = campaign.items.first().outputs.first().output.run
+    run.outputs.exclude(item_outputs__item__campaign=campaign).delete()
+    review_all(campaign, reviewer, said())
+    page = client_of(manager).get(url_of(campaign)).text
+    assert page.count("every item with the metric has been reviewed") == 1
+    assert "ROUGE-L narrows none of these means" in page and "With ROUGE-L" not in page
+
+
+@pytest.mark.parametrize(
+    ("half_width", "gain", "said"),
+    [(1.0, 1.86, True), (0.8, 1.86, True), (0.7, 1.86, False), (1.0, 1.0, False)],
+)
+def test_an_interval_that_few_reviewers_keep_wide_says_so(half_width: float, gain: float, said: bool) -> None:
+    def measured(value: float, half: float | None = None) -> Measure:
+        ends = (None, None) if half is None else (value - half, value + half)
+        return Measure(value=value, n=12, low=ends[0], high=ends[1], signature="test")
+
+    found = PredictionPowered(
+        mean=measured(3.0, half_width),
+        classical=measured(3.1, 0.8),
+        weight=measured(2.0),
+        correlation=measured(0.9),
+        gain=measured(gain),
+        most=measured(5.0),
+        reviewed=12,
+        unreviewed=28,
+    )
+    mean = NarrowedMean(CampaignCandidate(), Criterion(), found, "")
+    assert mean.is_no_narrower is said
 
 
 def test_many_outputs_are_compared_with_every_metric_by_a_job(

@@ -1,11 +1,16 @@
 """One chart of every kind, with names as people may write them."""
 
+import datetime as dt
+
 from evalapp.charts.chart import Chart
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.histogram import Bin, Cut, histogram
 from evalapp.measure import Measure
+from evalapp.monitoring.charts import weekly_chart
+from evalapp.monitoring.following import follow
+from evalapp.monitoring.models import Draw, Kpi
 
 HOSTILE = '</script><svg onload="x()"> & var(--ink)'
 NAMES = ["Base", HOSTILE, "v1"]
@@ -61,6 +66,26 @@ def agreement() -> Chart:
     )
 
 
+def weekly() -> Chart:
+    """Eight usual weeks, one of few reviews, and a fall that ends in an alarm."""
+    values = [4.2, 4.3, 4.1, 4.2, 4.25, 4.15, 4.2, 4.3, 4.9, 3.4, 3.2, 3.1]
+    ends_at = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+    kpis = [
+        Kpi(
+            draw=Draw(number=number, ends_at=ends_at + dt.timedelta(weeks=number)),
+            criterion_key="tone",
+            criterion_name=HOSTILE,
+            value=value,
+            low=value - 0.2,
+            high=value + 0.2,
+            error=0.1,
+            reviews=12 if value == 4.9 else 40,
+        )
+        for number, value in enumerate(values, start=1)
+    ]
+    return weekly_chart(follow(kpis, threshold=3.6, baseline_weeks=8))
+
+
 def lengths() -> Chart:
     bins = [Bin(0, 9, 3), Bin(10, 19, 12), Bin(20, 29, 0), Bin(30, 39, 1)]
     return histogram(bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 is longer than 20.")
@@ -72,4 +97,5 @@ ALL = {
     "means": means,
     "agreement": agreement,
     "lengths": lengths,
+    "weekly": weekly,
 }

@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from evalapp.charts.diverging import segments
-from evalapp.charts.drawing import as_png, as_svg
-from evalapp.charts.forest import ForestLine, says_of_means
+from evalapp.charts.diverging import RatingLine, diverging_bars, segments
+from evalapp.charts.drawing import PHONE_WIDTH, WIDTH, as_png, as_svg
+from evalapp.charts.forest import Axis, ForestLine, forest, says_of_means
 from evalapp.charts.heat_map import TINT
 from evalapp.charts.theme import CANDIDATES, RATINGS, SHAPES, Scheme, colour, resolved, themed
 from tests.charts import samples
@@ -15,7 +15,7 @@ from tests.charts.samples import ALL, HOSTILE
 from tests.core.test_contrast import contrast
 
 SVG = "{http://www.w3.org/2000/svg}"
-HARMLESS = {"svg", "g", "rect", "path", "line", "text", "defs", "linearGradient", "stop", "clipPath"}
+HARMLESS = {"svg", "g", "rect", "path", "line", "text", "tspan", "defs", "linearGradient", "stop", "clipPath"}
 SCHEMES: list[Scheme] = ["light", "dark"]
 
 
@@ -24,7 +24,7 @@ def drawn(kind: str, scheme: Scheme = "light") -> ET.Element:
 
 
 def words_of(drawing: ET.Element) -> list[str]:
-    return [text.text or "" for text in drawing.iter(f"{SVG}text")]
+    return ["".join(text.itertext()) for text in drawing.iter(f"{SVG}text")]
 
 
 def fills(drawing: ET.Element, mark: str) -> list[str]:
@@ -41,7 +41,7 @@ def hexadecimal(fill: str) -> str:
 @pytest.mark.parametrize("kind", ALL)
 def test_a_chart_can_be_read_in_either_theme(kind: str, scheme: Scheme) -> None:
     drawing = drawn(kind, scheme)
-    seen = [text for text in drawing.iter(f"{SVG}text") if (text.text or "").strip()]
+    seen = [text for text in drawing.iter(f"{SVG}text") if "".join(text.itertext()).strip()]
     assert seen
     ground = colour("surface", scheme)
     for text in seen:
@@ -87,6 +87,33 @@ def test_what_lies_beyond_the_cut_has_another_colour_than_what_is_kept() -> None
     assert "cut at 20" in words_of(drawn("lengths"))
     # The table leaves out what is not there.
     assert samples.lengths().rows == [["0 to 9", 3], ["10 to 19", 12], ["30 to 39", 1]]
+
+
+def test_weeks_of_few_reviews_are_hollow_and_an_alarm_has_a_colour_and_shape_of_its_own() -> None:
+    drawing = drawn("weekly")
+    usual, alarm, hollow = colour("candidate-1"), colour("rating-1"), colour("surface")
+    points = fills(drawing, "symbol")[-12:]
+    states = [row[-1] for row in samples.weekly().rows]
+    assert states[8] == "not enough data" and states[-1] == "alarm"
+    expected = {"alarm": alarm, "not enough data": hollow}
+    assert points == [expected.get(state, usual) for state in states]
+    # What the weeks are held against is named beside its line.
+    assert [word for word in words_of(drawing) if word in ("Smoothed", "Limit", "Threshold")] == [
+        "Smoothed",
+        "Limit",
+        "Threshold",
+    ]
+
+
+def test_a_long_name_takes_two_lines_on_a_phone_and_one_on_a_page() -> None:
+    name = "v2, tuned on the corrections of May"
+    line = ForestLine("Use of words that nobody needs", name, name, samples.measured(3, 2, 4))
+    chart = forest([line], Axis("Mean", [name], (1, 5)), says="", longest=1)
+    wide, narrow = (ET.fromstring(as_svg(chart, width=width)) for width in (WIDTH, PHONE_WIDTH))
+    assert {name, line.group} <= set(words_of(wide))
+    found = words_of(narrow)
+    assert "v2, tuned on thecorrections of May" in found and not [word for word in found if "…" in word]
+    assert float(narrow.get("width", 0)) <= PHONE_WIDTH + 1
 
 
 def test_a_difference_that_cannot_be_told_from_none_is_hollow() -> None:
@@ -139,6 +166,8 @@ def test_each_chart_says_what_is_seen() -> None:
     assert samples.ratings().says.startswith(
         f"Tone: {HOSTILE} is above the middle level most often (90% of 20), Base least often (20% of 20); "
     )
+    alone = diverging_bars([RatingLine("Tone", "v1", [("1", 1), ("2", 0), ("3", 3)])])
+    assert alone.says == "Tone: v1 is above the middle level in 75% of 4."
     says = samples.differences().says
     assert says.startswith(f"On Tone {HOSTILE} is higher than Base by 1.7 (1.2 to 2.2); ")
     assert "on Accuracy v1 is lower than Base by 0.6 (0.2 to 1.0)" in says
@@ -155,7 +184,8 @@ def test_the_sentence_is_on_the_drawing_and_every_figure_in_the_table(kind: str)
     assert chart.spec["description"] == chart.says
     assert "config" not in chart.spec
     assert all(len(row) == len(chart.columns) for row in chart.rows)
-    assert len(chart.rows) == {"ratings": 6, "differences": 4, "means": 2, "agreement": 3, "lengths": 3}[kind]
+    rows = {"ratings": 6, "differences": 4, "means": 2, "agreement": 3, "lengths": 3, "weekly": 12}
+    assert len(chart.rows) == rows[kind]
 
 
 def test_an_undefined_estimate_has_its_reason_in_the_table() -> None:

@@ -7,11 +7,13 @@ import pytest
 from playwright.sync_api import Page
 
 from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
 from evalapp.decisions.saved_views import save_view
 from evalapp.gates.looks import look_at
 from evalapp.gates.services import take_gate
 from evalapp.judgements.verdicts import Verdict
 from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.models import Stream
 from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.campaigns.making import make_open_campaign
 from tests.factories import (
@@ -42,64 +44,60 @@ def phone(page: Page) -> Page:
     return page
 
 
-def test_every_column_is_in_sight(
-    phone: Page,
-    project: Project,
-    manager: User,
-    reviewer: User,
-    engineer: User,
-    live_server: Any,
-    sign_in: Callable[[User], object],
-) -> None:
-    campaign = make_campaign(project, [reviewer, engineer], rows=2)
-    run_scoring(campaign)
-    review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
-    review_all(campaign, engineer, {})
-    tray = make_tray(campaign, manager)
-    webhook = make_webhook(project)
-    make_flag(campaign, reviewer)
-    taken = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
-    look_at(taken=taken, candidate=campaign.candidates.all()[0].model_version, by=manager)
+@pytest.fixture
+def watched(project: Project, reviewer: User) -> Stream:
+    """A stream with a drawn week, and a judged one that alerts."""
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     drawn_week(stream)
     (week,) = judged_weeks(stream, [3.0])
     raise_alerts(week)
+    return stream
+
+
+@pytest.fixture
+def gated(project: Project, manager: User, reviewer: User, engineer: User) -> Campaign:
+    """A reviewed campaign with a look at its gate, a flag and a tray."""
+    campaign = make_campaign(project, [reviewer, engineer], rows=2)
+    run_scoring(campaign)
+    review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
+    review_all(campaign, engineer, {})
+    make_tray(campaign, manager)
+    make_flag(campaign, reviewer)
+    taken = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
+    look_at(taken=taken, candidate=campaign.candidates.all()[0].model_version, by=manager)
+    return campaign
+
+
+def test_every_column_is_in_sight(
+    phone: Page,
+    project: Project,
+    manager: User,
+    gated: Campaign,
+    watched: Stream,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    webhook, tray = make_webhook(project), project.exports.get()
+    given_up = webhook.deliveries.filter(attempts=1).latest("id")
     sign_in(manager)
-    criteria = [criterion.name for criterion in campaign.rubric_version.criteria.all()]
+    criteria = {each.name: each.kind for each in gated.rubric_version.criteria.all()}
+    scales = {name for name, kind in criteria.items() if kind == "scale"}
+    alerts, weeks = {"Cause", "Raised", "E-mail", "Acknowledged"}, {"State", "Drawn", "Tone", "Campaign"}
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "members/": {"Address", "Role", "Since"},
         "audit/": {"When", "Who", "What", "On", "Details"},
         "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
         f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
-        f"webhooks/{webhook.pk}/deliveries/{webhook.deliveries.filter(attempts=1).latest('id').pk}/": {
-            "Answer",
-            "What came of it",
-            "Seconds",
-        },
-        f"compare/{campaign.pk}/adjudication/": {"Differ on", "State"},
-        f"campaigns/{campaign.pk}/gate/": {"State", "Figure", "Why"},
-        f"campaigns/{campaign.pk}/flags/": {"Item", "What is wrong", "Flagged"},
+        f"webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "What came of it", "Seconds"},
+        f"compare/{gated.pk}/adjudication/": {"Differ on", "State"},
+        f"campaigns/{gated.pk}/gate/": {"State", "Figure", "Why"},
+        f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         "monitor/": {"State", "Outputs", "Last output", "Weeks judged", "Next draw"},
-        f"monitor/{stream.pk}/": {
-            "Cause",
-            "Raised",
-            "E-mail",
-            "Acknowledged",
-            "State",
-            "Drawn",
-            "Tone",
-            "Campaign",
-        },
-        f"monitor/{stream.pk}/weeks/1/": {"Answer", "Model", "At", "Chance"},
+        f"monitor/{watched.pk}/": alerts | weeks,
+        f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Chance"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
-        f"compare/{campaign.pk}/severity/": {
-            *(
-                "Total",
-                *(each.name for each in campaign.rubric_version.criteria.all() if each.kind == "scale"),
-            ),
-            *("Severity", "Standard error", "Infit", "Scores"),
-        },
+        f"compare/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
     }
     for path, labels in expected.items():
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")

@@ -2,13 +2,11 @@
 
 import csv
 import hashlib
-import importlib
 import io
 import json
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
@@ -130,24 +128,6 @@ def test_nothing_reviewed_is_refused_and_so_is_an_endless_name(
         with pytest.raises(InvalidError, match=r"120 characters|cannot be seen"):
             open_tray(campaign=campaign, by=manager, name=name)
     assert open_tray(campaign=campaign, by=manager, name="").name == "Feedback of Spring round"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_exports_that_shared_a_name_are_told_apart_when_names_become_unique(
-    campaign: Campaign, manager: User
-) -> None:
-    migration = importlib.import_module("evalapp.migrations.0003_one_export_of_a_name")
-    (constraint,) = Export._meta.constraints
-    first, second, other = (make_tray(campaign, manager) for _ in range(3))
-    with connection.schema_editor() as editor:
-        editor.remove_constraint(Export, constraint)
-    Export.objects.filter(pk__in=[first.pk, second.pk]).update(name="Corrections " + "x" * 108)
-    with connection.cursor() as cursor:
-        cursor.execute(migration.NUMBER_THE_LATER)
-    with connection.schema_editor() as editor:
-        editor.add_constraint(Export, constraint)
-    names = list(Export.objects.order_by("pk").values_list("name", flat=True))
-    assert names == ["Corrections " + "x" * 108, f"Corrections {'x' * 88} ({second.pk})", other.name]
 
 
 def test_simulated_feedback_leaves_a_demonstration_only(

@@ -20,6 +20,7 @@ from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
+from evalapp.charts.drawing import PHONE_WIDTH, WIDTH
 from evalapp.decisions.left_files import files_of
 from evalapp.decisions.services import decide
 from evalapp.gates.looks import look_at
@@ -203,11 +204,27 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
 
 def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
     page = page_of(made(reviewed, manager))
-    labels = re.findall(r'<div class="drawing" role="img" aria-label="([^"]+)"><svg', page)
+    labels = re.findall(
+        r'<div class="drawing" role="img" aria-label="([^"]+)"><div class="of-page"><svg', page
+    )
     # Means, levels, differences on the scales and of the shares, agreement on the one scale that varies, people
     # against the metric.
     assert len(labels) == 6
     assert all(len(label) > 20 for label in labels)
+
+
+def test_every_picture_is_drawn_for_a_phone_too(reviewed: Campaign, manager: User) -> None:
+    page = page_of(made(reviewed, manager))
+    wide, narrow = (
+        [float(width) for width in re.findall(rf'<div class="{of}"><svg[^>]* width="([0-9.]+)"', page)]
+        for of in ("of-page", "of-phone")
+    )
+    assert len(wide) == len(narrow) == 6
+    assert max(narrow) <= PHONE_WIDTH + 1 < WIDTH / 2 < min(wide)
+    # The hidden one's gradient is not taken for that of the one that is seen.
+    names = re.findall(r'<[^>]* id="([^"]+)"', page)
+    assert names and len(names) == len(set(names))
+    assert set(re.findall(r'"url\(#([^)]+)\)', page)) <= set(names)
 
 
 class _Elements(HTMLParser):

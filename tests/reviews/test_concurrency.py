@@ -3,6 +3,7 @@
 import random
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -241,6 +242,31 @@ def test_a_deletion_of_a_persons_data_leaves_nothing_of_what_they_do_meanwhile()
     assert not Place.objects.filter(state=PlaceState.HELD).exists()
 
 
+def _move(campaign, people, chance):
+    """A manager moves work of one person to another; whether there is none left."""
+    source, target = chance.sample(people, 2)
+    with suppress(InvalidError):
+        reassign(campaign=campaign, source=source, target=chance.choice([target, None]), most=2, by=None)
+    return not campaign.places.filter(purpose="review").exclude(state=PlaceState.COMPLETE).exists()
+
+
+def _rate(campaign, person, chance):
+    """A reviewer rates what comes next, or lets its lease run out; whether there is nothing more for them."""
+    found = next_assignment(seat=seat_of(campaign, person))
+    if not isinstance(found, Assignment):
+        if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.QUOTA_REACHED):
+            return True
+        return_lapsed_places()
+    elif chance.random() < 0.1:
+        Place.objects.filter(pk=found.place.id, state=PlaceState.HELD).update(
+            lease_expires_at=timezone.now() - timedelta(seconds=1)
+        )
+    else:
+        with suppress(ConflictError):
+            submit(campaign, person, found)
+    return False
+
+
 def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_moves_it():
     project, people = make_team(8)
     draft = make_campaign(
@@ -261,34 +287,11 @@ def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_
 
     def work(number):
         chance = random.Random(number)
+        turn = partial(_move, campaign, people) if number == 8 else partial(_rate, campaign, people[number])
         for _ in range(2000):
             connection.close()
-            if number == 8:
-                source, target = chance.sample(people, 2)
-                with suppress(InvalidError):
-                    reassign(
-                        campaign=campaign,
-                        source=source,
-                        target=chance.choice([target, None]),
-                        most=2,
-                        by=None,
-                    )
-                if not campaign.places.filter(purpose="review").exclude(state=PlaceState.COMPLETE).exists():
-                    return
-                continue
-            found = next_assignment(seat=seat_of(campaign, people[number]))
-            if not isinstance(found, Assignment):
-                if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.QUOTA_REACHED):
-                    return
-                return_lapsed_places()
-                continue
-            if chance.random() < 0.1:
-                Place.objects.filter(pk=found.place.id, state=PlaceState.HELD).update(
-                    lease_expires_at=timezone.now() - timedelta(seconds=1)
-                )
-                continue
-            with suppress(ConflictError):
-                submit(campaign, people[number], found)
+            if turn(chance):
+                return
 
     results = at_once(9, work)
     assert [result for result in results if isinstance(result, Exception)] == []

@@ -63,6 +63,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
     ratings = serializers.IntegerField()
     reason = serializers.CharField(help_text="Why nothing was fitted; empty where it was.")
     note = serializers.CharField()
+    unscored = serializers.SlugRelatedField(
+        slug_field="key", many=True, read_only=True, help_text="Scales that nobody gave a score on: left out."
+    )
     is_connected = serializers.BooleanField()
     reviewer_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))

@@ -1,0 +1,91 @@
+"""A criterion that nobody could answer: every page says so in words, and the others have their figures."""
+
+import html
+import re
+from collections.abc import Callable
+
+import pytest
+from django.utils.html import strip_tags
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.scores import load_scores
+from evalapp.analysis.severity import severity_of
+from evalapp.campaigns.models import Campaign
+from evalapp.reports.content import content_of
+from evalapp.reports.services import start_report
+from tests.api.conftest import program_of
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all, run_scoring
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=6)
+    for turn, person in enumerate((reviewer, other_reviewer)):
+        said = {
+            (label, row): answers(
+                tone="na",
+                accuracy=2 + (row + turn) % 4,
+                clarity=3 + row % 3,
+                personalization=2 + (row + turn) % 3,
+            )
+            for label in ("formal", "plain")
+            for row in range(1, 7)
+        }
+        review_all(campaign, person, said)
+    run_scoring(campaign)
+    return campaign
+
+
+@pytest.fixture
+def read(campaign: Campaign, manager: User) -> Callable[[str], str]:
+    """The words of a page under the campaign's comparison."""
+
+    def words(part: str) -> str:
+        address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{part}"
+        page = client_of(manager).get(address)
+        assert page.status_code == 200
+        text = re.sub(r"<(script|style).*?</\\1>", " ", page.text, flags=re.DOTALL)
+        return " ".join(html.unescape(strip_tags(text.replace("<", " <"))).split())
+
+    return words
+
+
+def test_the_comparison_says_why_there_is_no_mean(read: Callable[[str], str]) -> None:
+    page = read("")
+    assert page.count("Every answer is N/A 12 N/A") == 2
+    assert "plain Tone No reviewer scored both candidates on the same item" in page
+    assert "Tone: no ratings" in page
+    assert "Tone Every answer is N/A Every answer is N/A –" in page
+
+
+def test_every_measure_of_agreement_gives_the_same_reason(read: Callable[[str], str]) -> None:
+    assert f"Tone {'Every answer is N/A ' * 8}0" in read("agreement/")
+    assert "No two reviewers have scored this criterion yet" in read("agreement/?criterion=tone")
+
+
+def test_the_severity_names_what_it_leaves_out(
+    read: Callable[[str], str], campaign: Campaign, manager: User
+) -> None:
+    assert "Left out, because nobody gave a score there (no answer, or N/A alone): Tone." in read("severity/")
+    scores = load_scores(campaign)
+    assert [each.key for each in severity_of(scores, names=scores.names).unscored] == ["tone"]
+    api = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/severity/"
+    assert program_of(manager).get(api).json()["unscored"] == ["tone"]
+
+
+def test_no_metric_is_trusted_for_it(read: Callable[[str], str]) -> None:
+    assert "No metric can be compared with people on Tone yet." in read("metrics/")
+
+
+def test_the_report_says_it_too(campaign: Campaign, manager: User) -> None:
+    report = start_report(campaign=campaign, by=manager)
+    document = content_of(report, progress=lambda *_: None).document
+    tables = {block["title"]: block for block in document.blocks if block["kind"] == "table"}
+    tone = [row for row in tables["Means on scales"]["rows"] if row[1]["main"].startswith("Tone")]
+    assert [f"{row[2]['main']} {row[2]['beside']}".lower().count("every answer is n/a") for row in tone] == [
+        1,
+        1,
+    ]
