@@ -70,7 +70,6 @@ def ship(manager: Person, label: str) -> None:
     manager.fill("Note", "It says what to do next.")
     manager.press("Record the decision")
     manager.station("Models")
-    manager.follow(beginning.BASE)
     manager.row(label, "Champion")
 
 
