@@ -180,7 +180,7 @@ def train(folder: Path, behaviour: dict) -> dict:
     return {
         "method": spec.method,
         "objective": spec.objective,
-        "learning_rate": spec.rate,
+        "learning_rate": 2e-4 if spec.learning_rate is None else spec.learning_rate,
         "class_weights": None,
         "rows": account(spec),
         "max_length": 128,
@@ -221,7 +221,7 @@ def look(folder: Path, behaviour: dict) -> dict:
     return {
         "method": spec.method,
         "objective": spec.objective,
-        "learning_rate": spec.rate,
+        "learning_rate": 2e-4 if spec.learning_rate is None else spec.learning_rate,
         "class_weights": None,
         "rows": account(spec),
         "max_length": 128,
