@@ -7,6 +7,7 @@ Prints what the test needs, as JSON. Runs in the environment of that installatio
 
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,8 @@ def prepare(folder: Path) -> Prepared:
     from tests.cast import make_user
     from tests.runs.conftest import rows_of
 
-    owner, engineer = make_user("Owner"), make_user("Engineer")
+    own = secrets.token_hex(4)
+    owner, engineer = make_user(f"Owner {own}"), make_user(f"Engineer {own}")
     project = create_project(name="Disturbed", by=owner)
     Membership.objects.create(project=project, user=engineer, role=Role.ENGINEER)
     dataset = create_dataset(project=project, name="Questions", by=engineer)
