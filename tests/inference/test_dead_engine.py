@@ -20,20 +20,20 @@ set_environment()
 program.ORDERLY_SECONDS = 0.2
 does, folder = sys.argv[1], sys.argv[2]
 from inference.transformers_engine import TransformersGenerator
-original = TransformersGenerator.generate
+original = TransformersGenerator._answers_to
 
 class EngineDeadError(Exception):
     pass
 
-def failing(self, prompts, adapter, batch):
-    if batch < 3:
-        return original(self, prompts, adapter, batch)
+def failing(self, asked):
+    if asked.number < 3:
+        return original(self, asked)
     if does == "die":
         raise EngineDeadError("EngineCore encountered an issue. See stack trace (above) for the root cause.")
     (Path(folder) / "hangs").touch()
     time.sleep(300)
 
-TransformersGenerator.generate = failing
+TransformersGenerator._answers_to = failing
 sys.exit(main([folder]))
 """
 """The real program with an engine that dies, or does not return, in its fourth batch."""
