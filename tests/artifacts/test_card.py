@@ -40,7 +40,10 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
         f"- on Small, Base (`{base.content_hash}`)",
     ]
     said = section(card, "Training data")
-    assert f"Questions v1 (`{data.content_hash}`), rows by split: 6 training, 3 test (sealed), 2 feedback." in said
+    assert (
+        f"Questions v1 (`{data.content_hash}`), rows by split: 6 training, 3 test (sealed), 2 feedback."
+        in said
+    )
     assert "Of 6 rows, 4 were used whole, 1 cut at the end and 1 dropped (empty completion: 1)." in said
     assert "5 were trained on, 0 held out" in said
     how = section(card, "Training")
@@ -52,7 +55,7 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
     assert f"SHA-256 of adapter\\_model.safetensors: `{adapter.content_hash}`".replace("\\", "") in card
     unknown = section(card, "What is not known")
     assert "nobody has rated them on a scale here" in unknown
-    assert "The base's licence and publisher: it was registered from a folder." in unknown
+    assert "The base's licence and publisher: nothing here says them." in unknown
 
 
 def test_what_was_trained_elsewhere_is_said_to_be_unknown(
