@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
-from huggingface_hub.utils import tqdm as quiet_bar
+from huggingface_hub.utils.tqdm import tqdm as quiet_bar
 
 from hub.guard import guard
 from hub.spec import TOKEN_VARIABLE, HubManifest, HubReport, HubSpec
@@ -176,7 +176,7 @@ class _Bar(quiet_bar):
         return type("_Bar", (cls,), {"directory": directory, "total_bytes": total})
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{**options, "disable": True})
+        super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]  # the library's own
         type(self).done_bytes += int(options.get("initial") or 0)
 
     def update(self, n: float | None = 1) -> bool | None:

@@ -17,7 +17,7 @@ from evalapp.artifacts.models import MergedExport
 from evalapp.artifacts.origins import Origin, contamination_words, origin_of
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import TRAINING_SPLITS
-from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
 from evalapp.runs.models import Run
 from evalapp.runs.queries import split_counts
 
@@ -59,18 +59,15 @@ def _metadata(origin: Origin, evidence: Evidence, merged: MergedExport | None) -
     is_adapter = version.kind == ModelKind.LORA and merged is None
     method = origin.training.spec.get("method", "") if origin.training else ""
     found: dict[str, Any] = {}
-    if hub.get("repository"):
+    if hub.get("repository") and version.base is not None:
         found["base_model"] = hub["repository"]
-        if version.base is not None:
-            found["base_model_relation"] = (
-                "adapter" if is_adapter else "finetune" if version.is_tuned else "quantized"
-            )
-            if not version.is_tuned:
-                del found["base_model_relation"]
-        # Only where the weights are the hub's own: what a licence says of tuned ones is its owner's to say.
-        if hub.get("license") and not version.is_tuned:
-            found["license"] = hub["license"]
-    found["library_name"] = "peft" if is_adapter else "transformers"
+    if hub.get("repository") and version.is_tuned:
+        found["base_model_relation"] = "adapter" if is_adapter else "finetune"
+    elif hub.get("license"):
+        # Not that of tuned weights: under which licence those are given is their owner's to say.
+        found["license"] = hub["license"]
+    if version.kind not in MADE_ELSEWHERE:
+        found["library_name"] = "peft" if is_adapter else "transformers"
     found["pipeline_tag"] = "text-generation"
     objective = origin.training.spec.get("objective", "") if origin.training else ""
     tags = ["evalapp", _METHOD_TAGS.get(method, ""), objective, "merged" if merged else ""]
@@ -294,12 +291,12 @@ def _use(version: ModelVersion, merged: MergedExport | None) -> Iterator[str]:
 
 def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
     version, hub = origin.version, origin.hub
-    yield "What the base was trained on, and so whether the evaluation's prompts were among it."
+    yield "What the model beneath was trained on, and so whether the evaluation's prompts were among it."
     if origin.data.unknown:
         yield f"What it was trained on: {escaped(origin.data.unknown)}."
-    if version.kind not in (ModelKind.ENDPOINT, ModelKind.IMPORTED):
+    if version.kind not in MADE_ELSEWHERE:
         if not hub:
-            yield "The base's licence and publisher: it was registered from a folder."
+            yield "The base's licence and publisher: nothing here says them."
         elif not hub.get("license"):
             yield "The base's licence: its card on the hub names none."
         elif version.is_tuned:

@@ -88,7 +88,7 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
     )
     rows = [(escaped(cell.criterion.name), *_measured(cell.mean)) for cell in each.row.human]
     rows += [("Total, 1 to 5", *_measured(each.row.total))]
-    yield table(("people say", "value", "95% interval", "n", "signature"), rows)
+    yield table(("reviewers say", "value", "95% interval", "n", "signature"), rows)
     metrics = [(escaped(named.label), *_measured(named.measure)) for named in each.metrics]
     if metrics:
         yield table(("metrics say", "value", "95% interval", "n", "signature"), metrics)

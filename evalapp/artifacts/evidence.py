@@ -48,10 +48,16 @@ class CampaignEvidence(NamedTuple):
         if self.row is None or self.comparison is None:
             return []
         labels = {metric.name: metric.label for metric in self.comparison.metrics}
-        named = (*self.row.metrics.items(), *self.row.corpus.items())
         rules = {rule.pk: rule.name for rule in self.comparison.rules}
         return [
-            *(NamedMeasure(labels.get(name, name), measure, is_share=False) for name, measure in named),
+            *(
+                NamedMeasure(labels.get(name, name), each, is_share=False)
+                for name, each in self.row.metrics.items()
+            ),
+            *(
+                NamedMeasure(f"{labels.get(name, name)} of all answers together", each, is_share=False)
+                for name, each in self.row.corpus.items()
+            ),
             *(
                 NamedMeasure(f"Keeps “{rules[pk]}”", measure, is_share=True)
                 for pk, measure in self.row.rules.items()

@@ -93,7 +93,7 @@ class SetAside(BaseModel):
     """
 
     kind = models.CharField(max_length=12, choices=ArtifactKind.choices)
-    path = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)
     size_bytes = models.BigIntegerField()
     removable_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('kind', models.CharField(choices=[('adapter', 'Adapter'), ('model', 'Whole model'), ('merged', 'Merged export'), ('hub', 'Model of a hub'), ('templated', 'Base with a given template'), ('run', 'Run directory'), ('checkpoints', 'Checkpoints')], max_length=12)),
-                ('path', models.CharField(max_length=200)),
+                ('path', models.CharField(max_length=300)),
                 ('size_bytes', models.BigIntegerField()),
                 ('removable_at', models.DateTimeField()),
                 ('removed_at', models.DateTimeField(blank=True, null=True)),

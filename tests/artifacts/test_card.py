@@ -55,7 +55,7 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
     assert f"SHA-256 of adapter\\_model.safetensors: `{adapter.content_hash}`".replace("\\", "") in card
     unknown = section(card, "What is not known")
     assert "nobody has rated them on a scale here" in unknown
-    assert "The base's licence and publisher: it was registered from a folder." in unknown
+    assert "The base's licence and publisher: nothing here says them." in unknown
 
 
 def test_what_was_trained_elsewhere_is_said_to_be_unknown(

@@ -111,4 +111,4 @@ class ArtifactQuery(Paging):
 
 class ArtifactBody(Body):
     kind = serializers.ChoiceField(choices=ArtifactKind.choices)
-    path = Text(max_length=200)
+    path = Text(max_length=300)
