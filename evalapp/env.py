@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from evalapp.env_hub import HUB, TOKEN_NAMES, hub_in, is_token
 from evalapp.env_mail import MailSettings, mail_in, sender_in
 from evalapp.env_sign_on import SignOnSettings, domains_in, issuer_in, secret_in
 from run_directory.outgoing_policy import policy_of
@@ -243,7 +244,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         sign_on=(sign_on := _sign_on(read)),
         passwords=_passwords(read, sign_on),
         mail=_mail(read),
-        hub_address=read.one("EVALAPP_HUB", _web_address, "https://huggingface.co"),
+        hub_address=read.one("EVALAPP_HUB", hub_in, HUB),
         hub_token=_hub_token(read),
     )
 
@@ -374,17 +375,11 @@ def _mail(read: _Reader) -> MailSettings | None:
     return replace(server, sender=sender) if server is not None else None
 
 
-def _web_address(text: str) -> str:
-    if urlsplit(text).scheme not in {"https", "http"} or not urlsplit(text).hostname or "@" in text:
-        raise ValueError("write https:// and a host, without a name or password")
-    return text.rstrip("/")
-
-
 def _hub_token(read: _Reader) -> str:
     """Under our name, or under the one that the hub's own tools know."""
-    name = next((name for name in ("EVALAPP_HF_TOKEN", "HF_TOKEN") if read.one(name, str, "")), "")
+    name = next((name for name in TOKEN_NAMES if read.one(name, str, "")), "")
     token = read.one(name, str, "") if name else ""
-    if not (token.isascii() and token.isprintable()) or " " in token:
+    if not is_token(token):
         # Without its text, which is a secret.
         raise EnvironmentProblem(f"{name}: a token is one word of ASCII characters; copy it again.")
     return token

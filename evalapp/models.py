@@ -10,6 +10,7 @@ from evalapp.adjudication.models import (
     DiscussionMessage,
 )
 from evalapp.analysis.models import StoredAnalysis
+from evalapp.artifacts.models import HubDownload, MergedExport, SetAside
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
     CalibrationNote,
@@ -75,13 +76,13 @@ __all__ = [
     "Campaign", "CampaignCandidate", "CampaignGate", "CampaignReviewer", "ClosingAnswer", "Comparison",
     "ComparisonRuling", "ComparisonRulingRevision", "ContaminationDecision", "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
     "Demonstration", "DiscussionMessage", "Draft", "Draw", "Endpoint", "Example", "Export", "ExportRow",
-    "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "Invitation", "Item",
+    "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "HubDownload", "Invitation", "Item",
     "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision",
-    "JudgementSendBack", "Kpi", "LabelParser", "Ledger", "LeftFiles", "MachinePrice", "Membership", "MetricResult", "Model",
+    "JudgementSendBack", "Kpi", "LabelParser", "Ledger", "LeftFiles", "MachinePrice", "Membership", "MergedExport", "MetricResult", "Model",
     "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project",
     "RatingsImport", "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal",
     "Review", "ReviewCount", "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run",
-    "RunCandidate", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "Skip", "SpanAnswer",
+    "RunCandidate", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "SetAside", "Skip", "SpanAnswer",
     "StoredAnalysis", "Stream", "StreamReviewer", "TextAnswer", "TokenPrice", "TrainingPoint", "User",
     "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip
