@@ -342,8 +342,11 @@ def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int
         return percent_agreement(ratings, within=float(name == "within_one"), **drawn)
     if not ordered or name == "within_one":
         return _undefined(name.replace("_", "-"), criterion)
-    is_pair = name == "kappa" and pair is not None
-    return quadratic_kappa(ratings, *pair, **drawn) if is_pair else icc(ratings, form=_FORMS[name], **drawn)
+    return (
+        quadratic_kappa(ratings, *pair, **drawn)
+        if name == "kappa" and pair is not None
+        else icc(ratings, form=_FORMS[name], **drawn)
+    )
 
 
 def _tone(measure: Measure | None, name: str) -> int:

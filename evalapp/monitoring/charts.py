@@ -109,12 +109,14 @@ def _spec(followed: Followed, rows: list[dict[str, Any]]) -> Spec:
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=_weeks(alt))
     reach = base.mark_rule(aria=False).encode(y=alt.Y("low:Q", title=title, axis=axis), y2="high:Q")
     alarm, is_few = "datum.state === 'alarm'", "datum.data !== 'enough'"
+    hollow, alarming, usual = (alt.value(colour) for colour in ("var(--surface)", ALARM, FIGURE))
+    inside: Any = alt.when(is_few).then(hollow).when(alarm).then(alarming).otherwise(usual)
     points = base.mark_point(size=60, filled=False, strokeWidth=1.5, opacity=1).encode(
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=axis),
         shape=alt.condition(alarm, alt.value("diamond"), alt.value("circle")),
         size=alt.condition(alarm, alt.value(130), alt.value(60)),
         stroke=alt.condition(alarm, alt.value(ALARM), alt.value(FIGURE)),
-        fill=alt.when(is_few).then(alt.value("var(--surface)")).when(alarm).then(alt.value(ALARM)).otherwise(alt.value(FIGURE)),
+        fill=inside,
         tooltip=[
             alt.Tooltip("week:O", title="Week"),
             alt.Tooltip("ended:N", title="Ended"),
