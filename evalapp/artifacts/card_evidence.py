@@ -71,10 +71,10 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
         return
     yield f"### Campaign “{escaped(campaign.name)}” on {escaped(campaign.dataset_version)}, {escaped(campaign.split)}"
     if each.preferences:
-        rows = [
+        won = [
             (escaped(one.other), str(one.wins), str(one.losses), str(one.ties)) for one in each.preferences
         ]
-        yield table(("against", "preferred", "the other preferred", "ties"), rows)
+        yield table(("against", "preferred", "the other preferred", "ties"), won)
         return
     assert each.row is not None and each.comparison is not None  # noqa: S101, PT018 - said above
     design = each.comparison.design

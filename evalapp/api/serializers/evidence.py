@@ -63,7 +63,7 @@ class SeveritySerializer(serializers.Serializer[Any]):
     ratings = serializers.IntegerField()
     reason = serializers.CharField(help_text="Why nothing was fitted; empty where it was.")
     note = serializers.CharField()
-    unscored = serializers.SlugRelatedField(
+    unscored: Any = serializers.SlugRelatedField(
         slug_field="key", many=True, read_only=True, help_text="Scales that nobody gave a score on: left out."
     )
     is_connected = serializers.BooleanField()
