@@ -194,7 +194,7 @@ def provenance(row: ExportRow) -> dict[str, Any]:
         "chosen_output": row.chosen_output_id,
         "decision": row.decision,
         "decided_by": row.decided_by_id,
-        "simulated": bool(row.review and row.review.is_simulated),
+        "simulated": row.review.is_simulated if row.review is not None else row.export.is_simulated,
     }
 
 

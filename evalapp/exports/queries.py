@@ -95,7 +95,7 @@ def decidable_rows(export: Export, by: User) -> QuerySet[ExportRow]:
 def accepted_rows(export: Export, kind: RowKind) -> QuerySet[ExportRow]:
     return (
         export.rows.filter(is_included=True, kind=kind, decision__in=ACCEPTED)
-        .select_related("example", "review", "rejected_output", "chosen_output")
+        .select_related("export", "example", "review", "rejected_output", "chosen_output")
         .order_by("id")
     )
 
