@@ -13,7 +13,9 @@ from evalapp.jobs.models import Job, JobState, Priority
 from evalapp.jobs.services import create_job, request_pause, set_priority
 from evalapp.runs.models import Run
 from evalapp.runs.queue_page import queue_view
-from tests.api.conftest import Program
+from tests.api.conftest import Program, program_for
+
+__all__ = ["program_for"]
 
 ClientFor = Callable[[User | None], Client]
 TASK = "evalapp.runs.tasks.carry_out_training"

@@ -15,8 +15,10 @@ from evalapp.jobs.models import JobState
 from evalapp.runs.models import Run
 from evalapp.runs.shortage import half_batch, shortage_of, start_with_half_batch
 from evalapp.runs.tasks import carry_out_generation, carry_out_training
-from tests.api.conftest import Program
+from tests.api.conftest import Program, program_for
 from tests.runs.conftest import Behave
+
+__all__ = ["program_for"]
 
 ClientFor = Callable[[User | None], Client]
 GROUPS = Path("/sys/fs/cgroup/memory")
@@ -105,6 +107,7 @@ def test_a_generation_is_tried_again_with_the_same_questions(
     failed = Run.objects.select_related("job").get(pk=generation.pk)
 
     again = start_with_half_batch(run=failed, by=engineer)
+    again.refresh_from_db()
 
     assert again.spec["batch_size"] == 4
     assert again.spec["sampling"] == failed.spec["sampling"]
