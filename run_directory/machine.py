@@ -76,6 +76,16 @@ def gpu_memory_in_use(torch: Any) -> int:
     return int(total - free)
 
 
+def memory_limit_bytes(torch: Any, device: Device) -> int | None:
+    """What a GPU has; on the CPU what this process may use of the machine's. None where nothing says it."""
+    if device.kind == "cuda":
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [int(text) for text in map(_read_line, _CGROUP_LIMITS) if text.isdigit()]
+    # A group without a limit of its own names a number beyond any machine, or "max".
+    return min([machine, *limits]) if machine > 0 else None
+
+
 def package_versions(*names: str) -> dict[str, str]:
     """Installed versions by distribution name, absent ones left out, and Python's own."""
     found = {"python": platform.python_version()}
@@ -85,6 +95,17 @@ def package_versions(*names: str) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def _read_line(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
 
 
 def _processor_name() -> str:
