@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from inference.spec import PROMPT_PLACE, Candidate, GenerationRow, GenerationSpec
-from run_directory.bases import Base
+from run_directory.bases import Base, known_end_tokens
 from run_directory.files import data_lines
-from run_directory.loading import known_end_tokens
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE, Message
 from run_directory.records import require

@@ -3,7 +3,6 @@
 from typing import Any
 
 from run_directory.bases import Base
-from run_directory.model_files import read_object
 from run_directory.program import Refusal
 from run_directory.protocol import Device
 
@@ -16,15 +15,6 @@ def load_tokenizer(base: Base) -> Any:
         return AutoTokenizer.from_pretrained(str(base.folder), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(f"the tokenizer in {base.folder} cannot be loaded: {_first_line(error)}") from error
-
-
-def known_end_tokens(base: Base, tokenizer: Any) -> list[int]:
-    """Tokens that end an answer: the tokenizer's own, and those that the model was published with."""
-    found = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
-    settings = base.folder / "generation_config.json"
-    named = read_object(settings).get("eos_token_id") if settings.is_file() else None
-    found.update(token for token in (named if isinstance(named, list) else [named]) if isinstance(token, int))
-    return sorted(found)
 
 
 def load_model(base: Base, device: Device) -> Any:

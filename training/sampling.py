@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from run_directory.loading import known_end_tokens
+from run_directory.bases import known_end_tokens
 from run_directory.program import Interruption
 from training.encoding import encode_prompts
 from training.loop import LoadedRun

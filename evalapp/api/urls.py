@@ -38,6 +38,7 @@ from evalapp.api.views import (
     saved_views,
     scoring,
     send_backs,
+    sweeps,
     webhooks,
 )
 
@@ -126,6 +127,12 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROJECT}/runs/outputs/", runs.OutputsImport.as_view(), name="api_run_import"),
     path(f"{_PROJECT}/runs/outputs/upload/", runs.OutputsUpload.as_view(), name="api_run_upload"),
     path(f"{_RUN}/", runs.RunDetail.as_view(), name="api_run"),
+    path(f"{_PROJECT}/sweeps/", sweeps.SweepList.as_view(), name="api_sweeps"),
+    path(f"{_PROJECT}/sweeps/<int:sweep_id>/", sweeps.SweepDetail.as_view(), name="api_sweep"),
+    path(f"{_PROJECT}/sweeps/<int:sweep_id>/curve/", sweeps.SweepCurve.as_view(), name="api_sweep_curve"),
+    path(f"{_PROJECT}/sweeps/<int:sweep_id>/cancel/", sweeps.SweepCancel.as_view(), name="api_sweep_cancel"),
+    path(f"{_RUN}/samples/", runs.RunSamples.as_view(), name="api_run_samples"),
+    path(f"{_RUN}/drawn-rows/", runs.RunDrawnRows.as_view(), name="api_run_drawn_rows"),
     path(f"{_RUN}/points/", runs.RunPoints.as_view(), name="api_run_points"),
     path(f"{_RUN}/outputs/", runs.RunOutputs.as_view(), name="api_run_outputs"),
     path(f"{_RUN}/score/", runs.RunScoring.as_view(), name="api_run_score"),

@@ -15,7 +15,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_trained_model
 from evalapp.runs.directory import folder_for
 from evalapp.runs.events import GarbageError
-from evalapp.runs.models import Output, Run
+from evalapp.runs.models import DrawnRows, Output, Run
 from evalapp.runs.signals import outputs_stored
 from evalapp.runs.training_rows import passed_over, row_key
 from inference.spec import Engine, GenerationReport
@@ -93,8 +93,10 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
             )
         run.rows = _account(run, report.rows, report.objective)
         run.result = _shortened(report.to_dict())
-        # What the training's points hold already.
-        del run.result["losses"], run.result["validation_losses"]
+        # What the training's points hold already, and what has a table of its own.
+        del run.result["losses"], run.result["validation_losses"], run.result["drawn_rows"]
+        if report.drawn_rows is not None:
+            DrawnRows.objects.update_or_create(run=run, defaults={"rows": report.drawn_rows})
         name_where_it_runs(run, report.device)
         run.save(update_fields=["produced", "rows", "result", "engine", "device", "engine_reason"])
         work.fence()

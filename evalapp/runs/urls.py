@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.runs import prompt_views, views
+from evalapp.runs import comparison_views, prompt_views, sweep_views, views
 
 urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
@@ -8,9 +8,18 @@ urlpatterns = [
     path("projects/<slug:slug>/runs/new/training/", views.training_new, name="training_new"),
     path("projects/<slug:slug>/runs/new/generation/", views.generation_new, name="generation_new"),
     path("projects/<slug:slug>/runs/new/import/", views.outputs_import, name="outputs_import"),
+    path("projects/<slug:slug>/runs/new/sweep/", sweep_views.sweep_new, name="sweep_new"),
+    path("projects/<slug:slug>/runs/compare/", comparison_views.run_compare, name="run_compare"),
+    path("projects/<slug:slug>/runs/sweeps/", sweep_views.sweep_list, name="sweep_list"),
+    path(
+        "projects/<slug:slug>/runs/sweeps/<int:sweep_id>/cancel/",
+        sweep_views.sweep_cancel,
+        name="sweep_cancel",
+    ),
     path("projects/<slug:slug>/runs/<int:run_id>/", views.run_detail, name="run_detail"),
     path("projects/<slug:slug>/runs/<int:run_id>/start/", views.look_start, name="look_start"),
     path("projects/<slug:slug>/runs/<int:run_id>/loss/", views.run_loss, name="run_loss"),
+    path("projects/<slug:slug>/runs/<int:run_id>/samples/", views.run_samples, name="run_samples"),
     path("projects/<slug:slug>/runs/<int:run_id>/outputs/", views.run_outputs, name="run_outputs"),
     path("projects/<slug:slug>/models/<int:version_id>/", views.model_version, name="model_version"),
 ]
