@@ -179,7 +179,8 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
         "max_grad_norm": spec.max_gradient_norm,
         "seed": spec.seed,
         "data_seed": spec.seed,
-        "train_sampling_strategy": "sequential" if run.is_in_order else "random",
+        # Where nothing is said each trainer has its own: kto's has to be sequential.
+        **({"train_sampling_strategy": "sequential"} if run.is_in_order else {}),
         "use_cpu": run.device.kind == "cpu",
         # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to add;
         # a model that is trained whole is in fp32.
