@@ -67,7 +67,16 @@ from evalapp.reviews.models import (
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
-from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, TrainingPoint
+from evalapp.runs.models import (
+    ContaminationDecision,
+    DrawnRows,
+    Output,
+    Run,
+    RunCandidate,
+    SampleAnswer,
+    Sweep,
+    TrainingPoint,
+)
 from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -75,14 +84,14 @@ __all__ = [
     "Adjudication", "AdjudicationRevision", "Alert", "ApiToken", "Appeal", "AuditEvent", "CalibrationNote",
     "Campaign", "CampaignCandidate", "CampaignGate", "CampaignReviewer", "ClosingAnswer", "Comparison",
     "ComparisonRuling", "ComparisonRulingRevision", "ContaminationDecision", "CorpusMetric", "Correction", "Criterion", "Dataset", "DatasetImport", "DatasetVersion", "Decision",
-    "Demonstration", "DiscussionMessage", "Draft", "Draw", "Endpoint", "Example", "Export", "ExportRow",
+    "Demonstration", "DiscussionMessage", "Draft", "Draw", "DrawnRows", "Endpoint", "Example", "Export", "ExportRow",
     "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "HubDownload", "Invitation", "Item",
     "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision",
     "JudgementSendBack", "Kpi", "LabelParser", "Ledger", "LeftFiles", "MachinePrice", "Membership", "MergedExport", "MetricResult", "Model",
     "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project",
     "RatingsImport", "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal",
     "Review", "ReviewCount", "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run",
-    "RunCandidate", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "SetAside", "Skip", "SpanAnswer",
-    "StoredAnalysis", "Stream", "StreamReviewer", "TextAnswer", "TokenPrice", "TrainingPoint", "User",
+    "RunCandidate", "SampleAnswer", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "SetAside", "Skip", "SpanAnswer",
+    "StoredAnalysis", "Stream", "StreamReviewer", "Sweep", "TextAnswer", "TokenPrice", "TrainingPoint", "User",
     "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from inference.spec import PROMPT_PLACE, Candidate, GenerationRow, GenerationSpec
-from run_directory.bases import Base
+from run_directory.bases import Base, known_end_tokens
 from run_directory.files import data_lines
-from run_directory.model_files import read_object
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE, Message
 from run_directory.records import require
@@ -86,13 +85,10 @@ def row_seed(seed: int, example: str, sample: int) -> int:
 
 
 def end_tokens(base: Base, tokenizer: Any) -> list[int]:
-    """Tokens that end an answer: the tokenizer's own, and those that the model was published with."""
-    found = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
-    settings = base.folder / "generation_config.json"
-    named = read_object(settings).get("eos_token_id") if settings.is_file() else None
-    found.update(token for token in (named if isinstance(named, list) else [named]) if isinstance(token, int))
+    """Tokens that end an answer. Raises Refusal when there are none."""
+    found = known_end_tokens(base, tokenizer)
     if not found:
         raise Refusal(
             f"{base.folder} names no end-of-sequence token, so no answer would ever end; mend its tokenizer"
         )
-    return sorted(found)
+    return found

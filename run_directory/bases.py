@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from run_directory.model_files import (
     UnusableModelError,
@@ -242,3 +243,12 @@ def _fingerprint(files: list[Path], tensors: dict[str, Tensor]) -> str:
                 file.seek(max(0, size - _SAMPLE_BYTES) * number // (_SAMPLES - 1))
                 digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()
+
+
+def known_end_tokens(base: Base, tokenizer: Any) -> list[int]:
+    """Tokens that end an answer: the tokenizer's own, and those that the model was published with."""
+    found = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
+    settings = base.folder / "generation_config.json"
+    named = read_object(settings).get("eos_token_id") if settings.is_file() else None
+    found.update(token for token in (named if isinstance(named, list) else [named]) if isinstance(token, int))
+    return sorted(found)

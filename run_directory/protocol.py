@@ -54,7 +54,7 @@ class ExitCode(IntEnum):
 
 Outcome = Literal["succeeded", "failed", "cancelled", "abandoned", "crashed"]
 
-EventKind = Literal["started", "stage", "progress", "warning", "metrics", "finished"]
+EventKind = Literal["started", "stage", "progress", "warning", "metrics", "samples", "finished"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,7 @@ class Event(Record):
     | progress | a step, or a batch of rows   | eta_seconds; the program's own figures (see its spec)      |
     | warning  | worth a person's attention   | name, and the figures behind the message                   |
     | metrics  | a measurement of the whole   | the program's own figures                                  |
+    | samples  | a training's evaluation      | what the model answers by then (see the program's spec)    |
     | finished | last of each attempt         | outcome, exit_code                                         |
 
     `step` of `total` counts the program's unit: optimiser steps in training, outputs in generation.

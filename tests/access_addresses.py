@@ -17,6 +17,7 @@ KWARGS: dict[str, Kwarg] = {
     "import_id": lambda world: world.dataset_import.pk,
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,
+    "sweep_id": lambda world: world.sweep.pk,
     "person_id": lambda world: world.user.pk,
     "verdict": lambda world: world.gold_verdict.pk,
     "answer": lambda world: world.gold_answer.pk,

@@ -60,7 +60,16 @@ from evalapp.reviews.models import (
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
-from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, TrainingPoint
+from evalapp.runs.models import (
+    ContaminationDecision,
+    DrawnRows,
+    Output,
+    Run,
+    RunCandidate,
+    SampleAnswer,
+    Sweep,
+    TrainingPoint,
+)
 from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from tests.access_pairs import add_pairs
@@ -149,8 +158,16 @@ def _models(world: SimpleNamespace) -> None:
     world.model_version = ModelVersion.objects.create(
         model=world.model, project=project, number=1, label="Answers", kind="imported"
     )
+    world.sweep = Sweep.objects.create(
+        project=project,
+        name="Sweep",
+        dataset_version=world.dataset_version,
+        base=world.model_version,
+        axes={"seed": [1, 2]},
+    )
     world.run = Run.objects.create(
         project=project,
+        sweep=world.sweep,
         kind="import",
         name="Run",
         job=world.job,
@@ -162,6 +179,10 @@ def _models(world: SimpleNamespace) -> None:
     )
     RunCandidate.objects.create(run=world.run, model_version=world.model_version, key="answers")
     TrainingPoint.objects.create(run=world.run, step=1, values={"loss": 1.0})
+    SampleAnswer.objects.create(
+        run=world.run, step=1, position=0, row="row-1", example=world.example, text="So.", is_whole=True
+    )
+    DrawnRows.objects.create(run=world.run, rows=["row-1"])
     world.output = Output.objects.create(
         run=world.run, example=world.example, candidate=world.model_version, text="An answer."
     )

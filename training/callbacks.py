@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from run_directory.program import Refusal, RunDirectory
+from run_directory.machine import memory_bytes, peak_memory_bytes
+from run_directory.program import Refusal
 from training.checkpoints import (
     History,
     LastStep,
@@ -16,7 +18,9 @@ from training.checkpoints import (
     mark_complete,
     save_best,
 )
-from training.spec import TrainingProgress, TrainingSpec, ValidationMetrics
+from training.loop import LoadedRun
+from training.sampling import Sampler
+from training.spec import TrainingProgress, ValidationMetrics
 
 
 class TrainingIsOver(Exception):  # noqa: N818  # nothing failed
@@ -26,13 +30,15 @@ class TrainingIsOver(Exception):  # noqa: N818  # nothing failed
 class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no types
     """Decides at each step whether to evaluate, save or stop, and reports it."""
 
-    def __init__(
-        self, directory: RunDirectory, spec: TrainingSpec, total_steps: int, *, evaluates: bool
-    ) -> None:
-        self.directory = directory
-        self.spec = spec
-        self.total = total_steps
-        self.evaluation_steps = evaluation_interval(spec, total_steps) if evaluates else None
+    def __init__(self, run: LoadedRun) -> None:
+        self.run = run
+        self.directory = run.directory
+        self.spec = run.spec
+        self.total = run.steps
+        self.evaluation_steps = evaluation_interval(run.spec, run.steps) if run.data.validation else None
+        self.sampler = Sampler(run)
+        self.memory_limit = memory_bytes(torch, run.device)
+        self.earlier_seconds = run.directory.events.seconds_of_earlier_attempts()
         self.started = time.monotonic()
         self.first_step = 0
         self.first_tokens = 0
@@ -103,6 +109,10 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             tokens_per_second=(logs["num_tokens"] - self.first_tokens) / seconds,
             epoch=float(state.epoch or 0),
             eta_seconds=eta,
+            tokens=int(logs["num_tokens"]),
+            seconds=self.earlier_seconds + time.monotonic() - self.run.begun.started,
+            peak_memory_bytes=peak_memory_bytes(torch, self.run.device),
+            memory_limit_bytes=self.memory_limit,
             preferred_share=logs.get("rewards/accuracies"),
             margin=logs.get("rewards/margins"),
         )
@@ -142,12 +152,25 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             total=self.total,
             **metrics.to_dict(),
         )
+        self._ask(model, state.global_step)
         if history.exhausted(self.spec.patience):
             control.should_save = control.should_training_stop = True
         # A resumed training may evaluate at another moment, and must draw the same.
         self.last_step.restore_random_state()
         if not control.should_save:
             self.last_step.end()
+
+    def _ask(self, model: Any, step: int) -> None:
+        samples = self.sampler.answers(model)
+        if samples is None:
+            return
+        self.directory.events.write(
+            "samples",
+            f"Answered {len(samples.answers)} prompts of the rows held out.",
+            step=step,
+            total=self.total,
+            **samples.to_dict(),
+        )
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

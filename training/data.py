@@ -34,6 +34,10 @@ class TrainingData:
     """Tokens of each, once cut."""
     validation: list[dict[str, Any]]
     validation_lengths: list[int]
+    validation_rows: list[DataRow]
+    """What `validation` was encoded from."""
+    drawn_rows: tuple[str, ...] | None
+    """Ids of `train`, where only a share was drawn."""
     account: RowAccount
     max_length: int
     ends_turns: bool
@@ -76,9 +80,13 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
             kept.append(row)
         else:
             dropped.append(DroppedRow(id=row.row.id, reason=reason))
-    truncated = [row.row.id for row in kept if row.length > max_length]
     held_out = validation_ids([row.row for row in kept], spec)
-    trained = [row for row in kept if row.row.id not in held_out]
+    drawn = drawn_ids([row.row for row in kept if row.row.id not in held_out], spec)
+    taken = held_out | drawn
+    dropped += [DroppedRow(id=row.row.id, reason="not_drawn") for row in kept if row.row.id not in taken]
+    kept = [row for row in kept if row.row.id in taken]
+    truncated = [row.row.id for row in kept if row.length > max_length]
+    trained = [row for row in kept if row.row.id in drawn]
     validating = [row for row in kept if row.row.id in held_out]
     if not trained:
         raise Refusal(
@@ -90,6 +98,8 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
         train_lengths=[min(row.length, max_length) for row in trained],
         validation=[row.cut(max_length) for row in validating],
         validation_lengths=[min(row.length, max_length) for row in validating],
+        validation_rows=[row.row for row in validating],
+        drawn_rows=tuple(row.row.id for row in trained) if spec.data_share < 1 else None,
         account=RowAccount(
             given=len(encoded),
             used=len(kept) - len(truncated),
@@ -127,13 +137,34 @@ def validation_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str
         return frozenset()
     most = int(len(rows) * LARGEST_VALIDATION_SHARE)
     wanted = min(max(round(spec.validation_share * len(rows)), SMALLEST_VALIDATION), LARGEST_VALIDATION, most)
+    held_out: list[str] = []
+    for group in _groups(rows, seed=spec.seed if spec.validation_seed is None else spec.validation_seed):
+        if len(held_out) < wanted and len(held_out) + len(group) <= most:
+            held_out += group
+    return frozenset(held_out)
+
+
+def drawn_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
+    """Ids of the rows to train on: all, or whole groups in a drawn order up to the share.
+
+    Where a group crosses the border it is taken in if that comes nearer to the share; the first always is.
+    """
+    if spec.data_share == 1:
+        return frozenset(row.id for row in rows)
+    wanted = spec.data_share * len(rows)
+    drawn: list[str] = []
+    for group in _groups(rows, seed=spec.seed):
+        if drawn and abs(len(drawn) + len(group) - wanted) >= abs(len(drawn) - wanted):
+            break
+        drawn += group
+    return frozenset(drawn)
+
+
+def _groups(rows: Sequence[DataRow], *, seed: int) -> list[list[str]]:
+    """The ids by group in an order drawn with the seed; a row without a group is one by itself."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         groups[("group", row.group) if row.group is not None else ("row", row.id)].append(row.id)
     order = sorted(groups)
-    random.Random(spec.seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
-    held_out: list[str] = []
-    for name in order:
-        if len(held_out) < wanted and len(held_out) + len(groups[name]) <= most:
-            held_out += groups[name]
-    return frozenset(held_out)
+    random.Random(seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
+    return [groups[name] for name in order]

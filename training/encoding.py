@@ -213,6 +213,15 @@ def encode_judgements(rows: Sequence[JudgedRow], tokenizer: Any) -> list[Encoded
     ]
 
 
+def encode_prompts(rows: Sequence[DataRow], tokenizer: Any) -> list[list[int]]:
+    """The prompts alone, with the template's opening of an answer."""
+    texts = [
+        _written(row.id, [turn.to_dict() for turn in row.prompt], tokenizer, add_generation_prompt=True)
+        for row in rows
+    ]
+    return _tokens(texts, tokenizer)
+
+
 def _parts(
     row_id: str, turns: Sequence[Message], tokenizer: Any, loss_on: Literal["completion", "assistant"]
 ) -> list[tuple[str, bool]]:

@@ -78,6 +78,8 @@ class Trial(Record):
     """What the very first batch took above the next of its length."""
     saving_seconds: float
     """Of one checkpoint."""
+    sampling_seconds: float = 0.0
+    """Of the answers to the sample prompts, once."""
 
 
 @dataclass(frozen=True, kw_only=True)

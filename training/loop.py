@@ -258,7 +258,7 @@ def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -
 
     if checkpoint is None:
         shutil.rmtree(run.directory.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
-    callback = RunCallback(run.directory, run.spec, run.steps, evaluates=bool(run.data.validation))
+    callback = RunCallback(run)
     trainer = exact_trainer(run, make_trainer, callback)
     if checkpoint is not None:
         # TRL counts tokens from zero after a restart.
@@ -325,6 +325,7 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
         packages=package_versions(*PACKAGES),
         seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - run.begun.started,
         peak_memory_bytes=peak_memory_bytes(torch, run.device),
+        drawn_rows=run.data.drawn_rows,
     )
 
 
@@ -355,12 +356,13 @@ def _unfinished(checkpoint: Path, run: LoadedRun) -> bool:
 
 def _warn_about(data: TrainingData, directory: RunDirectory) -> None:
     account = data.account
-    if account.dropped:
+    useless = [row for row in account.dropped_rows if row.reason != "not_drawn"]
+    if useless:
         directory.events.write(
             "warning",
-            f"{account.dropped} of {account.given} rows cannot be used.",
+            f"{len(useless)} of {account.given} rows cannot be used.",
             name="dropped_rows",
-            rows=[row.to_dict() for row in account.dropped_rows[:100]],
+            rows=[row.to_dict() for row in useless[:100]],
         )
     if account.truncated:
         directory.events.write(

@@ -18,6 +18,9 @@ LARGE_RANK = 64
 LARGE_MODEL = 8_000_000_000
 """Weights of a base. From here upwards, or from `LARGE_RANK`, an adapter learns the answers at half the rate."""
 
+MOST_SAMPLE_PROMPTS = 20
+MOST_SAMPLE_TOKENS = 1024
+
 _RATES: dict[str, float] = {
     "adapter sft": 2e-4,
     "large adapter sft": 1e-4,
@@ -98,10 +101,19 @@ class TrainingSpec(Record):
     validation_share: float = 0.05
     """Share of the rows held out, whole groups at a time, between 32 and 500 rows but at most a fifth.
     Ignored when rows of data.jsonl are marked; 0 holds none out."""
+    validation_seed: int | None = None
+    """Seed of that draw. None: `seed`. Trainings that are compared need the same."""
+    data_share: float = 1.0
+    """Share of the rows to train on that are drawn with the seed, whole groups at a time; a smaller share lies inside
+    a larger one. The others are dropped as not_drawn. What is held out stays the same."""
     patience: int | None = 3
     """Evaluations without a better validation loss after which training stops. None: never."""
     evaluations: int = 10
     """Evaluations over the whole run, evenly spaced, the last at the end."""
+    sample_prompts: int = 3
+    """Prompts of the rows held out that the model answers at each evaluation, so that a person sees it learn."""
+    sample_tokens: int = 64
+    """Tokens of such an answer, at most."""
     seed: int = 42
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -143,7 +155,20 @@ class TrainingSpec(Record):
         require(self.max_gradient_norm > 0, where, "max_gradient_norm is not positive")
         require(self.epochs > 0, where, "epochs is not positive")
         require(0 <= self.validation_share < 1, where, "validation_share is not between 0 and 1")
-        require(0 <= self.seed < 2**32, where, "seed is not between 0 and 4294967295")
+        require(0 < self.data_share <= 1, where, f"data_share {self.data_share} is not above 0 and at most 1")
+        require(
+            0 <= self.sample_prompts <= MOST_SAMPLE_PROMPTS,
+            where,
+            f"sample_prompts {self.sample_prompts} is not between 0 and {MOST_SAMPLE_PROMPTS}",
+        )
+        require(
+            1 <= self.sample_tokens <= MOST_SAMPLE_TOKENS,
+            where,
+            f"sample_tokens {self.sample_tokens} is not between 1 and {MOST_SAMPLE_TOKENS}",
+        )
+        for name in ("seed", "validation_seed"):
+            seed = getattr(self, name)
+            require(seed is None or 0 <= seed < 2**32, where, f"{name} is not between 0 and 4294967295")
         for name in (
             "max_steps",
             "batch_size",
@@ -219,8 +244,9 @@ def _require_answer(turns: tuple[Message, ...], where: str, name: str) -> None:
 @dataclass(frozen=True, kw_only=True)
 class DroppedRow(Record):
     id: str
-    reason: Literal["prompt_too_long", "empty_completion", "same_answers"]
-    """same_answers: a pair whose answers are the same, at the latest once they are cut to the length."""
+    reason: Literal["prompt_too_long", "empty_completion", "same_answers", "not_drawn"]
+    """same_answers: a pair whose answers are the same, at the latest once they are cut to the length. not_drawn: only a
+    share of the rows was to be trained on, and this is not of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +265,11 @@ class RowAccount(Record):
     """Of the used and truncated: those trained on."""
     validation: int
     """Of the used and truncated: those held out."""
+
+    @property
+    def not_drawn(self) -> int:
+        """Of the dropped: those that `data_share` left out."""
+        return sum(row.reason == "not_drawn" for row in self.dropped_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +328,8 @@ class TrainingReport(Record):
     """Wall time over all attempts, loading included, waiting between them not."""
     peak_memory_bytes: int
     """Of the device: resident memory on the CPU, allocated memory on a GPU."""
+    drawn_rows: tuple[str, ...] | None = None
+    """Ids of the rows to train on, where `data_share` drew them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +358,14 @@ class TrainingProgress(Record):
     tokens_per_second: float
     epoch: float
     eta_seconds: float
+    tokens: int
+    """Seen in training so far, padding left out, over all attempts."""
+    seconds: float
+    """Wall time so far, over all attempts."""
+    peak_memory_bytes: int
+    """As in the report: the most that this attempt has held."""
+    memory_limit_bytes: int | None
+    """What the device has, or what this process may use of it; None where that is unknown."""
     preferred_share: float | None = None
     """dpo: share of the step's pairs in which the training has moved towards the chosen answer."""
     margin: float | None = None
@@ -338,3 +379,21 @@ class ValidationMetrics(Record):
     validation_loss: float
     best_validation_loss: float
     best_step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleAnswer(Record):
+    """What the model in training answers to the prompt of a row held out: the likeliest tokens, cut short."""
+
+    row: str
+    """The id of the row in data.jsonl."""
+    text: str
+    is_whole: bool
+    """Whether the model ended it, rather than the limit of tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleAnswers(Record):
+    """`fields` of a training run's samples events: the same prompts each time, in the same order."""
+
+    answers: tuple[SampleAnswer, ...]

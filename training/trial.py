@@ -19,6 +19,7 @@ from training.checkpoints import evaluation_interval, mark_complete
 from training.look_report import Estimate, TimedBatches, Trial
 from training.loop import LoadedRun, exact_trainer
 from training.recipes import make_trainer
+from training.sampling import Sampler
 from training.spec import MODEL_MAKERS, TrainingSpec
 
 BATCHES = 3
@@ -81,6 +82,7 @@ def tried(run: LoadedRun) -> Trial | None:
         longest = _timed(run, [by_length[:size]] * BATCHES)
         directory.events.write("stage", "Trying usual batches.", name="trial")
         usual = _timed(run, usual_batches(lengths, run.spec))
+        sampling = _sampling_seconds(run)
     except Exception as error:
         # Devices and libraries tell a lack of memory by exceptions of many types; all others go on.
         if not is_out_of_memory(error):
@@ -99,6 +101,7 @@ def tried(run: LoadedRun) -> Trial | None:
         building_seconds=longest.building,
         warming_seconds=max(0.0, longest.first - longest.trained.seconds),
         saving_seconds=usual.saving,
+        sampling_seconds=sampling,
     )
 
 
@@ -157,6 +160,13 @@ def usual_batches(lengths: Sequence[int], spec: TrainingSpec) -> list[list[int]]
     return [ranked[int(share * len(ranked))] for share in SHARES] if ranked else []
 
 
+def _sampling_seconds(run: LoadedRun) -> float:
+    sampler = Sampler(run)
+    started = time.monotonic()
+    sampler.answers(run.model)
+    return time.monotonic() - started
+
+
 def padded_tokens(lengths: Sequence[int], spec: TrainingSpec) -> float:
     """Mean tokens of a batch, padding included, when rows of these lengths are drawn with the seed."""
     return fmean(_padded(batch, lengths) for batch in _drawn(lengths, spec))
@@ -188,7 +198,7 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float) -> Estimate
         step_seconds=step,
         preparing_seconds=preparing,
         training_seconds=run.steps * step,
-        evaluating_seconds=evaluations * evaluation,
+        evaluating_seconds=evaluations * (evaluation + trial.sampling_seconds),
         saving_seconds=savings * trial.saving_seconds
         # A whole model is put together from the base once more.
         + (loaded_seconds if spec.method in MODEL_MAKERS else 0),

@@ -10,6 +10,7 @@ from evalapp.analysis import (
     planner_views,
     quality_views,
     severity_views,
+    sweep_views,
     table_views,
     tuning_views,
     views,
@@ -26,6 +27,12 @@ urlpatterns = [
         "projects/<slug:slug>/campaigns/<int:pk>/quality/",
         quality_views.campaign_quality,
         name="campaign_quality",
+    ),
+    path("projects/<slug:slug>/runs/sweeps/<int:sweep_id>/", sweep_views.sweep_detail, name="sweep_detail"),
+    path(
+        "projects/<slug:slug>/runs/sweeps/<int:sweep_id>/progress/",
+        sweep_views.sweep_progress,
+        name="sweep_progress",
     ),
     path("projects/<slug:slug>/plan/", planner_views.planner, name="planner"),
     path(

@@ -1,5 +1,6 @@
 """Forms that start runs; their defaults are the programs' own."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -14,9 +15,17 @@ from evalapp.runs import queries
 from evalapp.runs.answers import MOST_BYTES
 from evalapp.runs.methods import METHODS, OBJECTIVES
 from evalapp.runs.models import Run
+from evalapp.runs.run_comparison import ABSCISSAE
 from evalapp.runs.services import MOST_SAMPLES
 from inference.spec import GenerationSpec, SamplingParameters
-from training.spec import LARGE_RANK, LoraParameters, TrainingSpec, usual_rate
+from training.spec import (
+    LARGE_RANK,
+    MOST_SAMPLE_PROMPTS,
+    MOST_SAMPLE_TOKENS,
+    LoraParameters,
+    TrainingSpec,
+    usual_rate,
+)
 
 
 def defaults_of(spec: type) -> dict[str, Any]:
@@ -136,7 +145,22 @@ class TrainingForm(forms.Form):
     checkpoint_steps = forms.IntegerField(
         min_value=1, initial=TRAINING["checkpoint_steps"], label="Steps between checkpoints"
     )
+    data_share = forms.FloatField(
+        min_value=0.001, max_value=1, initial=TRAINING["data_share"], label="Share of the training rows",
+        help_text="Below 1, whole sources are drawn with the seed; the rows held out stay the same.",
+    )  # fmt: skip
+    sample_prompts = forms.IntegerField(
+        min_value=0, max_value=MOST_SAMPLE_PROMPTS, initial=TRAINING["sample_prompts"], label="Sample prompts",
+        help_text="Of the rows held out, answered at each evaluation, so that you see it learn. 0: none.",
+    )  # fmt: skip
+    sample_tokens = forms.IntegerField(
+        min_value=1, max_value=MOST_SAMPLE_TOKENS, initial=TRAINING["sample_tokens"], label="Tokens of a sample",
+    )  # fmt: skip
     seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=TRAINING["seed"], label="Seed")
+    validation_seed = forms.IntegerField(
+        min_value=0, max_value=2**32 - 1, required=False, label="Seed of the rows held out",
+        help_text="Empty: the seed. Trainings with other seeds are compared on the same rows only with the same one.",
+    )  # fmt: skip
     dtype = forms.ChoiceField(choices=DTYPES, initial=TRAINING["dtype"], label="Number format")
     gradient_checkpointing = forms.BooleanField(
         required=False, label="Save memory by computing twice (gradient checkpointing)"
@@ -316,3 +340,20 @@ class OutputsForm(forms.Form):
         if not self.errors and bool(cleaned["candidate"]) == bool(cleaned["new_label"].strip()):
             self.add_error("new_label", "Choose a candidate or name a new one, one of the two.")
         return cleaned
+
+
+class RunComparisonForm(forms.Form):
+    """Which trainings are drawn, over what; the address is the choice, so nothing is posted."""
+
+    x = forms.ChoiceField(
+        choices=[(key, each.label) for key, each in ABSCISSAE.items()], label="Drawn over",
+        widget=forms.RadioSelect,
+    )  # fmt: skip
+    run = forms.MultipleChoiceField(label="Trainings", widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, runs: Sequence[Run], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["run"].choices = [  # type: ignore[attr-defined]  # the field's own type
+            (str(run.pk), f"{run.name} ({run.job.get_state_display().lower()}, {run.created_at:%-d %B %Y})")
+            for run in runs
+        ]

@@ -16,7 +16,7 @@ from evalapp.registry.services import register_adapter, register_trained_model
 from evalapp.runs.contamination_guard import leaks_of
 from evalapp.runs.directory import folder_for
 from evalapp.runs.events import GarbageError
-from evalapp.runs.models import Output, Run
+from evalapp.runs.models import DrawnRows, Output, Run
 from evalapp.runs.signals import outputs_stored
 from evalapp.runs.training_rows import passed_over, row_key
 from inference.spec import Engine, GenerationReport
@@ -96,8 +96,10 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
         # With the rows that also evaluate, where an owner let it go on in spite of them.
         leaks = {name: found for name, found in run.result.items() if name == "leaks"}
         run.result = {**_shortened(report.to_dict()), **leaks}
-        # What the training's points hold already.
-        del run.result["losses"], run.result["validation_losses"]
+        # What the training's points hold already, and what has a table of its own.
+        del run.result["losses"], run.result["validation_losses"], run.result["drawn_rows"]
+        if report.drawn_rows is not None:
+            DrawnRows.objects.update_or_create(run=run, defaults={"rows": report.drawn_rows})
         name_where_it_runs(run, report.device)
         run.save(update_fields=["produced", "rows", "result", "engine", "device", "engine_reason"])
         work.fence()

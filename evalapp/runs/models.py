@@ -20,6 +20,10 @@ class RunKind(models.TextChoices):
 LEARNING_KINDS = (RunKind.TRAINING, RunKind.LOOK)
 """Kinds of runs that have a training's settings, and no answers."""
 
+MOST_SHOWN_ROWS = 20
+NOT_DRAWN = "not_drawn"
+"""A training's reason to leave out what is not of the share that it was to take."""
+
 
 class ContaminationDecision(BaseModel):
     """An owner's decision that trainings on a dataset version may go on although rows of it also evaluate.
@@ -58,6 +62,27 @@ class ContaminationDecision(BaseModel):
 _NOT_CHOSEN = ("format", "base_folder", "continue_from", "rows", "data_sha256")
 
 
+class Sweep(BaseModel):
+    """Trainings that differ in a few settings alone, to be compared: seeds, a small grid, shares of the data.
+
+    ``axes`` has the values that each of those settings takes, by the names of `evalapp.runs.axes`.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sweeps")
+    name = models.CharField(max_length=80)
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="+")
+    base = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    axes = models.JSONField(default=dict)
+    is_simulated = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="sweep_project_latest")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Run(BaseModel):
     """A training, a look before one, a generation, or an import of answers made elsewhere, on top of a job.
 
@@ -76,6 +101,7 @@ class Run(BaseModel):
     continued_from = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    sweep = models.ForeignKey(Sweep, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
     produced = models.OneToOneField(
         ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="trained_by"
     )
@@ -123,6 +149,22 @@ class Run(BaseModel):
         if self.passes is None:
             return None
         return round(min(1.0, self.passes) * int(self.rows.get("train", 0)))
+
+    @property
+    def not_drawn(self) -> int:
+        """Training rows that were left out because only a share was to be trained on."""
+        return int(self.rows.get("reasons", {}).get(NOT_DRAWN, 0))
+
+    @property
+    def useless_rows(self) -> int:
+        """The dropped rows without those."""
+        return int(self.rows.get("dropped", 0)) - self.not_drawn
+
+    @property
+    def shown_dropped_rows(self) -> list[dict[str, Any]]:
+        """Some of those, which the program names first."""
+        rows: list[dict[str, Any]] = self.result.get("rows", {}).get("dropped_rows", [])
+        return rows[: min(self.useless_rows, MOST_SHOWN_ROWS)]
 
 
 class RunCandidate(BaseModel):
@@ -181,3 +223,35 @@ class TrainingPoint(models.Model):
 
     def __str__(self) -> str:
         return f"step {self.step}"
+
+
+class SampleAnswer(models.Model):
+    """What a model in training answered to a prompt held out, at the evaluation after ``step``.
+
+    ``row`` is the row's id in the run directory; a row of the dataset may have several there.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="sample_answers")
+    step = models.PositiveIntegerField()
+    position = models.PositiveSmallIntegerField()
+    row = models.CharField(max_length=40)
+    example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField(blank=True)
+    is_whole = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "step", "position"], name="sample_answer_once")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class DrawnRows(models.Model):
+    """The rows that a training took where it drew a share of its data: their ids in the run directory."""
+
+    run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE, related_name="drawn_rows")
+    rows = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{len(self.rows)} rows"

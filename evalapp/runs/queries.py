@@ -1,14 +1,14 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 
 from evalapp.accounts.models import Project
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.datasets.queries import examples_of
-from evalapp.jobs.models import JobState
+from evalapp.jobs.models import FINAL_STATES, JobState
 from evalapp.registry.models import ModelKind, ModelVersion
-from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind, Sweep, TrainingPoint
 
 
 def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
@@ -21,6 +21,7 @@ def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
         "dataset_version__dataset",
         "base__model",
         "produced",
+        "sweep",
         "created_by",
     )
     runs = runs.select_related(
@@ -30,6 +31,15 @@ def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
     )
     runs = runs.prefetch_related(Prefetch("candidates", queryset=candidates))
     return runs.filter(kind=kind) if kind in RunKind.values else runs
+
+
+def sweeps_of(project: Project) -> QuerySet[Sweep]:
+    """The project's sweeps, with how many trainings they have and how many of those are over."""
+    over = Q(runs__job__state__in=FINAL_STATES)
+    sweeps = Sweep.objects.filter(project=project).select_related(
+        "project", "dataset_version__dataset", "base__model", "created_by"
+    )
+    return sweeps.annotate(trainings=Count("runs"), over=Count("runs", filter=over))
 
 
 def outputs_for(

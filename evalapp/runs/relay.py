@@ -10,9 +10,11 @@ from evalapp.runs.directory import folder_for
 from evalapp.runs.events import EventTail, GarbageError
 from evalapp.runs.ingest import name_where_it_runs
 from evalapp.runs.models import Run, TrainingPoint
+from evalapp.runs.sample_answers import store_sample_answers
 from inference.spec import Engine
 from run_directory.protocol import EVENTS_FILE, Device, Event
 from run_directory.records import RecordError
+from training.spec import SampleAnswers
 
 _LEVELS = {"warning": "warning"}
 _LOGGED = frozenset({"started", "stage", "warning", "finished"})
@@ -50,6 +52,8 @@ class ProgramRelay:
                     self._note_stage(event)
             if event.kind in ("progress", "metrics"):
                 self._note_point(event)
+            if event.kind == "samples":
+                self._note_samples(event, is_replayed=is_replayed)
             if event.kind == "progress":
                 latest = event
                 self._note_gain(event, is_replayed=is_replayed)
@@ -61,6 +65,9 @@ class ProgramRelay:
 
     def _note_point(self, event: Event) -> None:
         """Keep the figures of a step."""
+
+    def _note_samples(self, event: Event, *, is_replayed: bool) -> None:
+        """Keep what the model in training answered."""
 
     def _note_gain(self, event: Event, *, is_replayed: bool) -> None:
         step = event.step or 0
@@ -114,6 +121,20 @@ class Relay(ProgramRelay):
         figures.pop("eta_seconds", None)
         self._points.setdefault(event.step, {}).update(figures)
         self._changed.add(event.step)
+
+    def _note_samples(self, event: Event, *, is_replayed: bool) -> None:
+        if self._run.kind != "training" or event.step is None:
+            return
+        try:
+            with transaction.atomic():
+                store_sample_answers(self._run, event.step, SampleAnswers.from_dict(event.fields))
+                self._work.fence()
+        except RecordError as error:
+            # An attempt may not fail for what an earlier one wrote.
+            if is_replayed:
+                return
+            message = f"The program wrote sample answers that cannot be read: {error}."
+            raise GarbageError(message) from error
 
     def _write_points(self) -> None:
         if not self._changed:

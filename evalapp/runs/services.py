@@ -13,7 +13,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.datasets.queries import TRAINING_SPLITS
-from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
@@ -24,6 +24,7 @@ from evalapp.runs.directory import candidate_specs
 from evalapp.runs.ingest import most_reasons
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
+from evalapp.runs.room import require_room
 from evalapp.runs.signals import outputs_stored
 from evalapp.runs.training_rows import LACKS, training_examples
 from inference.spec import GenerationSpec, SamplingParameters
@@ -38,7 +39,6 @@ IMPORT_WORK = "evalapp.runs.services.import_outputs"
 """What an import's job, which is over when it is created, is called where others name their task."""
 METHOD = TrainingSpec.method
 """How a training goes about it where nothing is said."""
-MOST_UNFINISHED_RUNS = 20
 MOST_SAMPLES = 32
 _BATCH = 1000
 
@@ -60,17 +60,17 @@ def start_training(
     version without training rows, and ContaminatedError for training rows that stand in an evaluation split
     and that no owner has decided on.
     """
-    spec = _checked_training(project, dataset_version, base, continued_from, hyperparameters)
+    spec = checked_training(project, dataset_version, base, continued_from, hyperparameters)
     decision = refuse_contamination(dataset_version).decision if is_quick(dataset_version) else None
     with transaction.atomic():
-        job = _queue(project, TRAINING_TASK, f"Training of {name}", by)
-        return _create_run(
+        job = queue_run(project, TRAINING_TASK, f"Training of {name}", by)
+        return create_run(
             job,
             by=by,
             kind=RunKind.TRAINING,
             name=name,
             contamination_decision=decision,
-            **_of_training(dataset_version, base, continued_from, spec),
+            **fields_of_training(dataset_version, base, continued_from, spec),
         )
 
 
@@ -89,15 +89,15 @@ def start_look(
     Raises InvalidError as that does, but not for training rows that stand in an evaluation split: the look
     names them.
     """
-    spec = _checked_training(project, dataset_version, base, continued_from, hyperparameters)
+    spec = checked_training(project, dataset_version, base, continued_from, hyperparameters)
     with transaction.atomic():
-        job = _queue(project, LOOK_TASK, f"Look at {name}", by)
-        return _create_run(
+        job = queue_run(project, LOOK_TASK, f"Look at {name}", by)
+        return create_run(
             job,
             by=by,
             kind=RunKind.LOOK,
             name=name,
-            **_of_training(dataset_version, base, continued_from, spec),
+            **fields_of_training(dataset_version, base, continued_from, spec),
         )
 
 
@@ -120,7 +120,7 @@ def start_training_of(*, look: Run, by: User | None) -> Run:
     )
 
 
-def _checked_training(
+def checked_training(
     project: Project,
     dataset_version: DatasetVersion,
     base: ModelVersion,
@@ -145,7 +145,7 @@ def _checked_training(
     return spec
 
 
-def _of_training(
+def fields_of_training(
     dataset_version: DatasetVersion,
     base: ModelVersion,
     continued_from: ModelVersion | None,
@@ -212,7 +212,7 @@ def start_generation(
     base = _shared_base(project, candidates)
     samples, settings_of_run, around = _parted(sampling)
     with transaction.atomic():
-        job = _queue(
+        job = queue_run(
             project,
             ENDPOINT_TASK if base is None else GENERATION_TASK,
             f"Generation of {name}",
@@ -220,7 +220,7 @@ def start_generation(
             queue="default" if base is None else "models",
             samples=samples,
         )
-        run = _create_run(
+        run = create_run(
             job,
             by=by,
             kind=RunKind.GENERATION,
@@ -264,7 +264,7 @@ def import_outputs(
     if candidate.project_id != project.pk:
         _refuse("candidate", "Choose a candidate of this project.")
     answers = matched(rows, dataset_version)
-    job = _queue(project, IMPORT_WORK, f"Import of {name}", by, ring=False)
+    job = queue_run(project, IMPORT_WORK, f"Import of {name}", by, ring=False)
     Job.objects.filter(pk=job.pk).update(
         state=JobState.SUCCEEDED,
         started_at=Now(),
@@ -274,7 +274,7 @@ def import_outputs(
         result={"outputs": len(answers)},
     )
     job.refresh_from_db()
-    run = _create_run(
+    run = create_run(
         job,
         by=by,
         kind=RunKind.IMPORT,
@@ -316,7 +316,7 @@ def _account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:
 _AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads", "prefix_caching")
 
 
-def _queue(
+def queue_run(
     project: Project,
     task: str,
     title: str,
@@ -328,18 +328,13 @@ def _queue(
 ) -> Job:
     if not ring:
         return Job.objects.create(project=project, task=task, title=title[:200], created_by=by, params=params)
-    # The project's row serialises starts, so the limit holds.
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    unfinished = Run.objects.filter(project=project).exclude(job__state__in=FINAL_STATES).count()
-    if unfinished >= MOST_UNFINISHED_RUNS:
-        message = f"{unfinished} runs of this project wait or go on already. Wait for some, or cancel some."
-        raise ConflictError(message)
+    require_room(project)
     if queue == "models" and (problem := why_not_runnable()):
         raise ConflictError(problem, code="models_not_installed")
     return create_job(project=project, task=task, title=title, by=by, params=params, queue=queue)
 
 
-def _create_run(job: Job, *, by: User | None, name: str, **fields: Any) -> Run:
+def create_run(job: Job, *, by: User | None, name: str, **fields: Any) -> Run:
     name = checked_name(name, of="the run")
     run = Run.objects.create(project=job.project, job=job, name=name, created_by=by, **fields)
     data = {"kind": run.kind, "dataset_version": run.dataset_version_id, "splits": run.splits}

@@ -56,6 +56,18 @@ def row_key(row_number: int) -> str:
     return f"row-{row_number}"
 
 
+def row_number_of(key: str) -> int | None:
+    """The number of the example that a row of the run directory was made of; None for a name of another form."""
+    number = key.removeprefix("row-").partition(".")[0]
+    return int(number) if key.startswith("row-") and number.isdecimal() and len(number) < 10 else None
+
+
+def data_row_of(example: Example, key: str, objective: Objective) -> DataRow | None:
+    """What the run directory has of an example under the name; None where it has nothing."""
+    common: Common = {"prompt": messages_of(example)}
+    return next((row for row in _ROWS[objective](example, common) if row.id == key), None)
+
+
 def messages_of(example: Example) -> tuple[Message, ...]:
     return tuple(Message(role=turn["role"], content=turn["content"]) for turn in example.messages)
 

@@ -1,6 +1,13 @@
 from django.urls import path
 
-from evalapp.runs import contamination_views, prompt_views, queue_views, views
+from evalapp.runs import (
+    comparison_views,
+    contamination_views,
+    prompt_views,
+    queue_views,
+    sweep_views,
+    views,
+)
 
 urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
@@ -19,9 +26,18 @@ urlpatterns = [
     path("projects/<slug:slug>/runs/new/training/", views.training_new, name="training_new"),
     path("projects/<slug:slug>/runs/new/generation/", views.generation_new, name="generation_new"),
     path("projects/<slug:slug>/runs/new/import/", views.outputs_import, name="outputs_import"),
+    path("projects/<slug:slug>/runs/new/sweep/", sweep_views.sweep_new, name="sweep_new"),
+    path("projects/<slug:slug>/runs/compare/", comparison_views.run_compare, name="run_compare"),
+    path("projects/<slug:slug>/runs/sweeps/", sweep_views.sweep_list, name="sweep_list"),
+    path(
+        "projects/<slug:slug>/runs/sweeps/<int:sweep_id>/cancel/",
+        sweep_views.sweep_cancel,
+        name="sweep_cancel",
+    ),
     path("projects/<slug:slug>/runs/<int:run_id>/", views.run_detail, name="run_detail"),
     path("projects/<slug:slug>/runs/<int:run_id>/start/", views.look_start, name="look_start"),
     path("projects/<slug:slug>/runs/<int:run_id>/half-batch/", views.run_half_batch, name="run_half_batch"),
     path("projects/<slug:slug>/runs/<int:run_id>/loss/", views.run_loss, name="run_loss"),
+    path("projects/<slug:slug>/runs/<int:run_id>/samples/", views.run_samples, name="run_samples"),
     path("projects/<slug:slug>/runs/<int:run_id>/outputs/", views.run_outputs, name="run_outputs"),
 ]

@@ -1,11 +1,13 @@
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
@@ -25,7 +27,9 @@ from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
 from evalapp.runs.model_programs import absent_engines, why_not_runnable
 from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
+from evalapp.runs.sample_answers import shown_samples
 from evalapp.runs.shortage import half_batch, start_with_half_batch
+from evalapp.runs.training_figures import latest_figures
 from evalapp.runs.usage import candidate_usage
 
 STATION = "runs"
@@ -69,6 +73,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
         "half_batch": half_batch(run),
         **_loss_context(run),
+        **_samples_context(run),
     }
     return render(request, "runs/run_detail.html", context)
 
@@ -79,6 +84,17 @@ def run_loss(request: MemberRequest, run_id: int) -> HttpResponse:
     """The partial with the loss curve, which asks for itself while the training goes on."""
     run = _run(request, run_id)
     return render(request, "runs/loss.html", {"run": run, "job": run.job, **_loss_context(run)})
+
+
+@require_safe
+@project_view(Permission.VIEW_RUNS)
+def run_samples(request: MemberRequest, run_id: int) -> HttpResponse:
+    """The partial with the sample answers; nothing (204) where none came after the step that ``after`` names."""
+    run = _run(request, run_id)
+    context = _samples_context(run)
+    if run.job.is_active and str(context["sampled_at"]) == request.GET.get("after"):
+        return HttpResponse(status=204)
+    return render(request, "runs/samples.html", {"run": run, "job": run.job, **context})
 
 
 @require_safe
@@ -103,11 +119,11 @@ def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
 @project_view(Permission.START_RUNS)
 def training_new(request: MemberRequest) -> HttpResponse:
     """``of`` in the address names a run whose settings the form begins with."""
-    initial = _initial(request.GET)
-    if of := initial.pop("of", ""):
-        learning = queries.runs_of(request.project).filter(kind__in=LEARNING_KINDS)
-        initial |= initial_of(get_or_missing(learning, pk=int(of) if of.isdecimal() else 0))
-    form = TrainingForm(request.POST or None, project=request.project, initial=initial)
+    form = TrainingForm(request.POST or None, project=request.project, initial=initial_training(request))
+    if "several" in request.POST:
+        # What was filled in so far goes on to the form of several.
+        filled = {name: request.POST[name] for name in form.fields if request.POST.get(name)}
+        return redirect(f"{reverse('sweep_new', args=[request.project.slug])}?{urlencode(filled)}")
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         start = services.start_look if "look" in request.POST else services.start_training
@@ -125,7 +141,7 @@ def training_new(request: MemberRequest) -> HttpResponse:
             show_problem(form, error)
         else:
             return _started(request, run)
-    return _form_page(request, "runs/training_new.html", form)
+    return form_page(request, "runs/training_new.html", form)
 
 
 @require_POST
@@ -170,7 +186,7 @@ def generation_new(request: MemberRequest) -> HttpResponse:
         else:
             return _started(request, run)
     asks_addresses = registry.candidates_of(request.project).filter(kind=ModelKind.ENDPOINT).exists()
-    return _form_page(
+    return form_page(
         request,
         "runs/generation_new.html",
         form,
@@ -205,7 +221,7 @@ def outputs_import(request: MemberRequest) -> HttpResponse:
         else:
             messages.success(request, f"Imported {run.rows['used']:,} answers.")
             return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
-    return _form_page(request, "runs/outputs_import.html", form)
+    return form_page(request, "runs/outputs_import.html", form)
 
 
 def _batch_file(lines: Iterable[str]) -> HttpResponse:
@@ -233,9 +249,30 @@ def _run(request: MemberRequest, run_id: int) -> Run:
 
 def _loss_context(run: Run) -> dict[str, Any]:
     if run.kind != RunKind.TRAINING:
-        return {"points": [], "chart": None}
+        return {"points": [], "chart": None, "figures": []}
     points = queries.points_of(run)
-    return {"points": points, "chart": loss_chart([(point.step, point.values) for point in points])}
+    return {
+        "points": points,
+        "chart": loss_chart([(point.step, point.values) for point in points]),
+        "figures": latest_figures(points, run.job),
+    }
+
+
+def _samples_context(run: Run) -> dict[str, Any]:
+    if run.kind != RunKind.TRAINING:
+        return {"samples": [], "sampled_at": 0}
+    samples = shown_samples(run)
+    return {"samples": samples, "sampled_at": max((each.answers[-1].step for each in samples), default=0)}
+
+
+def initial_training(request: MemberRequest) -> dict[str, Any]:
+    """A training form's fields as the address gives them; ``of`` there names a run to begin with."""
+    given = _initial(request.GET)
+    of = given.pop("of", "")
+    if not of:
+        return given
+    learning = queries.runs_of(request.project).filter(kind__in=LEARNING_KINDS)
+    return initial_of(get_or_missing(learning, pk=int(of) if of.isdecimal() and len(of) < 19 else 0)) | given
 
 
 def _initial(query: QueryDict) -> dict[str, Any]:
@@ -249,7 +286,7 @@ def _started(request: MemberRequest, run: Run) -> HttpResponse:
     return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
 
 
-def _form_page(request: MemberRequest, template: str, form: forms.Form, **context: Any) -> HttpResponse:
+def form_page(request: MemberRequest, template: str, form: forms.Form, **context: Any) -> HttpResponse:
     status = 400 if form.is_bound and form.errors else 200
     context |= {"station": STATION, "form": form, "problem": why_not_runnable()}
     return render(request, template, context, status=status)

@@ -3,6 +3,7 @@
 import datetime as dt
 
 from evalapp.charts.chart import Chart
+from evalapp.charts.curves import Curve, SpreadCurve, SpreadPoint, overlaid_curves, spread_curves
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
@@ -91,7 +92,25 @@ def lengths() -> Chart:
     return histogram(bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 is longer than 20.")
 
 
+def losses() -> Chart:
+    curves = [
+        Curve("Base", [(step, 3 / step) for step in range(1, 1001)]),
+        Curve(HOSTILE, [(1, 2.0), (2, 1.5)]),
+    ]
+    return overlaid_curves(curves, x="Optimiser step", y="Training loss", says="Base is lowest.", marks=True)
+
+
+def learning() -> Chart:
+    curves = [
+        SpreadCurve("Base", [SpreadPoint(25, 2.0, 1.9, 2.1, 2), SpreadPoint(100, 1.5, 1.5, 1.5, 1)]),
+        SpreadCurve(HOSTILE, [SpreadPoint(26, 1.0, 0.9, 1.2, 3), SpreadPoint(50, 0.9, 0.8, 1.0, 3)]),
+    ]
+    return spread_curves(curves, x="Examples", y="Validation loss", says="It falls.")
+
+
 ALL = {
+    "losses": losses,
+    "learning": learning,
     "ratings": ratings,
     "differences": differences,
     "means": means,

@@ -194,3 +194,35 @@ def test_an_undefined_estimate_has_its_reason_in_the_table() -> None:
 
 def test_a_picture_can_be_had_as_png() -> None:
     assert as_png(samples.means(), scheme="dark", scale=1).startswith(b"\x89PNG")
+
+
+def test_losses_are_thinned_and_their_ends_kept() -> None:
+    chart = samples.losses()
+    base = [row for row in chart.rows if row[0] == "Base"]
+    assert len(base) == 40
+    assert (base[0], base[-1]) == (["Base", "1", "3.0000"], ["Base", "1,000", "0.0030"])
+    assert [row for row in chart.rows if row[0] == HOSTILE] == [
+        [HOSTILE, "1", "2.0000"], [HOSTILE, "2", "1.5000"],
+    ]  # fmt: skip
+
+
+def test_each_curve_has_the_colour_of_its_place() -> None:
+    for kind in ("losses", "learning"):
+        groups = [each for each in drawn(kind).iter() if "mark-line role-mark" in each.get("class", "")]
+        strokes = {
+            hexadecimal(path.get("stroke", "")) for group in groups for path in group.iter(f"{SVG}path")
+        }
+        assert strokes == {colour("candidate-1"), colour("candidate-2")}, kind
+        assert {"Base", HOSTILE} <= set(words_of(drawn(kind))), "the legend"
+
+
+def test_sizes_have_a_tick_each_unless_labels_would_meet() -> None:
+    assert [word for word in words_of(drawn("learning")) if word in {"25", "26", "50", "100"}] == [
+        "25",
+        "50",
+        "100",
+    ]
+    assert samples.learning().rows[:2] == [
+        ["Base", "25", "2", "1.9 to 2.1", 2],
+        ["Base", "100", "1.5", "–", 1],
+    ]

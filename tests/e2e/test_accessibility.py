@@ -94,6 +94,8 @@ NO_PAGES = {
     "campaign_cost": "a part of campaign_new, which holds it",
     "job_progress": "a part of job_detail, which holds it",
     "run_loss": "a part of run_detail, which holds it",
+    "run_samples": "a part of run_detail, which holds it",
+    "sweep_progress": "a part of sweep_detail, which holds it",
     "home": "leads on to the first project, or to the reviews",
     "account_set_password": "for who has no password, which nobody has who came by the door",
     "account_signup": "leads to the door: sign-up is closed",

@@ -6,6 +6,7 @@ programs by tests/runs/test_contract.py, which runs the same assertions with bot
 
 import fcntl
 import json
+import math
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ from run_directory.files import sha256_of, write_whole
 from run_directory.program import drop_torn_line
 from tests.registry.handmade import make_adapter_folder, make_base_folder
 from training.merge_spec import MergeSpec
-from training.spec import MODEL_MAKERS, TrainingSpec
+from training.spec import MODEL_MAKERS, TrainingSpec, usual_rate
 
 DEVICE = {"kind": "cpu", "name": "Abacus", "dtype": "fp32", "threads": 2, "reason": "there is no other"}
 ENGINE = {"name": "transformers", "version": "0", "reason": "it is the only one"}
@@ -164,7 +165,13 @@ def train(folder: Path, behaviour: dict) -> dict:
         event(folder, "progress", f"Step {step}.", step=step, total=4, eta_seconds=1.0, epoch=1.0, **figures)
         checkpoint.write_text(str(step))
         pause(folder, behaviour, step)
-    event(folder, "metrics", "Evaluated.", step=4, validation_loss=0.6, best_validation_loss=0.6, best_step=4)
+    validated = validation_loss(spec)
+    event(folder, "metrics", "Evaluated.", step=4, validation_loss=validated, best_validation_loss=validated,
+          best_step=4)  # fmt: skip
+    if spec.sample_prompts and behaviour["do"] != "no samples":
+        row = behaviour.get("sampled", "row-1")
+        answers = [{"row": row, "text": f"Learned in {spec.epochs:g} <b>passes</b>.", "is_whole": False}]
+        event(folder, "samples", "Answered.", step=4, total=4, answers=answers)
     sha256, fingerprint = None, None
     if spec.method in MODEL_MAKERS:
         if not (folder / "model").exists():
@@ -180,19 +187,20 @@ def train(folder: Path, behaviour: dict) -> dict:
     return {
         "method": spec.method,
         "objective": spec.objective,
-        "learning_rate": 2e-4 if spec.learning_rate is None else spec.learning_rate,
+        "learning_rate": rate_of(spec),
         "class_weights": None,
         "rows": account(spec),
         "max_length": 128,
         "steps": 4,
         "epochs": 1.0,
         "losses": [{"step": step, "loss": 2.0 / step} for step in range(1, 5)],
-        "validation_losses": [{"step": 4, "loss": 0.6}],
+        "validation_losses": [{"step": 4, "loss": validated}],
         "kept_step": 4,
         "trainable_parameters": 32,
         "total_parameters": 96,
         "trainable_share": 0.33,
         "tokens": 100,
+        "drawn_rows": drawn(spec) if spec.data_share < 1 else None,
         "resumed_from": first or None,
         "continued_from_sha256": None,
         "adapter_sha256": sha256,
@@ -221,7 +229,7 @@ def look(folder: Path, behaviour: dict) -> dict:
     return {
         "method": spec.method,
         "objective": spec.objective,
-        "learning_rate": 2e-4 if spec.learning_rate is None else spec.learning_rate,
+        "learning_rate": rate_of(spec),
         "class_weights": None,
         "rows": account(spec),
         "max_length": 128,
@@ -303,9 +311,32 @@ def bring(folder: Path, behaviour: dict) -> dict:
 
 
 def account(spec: TrainingSpec) -> dict:
-    return {"given": spec.rows, "used": spec.rows - 2, "truncated": 1, "truncated_ids": ["row-1"], "dropped": 1,
-            "dropped_rows": [{"id": "row-2", "reason": "empty_completion"}], "train": spec.rows - 1,
+    left = [f"row-{number}" for number in range(2, spec.rows + 1) if f"row-{number}" not in drawn(spec)]
+    dropped = [{"id": name, "reason": "not_drawn" if position else "empty_completion"}
+               for position, name in enumerate(left)]  # fmt: skip
+    return {"given": spec.rows, "used": len(drawn(spec)) - 1, "truncated": 1, "truncated_ids": ["row-1"],
+            "dropped": len(dropped), "dropped_rows": dropped, "train": len(drawn(spec)),
             "validation": 0}  # fmt: skip
+
+
+def drawn(spec: TrainingSpec) -> list[str]:
+    """Row 2 cannot be used; of the others as many as the share says."""
+    usable = [f"row-{number}" for number in range(1, spec.rows + 1) if number != 2]
+    return usable[: max(1, round(spec.data_share * len(usable)))]
+
+
+def rate_of(spec: TrainingSpec) -> float:
+    return spec.learning_rate or usual_rate(spec.method, spec.objective, rank=spec.lora.rank)
+
+
+def validation_loss(spec: TrainingSpec) -> float:
+    """0.6 of the usual settings; more with fewer rows, other seeds and other rates."""
+    return (
+        0.6
+        + 0.2 * math.log2(1 / spec.data_share)
+        + 0.01 * abs(spec.seed - 42)
+        + abs(math.log10(rate_of(spec) / 2e-4))
+    )
 
 
 def pause(folder: Path, behaviour: dict, number: int) -> None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import JobState
 from evalapp.registry.folders import folder_of
 from evalapp.registry.services import register_base, register_prompt
@@ -17,8 +18,11 @@ from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
 from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import start_generation, start_look, start_training, start_training_of
+from evalapp.runs.sweep_results import sweep_table
+from evalapp.runs.sweeps import start_sweep
 from evalapp.runs.tasks import carry_out_generation, carry_out_look, carry_out_training
 from tests.run_directory.tiny import make_base
+from tests.runs.conftest import rows_of
 
 
 def test_a_tiny_model_is_trained_and_then_answers_beside_its_base_and_a_prompt(
@@ -104,3 +108,55 @@ def test_a_training_is_looked_at_with_the_tiny_model_and_then_started(
 
     training = start_training_of(look=look, by=engineer)
     assert training.spec == {**look.spec, "data_sha256": None}
+
+
+def test_a_sweep_over_shares_is_trained_with_the_tiny_model_and_shown(
+    project: Project, engineer: User, model_folders: Path, tmp_path: Path, settings,
+    client_for: Callable[[User], Client],
+) -> None:  # fmt: skip
+    settings.RUNS_FOLDER = tmp_path / "runs"
+    settings.MODEL_PYTHON = Path(sys.executable)
+    base = register_base(project=project, name="Tiny", folder=make_base(model_folders / "tiny"), by=engineer)
+    rows = [*rows_of("train", 8), *rows_of("validation", 3)]
+    version = create_version(
+        dataset=create_dataset(project=project, name="Shares", by=engineer), rows=rows, by=engineer
+    )
+    sweep = start_sweep(
+        project=project,
+        dataset_version=version,
+        base=base,
+        name="Sizes",
+        hyperparameters={
+            "max_steps": 2,
+            "batch_size": 2,
+            "evaluations": 2,
+            "sample_prompts": 2,
+            "sample_tokens": 4,
+        },
+        axes={"data_share": [0.5, 1.0]},
+        by=engineer,
+    )
+    for run in sweep.runs.order_by("pk"):
+        carry_out_training(run.job_id)
+
+    half, whole = sweep.runs.select_related("job", "drawn_rows").order_by("pk")
+    assert (half.job.error, whole.job.error) == ("", "")
+    assert (half.rows["train"], half.not_drawn, whole.rows["train"]) == (4, 4, 8)
+    assert half.rows["validation"] == whole.rows["validation"] == 3
+    assert half.rows["in"] == half.rows["used"] + half.rows["truncated"] + half.rows["dropped"] == 11
+    assert len(half.drawn_rows.rows) == 4
+    for run in (half, whole):
+        answers = list(run.sample_answers.order_by("step", "position").values_list("step", "row"))
+        assert [step for step, _ in answers] == [1, 1, 2, 2]
+        assert {row for _, row in answers} <= {"row-9", "row-10", "row-11"}
+        last = run.points.get(step=2).values
+        assert last["tokens"] == run.result["tokens"]
+        assert 0 < last["peak_memory_bytes"] < last["memory_limit_bytes"]
+    assert [row.examples for row in sweep_table(sweep).rows] == [4, 8]
+
+    client = client_for(engineer)
+    page = client.get(reverse("sweep_detail", args=[project.slug, sweep.pk])).content.decode()
+    assert "from 4 to 8 the validation loss" in page
+    own = client.get(reverse("run_detail", args=[project.slug, half.pk])).content.decode()
+    for shown in ("Sample answers", "Memory", "Gradient norm", "Not drawn"):
+        assert shown in own, shown

@@ -10,7 +10,7 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_base, register_imported
-from evalapp.runs import services
+from evalapp.runs import room
 from evalapp.runs.contamination_guard import ContaminatedError
 from evalapp.runs.models import Run
 from evalapp.runs.queries import outputs_for
@@ -172,7 +172,7 @@ def test_a_project_cannot_pile_up_runs(
     project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(services, "MOST_UNFINISHED_RUNS", 2)
+    monkeypatch.setattr(room, "MOST_UNFINISHED_RUNS", 2)
     for _ in range(2):
         generate(project, engineer, version, [base])
     with pytest.raises(ConflictError, match="2 runs"):

@@ -26,7 +26,8 @@ def training_form(version: DatasetVersion, base: ModelVersion, **changes: object
         "epochs": "1", "learning_rate": "", "rank": 2, "alpha": 4, "dropout": "0.05", "max_steps": "",
         "batch_size": 8, "accumulation_steps": 2, "max_length": "", "schedule": "cosine",
         "warmup_share": "0.03", "weight_decay": "0", "validation_share": "0.05", "patience": "3",
-        "evaluations": 10, "checkpoint_steps": 10, "seed": 42, "dtype": "auto", **changes,
+        "evaluations": 10, "checkpoint_steps": 10, "seed": 42, "dtype": "auto", "data_share": "1",
+        "validation_seed": "", "sample_prompts": 3, "sample_tokens": 64, **changes,
     }  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def test_who_may_start_runs(
     assert {person: client_for(person).post(address).status_code for person in refused} == refused
 
 
-@pytest.mark.parametrize("name", ["run_detail", "run_loss", "run_outputs"])
+@pytest.mark.parametrize("name", ["run_detail", "run_loss", "run_samples", "run_outputs"])
 def test_who_may_see_a_run(
     name: str, generation: Run, project: Project, other_project: Project, engineer: User, reviewer: User,
     stranger: User, client_for: ClientFor,

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,61 @@ def test_other_data_than_the_spec_speaks_of_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.jsonl").write_text(row("a").to_json() + "\n")
     with pytest.raises(RecordError, match="SHA-256"):
         read_rows(tmp_path, spec_for(1, data_sha256="0" * 64), TrainingRow)
+
+
+def grouped(count: int, size: int) -> list[TrainingRow]:
+    return [row(f"row-{n}", group=f"source {n // size}") for n in range(count)]
+
+
+def test_smaller_shares_lie_inside_larger_ones_and_no_source_is_torn(tokenizer: Any) -> None:
+    rows = grouped(40, 4)
+    shares = [0.1, 0.25, 0.5, 0.75, 1.0]
+    found = [
+        prepare(rows, spec_for(40, data_share=share, validation_share=0.2), tokenizer, 512)
+        for share in shares
+    ]
+    assert len({tuple(each.id for each in one.validation_rows) for one in found}) == 1
+    held_out = {each.id for each in found[0].validation_rows}
+    drawn = [set(one.drawn_rows or ()) for one in found[:-1]]
+    assert found[-1].drawn_rows is None
+    assert all(small < large for small, large in pairwise(drawn))
+    assert [one.account.train for one in found] == [4, 8, 16, 24, 32]
+    for one, names in zip(found, drawn, strict=False):
+        assert not names & held_out
+        for source in range(10):
+            of_source = {f"row-{n}" for n in range(4 * source, 4 * source + 4)}
+            assert of_source <= names or not of_source & names
+        account = one.account
+        assert account.given == account.used + account.truncated + account.dropped == 40
+        assert account.not_drawn == account.dropped == 40 - account.train - account.validation
+
+
+def test_another_seed_draws_other_rows_and_holds_out_the_same(tokenizer: Any) -> None:
+    rows = grouped(60, 1)
+    first, again, other = (
+        prepare(
+            rows,
+            spec_for(60, data_share=0.5, validation_share=0.1, validation_seed=7, seed=seed),
+            tokenizer,
+            512,
+        )
+        for seed in (1, 1, 2)
+    )
+    assert first.drawn_rows == again.drawn_rows != other.drawn_rows
+    assert first.validation_rows == other.validation_rows
+
+
+def test_a_share_draws_one_source_at_least_and_the_nearest_number_of_rows(tokenizer: Any) -> None:
+    rows = [*grouped(9, 9), row("alone", group="one")]
+    found = prepare(rows, spec_for(10, data_share=0.01), tokenizer, 512)
+    assert found.account.train in (1, 9)
+    sizes = {
+        prepare(rows, spec_for(10, data_share=0.5, seed=n), tokenizer, 512).account.train for n in range(8)
+    }
+    assert sizes == {1, 9}
+
+
+def test_rows_that_are_useless_are_named_before_those_not_drawn(tokenizer: Any) -> None:
+    rows = [*grouped(8, 1), row("empty", answer=" ")]
+    account = prepare(rows, spec_for(9, data_share=0.5), tokenizer, 512).account
+    assert [each.reason for each in account.dropped_rows] == ["empty_completion", *["not_drawn"] * 4]

@@ -70,11 +70,21 @@ def test_progress_tells_step_loss_rate_speed_and_time_left(trained: tuple[Path, 
             "tokens_per_second",
             "epoch",
             "eta_seconds",
+            "tokens",
+            "seconds",
+            "peak_memory_bytes",
+            "memory_limit_bytes",
             "preferred_share",
             "margin",
         }
         for event in progress
     )
+    fields = [event["fields"] for event in progress]
+    assert fields[-1]["tokens"] == report.tokens
+    for name in ("tokens", "seconds", "peak_memory_bytes"):
+        assert [each[name] for each in fields] == sorted(each[name] for each in fields)
+    assert 0 < fields[-1]["peak_memory_bytes"] < fields[-1]["memory_limit_bytes"]
+    assert fields[-1]["seconds"] < report.seconds
     assert progress[-1]["fields"]["eta_seconds"] == 0
 
 

@@ -7,7 +7,15 @@ from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.datasets.models import Split
 from evalapp.runs.answers import LONGEST_ANSWER
-from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
+from evalapp.runs.models import (
+    DrawnRows,
+    Output,
+    Run,
+    RunCandidate,
+    RunKind,
+    SampleAnswer,
+    TrainingPoint,
+)
 
 MOST_INLINE_ANSWERS = 10_000
 
@@ -28,6 +36,7 @@ class RunSerializer(Shown):
     dataset_version = serializers.IntegerField(source="dataset_version_id")
     base = serializers.IntegerField(source="base_id", allow_null=True)
     continued_from = serializers.IntegerField(source="continued_from_id", allow_null=True)
+    sweep = serializers.IntegerField(source="sweep_id", allow_null=True)
     produced = serializers.IntegerField(source="produced_id", allow_null=True)
     contamination_decision = serializers.IntegerField(source="contamination_decision_id", allow_null=True)
     candidates = RunCandidateSerializer(many=True)
@@ -40,8 +49,9 @@ class RunSerializer(Shown):
     class Meta:
         model = Run
         fields = (
-            "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "produced",
-            "contamination_decision", "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
+            "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "sweep",
+            "produced", "contamination_decision",
+            "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
             "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 
@@ -127,6 +137,26 @@ class TrainingPointSerializer(Shown):
     class Meta:
         model = TrainingPoint
         fields = ("step", "values")
+
+
+class SampleAnswerSerializer(Shown):
+    """``row`` is the row's id in the run directory, ``row_number`` its number in the dataset version."""
+
+    row_number = serializers.IntegerField(source="example.row_number")
+
+    class Meta:
+        model = SampleAnswer
+        fields = ("id", "step", "position", "row", "row_number", "text", "is_whole")
+
+
+class DrawnRowsSerializer(Shown):
+    """Ids of the rows in the run directory: "row-12" was made of row 12 of the dataset version."""
+
+    rows = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = DrawnRows
+        fields = ("rows",)
 
 
 class OutputSerializer(Shown):

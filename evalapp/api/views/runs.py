@@ -7,6 +7,7 @@ from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.api.serializers.runs import (
     BatchFileBody,
+    DrawnRowsSerializer,
     GenerationBody,
     OutputQuery,
     OutputsBody,
@@ -15,6 +16,7 @@ from evalapp.api.serializers.runs import (
     RunQuery,
     RunSerializer,
     RunUsageSerializer,
+    SampleAnswerSerializer,
     TrainingBody,
     TrainingPointSerializer,
 )
@@ -25,7 +27,7 @@ from evalapp.registry import queries as registry
 from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
-from evalapp.runs.models import LEARNING_KINDS, Run
+from evalapp.runs.models import LEARNING_KINDS, DrawnRows, Run
 from evalapp.runs.shortage import start_with_half_batch
 from evalapp.runs.usage import candidate_usage
 from evalapp.scoring.services import start_scoring
@@ -41,6 +43,17 @@ class RunView(ProjectView):
     def dataset_version(self, pk: int) -> DatasetVersion:
         versions = queries.ready_versions(self.project)
         return chosen(versions, pk, "dataset_version", "ready dataset version with id")
+
+    def asked_training(self) -> dict[str, Any]:
+        """The body with what its ids name."""
+        values = self.body()
+        continued_from = values.pop("continued_from")
+        values["dataset_version"] = self.dataset_version(values["dataset_version"])
+        values["base"] = chosen(registry.bases_of(self.project), values["base"], "base", "base model")
+        if continued_from is not None:
+            adapters = registry.adapters_of(self.project)
+            values["continued_from"] = chosen(adapters, continued_from, "continued_from", "adapter")
+        return values
 
 
 class RunList(RunView):
@@ -62,28 +75,18 @@ class TrainingStart(RunView):
         """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
         training row stands in an evaluation split (409 contaminated), until an owner has decided on those rows.
         """
-        run = services.start_training(project=self.project, by=self.person, **self.asked())
+        run = services.start_training(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
 
-    def asked(self) -> dict[str, Any]:
-        values = self.body()
-        continued_from = values.pop("continued_from")
-        values["dataset_version"] = self.dataset_version(values["dataset_version"])
-        values["base"] = chosen(registry.bases_of(self.project), values["base"], "base", "base model")
-        if continued_from is not None:
-            adapters = registry.adapters_of(self.project)
-            values["continued_from"] = chosen(adapters, continued_from, "continued_from", "adapter")
-        return values
 
-
-class LookStart(TrainingStart):
+class LookStart(RunView):
     @operation("Look before a training", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """What a training with this body would be, in the run's `result` once its job has succeeded: tokens of
         three rows with those that are trained on, lengths, what is cut or dropped, the trainable share, time and
         memory from a few batches, and rows that leak (`leaks`). No weights are made.
         """
-        run = services.start_look(project=self.project, by=self.person, **self.asked())
+        run = services.start_look(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
 
 
@@ -178,6 +181,22 @@ class RunPoints(RunView):
     def get(self, run_id: int) -> object:
         """Loss, learning rate and the like by step."""
         return self.page(self.run(run_id).points.all())
+
+
+class RunSamples(RunView):
+    order = ("step", "position")
+
+    @operation("List a training's sample answers", result=SampleAnswerSerializer, paged=True)
+    def get(self, run_id: int) -> object:
+        """What the model answered to the same few prompts held out, at each evaluation so far."""
+        return self.page(self.run(run_id).sample_answers.select_related("example"))
+
+
+class RunDrawnRows(RunView):
+    @operation("Read the rows a training drew", result=DrawnRowsSerializer)
+    def get(self, run_id: int) -> object:
+        """There once a training that took a share of its rows has ended; 404 for others, which took them all."""
+        return get_or_missing(DrawnRows.objects.filter(run=self.run(run_id)))
 
 
 class RunOutputs(RunView):

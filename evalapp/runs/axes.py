@@ -1,0 +1,178 @@
+"""The settings in which the trainings of a sweep may differ, and how their values are written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple, get_args
+
+from evalapp.core.errors import InvalidError
+from evalapp.runs.methods import METHODS
+from training.spec import Method, TrainingSpec
+
+Combination = dict[str, Any]
+"""A value for each setting that differs."""
+
+SEED, SHARE = "seed", "data_share"
+MOST_RUNS = 20
+
+
+class Axis(NamedTuple):
+    """``read`` makes a value of what was written, and raises ValueError; ``write`` is its opposite, for people.
+
+    Where ``changes_loss``, trainings that differ in it have losses of different kinds, which cannot be compared.
+    """
+
+    label: str
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+    changes_loss: bool = False
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _read_share(text: str) -> float:
+    """25, 25% and 0.25 are the same."""
+    number = float(text.removesuffix("%"))
+    return number / 100 if text.endswith("%") or number > 1 else number
+
+
+def _read_choice(choices: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        by_lower = {choice.lower(): choice for choice in choices}
+        if text.lower() not in by_lower:
+            message = f"one of {', '.join(choices)}"
+            raise ValueError(message)
+        return by_lower[text.lower()]
+
+    return read
+
+
+def _method_name(value: Any) -> str:
+    return METHODS[value].name if value in METHODS else str(value)
+
+
+_SCHEDULES = ("cosine", "linear", "constant")
+
+AXES: dict[str, Axis] = {
+    "learning_rate": Axis("Learning rate", float, _number),
+    "lora.rank": Axis("LoRA rank", int, str),
+    "lora.alpha": Axis("LoRA alpha", int, str),
+    "lora.dropout": Axis("LoRA dropout", float, _number),
+    "method": Axis("Method", _read_choice(get_args(Method)), _method_name),
+    "epochs": Axis("Epochs", float, _number),
+    "batch_size": Axis("Rows in a batch", int, str),
+    "accumulation_steps": Axis("Batches in a step", int, str),
+    "schedule": Axis("Learning-rate schedule", _read_choice(_SCHEDULES), str),
+    "warmup_share": Axis("Warm-up share", float, _number),
+    "weight_decay": Axis("Weight decay", float, _number),
+    "max_length": Axis("Longest row in tokens", int, str, changes_loss=True),
+    "beta": Axis("Beta (DPO, KTO)", float, _number, changes_loss=True),
+    SHARE: Axis("Share of the data", _read_share, lambda value: f"{100 * value:g}%"),
+    SEED: Axis("Seed", int, str),
+}
+"""In the order of names and columns: the seed last, so that neighbours are what one compares."""
+
+
+def read_values(name: str, text: str) -> list[Any]:
+    """The values in a text such as "1e-4, 2e-4". Raises InvalidError with the word that is none."""
+    axis = AXES[name]
+    values: list[Any] = []
+    for word in text.replace(";", ",").replace("\n", ",").replace(" ", ",").split(","):
+        if not word:
+            continue
+        try:
+            value = axis.read(word)
+        except ValueError:
+            message = f"“{word}” is no value of “{axis.label}”. Write values with commas between them."
+            raise InvalidError(message) from None
+        if value not in values:
+            values.append(value)
+    return values
+
+
+def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
+    """Every combination of the values, the settings in the order of `AXES`, the last changing fastest.
+
+    Raises InvalidError for a setting that may not differ, and for fewer than two combinations or too many.
+    """
+    if unknown := [name for name in axes if name not in AXES]:
+        _refuse(f"Trainings of a sweep cannot differ in {unknown[0]!r}. They can in {', '.join(AXES)}.")
+    for name, values in axes.items():
+        if not isinstance(values, list | tuple) or not values:
+            _refuse(f"“{AXES[name].label}” needs a list of values.")
+        if wrong := [value for value in values if not _is_value(name, value)]:
+            _refuse(f"{str(wrong[0])[:60]!r} is no value of “{AXES[name].label}”.")
+        if len(set(values)) < len(values):
+            _refuse(f"A value of “{AXES[name].label}” stands twice.")
+    # Counted before they are made: there could be more than any memory holds.
+    trainings = prod(len(values) for values in axes.values())
+    if trainings < 2:
+        _refuse("Give a setting two values at least; otherwise start one training.")
+    if trainings > MOST_RUNS:
+        counts = " × ".join(str(len(values)) for values in axes.values())
+        _refuse(f"That would be {counts} = {trainings} trainings; a sweep has {MOST_RUNS} at most.")
+    names = ordered(axes)
+    return [dict(zip(names, values, strict=True)) for values in product(*names.values())]
+
+
+def _is_value(name: str, value: Any) -> bool:
+    """Whether it is of the setting's kind; the program's specification checks how large it may be."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        AXES[name].read(AXES[name].write(value))
+    except ValueError:
+        return False
+    return True
+
+
+def ordered(axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """The settings in the order of `AXES`, which the database does not keep."""
+    return {name: list(axes[name]) for name in AXES if name in axes}
+
+
+def applied(hyperparameters: Mapping[str, Any], combination: Combination) -> dict[str, Any]:
+    """The settings with the combination's values in their places."""
+    found = dict(hyperparameters)
+    for name, value in combination.items():
+        outer, _, inner = name.partition(".")
+        found[outer] = {**found.get(outer, {}), inner: value} if inner else value
+    return found
+
+
+def value_in(spec: Mapping[str, Any], name: str) -> Any:
+    """The value of a setting in a stored specification; None where it has none."""
+    value: Any = spec
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return getattr(TrainingSpec, name, None) if value is None and "." not in name else value
+
+
+def written(name: str, value: Any) -> str:
+    """A value for people: "25%"."""
+    return "–" if value is None else AXES[name].write(value)
+
+
+def label_within(name: str) -> str:
+    """A setting's name within a sentence."""
+    label = AXES[name].label
+    return label if label.startswith("LoRA") else label[:1].lower() + label[1:]
+
+
+def in_words(combination: Combination) -> str:
+    """A combination as part of a name: "seed 1, 25% of the data"."""
+    parts = []
+    for name, value in combination.items():
+        if name == SHARE:
+            parts.append(f"{written(name, value)} of the data")
+        elif name == "method":
+            parts.append(written(name, value))
+        else:
+            parts.append(f"{label_within(name)} {written(name, value)}")
+    return ", ".join(parts)
+
+
+def _refuse(message: str) -> None:
+    raise InvalidError(message, fields={"axes": [message]})

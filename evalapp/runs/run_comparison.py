@@ -1,0 +1,185 @@
+"""Trainings side by side: their losses overlaid, and the settings in which they differ."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from evalapp.accounts.models import Project
+from evalapp.charts.chart import Chart, listed, unlike
+from evalapp.charts.curves import Curve, overlaid_curves
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.models import JobState
+from evalapp.runs.axes import AXES, written
+from evalapp.runs.models import Run, RunKind, TrainingPoint
+from evalapp.runs.queries import runs_of
+from evalapp.templatetags.durations import duration
+
+FEWEST, MOST = 2, 8
+OFFERED = 40
+"""The latest trainings, among which a person chooses on the page."""
+_OUR_OWN = ("format", "base_folder", "continue_from", "rows", "data_sha256", "threads", "device", "lora")
+
+
+class Abscissa(NamedTuple):
+    """What the losses are drawn over; ``field`` of a point holds it, and ``unit`` divides it."""
+
+    label: str
+    field: str
+    unit: float = 1.0
+
+
+ABSCISSAE = {
+    "step": Abscissa("Optimiser step", "step"),
+    "epoch": Abscissa("Passes through the rows", "epoch"),
+    "tokens": Abscissa("Tokens trained on, thousands", "tokens", 1_000),
+    "time": Abscissa("Minutes since the start", "seconds", 60),
+}
+LOSSES = {"validation_loss": "Validation loss", "loss": "Training loss"}
+
+
+class Difference(NamedTuple):
+    """A setting or a figure with its value in each training, in their order."""
+
+    name: str
+    values: list[str]
+
+
+class RunComparison(NamedTuple):
+    """``lacking`` are trainings without the chosen abscissa: earlier versions of the product did not write it."""
+
+    runs: list[Run]
+    labels: list[str]
+    charts: list[tuple[str, Chart]]
+    lacking: list[str]
+    settings: list[Difference]
+    results: list[Difference]
+
+
+def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
+    """The project's trainings with the ids, in that order. Raises InvalidError for ids that are none, and for fewer
+    than two or more than eight.
+    """
+    numbers = list(dict.fromkeys(int(each) for each in ids if each.isdecimal() and len(each) < 19))
+    found = {run.pk: run for run in runs_of(project, kind=RunKind.TRAINING).filter(pk__in=numbers)}
+    if len(found) < len(set(ids)):
+        raise InvalidError(
+            "An address names a training that this project does not have. Choose among those below."
+        )
+    if not FEWEST <= len(found) <= MOST:
+        message = f"Choose {FEWEST} to {MOST} trainings; more lines cannot be told apart."
+        raise InvalidError(message)
+    return [found[number] for number in numbers]
+
+
+def compare_runs(runs: Sequence[Run], *, x: str) -> RunComparison:
+    """``x`` is a key of `ABSCISSAE`."""
+    abscissa = ABSCISSAE[x]
+    labels = unlike([run.name for run in runs])
+    points = _points_of(runs)
+    charts = []
+    for name, title in LOSSES.items():
+        curves = [
+            Curve(label, found)
+            for run, label in zip(runs, labels, strict=True)
+            if (found := _curve(points.get(run.pk, []), abscissa, name))
+        ]
+        if curves:
+            says = _says(title, curves)
+            marks = name == "validation_loss"
+            charts.append((name, overlaid_curves(curves, x=abscissa.label, y=title, says=says, marks=marks)))
+    lacking = [
+        label
+        for run, label in zip(runs, labels, strict=True)
+        if points.get(run.pk) and not _curve(points[run.pk], abscissa, "loss")
+    ]
+    return RunComparison(list(runs), labels, charts, lacking, _settings(runs), _results(runs, points))
+
+
+def _points_of(runs: Sequence[Run]) -> dict[int, list[TrainingPoint]]:
+    found: dict[int, list[TrainingPoint]] = {}
+    for point in TrainingPoint.objects.filter(run__in=runs).order_by("run_id", "step"):
+        found.setdefault(point.run_id, []).append(point)
+    return found
+
+
+def _curve(points: Sequence[TrainingPoint], abscissa: Abscissa, name: str) -> list[tuple[float, float]]:
+    found = []
+    for point in points:
+        at = point.step if abscissa.field == "step" else point.values.get(abscissa.field)
+        value = point.values.get(name)
+        if isinstance(at, int | float) and isinstance(value, int | float):
+            found.append((at / abscissa.unit, float(value)))
+    return found
+
+
+def _says(title: str, curves: Sequence[Curve]) -> str:
+    ranked = sorted(curves, key=lambda curve: min(y for _, y in curve.points))
+    parts = [f"{curve.label}: lowest {min(y for _, y in curve.points):.3f}" for curve in ranked]
+    return f"{title}, the lowest first: {listed(parts)}"
+
+
+def _settings(runs: Sequence[Run]) -> list[Difference]:
+    """What is not the same in all: what they stand on, then the fields of their specifications."""
+    found = [
+        Difference("Data", [str(run.dataset_version) for run in runs]),
+        Difference("Base", [run.base.model.name if run.base else "–" for run in runs]),
+        Difference("Continued from", [str(run.continued_from or "–") for run in runs]),
+    ]
+    specs = [_flat(run) for run in runs]
+    found += [
+        Difference(_label(name), [_written(name, spec.get(name)) for spec in specs])
+        for name in dict.fromkeys(name for spec in specs for name in spec)
+    ]
+    return [each for each in found if len(set(each.values)) > 1]
+
+
+def _flat(run: Run) -> dict[str, Any]:
+    own = {name: value for name, value in run.spec.items() if name not in _OUR_OWN}
+    # What was usual is known at the end: it depends on the base, too.
+    own["learning_rate"] = own.get("learning_rate") or run.result.get("learning_rate")
+    return {**own, **{f"lora.{name}": value for name, value in run.spec.get("lora", {}).items()}}
+
+
+def _label(name: str) -> str:
+    if name in AXES:
+        return AXES[name].label
+    words = name.rpartition(".")[2].replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _written(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if name in AXES:
+        return written(name, value)
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _results(runs: Sequence[Run], points: Mapping[int, Sequence[TrainingPoint]]) -> list[Difference]:
+    def lowest(run: Run) -> str:
+        losses = [
+            each.values["validation_loss"]
+            for each in points.get(run.pk, ())
+            if "validation_loss" in each.values
+        ]
+        return f"{min(losses):.4f}" if losses else "–"
+
+    def ended(name: str) -> list[str]:
+        return [f"{run.result[name]:,}" if name in run.result else "–" for run in runs]
+
+    return [
+        Difference("State", [run.job.get_state_display() for run in runs]),
+        Difference("Lowest validation loss", [lowest(run) for run in runs]),
+        Difference(
+            "Rows trained on", [f"{run.rows['train']:,}" if "train" in run.rows else "–" for run in runs]
+        ),
+        Difference("Steps", ended("steps")),
+        Difference("Tokens", ended("tokens")),
+        Difference("Time", [duration(run.result.get("seconds")) for run in runs]),
+        Difference("Device", [run.device or "–" for run in runs]),
+    ]
+
+
+def offered_runs(project: Project) -> list[Run]:
+    """The latest trainings that have begun."""
+    trainings = runs_of(project, kind=RunKind.TRAINING).exclude(job__state=JobState.QUEUED)
+    return list(trainings.order_by("-pk")[:OFFERED])

@@ -1,0 +1,53 @@
+"""Where a training stands: its latest figures, as its page shows them while it goes on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.template.defaultfilters import filesizeformat
+
+from evalapp.jobs.models import Job
+from evalapp.runs.models import TrainingPoint
+from evalapp.templatetags.durations import about
+
+
+class Figure(NamedTuple):
+    label: str
+    value: str
+    note: str = ""
+
+
+def latest_figures(points: Sequence[TrainingPoint], job: Job) -> list[Figure]:
+    """The latest of each figure that the program has told; what it has not is left out."""
+    latest: dict[str, Any] = {}
+    for point in points:
+        latest |= point.values
+    if "loss" not in latest:
+        return []
+    last = max(point.step for point in points if "loss" in point.values)
+    total = job.progress_total if job.progress_total and job.progress_total >= last else None
+    found = [Figure("Loss", f"{latest['loss']:.3f}", f"step {last:,}" + (f" of {total:,}" if total else ""))]
+    if "validation_loss" in latest:
+        best = f"best {latest['best_validation_loss']:.3f} at step {latest['best_step']:,}"
+        found.append(Figure("Validation loss", f"{latest['validation_loss']:.3f}", best))
+    found += _of_the_step(latest)
+    if "peak_memory_bytes" in latest:
+        limit = latest.get("memory_limit_bytes")
+        of = f"at most so far, of {filesizeformat(limit)}" if limit else "at most so far"
+        found.append(Figure("Memory", filesizeformat(latest["peak_memory_bytes"]), of))
+    if job.is_active and job.eta_seconds is not None:
+        found.append(Figure("Time left", about(job.eta_seconds), "if it does not stop early"))
+    return found
+
+
+def _of_the_step(latest: Mapping[str, Any]) -> list[Figure]:
+    found = []
+    if "epoch" in latest:
+        found.append(Figure("Passes", f"{latest['epoch']:.2f}", "through the rows"))
+    if "learning_rate" in latest:
+        found.append(Figure("Learning rate", f"{latest['learning_rate']:.2g}"))
+    if "gradient_norm" in latest:
+        found.append(Figure("Gradient norm", f"{latest['gradient_norm']:.2f}"))
+    if "tokens_per_second" in latest:
+        seen = f"{latest['tokens']:,} so far" if "tokens" in latest else ""
+        found.append(Figure("Tokens/s", f"{latest['tokens_per_second']:,.0f}", seen))
+    return found

@@ -1,0 +1,107 @@
+"""A measure against the number of examples: what doubling the data bought, and whether that is chance."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+LEAST_GROWTH = 1.2
+"""Sizes that are nearer to one another tell nothing of more data."""
+BEYOND_CHANCE = 2.0
+"""Standard errors, about the usual 95%."""
+
+
+class Observation(NamedTuple):
+    """One training: which size it was meant to have, how many examples it had, and what came out."""
+
+    share: float
+    examples: int
+    value: float
+
+
+class CurvePoint(NamedTuple):
+    """``low`` and ``high`` are the least and the greatest value of ``runs`` trainings of one size."""
+
+    share: float
+    examples: float
+    mean: float
+    low: float
+    high: float
+    runs: int
+
+
+class Gain(NamedTuple):
+    """What growing from ``before`` to ``after`` bought; positive is better, whichever way the measure runs.
+
+    ``standard_error`` is of ``total``; None where no size has two trainings.
+    """
+
+    before: CurvePoint
+    after: CurvePoint
+    total: float
+    standard_error: float | None
+
+    @property
+    def per_doubling(self) -> float:
+        return self.total / math.log2(self.after.examples / self.before.examples)
+
+    @property
+    def is_beyond_chance(self) -> bool | None:
+        """None where that is not known."""
+        if self.standard_error is None:
+            return None
+        return abs(self.total) > BEYOND_CHANCE * self.standard_error
+
+
+def curve_points(observations: Iterable[Observation]) -> list[CurvePoint]:
+    """One point a share, the smallest first."""
+    by_share: dict[float, list[Observation]] = defaultdict(list)
+    for each in observations:
+        by_share[each.share].append(each)
+    return [
+        CurvePoint(
+            share,
+            fmean(each.examples for each in found),
+            fmean(each.value for each in found),
+            min(each.value for each in found),
+            max(each.value for each in found),
+            len(found),
+        )
+        for share, found in sorted(by_share.items())
+    ]
+
+
+def gains(
+    observations: Sequence[Observation], *, lower_is_better: bool, points: Sequence[CurvePoint]
+) -> list[Gain]:
+    """From each size to the next that is clearly larger, the smallest first; ``points`` are those of the
+    observations.
+
+    The spread is pooled over the sizes, because each has few trainings.
+    """
+    pooled = _pooled_deviation(observations)
+    found: list[Gain] = []
+    before: CurvePoint | None = None
+    for point in points:
+        if before is None:
+            before = point
+            continue
+        if point.examples < LEAST_GROWTH * before.examples:
+            continue
+        total = before.mean - point.mean if lower_is_better else point.mean - before.mean
+        error = None if pooled is None else pooled * math.sqrt(1 / before.runs + 1 / point.runs)
+        found.append(Gain(before, point, total, error))
+        before = point
+    return found
+
+
+def _pooled_deviation(observations: Sequence[Observation]) -> float | None:
+    by_share: dict[float, list[float]] = defaultdict(list)
+    for each in observations:
+        by_share[each.share].append(each.value)
+    repeated = [values for values in by_share.values() if len(values) > 1]
+    if not repeated:
+        return None
+    squares = sum((len(values) - 1) * stdev(values) ** 2 for values in repeated)
+    return math.sqrt(squares / sum(len(values) - 1 for values in repeated))

@@ -1,0 +1,221 @@
+"""The page of a sweep: which training is best, and whether more examples would help."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from evalapp.accounts.models import Project, User
+from evalapp.analysis.sweep_curve import learning_curve
+from evalapp.analysis.sweep_measures import MeasureChoice, measure_choices, values_of
+from evalapp.campaigns.services import create_campaign, open_campaign
+from evalapp.datasets.models import DatasetVersion
+from evalapp.jobs.models import Job
+from evalapp.registry.models import ModelVersion
+from evalapp.runs.models import Run, Sweep
+from evalapp.runs.services import start_generation
+from evalapp.runs.sweep_results import SweepRun, SweepTable, sweep_table
+from evalapp.runs.sweeps import start_sweep
+from evalapp.runs.tasks import carry_out_generation, carry_out_training
+from evalapp.scoring.models import MetricResult
+from tests.factories import answers, make_rubric, review_all
+from tests.runs.conftest import Behave, base, behave, model_folders, version
+
+__all__ = ["base", "behave", "model_folders", "version"]
+ClientFor = Callable[[User], Client]
+LOSS = MeasureChoice("validation_loss", "Validation loss", lower_is_better=True)
+
+
+@pytest.fixture
+def sweep(
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
+) -> Sweep:
+    """Two shares with two seeds each, all trained."""
+    started = start_sweep(
+        project=project, dataset_version=version, base=base, name="Sizes", hyperparameters={},
+        axes={"data_share": [0.4, 1.0], "seed": [42, 43]}, by=engineer,
+    )  # fmt: skip
+    for run in started.runs.order_by("pk"):
+        carry_out_training(run.job_id)
+    return started
+
+
+def page_of(client: Client, sweep: Sweep, **query: object) -> str:
+    return client.get(reverse("sweep_detail", args=[sweep.project.slug, sweep.pk]), query).content.decode()
+
+
+def table_of(*rows: tuple[float, int, int]) -> SweepTable:
+    """Trainings of (share, seed, examples), done."""
+    found = [
+        SweepRun(
+            Run(pk=position), {"data_share": share, "seed": seed}, [], share, examples, None, None, None, None
+        )
+        for position, (share, seed, examples) in enumerate(rows)
+    ]
+    return SweepTable([], found, [], "")
+
+
+def answer_to(*losses: float, sizes: tuple[int, ...] = (100, 200, 400), seeds: int = 1) -> str:
+    rows = [(size / sizes[-1], seed, size) for size in sizes for seed in range(seeds)]
+    curve = learning_curve(table_of(*rows), LOSS, dict(enumerate(losses)))
+    [sentence] = curve.answer
+    return sentence
+
+
+def test_the_page_marks_the_best_and_leads_on(sweep: Sweep, engineer: User, client_for: ClientFor) -> None:
+    page = page_of(client_for(engineer), sweep)
+    assert "4 of 4 done" in page
+    assert page.count(">best<") == 1
+    assert "Let all 4 answer" in page and "Let the best answer" in page
+    runs = [row.run for row in sweep_table(sweep).rows]
+    assert all(f"candidates={run.produced_id}" in page for run in runs)
+    assert "Overlay their losses" in page
+    assert "100% of the data" in page, "means over seeds"
+    # 0.2 for each doubling, and 2.5 times the examples.
+    assert (
+        "More examples would probably help still: from 2 to 5 the validation loss fell from 0.869 to 0.605"
+        in page
+    )
+    assert "Two sizes make a line, not a curve" in page
+    assert 'data-chart="learning-curve"' in page
+
+
+def test_what_the_curve_says_of_more_examples() -> None:
+    says = answer_to(2.0, 1.5, 1.25)
+    assert says.startswith(
+        "More examples may help still: from 200 to 400 the validation loss fell from 1.5 to 1.25"
+    )
+    assert "With one seed, how much of that is chance is unknown" in says
+    assert (
+        "A doubling before that bought 0.5: the gain shrinks. If it goes on so, doubling to 800 would buy about 0.125."
+        in says
+    )
+    assert "the gain does not shrink yet" in answer_to(2.0, 1.75, 1.5)
+    assert answer_to(2.0, 1.5, 1.499).startswith("More of the same examples would change little")
+    assert answer_to(2.0, 1.5, 1.6).startswith("More of the same examples do not seem to help")
+    noisy = answer_to(2.0, 1.6, 1.9, 1.5, sizes=(100, 200), seeds=2)
+    assert noisy.startswith("These trainings cannot tell whether more examples help")
+    assert "within what differs by seed" in noisy
+    sure = answer_to(2.0, 2.01, 1.5, 1.51, sizes=(100, 200), seeds=2)
+    assert sure.startswith("More examples would probably help still")
+
+
+def test_too_few_sizes_say_nothing() -> None:
+    assert "known for one size of the data so far (100 examples)" in answer_to(2.0, sizes=(100,))
+    assert "known for one size" in answer_to(2.0, 1.0, sizes=(100, 105))
+    assert learning_curve(table_of((1.0, 1, 10)), LOSS, {}).answer == [
+        "Nothing can be said yet: no training of this sweep has ended with this measure."
+    ]
+
+
+def test_each_setting_has_a_curve_of_its_own(
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
+) -> None:
+    sweep = start_sweep(
+        project=project, dataset_version=version, base=base, name="Both", hyperparameters={},
+        axes={"learning_rate": [2e-4, 2e-3], "data_share": [0.4, 1.0]}, by=engineer,
+    )  # fmt: skip
+    for run in sweep.runs.order_by("pk"):
+        carry_out_training(run.job_id)
+    table = sweep_table(sweep)
+    curve = learning_curve(table, LOSS, {row.run.pk: row.validation_loss or 0 for row in table.rows})
+    assert [course.words for course in curve.courses] == ["learning rate 0.0002", "learning rate 0.002"]
+    assert curve.answer[0].startswith("Learning rate 0.0002: more examples may help still")
+    assert curve.chart is not None and len(curve.chart.rows) == 4
+
+
+def test_a_sweep_without_shares_says_that_it_cannot_tell(
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    client_for: ClientFor,
+) -> None:  # fmt: skip
+    sweep = start_sweep(
+        project=project, dataset_version=version, base=base, name="Seeds", hyperparameters={}, axes={"seed": [1, 2]},
+        by=engineer,
+    )  # fmt: skip
+    client = client_for(engineer)
+    page = page_of(client, sweep)
+    assert "all its trainings had the same examples" in page
+    assert "shares=25%25%2C+50%25%2C+100%25" in page
+    assert "Let all" not in page and "Cancel all that are not over" in page
+    part = reverse("sweep_progress", args=[project.slug, sweep.pk])
+    assert "HX-Refresh" not in client.get(f"{part}?unfinished=2", headers={"HX-Request": "true"})
+    carry_out_training(sweep.runs.order_by("pk")[0].job_id)
+    assert client.get(f"{part}?unfinished=2", headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+
+
+@pytest.fixture
+def generation(sweep: Sweep, project: Project, engineer: User) -> Run:
+    made = [run.produced for run in sweep.runs.select_related("produced").order_by("pk") if run.produced]
+    run = start_generation(
+        project=project, dataset_version=sweep.dataset_version, splits=["feedback"], candidates=made, name="Answers",
+        sampling={}, by=engineer,
+    )  # fmt: skip
+    carry_out_generation(run.job_id)
+    return run
+
+
+def test_metrics_of_their_answers_are_a_choice(
+    sweep: Sweep, generation: Run, engineer: User, client_for: ClientFor
+) -> None:
+    MetricResult.objects.all().delete()
+    by_version = {}
+    for position, row in enumerate(sweep_table(sweep).rows):
+        assert row.run.produced_id is not None
+        for output in generation.outputs.filter(candidate=row.run.produced_id):
+            MetricResult.objects.create(output=output, metric="rougeL", signature="s", value=0.1 * position)
+        by_version[row.run.pk] = pytest.approx(0.1 * position)
+    choices = measure_choices(sweep, engineer)
+    choice = choices.chosen(f"metric-{generation.pk}-rougeL")
+    assert (choice.words, choice.lower_is_better) == ("ROUGE-L, in Answers", False)
+    assert values_of(choice, sweep, sweep_table(sweep), engineer) == by_version
+    page = page_of(client_for(engineer), sweep, by=choice.key)
+    assert "the ROUGE-L rose from 0.05 to 0.25" in page
+    assert "selected>ROUGE-L, in Answers" in page
+
+
+def test_peoples_scores_are_a_choice_but_not_for_who_reviews_there_blind(
+    sweep: Sweep, generation: Run, project: Project, engineer: User, reviewer: User, manager: User,
+    client_for: ClientFor,
+) -> None:  # fmt: skip
+    from evalapp.campaigns.design import CampaignDesign
+
+    made = [run.produced for run in sweep.runs.select_related("produced").order_by("pk") if run.produced]
+    design = CampaignDesign(
+        name="Round", rubric_version=make_rubric(project), dataset_version=sweep.dataset_version, split="feedback",
+        candidates=made, overlap=2, reviewers=[reviewer, engineer],
+    )  # fmt: skip
+    campaign = open_campaign(campaign=create_campaign(project=project, design=design, by=manager), by=manager)
+    labels = {version.label: position for position, version in enumerate(made)}
+    by_label: dict[Any, Any] = {
+        (label, number): answers(tone=1 + labels[label]) for label in labels for number in (10, 11)
+    }
+    review_all(campaign, reviewer, by_label)
+
+    key = f"people-{campaign.pk}-tone"
+    choices = measure_choices(sweep, manager)
+    choice = choices.chosen(key)
+    assert choice.words == "Tone, in Round"
+    found = values_of(choice, sweep, sweep_table(sweep), manager)
+    assert list(found.values()) == [1, 2, 3, 4]
+    assert "the Tone rose from 1.5 to 3.5" in page_of(client_for(manager), sweep, by=key)
+
+    # The engineer has reviews to give there yet.
+    blind = page_of(client_for(engineer), sweep, by=key)
+    assert "You review “Round” blind" in blind
+    assert "Tone" not in blind
+    assert key not in [each.key for each in measure_choices(sweep, engineer).choices]
+
+
+def test_only_its_own_project_sees_a_sweep(
+    sweep: Sweep, other_project: Project, stranger: User, reviewer: User, client_for: ClientFor
+) -> None:
+    own = reverse("sweep_detail", args=[sweep.project.slug, sweep.pk])
+    assert client_for(reviewer).get(own).status_code == 403
+    assert client_for(stranger).get(own).status_code == 404
+    assert (
+        client_for(stranger).get(reverse("sweep_detail", args=[other_project.slug, sweep.pk])).status_code
+        == 404
+    )
+    assert Job.objects.count() == 4

@@ -1,0 +1,79 @@
+"""The settings in which trainings of a sweep differ."""
+
+from typing import Any
+
+import pytest
+
+from evalapp.core.errors import InvalidError
+from evalapp.runs.axes import AXES, applied, combinations_of, in_words, read_values, value_in, written
+from training.spec import TrainingSpec
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("seed", "1, 2;3\n4 4", [1, 2, 3, 4]),
+        ("data_share", "25%, 0.5, 100", [0.25, 0.5, 1.0]),
+        ("data_share", "1%, 1", [0.01, 1.0]),
+        ("learning_rate", "1e-4 2e-4", [1e-4, 2e-4]),
+        ("method", "LoRA, full", ["lora", "full"]),
+        ("seed", " ", []),
+    ],
+)
+def test_values_are_read_as_people_write_them(name: str, text: str, values: list[Any]) -> None:
+    assert read_values(name, text) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [("seed", "1, two", "two"), ("schedule", "steep", "steep"), ("lora.rank", "1.5", "1.5")],
+)
+def test_what_is_no_value_is_named(name: str, text: str, word: str) -> None:
+    with pytest.raises(InvalidError, match=f"“{word}” is no value of"):
+        read_values(name, text)
+
+
+def test_every_setting_is_one_of_the_programs() -> None:
+    spec = TrainingSpec(base_folder="/b", rows=1).to_dict()
+    for name, axis in AXES.items():
+        assert name == "learning_rate" or name == "max_length" or value_in(spec, name) is not None
+        value = {"learning_rate": 2e-4, "max_length": 512}.get(name, value_in(spec, name))
+        assert axis.read(axis.write(value)) == value
+
+
+def test_every_pair_of_values_is_a_training_and_has_words() -> None:
+    found = combinations_of({"lora.rank": [8, 16], "data_share": [0.25, 1.0]})
+    assert [in_words(each) for each in found] == [
+        "LoRA rank 8, 25% of the data",
+        "LoRA rank 8, 100% of the data",
+        "LoRA rank 16, 25% of the data",
+        "LoRA rank 16, 100% of the data",
+    ]
+    common = {"epochs": 1.0, "lora": {"rank": 4, "alpha": 8}}
+    assert applied(common, found[0]) == {"epochs": 1.0, "lora": {"rank": 8, "alpha": 8}, "data_share": 0.25}
+    assert common["lora"] == {"rank": 4, "alpha": 8}
+    assert written("lora.rank", None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        ({}, "two values at least"),
+        ({"seed": [1]}, "two values at least"),
+        ({"seed": list(range(7)), "epochs": [1, 2, 3]}, "7 × 3 = 21 trainings; a sweep has 20 at most"),
+        # Counted, not made: they would fill any memory.
+        ({name: list(range(900)) for name in AXES}, "a sweep has 20 at most"),
+        ({"rows": [1, 2]}, "cannot differ in 'rows'"),
+        ({"seed": []}, "needs a list of values"),
+        ({"seed": "12"}, "needs a list of values"),
+        ({"seed": [1, [2]]}, "is no value of “Seed”"),
+        ({"seed": [1, True]}, "'True' is no value of “Seed”"),
+        ({"seed": [1, 1.5]}, "'1.5' is no value of “Seed”"),
+        ({"data_share": [0.5, "much"]}, "'much' is no value of “Share of the data”"),
+        ({"schedule": ["steep", "linear"]}, "'steep' is no value"),
+        ({"seed": [1, 1]}, "stands twice"),
+    ],
+)
+def test_what_is_no_sweep_is_said(axes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidError, match=says):
+        combinations_of(axes)
