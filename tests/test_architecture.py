@@ -134,6 +134,6 @@ def test_source_files_stay_readable() -> None:
     assert long == {}
 
 
-@pytest.mark.parametrize("name", ["training", "inference", "run_directory"])
+@pytest.mark.parametrize("name", ["training", "inference", "hub", "run_directory"])
 def test_a_program_package_starts_empty(name: str) -> None:
     assert (SOURCE.parent / name / "__init__.py").read_text(encoding="utf-8").strip() == ""
