@@ -18,7 +18,8 @@ from evalapp.artifacts.origins import Origin, contamination_words, origin_of
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
-from evalapp.runs.models import Run
+from evalapp.runs.contamination_decisions import decisions_behind
+from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.runs.queries import split_counts
 
 _METHOD_TAGS = {
@@ -87,6 +88,7 @@ def _parts(origin: Origin, evidence: Evidence, merged: MergedExport | None) -> I
         yield from _training(origin)
         yield "## Training rows and evaluation"
         yield contamination_words(origin.training)
+        yield from map(_allowed, decisions_behind(version))
     yield from evidence_sections(version, evidence)
     yield from _files(version, merged)
     yield from _use(version, merged)
@@ -176,6 +178,14 @@ def _data(training: Run) -> Iterator[str]:
         f"Of {rows.get('in', 0):,} rows, {rows.get('used', 0):,} were used whole, {rows.get('truncated', 0):,} cut at the "
         f"end and {rows.get('dropped', 0):,} dropped{_reasons(rows.get('reasons', {}))}. "
         f"{rows.get('train', 0):,} were trained on, {rows.get('validation', 0):,} held out to choose the step."
+    )
+
+
+def _allowed(decision: ContaminationDecision) -> str:
+    return (
+        f"A training on {escaped(decision.dataset_version)} went on although {len(decision.training_rows):,} of its rows "
+        f"also evaluate, by an owner's decision of {decision.created_at:%d %B %Y}: “{escaped(decision.reason)}”. A score on "
+        "these rows measures memory."
     )
 
 
