@@ -66,7 +66,7 @@ from evalapp.reviews.models import (
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
-from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, TrainingPoint
+from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, RunShard, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -81,7 +81,7 @@ __all__ = [
     "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project",
     "RatingsImport", "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal",
     "Review", "ReviewCount", "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run",
-    "RunCandidate", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "Skip", "SpanAnswer",
+    "RunCandidate", "RunShard", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "Skip", "SpanAnswer",
     "StoredAnalysis", "Stream", "StreamReviewer", "TextAnswer", "TokenPrice", "TrainingPoint", "User",
     "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

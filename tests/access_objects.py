@@ -60,7 +60,7 @@ from evalapp.reviews.models import (
     TextAnswer,
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
-from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, TrainingPoint
+from evalapp.runs.models import ContaminationDecision, Output, Run, RunCandidate, RunShard, TrainingPoint
 from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from tests.access_pairs import add_pairs
@@ -162,6 +162,7 @@ def _models(world: SimpleNamespace) -> None:
     )
     RunCandidate.objects.create(run=world.run, model_version=world.model_version, key="answers")
     TrainingPoint.objects.create(run=world.run, step=1, values={"loss": 1.0})
+    RunShard.objects.create(run=world.run, number=0, outputs=1)
     world.output = Output.objects.create(
         run=world.run, example=world.example, candidate=world.model_version, text="An answer."
     )

@@ -7,7 +7,7 @@ from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.datasets.models import Split
 from evalapp.runs.answers import LONGEST_ANSWER
-from evalapp.runs.models import Output, Run, RunCandidate, RunKind, TrainingPoint
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard, TrainingPoint
 
 MOST_INLINE_ANSWERS = 10_000
 
@@ -21,6 +21,16 @@ class RunCandidateSerializer(Shown):
         fields = ("model_version", "label")
 
 
+class RunShardSerializer(Shown):
+    """A part of a generation whose rows are split: ``done`` of ``outputs`` answers are there."""
+
+    worker = serializers.CharField(source="holder.worker", default="")
+
+    class Meta:
+        model = RunShard
+        fields = ("number", "outputs", "done", "worker", "finished_at")
+
+
 class RunSerializer(Shown):
     """``rows`` says what became of every row; ``engine_reason`` why this engine and device."""
 
@@ -31,6 +41,7 @@ class RunSerializer(Shown):
     produced = serializers.IntegerField(source="produced_id", allow_null=True)
     contamination_decision = serializers.IntegerField(source="contamination_decision_id", allow_null=True)
     candidates = RunCandidateSerializer(many=True)
+    shards = RunShardSerializer(many=True)
     splits = serializers.ListField(child=serializers.CharField())
     rows = serializers.DictField()
     result = serializers.DictField()
@@ -41,7 +52,8 @@ class RunSerializer(Shown):
         model = Run
         fields = (
             "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "produced",
-            "contamination_decision", "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
+            "contamination_decision", "candidates", "shards", "settings", "rows", "result", "engine", "device", "engine_reason",
+            "is_simulated",
             "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 
@@ -77,7 +89,7 @@ class BatchFileBody(Body):
     sampling = Fields(
         default=dict,
         help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, json_schema; engine, "
-        "batch_size, dtype, device, prefix_caching.",
+        "batch_size, dtype, device, prefix_caching; shards: parts to split the rows into, for as many workers as are free.",
     )
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
 
