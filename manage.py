@@ -7,7 +7,7 @@ import sys
 
 # These start the servers themselves, need none, or must not run beside them.
 WITHOUT_SERVERS = frozenset(
-    {"up", "status", "backup", "restore", "help", "version", "check", "collectstatic", "makemessages"}
+    {"up", "work", "status", "backup", "restore", "help", "version", "check", "collectstatic", "makemessages"}
 )
 
 

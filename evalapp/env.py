@@ -21,7 +21,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from evalapp.env_hub import HUB, TOKEN_NAMES, hub_in, is_token
+from evalapp.env_hub import hub_token_in, web_address_in
+from evalapp.env_machines import MachineSettings, machines_in
 from evalapp.env_mail import MailSettings, mail_in, sender_in
 from evalapp.env_sign_on import SignOnSettings, domains_in, issuer_in, secret_in
 from run_directory.outgoing_policy import policy_of
@@ -103,6 +104,7 @@ class Environment:
     mail: MailSettings | None
     hub_address: str
     hub_token: str = field(repr=False)
+    machines: MachineSettings
 
     @property
     def postgres_folder(self) -> Path:
@@ -244,8 +246,9 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         sign_on=(sign_on := _sign_on(read)),
         passwords=_passwords(read, sign_on),
         mail=_mail(read),
-        hub_address=read.one("EVALAPP_HUB", hub_in, HUB),
-        hub_token=_hub_token(read),
+        hub_address=read.one("EVALAPP_HUB", web_address_in, "https://huggingface.co"),
+        hub_token=_told(hub_token_in, read),
+        machines=_told(machines_in, read),
     )
 
 
@@ -316,8 +319,8 @@ class _Reader:
         try:
             return parse(text)
         except ValueError as error:
-            # A URL may hold a password, so its text stays out of the message.
-            shown = "" if name.endswith("_URL") else f"={text!r}"
+            # An address may hold a password, so its text stays out of the message.
+            shown = "" if name.endswith("_URL") or "@" in text else f"={text!r}"
             message = f"{name}{shown}: {error}"
             raise EnvironmentProblem(message) from error
 
@@ -375,14 +378,12 @@ def _mail(read: _Reader) -> MailSettings | None:
     return replace(server, sender=sender) if server is not None else None
 
 
-def _hub_token(read: _Reader) -> str:
-    """Under our name, or under the one that the hub's own tools know."""
-    name = next((name for name in TOKEN_NAMES if read.one(name, str, "")), "")
-    token = read.one(name, str, "") if name else ""
-    if not is_token(token):
-        # Without its text, which is a secret.
-        raise EnvironmentProblem(f"{name}: a token is one word of ASCII characters; copy it again.")
-    return token
+def _told(parse: Callable[[Callable[..., Any]], Value], read: _Reader) -> Value:
+    """What several variables say together."""
+    try:
+        return parse(read.one)
+    except ValueError as error:
+        raise EnvironmentProblem(str(error)) from error
 
 
 def _outgoing(text: str) -> tuple[str, ...]:

@@ -1,18 +1,24 @@
-"""What the variables of a model hub (EVALAPP_HUB, EVALAPP_HF_TOKEN) may hold; `evalapp.env` reads them."""
+"""What the environment says of the hub that models come from."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
-HUB = "https://huggingface.co"
-TOKEN_NAMES = ("EVALAPP_HF_TOKEN", "HF_TOKEN")
 
-
-def hub_in(text: str) -> str:
-    """The hub's address without a slash at its end. Raises ValueError for one that is none, or holds a secret."""
+def web_address_in(text: str) -> str:
+    """The address without an ending slash. Raises ValueError."""
     if urlsplit(text).scheme not in {"https", "http"} or not urlsplit(text).hostname or "@" in text:
         raise ValueError("write https:// and a host, without a name or password")
     return text.rstrip("/")
 
 
-def is_token(text: str) -> bool:
-    """Whether a request can carry it in a header; empty is none."""
-    return text.isascii() and (text.isprintable() or not text) and " " not in text
+def hub_token_in(read: Callable[[str, Callable[[str], Any], Any], Any]) -> str:
+    """Under our name, or under the one that the hub's own tools know; empty where neither is set.
+
+    Raises ValueError, without the text, which is a secret.
+    """
+    name = next((name for name in ("EVALAPP_HF_TOKEN", "HF_TOKEN") if read(name, str, "")), "")
+    token = str(read(name, str, "")) if name else ""
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ValueError(f"{name}: a token is one word of ASCII characters; copy it again.")
+    return token

@@ -73,6 +73,7 @@ from evalapp.runs.models import (
     Output,
     Run,
     RunCandidate,
+    RunShard,
     SampleAnswer,
     Sweep,
     TrainingPoint,
@@ -91,7 +92,7 @@ __all__ = [
     "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project",
     "RatingsImport", "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal",
     "Review", "ReviewCount", "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run",
-    "RunCandidate", "SampleAnswer", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "SetAside", "Skip", "SpanAnswer",
+    "RunCandidate", "RunShard", "SampleAnswer", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "SetAside", "Skip", "SpanAnswer",
     "StoredAnalysis", "Stream", "StreamReviewer", "Sweep", "TextAnswer", "TokenPrice", "TrainingPoint", "User",
     "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -220,6 +220,9 @@ MODEL_PYTHON = ENVIRONMENT.model_python
 MODEL_FOLDERS = ENVIRONMENT.model_folders
 RUNS_FOLDER = HOME / "runs"
 ARTIFACTS_FOLDER = HOME / "artifacts"
+# Where artifacts and run directories meet other machines; empty: nowhere (docs/adr/0012).
+ARTIFACT_STORE = ENVIRONMENT.machines.store
+RAY = ENVIRONMENT.machines.ray
 BUNDLED_MODEL_FOLDER = HOME / "models" / "SmolLM2-135M-Instruct"
 # Models come from this hub into this folder; the token is the program's that downloads, and stands nowhere else.
 HUB_FOLDER = HOME / "models" / "hub"
@@ -310,5 +313,8 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "absl": {"level": "WARNING"},
+        # They tell at each start where the keys came from.
+        "aiobotocore": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
     },
 }

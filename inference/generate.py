@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from inference.engines import (
@@ -94,8 +95,12 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
 
 def _prepare(directory: RunDirectory) -> _Prepared:
     spec = GenerationSpec.from_json(directory.spec, where=SPEC_FILE)
-    base = check_base(spec.base_folder)
-    adapters = {one.key: _adapter(one, base) for one in spec.candidates if one.adapter_folder is not None}
+    base = check_base(directory.place(spec.base_folder))
+    adapters = {
+        one.key: _adapter(one, directory.place(one.adapter_folder), base)
+        for one in spec.candidates
+        if one.adapter_folder is not None
+    }
     rows = read_rows(directory.folder, spec)
     directory.events.write("stage", "Preparing the prompts.", name="data")
     # What is wrong with the input is said before the seconds that this import takes.
@@ -125,8 +130,8 @@ def _prepare(directory: RunDirectory) -> _Prepared:
     )
 
 
-def _adapter(candidate: Candidate, base: Base) -> Adapter:
-    adapter = check_adapter(str(candidate.adapter_folder), base)
+def _adapter(candidate: Candidate, folder: Path, base: Base) -> Adapter:
+    adapter = check_adapter(folder, base)
     if candidate.adapter_sha256 not in (None, adapter.sha256):
         raise Refusal(
             f"candidate {candidate.key!r}: the adapter in {adapter.folder} has the SHA-256 {adapter.sha256}, the spec "

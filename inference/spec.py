@@ -96,7 +96,9 @@ class SamplingParameters(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationSpec(Record):
-    """spec.json: who answers, how, and with which engine. Paths are absolute folders on this machine."""
+    """spec.json: who answers, how, and with which engine. Folders are absolute, or relative to the run
+    directory.
+    """
 
     format: Literal[1] = 1
     base_folder: str

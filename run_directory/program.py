@@ -208,6 +208,10 @@ class RunDirectory:
         self.events = events
         self.interruption = interruption
 
+    def place(self, named: str) -> Path:
+        """A folder that the spec names: an absolute one, or one in the run directory with its links followed."""
+        return Path(named) if Path(named).is_absolute() else (self.folder / named).resolve()
+
 
 class Program(Protocol):
     """What differs between the programs."""

@@ -66,6 +66,7 @@ from evalapp.runs.models import (
     Output,
     Run,
     RunCandidate,
+    RunShard,
     SampleAnswer,
     Sweep,
     TrainingPoint,
@@ -183,6 +184,7 @@ def _models(world: SimpleNamespace) -> None:
         run=world.run, step=1, position=0, row="row-1", example=world.example, text="So.", is_whole=True
     )
     DrawnRows.objects.create(run=world.run, rows=["row-1"])
+    RunShard.objects.create(run=world.run, number=0, outputs=1)
     world.output = Output.objects.create(
         run=world.run, example=world.example, candidate=world.model_version, text="An answer."
     )

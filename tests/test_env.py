@@ -224,3 +224,34 @@ def test_a_mail_server_that_could_not_work_is_refused_at_start_by_name(variables
     with pytest.raises(EnvironmentProblem, match=said) as caught:
         read_environment(variables)
     assert "secret" not in str(caught.value)
+
+
+def test_one_machine_alone_has_neither_store_nor_cluster():
+    machines = read_environment({}).machines
+    assert (machines.store, machines.ray) == ("", None)
+
+
+def test_a_store_and_a_cluster_are_read_and_bad_addresses_name_their_variable():
+    machines = read_environment(
+        {
+            "EVALAPP_ARTIFACTS": "s3://evalapp/production/",
+            "EVALAPP_EXECUTOR": "ray",
+            "RAY_ADDRESS": "http://ray-head:8265/",
+            "EVALAPP_RAY_GPUS": "0.5",
+        }
+    ).machines
+    assert machines.store == "s3://evalapp/production"
+    assert machines.ray is not None
+    assert (machines.ray.address, machines.ray.gpus, machines.ray.python) == (
+        "http://ray-head:8265", 0.5, "python",
+    )  # fmt: skip
+    for variables, told in (
+        ({"EVALAPP_ARTIFACTS": "s3://key:secret@bucket"}, "EVALAPP_ARTIFACTS"),
+        ({"EVALAPP_EXECUTOR": "slurm"}, "EVALAPP_EXECUTOR"),
+        ({"EVALAPP_EXECUTOR": "ray"}, "EVALAPP_EXECUTOR=ray needs RAY_ADDRESS"),
+        ({"EVALAPP_EXECUTOR": "ray", "RAY_ADDRESS": "ray://head:10001"}, "RAY_ADDRESS"),
+        ({"EVALAPP_RAY_GPUS": "many"}, "EVALAPP_RAY_GPUS"),
+    ):
+        with pytest.raises(EnvironmentProblem, match=told) as refused:
+            read_environment(variables)
+        assert "secret" not in str(refused.value)

@@ -11,17 +11,9 @@ from typing import Any
 
 from run_directory.files import sync_folder, sync_tree, write_whole
 from run_directory.model_files import read_object
-from run_directory.protocol import CHECKPOINTS_FOLDER
+from run_directory.protocol import BEST_FOLDER, CHECKPOINT_PREFIX, CHECKPOINTS_FOLDER, COMPLETE_FILE
 from run_directory.room import folder_bytes, no_room
 from training.spec import StepLoss, TrainingSpec
-
-BEST_FOLDER = "best"
-"""The trained weights at the best validation loss so far."""
-
-_COMPLETE = "complete"
-"""A file that is written last: a checkpoint without it was cut off by a kill."""
-
-_PREFIX = "checkpoint-"
 
 _CHANGING_SECONDS = 20.0
 """How long a stop waits for an optimiser's step, or for a checkpoint that is being written."""
@@ -30,15 +22,15 @@ _CHANGING_SECONDS = 20.0
 def mark_complete(checkpoint: Path) -> None:
     """Declare a checkpoint whole, once all its files are on the disk."""
     sync_tree(checkpoint)
-    write_whole(checkpoint / _COMPLETE, b"")
+    write_whole(checkpoint / COMPLETE_FILE, b"")
 
 
 def latest_checkpoint(run: Path) -> Path | None:
     """The newest whole checkpoint; those that a kill cut off are deleted."""
     found: list[tuple[int, Path]] = []
-    for path in (run / CHECKPOINTS_FOLDER).glob(f"{_PREFIX}*"):
-        step = path.name.removeprefix(_PREFIX)
-        if step.isdigit() and (path / _COMPLETE).is_file():
+    for path in (run / CHECKPOINTS_FOLDER).glob(f"{CHECKPOINT_PREFIX}*"):
+        step = path.name.removeprefix(CHECKPOINT_PREFIX)
+        if step.isdigit() and (path / COMPLETE_FILE).is_file():
             found.append((int(step), path))
         else:
             shutil.rmtree(path)
@@ -57,7 +49,7 @@ def no_room_for_checkpoint(run: Path) -> str:
 
 
 def step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix(_PREFIX))
+    return int(checkpoint.name.removeprefix(CHECKPOINT_PREFIX))
 
 
 @dataclass(frozen=True)
@@ -180,8 +172,8 @@ class LastStep:
         if not self._changing.acquire(timeout=_CHANGING_SECONDS):
             raise TimeoutError("a step or a checkpoint does not end")
         step = self._trainer.state.global_step
-        checkpoint = Path(self._trainer.args.output_dir) / f"{_PREFIX}{step}"
-        if step == 0 or self._random is None or (checkpoint / _COMPLETE).is_file():
+        checkpoint = Path(self._trainer.args.output_dir) / f"{CHECKPOINT_PREFIX}{step}"
+        if step == 0 or self._random is None or (checkpoint / COMPLETE_FILE).is_file():
             return
         self._trainer._save_checkpoint(self._trainer.model, trial=None)
         torch.save(self._random, checkpoint / "rng_state.pth")

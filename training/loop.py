@@ -15,10 +15,9 @@ from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
 from run_directory.machine import chosen_device, memory_told, package_versions, peak_memory_bytes
 from run_directory.program import Refusal, RunDirectory
-from run_directory.protocol import CHECKPOINTS_FOLDER, DATA_FILE, Device
+from run_directory.protocol import BEST_FOLDER, CHECKPOINTS_FOLDER, DATA_FILE, Device
 from run_directory.room import is_disk_full
 from training.checkpoints import (
-    BEST_FOLDER,
     evaluation_interval,
     history_in,
     latest_checkpoint,
@@ -101,8 +100,8 @@ class LoadedRun(PreparedRun):
 def begin(directory: RunDirectory, spec: TrainingSpec) -> Begun:
     """Check the base and the adapter to start from, before any model library is imported."""
     started = time.monotonic()
-    base = check_base(spec.base_folder)
-    adapter = check_adapter(spec.continue_from, base) if spec.continue_from else None
+    base = check_base(directory.place(spec.base_folder))
+    adapter = check_adapter(directory.place(spec.continue_from), base) if spec.continue_from else None
     if adapter is not None:
         check_continuation(spec, adapter)
     return Begun(directory, spec, base, adapter, started)

@@ -60,7 +60,9 @@ class LoraParameters(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(Record):
-    """spec.json: everything that decides what is trained. Paths are absolute folders on this machine."""
+    """spec.json: everything that decides what is trained. Folders are absolute, or relative to the
+    run directory.
+    """
 
     format: Literal[1] = 1
     method: Method = "lora"

@@ -12,12 +12,14 @@ from django.conf import settings
 from django.db import transaction
 
 from evalapp.accounts.models import Project
+from evalapp.core.artifacts import StoreAwayError, remove_from_store
 from evalapp.datasets.files import upload_folder
 from evalapp.datasets.models import DatasetImport
 from evalapp.decisions.models import LeftFiles
 from evalapp.exports.writing import export_folder
 from evalapp.registry.models import TUNED_KINDS, ModelVersion
-from evalapp.runs.directory import folder_for
+from evalapp.runs.directory import folder_for, shard_folder
+from evalapp.runs.models import RunShard
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +45,15 @@ def files_of(project: Project) -> dict[str, list[str]]:
         *project.merged_exports.values_list("job_id", flat=True),
         *project.hub_downloads.values_list("job_id", flat=True),
     ]
+    shards = RunShard.objects.filter(run__project=project).select_related("run")
     ratings = project.ratings_imports.values_list("stored_name", flat=True)
     return {
         "uploads": [*uploads, *ratings],
-        "runs": [*(folder_for(run).name for run in project.runs.only("job")), *map(str, programs)],
+        "runs": [
+            *(folder_for(run).name for run in project.runs.only("job")),
+            *(shard_folder(shard.run, shard.number).name for shard in shards),
+            *map(str, programs),
+        ],
         "artifacts": exports + reports + merged + list(trained.values_list("path", flat=True)),
     }
 
@@ -56,7 +63,7 @@ def remove_left_files() -> None:
     for left_id in LeftFiles.objects.order_by("pk").values_list("pk", flat=True):
         try:
             remove_files(left_id)
-        except OSError as error:
+        except (OSError, StoreAwayError) as error:
             logger.warning("Files of a deleted project cannot be removed yet: %s", error)
 
 
@@ -73,6 +80,7 @@ def remove_files(left_id: int) -> None:
             # A row without a name must not take the whole root with it.
             if name and not is_shared:
                 _remove(_ROOTS[root]() / name)
+                remove_from_store(f"{root}/{name}")
     left.delete()
 
 

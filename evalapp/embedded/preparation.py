@@ -22,13 +22,7 @@ def migrate() -> bool:
     connection = connections["default"]
     try:
         executor = MigrationExecutor(connection)
-        known = executor.loader.disk_migrations
-        foreign = sorted(
-            name
-            for app, name in executor.loader.applied_migrations
-            if app == "evalapp" and (app, name) not in known and not _was_squashed(executor, app, name)
-        )
-        if foreign:
+        if foreign := _foreign(executor):
             raise ServiceProblem(
                 f"The database was written by a newer release (it holds the migration {foreign[-1]}):"
                 " start that release, or restore a backup that this one made."
@@ -41,6 +35,12 @@ def migrate() -> bool:
         # The supervisor lives for weeks; it must not hold connections that whole time.
         connections.close_all()
         connection.close_pool()  # type: ignore[attr-defined] # the stubs do not know pools yet
+
+
+def is_current() -> bool:
+    """Whether the database has exactly this release's schema."""
+    executor = MigrationExecutor(connections["default"])
+    return not _foreign(executor) and not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def collect_static_files() -> bool:
@@ -68,6 +68,16 @@ def _static_digest() -> str:
 
 def _as_pair(entry: object) -> tuple[str, str]:
     return (str(entry[0]), str(entry[1])) if isinstance(entry, (tuple, list)) else ("", str(entry))
+
+
+def _foreign(executor: MigrationExecutor) -> list[str]:
+    """Migrations in the database that this release does not know, the latest last."""
+    known = executor.loader.disk_migrations
+    return sorted(
+        name
+        for app, name in executor.loader.applied_migrations
+        if app == "evalapp" and (app, name) not in known and not _was_squashed(executor, app, name)
+    )
 
 
 def _was_squashed(executor: MigrationExecutor, app: str, name: str) -> bool:

@@ -42,14 +42,17 @@ def default_worker() -> Program:
     return _worker(DEFAULT_WORKER, queue="default", concurrency=2, niceness=5, stop=_STOP_WORKER)
 
 
-def model_worker(environment: Environment) -> Program:
-    """Training and generation: one at a time on each GPU, or on the CPU, and never ahead of the pages."""
+def model_worker(environment: Environment, machine: str = "evalapp") -> Program:
+    """Training and generation: one at a time on each GPU, or on the CPU, and never ahead of the pages. ``machine``
+    tells workers apart.
+    """
     return _worker(
         MODEL_WORKER,
         queue="models",
         concurrency=max(1, len(gpus_for_runs(environment))),
         niceness=10,
         stop=_STOP_MODEL_WORKER,
+        machine=machine,
     )
 
 
@@ -92,11 +95,19 @@ def bundled_model(environment: Environment) -> Program:
     )
 
 
-def _worker(name: str, *, queue: str, concurrency: int, niceness: int, stop: tuple[StopStep, ...]) -> Program:
+def _worker(
+    name: str,
+    *,
+    queue: str,
+    concurrency: int,
+    niceness: int,
+    stop: tuple[StopStep, ...],
+    machine: str = "evalapp",
+) -> Program:
     return Program(
         name=name,
         command=(
-            *(*_CELERY, "worker", "--queues", queue, "--hostname", f"{queue}@evalapp"),
+            *(*_CELERY, "worker", "--queues", queue, "--hostname", f"{queue}@{machine}"),
             *("--concurrency", str(concurrency), "--prefetch-multiplier", "1"),
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),

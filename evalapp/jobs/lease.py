@@ -49,6 +49,8 @@ def claim(job_id: int, *, task: str) -> Job | None:
         claimed_at=Now(),
         keeps_turn=False,
         device="",
+        # A process of another machine means nothing here: its number may be somebody else's.
+        process_id=Case(When(worker__startswith=f"{socket.gethostname()}:", then=F("process_id"))),
         error="",
     )
     # Read in the same transaction: the row is locked, so this is our attempt's number.

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from django.conf import settings
 
+from evalapp.core import artifacts
 from run_directory.adapters import (
     ADAPTER_FILES,
     CONFIG_FILE,
@@ -95,7 +96,9 @@ def keep_adapter(source: AdapterSource, base: Base) -> KeptAdapter:
         sync_tree(whole)
         # It may have been kept already, perhaps by an attempt that ended before its transaction did.
         keep_folder(whole, target)
-    return KeptAdapter(adapter, str(target.relative_to(settings.ARTIFACTS_FOLDER)), size)
+    path = str(target.relative_to(settings.ARTIFACTS_FOLDER))
+    artifacts.keep(path)
+    return KeptAdapter(adapter, path, size)
 
 
 def _copy_all(source: AdapterSource, whole: Path, base: Base) -> None:

@@ -1,6 +1,8 @@
 """Where model files may lie: bases in the folders that the administrator allows, adapters in ours."""
 
+import functools
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from itertools import islice
@@ -9,8 +11,10 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from evalapp.core import artifacts
 from evalapp.core.errors import InvalidError
 from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
+from run_directory.inputs import fingerprint_of
 from run_directory.model_files import shown
 
 _DEEPEST = 3
@@ -74,9 +78,11 @@ def adapters_on_disk() -> list[ModelFolder]:
 
 
 def folder_of(version: ModelVersion) -> Path:
-    """The folder with a version's own weights: absolute for a base, in the artifacts for what was trained.
+    """The folder with a version's own weights on this machine: a base's in a model folder, what was trained in
+    the artifacts, where it is fetched from the store when it was made elsewhere.
 
-    Raises InvalidError for a kind without weights, and where they were removed.
+    Raises InvalidError for a kind without weights, where they were removed, and for a base that this machine does
+    not have; StoreAwayError.
     """
     if version.weights_removed_at is not None:
         when = f"{version.weights_removed_at:%d %B %Y}"
@@ -86,11 +92,40 @@ def folder_of(version: ModelVersion) -> Path:
         )
         raise InvalidError(message)
     if version.kind == ModelKind.BASE:
-        return Path(version.path)
+        return _base_folder(version)
     if version.kind in TUNED_KINDS:
-        return Path(settings.ARTIFACTS_FOLDER) / version.path
+        return artifacts.fetched(version.path)
     message = f"“{version.label}” has no weights of its own."
     raise InvalidError(message)
+
+
+def _base_folder(version: ModelVersion) -> Path:
+    registered = Path(version.path)
+    if not settings.ARTIFACT_STORE:
+        return registered
+    # Another machine registered it, so its path means nothing here, or something else.
+    for folder in (registered, *(found.path for found in bases_on_disk())):
+        if _fingerprint(folder, _changed_at(folder)) == version.content_hash:
+            return folder
+    names = ", ".join(str(each) for each in settings.MODEL_FOLDERS)
+    message = (
+        f"The base “{version.model.name}” is in no model folder of {socket.gethostname()} ({names}): none there has the "
+        f"fingerprint {version.content_hash[:12]}…. Copy the folder {registered} of the machine that has it there, or "
+        "name its folder in EVALAPP_MODEL_FOLDERS, then start again."
+    )
+    raise InvalidError(message)
+
+
+def _changed_at(folder: Path) -> int:
+    try:
+        return max((path.stat().st_mtime_ns for path in folder.iterdir()), default=0)
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=64)
+def _fingerprint(folder: Path, changed_at: int) -> str:
+    return fingerprint_of(folder)
 
 
 def _folders_with(name: str) -> list[ModelFolder]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from evalapp.core import artifacts
 from run_directory.bases import Base, check_base
 from run_directory.files import keep_folder, sha256_of, sync_tree
 from run_directory.protocol import MANIFEST_FILE
@@ -41,7 +42,9 @@ def keep_model(folder: Path) -> KeptModel:
         # It may have been kept already, perhaps by an attempt that ended before its transaction did.
         keep_folder(whole, target)
     size = sum(file.stat().st_size for file in target.iterdir())
-    return KeptModel(base, str(target.relative_to(settings.ARTIFACTS_FOLDER)), size)
+    path = str(target.relative_to(settings.ARTIFACTS_FOLDER))
+    artifacts.keep(path)
+    return KeptModel(base, path, size)
 
 
 def with_template(folder: Path, chat_template: str) -> Path:

@@ -2,14 +2,16 @@
 
 import hashlib
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
 
 from evalapp.core.errors import InvalidError
-from evalapp.jobs.executor import end_previous_program, run_program
+from evalapp.jobs.executor import run_program
+from evalapp.jobs.models import Job
 from evalapp.jobs.work import AttemptLost, JobCancelled, Work
 from evalapp.runs.contamination_guard import (
     ContaminatedError,
@@ -20,6 +22,7 @@ from evalapp.runs.contamination_guard import (
 from evalapp.runs.directory import folder_for, prepare_generation, prepare_training
 from evalapp.runs.events import GarbageError, set_aside_garbage
 from evalapp.runs.ingest import take_in_generation, take_in_look, take_in_training
+from evalapp.runs.launching import Place, begun, launched
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Run
 from evalapp.runs.relay import ProgramRelay, Relay
@@ -40,57 +43,66 @@ WHY_ALLOWED = (
     "Look at these rows if they should have nothing in common."
 )
 
+
+class Launch(Protocol):
+    """Starts a program and follows it to its end, as ``executor.run_program`` does."""
+
+    def __call__(self, *, console: Path, on_tick: Callable[[], None]) -> int: ...
+
+
+class FolderLocked(AttemptLost):
+    """A program that an earlier attempt left still has the run directory."""
+
+
 Result = TypeVar("Result", TrainingResult, LookResult, GenerationResult, MergeResult, HubResult)
 
 
 def train(work: Work) -> dict[str, Any]:
     """Train what the run asks for and register it."""
-    run = _run(work)
+    run = run_of(work.job)
     work.enter("Comparing training rows with the evaluation")
     _require_clean(work, run)
-    work.enter("Writing the run directory")
-    end_previous_program(work)
+    place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_training(run).to_dict())
-    result = _carried_out(work, run, "training", TrainingResult)
+    result = run_carried_out(work, run, "training", TrainingResult, place)
     if result.report is None:
-        raise _no_report(run)
+        raise no_report(place.folder)
     work.enter("Registering what was trained")
     return take_in_training(work, run, result.report)
 
 
 def look(work: Work) -> dict[str, Any]:
     """Find out what the training would be that the run has the settings of."""
-    run = _run(work)
+    run = run_of(work.job)
     work.enter("Comparing training rows with the evaluation")
     leaks = compared_with_evaluation(run.dataset_version)
-    work.enter("Writing the run directory")
-    end_previous_program(work)
+    place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_training(run).to_dict())
-    result = _carried_out(work, run, "training.look", LookResult)
+    result = run_carried_out(work, run, "training.look", LookResult, place)
     if result.report is None:
-        raise _no_report(run)
+        raise no_report(place.folder)
     return take_in_look(work, run, result.report, leaks)
 
 
 def generate(work: Work) -> dict[str, Any]:
     """Let every candidate of the run answer every row, and store the answers."""
-    run = _run(work)
-    work.enter("Writing the run directory")
-    end_previous_program(work)
+    run = run_of(work.job)
+    place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_generation(run).to_dict())
-    result = _carried_out(work, run, "inference", GenerationResult)
+    result = run_carried_out(work, run, "inference", GenerationResult, place)
     if result.report is None:
-        raise _no_report(run)
+        raise no_report(place.folder)
     return take_in_generation(work, run, result.report)
 
 
-def _run(work: Work) -> Run:
+def run_of(job: Job) -> Run:
+    """The job's run with all that its work reads. Raises InvalidError where no model program can run."""
     run = (
         Run.objects.select_related(
             "project", "job", "dataset_version__dataset", "base__model", "continued_from"
         )
         .select_related("created_by", "produced")
-        .get(job=work.job)
+        .get(job=job)
     )
     if problem := why_not_runnable():
         raise InvalidError(problem)
@@ -121,9 +133,14 @@ def _save_spec(run: Run, spec: dict[str, Any]) -> None:
     run.save(update_fields=["spec"])
 
 
-def _carried_out(work: Work, run: Run, program: str, result_type: type[Result]) -> Result:
-    relay = Relay(work, run)
-    return carried_out(work, relay, program, result_type, memory=MemoryWatch(work, run, relay.told))
+def run_carried_out(
+    work: Work, run: Run, program: str, result_type: type[Result], place: Place, *, relay: Relay | None = None
+) -> Result:
+    """Run a run's program on its directory, wherever that is; see ``carried_out``."""
+    relay = relay or Relay(work, run, place.folder)
+    launch = partial(launched, work, run, program, place)
+    watch = MemoryWatch(work, run, relay.told)
+    return carried_out(work, relay, program, result_type, memory=watch, launch=launch)
 
 
 def carried_out(
@@ -134,8 +151,10 @@ def carried_out(
     *,
     variables: Mapping[str, str] | None = None,
     memory: MemoryWatch | None = None,
+    launch: Launch | None = None,
 ) -> Result:
-    """Run a model program in the relay's folder, where its specification is; ``memory`` is that of a run.
+    """Run a model program in the relay's folder, where its specification is; ``memory`` is that of a run, and
+    ``launch`` starts it elsewhere than here.
 
     Its result when it succeeded; otherwise the exception that says how the attempt ended.
     """
@@ -153,17 +172,14 @@ def carried_out(
             memory.tick()
         relay.tick()
 
-    status = run_program(
-        work,
-        [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"],
-        folder=folder,
-        console=console,
-        variables=variables,
-        on_tick=tick,
-    )
+    if launch is not None:
+        status = launch(console=console, on_tick=tick)
+    else:
+        command: list[str | Path] = [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"]
+        status = run_program(work, command, folder=folder, console=console, variables=variables, on_tick=tick)
     if status == ExitCode.LOCKED:
         message = f"Another program works in {folder}"
-        raise AttemptLost(message)
+        raise FolderLocked(message)
     result = _read_result(folder, status, result_type)
     if result is None:
         if memory is not None:
@@ -218,9 +234,10 @@ def _without_result(status: int, folder: Path, last_words: str) -> Exception:
     )
 
 
-def _no_report(run: Run) -> GarbageError:
+def no_report(folder: Path) -> GarbageError:
+    """What to raise for a success without its report."""
     return GarbageError(
-        f"The program says it succeeded but gives no report ({RESULT_FILE} in {folder_for(run)}). "
+        f"The program says it succeeded but gives no report ({RESULT_FILE} in {folder}). "
         "Nothing was taken in; start it again."
     )
 

@@ -5,14 +5,15 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
 
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
-from evalapp.registry.folders import folder_of
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
+from evalapp.runs.inputs import adapter_of, link_inputs
 from evalapp.runs.models import Run
 from evalapp.runs.training_rows import messages_of, row_key, training_rows
 from inference.spec import Candidate, GenerationRow, GenerationSpec
@@ -50,6 +51,26 @@ def prepare_generation(run: Run) -> GenerationSpec:
     return spec
 
 
+def shard_folder(run: Run, number: int) -> Path:
+    """RUNS_FOLDER/<job id>-<number of the shard, from 1>."""
+    folder = folder_for(run)
+    return folder.with_name(f"{folder.name}-{number + 1}")
+
+
+def prepare_shard(run: Run, number: int, count: int) -> GenerationSpec:
+    """The directory of one of ``count`` shards: every ``count``-th row, for the engine that began the run."""
+    folder = shard_folder(run, number)
+    _link(run, folder)
+    if (folder / SPEC_FILE).exists():
+        return GenerationSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
+    rows, sha256 = _write_lines(folder / DATA_FILE, islice(generation_rows(run), number, None, count))
+    spec = GenerationSpec.from_dict(run.spec)
+    engine = {"engine": run.engine} if run.engine else {}
+    spec = replace(spec, rows=rows, data_sha256=sha256, **engine)  # type: ignore[arg-type]  # as the program named it
+    write_whole(folder / SPEC_FILE, spec.to_json().encode())
+    return spec
+
+
 def candidate_specs(run: Run) -> tuple[Candidate, ...]:
     """The run's candidates as the inference program knows them, in the order they were chosen."""
     found = []
@@ -64,7 +85,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,
                 examples=_shown(version),
-                adapter_folder=str(folder_of(version)) if is_adapter else None,
+                adapter_folder=adapter_of(entry.key) if is_adapter else None,
                 adapter_sha256=version.content_hash if is_adapter else None,
             )
         )
@@ -106,8 +127,13 @@ def _shown(version: ModelVersion) -> tuple[Message, ...]:
 
 def _made(run: Run) -> Path:
     folder = folder_for(run)
-    folder.mkdir(parents=True, exist_ok=True)
+    _link(run, folder)
     return folder
+
+
+def _link(run: Run, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    link_inputs(run, folder)
 
 
 def _write_lines(path: Path, records: Iterable[Record]) -> tuple[int, str]:

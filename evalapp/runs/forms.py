@@ -17,6 +17,7 @@ from evalapp.runs.methods import METHODS, OBJECTIVES
 from evalapp.runs.models import Run
 from evalapp.runs.run_comparison import ABSCISSAE
 from evalapp.runs.services import MOST_SAMPLES
+from evalapp.runs.shards import MOST_SHARDS
 from inference.spec import GenerationSpec, SamplingParameters
 from training.spec import (
     LARGE_RANK,
@@ -260,6 +261,11 @@ class GenerationForm(forms.Form):
         required=False, initial=GENERATION["prefix_caching"], label="Prefix caching",
         help_text="What prompts begin alike with, a system prompt or examples, is read once for all. vLLM alone can.",
     )  # fmt: skip
+    shards = forms.IntegerField(
+        min_value=1, max_value=MOST_SHARDS, initial=1, required=False, label="Parts to split the rows into",
+        help_text="Every worker that is free takes a part; one alone takes them all. Above temperature 0 the answers "
+        "depend on it.",
+    )  # fmt: skip
 
     MAIN = ("name", "dataset_version", "splits", "candidates")
     SAMPLING = (
@@ -281,6 +287,9 @@ class GenerationForm(forms.Form):
 
     def clean_json_schema(self) -> str | None:
         return self.cleaned_data["json_schema"].strip() or None
+
+    def clean_shards(self) -> int:
+        return self.cleaned_data["shards"] or 1
 
     def clean_stop(self) -> list[str]:
         return [line for line in self.cleaned_data["stop"].splitlines() if line]

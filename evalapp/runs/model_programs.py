@@ -20,6 +20,9 @@ _QUESTION_SECONDS = 30
 
 def why_not_runnable() -> str:
     """A sentence that says why no training or generation can run here and how to mend it; empty if they can."""
+    if settings.RAY is not None:
+        # The cluster's nodes have the libraries; what one lacks is said when it starts.
+        return ""
     python = Path(settings.MODEL_PYTHON)
     missing = _missing_libraries(str(python), _changed_at(python))
     if missing is None:

@@ -184,6 +184,43 @@ class RunCandidate(BaseModel):
         return self.key
 
 
+class RunShard(BaseModel):
+    """Every n-th row of a large generation, answered by one job at a time: ``number``, from 0, is the first.
+
+    ``holder`` has it as long as that job goes on in the attempt ``holder_attempt``; ``takes`` counts who had it
+    so far. ``done`` of ``outputs`` answers are there; ``report`` is the program's, {} before the end.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="shards")
+    number = models.PositiveSmallIntegerField()
+    outputs = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    holder = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    holder_attempt = models.PositiveIntegerField(default=0)
+    takes = models.PositiveIntegerField(default=0)
+    report = models.JSONField(default=dict)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="run_shard_once"),
+            models.CheckConstraint(
+                condition=models.Q(finished_at__isnull=True, report={})
+                | (models.Q(finished_at__isnull=False) & ~models.Q(report={})),
+                name="run_shard_finished_has_report",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"part {self.number + 1}"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a job works on it."""
+        holder = self.holder
+        return holder is not None and holder.is_active and holder.attempt == self.holder_attempt
+
+
 class Output(models.Model):
     """One generated or imported answer; exists once per run, example, candidate and sample."""
 

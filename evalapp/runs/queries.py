@@ -8,7 +8,7 @@ from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.datasets.queries import examples_of
 from evalapp.jobs.models import FINAL_STATES, JobState
 from evalapp.registry.models import ModelKind, ModelVersion
-from evalapp.runs.models import Output, Run, RunCandidate, RunKind, Sweep, TrainingPoint
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard, Sweep, TrainingPoint
 
 
 def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
@@ -24,12 +24,15 @@ def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
         "sweep",
         "created_by",
     )
+    shards = RunShard.objects.select_related("holder").order_by("number")
     runs = runs.select_related(
         "continued_from",
         "contamination_decision__decided_by",
         "contamination_decision__dataset_version__dataset",
     )
-    runs = runs.prefetch_related(Prefetch("candidates", queryset=candidates))
+    runs = runs.prefetch_related(
+        Prefetch("candidates", queryset=candidates), Prefetch("shards", queryset=shards)
+    )
     return runs.filter(kind=kind) if kind in RunKind.values else runs
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from django.db import transaction
 
 from evalapp.jobs.work import Work
-from evalapp.runs.directory import folder_for
 from evalapp.runs.events import EventTail, GarbageError
 from evalapp.runs.ingest import name_where_it_runs
 from evalapp.runs.models import Run, TrainingPoint
@@ -58,7 +57,7 @@ class ProgramRelay:
                 latest = event
                 self._note_gain(event, is_replayed=is_replayed)
         if latest is not None:
-            self._say(latest)
+            self.say(latest, self._stage)
 
     def _note_stage(self, event: Event) -> None:
         """Keep what a stage says beside its sentence."""
@@ -76,21 +75,18 @@ class ProgramRelay:
             if not is_replayed:
                 self._work.note_gain()
 
-    def _say(self, event: Event) -> None:
+    def say(self, event: Event, stage: str) -> None:
+        """Tell how far the program is by its newest progress event."""
         eta = event.fields.get("eta_seconds")
-        self._work.report(
-            event.step or 0,
-            event.total,
-            self._stage,
-            eta_seconds=float(eta) if isinstance(eta, int | float) else None,
-        )
+        eta_seconds = float(eta) if isinstance(eta, int | float) else None
+        self._work.report(event.step or 0, event.total, stage, eta_seconds=eta_seconds)
 
 
 class Relay(ProgramRelay):
     """The same for a run, which keeps where it runs and, of a training, its points."""
 
-    def __init__(self, work: Work, run: Run) -> None:
-        super().__init__(work, folder_for(run))
+    def __init__(self, work: Work, run: Run, folder: Path) -> None:
+        super().__init__(work, folder)
         self._run = run
         self._points: dict[int, dict[str, Any]] = {}
         self._changed: set[int] = set()

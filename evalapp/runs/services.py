@@ -15,8 +15,8 @@ from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
-from evalapp.registry.folders import folder_of
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
+from evalapp.runs import inputs
 from evalapp.runs.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
 from evalapp.runs.batch_files import batch_lines
 from evalapp.runs.contamination_guard import is_quick, refuse_contamination
@@ -25,6 +25,7 @@ from evalapp.runs.ingest import most_reasons
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.room import require_room
+from evalapp.runs.shards import checked_shards
 from evalapp.runs.signals import outputs_stored
 from evalapp.runs.training_rows import LACKS, training_examples
 from inference.spec import GenerationSpec, SamplingParameters
@@ -140,7 +141,7 @@ def checked_training(
             f"{dataset_version} has no training rows. Choose a version with a training split.",
         )
     rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
-    spec = _training_spec(hyperparameters, base=base, continued_from=continued_from, rows=rows)
+    spec = _training_spec(hyperparameters, continued_from=continued_from, rows=rows)
     _require_something_to_learn(dataset_version, spec.objective)
     return spec
 
@@ -219,6 +220,7 @@ def start_generation(
             by,
             queue="default" if base is None else "models",
             samples=samples,
+            shards=checked_shards(around.pop("shards", 1), has_base=base is not None),
         )
         run = create_run(
             job,
@@ -313,7 +315,7 @@ def _account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:
     return {**counts, "reasons": most_reasons(reasons)}
 
 
-_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads", "prefix_caching")
+_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads", "prefix_caching", "shards")
 
 
 def queue_run(
@@ -343,11 +345,11 @@ def create_run(job: Job, *, by: User | None, name: str, **fields: Any) -> Run:
 
 
 def _training_spec(
-    hyperparameters: dict[str, Any], *, base: ModelVersion, continued_from: ModelVersion | None, rows: int
+    hyperparameters: dict[str, Any], *, continued_from: ModelVersion | None, rows: int
 ) -> TrainingSpec:
     fixed = {
-        "base_folder": str(folder_of(base)),
-        "continue_from": str(folder_of(continued_from)) if continued_from else None,
+        "base_folder": inputs.BASE,
+        "continue_from": inputs.CONTINUED_FROM if continued_from else None,
         "rows": rows,
     }
     try:
@@ -359,10 +361,9 @@ def _training_spec(
 def _generation_spec(
     run: Run, sampling: dict[str, Any], around: dict[str, Any], *, rows: int
 ) -> GenerationSpec:
-    assert run.base is not None  # noqa: S101 - a generation has one
     spec = {
         **around,
-        "base_folder": str(folder_of(run.base)),
+        "base_folder": inputs.BASE,
         "candidates": [candidate.to_dict() for candidate in candidate_specs(run)],
         "rows": rows,
         "sampling": sampling,

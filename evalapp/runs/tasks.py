@@ -1,9 +1,10 @@
 from celery import shared_task
 
 from evalapp.jobs.work import carry_out
-from evalapp.runs.carrying import generate, look, train
+from evalapp.runs.carrying import look, train
 from evalapp.runs.endpoint_answers import ask_endpoints
 from evalapp.runs.services import ENDPOINT_TASK, GENERATION_TASK, LOOK_TASK, TRAINING_TASK
+from evalapp.runs.sharing import HELP_TASK, answer_all, help_out
 
 
 @shared_task(name=TRAINING_TASK)
@@ -18,7 +19,12 @@ def carry_out_look(job_id: int) -> None:
 
 @shared_task(name=GENERATION_TASK)
 def carry_out_generation(job_id: int) -> None:
-    carry_out(job_id, generate, task=GENERATION_TASK)
+    carry_out(job_id, answer_all, task=GENERATION_TASK)
+
+
+@shared_task(name=HELP_TASK)
+def carry_out_help(job_id: int) -> None:
+    carry_out(job_id, help_out, task=HELP_TASK)
 
 
 @shared_task(name=ENDPOINT_TASK)

@@ -157,13 +157,12 @@ def answer(key: str, row: dict, behaviour: dict, number: int) -> dict:
 
 def train(folder: Path, behaviour: dict) -> dict:
     spec = TrainingSpec.from_json((folder / "spec.json").read_bytes())
-    checkpoint = folder / "checkpoint"
-    first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    first = max((int(path.name[11:]) for path in folder.glob("checkpoints/checkpoint-*")), default=0)
     event(folder, "stage", "Loading the base.", device=DEVICE)
     for step in range(first + 1, 5):
         figures = {"loss": 2.0 / step, "learning_rate": 1e-4, "gradient_norm": 1.0, "tokens_per_second": 9.0}
         event(folder, "progress", f"Step {step}.", step=step, total=4, eta_seconds=1.0, epoch=1.0, **figures)
-        checkpoint.write_text(str(step))
+        write_whole(checkpoint_folder(folder, step) / "complete", b"")
         pause(folder, behaviour, step)
     validated = validation_loss(spec)
     event(folder, "metrics", "Evaluated.", step=4, validation_loss=validated, best_validation_loss=validated,
@@ -212,6 +211,13 @@ def train(folder: Path, behaviour: dict) -> dict:
         "seconds": 0.1,
         "peak_memory_bytes": 1024,
     }
+
+
+def checkpoint_folder(folder: Path, step: int) -> Path:
+    checkpoint = folder / "checkpoints" / f"checkpoint-{step}"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state").write_text(f"state of step {step}")
+    return checkpoint
 
 
 def look(folder: Path, behaviour: dict) -> dict:

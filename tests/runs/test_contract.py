@@ -100,7 +100,7 @@ def test_a_training_is_looked_at_with_the_tiny_model_and_then_started(
     assert (look.job.error, look.job.state) == ("", JobState.SUCCEEDED)
     assert look.produced is None
     assert (look.rows["in"], look.rows["used"]) == (6, 6)
-    assert [path.name for path in folder_for(look).glob("*") if path.is_dir()] == []
+    assert [path.name for path in folder_for(look).glob("*") if path.is_dir()] == ["inputs"]
 
     page = client_for(engineer).get(reverse("run_detail", args=[project.slug, look.pk])).content.decode()
     for shown in ("Trained on:", "Read, not trained on:", "&lt;|im_end|&gt;", "Start this training"):

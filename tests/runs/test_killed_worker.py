@@ -30,12 +30,12 @@ carry_out_training(int(sys.argv[1]))
 """
 
 
-def start_worker(job_id: int, home: Path, python: Path) -> "subprocess.Popen[bytes]":
+def start_worker(job_id: int, home: Path, python: Path, **more: str) -> "subprocess.Popen[bytes]":
     """A real process that does the job, on the test's own database."""
-    return start(["-c", WORKER, str(job_id)], home, python)
+    return start(["-c", WORKER, str(job_id)], home, python, **more)
 
 
-def start(arguments: list[str], home: Path, python: Path) -> "subprocess.Popen[bytes]":
+def start(arguments: list[str], home: Path, python: Path, **more: str) -> "subprocess.Popen[bytes]":
     address = urlsplit(os.environ["DATABASE_URL"])
     name = django_settings.DATABASES["default"]["NAME"]
     variables = {
@@ -44,6 +44,7 @@ def start(arguments: list[str], home: Path, python: Path) -> "subprocess.Popen[b
         "DJANGO_SETTINGS_MODULE": "evalapp.settings",
         "EVALAPP_HOME": str(home),
         "EVALAPP_MODEL_PYTHON": str(python),
+        **more,
     }
     return subprocess.Popen([sys.executable, *arguments], env=variables)
 

@@ -13,6 +13,7 @@ from evalapp.runs.models import (
     Run,
     RunCandidate,
     RunKind,
+    RunShard,
     SampleAnswer,
     TrainingPoint,
 )
@@ -29,6 +30,16 @@ class RunCandidateSerializer(Shown):
         fields = ("model_version", "label")
 
 
+class RunShardSerializer(Shown):
+    """A part of a generation whose rows are split: ``done`` of ``outputs`` answers are there."""
+
+    worker = serializers.CharField(source="holder.worker", default="")
+
+    class Meta:
+        model = RunShard
+        fields = ("number", "outputs", "done", "worker", "finished_at")
+
+
 class RunSerializer(Shown):
     """``rows`` says what became of every row; ``engine_reason`` why this engine and device."""
 
@@ -40,6 +51,7 @@ class RunSerializer(Shown):
     produced = serializers.IntegerField(source="produced_id", allow_null=True)
     contamination_decision = serializers.IntegerField(source="contamination_decision_id", allow_null=True)
     candidates = RunCandidateSerializer(many=True)
+    shards = RunShardSerializer(many=True)
     splits = serializers.ListField(child=serializers.CharField())
     rows = serializers.DictField()
     result = serializers.DictField()
@@ -50,8 +62,8 @@ class RunSerializer(Shown):
         model = Run
         fields = (
             "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "sweep",
-            "produced", "contamination_decision",
-            "candidates", "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
+            "produced", "contamination_decision", "candidates", "shards",
+            "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
             "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 
@@ -87,7 +99,7 @@ class BatchFileBody(Body):
     sampling = Fields(
         default=dict,
         help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, json_schema; engine, "
-        "batch_size, dtype, device, prefix_caching.",
+        "batch_size, dtype, device, prefix_caching; shards: parts to split the rows into, for as many workers as are free.",
     )
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
 
+from evalapp.core.installation import announce
 from evalapp.core.static_build import build_browser_bundle
 from evalapp.embedded import preparation, programs
 from evalapp.embedded.problems import ServiceProblem
@@ -56,6 +57,7 @@ class Command(BaseCommand):
             self._tell("The database schema is current.")
         build_browser_bundle(settings.HOME / "build")
         preparation.collect_static_files()
+        announce()
 
     def _announce(self, wanted: Environment, seconds: float, *, demonstration: bool) -> None:
         self._tell(f"evalapp runs at {wanted.bind.url} (ready after {seconds:.0f} s; Ctrl-C stops it)")

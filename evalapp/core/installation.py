@@ -1,0 +1,94 @@
+"""What the machines of one installation must agree on, told by the one that serves the pages.
+
+A worker of another release, or with other folders and no store, would take a run and lose it; so it asks first.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.cache import cache
+
+_KEY = "installation"
+_PACKAGES = ("evalapp", "inference", "run_directory", "training")
+
+
+class Installation(NamedTuple):
+    """``source`` names the release, ``home`` the folder with runs and artifacts, ``store`` what machines share."""
+
+    source: str
+    home: str
+    store: str
+
+
+def announce() -> None:
+    """Tell other machines what this one is; `manage.py up` does so before the web starts."""
+    cache.set(_KEY, tuple(this_machine()), timeout=None)
+
+
+def announced() -> Installation | None:
+    """What the machine with the pages has told; None where none was started with this broker."""
+    found = cache.get(_KEY)
+    return Installation(*found) if found else None
+
+
+def this_machine() -> Installation:
+    return Installation(_source(), _home(), settings.ARTIFACT_STORE)
+
+
+def this_installation() -> str:
+    """The same on every machine of an installation, and another for every other one."""
+    there = announced()
+    return there.home if there is not None else _home()
+
+
+def disagreements() -> Iterator[str]:
+    """Why this machine cannot work for the one that serves the pages, a sentence each."""
+    here, there = this_machine(), announced()
+    if there is None:
+        yield (
+            "No evalapp has been started with this DATABASE_URL and REDIS_URL: start `manage.py up` with the same two "
+            "on the machine with the pages first."
+        )
+        return
+    if here.source != there.source:
+        yield (
+            "This machine has another release than the one with the pages: check out the same commit on both and "
+            "restart both."
+        )
+    if here.store != there.store:
+        yield (
+            f"EVALAPP_ARTIFACTS is {_shown(here.store)} here and {_shown(there.store)} on the machine with the pages: "
+            "set the same on both."
+        )
+    elif not here.store and here.home != there.home:
+        yield (
+            f"EVALAPP_HOME ({settings.HOME}) is another folder than that of the machine with the pages, and there is no "
+            "store between them: set EVALAPP_ARTIFACTS on both, or let both use one folder of a shared file system."
+        )
+
+
+def _source() -> str:
+    digest = hashlib.sha256()
+    for package in _PACKAGES:
+        for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py")):
+            digest.update(path.relative_to(settings.BASE_DIR).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _home() -> str:
+    path = Path(settings.HOME) / "installation-id"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="ascii") as file:
+            file.write(secrets.token_hex(16))
+    except FileExistsError:
+        pass
+    return path.read_text(encoding="ascii")
+
+
+def _shown(store: str) -> str:
+    return store or "not set"

@@ -1,0 +1,137 @@
+"""A Ray cluster as its Jobs API (REST) shows it, so that neither web nor worker needs the library, or its version."""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import urllib3
+from django.conf import settings
+
+from evalapp.core.errors import ProblemError
+
+_CODE = ("inference", "run_directory", "training")
+_ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
+_SHOWN = 300
+_CONNECTING_SECONDS, _ANSWERING_SECONDS = 5.0, 30.0
+_SUBMITTING_SECONDS = 180.0
+"""A head answers once it has found a node for the job."""
+_EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+class ClusterError(ProblemError):
+    """The cluster cannot be used now (503)."""
+
+    status = 503
+    code = "cluster_away"
+
+
+class RayJob(NamedTuple):
+    """``exit_code`` is None before the end, and for a job that was stopped."""
+
+    name: str
+    status: str
+    message: str
+    exit_code: int | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in _ENDED
+
+
+class RayCluster:
+    """Every method raises ClusterError."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        headers = {"Content-Type": "application/json"}
+        if token := os.environ.get("RAY_AUTH_TOKEN"):
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = urllib3.PoolManager(headers=headers, retries=False)
+
+    def submit(self, name: str, command: str, *, variables: dict[str, str], gpus: float) -> None:
+        """Queue a command; it runs in a folder with the programs' code. ``gpus`` are reserved for it."""
+        code = _packed_code()
+        package = f"_ray_pkg_{hashlib.sha256(code).hexdigest()[:16]}.zip"
+        if self._asked("GET", f"/api/packages/gcs/{package}", allowed=(200, 404)).status == 404:
+            self._asked("PUT", f"/api/packages/gcs/{package}", body=code)
+        job = {
+            "submission_id": name,
+            "entrypoint": command,
+            "entrypoint_num_gpus": gpus,
+            "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": variables},
+        }
+        self._asked("POST", "/api/jobs/", body=json.dumps(job).encode(), seconds=_SUBMITTING_SECONDS)
+
+    def job(self, name: str) -> RayJob | None:
+        """None when the cluster knows no such job."""
+        answer = self._asked("GET", f"/api/jobs/{name}", allowed=(200, 404))
+        return _job(self._read(answer)) if answer.status == 200 else None
+
+    def jobs(self, prefix: str) -> list[RayJob]:
+        """The jobs whose names begin so."""
+        found = [_job(each) for each in self._read(self._asked("GET", "/api/jobs/"))]
+        return [job for job in found if job.name.startswith(prefix)]
+
+    def stop(self, name: str) -> None:
+        """Ask a job to save and stop; nothing for one that has ended or is not known."""
+        self._asked("POST", f"/api/jobs/{name}/stop", allowed=(200, 404))
+
+    def log(self, name: str) -> str:
+        """What the job has said; empty when there is nothing."""
+        answer = self._asked("GET", f"/api/jobs/{name}/logs", allowed=(200, 404))
+        return str(self._read(answer).get("logs") or "") if answer.status == 200 else ""
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        allowed: tuple[int, ...] = (200,),
+        seconds: float = _ANSWERING_SECONDS,
+    ) -> urllib3.BaseHTTPResponse:
+        try:
+            timeout = urllib3.Timeout(connect=_CONNECTING_SECONDS, read=seconds)
+            answer = self._http.request(method, f"{self._address}{path}", body=body, timeout=timeout)
+        except urllib3.exceptions.HTTPError as error:
+            raise ClusterError(
+                f"The Ray cluster at {self._address} does not answer ({type(error).__name__}). Start it, open its port "
+                "to this machine, or correct RAY_ADDRESS; then start the run again."
+            ) from error
+        if answer.status not in allowed:
+            said = " ".join(answer.data[-_SHOWN:].decode(errors="replace").split())
+            raise ClusterError(
+                f"The Ray cluster at {self._address} answered {answer.status} to {method} {path}: {said}"
+            )
+        return answer
+
+    def _read(self, answer: urllib3.BaseHTTPResponse) -> Any:
+        try:
+            return json.loads(answer.data)
+        except ValueError as error:
+            message = f"{self._address} does not answer as Ray's Jobs API does. Correct RAY_ADDRESS."
+            raise ClusterError(message) from error
+
+
+def _job(fields: dict[str, Any]) -> RayJob:
+    return RayJob(
+        str(fields.get("submission_id") or ""),
+        str(fields.get("status")),
+        str(fields.get("message") or ""),
+        fields.get("driver_exit_code"),
+    )
+
+
+def _packed_code() -> bytes:
+    """The programs' source as a zip that is the same for the same source."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for package in _CODE:
+            for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py")):
+                name = path.relative_to(settings.BASE_DIR).as_posix()
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())
+    return packed.getvalue()

@@ -1,0 +1,139 @@
+"""The Ray executor: a program on a cluster's node, followed and stopped through Ray's Jobs API.
+
+It ends as the local one does. The cluster keeps a job whose worker has died; the next attempt stops it first.
+"""
+
+import secrets
+import shlex
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+from evalapp.core.installation import this_installation
+from evalapp.env_machines import RaySettings
+from evalapp.jobs.executor import SAVING_SECONDS
+from evalapp.jobs.ray_cluster import ClusterError, RayCluster, RayJob
+from evalapp.jobs.work import AttemptLost, LeaseLost, Work
+
+POLL_SECONDS = 1.0
+PATIENCE_SECONDS = 60.0
+"""How long a cluster may be silent before the attempt counts as lost."""
+ENDING_SECONDS = 30.0
+
+
+def run_on_cluster(
+    work: Work,
+    command: Sequence[str],
+    *,
+    console: Path,
+    gpus: float,
+    on_tick: Callable[[], None],
+) -> int:
+    """Run ``command`` on the cluster to its end and return its exit status, as ``executor.run_program`` does.
+
+    What the cluster says of a job that was never started, or broke off, is appended to ``console``. Raises
+    ClusterError when the job cannot be submitted.
+    """
+    cluster = RayCluster(_ray().address)
+    name = f"{_names_of(work)}{work.job.attempt}-{secrets.token_hex(4)}"
+    stop_seconds = int(max(settings.JOB_STOP_SECONDS, SAVING_SECONDS))
+    variables = {
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "RAY_JOB_STOP_WAIT_TIME_S": str(stop_seconds),
+    }
+    cluster.submit(name, shlex.join(command), variables=variables, gpus=gpus)
+    work.log(f"Submitted to the Ray cluster at {_ray().address} as {name}, with {gpus:g} GPUs.")
+    try:
+        ended = _followed(work, cluster, name, stop_seconds, on_tick)
+    except BaseException:
+        # Whatever it is: the cluster's node is not left busy with what nobody follows.
+        _try(lambda: cluster.stop(name))
+        raise
+    on_tick()
+    return _status(work, cluster, ended, console)
+
+
+def end_previous_job(work: Work) -> None:
+    """Stop what an earlier attempt of this job left on the cluster.
+
+    Raises AttemptLost when it does not end, ClusterError.
+    """
+    cluster = RayCluster(_ray().address)
+    deadline = time.monotonic() + ENDING_SECONDS + settings.JOB_STOP_SECONDS
+    while going_on := [job for job in cluster.jobs(_names_of(work)) if not job.has_ended]:
+        for job in going_on:
+            cluster.stop(job.name)
+        if time.monotonic() > deadline:
+            message = f"The Ray job {going_on[0].name} of the previous attempt does not end"
+            raise AttemptLost(message)
+        work.rest(POLL_SECONDS)
+
+
+def _followed(
+    work: Work, cluster: RayCluster, name: str, stop_seconds: int, on_tick: Callable[[], None]
+) -> RayJob:
+    heard, give_up_at, was_pending = time.monotonic(), None, True
+    while True:
+        time.sleep(POLL_SECONDS)
+        try:
+            job = cluster.job(name)
+        except ClusterError as error:
+            if time.monotonic() - heard > PATIENCE_SECONDS:
+                raise AttemptLost(error.message.rstrip(".")) from error
+            continue
+        heard = time.monotonic()
+        if job is None:
+            message = f"The Ray cluster has forgotten the job {name}, perhaps because it was started anew"
+            raise AttemptLost(message)
+        if work.is_lost:
+            raise LeaseLost
+        if job.has_ended:
+            return job
+        if was_pending and job.status == "PENDING":
+            work.enter("Waiting for the Ray cluster")
+        was_pending = was_pending and job.status == "PENDING"
+        if work.should_stop and give_up_at is None:
+            work.log("Asked the program to save its work and stop.")
+            cluster.stop(name)
+            give_up_at = time.monotonic() + stop_seconds + ENDING_SECONDS
+        if give_up_at is not None and time.monotonic() > give_up_at:
+            message = f"The Ray job {name} does not stop"
+            raise AttemptLost(message)
+        on_tick()
+
+
+def _status(work: Work, cluster: RayCluster, job: RayJob, console: Path) -> int:
+    if work.is_lost:
+        raise LeaseLost
+    status = job.exit_code if job.exit_code is not None else -signal.SIGKILL
+    if job.status == "STOPPED":
+        status = -signal.SIGTERM
+    if status != 0:
+        work.raise_if_cancelled()
+        said = "\n".join(text for text in (cluster.log(job.name), job.message) if text)
+        with console.open("a", encoding="utf-8") as file:
+            file.write(said + "\n")
+    # A shell's way to tell of a signal.
+    return 128 - status if 128 < status < 128 + signal.NSIG else status
+
+
+def _ray() -> RaySettings:
+    assert settings.RAY is not None  # noqa: S101 - chosen by EVALAPP_EXECUTOR
+    return settings.RAY
+
+
+def _names_of(work: Work) -> str:
+    """How the names of this job's submissions begin: a cluster may serve several installations."""
+    return f"evalapp-{this_installation()[:8]}-{work.job.pk}-"
+
+
+def _try(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except ClusterError:
+        return

@@ -1,0 +1,79 @@
+"""`manage.py work`: this machine trains and generates for an installation whose pages are served elsewhere."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from evalapp.core.artifacts import artifact_store
+from evalapp.core.errors import ProblemError
+from evalapp.core.installation import disagreements
+from evalapp.embedded import preparation, programs
+from evalapp.embedded.services import broker_answers, database_answers
+from evalapp.env import Environment, environment
+from evalapp.registry.folders import bases_on_disk
+from evalapp.runs.model_programs import why_not_runnable
+from run_directory.store import StoreError
+
+
+class Command(BaseCommand):
+    help = (
+        "Train and generate on this machine for an evalapp whose pages are served by another one. Needs the same "
+        "DATABASE_URL, REDIS_URL and EVALAPP_ARTIFACTS; docs/operations.md says more."
+    )
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wanted = environment()
+        if problems := list(_problems(wanted)):
+            raise CommandError("\n".join(problems))
+        program = programs.model_worker(wanted, machine=socket.gethostname())
+        for line in _told(wanted):
+            self.stdout.write(line)
+        self.stdout.flush()
+        os.chdir(program.folder or wanted.home)
+        os.nice(program.niceness)
+        # The worker takes this process's place: signals and exit status are its own.
+        os.environ.pop(programs.SUPERVISOR_VARIABLE, None)
+        os.execv(sys.executable, [str(word) for word in program.command])  # noqa: S606  # our own command
+
+
+def _problems(wanted: Environment) -> Iterator[str]:
+    """What keeps this machine from working, as sentences; those that follow from the first are left out."""
+    if wanted.embedded_postgres or wanted.embedded_valkey:
+        yield (
+            "Set DATABASE_URL and REDIS_URL to the PostgreSQL and the Redis server that the machine with the pages "
+            "uses: the embedded ones listen to no network."
+        )
+        return
+    silent = {"database in DATABASE_URL": database_answers, "server in REDIS_URL": broker_answers}
+    unanswered = [name for name, answers in silent.items() if not answers(wanted)]
+    for name in unanswered:
+        yield f"The {name} does not answer: start it, open its port to this machine, or correct the address."
+    if unanswered:
+        return
+    yield from disagreements()
+    if not preparation.is_current():
+        yield (
+            "The database has another schema than this release: check out the commit of the machine with the pages, "
+            "and let `manage.py up` there bring the database to it."
+        )
+    if problem := why_not_runnable():
+        yield problem
+    try:
+        if (store := artifact_store()) is not None:
+            store.check()
+    except ProblemError as error:
+        yield error.message
+    except StoreError as error:
+        yield f"{error} Correct EVALAPP_ARTIFACTS, AWS_ENDPOINT_URL or its keys."
+
+
+def _told(wanted: Environment) -> Iterator[str]:
+    yield f"Training and generating on {socket.gethostname()} for the installation in DATABASE_URL."
+    yield f"Store: {wanted.machines.store or 'none; ' + str(wanted.home) + ' is shared'}"
+    bases = [folder.label for folder in bases_on_disk()]
+    yield f"Base models here: {', '.join(bases) or 'none yet; put them into EVALAPP_MODEL_FOLDERS'}"

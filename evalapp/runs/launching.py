@@ -1,0 +1,105 @@
+"""Where a run's program is started: beside this worker, or on a cluster's node."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+
+from evalapp.core.artifacts import telling_of_the_store
+from evalapp.env_machines import RaySettings
+from evalapp.jobs.executor import end_previous_program, run_program
+from evalapp.jobs.ray_executor import end_previous_job, run_on_cluster
+from evalapp.jobs.work import Work
+from evalapp.runs.inputs import write_inputs
+from evalapp.runs.models import Run
+from evalapp.runs.saving import Following, Saving, restore, saved_run
+from run_directory.protocol import ExitCode
+from run_directory.saver import RunSaver
+from run_directory.saves import Save
+
+
+class Place(NamedTuple):
+    """A run directory that is ours, for an attempt at what is in it, and what it was restored from."""
+
+    folder: Path
+    attempt: int
+    saved: Save | None
+
+    @property
+    def save(self) -> int:
+        """The number of this machine's saves; those of a cluster's node have the next one."""
+        return 2 * self.attempt
+
+
+def begun(work: Work, folder: Path, attempt: int) -> Place:
+    """Have a run directory to ourselves, as the newest attempt left it, on whatever machine that was."""
+    end_previous_program(work)
+    if settings.RAY is not None:
+        end_previous_job(work)
+    place = Place(folder, attempt, None)
+    saved = restore(work, folder, place.save)
+    work.enter("Writing the run directory")
+    return place._replace(saved=saved)
+
+
+def launched(
+    work: Work, run: Run, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]
+) -> int:
+    """Run a program on its directory to the end; its exit status, as ``executor.run_program`` has it.
+
+    All that the program wrote is in the directory on this machine then, and in the store where there is one.
+    """
+    if settings.RAY is None:
+        return _here(work, program, place, console=console, on_tick=on_tick)
+    return _on_cluster(work, run, program, place, console=console, on_tick=on_tick, ray=settings.RAY)
+
+
+def _here(work: Work, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]) -> int:
+    saving = Saving(work, place.folder, place.save, place.saved)
+
+    def tick() -> None:
+        on_tick()
+        saving.tick()
+
+    with saving:
+        status = run_program(
+            work,
+            [settings.MODEL_PYTHON, "-m", program, place.folder, "--parent-pipe", "0"],
+            folder=place.folder,
+            console=console,
+            on_tick=tick,
+        )
+        saving.has_succeeded = status == ExitCode.SUCCEEDED
+    return status
+
+
+def _on_cluster(
+    work: Work,
+    run: Run,
+    program: str,
+    place: Place,
+    *,
+    console: Path,
+    on_tick: Callable[[], None],
+    ray: RaySettings,
+) -> int:
+    words = [ray.python, "-m", "run_directory.carried", program]
+    saved = saved_run(place.folder)
+    if saved is None:
+        words += ["--folder", str(place.folder)]
+    else:
+        write_inputs(run, place.folder)
+        with telling_of_the_store():
+            RunSaver(saved, place.save, place.saved).save()
+        words += ["--store", saved.store.url, "--key", place.folder.name, "--save", str(place.save + 1)]
+    following = Following(work, saved, place.save + 1)
+
+    def tick() -> None:
+        following.tick()
+        on_tick()
+
+    is_for_cpu = run.spec.get("device") == "cpu"
+    status = run_on_cluster(work, words, console=console, gpus=0 if is_for_cpu else ray.gpus, on_tick=tick)
+    following.finish()
+    return status

@@ -1,0 +1,152 @@
+"""A run directory goes to the store while its program works, and comes back where another machine goes on.
+
+Without a store (one machine) all of this does nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from evalapp.core.artifacts import artifact_store, telling_of_the_store
+from evalapp.jobs.work import LeaseLost, Work
+from run_directory.saver import RunSaver
+from run_directory.saves import Save, SavedRun
+from run_directory.store import StoreError
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often a look is taken for a new checkpoint or new outputs."""
+
+
+def saved_run(folder: Path) -> SavedRun | None:
+    """The place of a run directory in the store; None without a store. Raises StoreAwayError."""
+    store = artifact_store()
+    return SavedRun(store, folder.name, folder) if store is not None else None
+
+
+def restore(work: Work, folder: Path, number: int) -> Save | None:
+    """Make the directory what the newest save before this number has, where that was made elsewhere.
+
+    Call it before anything is written there. Raises StoreAwayError.
+    """
+    saved = saved_run(folder)
+    if saved is None:
+        return None
+    work.enter("Fetching what is saved")
+    with telling_of_the_store():
+        found = saved.restore(number)
+    if found is not None:
+        work.log("The run directory is as it was last saved, or newer.")
+    return found
+
+
+class Following:
+    """What a cluster's node saves under a number comes here: what grows at each ``tick``, all at ``finish``.
+
+    Without a store the node works in this very directory, and nothing is to be done.
+    """
+
+    def __init__(self, work: Work, saved: SavedRun | None, number: int) -> None:
+        self._work = work
+        self._saved = saved
+        self._number = number
+        self._latest: Save | None = None
+
+    def tick(self) -> None:
+        """Raises LeaseLost when another attempt has the job; a store that is away is asked again."""
+        if self._saved is None:
+            return
+        try:
+            newest = self._saved.of(self._number)
+            if newest is None or newest == self._latest:
+                return
+            self._saved.bring(newest, growing_only=True)
+            if self._latest is not None and (dropped := self._latest.objects - newest.objects):
+                self._work.fence()
+                self._saved.remove(dropped, manifests_before=self._number)
+            self._latest = newest
+        except StoreError:
+            logger.warning("Job %s: the store is away; asked again", self._work.job.pk)
+
+    def finish(self) -> None:
+        """Have on this machine all that the node left. Raises StoreAwayError."""
+        if self._saved is None:
+            return
+        with telling_of_the_store():
+            newest = self._saved.of(self._number)
+            if newest is not None:
+                self._saved.bring(newest)
+
+
+class Saving:
+    """While the block runs, every new checkpoint and output is saved by a thread; at its end, all.
+
+    A store that is away then stops nothing: the thread tries again, and the log says so once. When the
+    program has succeeded its checkpoints are left out. Raises StoreAwayError from the last save alone.
+    """
+
+    def __init__(self, work: Work, folder: Path, number: int, base: Save | None) -> None:
+        self._work = work
+        self._folder = folder
+        saved = saved_run(folder)
+        self._saver = RunSaver(saved, number, base) if saved is not None else None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"saving of job {work.job.pk}", daemon=True)
+        self._has_warned = False
+        self.has_succeeded = False
+
+    def tick(self) -> None:
+        """Remove from the store what the newest save names no more, while the lease is certainly ours."""
+        if self._saver is not None and self._saver.has_dropped:
+            self._work.fence()
+            self._try(self._saver.remove_dropped)
+
+    def __enter__(self) -> Self:
+        if self._saver is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._saver is None:
+            return
+        self._ended.set()
+        self._thread.join()
+        if kind is LeaseLost or self._work.is_lost:
+            return
+        if self.has_succeeded:
+            self._work.enter("Saving the run for other machines")
+        try:
+            self._saver.save(with_checkpoints=not self.has_succeeded)
+        except StoreError as failure:
+            if kind is None:
+                with telling_of_the_store():
+                    raise
+            self._warn(failure)
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            if self._work.is_lost:
+                return
+            if self._saver is not None and self._saver.has_progress():
+                self._try(self._saver.save)
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except StoreError as error:
+            self._warn(error)
+
+    def _warn(self, error: StoreError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            self._work.log(
+                f"{error} The run goes on and is saved as soon as the store answers; until then no other machine "
+                "could go on with it.",
+                level="warning",
+            )

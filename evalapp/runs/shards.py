@@ -1,0 +1,96 @@
+"""The parts of a large generation: who has which, and what has become of them."""
+
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models.functions import Now
+
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.models import ACTIVE_STATES, FINAL_STATES, Job
+from evalapp.jobs.work import LeaseLost, Work
+from evalapp.runs.models import Run, RunShard
+from inference.spec import GenerationReport
+
+MOST_SHARDS = 64
+
+
+class Progress(NamedTuple):
+    done: int
+    outputs: int
+
+
+def checked_shards(wanted: object, *, has_base: bool) -> int:
+    """Into how many parts the rows may be split. Raises InvalidError."""
+    if type(wanted) is not int or not 1 <= wanted <= MOST_SHARDS:
+        message = f"Split the rows into 1 to {MOST_SHARDS} parts."
+        raise InvalidError(message, fields={"shards": [message]})
+    if wanted > 1 and not has_base:
+        message = "Models at addresses are asked by one worker, several requests at once. Leave the rows in one part."
+        raise InvalidError(message, fields={"shards": [message]})
+    return wanted
+
+
+def shards_of_run(run: Run) -> int:
+    """Into how many parts somebody chose to split the run's rows."""
+    return int(run.job.params.get("shards", 1))
+
+
+def make_shards(run: Run, *, rows: int, candidates: int) -> None:
+    """Make the run's shards; repeating it changes nothing. Each has at least one row."""
+    count = min(shards_of_run(run), rows)
+    RunShard.objects.bulk_create(
+        (
+            RunShard(run=run, number=number, outputs=len(range(number, rows, count)) * candidates)
+            for number in range(count)
+        ),
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def take_shard(run: Run, work: Work) -> RunShard | None:
+    """A shard that nobody works on: from now on this attempt's. None when there is none just now."""
+    others = Job.objects.exclude(pk=work.job.pk).filter(
+        pk=OuterRef("holder"), state__in=ACTIVE_STATES, attempt=OuterRef("holder_attempt")
+    )
+    free = RunShard.objects.filter(~Exists(others), run=run, finished_at=None)
+    shard = free.select_for_update(skip_locked=True).order_by("number").first()
+    if shard is None:
+        return None
+    shard.holder, shard.holder_attempt = work.job, work.job.attempt
+    shard.takes += 1
+    shard.save(update_fields=["holder", "holder_attempt", "takes"])
+    return shard
+
+
+def note_done(shard: RunShard, done: int) -> None:
+    """Say how many answers of the shard are there, if it is still the caller's."""
+    _ours(shard).update(done=min(done, shard.outputs))
+
+
+@transaction.atomic
+def finish_shard(shard: RunShard, report: GenerationReport, work: Work) -> None:
+    """Note that all answers of the shard are there. Raises LeaseLost when it is another's by now."""
+    if not _ours(shard).update(report=report.to_dict(), done=shard.outputs, finished_at=Now()):
+        raise LeaseLost
+    work.fence()
+
+
+def progress_of(run: Run) -> Progress:
+    """Answers that are there, and all, over every shard."""
+    found = run.shards.aggregate(done=Sum("done"), outputs=Sum("outputs"))
+    return Progress(found["done"] or 0, found["outputs"] or 0)
+
+
+def is_finished(run: Run) -> bool:
+    return not run.shards.filter(finished_at=None).exists()
+
+
+def helpers_of(run: Run, task: str) -> int:
+    """Jobs that help with the run, or wait to."""
+    return Job.objects.filter(task=task, params__run=run.pk).exclude(state__in=FINAL_STATES).count()
+
+
+def _ours(shard: RunShard) -> QuerySet[RunShard]:
+    return RunShard.objects.filter(pk=shard.pk, takes=shard.takes, finished_at=None)

@@ -1,0 +1,144 @@
+"""`python -m run_directory.carried`: a model program on a machine that has neither web nor database.
+
+A cluster's node runs it. With a store it fetches the run directory and what that reads, keeps the store up to
+date while the program works, and ends with the program's exit code; without one the folder is on a file system
+that all machines share.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from run_directory.inputs import INPUTS_FILE, Input, Inputs, base_with, link_inputs
+from run_directory.protocol import ExitCode
+from run_directory.records import RecordError
+from run_directory.saver import RunSaver
+from run_directory.saves import SavedRun
+from run_directory.store import StoreError, opened
+from run_directory.trees import fetch_tree
+
+SAVE_SECONDS = 2.0
+CONSOLE_FILE = "console.log"
+_DEEPEST = 3
+
+
+class CannotRun(Exception):  # noqa: N818  # the word the messages use
+    """Something is missing on this machine; the message says what and how to mend it."""
+
+
+def main(arguments: list[str]) -> int:
+    wanted = _parsed(arguments)
+    # The program is told to stop as well; this process waits for it and saves.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return _carried(wanted)
+    except (StoreError, CannotRun, RecordError) as error:
+        sys.stderr.write(f"{error}\n")
+        return ExitCode.USAGE
+
+
+def _carried(wanted: argparse.Namespace) -> int:
+    if wanted.store is None:
+        return _run(wanted, wanted.folder, None)
+    folder, saver = _fetched(wanted)
+    status = _run(wanted, folder, saver)
+    saver.save(with_checkpoints=status != ExitCode.SUCCEEDED)
+    return status
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m run_directory.carried", description=__doc__)
+    parser.add_argument("program", choices=["training", "training.look", "inference"])
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--folder", type=Path, help="the run directory, where all machines share it")
+    place.add_argument("--store", help="address of the store, where they do not")
+    parser.add_argument("--key", help="name of the run in the store")
+    parser.add_argument("--save", type=int, help="number under which it is saved")
+    parsed = parser.parse_args(arguments)
+    if parsed.store is not None and (parsed.key is None or parsed.save is None):
+        parser.error("--store needs --key and --save")
+    return parsed
+
+
+def _fetched(wanted: argparse.Namespace) -> tuple[Path, RunSaver]:
+    store = opened(wanted.store)
+    home = _home()
+    run = SavedRun(store, wanted.key, home / "runs" / wanted.key)
+    restored = run.restore(wanted.save)
+    if restored is None:
+        raise CannotRun(f"{wanted.store} holds nothing of the run {wanted.key}.")
+
+    def find(wanted_input: Input) -> Path:
+        if wanted_input.artifact is None:
+            return _base(wanted_input, home)
+        folder = home / "artifacts" / wanted_input.artifact
+        if not folder.is_dir() and not fetch_tree(store, f"artifacts/{wanted_input.artifact}", folder):
+            raise CannotRun(
+                f"{store.url} does not hold the artifact {wanted_input.artifact} ({wanted_input.name})."
+            )
+        return folder
+
+    inputs = Inputs.from_json((run.folder / INPUTS_FILE).read_bytes(), where=INPUTS_FILE)
+    link_inputs(run.folder, inputs.inputs, find)
+    return run.folder, RunSaver(run, wanted.save, restored)
+
+
+def _run(wanted: argparse.Namespace, folder: Path, saver: RunSaver | None) -> int:
+    command = [sys.executable, "-m", wanted.program, str(folder), "--parent-pipe", "0"]
+    with (folder / CONSOLE_FILE).open("ab") as console:
+        # The leash: when this process dies, the pipe closes, and the program saves and ends.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        )
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = process.wait(SAVE_SECONDS)
+            break
+        if saver is not None:
+            with contextlib.suppress(StoreError):
+                saver.save()
+    return status if status >= 0 else 128 - status
+
+
+def _base(wanted: Input, home: Path) -> Path:
+    named = os.environ.get("EVALAPP_MODEL_FOLDERS", "")
+    roots = [Path(part) for part in named.split(os.pathsep) if part] or [home / "models"]
+    folders = [Path(wanted.folder or "")]
+    for root in roots:
+        folders += [
+            root,
+            *(found for depth in range(1, _DEEPEST + 1) for found in root.glob("/".join("*" * depth))),
+        ]
+    found = base_with(
+        wanted.fingerprint or "", (folder for folder in folders if (folder / "config.json").is_file())
+    )
+    if found is None:
+        raise CannotRun(
+            f"The base “{wanted.name}” is in no model folder of {os.uname().nodename} ({', '.join(map(str, roots))}): "
+            f"copy the folder {wanted.folder} of the machine that has it there, or name its folder in "
+            "EVALAPP_MODEL_FOLDERS."
+        )
+    return found
+
+
+def _home() -> Path:
+    """The machine's own folder for runs and artifacts; another user's is refused."""
+    home = Path(os.environ.get("EVALAPP_HOME") or Path(tempfile.gettempdir()) / f"evalapp-node-{os.getuid()}")
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if home.lstat().st_uid != os.getuid():
+        raise CannotRun(f"{home} belongs to another user; name a folder of yours in EVALAPP_HOME.")
+    return home
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

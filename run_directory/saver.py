@@ -1,0 +1,185 @@
+"""Saves a run directory into the store while a program works in it."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from run_directory.files import sha256_of
+from run_directory.protocol import (
+    ADAPTER_FOLDER,
+    BEST_FOLDER,
+    CHECKPOINT_PREFIX,
+    CHECKPOINTS_FOLDER,
+    COMPLETE_FILE,
+    LOCK_FILE,
+    MODEL_FOLDER,
+    OUTPUTS_FILE,
+)
+from run_directory.saves import Save, SavedFile, SavedPart, SavedRun, grows, matching_parts
+from run_directory.store import StoreError
+
+_LINKED = ".saving"
+_MOST_PARTS = 64
+_LOOKS = 5
+
+
+class Chosen(NamedTuple):
+    """A file to save: its name in the run directory, where to read it, and how much of it."""
+
+    name: str
+    path: Path
+    size: int
+
+
+class RunSaver:
+    """Saves one attempt's run directory, as often as ``save`` is called, while the program works."""
+
+    def __init__(self, run: SavedRun, attempt: int, base: Save | None) -> None:
+        self._run = run
+        self._folder = run.folder
+        self._attempt = attempt
+        self._latest = base
+        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._progress: tuple[object, ...] | None = None
+        self._dropped: set[str] = set()
+
+    def has_progress(self) -> bool:
+        """Whether there is a checkpoint or an output that was not saved yet."""
+        return self._progress_now() != self._progress
+
+    def save(self, *, with_checkpoints: bool = True) -> None:
+        """Save what is there now; what a kill cuts off leaves the save before it."""
+        progress = self._progress_now()
+        before = {file.name: file for file in self._latest.files} if self._latest else {}
+        with _snapshot(self._folder, with_checkpoints=with_checkpoints) as chosen:
+            files = tuple(self._saved(each, before.get(each.name)) for each in chosen)
+        save = Save(attempt=self._attempt, files=files)
+        if save != self._latest:
+            self._run.write(save)
+        if self._latest is not None:
+            self._dropped |= self._latest.objects - save.objects
+        self._latest, self._progress = save, progress
+
+    def remove_dropped(self) -> None:
+        """Remove objects that the newest save names no more; only for who holds the job's lease for certain."""
+        dropped, self._dropped = self._dropped, set()
+        self._run.remove(frozenset(dropped), manifests_before=self._attempt)
+
+    @property
+    def has_dropped(self) -> bool:
+        return bool(self._dropped)
+
+    def _progress_now(self) -> tuple[object, ...]:
+        outputs = self._folder / OUTPUTS_FILE
+        newest = newest_checkpoint(self._folder)
+        return (
+            newest.name if newest else None,
+            outputs.stat().st_size if outputs.exists() else None,
+            (self._folder / ADAPTER_FOLDER).exists() or (self._folder / MODEL_FOLDER).exists(),
+        )
+
+    def _saved(self, chosen: Chosen, before: SavedFile | None) -> SavedFile:
+        stat = chosen.path.stat()
+        seen = (stat.st_ino, stat.st_mtime_ns, chosen.size)
+        if before is not None and self._seen.get(chosen.name) == seen:
+            return before
+        present = matching_parts(chosen.path, before.parts) if before else 0
+        is_prefix = before is not None and present == len(before.parts) and chosen.size >= before.size
+        if before is not None and is_prefix and chosen.size == before.size:
+            saved = before
+        elif before is not None and is_prefix and grows(chosen.name) and present < _MOST_PARTS:
+            rest = self._stored(chosen, start=before.size)
+            saved = SavedFile(name=chosen.name, parts=(*before.parts, rest))
+        else:
+            saved = SavedFile(name=chosen.name, parts=(self._stored(chosen, start=0),))
+        self._seen[chosen.name] = seen
+        return saved
+
+    def _stored(self, chosen: Chosen, *, start: int) -> SavedPart:
+        name, place = self._run.new_object(self._attempt)
+        if not grows(chosen.name):
+            self._run.store.put(chosen.path, place)
+            return SavedPart(object=name, size=chosen.size, sha256=sha256_of(chosen.path))
+        with chosen.path.open("rb") as file:
+            file.seek(start)
+            content = file.read(chosen.size - start)
+        self._run.store.write(place, content)
+        return SavedPart(object=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def newest_checkpoint(run: Path) -> Path | None:
+    """The newest whole checkpoint; leaves all as it is."""
+    found = [
+        path
+        for path in (run / CHECKPOINTS_FOLDER).glob(f"{CHECKPOINT_PREFIX}*")
+        if path.name.removeprefix(CHECKPOINT_PREFIX).isdecimal() and (path / COMPLETE_FILE).is_file()
+    ]
+    return max(found, key=lambda path: int(path.name.removeprefix(CHECKPOINT_PREFIX)), default=None)
+
+
+@contextmanager
+def _snapshot(folder: Path, *, with_checkpoints: bool) -> Iterator[list[Chosen]]:
+    """The files to save as they are at one moment: folders by hard links, files that grow by their length."""
+    links = folder / _LINKED
+    try:
+        yield sorted([*_linked(folder, links, with_checkpoints=with_checkpoints), *_plain(folder)])
+    finally:
+        shutil.rmtree(links, ignore_errors=True)
+
+
+def _linked(folder: Path, links: Path, *, with_checkpoints: bool) -> list[Chosen]:
+    for _ in range(_LOOKS):
+        shutil.rmtree(links, ignore_errors=True)
+        try:
+            return list(_link_all(folder, links, with_checkpoints=with_checkpoints))
+        except FileNotFoundError:
+            # The program has replaced a checkpoint meanwhile.
+            continue
+    raise StoreError(f"The checkpoints in {folder} change faster than they can be saved.")
+
+
+def _link_all(folder: Path, links: Path, *, with_checkpoints: bool) -> Iterator[Chosen]:
+    chosen = [folder / name for name in (ADAPTER_FOLDER, MODEL_FOLDER)]
+    if with_checkpoints:
+        newest = newest_checkpoint(folder)
+        chosen += [newest] if newest else []
+        # Looked at after the checkpoint, so it is never older than the checkpoint knows.
+        chosen.append(folder / CHECKPOINTS_FOLDER / BEST_FOLDER)
+    for each in chosen:
+        if not each.is_dir():
+            continue
+        number = each.stat().st_ino
+        for path in sorted(path for path in each.rglob("*") if path.is_file()):
+            name = path.relative_to(folder)
+            link = links / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, link)
+            yield Chosen(name.as_posix(), link, link.stat().st_size)
+        if each.stat().st_ino != number:
+            raise FileNotFoundError(each)
+
+
+def _plain(folder: Path) -> Iterator[Chosen]:
+    for path in folder.iterdir():
+        if path.is_symlink() or not path.is_file() or path.name.startswith(".") or path.name == LOCK_FILE:
+            continue
+        size = path.stat().st_size
+        yield Chosen(path.name, path, _whole_lines(path, size) if path.suffix == ".jsonl" else size)
+
+
+def _whole_lines(path: Path, size: int) -> int:
+    """How much of a file ends in a line feed."""
+    with path.open("rb") as file:
+        end = size
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0

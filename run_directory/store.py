@@ -1,0 +1,156 @@
+"""The store between machines: whole objects under names, in S3 or in a folder that all machines see.
+
+Opened by fsspec, which is needed only where a store is used. Keys and the endpoint of S3 come from the
+environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …) or the machine's role, and are
+never written anywhere.
+"""
+
+import functools
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+PROTOCOLS = ("s3", "file")
+_S3 = {
+    "use_listings_cache": False,
+    "config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}},
+}
+_LONGEST_REASON = 300
+
+
+class StoreError(Exception):
+    """The store cannot be used; the message says which, why, and where to look."""
+
+
+def check_address(url: str) -> str:
+    """The address without an ending slash. Raises ValueError for one that cannot name a store."""
+    parts = urlsplit(url)
+    if parts.scheme not in PROTOCOLS:
+        raise ValueError("write s3://bucket/prefix, or file:///folder for a folder that all machines see")
+    if parts.scheme == "s3" and (not parts.hostname or "@" in parts.netloc or parts.query):
+        raise ValueError(
+            "write s3://bucket/prefix; keys and endpoint go into AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+            "AWS_ENDPOINT_URL"
+        )
+    if parts.scheme == "file" and (parts.netloc or parts.path in ("", "/")):
+        raise ValueError("write file:///folder, three slashes and the folder's whole path")
+    return url.rstrip("/")
+
+
+class Store:
+    """Objects by name (`runs/7/…`); a name is relative to the store's address and never leaves it.
+
+    Every method raises StoreError.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = check_address(url)
+        self._is_folder = self.url.startswith("file:")
+        with self._telling("opened"):
+            self._files, self._root = _file_system(self.url, is_folder=self._is_folder)
+
+    def put(self, path: Path, name: str) -> None:
+        """Store a file's bytes as they are now."""
+        with self._telling("written to"):
+            self._files.put_file(str(path), self._at(name))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Store an object that readers see whole or not at all."""
+        with self._telling("written to"):
+            if not self._is_folder:
+                self._files.pipe_file(self._at(name), content)
+                return
+            # A folder shows a file while it grows; S3 shows no object before its end.
+            part = self._at(f"{name}.{uuid.uuid4().hex}.part")
+            self._files.pipe_file(part, content)
+            self._files.mv(part, self._at(name))
+
+    def read(self, name: str) -> bytes | None:
+        """An object's bytes, or None when there is none."""
+        with self._telling("read"):
+            try:
+                return bytes(self._files.cat_file(self._at(name)))
+            except FileNotFoundError:
+                return None
+
+    def get(self, name: str, path: Path) -> None:
+        """Copy an object into a file. Raises FileNotFoundError when there is none."""
+        with self._telling("read"):
+            self._files.get_file(self._at(name), str(path))
+
+    def names(self, folder: str) -> list[str]:
+        """The last parts of the names directly below one, sorted."""
+        with self._telling("read"):
+            try:
+                found = self._files.ls(self._at(folder), detail=False, refresh=True)
+            except FileNotFoundError:
+                return []
+        return sorted({PurePosixPath(each).name for each in found} - {PurePosixPath(folder).name})
+
+    def remove(self, name: str) -> None:
+        """Remove an object, or all below a name; nothing when there is none."""
+        with self._telling("cleaned"):
+            try:
+                self._files.rm(self._at(name), recursive=True)
+            except FileNotFoundError:
+                return
+
+    def check(self) -> None:
+        """Write, read and remove an object."""
+        name, content = f"probe-{uuid.uuid4().hex}", uuid.uuid4().bytes
+        self.write(name, content)
+        found = self.read(name)
+        self.remove(name)
+        if found != content:
+            raise StoreError(f"The store {self.url} does not give back what was written into it.")
+
+    def _at(self, name: str) -> str:
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts:
+            raise ValueError(f"{name!r} names no object of a store")
+        return f"{self._root}/{name}"
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except _failures() as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
+            raise StoreError(f"The store {self.url} cannot be {what}: {reason.rstrip('.')}.") from error
+
+
+@functools.cache
+def opened(url: str) -> Store:
+    """The store at an address, opened once by each process. Raises StoreError."""
+    return Store(url)
+
+
+def _file_system(url: str, *, is_folder: bool) -> tuple[Any, str]:
+    try:
+        import fsspec
+
+        # Instances of another address or another process are never shared: a child cannot use its parent's.
+        options = {"auto_mkdir": True} if is_folder else _S3
+        files, root = fsspec.url_to_fs(url, skip_instance_cache=True, **options)
+    except ImportError as error:
+        library = "fsspec" if is_folder else "s3fs"
+        raise StoreError(
+            f"The store {url} needs the library {library}, which is not installed here: .venv/bin/pip install {library}."
+        ) from error
+    return files, str(root).rstrip("/")
+
+
+@functools.cache
+def _failures() -> tuple[type[Exception], ...]:
+    found: list[type[Exception]] = [OSError, TimeoutError]
+    try:
+        from aiohttp import ClientError as ConnectionFailure
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        return tuple(found)
+    return (*found, BotoCoreError, ClientError, ConnectionFailure)
