@@ -88,9 +88,10 @@ def file_named(version: ModelVersion, name: str, merged: MergedExport | None = N
 def entries_of(
     version: ModelVersion, *, reader: User | None, merged: MergedExport | None = None
 ) -> list[Entry]:
-    """What an archive of it holds: the card, and the weights."""
+    """What an archive of it holds: the card, and the weights. Raises as ``files_of`` where these are not there."""
+    weights = [Entry(file.name, file.path) for file in files_of(version, merged)]
     card = card_of(version, reader=reader, merged=merged).encode()
-    return [Entry(CARD_FILE, card), *(Entry(file.name, file.path) for file in files_of(version, merged))]
+    return [Entry(CARD_FILE, card), *weights]
 
 
 def stem_of(version: ModelVersion, merged: MergedExport | None = None) -> str:
