@@ -184,7 +184,8 @@ def test_the_sentence_is_on_the_drawing_and_every_figure_in_the_table(kind: str)
     assert chart.spec["description"] == chart.says
     assert "config" not in chart.spec
     assert all(len(row) == len(chart.columns) for row in chart.rows)
-    rows = {"ratings": 6, "differences": 4, "means": 2, "agreement": 3, "lengths": 3, "weekly": 12}
+    rows = {"ratings": 6, "differences": 4, "means": 2, "agreement": 3, "lengths": 3, "weekly": 12, "losses": 42,
+            "learning": 4}  # fmt: skip
     assert len(chart.rows) == rows[kind]
 
 
