@@ -102,10 +102,6 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
     for name, values in axes.items():
         if not isinstance(values, list | tuple) or not values:
             _refuse(f"“{AXES[name].label}” needs a list of values.")
-        if wrong := [value for value in values if not _is_value(name, value)]:
-            _refuse(f"{str(wrong[0])[:60]!r} is no value of “{AXES[name].label}”.")
-        if len(set(values)) < len(values):
-            _refuse(f"A value of “{AXES[name].label}” stands twice.")
     # Counted before they are made: there could be more than any memory holds.
     trainings = prod(len(values) for values in axes.values())
     if trainings < 2:
@@ -113,6 +109,11 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
     if trainings > MOST_RUNS:
         counts = " × ".join(str(len(values)) for values in axes.values())
         _refuse(f"That would be {counts} = {trainings} trainings; a sweep has {MOST_RUNS} at most.")
+    for name, values in axes.items():
+        if wrong := [value for value in values if not _is_value(name, value)]:
+            _refuse(f"{str(wrong[0])[:60]!r} is no value of “{AXES[name].label}”.")
+        if len(set(values)) < len(values):
+            _refuse(f"A value of “{AXES[name].label}” stands twice.")
     names = ordered(axes)
     return [dict(zip(names, values, strict=True)) for values in product(*names.values())]
 

@@ -92,7 +92,7 @@ def test_the_page_says_how_many_reviews_ago_and_computes_on_demand(
     answer = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "people": "all"})
     assert (answer.status_code, answer["Location"]) == (302, url_of(campaign))
     waiting = browser.get(url_of(campaign)).text
-    assert "waits for a free worker" in waiting and "Compute them" not in waiting
+    assert "waits for its turn" in waiting and "Compute them" not in waiting
     browser.post(url_of(campaign, "compute/"), {"kind": "comparison"})
     (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
     compute(job.pk)

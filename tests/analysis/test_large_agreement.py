@@ -95,7 +95,7 @@ def test_the_page_of_agreement_is_asked_for_computed_and_says_from_when(
     assert "Figures of agreement are not computed yet" in before.text and "Compute them" in before.text
     answer = browser.post(url_of(large, "compute/"), {"kind": "agreement", "people": "all"})
     assert (answer.status_code, answer["Location"]) == (302, page)
-    assert "waits for a free worker" in browser.get(page).text
+    assert "waits for its turn" in browser.get(page).text
     job = computed(large, AGREEMENT)
     assert job.title == f"Agreement in {large.name}"
     assert job.progress_done == job.progress_total - 1 and "pairs of reviewers" in job.stage

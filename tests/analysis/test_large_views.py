@@ -63,7 +63,7 @@ def test_a_view_is_asked_for_computed_and_shown_on_its_own_page(campaign: Campai
     assert "No review is in this view" not in page and "not scored yet" not in page
     asked = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "view": INSTITUTIONAL})
     assert (asked.status_code, asked["Location"]) == (302, f"{url_of(campaign)}?{INSTITUTIONAL}")
-    assert "waits for a free worker" in browser.get(asked["Location"]).text
+    assert "waits for its turn" in browser.get(asked["Location"]).text
     (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
     assert job.title == "Compare Segments, a filtered view"
     compute(job.pk)

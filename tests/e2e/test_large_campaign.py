@@ -61,7 +61,7 @@ def test_a_manager_has_the_figures_computed_by_keyboard(
     page.goto(address)
     page.get_by_role("button", name="Compute them").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("waits for a free worker")).to_be_visible()
+    expect(page.get_by_text("waits for its turn")).to_be_visible()
     assert_sound(page, address)
 
     (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)

@@ -97,7 +97,7 @@ def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> 
     report = reviewed.reports.get()
     assert answer["Location"] == f"/projects/{reviewed.project.slug}/reports/{report.pk}/"
     waiting = client.get(answer["Location"]).content.decode()
-    assert "waits for a free worker" in waiting and "report.pdf" not in waiting
+    assert "waits for its turn" in waiting and "report.pdf" not in waiting
 
     assert report.job is not None
     write_report(report.job.pk)

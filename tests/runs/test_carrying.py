@@ -10,6 +10,7 @@ from django.db import connection
 
 from evalapp.accounts.models import User
 from evalapp.jobs import executor, lease
+from evalapp.jobs.lease import worker_name
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.processes import process_state
 from evalapp.jobs.services import request_cancel, retry_job
@@ -295,7 +296,9 @@ def test_what_a_killed_worker_left_running_is_ended_before_the_next_attempt(
     orphan = subprocess.Popen(["sleep", "60"], start_new_session=True)
     state = process_state(orphan.pid)
     assert state is not None
-    Job.objects.filter(pk=training.job_id).update(process_id=orphan.pid, process_started=state.started)
+    Job.objects.filter(pk=training.job_id).update(
+        process_id=orphan.pid, process_started=state.started, worker=worker_name()
+    )
 
     carry_out_training(training.job_id)
 
