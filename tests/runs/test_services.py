@@ -66,7 +66,7 @@ def test_paths_cannot_be_put_into_the_specification(
     project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
 ) -> None:
     run = train(project, engineer, version, base, hyperparameters={"base_folder": "/etc"})
-    assert run.spec["base_folder"] == base.path
+    assert run.spec["base_folder"] == "inputs/base"
 
 
 def test_training_rows_that_evaluate_are_refused(
@@ -97,7 +97,7 @@ def test_an_adapter_is_continued_on_its_own_base_only(
         project=project, base=base, label="v0", folder=make_adapter_folder(tmp_path / "a"), by=engineer
     )
     run = train(project, engineer, version, base, continued_from=adapter)
-    assert run.spec["continue_from"].endswith(adapter.path)
+    assert run.spec["continue_from"] == "inputs/continued-from"
 
     other = register_base(
         project=project, name="Other", folder=make_base_folder(model_folders / "other", fill=3), by=engineer

@@ -63,9 +63,7 @@ class SeveritySerializer(serializers.Serializer[Any]):
     ratings = serializers.IntegerField()
     reason = serializers.CharField(help_text="Why nothing was fitted; empty where it was.")
     note = serializers.CharField()
-    unscored: Any = serializers.SlugRelatedField(
-        slug_field="key", many=True, read_only=True, help_text="Scales that nobody gave a score on: left out."
-    )
+    unscored = serializers.SerializerMethodField(help_text="Scales that nobody gave a score on: left out.")
     is_connected = serializers.BooleanField()
     reviewer_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
@@ -77,6 +75,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
     kept = KeptSerializer(
         allow_null=True, help_text="How much a filtered view leaves, once it is fitted; null for the whole."
     )
+
+    def get_unscored(self, found: Any) -> list[str]:
+        return [criterion.key for criterion in found.unscored]
 
 
 class MetricTrustSerializer(serializers.Serializer[Any]):
