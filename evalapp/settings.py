@@ -289,6 +289,7 @@ SPECTACULAR_SETTINGS = {
         "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
         "ParserKind": "evalapp.scoring.models.ParserKind",
         "AnalysisKind": "evalapp.analysis.models.AnalysisKind",
+        "ArtifactKind": "evalapp.artifacts.models.ArtifactKind",
         "GateConditionKind": "evalapp.api.serializers.gates.KINDS",
         "GateConditionState": "evalapp.api.serializers.gates.STATES",
     },

@@ -189,11 +189,13 @@ def operation(
     upload: bool = False,
     also: dict[int, str] | None = None,
     binary: bool = False,
+    operation_id: str | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare a method of an ApiView.
 
     ``paged``: pages of rows (``query`` must then be a Paging). ``upload``: the
     body is a form with a file. ``also``: other good statuses with the same shape. ``binary``: a file.
+    ``operation_id``: where the one made of the address is another operation's, too.
     The method gets the route's arguments less ``slug`` and returns what ``result`` shows, an Answer, or
     a response of its own.
     """
@@ -212,7 +214,10 @@ def operation(
 
         wrapped.operation = declared  # type: ignore[attr-defined]  # read by ApiView
         return cast(
-            Handler, extend_schema(**_described(handler, declared, also or {}, binary=binary))(wrapped)
+            Handler,
+            extend_schema(
+                operation_id=operation_id, **_described(handler, declared, also or {}, binary=binary)
+            )(wrapped),
         )
 
     return decorate

@@ -75,7 +75,9 @@ class ModelFiles(ArtifactView):
 
 
 class ModelFile(ArtifactView):
-    @operation("Download one file of a tuned version", binary=True)
+    @operation(
+        "Download one file of a tuned version", binary=True, operation_id="projects_models_file_retrieve"
+    )
     def get(self, version_id: int, name: str) -> object:
         """With a Range header it goes on where an earlier download broke."""
         return self.one_file(self.version(version_id), name)
@@ -123,7 +125,11 @@ class MergedExportArchive(ArtifactView):
 
 
 class MergedExportFile(ArtifactView):
-    @operation("Download one file of a merged export", binary=True)
+    @operation(
+        "Download one file of a merged export",
+        binary=True,
+        operation_id="projects_models_merged_file_retrieve",
+    )
     def get(self, merged_id: int, name: str) -> object:
         """With a Range header it goes on where an earlier download broke."""
         merged = self.merged(merged_id)
