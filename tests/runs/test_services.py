@@ -8,10 +8,12 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
+from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_base, register_imported
 from evalapp.runs import room
 from evalapp.runs.contamination_guard import ContaminatedError
+from evalapp.runs.directory import folder_for, prepare_training
 from evalapp.runs.models import Run
 from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import start_generation, start_training
@@ -66,7 +68,7 @@ def test_paths_cannot_be_put_into_the_specification(
     project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
 ) -> None:
     run = train(project, engineer, version, base, hyperparameters={"base_folder": "/etc"})
-    assert run.spec["base_folder"] == "inputs/base"
+    assert run.spec["base_folder"] == "inputs/base", "each machine links it to where it has it"
 
 
 def test_training_rows_that_evaluate_are_refused(
@@ -98,6 +100,8 @@ def test_an_adapter_is_continued_on_its_own_base_only(
     )
     run = train(project, engineer, version, base, continued_from=adapter)
     assert run.spec["continue_from"] == "inputs/continued-from"
+    prepare_training(run)
+    assert (folder_for(run) / "inputs" / "continued-from").resolve() == folder_of(adapter).resolve()
 
     other = register_base(
         project=project, name="Other", folder=make_base_folder(model_folders / "other", fill=3), by=engineer

@@ -127,13 +127,15 @@ def test_helpers_share_the_parts_and_a_lost_leader_is_replaced_by_another_machin
 
 @pytest.mark.django_db(transaction=True)
 def test_a_cancel_stops_helpers_too(begin: Start, base: ModelVersion, tmp_path: Path, settings) -> None:
-    python, folder = settings.MODEL_PYTHON, Path(base.path)
-    machine = Machine(tmp_path / "home", folder, "", python, behaviour={"do": "succeed", "hang_at": 1})
+    store, python, folder = f"file://{tmp_path / 'store'}", settings.MODEL_PYTHON, Path(base.path)
+    hanging = {"do": "succeed", "hang_at": 1}
+    first = Machine(tmp_path / "first", folder, store, python, behaviour=hanging)
+    second = Machine(tmp_path / "second", folder, store, python, behaviour=hanging)
     run = begin(3)
-    leader = start(["-c", LEADER, str(run.job_id)], machine.home, python, **machine.variables)
+    leader = start(["-c", LEADER, str(run.job_id)], first.home, python, **first.variables)
     wait_until(lambda: len(helpers(run)) == 2)
-    helper = start(["-c", HELPER, str(helpers(run)[0].pk)], machine.home, python, **machine.variables)
-    wait_until(lambda: len(list(machine.runs.glob("*/hangs"))) == 2)
+    helper = start(["-c", HELPER, str(helpers(run)[0].pk)], second.home, python, **second.variables)
+    wait_until(lambda: len([*first.runs.glob("*/hangs"), *second.runs.glob("*/hangs")]) == 2)
 
     request_cancel(job=run.job, by=None)
 

@@ -15,7 +15,7 @@ from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.queries import bases_of
 from evalapp.registry.services import register_adapter, register_prompt
-from evalapp.runs.directory import candidate_specs, folder_for
+from evalapp.runs.directory import candidate_specs, folder_for, prepare_generation
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation, start_training
 from evalapp.runs.tasks import carry_out_training
@@ -83,7 +83,8 @@ def test_it_answers_as_its_own_base_and_prompts_and_adapters_stand_on_it(
         "by": engineer,
     }
     run = start_generation(**common, candidates=[made, prompt, adapter], name="Answers")
-    assert run.spec["base_folder"] == str(folder_of(made))
+    prepare_generation(run)
+    assert (folder_for(run) / run.spec["base_folder"]).resolve() == folder_of(made).resolve()
     assert [candidate.kind for candidate in candidate_specs(run)] == ["base", "prompt", "lora"]
     with pytest.raises(InvalidError, match=r"different bases \(“Small: Base”, “Small: whole”\)"):
         start_generation(**common, candidates=[base, made], name="Both")
