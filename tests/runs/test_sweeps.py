@@ -87,7 +87,7 @@ def test_the_table_has_what_differs_and_what_came_of_it(start: StartSweep, djang
         ("learning rate 0.002", 2, False),
     ]
     assert table.over_seeds[0].deviation == pytest.approx(0.01 / 2**0.5)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         sweep_table(sweep)
 
 
