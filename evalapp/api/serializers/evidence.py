@@ -76,8 +76,8 @@ class SeveritySerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="How much a filtered view leaves, once it is fitted; null for the whole."
     )
 
-    def get_unscored(self, found: Any) -> list[str]:
-        return [criterion.key for criterion in found.unscored]
+    def get_unscored(self, found: dict[str, Any]) -> list[str]:
+        return [criterion.key for criterion in found["unscored"]]
 
 
 class MetricTrustSerializer(serializers.Serializer[Any]):
