@@ -23,9 +23,9 @@ from training.__main__ import main, set_environment
 set_environment()
 program.ORDERLY_SECONDS = 0.2
 where, step, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-from transformers import Trainer
+from trl import SFTTrainer
 method = {"step": "training_step", "evaluation": "prediction_step"}[where]
-original = getattr(Trainer, method)
+original = getattr(SFTTrainer, method)
 
 def stuck(self, *arguments, **options):
     done = original(self, *arguments, **options)
@@ -35,7 +35,7 @@ def stuck(self, *arguments, **options):
         time.sleep(300)
     return done
 
-setattr(Trainer, method, stuck)
+setattr(SFTTrainer, method, stuck)
 sys.exit(main([folder]))
 """
 """The real program with a step, or a batch of an evaluation, that does not end."""
@@ -98,8 +98,8 @@ def test_a_state_that_cannot_be_saved_is_told_and_the_last_checkpoint_stands(
 ) -> None:
     folder = write_run(tmp_path / "run", spec_of(base), given())
     broken = STUCK_PROGRAM.replace(
-        "setattr(Trainer, method, stuck)",
-        "setattr(Trainer, method, stuck)\n"
+        "setattr(SFTTrainer, method, stuck)",
+        "setattr(SFTTrainer, method, stuck)\n"
         "save = Trainer._save_checkpoint\n"
         "def full(self, *a, **o):\n"
         "    if self.state.global_step == 5: raise OSError(28, 'No space left on device')\n"
