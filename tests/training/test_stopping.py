@@ -100,11 +100,11 @@ def test_a_state_that_cannot_be_saved_is_told_and_the_last_checkpoint_stands(
     broken = STUCK_PROGRAM.replace(
         "setattr(SFTTrainer, method, stuck)",
         "setattr(SFTTrainer, method, stuck)\n"
-        "save = Trainer._save_checkpoint\n"
+        "save = SFTTrainer._save_checkpoint\n"
         "def full(self, *a, **o):\n"
         "    if self.state.global_step == 5: raise OSError(28, 'No space left on device')\n"
         "    return save(self, *a, **o)\n"
-        "Trainer._save_checkpoint = full",
+        "SFTTrainer._save_checkpoint = full",
     )
     with subprocess.Popen(
         [sys.executable, "-c", broken, "step", "5", str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
