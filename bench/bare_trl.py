@@ -30,7 +30,7 @@ def main() -> int:
         torch.set_num_threads(spec.threads)
     logged: list[float] = []
 
-    class Times(TrainerCallback):  # type: ignore[misc]
+    class Times(TrainerCallback):  # type: ignore[misc]  # transformers has no types
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if "loss" in logs:
                 logged.append(time.time())
@@ -38,28 +38,7 @@ def main() -> int:
     wanted = ("prompt", "completion") if spec.objective == "sft" else ("prompt", "chosen", "rejected")
     rows = [json.loads(line) for line in (folder / "data.jsonl").open()]
     dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[spec.dtype]
-    settings: dict[str, Any] = {
-        "output_dir": str(folder / "checkpoints"),
-        "max_steps": spec.max_steps,
-        "per_device_train_batch_size": spec.batch_size,
-        "gradient_accumulation_steps": spec.accumulation_steps,
-        "learning_rate": spec.learning_rate,
-        "lr_scheduler_type": spec.schedule,
-        "warmup_steps": math.ceil(spec.warmup_share * (spec.max_steps or 0)),
-        "weight_decay": spec.weight_decay,
-        "max_grad_norm": spec.max_gradient_norm,
-        "seed": spec.seed,
-        "use_cpu": not torch.cuda.is_available(),
-        "bf16": False,
-        "gradient_checkpointing": spec.gradient_checkpointing,
-        "max_length": spec.max_length,
-        "logging_steps": 1,
-        "save_steps": spec.checkpoint_steps,
-        "save_total_limit": 2,
-        "report_to": "none",
-        "disable_tqdm": True,
-        "dataloader_pin_memory": torch.cuda.is_available(),
-    }
+    settings = _settings(spec, folder, has_gpu=torch.cuda.is_available())
     trainer_class, arguments = (
         (SFTTrainer, SFTConfig(**settings))
         if spec.objective == "sft"
@@ -84,6 +63,31 @@ def main() -> int:
     tokens = max(entry.get("num_tokens", 0) for entry in trainer.state.log_history)
     print(json.dumps({"logged": logged, "tokens": tokens}))
     return 0
+
+
+def _settings(spec: TrainingSpec, folder: Path, *, has_gpu: bool) -> dict[str, Any]:
+    return {
+        "output_dir": str(folder / "checkpoints"),
+        "max_steps": spec.max_steps,
+        "per_device_train_batch_size": spec.batch_size,
+        "gradient_accumulation_steps": spec.accumulation_steps,
+        "learning_rate": spec.learning_rate,
+        "lr_scheduler_type": spec.schedule,
+        "warmup_steps": math.ceil(spec.warmup_share * (spec.max_steps or 0)),
+        "weight_decay": spec.weight_decay,
+        "max_grad_norm": spec.max_gradient_norm,
+        "seed": spec.seed,
+        "use_cpu": not has_gpu,
+        "bf16": False,
+        "gradient_checkpointing": spec.gradient_checkpointing,
+        "max_length": spec.max_length,
+        "logging_steps": 1,
+        "save_steps": spec.checkpoint_steps,
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": has_gpu,
+    }
 
 
 if __name__ == "__main__":
