@@ -13,7 +13,6 @@ from django.utils import timezone
 from evalapp.accounts.models import ApiToken, Invitation, Project, User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.analysis.models import StoredAnalysis
-from evalapp.artifacts.models import HubDownload, MergedExport
 from evalapp.campaigns.models import (
     CalibrationNote,
     Campaign,
@@ -32,7 +31,6 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
-from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.monitoring.models import (
     Alert,
     Draw,
@@ -44,7 +42,7 @@ from evalapp.monitoring.models import (
     StreamReviewer,
 )
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
-from evalapp.registry.models import Endpoint, MachinePrice, Model, ModelVersion, TokenPrice
+from evalapp.registry.models import MachinePrice, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
 from evalapp.reviews.models import (
     ClosingAnswer,
@@ -61,18 +59,10 @@ from evalapp.reviews.models import (
 )
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import (
-    ContaminationDecision,
-    DrawnRows,
     Output,
-    Run,
-    RunCandidate,
-    RunShard,
-    SampleAnswer,
-    Sweep,
-    TrainingPoint,
 )
-from evalapp.scoring.models import CorpusMetric, ExternalMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from tests.access_models import add_models
 from tests.access_pairs import add_pairs
 
 DIGEST = "0" * 64
@@ -83,7 +73,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     world = SimpleNamespace(project=project, user=reviewer, membership=project.memberships.latest("id"))
     _people(world)
     _data(world)
-    _models(world)
+    add_models(world)
     _campaign(world)
     _reviews(world)
     _disputes(world)
@@ -150,82 +140,6 @@ def _data(world: SimpleNamespace) -> None:
     )
     world.reason_tag = ReasonTag.objects.create(
         criterion=world.criterion, position=0, key="formal", label="Formal"
-    )
-
-
-def _models(world: SimpleNamespace) -> None:
-    project = world.project
-    world.model = Model.objects.create(project=project, name="Answers")
-    world.model_version = ModelVersion.objects.create(
-        model=world.model, project=project, number=1, label="Answers", kind="imported"
-    )
-    world.sweep = Sweep.objects.create(
-        project=project,
-        name="Sweep",
-        dataset_version=world.dataset_version,
-        base=world.model_version,
-        axes={"seed": [1, 2]},
-    )
-    world.run = Run.objects.create(
-        project=project,
-        sweep=world.sweep,
-        kind="import",
-        name="Run",
-        job=world.job,
-        dataset_version=world.dataset_version,
-        splits=["feedback"],
-    )
-    world.contamination_decision = ContaminationDecision.objects.create(
-        project=project, dataset_version=world.dataset_version, reason="Asked for.", rows=[], rows_hash=DIGEST
-    )
-    RunCandidate.objects.create(run=world.run, model_version=world.model_version, key="answers")
-    TrainingPoint.objects.create(run=world.run, step=1, values={"loss": 1.0})
-    SampleAnswer.objects.create(
-        run=world.run, step=1, position=0, row="row-1", example=world.example, text="So.", is_whole=True
-    )
-    DrawnRows.objects.create(run=world.run, rows=["row-1"])
-    RunShard.objects.create(run=world.run, number=0, outputs=1)
-    world.output = Output.objects.create(
-        run=world.run, example=world.example, candidate=world.model_version, text="An answer."
-    )
-    jobs = [Job.objects.create(project=project, task="t", title=title) for title in ("Merge", "Download")]
-    world.merged_export = MergedExport.objects.create(
-        project=project, model_version=world.model_version, job=jobs[0]
-    )
-    world.hub_download = HubDownload.objects.create(
-        project=project,
-        name="Tiny",
-        hub="https://hub.example",
-        repository="house/tiny",
-        revision="main",
-        job=jobs[1],
-    )
-    world.rule = RuleCheck.objects.create(
-        project=project, name="Short", kind="contains", params={"text": "goal", "ignore_case": True}
-    )
-    MetricResult.objects.create(output=world.output, metric="rouge_l", signature="s", value=0.5)
-    world.judge = ModelJudge.objects.create(
-        project=project,
-        criterion=world.criterion,
-        name="Judge",
-        address="https://models.example/v1",
-        model="judge-1",
-        prompt="{answer}",
-    )
-    world.address = Endpoint.objects.create(
-        project=project, name="House server", address="https://models.example/v1"
-    )
-    ModelVerdict.objects.create(judge=world.judge, output=world.output, state="answered", value=3)
-    LabelParser.objects.create(dataset=world.dataset, kind="exact")
-    world.external = ExternalMetric.objects.create(project=project, name="Toxicity")
-    CorpusMetric.objects.create(
-        run=world.run,
-        candidate=world.model_version,
-        split="feedback",
-        metric="bleu",
-        signature="s",
-        value=1.0,
-        n=1,
     )
 
 
