@@ -204,7 +204,7 @@ class CaseQuery:
         chosen = [candidate.pk for candidate in self.view.candidates]
         if chosen:
             conditions.append(f"o.candidate_id = ANY({self._value(chosen)})")
-        if (chosen or self.view.narrows_reviews) and self._is_answered:
+        if self.view.narrows_reviews or (chosen and self._is_answered):
             of_each = [f"other.candidate_id = {self._value(each)}" for each in chosen]
             conditions += [self._item_has(each) for each in of_each or ["true"]]
         return (

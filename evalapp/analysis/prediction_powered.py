@@ -1,5 +1,6 @@
 """Human means of few reviews made narrower by a metric that was computed for all outputs."""
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class NarrowedMean(NamedTuple):
         with_metric, alone = self.found.mean.half_width, self.found.classical.half_width
         if with_metric is None or alone is None:
             return False
-        return (self.worth or 0.0) >= LEAST_WORTH and with_metric >= alone
+        return (self.worth or 0.0) >= LEAST_WORTH and (with_metric > alone or math.isclose(with_metric, alone))
 
     @property
     def worth(self) -> float | None:

@@ -10,9 +10,11 @@ LINE_HEIGHT = 24
 # Where a label may take two lines.
 TALL_LINE_HEIGHT = 30
 # As wide as a name needs, a quarter of a page at most and not half of a phone, so that the marks are seen, too.
-LONGEST_LABEL = "min(260, 0.42 * (containerSize()[0] || 780))"
+LONGEST_LABEL = "min(260, 0.46 * (containerSize()[0] || 780))"
 # Of a label's characters at its size, in pixels; a little more than the mean.
 CHARACTER = 6.6
+# A heading is bold.
+HEADING_CHARACTER = 7.4
 # A longer label does not go beside the marks on a phone: there it is shown in two lines.
 MOST_ON_A_LINE = 20
 BREAK = "\n"
@@ -44,7 +46,7 @@ class Labels(NamedTuple):
             scale=altair.Scale(domain=self.order),
             axis=altair.Axis(
                 labelExpr=(
-                    f"length({_TEXT}) * {CHARACTER} > {LONGEST_LABEL}"
+                    f"length({_TEXT}) * ({OF_HEADING} ? {HEADING_CHARACTER} : {CHARACTER}) > {LONGEST_LABEL}"
                     f" ? split({_TEXT}, '\\n') : replace({_TEXT}, '\\n', ' ')"
                 ),
                 labelLineHeight=13,

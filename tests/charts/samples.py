@@ -89,7 +89,7 @@ def weekly() -> Chart:
 
 def lengths() -> Chart:
     bins = [Bin(0, 9, 3), Bin(10, 19, 12), Bin(20, 29, 0), Bin(30, 39, 1)]
-    return histogram(bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 is longer than 20.")
+    return histogram(bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 row is longer than 20 tokens.")
 
 
 def losses() -> Chart:
@@ -97,7 +97,7 @@ def losses() -> Chart:
         Curve("Base", [(step, 3 / step) for step in range(1, 1001)]),
         Curve(HOSTILE, [(1, 2.0), (2, 1.5)]),
     ]
-    return overlaid_curves(curves, x="Optimiser step", y="Training loss", says="Base is lowest.", marks=True)
+    return overlaid_curves(curves, x="Optimiser step", y="Training loss", says="Base ends lowest, at 0.003.", marks=True)
 
 
 def learning() -> Chart:
@@ -105,7 +105,7 @@ def learning() -> Chart:
         SpreadCurve("Base", [SpreadPoint(25, 2.0, 1.9, 2.1, 2), SpreadPoint(100, 1.5, 1.5, 1.5, 1)]),
         SpreadCurve(HOSTILE, [SpreadPoint(26, 1.0, 0.9, 1.2, 3), SpreadPoint(50, 0.9, 0.8, 1.0, 3)]),
     ]
-    return spread_curves(curves, x="Examples", y="Validation loss", says="It falls.")
+    return spread_curves(curves, x="Examples", y="Validation loss", says="With more examples the loss falls.")
 
 
 ALL = {

@@ -163,7 +163,8 @@ def test_every_chart_of_the_pages_can_be_read(
 def _look_at(figure: Locator, page: Page) -> None:
     drawing = figure.locator(".chart-drawing svg")
     expect(drawing).to_be_visible()
-    assert drawing.evaluate(FLAWS, [LEAST_SIZE, LEAST_CONTRAST]) == []
+    flaws = drawing.evaluate(FLAWS, [LEAST_SIZE, LEAST_CONTRAST])
+    assert flaws == [], figure.get_attribute("data-chart")
     assert len(figure.locator(".chart-says").inner_text()) > 20
     mark = figure.locator(".mark-symbol.role-mark path, .mark-rect.role-mark path").first
     # A figure may lie on its cell, and a point on another.

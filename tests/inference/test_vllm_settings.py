@@ -29,10 +29,12 @@ def load(sampling: SamplingParameters, *, prefix_caching: bool = True) -> Load:
 
 def asked(sampling: SamplingParameters, sample: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The parameters of one sample of a row."""
-    for name, part in (("vllm", "SamplingParams"), ("vllm.sampling_params", "StructuredOutputsParams")):
-        module = ModuleType(name)
-        setattr(module, part, SimpleNamespace)
-        monkeypatch.setitem(sys.modules, name, module)
+    package, parameters = ModuleType("vllm"), ModuleType("vllm.sampling_params")
+    vars(package)["SamplingParams"] = SimpleNamespace
+    vars(parameters)["StructuredOutputsParams"] = SimpleNamespace
+    vars(parameters)["RequestOutputKind"] = SimpleNamespace(FINAL_ONLY="final only")
+    for module in (package, parameters):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     generator = VllmGenerator.__new__(VllmGenerator)
     generator.load = load(sampling)
     row = GenerationRow(example="row-1", messages=(Message(role="user", content="Why?"),), sample=sample)
