@@ -32,7 +32,9 @@ class NarrowedMean(NamedTuple):
         with_metric, alone = self.found.mean.half_width, self.found.classical.half_width
         if with_metric is None or alone is None:
             return False
-        return (self.worth or 0.0) >= LEAST_WORTH and (with_metric > alone or math.isclose(with_metric, alone))
+        return (self.worth or 0.0) >= LEAST_WORTH and (
+            with_metric > alone or math.isclose(with_metric, alone)
+        )
 
     @property
     def worth(self) -> float | None:

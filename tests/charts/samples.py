@@ -89,7 +89,9 @@ def weekly() -> Chart:
 
 def lengths() -> Chart:
     bins = [Bin(0, 9, 3), Bin(10, 19, 12), Bin(20, 29, 0), Bin(30, 39, 1)]
-    return histogram(bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 row is longer than 20 tokens.")
+    return histogram(
+        bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 row is longer than 20 tokens."
+    )
 
 
 def losses() -> Chart:
@@ -97,7 +99,9 @@ def losses() -> Chart:
         Curve("Base", [(step, 3 / step) for step in range(1, 1001)]),
         Curve(HOSTILE, [(1, 2.0), (2, 1.5)]),
     ]
-    return overlaid_curves(curves, x="Optimiser step", y="Training loss", says="Base ends lowest, at 0.003.", marks=True)
+    return overlaid_curves(
+        curves, x="Optimiser step", y="Training loss", says="Base ends lowest, at 0.003.", marks=True
+    )
 
 
 def learning() -> Chart:

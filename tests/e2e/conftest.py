@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.request import urlopen
@@ -51,7 +53,13 @@ def _wait_for_answers(address: str) -> None:
     for thread in threading.enumerate():
         if "process_request_thread" in thread.name:
             thread.join(PATIENCE_MS / 1000)
-            assert not thread.is_alive(), "a request of the closed browser has no answer yet"
+            assert not thread.is_alive(), f"a request of the closed browser has no answer yet:\n{_place(thread)}"
+
+
+def _place(thread: threading.Thread) -> str:
+    """Where it is just now."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "".join(traceback.format_stack(frame)) if frame else "it has ended"
 
 
 @pytest.fixture
