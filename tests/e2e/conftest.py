@@ -53,7 +53,9 @@ def _wait_for_answers(address: str) -> None:
     for thread in threading.enumerate():
         if "process_request_thread" in thread.name:
             thread.join(PATIENCE_MS / 1000)
-            assert not thread.is_alive(), f"a request of the closed browser has no answer yet:\n{_place(thread)}"
+            assert not thread.is_alive(), (
+                f"a request of the closed browser has no answer yet:\n{_place(thread)}"
+            )
 
 
 def _place(thread: threading.Thread) -> str:
