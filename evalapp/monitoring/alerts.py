@@ -113,8 +113,9 @@ def _told(alert: Alert) -> dict[str, object]:
         "ends_at": alert.draw.ends_at.isoformat(),
         "criterion": alert.criterion_key,
         "cause": str(alert.cause),
-        "value": alert.value,
-        "limit": alert.limit,
+        # A sum's last binary digits are noise to whoever reads the message.
+        "value": round(alert.value, 6),
+        "limit": round(alert.limit, 6),
         "words": alert.words,
         "path": reverse("stream_detail", args=[stream.project.slug, stream.pk]),
     }

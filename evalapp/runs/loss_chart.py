@@ -26,13 +26,16 @@ class Dot(NamedTuple):
 
 
 class LossChart(NamedTuple):
-    """``training`` is the ``points`` of a polyline; ``validation`` are dots with a line through them."""
+    """``training`` is the ``points`` of a polyline; ``validation`` are dots with a line through them; ``says`` is
+    what the curves show, in words.
+    """
 
     training: str
     validation: str
     dots: list[Dot]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
+    says: str
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -78,7 +81,24 @@ def loss_chart(points: Sequence[tuple[int, Mapping[str, Any]]]) -> LossChart | N
         y_ticks=[
             Tick(y(part * loss_step), f"{part * loss_step:.3g}") for part in range(round(top / loss_step) + 1)
         ],
+        says=" ".join(filter(None, (_course("Training loss", training), _lowest(validation)))),
     )
+
+
+def _course(what: str, points: Sequence[tuple[int, float]]) -> str:
+    if len(points) < 2:
+        return ""
+    (first_step, first), (last_step, last) = points[0], points[-1]
+    return f"{what} goes from {first:.3f} at step {first_step:,} to {last:.3f} at step {last_step:,}."
+
+
+def _lowest(points: Sequence[tuple[int, float]]) -> str:
+    if not points:
+        return ""
+    step, least = min(points, key=lambda point: point[1])
+    last_step, last = points[-1]
+    since = "" if step == last_step else f", and is {last:.3f} at step {last_step:,}"
+    return f"Validation loss is lowest, {least:.3f}, at step {step:,}{since}."
 
 
 def _is_figure(figures: Mapping[str, Any], name: str) -> bool:

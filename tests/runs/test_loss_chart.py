@@ -44,3 +44,18 @@ def test_ticks_are_round(steps: int, highest: float, x_labels: list[str], y_labe
     heights = [float(pair.split(",")[1]) for pair in chart.training.split()]
     assert all(10 <= height <= chart.bottom for height in heights)
     assert chart.x_ticks[-1].anchor == ("end" if steps != 33 else "middle")
+
+
+def test_the_curve_is_told_in_words() -> None:
+    chart = loss_chart(
+        [
+            (1, {"loss": 2.5}),
+            (4, {"loss": 1.25, "validation_loss": 1.5}),
+            (8, {"loss": 0.5, "validation_loss": 2}),
+        ]
+    )
+    assert chart is not None
+    assert chart.says == (
+        "Training loss goes from 2.500 at step 1 to 0.500 at step 8. "
+        "Validation loss is lowest, 1.500, at step 4, and is 2.000 at step 8."
+    )
