@@ -41,16 +41,18 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 def context(context: BrowserContext, live_server: Any) -> Iterator[BrowserContext]:
     """A page sends drafts while it closes; the tables are emptied only after the server has answered."""
     context.set_default_timeout(PATIENCE_MS)
+    # Servers that earlier tests stood up in this process may keep connections of their own.
+    others = set(threading.enumerate())
     yield context
     context.close()
-    _wait_for_answers(live_server.url)
+    _wait_for_answers(live_server.url, others)
 
 
-def _wait_for_answers(address: str) -> None:
+def _wait_for_answers(address: str, others: set[threading.Thread]) -> None:
     """Until the server is done with every connection that the browser had opened."""
     # Connections are taken in turn: once this one is answered, each before it has its thread.
     urlopen(f"{address}/healthz").close()
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if "process_request_thread" in thread.name:
             thread.join(PATIENCE_MS / 1000)
             assert not thread.is_alive(), (
