@@ -137,7 +137,7 @@ def training_of(version: ModelVersion) -> Run | None:
     """The run that trained an adapter, or None when it was trained elsewhere."""
     return (
         Run.objects.filter(produced=version)
-        .select_related("job", "dataset_version__dataset", "continued_from", "created_by")
+        .select_related("job", "dataset_version__dataset", "continued_from", "created_by", "sweep")
         .first()
     )
 

@@ -46,6 +46,12 @@ def test_a_sweep_is_started_read_and_cancelled(
         Run.objects.get(pk=first.pk).produced_id,
     )
     assert program.get(sweeps).json()["results"][0]["over"] == 2
+    origin = program.get(f"projects/{project.slug}/models/{told['runs'][0]['produced']}/").json()
+    assert (origin["training"], origin["sweep"], origin["contamination_decisions"]) == (
+        first.pk,
+        made["id"],
+        [],
+    )
     assert program.get(f"projects/{project.slug}/runs/{second.pk}/").json()["sweep"] == made["id"]
 
 

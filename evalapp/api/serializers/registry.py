@@ -1,11 +1,15 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Id, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
+from evalapp.api.serializers.contamination import ContaminationDecisionSerializer
 from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
+from evalapp.runs.contamination_decisions import decisions_behind
 from evalapp.runs.few_shot import MOST_EXAMPLES
+from evalapp.runs.queries import training_of
 from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
@@ -28,6 +32,31 @@ class ModelVersionSerializer(Shown):
             "content_hash", "size_bytes", "config", "is_simulated", "is_recorded", "set_aside_at",
             "weights_removed_at", "created_by", "created_at",
         )  # fmt: skip
+
+
+class ModelVersionDetailSerializer(ModelVersionSerializer):
+    """With where it comes from. ``training``: the run that made it, ``sweep``: what that run was one of;
+    ``contamination_decisions``: by which it, or what it rests on, was trained on rows that evaluate.
+    """
+
+    training = serializers.SerializerMethodField()
+    sweep = serializers.SerializerMethodField()
+    contamination_decisions = serializers.SerializerMethodField()
+
+    class Meta(ModelVersionSerializer.Meta):
+        fields = (*ModelVersionSerializer.Meta.fields, "training", "sweep", "contamination_decisions")
+
+    def get_training(self, version: ModelVersion) -> int | None:
+        run = training_of(version)
+        return run.pk if run is not None else None
+
+    def get_sweep(self, version: ModelVersion) -> int | None:
+        run = training_of(version)
+        return run.sweep_id if run is not None else None
+
+    @extend_schema_field(ContaminationDecisionSerializer(many=True))
+    def get_contamination_decisions(self, version: ModelVersion) -> object:
+        return ContaminationDecisionSerializer(decisions_behind(version), many=True).data
 
 
 class ModelQuery(Paging):

@@ -11,6 +11,7 @@ from evalapp.api.serializers.registry import (
     FoldersSerializer,
     ImportedBody,
     ModelQuery,
+    ModelVersionDetailSerializer,
     ModelVersionSerializer,
     PromptBody,
 )
@@ -66,7 +67,7 @@ class ModelFolders(ModelView):
 
 
 class ModelDetail(ModelView):
-    @operation("Read a candidate", result=ModelVersionSerializer)
+    @operation("Read a candidate", result=ModelVersionDetailSerializer)
     def get(self, version_id: int) -> object:
         return self.version(version_id)
 
