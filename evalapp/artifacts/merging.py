@@ -10,6 +10,7 @@ from django.db import transaction
 from evalapp.accounts.models import User
 from evalapp.artifacts.models import MergedExport, MergeFormat
 from evalapp.audit.services import record
+from evalapp.core import artifacts
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import Example, Split
 from evalapp.jobs.executor import end_previous_program
@@ -167,8 +168,11 @@ def _keep(work: Work, merged: MergedExport, run: Path, report: MergeReport) -> d
         raise GarbageError(
             f"What was merged in {run} is not what result.json speaks of. Nothing was kept; start it again."
         )
+    path = str(target.relative_to(settings.ARTIFACTS_FOLDER))
+    # The pages may be served by another machine than this one.
+    artifacts.keep(path)
     with transaction.atomic():
-        merged.folder = str(target.relative_to(settings.ARTIFACTS_FOLDER))
+        merged.folder = path
         merged.size_bytes = report.size_bytes
         merged.result = report.to_dict()
         merged.save(update_fields=["folder", "size_bytes", "result"])

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from django.conf import settings
 from django.utils.text import slugify
 
 from evalapp.accounts.models import User
@@ -11,6 +10,7 @@ from evalapp.artifacts.card import card_of
 from evalapp.artifacts.models import MergedExport
 from evalapp.artifacts.streaming import Entry
 from evalapp.audit.services import record
+from evalapp.core import artifacts
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import TUNED_KINDS, ModelVersion
@@ -49,7 +49,7 @@ def files_of(version: ModelVersion, merged: MergedExport | None = None) -> list[
     if merged is not None:
         if not merged.is_there:
             raise ConflictError("This merge has no files: it is not done, or they were removed. Merge again.")
-        folder = Path(settings.ARTIFACTS_FOLDER) / merged.folder
+        folder = artifacts.fetched(merged.folder)
     elif reason := why_not_exportable(version):
         raise ConflictError(reason)
     else:

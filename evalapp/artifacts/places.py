@@ -38,6 +38,14 @@ def root_of(kind: ArtifactKind) -> Path:
     return Path(settings.ARTIFACTS_FOLDER) / _BELOW_ARTIFACTS[kind]
 
 
+def stored_name(kind: ArtifactKind, path: str) -> str:
+    """What the store between machines calls an artifact; empty for a kind that stays on its machine."""
+    if kind == ArtifactKind.RUN:
+        return f"runs/{path}"
+    is_shared = kind in (ArtifactKind.ADAPTER, ArtifactKind.MODEL, ArtifactKind.MERGED)
+    return f"artifacts/{_BELOW_ARTIFACTS[kind]}/{path}" if is_shared else ""
+
+
 def paths_of(kind: ArtifactKind) -> Iterator[str]:
     """What lies there, relative to the root, links and folders on their way out left aside."""
     root = root_of(kind)

@@ -16,8 +16,9 @@ from django.utils import timezone
 from evalapp.accounts.models import User
 from evalapp.artifacts.findings import artifacts, changed_at, owners_of, versions_at
 from evalapp.artifacts.models import ArtifactKind, MergedExport, SetAside
-from evalapp.artifacts.places import GOING, folder_at, root_of, size_of
+from evalapp.artifacts.places import GOING, folder_at, root_of, size_of, stored_name
 from evalapp.audit.services import record
+from evalapp.core.artifacts import remove_from_store
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
@@ -87,7 +88,7 @@ def remove(*, row: SetAside, by: User | None) -> None:
             if kind == ArtifactKind.MERGED and row.path.isdecimal():
                 MergedExport.objects.filter(pk=int(row.path)).update(removed_at=row.removed_at)
             _audit("artifact.removed", row, versions, by)
-            transaction.on_commit(partial(_delete, going), robust=True)
+            transaction.on_commit(partial(_delete, going, row), robust=True)
     if reason:
         raise NeededError(f"Kept, because {reason}. It is not set aside any more.")
 
@@ -102,7 +103,7 @@ def sweep() -> None:
                 if place is not None and not place.exists():
                     going.rename(place)
             else:
-                _delete(going)
+                _delete(going, row)
 
 
 def _standing(row: SetAside) -> SetAside:
@@ -179,7 +180,10 @@ def _going(root: Path) -> list[Path]:
         return []
 
 
-def _delete(going: Path) -> None:
+def _delete(going: Path, row: SetAside) -> None:
+    """Last goes the folder: where the store is away, the next sweep finds it and tries again."""
+    if stored := stored_name(ArtifactKind(row.kind), row.path):
+        remove_from_store(stored)
     if going.is_dir() and not going.is_symlink():
         shutil.rmtree(going)
 

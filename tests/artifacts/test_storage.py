@@ -1,6 +1,7 @@
 """What nothing needs is found, set aside, and removed after some days, unless somebody needs it by then."""
 
 import os
+import shutil
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -287,6 +288,33 @@ def test_merged_exports_and_what_is_kept_again(
     assert not MergedExport.objects.get().is_there
     # Merged again, it is another one.
     assert start_merge(version=adapter, by=engineer) != MergedExport.objects.first()
+
+
+def test_what_another_machine_merged_is_served_from_here_and_its_removal_frees_the_store(
+    project: Project, engineer: User, adapter: ModelVersion, client_for: ClientFor, settings, tmp_path: Path,
+    django_capture_on_commit_callbacks,
+) -> None:  # fmt: skip
+    store = tmp_path / "store"
+    store.mkdir()
+    settings.ARTIFACT_STORE = f"file://{store}"
+    merge(start_merge(version=adapter, by=engineer).job_id)
+    found = MergedExport.objects.get()
+    folder = Path(settings.ARTIFACTS_FOLDER) / found.folder
+    weights = (folder / "model.safetensors").read_bytes()
+    shutil.rmtree(folder)
+    address = reverse("merged_file", args=[project.slug, found.pk, "model.safetensors"])
+    answer = client_for(engineer).get(address)
+    assert b"".join(answer.streaming_content) == weights
+
+    def stored() -> list[Path]:
+        return [path for path in (store / "artifacts" / "merged").rglob("*") if path.is_file()]
+
+    assert stored()
+    row = set_aside(kind="merged", path=str(found.pk), by=engineer)
+    SetAside.objects.filter(pk=row.pk).update(removable_at=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        remove(row=row, by=engineer)
+    assert stored() == []
 
 
 @pytest.mark.parametrize("path", ["..", "../runs", "/etc", "", ".", "nothing", "link"])
