@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from html import escape
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from evalapp.core.figures import as_number, as_percent, as_text, digits_for
 from evalapp.core.marks import marked as in_marked_words
 
 register = template.Library()
+# A page has dozens of each, and the same ones again when it is asked for again.
+_written_once = lru_cache(maxsize=4096, typed=True)
 
 OK, WARN, BAD, BUSY, QUIET = "ok", "warn", "bad", "busy", "quiet"
 TONES = {
@@ -157,6 +160,7 @@ def _ago(when: datetime) -> str:
 
 
 @register.simple_tag
+@_written_once
 def number(value: float | None, half_width: float | None = None, digits: int | None = None) -> SafeString:
     """A figure with as many digits as its interval justifies; a dash where there is none.
 
@@ -166,6 +170,7 @@ def number(value: float | None, half_width: float | None = None, digits: int | N
 
 
 @register.simple_tag
+@_written_once
 def plus_minus(
     value: float | None,
     low: float | None = None,
@@ -198,6 +203,7 @@ def plus_minus(
 
 
 @register.simple_tag
+@_written_once
 def share(value: float | None, low: float | None = None, high: float | None = None) -> SafeString:
     """A share with its interval, in percent: "15% (5%–36%)"."""
     if value is None or low is None or high is None:
@@ -211,6 +217,7 @@ def share(value: float | None, low: float | None = None, high: float | None = No
 
 
 @register.simple_tag
+@_written_once
 def interval(  # noqa: PLR0917 - a template names them
     value: float | None,
     low: float | None,
@@ -301,9 +308,13 @@ def rating_bar(counts: Sequence[int] | Mapping[Any, int], labels: Sequence[str] 
     else:
         figures = [int(count) for count in counts]
         levels = [str(position + 1) for position in range(len(figures))]
-    names = list(labels) if labels else levels
     if not sum(figures):
         return _NO_RATINGS
+    return _bar(tuple(figures), tuple(labels or levels))
+
+
+@_written_once
+def _bar(figures: tuple[int, ...], names: tuple[str, ...]) -> SafeString:
     parts = zip(diverging_segments(figures), figures, names, strict=True)
     summary = ", ".join(f"{name}: {figure}" for name, figure in zip(names, figures, strict=True))
     return format_html(

@@ -10,13 +10,13 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import slugify
+from django.utils.text import capfirst, slugify
 from markdown_it import MarkdownIt
 
 from evalapp.core.figures import as_percent
 from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion, CriterionKind
-from evalapp.templatetags.components import interval
+from evalapp.templatetags.components import interval, plus_minus, share
 
 register = template.Library()
 
@@ -39,25 +39,23 @@ def p_value(p: float | None) -> str:
 @register.simple_tag(takes_context=True)
 def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     """The list of exactly the outputs behind a number; whose reviews count is carried along."""
-    address = _case_list(campaign.project.slug, campaign.pk)
+    narrowing = context.get("narrowing")
     people = context.get("people", "all")
-    query = {name: value for name, value in filters.items() if value not in (None, "")}
+    kept = narrowing.query if narrowing else ""
+    return _case_list(campaign.project.slug, campaign.pk, tuple(filters.items()), people, kept)
+
+
+# Asked for every figure of a page.
+@lru_cache(maxsize=4096)
+def _case_list(
+    slug: str, campaign_id: int, filters: tuple[tuple[str, Any], ...], people: str, narrowing: str
+) -> str:
+    address = reverse("case_list", args=[slug, campaign_id])
+    query = {name: value for name, value in filters if value not in (None, "")}
     if people != "all":
         query["people"] = people
-    narrowing = context.get("narrowing")
-    parts = [part for part in (_encoded(tuple(query.items())), narrowing.query if narrowing else "") if part]
+    parts = [part for part in (urlencode(query), narrowing) if part]
     return f"{address}?{'&'.join(parts)}" if parts else address
-
-
-@lru_cache(maxsize=256)
-def _case_list(slug: str, campaign_id: int) -> str:
-    # Asked for every figure of a page.
-    return reverse("case_list", args=[slug, campaign_id])
-
-
-@lru_cache(maxsize=4096)
-def _encoded(query: tuple[tuple[str, Any], ...]) -> str:
-    return urlencode(query)
 
 
 @register.simple_tag(takes_context=True)
@@ -119,46 +117,68 @@ def cell_for(row: Any, key: str) -> Any:
     return row.cell(key) if row is not None else None
 
 
-@register.inclusion_tag("analysis/mean.html")
-def human_mean(cell: Any, href: str = "") -> dict[str, Any]:
+@register.simple_tag
+def human_mean(cell: Any, href: str = "") -> SafeString:
     """A criterion's mean with its interval on the criterion's own axis, or why there is none."""
-    measure: Measure = cell.mean
-    is_scale = cell.criterion.kind == CriterionKind.SCALE
-    minimum, maximum = cell.criterion.drawn_range if is_scale else (0, 1)
-    return {
-        "measure": measure,
-        "minimum": minimum,
-        "maximum": maximum,
-        "is_share": not is_scale,
-        "href": href,
-    }
+    if cell.criterion.kind == CriterionKind.SCALE:
+        return mean_of(cell.mean, cell.criterion, href)
+    return _mean(cell.mean, (0, 1), href, is_share=True)
+
+
+@register.simple_tag
+def mean_of(measure: Measure, criterion: Criterion, href: str = "") -> SafeString:
+    """A mean on a scale with its interval on the criterion's own axis, or why there is none."""
+    return _mean(measure, criterion.drawn_range, href)
+
+
+def _mean(measure: Measure, axis: tuple[float, float], href: str, *, is_share: bool = False) -> SafeString:
+    if not measure.defined:
+        return _undefined(measure)
+    drawn = interval(measure.value, measure.low, measure.high, *axis, is_share=is_share)
+    if not href:
+        return drawn
+    return format_html('<a class="figure" href="{}" title="{}">{}</a>', href, measure.note, drawn)
+
+
+@register.simple_tag
+def estimate(measure: Measure) -> SafeString:
+    """A figure with its interval, what it rests on in the title; or why there is none."""
+    figure = plus_minus(measure.value, measure.low, measure.high, is_range=True)
+    return _titled(measure, figure) + without_interval(measure)
+
+
+@register.simple_tag
+def figure_of(measure: Measure, is_count: bool = False) -> SafeString:
+    """`estimate`, of a count whole where its interval gives it no decimals."""
+    return _titled(measure, plus_minus(measure.value, measure.low, measure.high, is_count=is_count))
+
+
+@register.simple_tag
+def agreement_figure(key: str, measure: Measure) -> SafeString:
+    """A measure of agreement with its interval, a share in percent; or why there is none."""
+    if key not in ("exact", "within_one"):
+        return estimate(measure)
+    return _titled(measure, share(measure.value, measure.low, measure.high)) + without_interval(measure)
+
+
+def _titled(measure: Measure, figure: SafeString) -> SafeString:
+    if not measure.defined:
+        return _undefined(measure)
+    resting = f"n = {measure.n}, {measure.note}" if measure.note else f"n = {measure.n}"
+    return format_html('<span title="{}">{}</span>', resting, figure)
+
+
+def _undefined(measure: Measure) -> SafeString:
+    return format_html('<span class="soft small">{}</span>', capfirst(measure.reason))
 
 
 @register.simple_tag
 def without_interval(measure: Measure) -> SafeString:
     """Why a figure has no interval, where its note says so: "no interval: one item"; nothing otherwise."""
-    told = [part for part in measure.note.split("; ") if part.startswith("no interval")]
-    if not measure.defined or measure.low is not None or not told:
+    if not measure.defined or measure.low is not None:
         return SafeString("")
-    return format_html(' <span class="soft small">{}</span>', told[0])
-
-
-@register.inclusion_tag("analysis/estimate.html")
-def estimate(measure: Measure) -> dict[str, Measure]:
-    """A figure with its interval, what it rests on in the title; or why there is none."""
-    return {"measure": measure}
-
-
-@register.inclusion_tag("analysis/figure.html")
-def figure_of(measure: Measure, is_count: bool = False) -> dict[str, Any]:
-    """`estimate`, of a count whole where its interval gives it no decimals."""
-    return {"measure": measure, "is_count": is_count}
-
-
-@register.inclusion_tag("analysis/agreement_figure.html")
-def agreement_figure(key: str, measure: Measure) -> dict[str, Any]:
-    """A measure of agreement with its interval, a share in percent; or why there is none."""
-    return {"measure": measure, "is_share": key in ("exact", "within_one")}
+    told = [part for part in measure.note.split("; ") if part.startswith("no interval")]
+    return format_html(' <span class="soft small">{}</span>', told[0]) if told else SafeString("")
 
 
 @register.simple_tag
@@ -194,19 +214,6 @@ def signed_interval(
 def adjusted_score(score: Any, minimum: float, maximum: float) -> dict[str, Any]:
     """A severity-adjusted score with its interval and standard error, beside the raw mean."""
     return {"score": score, "minimum": minimum, "maximum": maximum}
-
-
-@register.inclusion_tag("analysis/mean.html")
-def mean_of(measure: Measure, criterion: Criterion) -> dict[str, Any]:
-    """A mean on a scale with its interval on the criterion's own axis, or why there is none."""
-    minimum, maximum = criterion.drawn_range
-    return {
-        "measure": measure,
-        "minimum": minimum,
-        "maximum": maximum,
-        "is_share": False,
-        "href": "",
-    }
 
 
 @register.inclusion_tag("analysis/planned_number.html")
