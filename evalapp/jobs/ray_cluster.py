@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 import os
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +21,10 @@ _SHOWN = 300
 _CONNECTING_SECONDS, _ANSWERING_SECONDS = 5.0, 30.0
 _SUBMITTING_SECONDS = 180.0
 """A head answers once it has found a node for the job."""
+AGENT_SECONDS = 60.0
+"""How long a head that answers may be without its job agent: its start takes longer than the dashboard's."""
+_AGENT_POLL_SECONDS = 1.0
+_NO_AGENT = "No available agent"
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
@@ -30,16 +36,27 @@ class ClusterError(ProblemError):
 
 
 class RayJob(NamedTuple):
-    """``exit_code`` is None before the end, and for a job that was stopped."""
+    """``exit_code`` is None before the end, and for a job that was stopped or broke off."""
 
     name: str
     status: str
     message: str
+    error_type: str
     exit_code: int | None
 
     @property
     def has_ended(self) -> bool:
         return self.status in _ENDED
+
+    @property
+    def is_waiting(self) -> bool:
+        """For room. Told to stop, it stays so until there is room, and then stops at once."""
+        return self.status == "PENDING"
+
+    @property
+    def has_waited_too_long(self) -> bool:
+        """Whether Ray gave it up before its start: the cluster had no room for RAY_JOB_START_TIMEOUT_SECONDS."""
+        return self.error_type == "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
 
 
 class RayCluster:
@@ -52,8 +69,19 @@ class RayCluster:
             headers["Authorization"] = f"Bearer {token}"
         self._http = urllib3.PoolManager(headers=headers, retries=False)
 
-    def submit(self, name: str, command: str, *, variables: dict[str, str], gpus: float) -> None:
-        """Queue a command; it runs in a folder with the programs' code. ``gpus`` are reserved for it."""
+    def submit(
+        self,
+        name: str,
+        command: str,
+        *,
+        variables: dict[str, str],
+        gpus: float,
+        rest: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Queue a command; it runs in a folder with the programs' code. ``gpus`` are reserved for it.
+
+        ``rest`` waits so many seconds while the head, just started, takes no jobs yet.
+        """
         code = _packed_code()
         package = f"_ray_pkg_{hashlib.sha256(code).hexdigest()[:16]}.zip"
         if self._asked("GET", f"/api/packages/gcs/{package}", allowed=(200, 404)).status == 404:
@@ -64,7 +92,28 @@ class RayCluster:
             "entrypoint_num_gpus": gpus,
             "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": variables},
         }
-        self._asked("POST", "/api/jobs/", body=json.dumps(job).encode(), seconds=_SUBMITTING_SECONDS)
+        deadline = time.monotonic() + AGENT_SECONDS
+        while not self._is_taken(job):
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"The Ray cluster at {self._address} answers, but its head has no job agent, so it takes no jobs. "
+                    "Most often another Ray on that machine has the agent's port (52365): end it, or start the head with "
+                    "--dashboard-agent-listen-port=PORT; dashboard_agent.log of the head says more. Then start the run "
+                    "again."
+                )
+            rest(_AGENT_POLL_SECONDS)
+            if self.job(name) is not None:
+                return
+
+    def _is_taken(self, job: dict[str, Any]) -> bool:
+        """Whether the head took a job; False while it has no agent for it."""
+        body = json.dumps(job).encode()
+        answer = self._asked("POST", "/api/jobs/", body=body, allowed=(200, 500), seconds=_SUBMITTING_SECONDS)
+        if answer.status == 200:
+            return True
+        if _NO_AGENT.encode() not in answer.data:
+            raise self._refused("POST", "/api/jobs/", answer)
+        return False
 
     def job(self, name: str) -> RayJob | None:
         """None when the cluster knows no such job."""
@@ -103,11 +152,14 @@ class RayCluster:
                 "to this machine, or correct RAY_ADDRESS; then start the run again."
             ) from error
         if answer.status not in allowed:
-            said = " ".join(answer.data[-_SHOWN:].decode(errors="replace").split())
-            raise ClusterError(
-                f"The Ray cluster at {self._address} answered {answer.status} to {method} {path}: {said}"
-            )
+            raise self._refused(method, path, answer)
         return answer
+
+    def _refused(self, method: str, path: str, answer: urllib3.BaseHTTPResponse) -> ClusterError:
+        said = " ".join(answer.data[-_SHOWN:].decode(errors="replace").split())
+        return ClusterError(
+            f"The Ray cluster at {self._address} answered {answer.status} to {method} {path}: {said}"
+        )
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> Any:
         try:
@@ -122,6 +174,7 @@ def _job(fields: dict[str, Any]) -> RayJob:
         str(fields.get("submission_id") or ""),
         str(fields.get("status")),
         str(fields.get("message") or ""),
+        str(fields.get("error_type") or ""),
         fields.get("driver_exit_code"),
     )
 

@@ -22,6 +22,7 @@ POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
 """How long a cluster may be silent before the attempt counts as lost."""
 ENDING_SECONDS = 30.0
+_SHOWN = 300
 
 
 def run_on_cluster(
@@ -34,10 +35,22 @@ def run_on_cluster(
 ) -> int:
     """Run ``command`` on the cluster to its end and return its exit status, as ``executor.run_program`` does.
 
-    What the cluster says of a job that was never started, or broke off, is appended to ``console``. Raises
-    ClusterError when the job cannot be submitted.
+    A job that finds no room is submitted again for as long as it takes. What a job that failed has said is appended
+    to ``console``. Raises ClusterError when the job cannot be submitted, AttemptLost when it breaks off.
     """
     cluster = RayCluster(_ray().address)
+    while True:
+        ended = _submitted_and_followed(work, cluster, shlex.join(command), gpus, on_tick)
+        if not ended.has_waited_too_long:
+            break
+        work.log("The Ray cluster has had no room so far; submitted again.")
+    on_tick()
+    return _status(work, cluster, ended, console)
+
+
+def _submitted_and_followed(
+    work: Work, cluster: RayCluster, command: str, gpus: float, on_tick: Callable[[], None]
+) -> RayJob:
     name = f"{_names_of(work)}{work.job.attempt}-{secrets.token_hex(4)}"
     stop_seconds = int(max(settings.JOB_STOP_SECONDS, SAVING_SECONDS))
     variables = {
@@ -46,16 +59,14 @@ def run_on_cluster(
         "VLLM_NO_USAGE_STATS": "1",
         "RAY_JOB_STOP_WAIT_TIME_S": str(stop_seconds),
     }
-    cluster.submit(name, shlex.join(command), variables=variables, gpus=gpus)
+    cluster.submit(name, command, variables=variables, gpus=gpus, rest=work.rest)
     work.log(f"Submitted to the Ray cluster at {_ray().address} as {name}, with {gpus:g} GPUs.")
     try:
-        ended = _followed(work, cluster, name, stop_seconds, on_tick)
+        return _followed(work, cluster, name, stop_seconds, on_tick)
     except BaseException:
         # Whatever it is: the cluster's node is not left busy with what nobody follows.
         _try(lambda: cluster.stop(name))
         raise
-    on_tick()
-    return _status(work, cluster, ended, console)
 
 
 def end_previous_job(work: Work) -> None:
@@ -68,6 +79,8 @@ def end_previous_job(work: Work) -> None:
     while going_on := [job for job in cluster.jobs(_names_of(work)) if not job.has_ended]:
         for job in going_on:
             cluster.stop(job.name)
+        if all(job.is_waiting for job in going_on):
+            return
         if time.monotonic() > deadline:
             message = f"The Ray job {going_on[0].name} of the previous attempt does not end"
             raise AttemptLost(message)
@@ -94,12 +107,14 @@ def _followed(
             raise LeaseLost
         if job.has_ended:
             return job
-        if was_pending and job.status == "PENDING":
+        if was_pending and job.is_waiting:
             work.enter("Waiting for the Ray cluster")
-        was_pending = was_pending and job.status == "PENDING"
+        was_pending = was_pending and job.is_waiting
         if work.should_stop and give_up_at is None:
             work.log("Asked the program to save its work and stop.")
             cluster.stop(name)
+            if job.is_waiting:
+                return job._replace(status="STOPPED")
             give_up_at = time.monotonic() + stop_seconds + ENDING_SECONDS
         if give_up_at is not None and time.monotonic() > give_up_at:
             message = f"The Ray job {name} does not stop"
@@ -115,6 +130,9 @@ def _status(work: Work, cluster: RayCluster, job: RayJob, console: Path) -> int:
         status = -signal.SIGTERM
     if status != 0:
         work.raise_if_cancelled()
+        if job.status == "FAILED" and job.exit_code is None:
+            message = f"The Ray cluster broke off the job {job.name}: {' '.join(job.message.split())[:_SHOWN].rstrip('.')}"
+            raise AttemptLost(message)
         said = "\n".join(text for text in (cluster.log(job.name), job.message) if text)
         with console.open("a", encoding="utf-8") as file:
             file.write(said + "\n")
