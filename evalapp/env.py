@@ -415,8 +415,9 @@ def _gpus(text: str) -> tuple[str, ...]:
     words = _words(text)
     if words == ("none",):
         return ()
-    if len(set(words)) < len(words) or "none" in words:
-        raise ValueError("name each GPU once, as CUDA_VISIBLE_DEVICES does (0,1), or write none")
+    gpus = [gpu for word in words for gpu in word.split("+")]
+    if len(set(gpus)) < len(gpus) or "none" in gpus or "" in gpus:
+        raise ValueError("name each GPU once (0,1), those of one run joined by + (0+1,2+3), or write none")
     return words
 
 

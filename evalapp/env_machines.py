@@ -64,6 +64,8 @@ def _ray_address(text: str) -> str:
 
 def _share_of_gpus(text: str) -> float:
     gpus = float(text) if text.replace(".", "", 1).isdecimal() else -1.0
-    if not 0 <= gpus <= 64:
-        raise ValueError("write how many GPUs a run takes, for instance 1, 0.5, or 0 for a cluster without")
+    if not 0 <= gpus <= 64 or (gpus > 1 and gpus != int(gpus)):
+        raise ValueError(
+            "write how many GPUs a run takes, for instance 1, 2, 0.5, or 0 for a cluster without"
+        )
     return gpus

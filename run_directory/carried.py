@@ -33,21 +33,39 @@ class CannotRun(Exception):  # noqa: N818  # the word the messages use
 
 def main(arguments: list[str]) -> int:
     wanted = _parsed(arguments)
-    # The program is told to stop as well; this process waits for it and saves.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop.ask)
+    signal.signal(signal.SIGINT, stop.ask)
     try:
-        return _carried(wanted)
+        return _carried(wanted, stop)
     except (StoreError, CannotRun, RecordError) as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.USAGE
 
 
-def _carried(wanted: argparse.Namespace) -> int:
+class _Stop:
+    """The wish to stop is the program's to obey; this process waits for it and saves."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, *_: object) -> None:
+        self.is_asked = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def hand_on_to(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        if self.is_asked:
+            process.terminate()
+
+
+def _carried(wanted: argparse.Namespace, stop: _Stop) -> int:
     if wanted.store is None:
-        return _run(wanted, wanted.folder, None)
+        return _run(wanted, wanted.folder, None, stop)
     folder, saver = _fetched(wanted)
-    status = _run(wanted, folder, saver)
+    status = _run(wanted, folder, saver, stop)
     saver.save(with_checkpoints=status != ExitCode.SUCCEEDED)
     return status
 
@@ -60,6 +78,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     place.add_argument("--store", help="address of the store, where they do not")
     parser.add_argument("--key", help="name of the run in the store")
     parser.add_argument("--save", type=int, help="number under which it is saved")
+    parser.add_argument("--processes", type=int, default=1, help="that a training is shared by")
     parsed = parser.parse_args(arguments)
     if parsed.store is not None and (parsed.key is None or parsed.save is None):
         parser.error("--store needs --key and --save")
@@ -89,8 +108,12 @@ def _fetched(wanted: argparse.Namespace) -> tuple[Path, RunSaver]:
     return run.folder, RunSaver(run, wanted.save, restored)
 
 
-def _run(wanted: argparse.Namespace, folder: Path, saver: RunSaver | None) -> int:
+def _run(wanted: argparse.Namespace, folder: Path, saver: RunSaver | None, stop: _Stop) -> int:
+    if stop.is_asked:
+        return 128 + signal.SIGTERM
     command = [sys.executable, "-m", wanted.program, str(folder), "--parent-pipe", "0"]
+    if wanted.processes > 1:
+        command += ["--processes", str(wanted.processes)]
     with (folder / CONSOLE_FILE).open("ab") as console:
         # The leash: when this process dies, the pipe closes, and the program saves and ends.
         process = subprocess.Popen(
@@ -100,6 +123,7 @@ def _run(wanted: argparse.Namespace, folder: Path, saver: RunSaver | None) -> in
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         )
+    stop.hand_on_to(process)
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             status = process.wait(SAVE_SECONDS)

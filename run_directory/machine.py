@@ -21,6 +21,7 @@ from run_directory.memory import (
 )
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import Device
+from run_directory.ranks import ALONE, Rank
 
 
 def set_environment() -> None:
@@ -44,21 +45,25 @@ def chosen_device(
     device: Literal["auto", "cpu", "cuda"],
     dtype: Literal["auto", "bf16", "fp32"],
     threads: int | None,
+    rank: Rank = ALONE,
 ) -> Device:
     """The device for a spec's wishes, with the reason in words; sets torch's threads.
 
-    Raises Refusal when a GPU is demanded and there is none.
+    Of several processes each takes a GPU of its own, or its part of the cores. Raises Refusal when a GPU is demanded
+    and there is none, or fewer than processes.
     """
     has_gpu = bool(torch.cuda.is_available())
     if device == "cuda" and not has_gpu:
         raise Refusal('spec.json asks for device "cuda", but torch sees no GPU here; use "auto" or "cpu"')
-    usable = len(os.sched_getaffinity(0))
+    usable = max(1, len(os.sched_getaffinity(0)) // rank.count)
     count = min(threads or usable, usable)
     torch.set_num_threads(count)
     if has_gpu and device != "cpu":
+        if rank.count > 1:
+            _take_own_gpu(torch, rank)
         # Emulated it is slow, and vLLM refuses it.
         chosen = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-        name, reason, kind = torch.cuda.get_device_name(0), "a GPU is here", "cuda"
+        name, reason, kind = torch.cuda.get_device_name(rank.on_this_machine), "a GPU is here", "cuda"
     else:
         # Without these instructions bf16 is emulated, and slower than fp32.
         chosen = "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
@@ -75,6 +80,15 @@ def chosen_device(
     )
 
 
+def _take_own_gpu(torch: Any, rank: Rank) -> None:
+    if rank.on_this_machine >= torch.cuda.device_count():
+        raise Refusal(
+            f"{rank.count} processes were started, and torch sees {torch.cuda.device_count()} GPUs here; start as many as "
+            "there are GPUs"
+        )
+    torch.cuda.set_device(rank.on_this_machine)
+
+
 def peak_memory_bytes(torch: Any, device: Device) -> int:
     """The most memory this process has held: allocated on a GPU, resident on the CPU."""
     if device.kind == "cuda":
@@ -88,7 +102,7 @@ def peak_memory_bytes(torch: Any, device: Device) -> int:
 def memory_bytes(torch: Any, device: Device) -> int | None:
     """What a GPU has; on the CPU what a program may use of the machine's. None where nothing says it."""
     if device.kind == "cuda":
-        return int(torch.cuda.get_device_properties(0).total_memory)
+        return int(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
     return machine_memory_bytes()
 
 

@@ -224,7 +224,7 @@ class Program(Protocol):
     def result_type(self) -> Callable[..., Record]:
         """The result record; takes outcome, exit_code, message, spec_sha256 and report by name."""
 
-    def work(self, directory: RunDirectory) -> tuple[str, Record]:
+    def work(self, directory: RunDirectory) -> tuple[str, Record | None]:
         """Do it all; returns the closing sentence and the report.
 
         Raises Refusal or RecordError for unusable input, Stopped after saving.
@@ -262,7 +262,7 @@ def run_program(program: Program, arguments: list[str]) -> int:
         if not locked:
             sys.stderr.write(f"{folder} is locked: another program works in it. Nothing was changed.\n")
             return ExitCode.LOCKED
-        console = _redirect_output(folder / LOG_FILE)
+        console = redirect_output(folder / LOG_FILE)
         return _run_locked(program, folder, parsed.parent_pipe, console)
 
 
@@ -270,7 +270,7 @@ def _run_locked(program: Program, folder: Path, parent_pipe: int | None, console
     spec_path = folder / SPEC_FILE
     spec = spec_path.read_bytes() if spec_path.is_file() else None
     spec_sha256 = hashlib.sha256(spec).hexdigest() if spec is not None else None
-    if _already_succeeded(folder, program.name, spec_sha256):
+    if has_succeeded(folder, program.name, spec_sha256):
         os.write(console, b"Finished before; nothing to do.\n")
         return ExitCode.SUCCEEDED
     (folder / RESULT_FILE).unlink(missing_ok=True)
@@ -325,7 +325,7 @@ class _Ending:
 
 def _work(
     program: Program, folder: Path, spec: bytes | None, events: Events, interruption: Interruption
-) -> tuple[str, Record]:
+) -> tuple[str, Record | None]:
     if spec is None:
         raise Refusal(f"{SPEC_FILE}: the file is missing from the run directory")
     directory = RunDirectory(folder, spec, events, interruption)
@@ -376,7 +376,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["no message"])[0][:300]
 
 
-def _already_succeeded(folder: Path, program: str, spec_sha256: str | None) -> bool:
+def has_succeeded(folder: Path, program: str, spec_sha256: str | None) -> bool:
     """A caller that died between this program's end and taking in the result simply starts it again."""
     try:
         result = (folder / RESULT_FILE).read_text()
@@ -413,7 +413,7 @@ def _lock(folder: Path) -> Iterator[bool]:
         yield True
 
 
-def _redirect_output(log: Path) -> int:
+def redirect_output(log: Path) -> int:
     """Send both streams of this process and its children to the log; returns the old standard output."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -251,6 +251,8 @@ def test_a_store_and_a_cluster_are_read_and_bad_addresses_name_their_variable():
         ({"EVALAPP_EXECUTOR": "ray"}, "EVALAPP_EXECUTOR=ray needs RAY_ADDRESS"),
         ({"EVALAPP_EXECUTOR": "ray", "RAY_ADDRESS": "ray://head:10001"}, "RAY_ADDRESS"),
         ({"EVALAPP_RAY_GPUS": "many"}, "EVALAPP_RAY_GPUS"),
+        ({"EVALAPP_RAY_GPUS": "1.5"}, "EVALAPP_RAY_GPUS"),
+        ({"EVALAPP_GPUS": "0+1,1"}, "EVALAPP_GPUS"),
     ):
         with pytest.raises(EnvironmentProblem, match=told) as refused:
             read_environment(variables)

@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from run_directory.machine import memory_bytes, peak_memory_bytes
 from run_directory.program import Refusal
+from run_directory.ranks import own_rank
 from training.checkpoints import (
     History,
     LastStep,
@@ -19,6 +20,7 @@ from training.checkpoints import (
     save_best,
 )
 from training.loop import LoadedRun
+from training.processes import draw_for_step, is_any
 from training.sampling import Sampler
 from training.spec import TrainingProgress, ValidationMetrics
 
@@ -35,6 +37,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         self.directory = run.directory
         self.spec = run.spec
         self.total = run.steps
+        self.rank = own_rank()
         self.evaluation_steps = evaluation_interval(run.spec, run.steps) if run.data.validation else None
         self.sampler = Sampler(run)
         self.memory_limit = memory_bytes(torch, run.device)
@@ -67,8 +70,18 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         if state.global_step >= self.total or history.exhausted(self.spec.patience):
             # Trainer would do one more step.
             self.trainer._save_checkpoint(self.trainer.model, trial=None)
-            mark_complete(Path(self.trainer.args.output_dir) / f"checkpoint-{state.global_step}")
+            self._mark_complete(state.global_step)
             raise TrainingIsOver
+
+    def _mark_complete(self, step: int) -> None:
+        if self.rank.is_first:
+            mark_complete(Path(self.trainer.args.output_dir) / f"checkpoint-{step}")
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.rank.count > 1:
+            draw_for_step(self.spec.seed, state.global_step)
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -81,7 +94,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         step, last = state.global_step, state.global_step >= self.total
         control.should_evaluate = is_evaluation_due(step, self.total, self.evaluation_steps)
         control.should_save = last or step % self.spec.checkpoint_steps == 0
-        if self.directory.interruption.outcome is not None:
+        if is_any(self.directory.interruption.outcome is not None, self.run.device):
+            # All stop at one step; those that were not asked are told so here.
+            self.directory.interruption.outcome = self.directory.interruption.outcome or "cancelled"
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
 
@@ -140,7 +155,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         best, latest = history.best, history.validation_losses[-1]
         if best is None or not math.isfinite(latest.loss):
             raise Refusal(f"the validation loss is no longer a number at step {state.global_step}")
-        if best.step == state.global_step:
+        if best.step == state.global_step and self.rank.is_first:
             save_best(model, self.directory.folder)
         metrics = ValidationMetrics(
             validation_loss=latest.loss, best_validation_loss=best.loss, best_step=best.step
@@ -152,7 +167,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             total=self.total,
             **metrics.to_dict(),
         )
-        self._ask(model, state.global_step)
+        if self.rank.is_first:
+            self._ask(model, state.global_step)
         if history.exhausted(self.spec.patience):
             control.should_save = control.should_training_stop = True
         # A resumed training may evaluate at another moment, and must draw the same.
@@ -175,5 +191,5 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+        self._mark_complete(state.global_step)
         self.last_step.end()

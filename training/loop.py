@@ -16,6 +16,7 @@ from run_directory.loading import load_tokenizer
 from run_directory.machine import chosen_device, memory_told, package_versions, peak_memory_bytes
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import BEST_FOLDER, CHECKPOINTS_FOLDER, DATA_FILE, Device
+from run_directory.ranks import own_rank
 from run_directory.room import is_disk_full
 from training.checkpoints import (
     evaluation_interval,
@@ -26,6 +27,7 @@ from training.checkpoints import (
 )
 from training.data import TrainingData
 from training.methods import check_continuation, load_trainable, load_whole_model, parameter_counts
+from training.processes import from_the_first, meet, share_of
 from training.publishing import publish_adapter, publish_model
 from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec, usual_rate
 
@@ -100,6 +102,7 @@ class LoadedRun(PreparedRun):
 def begin(directory: RunDirectory, spec: TrainingSpec) -> Begun:
     """Check the base and the adapter to start from, before any model library is imported."""
     started = time.monotonic()
+    share_of(spec, own_rank().count)
     base = check_base(directory.place(spec.base_folder))
     adapter = check_adapter(directory.place(spec.continue_from), base) if spec.continue_from else None
     if adapter is not None:
@@ -121,7 +124,8 @@ def load(prepared: PreparedRun) -> LoadedRun:
     spec, directory = begun.spec, begun.directory
     _warn_about(data, directory)
     directory.interruption.check()
-    device = chosen_device(torch, device=spec.device, dtype=spec.dtype, threads=spec.threads)
+    device = chosen_device(torch, device=spec.device, dtype=spec.dtype, threads=spec.threads, rank=own_rank())
+    meet(device)
     directory.events.write(
         "stage",
         f"Loading the base on {device.name} in {device.dtype}, because {device.reason}.",
@@ -143,12 +147,15 @@ def load(prepared: PreparedRun) -> LoadedRun:
     )
 
 
-def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, TrainingReport]:
-    """Do the steps that are left and publish what was made; the closing sentence and the report."""
+def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, TrainingReport | None]:
+    """Do the steps that are left and publish what was made; the closing sentence and the report.
+
+    Of several processes the first one does all but the steps, and has the report.
+    """
     import torch
 
-    directory = run.directory
-    checkpoint = latest_checkpoint(directory.folder)
+    directory, is_first = run.directory, own_rank().is_first
+    checkpoint = from_the_first(latest_checkpoint(directory.folder) if is_first else None)
     resumed_from = step_of(checkpoint) if checkpoint else None
     trainable, total = parameter_counts(run.model)
     directory.events.write(
@@ -174,9 +181,11 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
             length=run.data.max_length,
         ),
     ):
-        if checkpoint is None or _unfinished(checkpoint, run):
+        if from_the_first(checkpoint is None or _unfinished(checkpoint, run)):
             _train(run, make_trainer, checkpoint)
         directory.interruption.check()
+        if not is_first:
+            return "", None
         report = _published(run, resumed_from, (trainable, total))
     made = "whole model" if run.spec.method in MODEL_MAKERS else "adapter"
     said = (
@@ -200,13 +209,15 @@ def _room_told(folder: Path) -> Iterator[None]:
 
 def arguments(run: LoadedRun) -> dict[str, Any]:
     """What every trainer is told."""
-    spec = run.spec
+    spec, processes = run.spec, own_rank().count
+    share = share_of(spec, processes)
     return {
+        **({"ddp_backend": "nccl" if run.device.kind == "cuda" else "gloo"} if processes > 1 else {}),
         "output_dir": str(run.directory.folder / CHECKPOINTS_FOLDER),
         "max_steps": run.steps,
-        "per_device_train_batch_size": spec.batch_size,
+        "per_device_train_batch_size": share.batch_size,
         "per_device_eval_batch_size": spec.batch_size,
-        "gradient_accumulation_steps": spec.accumulation_steps,
+        "gradient_accumulation_steps": share.accumulation_steps,
         "learning_rate": run.begun.rate,
         "lr_scheduler_type": spec.schedule if spec.schedule != "constant" else "constant_with_warmup",
         "warmup_steps": math.ceil(spec.warmup_share * run.steps),
@@ -255,7 +266,7 @@ def total_steps(spec: TrainingSpec, rows: int) -> int:
 def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -> None:
     from training.callbacks import RunCallback, TrainingIsOver
 
-    if checkpoint is None:
+    if checkpoint is None and own_rank().is_first:
         shutil.rmtree(run.directory.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
     callback = RunCallback(run)
     trainer = exact_trainer(run, make_trainer, callback)
@@ -325,6 +336,7 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
         seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - run.begun.started,
         peak_memory_bytes=peak_memory_bytes(torch, run.device),
         drawn_rows=run.data.drawn_rows,
+        processes=own_rank().count,
     )
 
 

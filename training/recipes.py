@@ -10,6 +10,7 @@ from typing import Any
 
 from run_directory.program import RunDirectory
 from run_directory.protocol import SPEC_FILE
+from run_directory.ranks import own_rank
 from training.data import prepare, read_rows
 from training.encoding import EncodedRow, encode_answers, encode_judgements, encode_pairs
 from training.kto import class_weights, in_batches
@@ -23,6 +24,7 @@ from training.loop import (
     open_tokenizer,
     train_and_publish,
 )
+from training.processes import in_several
 from training.spec import DataRow, JudgedRow, PreferenceRow, TrainingReport, TrainingRow, TrainingSpec
 
 
@@ -35,7 +37,7 @@ class Recipe:
     """From what is loaded and the callback to the trainer."""
 
 
-def train(directory: RunDirectory) -> tuple[str, TrainingReport]:
+def train(directory: RunDirectory) -> tuple[str, TrainingReport | None]:
     """Train what spec.json asks for; returns the closing sentence and the report.
 
     Continues from the newest checkpoint of an earlier attempt; on the CPU the losses are then the same as
@@ -68,7 +70,8 @@ def _supervised(run: LoadedRun, callback: Any) -> Any:
     """On conversations, the loss on the closing answer or on every assistant turn."""
     from trl import SFTConfig, SFTTrainer
 
-    return SFTTrainer(
+    trainer = in_several(SFTTrainer) if own_rank().count > 1 else SFTTrainer
+    return trainer(
         model=run.model,
         args=SFTConfig(
             **arguments(run),

@@ -42,6 +42,11 @@ def usual_rate(method: str, objective: str, *, rank: int = 0, parameters: int = 
     return _RATES["large adapter sft" if rank >= LARGE_RANK or parameters >= LARGE_MODEL else "adapter sft"]
 
 
+def is_shareable(method: object, objective: object) -> bool:
+    """Whether several processes can train it together."""
+    return objective == "sft" and method != "qlora"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoraParameters(Record):
     """Low-rank adaptation (Hu et al. 2021); the output head is never adapted."""
@@ -332,6 +337,8 @@ class TrainingReport(Record):
     """Of the device: resident memory on the CPU, allocated memory on a GPU."""
     drawn_rows: tuple[str, ...] | None = None
     """Ids of the rows to train on, where `data_share` drew them."""
+    processes: int = 1
+    """That trained together, each on a device of the kind that `device` says."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""One run a device: each GPU of this machine, or its CPU, is held by one model program at a time.
+"""One run a device: each GPU of this machine, or group of them, or its CPU, is held by one model program at a time.
 
 What holds is the kernel's lock on a file, which the program inherits: however its worker ends, the device is
 free when the program is gone, and not before.
@@ -20,6 +20,7 @@ QUEUE = "models"
 """The queue whose jobs need a device."""
 _POLL_SECONDS = 0.2
 _CPU = "cpu"
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Device(NamedTuple):
@@ -30,10 +31,16 @@ class Device(NamedTuple):
     """What tells the program to use this device and no other."""
     lock: int
     """The descriptor that holds it; hand it on to the program."""
+    gpus: tuple[str, ...] = ()
+    """Those that it consists of."""
+
+    def with_one_gpu(self) -> "Device":
+        """For a program of one process: one that sees several would spread every batch over them."""
+        return self._replace(variables={_VISIBLE: self.gpus[0]}) if self.gpus else self
 
 
 def names_of_devices() -> tuple[str, ...]:
-    """The GPUs as CUDA_VISIBLE_DEVICES names them, or “cpu”."""
+    """The GPUs as CUDA_VISIBLE_DEVICES names them, those of one run joined by “+”; or “cpu”."""
     return gpus_for_runs(settings.ENVIRONMENT) or (_CPU,)
 
 
@@ -70,7 +77,8 @@ def _taken() -> Device | None:
             continue
         if name == _CPU:
             # Only where GPUs were set aside on purpose must a program be kept from them.
-            hidden = {"CUDA_VISIBLE_DEVICES": ""} if settings.ENVIRONMENT.gpus == () else {}
+            hidden = {_VISIBLE: ""} if settings.ENVIRONMENT.gpus == () else {}
             return Device("CPU", hidden, lock)
-        return Device(f"GPU {name}", {"CUDA_VISIBLE_DEVICES": name}, lock)
+        gpus = tuple(name.split("+"))
+        return Device(f"GPU {name}", {_VISIBLE: ",".join(gpus)}, lock, gpus)
     return None

@@ -54,23 +54,26 @@ def run_program(
     folder: Path,
     console: Path,
     variables: Mapping[str, str] | None = None,
+    is_shareable: bool = False,
     on_tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Run ``command`` to its end and return its exit status (negative: the signal that ended it).
 
     Standard input is the leash; both output streams are appended to ``console``. ``on_tick`` is called
     about twice a second and once after the end; when it raises, the program is killed and the error goes
-    on. Raises JobCancelled, JobPaused or WorkerStopping after a stop that was asked for, LeaseLost when
+    on. Where a device is several GPUs, a shareable program is told to start a process for each (``--processes``), and any
+    other sees the first. Raises JobCancelled, JobPaused or WorkerStopping after a stop that was asked for, LeaseLost when
     another attempt took over, NoDeviceFree when every device here is in use.
     """
     end_previous_program(work)
     with held_device(seconds=ENDING_SECONDS) as device:
         if device is None:
             raise NoDeviceFree
+        several = len(device.gpus) > 1
         return _run_on(
-            device,
+            device if is_shareable else device.with_one_gpu(),
             work,
-            command,
+            [*command, "--processes", str(len(device.gpus))] if several and is_shareable else command,
             folder=folder,
             console=console,
             variables=variables or {},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -17,6 +17,7 @@ from evalapp.runs.saving import Following, Saving, restore, saved_run
 from run_directory.protocol import ExitCode
 from run_directory.saver import RunSaver
 from run_directory.saves import Save
+from training.spec import is_shareable
 
 
 class Place(NamedTuple):
@@ -51,11 +52,13 @@ def launched(
     All that the program wrote is in the directory on this machine then, and in the store where there is one.
     """
     if settings.RAY is None:
-        return _here(work, program, place, console=console, on_tick=on_tick)
+        return _here(work, run, program, place, console=console, on_tick=on_tick)
     return _on_cluster(work, run, program, place, console=console, on_tick=on_tick, ray=settings.RAY)
 
 
-def _here(work: Work, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]) -> int:
+def _here(
+    work: Work, run: Run, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]
+) -> int:
     saving = Saving(work, place.folder, place.save, place.saved)
 
     def tick() -> None:
@@ -68,6 +71,7 @@ def _here(work: Work, program: str, place: Place, *, console: Path, on_tick: Cal
             [settings.MODEL_PYTHON, "-m", program, place.folder, "--parent-pipe", "0"],
             folder=place.folder,
             console=console,
+            is_shareable=_is_shareable(run.spec, program),
             on_tick=tick,
         )
         saving.has_succeeded = status == ExitCode.SUCCEEDED
@@ -99,7 +103,27 @@ def _on_cluster(
         following.tick()
         on_tick()
 
-    is_for_cpu = run.spec.get("device") == "cpu"
-    status = run_on_cluster(work, words, console=console, gpus=0 if is_for_cpu else ray.gpus, on_tick=tick)
+    gpus, processes = _gpus_and_processes(run.spec, program, ray)
+    if processes > 1:
+        words += ["--processes", str(processes)]
+    status = run_on_cluster(work, words, console=console, gpus=gpus, on_tick=tick)
     following.finish()
     return status
+
+
+def _gpus_and_processes(spec: dict[str, Any], program: str, ray: RaySettings) -> tuple[float, int]:
+    """What a program asks of the cluster, and by how many processes it works there, each with a GPU of its own."""
+    if spec.get("device") == "cpu":
+        return 0, 1
+    if _is_shareable(spec, program):
+        return ray.gpus, max(1, int(ray.gpus))
+    return min(ray.gpus, 1), 1
+
+
+def _is_shareable(spec: dict[str, Any], program: str) -> bool:
+    """Whether several processes, each with a GPU of its own, can do it together."""
+    return (
+        program == "training"
+        and spec.get("device") != "cpu"
+        and is_shareable(spec.get("method"), spec.get("objective"))
+    )

@@ -32,6 +32,16 @@ def test_each_run_gets_a_gpu_of_its_own_and_the_third_none(two_gpus: None) -> No
     assert is_any_free()
 
 
+def test_a_group_of_gpus_is_one_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings) -> None:
+    settings.HOME = tmp_path
+    monkeypatch.setattr(devices, "names_of_devices", lambda: ("0+1",))
+    with held_device(seconds=0) as first, held_device(seconds=0) as second:
+        assert first is not None and second is None
+        assert (first.name, first.gpus) == ("GPU 0+1", ("0", "1"))
+        assert first.variables == {"CUDA_VISIBLE_DEVICES": "0,1"}
+        assert first.with_one_gpu().variables == {"CUDA_VISIBLE_DEVICES": "0"}
+
+
 def test_a_device_is_in_use_until_the_program_is_gone_and_not_only_its_worker(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings
 ) -> None:
@@ -54,6 +64,7 @@ def test_a_device_is_in_use_until_the_program_is_gone_and_not_only_its_worker(
         ({"EVALAPP_GPUS": "0,2"}, ("0", "2")),
         ({"EVALAPP_GPUS": "none"}, ()),
         ({"EVALAPP_GPUS": "MIG-a, MIG-b"}, ("MIG-a", "MIG-b")),
+        ({"EVALAPP_GPUS": "0+1,2+3"}, ("0+1", "2+3")),
     ],
 )
 def test_the_setting_names_the_gpus(

@@ -1,22 +1,21 @@
 """Programs on a real Ray head: the same endings as beside the worker, with folders of the node's own."""
 
-import contextlib
-import os
 import shutil
-import subprocess
-import sys
+import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evalapp.accounts.models import Project, User
+from evalapp.core.installation import this_installation
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.env_machines import RaySettings
+from evalapp.jobs import ray_cluster, ray_executor
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.ray_cluster import ClusterError, RayCluster
 from evalapp.jobs.services import request_cancel, retry_job
@@ -25,12 +24,16 @@ from evalapp.registry.services import register_base
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation, start_look, start_training
 from evalapp.runs.tasks import carry_out_generation, carry_out_look, carry_out_training
-from tests.installations import eventually, free_port
+from tests.installations import eventually
+from tests.ray_head import RayHead, running_head
 from tests.run_directory.tiny import make_base
 from tests.runs.conftest import rows_of
+from tests.store_server import StoreServer, running_store
 
 pytestmark = pytest.mark.verification
 STOPPED_WITHIN_SECONDS = 10
+GIVEN_UP_AFTER_SECONDS = 30
+"""By Ray, when a job finds no room; 900 by default."""
 
 
 @pytest.fixture(scope="module")
@@ -39,64 +42,37 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[RayCluster]:
-    """A head whose node has a home and a copy of the base of its own."""
-    node = tmp_path_factory.mktemp("node")
-    shutil.copytree(tiny, node / "models" / "as the node calls it")
-    port, dashboard = free_port(), free_port()
-    # Sockets below it: the path must be short.
-    temporary = Path(f"/tmp/ray-{os.getpid()}")
-    binaries = Path(sys.executable).parent
-    process = subprocess.Popen(
-        [
-            *(str(binaries / "ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--num-gpus=0"),
-            *("--min-worker-port=0", "--max-worker-port=0"),
-            *("--include-dashboard=true", f"--dashboard-port={dashboard}", f"--temp-dir={temporary}"),
-            *("--disable-usage-stats", "--node-ip-address=127.0.0.1", "--object-store-memory=100000000"),
-        ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd=node,
-        env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "EVALAPP_HOME": str(node)},
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{dashboard}"
-    try:
-        eventually(lambda: process.poll() is None and _answers(address), 180, "Ray's dashboard answers")
-        yield RayCluster(address)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
-        process.wait()
-        for pid in _below(temporary):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
-        shutil.rmtree(temporary, ignore_errors=True)
+def server() -> Iterator[StoreServer]:
+    with running_store() as server:
+        server.make_bucket("evalapp")
+        yield server
 
 
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/api/jobs/", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
+def node_with(tiny: Path, home: Path) -> Path:
+    """A home with a copy of the base of its own."""
+    shutil.copytree(tiny, home / "models" / "as the node calls it")
+    return home
 
 
-def _below(temporary: Path) -> list[int]:
-    """Ray's processes, which leave the group that started them, name the head's folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdecimal() and str(temporary).encode() in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
-    return found
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory, tiny: Path, server: StoreServer) -> Iterator[RayHead]:
+    """Two GPUs as far as Ray knows: it counts them, and looks for none."""
+    variables = {**server.variables, "RAY_JOB_START_TIMEOUT_SECONDS": str(GIVEN_UP_AFTER_SECONDS)}
+    with running_head(node_with(tiny, tmp_path_factory.mktemp("node")), gpus=2, variables=variables) as head:
+        yield head
 
 
 @pytest.fixture
 def base(
-    project: Project, engineer: User, tiny: Path, tmp_path: Path, settings, cluster: RayCluster
-) -> ModelVersion:
+    project: Project, engineer: User, tiny: Path, tmp_path: Path, settings, head: RayHead, server: StoreServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ModelVersion:  # fmt: skip
     settings.MODEL_FOLDERS = [tmp_path / "models"]
     settings.RUNS_FOLDER, settings.ARTIFACTS_FOLDER = tmp_path / "runs", tmp_path / "artifacts"
-    settings.ARTIFACT_STORE = f"file://{tmp_path / 'store'}"
-    settings.RAY = RaySettings(cluster._address, gpus=0, python="python")
+    settings.ARTIFACT_STORE = "s3://evalapp/shared"
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    settings.RAY = RaySettings(head.address, gpus=0, python="python")
     folder = shutil.copytree(tiny, tmp_path / "models" / "tiny")
     return register_base(project=project, name="Tiny", folder=folder, by=engineer)
 
@@ -204,6 +180,135 @@ def test_what_the_node_lacks_is_said_on_the_run(
     assert "The base “Other, Base” is in no model folder of" in run.job.error
 
 
+@pytest.mark.django_db(transaction=True)
+def test_without_a_store_the_node_works_in_the_shared_folder(runs: Runs, settings) -> None:
+    settings.ARTIFACT_STORE = ""
+    run = runs.training("In a folder that both see")
+    carry_out_training(run.job_id)
+    run = Run.objects.select_related("job", "produced").get(pk=run.pk)
+    assert (run.job.error, run.job.state, len(losses(run))) == ("", JobState.SUCCEEDED, 4)
+    assert run.produced is not None
+
+
+def test_a_job_gets_the_gpus_that_it_asks_for_and_no_others(head: RayHead) -> None:
+    show = "python -c \"import os; print('sees', os.environ.get('CUDA_VISIBLE_DEVICES'))\""
+    seen = {}
+    for gpus in (1, 2):
+        name = f"shows-{gpus}"
+        head.cluster.submit(name, show, variables={}, gpus=gpus)
+        eventually(lambda name=name: status_of(head, name) == "SUCCEEDED", 120, "the job has ended")
+        seen[gpus] = head.cluster.log(name).rsplit("sees ", 1)[-1].strip()
+    assert len(seen[1].split(",")) == 1
+    assert sorted(seen[2].split(",")) == ["0", "1"]
+
+
+def status_of(head: RayHead, name: str) -> str:
+    job = head.cluster.job(name)
+    return job.status if job else ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_waits_for_its_gpus_longer_than_ray_does_and_can_be_cancelled_meanwhile(
+    runs: Runs, head: RayHead, settings
+) -> None:
+    settings.RAY = replace(settings.RAY, gpus=2)
+    head.cluster.submit("somebody-else", "sleep 600", variables={}, gpus=1)
+    eventually(lambda: status_of(head, "somebody-else") == "RUNNING", 120, "the others' job runs")
+
+    run, cancelled = (runs.training(name, device="auto") for name in ("It waits", "It is cancelled"))
+    workers = [threading.Thread(target=carry_out_training, args=[each.job_id]) for each in (run, cancelled)]
+    for worker in workers:
+        worker.start()
+    try:
+        eventually(
+            lambda: run.job.events.filter(text__startswith="The Ray cluster has had no room so far").exists(),
+            GIVEN_UP_AFTER_SECONDS + 60, "it is submitted again",
+        )  # fmt: skip
+        assert {Job.objects.get(pk=each.job_id).stage for each in (run, cancelled)} == {
+            "Waiting for the Ray cluster"
+        }
+        request_cancel(job=Job.objects.get(pk=cancelled.job_id), by=None)
+        workers[1].join(STOPPED_WITHIN_SECONDS)
+        assert Job.objects.get(pk=cancelled.job_id).state == JobState.CANCELLED
+        head.cluster.stop("somebody-else")
+        workers[0].join(180)
+    finally:
+        head.cluster.stop("somebody-else")
+        for each, worker in zip((run, cancelled), workers, strict=True):
+            if worker.is_alive():
+                request_cancel(job=Job.objects.get(pk=each.job_id), by=None)
+                worker.join(180)
+    run.job.refresh_from_db()
+    assert (run.job.error, run.job.state) == ("", JobState.SUCCEEDED)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_killed_worker_left_on_the_cluster_is_stopped_before_the_run_goes_on(
+    runs: Runs, head: RayHead
+) -> None:
+    run = runs.training("Its worker was killed")
+    left = f"evalapp-{this_installation()[:8]}-{run.job_id}-0-left"
+    head.cluster.submit(left, "sleep 600", variables={}, gpus=0)
+    eventually(lambda: status_of(head, left) == "RUNNING", 120, "the old job runs")
+    carry_out_training(run.job_id)
+    run.job.refresh_from_db()
+    assert (run.job.error, run.job.state) == ("", JobState.SUCCEEDED)
+    assert status_of(head, left) == "STOPPED"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_head_that_is_lost_ends_the_run_with_its_address(
+    runs: Runs, tiny: Path, tmp_path: Path, server: StoreServer, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_executor, "PATIENCE_SECONDS", 3.0)
+    with running_head(node_with(tiny, tmp_path / "node"), variables=server.variables) as lost:
+        settings.RAY = RaySettings(lost.address, gpus=0, python="python")
+        run = runs.training("Its head is lost", max_steps=5000)
+        working = threading.Thread(target=carry_out_training, args=[run.job_id])
+        working.start()
+        try:
+            eventually(lambda: Job.objects.get(pk=run.job_id).progress_done >= 1, 180, "a step is done")
+        finally:
+            lost.kill()
+            working.join(60)
+    run.job.refresh_from_db()
+    said = " ".join([run.job.error, *run.job.events.values_list("text", flat=True)])
+    assert f"The Ray cluster at {lost.address} does not answer" in said
+    assert not working.is_alive()
+
+
+def test_a_head_without_a_job_agent_is_told_with_the_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_cluster, "AGENT_SECONDS", 1.0)
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        with (
+            running_head(tmp_path, agent_port=other.getsockname()[1]) as head,
+            pytest.raises(ClusterError, match=r"no job agent.*52365.*--dashboard-agent-listen-port"),
+        ):
+            head.cluster.submit("never", "true", variables={}, gpus=0)
+
+
 def test_a_cluster_that_is_away_is_told_with_its_address() -> None:
     with pytest.raises(ClusterError, match=r"The Ray cluster at http://127\.0\.0\.1:9 does not answer"):
         RayCluster("http://127.0.0.1:9").jobs("evalapp-")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_training_with_two_gpus_is_shared_by_two_processes_and_comes_to_the_same(
+    runs: Runs, settings
+) -> None:
+    """Ray's GPUs are counted, not there, so both processes compute on the CPU."""
+    shared = {"device": "auto", "accumulation_steps": 2, "lora": {"rank": 4, "dropout": 0.0}}
+    alone = runs.training("By one", **shared)
+    carry_out_training(alone.job_id)
+    settings.RAY = replace(settings.RAY, gpus=2)
+    together = runs.training("By two", **shared)
+    carry_out_training(together.job_id)
+    alone, together = (Run.objects.select_related("job").get(pk=run.pk) for run in (alone, together))
+    assert (together.job.error, together.job.state) == ("", JobState.SUCCEEDED)
+    assert (alone.result["processes"], together.result["processes"]) == (1, 2)
+    assert len(losses(together)) == 4
+    assert losses(together) == [(step, pytest.approx(loss, abs=1e-4)) for step, loss in losses(alone)]
