@@ -16,6 +16,7 @@ from django.db import connection
 
 from evalapp.analysis.cases import CaseFilter
 from evalapp.analysis.disagreements import LEAST_AGREEING, TOP_SHARE, poor_threshold
+from evalapp.analysis.example_fields import places_of
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.finder import DECILE, Finder, Found, MetricSide, ScoreSide, why_nothing
 from evalapp.analysis.label_cells import LabelCell
@@ -197,8 +198,11 @@ class CaseQuery:
         """The outputs in view."""
         conditions = ["i.campaign_id = %(campaign)s", "i.purpose = 'review'"]
         for name, values in self.view.fields.items():
-            field = f"jsonb_extract_path_text(e.metadata, {self._value(name)})"
-            conditions.append(f"{field} = ANY({self._value(list(values))})")
+            found = [
+                f"jsonb_extract_path_text(e.metadata, {', '.join(map(self._value, keys))})"
+                for keys in places_of(name)
+            ]
+            conditions.append(f"coalesce({', '.join(found)}) = ANY({self._value(list(values))})")
         if self.view.splits:
             conditions.append(f"e.split = ANY({self._value(list(self.view.splits))})")
         chosen = [candidate.pk for candidate in self.view.candidates]

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import F, Func, QuerySet, TextField, Value
+from django.db.models import Expression, F, Func, QuerySet, TextField, Value
+from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.models import Campaign, Item, Purpose
 
@@ -14,13 +15,20 @@ from evalapp.campaigns.models import Campaign, Item, Purpose
 MOST_VALUES = 30
 
 _FIELDS = """
-WITH counted AS (
-    SELECT each.key, each.value, count(*) AS items
+WITH RECURSIVE found AS (
+    SELECT i.id AS item, each.key, each.value, strpos(each.key, '.') = 0 AND jsonb_typeof(each.value) = 'object' AS goes_on
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
-    CROSS JOIN LATERAL jsonb_each_text(
+    CROSS JOIN LATERAL jsonb_each(
         CASE WHEN jsonb_typeof(e.metadata) = 'object' THEN e.metadata ELSE '{}' END) AS each
-    WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review' AND each.value IS NOT NULL
-    GROUP BY each.key, each.value),
+    WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review'
+    UNION ALL
+    SELECT found.item, found.key || '.' || each.key, each.value, jsonb_typeof(each.value) = 'object'
+    FROM found CROSS JOIN LATERAL jsonb_each(CASE WHEN found.goes_on THEN found.value ELSE '{}' END) AS each
+    WHERE strpos(each.key, '.') = 0),
+counted AS (
+    SELECT key, value #>> '{}' AS value, count(DISTINCT item) AS items
+    FROM found WHERE NOT goes_on AND jsonb_typeof(value) <> 'null'
+    GROUP BY key, value #>> '{}'),
 ranked AS (
     SELECT key, value, items, count(*) OVER (PARTITION BY key) AS distinct_values,
         row_number() OVER (PARTITION BY key ORDER BY value) AS place
@@ -35,7 +43,7 @@ class FieldValue(NamedTuple):
 
 
 class ExampleField(NamedTuple):
-    """A key of the examples' metadata. ``values`` are the first ``MOST_VALUES`` of its ``distinct`` ones."""
+    """A key of the examples' metadata, or what leads to one inside others: "client.region". ``values`` are the first ``MOST_VALUES`` of its ``distinct`` ones."""
 
     name: str
     values: tuple[FieldValue, ...]
@@ -81,11 +89,23 @@ def items_of(campaign: Campaign) -> QuerySet[Item]:
     return Item.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
 
 
-def value_of(field: str) -> Func:
+def places_of(field: str) -> list[list[str]]:
+    """The keys that lead to a field's value, the first that lead to one: a key may itself have dots."""
+    return [[field], field.split(".")] if "." in field else [[field]]
+
+
+def value_of(field: str) -> Expression:
     """A metadata field of an item's example as text; NULL where it has none."""
-    return Func(
-        F("example__metadata"), Value(field), function="jsonb_extract_path_text", output_field=TextField()
-    )
+    found = [
+        Func(
+            F("example__metadata"),
+            *map(Value, keys),
+            function="jsonb_extract_path_text",
+            output_field=TextField(),
+        )
+        for keys in places_of(field)
+    ]
+    return Coalesce(*found) if len(found) > 1 else found[0]
 
 
 def values_by_item(campaign: Campaign, fields: Iterable[str]) -> dict[str, dict[int, str]]:

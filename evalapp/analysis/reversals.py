@@ -51,7 +51,12 @@ class FoundReversal(NamedTuple):
         if self.reversal.kind == "stratum":
             p = self.reversal.adjusted_p or 0.0
             sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-            return f"{whole}, but not for every {self.field}: {inside}; {sure} after Holm’s adjustment."
+            where = (
+                f"for no {self.field}"
+                if len(telling) == len(stratified.strata)
+                else f"not for every {self.field}"
+            )
+            return f"{whole}, but {where}: {inside}; {sure} after Holm’s adjustment."
         if self.reversal.kind == "all":
             return (
                 f"{whole}, but it is below for every {self.field} with {LEAST_ITEMS} items or more: {inside}. "

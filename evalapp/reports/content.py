@@ -8,8 +8,9 @@ from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
-from evalapp.analysis.narrowing import Kept, load_narrowed
+from evalapp.analysis.narrowing import Kept, load_narrowed, shared_part
 from evalapp.analysis.pairs import PairResults
+from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.shown import Shown
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.campaigns.models import CampaignState
@@ -145,6 +146,12 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
     found.append(paragraph(says_of_means(totals)))
     if contradiction is not None:
         found.append(paragraph(_contradiction(contradiction)))
+    turned = find_reversals(shown.originals).found
+    if turned:
+        found += [
+            notice("The overall difference is not the same everywhere."),
+            listing([each.sentence for each in turned]),
+        ]
     if not comparison.design.reviews and not campaign.compares:
         found.append(notice("No review has been submitted yet; there is nothing that people say."))
     return found
@@ -161,6 +168,7 @@ def limits(shown: Shown, view: str) -> list[str]:
     """What a reader must not read into the figures, as far as it applies here."""
     campaign, design = shown.originals.campaign, shown.comparison.design
     judged = shown.judged
+    apart = shared_part(shown.originals)
     reviewers = judged.reviewers if judged is not None else design.reviewers
     told = [
         (design.is_simulated, "Simulated reviews are counted: nothing follows from them for real users."),
@@ -180,6 +188,10 @@ def limits(shown: Shown, view: str) -> list[str]:
         (
             reviewers == 1,
             "One reviewer: no interval can speak of other reviewers, and agreement is undefined.",
+        ),
+        (
+            apart is not None,
+            f"Not all candidates were rated on the same items ({apart.shared if apart else 0} shared by all).",
         ),
         (not campaign.is_blind, "Reviewers saw which model wrote what."),
         (

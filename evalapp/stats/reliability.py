@@ -27,6 +27,8 @@ from evalapp.stats.scores import FOR_THIS_PANEL
 
 IccForm = Literal["1", "2,1", "2,k"]
 OPPOSED = "the reviewers contradict each other too far for their mean to have a reliability"
+# An F of 0 leaves an interval of no width, or none: its ends would say that the value is sure.
+SAME_MEANS = "no interval: all items have the same mean"
 FORMS: tuple[IccForm, ...] = ("1", "2,1", "2,k")
 
 
@@ -109,6 +111,8 @@ def _mean_squares(ratings: Ratings) -> _MeanSquares:
     if rest < 1e-12 * total:
         # Rounding leaves a trace where scores differ in nothing but the item or the reviewer.
         rest = 0.0
+    if items < 1e-12 * total:
+        items = 0.0
     return _MeanSquares(
         n=n,
         k=k,
@@ -141,6 +145,8 @@ def _one_way_full(squares: _MeanSquares, level: float) -> tuple[float, Interval]
     if squares.within <= 1e-12 * squares.items:
         return value, Interval(None, None, "no interval: the reviewers agree on every item")
     ratio = squares.items / squares.within
+    if squares.items == 0:
+        return value, Interval(None, None, SAME_MEANS)
     low = ratio / _f_quantile(level, n - 1, n * (k - 1))
     high = ratio * _f_quantile(level, n * (k - 1), n - 1)
     return value, Interval((low - 1) / (low + k - 1), (high - 1) / (high + k - 1))
@@ -154,6 +160,8 @@ def _two_way_full(squares: _MeanSquares, level: float) -> tuple[float, Interval]
     value = (squares.items - rest) / spread
     if rest == 0:
         return value, Interval(None, None, "no interval: the reviewers differ by a constant or not at all")
+    if squares.items == 0:
+        return value, Interval(None, None, SAME_MEANS)
     return value, _mcgraw_wong(squares, value, level)
 
 

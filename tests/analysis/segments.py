@@ -1,6 +1,7 @@
 """A reviewed campaign whose examples have fields, for tests of filters and strata."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.design import CampaignDesign
@@ -26,21 +27,22 @@ def segment_of(row: int) -> str:
     return INSTITUTIONAL if row % 3 == 0 else RETAIL
 
 
+def fields_of(row: int) -> dict[str, Any]:
+    """A segment, a number and, but of the first, a region."""
+    region = {"region": "north" if row % 2 else "south"} if row > 1 else {}
+    return {"segment": segment_of(row), "client": row, **region}
+
+
 def make_segmented(
-    project: Project, reviewers: Sequence[User], *, rows: int = 6, name: str = "Segments"
+    project: Project,
+    reviewers: Sequence[User],
+    *,
+    rows: int = 6,
+    name: str = "Segments",
+    fields: Callable[[int], dict[str, Any]] = fields_of,
 ) -> Campaign:
-    """An open campaign of two candidates; every example has a segment, a number and, but one, a region."""
-    examples = [
-        example_row(
-            row,
-            metadata={
-                "segment": segment_of(row),
-                "client": row,
-                **({"region": "north" if row % 2 else "south"} if row > 1 else {}),
-            },
-        )
-        for row in range(1, rows + 1)
-    ]
+    """An open campaign of two candidates; ``fields`` is the metadata of an example by its row's number."""
+    examples = [example_row(row, metadata=fields(row)) for row in range(1, rows + 1)]
     dataset = create_dataset(project=project, name=f"Clients of {name}", by=None)
     version = create_version(dataset=dataset, rows=iter(examples), by=None)
     formal, plain = make_candidates(project, ["formal", "plain"])

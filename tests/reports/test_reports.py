@@ -313,6 +313,18 @@ def test_limits_are_said_where_they_apply(
     assert "Simulated" not in words
 
 
+def test_a_reversal_is_said_in_short(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    panel = [reviewer, other_reviewer]
+    campaign = make_segmented(project, panel, rows=36)
+    review_with_reversal(campaign, panel, rows=36)
+    words = words_of(page_of(made(campaign, manager)))
+    in_short = words[words.index("In short") : words.index("What people say")]
+    assert "The overall difference is not the same everywhere." in in_short
+    assert "but not for every segment: institutional 2.00 below (12 items)" in in_short
+
+
 def test_a_campaign_without_a_review_has_a_report_that_says_so(campaign: Campaign, manager: User) -> None:
     words = words_of(page_of(made(campaign, manager)))
     assert "No review has been submitted yet" in words

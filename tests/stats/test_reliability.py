@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pingouin
 import pytest
 
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.reliability import FORMS, OPPOSED, icc
+from evalapp.stats.reliability import FORMS, OPPOSED, SAME_MEANS, icc
 
 #: Shrout and Fleiss (1979), table 2: six targets, four judges.
 JUDGES = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
@@ -105,5 +107,24 @@ def test_reviewers_who_contradict_each_other_throughout_get_no_reliability_of_th
     opposed = Ratings.from_table([[1, 5], [2, 4], [3, 3], [4, 2], [5, 1]])
     single = icc(opposed, form="2,1")
     assert single.value is not None and single.value < -1
-    assert single.low is not None and single.high is not None and single.low <= single.high
+    assert (single.low, single.note) == (None, SAME_MEANS)
     assert icc(opposed, form="2,k").reason == OPPOSED
+
+
+@pytest.mark.parametrize(("items", "reviewers"), [(2, 2), (2, 3), (3, 2), (3, 3), (4, 2)])
+def test_every_small_table_has_a_value_or_a_reason(items: int, reviewers: int) -> None:
+    for scores in itertools.product(range(1, 4), repeat=items * reviewers):
+        ratings = Ratings.from_table(np.reshape(scores, (items, reviewers)).tolist())
+        for form in FORMS:
+            found = icc(ratings, form=form)
+            assert (
+                not found.defined or found.low is None or (found.high is not None and found.low < found.high)
+            )
+            assert found.defined or found.reason
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_items_of_one_mean_have_no_interval_and_say_so(form: str) -> None:
+    found = icc(Ratings.from_table([[1, 2, 3], [2, 3, 1], [3, 1, 2]]), form=form)  # type: ignore[arg-type]
+    assert (found.low, found.high) == (None, None)
+    assert "all items have the same mean" in found.note or found.reason
