@@ -48,6 +48,8 @@ class Turn:
     planned: int | None = None
     share: float | None = None
     why: str = ""
+    end_level: float | None = None
+    """At the planned end, if no other look comes before it; None beside the ledger, where every look has ``level``."""
 
     @property
     def is_last(self) -> bool:
@@ -106,6 +108,8 @@ def look_at(*, taken: CampaignGate, candidate: ModelVersion, by: User | None) ->
             level=turn.level,
             clean=seen.clean,
             is_last=turn.is_last,
+            end_level=turn.end_level or turn.level,
+            remaining=max((turn.planned or 0) - seen.candidate_reviews, 0),
         ),
     )
     evaluation = _store(taken, seen, turn, outcome, by)
@@ -184,7 +188,18 @@ def _turn(taken: CampaignGate, candidate: ModelVersion, seen: _Seen) -> Turn:
         raise _spent(candidate, ledger, planned, is_over=max(shares) >= 1)
     spending = Spending(level=min(plain, ledger.alpha), challengers=ledger.challengers)
     level = level_for_look(spending, challenger=challenger, shares=[*shares, share])
-    return Turn(level.value or SMALLEST_LEVEL, ledger, challenger, len(before) + 1, planned, share)
+    end = (
+        level_for_look(spending, challenger=challenger, shares=[*shares, share, 1.0]) if share < 1 else level
+    )
+    return Turn(
+        level.value or SMALLEST_LEVEL,
+        ledger,
+        challenger,
+        len(before) + 1,
+        planned,
+        share,
+        end_level=end.value,
+    )
 
 
 def _spent(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bool) -> ConflictError:

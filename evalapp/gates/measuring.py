@@ -28,7 +28,8 @@ MOST_REVIEWS = 1_000_000
 @dataclass(frozen=True)
 class Result:
     """``state``: held, failed (shown to be false), or open. ``more_reviews`` of the candidate would show an
-    open one if its estimate stays; None where that is not to be expected, or not a matter of reviews.
+    open one if its estimate stays: those left to the planned end where its level is enough by then; None where
+    that is not to be expected, or not a matter of reviews.
     """
 
     condition: Condition
@@ -59,6 +60,8 @@ class Outcome(NamedTuple):
 class Inputs(NamedTuple):
     """What conditions are measured on. ``level`` is one-sided, for each condition (all have to hold, so the
     test of all is at the same level: an intersection–union test). ``is_last``: no look is left after this.
+    ``end_level`` is that of a look at the planned end, which is ``remaining`` reviews of the candidate away: an early
+    look has hardly any of the level, so what is needed is not to be told from its own.
     """
 
     scores: CampaignScores
@@ -67,6 +70,8 @@ class Inputs(NamedTuple):
     level: float
     clean: CleanCheck
     is_last: bool
+    end_level: float
+    remaining: int = 0
 
 
 def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
@@ -141,8 +146,11 @@ def _on_scores(look: Callable[[Condition, Inputs], Result]) -> Callable[[Conditi
 def _floor(condition: Condition, inputs: Inputs) -> Result:
     ratings = _ratings(inputs, condition, inputs.candidate)
     smallest, largest = _range(inputs, condition)
-    found = mean_bounds(ratings, alpha=inputs.level, smallest=smallest, largest=largest)
-    return _above(condition, found, condition.threshold or 0.0, ratings, what="mean")
+
+    def bounds(level: float) -> Measure:
+        return mean_bounds(ratings, alpha=level, smallest=smallest, largest=largest)
+
+    return _above(condition, bounds, condition.threshold or 0.0, ratings, inputs, what="mean")
 
 
 @_on_scores
@@ -150,28 +158,28 @@ def _against_champion(condition: Condition, inputs: Inputs) -> Result:
     assert inputs.champion is not None  # noqa: S101 - `_on_scores` has looked
     ratings = _ratings(inputs, condition, inputs.candidate)
     smallest, largest = _range(inputs, condition)
-    found = difference_bounds(
-        ratings,
-        _ratings(inputs, condition, inputs.champion),
-        alpha=inputs.level,
-        smallest=smallest,
-        largest=largest,
-    )
+    against = _ratings(inputs, condition, inputs.champion)
+
+    def bounds(level: float) -> Measure:
+        return difference_bounds(ratings, against, alpha=level, smallest=smallest, largest=largest)
+
     margin = condition.threshold or 0.0
     threshold = -margin if condition.kind == ConditionKind.NON_INFERIORITY else margin
-    return _above(condition, found, threshold, ratings, what="difference", is_strict=True)
+    return _above(condition, bounds, threshold, ratings, inputs, what="difference", is_strict=True)
 
 
 def _above(
     condition: Condition,
-    found: Measure,
+    bounds: Callable[[float], Measure],
     threshold: float,
     ratings: Ratings,
+    inputs: Inputs,
     *,
     what: str,
     is_strict: bool = False,
 ) -> Result:
-    """The lower bound has to reach the threshold (strictly: be above it)."""
+    """The lower bound has to reach the threshold (strictly: be above it). ``bounds``: at a level."""
+    found = bounds(inputs.level)
     if found.value is None:
         return Result(condition, OPEN, f"There is no {what} yet: {found.reason}.", found)
     if found.low is None or found.high is None:
@@ -194,13 +202,13 @@ def _above(
             "more reviews alone are not expected to show it.",
             found,
         )
-    factor = scale_for_bound(estimate=found.value, bound=found.low, threshold=threshold)
+    at_end = bounds(inputs.end_level)
     return Result(
         condition,
         OPEN,
         f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach {limit} yet.",
         found,
-        _more(ratings, factor),
+        _more(ratings, _growth(found.value, at_end.low, threshold), inputs),
     )
 
 
@@ -253,14 +261,15 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
         )
         return Result(condition, OPEN, reason, found)
     if found.value == 0:
-        factor: float | None = items_for_none(ceiling=ceiling, alpha=inputs.level) / len(marks.items)
+        factor: float | None = items_for_none(ceiling=ceiling, alpha=inputs.end_level) / len(marks.items)
     else:
-        factor = scale_for_bound(estimate=found.value, bound=found.high, threshold=ceiling)
+        at_end = share_bounds(marks, alpha=inputs.end_level)
+        factor = _growth(found.value, at_end.high, ceiling)
     reason = (
         f"The rate is {_percent(found.value)}, and its upper bound, {_percent(found.high)}, "
         f"is over {_percent(ceiling)} still."
     )
-    return Result(condition, OPEN, reason, found, _more(marks, factor))
+    return Result(condition, OPEN, reason, found, _more(marks, factor, inputs))
 
 
 def _figure(value: float) -> str:
@@ -271,11 +280,15 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}%"
 
 
-def _more(ratings: Ratings, factor: float | None) -> int | None:
-    """How many reviews of the candidate more, where the sample has to grow by ``factor``."""
+def _growth(estimate: float, bound: float | None, threshold: float) -> float | None:
+    return None if bound is None else scale_for_bound(estimate=estimate, bound=bound, threshold=threshold)
+
+
+def _more(ratings: Ratings, factor: float | None, inputs: Inputs) -> int | None:
+    """How many reviews of the candidate more, where the sample has to grow by ``factor`` at the planned end."""
     if factor is None:
         return None
-    return min(max(round(len(ratings) * (factor - 1)), 1), MOST_REVIEWS)
+    return min(max(round(len(ratings) * (factor - 1)), inputs.remaining, 1), MOST_REVIEWS)
 
 
 def _contamination(condition: Condition, inputs: Inputs) -> Result:

@@ -175,7 +175,7 @@ def _scores(answers: list[Answer]) -> CampaignScores:
 def is_released(world: World, levels: list[float], draw: np.random.Generator) -> bool:
     """Whether one challenger is released at any look."""
     for week, (scores, level) in enumerate(zip(weekly_scores(world, draw), levels, strict=True), start=1):
-        inputs = Inputs(scores, CHALLENGER, CHAMPION, level, CLEAN, week == world.weeks)
+        inputs = Inputs(scores, CHALLENGER, CHAMPION, level, CLEAN, week == world.weeks, level)
         if measure([world.condition], inputs).verdict == GateVerdict.SHIP:
             return True
     return False

@@ -50,7 +50,7 @@ def scores(**tables: Table) -> CampaignScores:
 def asked(
     *conditions: Condition, clean: CleanCheck = CLEAN, is_last: bool = False, **tables: Table
 ) -> Outcome:
-    inputs = Inputs(scores(**tables), CHALLENGER, CHAMPION, LEVEL, clean, is_last)
+    inputs = Inputs(scores(**tables), CHALLENGER, CHAMPION, LEVEL, clean, is_last, LEVEL)
     return measure(list(conditions), inputs)
 
 
@@ -82,6 +82,21 @@ def test_an_open_floor_says_how_many_more_reviews_would_show_it() -> None:
     hopeless = asked(floor(4.6), tone=MIXED).results[0]
     assert hopeless.more_reviews is None
     assert "not expected" in hopeless.reason
+
+
+def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_level() -> None:
+    def more(conditions: list[Condition], remaining: int, **tables: Table) -> list[int | None]:
+        inputs = Inputs(scores(**tables), CHALLENGER, CHAMPION, 1e-6, CLEAN, False, LEVEL, remaining)
+        return [result.more_reviews for result in measure(conditions, inputs).results]
+
+    veto = Condition(ConditionKind.VETO, "error", "Error", 0.05)
+    # Enough for the level that is left for the end: what remains of the plan will do, and no less is promised.
+    assert more([floor(4.8), veto], 96, tone=FIVES, error=[[0, 0]] * 60) == [96, 96]
+    # Not enough by then: as many as the end's level needs.
+    (at_end,) = asked(floor(4.2), tone=MIXED).results
+    assert at_end.more_reviews is not None
+    assert more([floor(4.2)], 3, tone=MIXED) == [at_end.more_reviews]
+    assert more([floor(4.2)], at_end.more_reviews + 50, tone=MIXED) == [at_end.more_reviews + 50]
 
 
 def test_the_total_is_asked_as_a_criterion_is() -> None:
@@ -120,7 +135,7 @@ def test_against_the_champion_by_margin_or_better() -> None:
 
 def test_against_a_champion_that_is_not_there_nothing_can_be_said() -> None:
     better = Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.0)
-    inputs = Inputs(scores(tone=FIVES), CHALLENGER, None, LEVEL, CLEAN, False)
+    inputs = Inputs(scores(tone=FIVES), CHALLENGER, None, LEVEL, CLEAN, False, LEVEL)
     (result,) = measure([better], inputs).results
     assert (result.state, "no champion" in result.reason) == ("open", True)
     assert state_of(better, tone=FIVES) == "open"  # nobody scored both
