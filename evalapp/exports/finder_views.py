@@ -37,7 +37,11 @@ def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
     number = request.project.exports.count() + 1
     name = f"Found in {campaign.name}"[: LONGEST_NAME - 8]
     export = open_tray(
-        campaign=campaign, by=request.user, name=f"{name} ({number})", only=found.item_output_ids
+        campaign=campaign,
+        by=request.user,
+        name=f"{name} ({number})",
+        only=found.item_output_ids,
+        picked_because=wanted.describe() + view.told,
     )
     messages.success(request, f"The feedback on {found.count} outputs waits in the tray.")
     return redirect("export_detail", request.project.slug, export.pk)

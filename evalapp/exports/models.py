@@ -19,7 +19,7 @@ class Export(BaseModel):
     """Feedback on its way into files and a new dataset version. While it is a tray, rows are
     accepted, edited or rejected; once done it does not change. A writing whose job ended without
     success is a tray again (see ``queries.open_for_decisions``). ``files`` lists name,
-    rows, SHA-256.
+    rows, SHA-256. ``settings`` has the rules rows were selected by and, of a tray of some outputs alone, which and why.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
@@ -39,6 +39,16 @@ class Export(BaseModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "name"], name="export_name_in_project")]
+
+    @property
+    def picked_outputs(self) -> list[int] | None:
+        """The outputs (ids of ItemOutput) that it is of; None for all of its campaign."""
+        picked = self.settings.get("picked")
+        return picked["outputs"] if picked else None
+
+    @property
+    def picked_because(self) -> str:
+        return str(self.settings.get("picked", {}).get("because", ""))
 
     def __str__(self) -> str:
         return self.name

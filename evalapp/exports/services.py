@@ -40,9 +40,10 @@ def open_tray(
     name: str,
     rules: SelectionRules | None = None,
     only: Collection[int] | None = None,
+    picked_because: str = "",
 ) -> Export:
     """Collect a campaign's feedback into a tray: each row in or out with its reason. ``only``: of these outputs
-    (ids of ItemOutput), for campaigns that rate answers one by one.
+    (ids of ItemOutput), for campaigns that rate answers one by one; ``picked_because`` says what they were looked for by.
 
     Refuses campaigns over a sealed split (test, validation): rows of an evaluation set must never be
     trained on. Simulated feedback is in only in a demonstration project, and marks the export. Raises
@@ -55,6 +56,7 @@ def open_tray(
         )
     rules = rules or SelectionRules()
     selected, is_simulated = _feedback_of(campaign, rules, only)
+    picked = {} if only is None else {"picked": {"because": picked_because, "outputs": sorted(only)}}
     name = checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME], of="the export")
     try:
         with transaction.atomic():
@@ -62,7 +64,7 @@ def open_tray(
                 project=campaign.project,
                 campaign=campaign,
                 name=name,
-                settings={"rules": rules.to_json()},
+                settings={"rules": rules.to_json(), **picked},
                 is_simulated=is_simulated,
                 created_by=by,
             )

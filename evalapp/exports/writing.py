@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from evalapp.adjudication.models import Adjudication
 from evalapp.audit.services import record
-from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import MissingError
 from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.rows import ExampleRow
@@ -110,12 +109,13 @@ def _write_files(
         write_lines(folder, "sft.jsonl", sft_lines(sft)),
         write_lines(folder, "preference.jsonl", preference_lines(pairs)),
         write_lines(folder, "kto.jsonl", kto_lines(rated)),
-        write_lines(folder, "ratings.csv", _rating_lines(export.campaign), headers=1),
+        write_lines(folder, "ratings.csv", _rating_lines(export), headers=1),
     ]
     manifest = json.dumps(
         {
             "export": export.pk,
             "campaign": export.campaign.name,
+            **({"of": export.picked_because} if export.picked_because else {}),
             "simulated": export.is_simulated,
             "files": [entry._asdict() for entry in written],
         },
@@ -124,8 +124,12 @@ def _write_files(
     return [*written, write_lines(folder, "manifest.json", [manifest])]
 
 
-def _rating_lines(campaign: Campaign) -> Iterator[str]:
-    reviews = ratings_of(campaign).iterator(chunk_size=500)
+def _rating_lines(export: Export) -> Iterator[str]:
+    campaign, picked = export.campaign, export.picked_outputs
+    given = ratings_of(campaign)
+    if picked is not None:
+        given = given.filter(item_output__in=picked)
+    reviews = given.iterator(chunk_size=500)
     decided = Adjudication.objects.filter(campaign=campaign).select_related("criterion")
     return rating_lines(
         reviews,
@@ -135,8 +139,13 @@ def _rating_lines(campaign: Campaign) -> Iterator[str]:
 
 
 def _kept_rows(parent: DatasetVersion, export: Export, *, keeps_training_rows: bool) -> Iterator[ExampleRow]:
-    """The sealed splits as they were, feedback less what was reviewed, and training rows where they are kept."""
-    reviewed = set(export.campaign.items.values_list("example__prompt_hash", flat=True))
+    """The sealed splits as they were, feedback less what was reviewed (of a tray of some outputs: those), and
+    training rows where they are kept.
+    """
+    items = export.campaign.items.all()
+    if export.picked_outputs is not None:
+        items = items.filter(outputs__in=export.picked_outputs)
+    reviewed = set(items.values_list("example__prompt_hash", flat=True))
     for example in parent.examples.order_by("row_number").iterator(chunk_size=2000):
         if example.split == Split.TRAIN and not keeps_training_rows:
             continue

@@ -1,5 +1,8 @@
 """The disagreement finder finds exactly what it says, beside chance, and leads to a campaign or to training data."""
 
+import csv
+import io
+import json
 import re
 from typing import Any
 
@@ -15,6 +18,9 @@ from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import InvalidError
 from evalapp.decisions.services import decide
 from evalapp.exports.models import Export
+from evalapp.exports.services import decide_all, start_export
+from evalapp.exports.tasks import write_export
+from evalapp.exports.writing import open_file
 from evalapp.gates.services import take_gate
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.scoring.models import MetricResult
@@ -214,6 +220,8 @@ def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
         "You own 1. Call us."
     }
     assert set(tray.rows.values_list("example__row_number", flat=True)) == {1}
+    assert "Of what the finder found:" in browser.get(answer["Location"]).text
+    _holds_what_was_found_and_leaves_the_rest(tray, manager)
     nothing = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY.replace('score=2', 'score=1')}")
     assert nothing.status_code == 400 and "nothing to export" in text_of(nothing)
     sealed = make_campaign(
@@ -231,6 +239,24 @@ def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
     assert "which is sealed" in page and "finder/export/" not in page
     refused = browser.post(f"{start}/{sealed.pk}/finder/export/?{QUERY}")
     assert refused.status_code == 400 and Export.objects.count() == 1
+
+
+def _holds_what_was_found_and_leaves_the_rest(tray: Export, manager: User) -> None:
+    before = set(tray.campaign.items.values_list("example__prompt_hash", flat=True))
+    decide_all(export=tray, decision="accepted", by=manager)
+    job = start_export(export=tray, by=manager)
+    write_export(job.pk)
+    tray.refresh_from_db()
+    assert tray.state == "done"
+    assert tray.dataset_version is not None
+    with open_file(tray, "ratings.csv") as file:
+        rows = list(csv.DictReader(io.TextIOWrapper(file, "utf-8")))
+    assert {row["example_row"] for row in rows} == {"1"}
+    with open_file(tray, "manifest.json") as file:
+        assert tray.picked_because
+        assert json.load(file)["of"] == tray.picked_because
+    feedback = tray.dataset_version.examples.filter(split="feedback").values_list("prompt_hash", flat=True)
+    assert len(set(feedback)) == len(before) - 1
 
 
 def test_programs_ask_the_same(campaign: Campaign, manager: User, engineer: User) -> None:
