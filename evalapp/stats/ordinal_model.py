@@ -27,6 +27,10 @@ STRETCH = 4.0
 MOST_ROUNDS = 150
 #: The fit has settled when no effect and no logarithm of a variance moves by more.
 STILL = 3e-3
+#: Keeps the reviewers' variance from being estimated as none, which few reviewers often give by chance and which would
+#: say that their severities are known to be equal: a gamma prior of shape 1.5 and rate 0 on the standard deviation
+#: (Chung, Rabe-Hesketh, Dorie, Gelman and Liu 2013, whose shape is 2), a weight of half a reviewer in the update.
+AWAY_FROM_NONE = 0.5
 #: A standard deviation of 0.01 of the scale's quarter cannot be told from none.
 LEAST_VARIANCE = 1e-4
 MOST_VARIANCE = 1e3
@@ -205,12 +209,17 @@ class OrdinalModel:
         return effects - share * step, float(share * np.abs(step).max()), factor
 
     def _variances(self, effects: Array, variances: Array, factor: Any) -> Array:
-        """Schall's update: the effects' sum of squares over the number of effects that the data determine."""
+        """Schall's update: the effects' sum of squares over the number of effects that the data determine. Of
+        reviewers, who are few, that of the EM algorithm with the prior of `AWAY_FROM_NONE`.
+        """
         found = np.empty(len(self.terms))
         traces = _traces(factor, self.terms, self.size)
         for place, (term, trace) in enumerate(zip(self.terms, traces, strict=True)):
-            determined = max(term.groups - trace / variances[place], 1e-3)
-            found[place] = (effects[term.columns] ** 2).sum() / determined
+            squares = float((effects[term.columns] ** 2).sum())
+            if term.sign < 0:
+                found[place] = (squares + trace) / (term.groups - AWAY_FROM_NONE)
+            else:
+                found[place] = squares / max(term.groups - trace / variances[place], 1e-3)
         result: Array = np.clip(found, LEAST_VARIANCE, MOST_VARIANCE)
         return result
 

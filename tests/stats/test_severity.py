@@ -371,3 +371,37 @@ def test_twenty_thousand_ratings_take_at_most_twenty_seconds(highest: int) -> No
     )
     assert time.perf_counter() - begun <= 20
     assert found.converged
+
+
+def _few_reviewers(draws: int, *, items: int, reviewers: int, spread: float) -> tuple[float, float]:
+    """The share of intervals that hold a reviewer's severity, and the smallest standard error of all."""
+    generator = np.random.default_rng(15)
+    held, least = [], np.inf
+    for _ in range(draws):
+        severity = generator.normal(0, spread, reviewers)
+        rows = scored(
+            generator, list(crossed(items, "ab", reviewers)), quality={"a": 3.0, "b": 3.3},
+            severity=severity.tolist(), criteria=("tone", "clarity"),
+        )  # fmt: skip
+        found = fitted(rows).severities
+        for number, truth in enumerate(severity - severity.mean()):
+            told = found[f"reviewer {number}"]
+            held.append(told.points.low <= truth <= told.points.high)
+            least = min(least, told.error)
+    return float(np.mean(held)), float(least)
+
+
+def test_few_reviewers_who_score_alike_are_not_known_to_be_equal() -> None:
+    held, least = _few_reviewers(20, items=15, reviewers=3, spread=0.15)
+    assert held >= 0.85
+    # Thirty scores each leave no severity known to a hundredth of a point.
+    assert least > 0.03
+
+
+@pytest.mark.verification
+@pytest.mark.parametrize("spread", [0.0, 0.15, 0.3, 0.6])
+@pytest.mark.parametrize(("items", "reviewers"), [(15, 3), (20, 5), (20, 2)])
+def test_severities_of_few_reviewers_are_held_by_their_intervals(
+    items: int, reviewers: int, spread: float
+) -> None:
+    assert _few_reviewers(200, items=items, reviewers=reviewers, spread=spread)[0] >= 0.91
