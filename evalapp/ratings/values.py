@@ -122,6 +122,9 @@ def suggested(
     if scale is not None:
         draft = CriterionDraft(minimum=scale.minimum, maximum=scale.maximum, **common)
         return directed(draft, lower_is_better=is_ranked or scale.lower_is_better)
+    if census.values and not given:
+        # Asked of everybody and never answerable: it is kept, and says so, on the usual scale.
+        return CriterionDraft(minimum=1, maximum=5, **common)
     if given and not census.has_more:
         if all(whole_number(raw) in (0, 1) or yes_or_no(raw) is not None for raw in given):
             return CriterionDraft(

@@ -31,6 +31,7 @@ from evalapp.reviews.services import amend_review
 from evalapp.reviews.submitting import CampaignClosedError
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Output
+from tests.cast import client_of
 from tests.factories import make_candidates, make_outputs, make_rubric, make_version
 from tests.ratings.files import (
     COLUMNS,
@@ -386,3 +387,24 @@ def test_a_worker_that_dies_after_storing_changes_nothing_when_it_comes_back(
 
     assert counts() == before
     assert DatasetVersion.objects.count() == 1
+
+
+@pytest.mark.parametrize("criteria", [("Accuracy", "Tone"), ("Tone",)])
+def test_a_criterion_that_nobody_could_answer_is_kept(
+    project: Project, manager: User, criteria: tuple[str, ...]
+) -> None:
+    content = table(
+        *(
+            rating(item, "base", person, criterion, "N/A" if criterion == "Tone" else 3 + item % 2)
+            for item in (1, 2)
+            for person in ("Mara", "Ole")
+            for criterion in criteria
+        )
+    )
+    campaign = imported(project, manager, content).campaign
+    assert campaign is not None
+    tone = campaign.rubric_version.criteria.get(name="Tone")
+    assert (tone.kind, tone.minimum, tone.maximum, tone.allows_not_applicable) == ("scale", 1, 5, True)
+    assert tone.scores.filter(is_not_applicable=True).count() == 4
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    assert "Tone" in page and "N/A" in page
