@@ -63,7 +63,7 @@ def decide(
     """Record a decision on a candidate with the numbers as they stand. "Ship" makes it the champion.
 
     With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
-    ships without one where a campaign of the project took a gate. The same once more, by the same person on the same
+    ships without one where a campaign of the project took a gate, and deciding otherwise than it says needs a note. The same once more, by the same person on the same
     numbers, is the decision that stands already.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
@@ -90,6 +90,7 @@ def decide(
         require_signable(
             evaluation=evaluation, campaign=campaign, candidate=candidate, verdict=verdict, by=by
         )
+        _require_reason(evaluation, verdict=verdict, note=note)
     standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
     if standing is not None and _holds(standing, said):
         return standing
@@ -131,6 +132,13 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
         )
     if len(note) > MAX_NOTE or "\x00" in note:
         message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
+        raise InvalidError(message, fields={"note": [message]})
+
+
+def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> None:
+    """What is decided otherwise than a gate says is read again by whoever audits it."""
+    if verdict != evaluation.verdict and not note.strip():
+        message = f"The gate says {evaluation.get_verdict_display().lower()}. Say why you decide otherwise."
         raise InvalidError(message, fields={"note": [message]})
 
 

@@ -10,7 +10,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.tables import Cell, Column, Table, in_words
 from evalapp.decisions.models import Decision
 from evalapp.gates.conditions import ConditionKind
-from evalapp.gates.models import CampaignGate, GateEvaluation
+from evalapp.gates.measuring import FAILED, OPEN
+from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.gates.queries import evaluations_of, taken_by
 from evalapp.measure import Measure
 from evalapp.reports.document import Block, facts, notice, paragraph, table
@@ -54,8 +55,12 @@ def verdict_words(evaluation: GateEvaluation) -> str:
     """The verdict in a sentence, with what it rests on and whether it counts."""
     record = evaluation.record
     states = [result["state"] for result in record["results"]]
+    # None fails, and yet it does not ship: the plan is over.
+    is_over = evaluation.verdict == GateVerdict.DO_NOT_SHIP and FAILED not in states
     told = [
-        f"{states.count(state)} {STATES[state] if states.count(state) == 1 else _PLURAL[state]}"
+        f"{states.count(state)} not shown to hold by the planned {record['planned']} reviews"
+        if is_over and state == OPEN
+        else f"{states.count(state)} {STATES[state] if states.count(state) == 1 else _PLURAL[state]}"
         for state in STATES
         if states.count(state)
     ]

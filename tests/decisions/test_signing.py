@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -210,3 +211,16 @@ def test_any_record_that_is_changed_is_named(
         record["body"] = {**record["body"], "changed": True}
         changed = [*lines[:position], json.dumps(record), *lines[position + 1 :]]
         assert check(changed).problem.startswith(f"Record {position + 1} ({kind}): its content"), kind
+
+
+def test_what_is_decided_otherwise_than_the_gate_says_has_a_reason(
+    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+) -> None:
+    evaluation = looked(taken, reviewer, engineer)
+    said: dict[str, Any] = {
+        "campaign": taken.campaign, "candidate": evaluation.candidate, "by": manager, "evaluation": evaluation,
+    }  # fmt: skip
+    with pytest.raises(InvalidError, match=r"The gate says ship\. Say why you decide otherwise") as refused:
+        decide(verdict="do_not_ship", note=" ", **said)
+    assert set(refused.value.fields) == {"note"}
+    assert decide(verdict="do_not_ship", note="The licence is not settled.", **said).seal

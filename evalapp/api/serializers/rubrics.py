@@ -91,19 +91,20 @@ class RubricHintSerializer(serializers.Serializer[Any]):
 
 class RubricVersionSerializer(Shown):
     """``fingerprint`` is what an edit is based on (``based_on``); ``hints`` say what makes ratings worse
-    though it can be saved, such as levels without a text.
+    though it can be saved, such as levels without a text. ``criterion_ids``: by key, for who asks of one criterion.
     """
 
     rubric = serializers.IntegerField(source="rubric_id")
     criteria = serializers.SerializerMethodField()
     fingerprint = serializers.SerializerMethodField()
+    criterion_ids = serializers.SerializerMethodField()
     hints = serializers.SerializerMethodField()
     created_by = CreatedByField()
 
     class Meta:
         model = RubricVersion
         fields = (
-            "id", "rubric", "number", "instructions", "criteria", "fingerprint", "hints", "frozen_at", "created_by",
+            "id", "rubric", "number", "instructions", "criteria", "criterion_ids", "fingerprint", "hints", "frozen_at", "created_by",
             "created_at",
         )  # fmt: skip
 
@@ -111,6 +112,10 @@ class RubricVersionSerializer(Shown):
     def get_criteria(self, version: RubricVersion) -> Any:
         drafts = [draft_of(criterion) for criterion in version.criteria.all()]
         return CriterionSerializer(drafts, many=True).data
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_criterion_ids(self, version: RubricVersion) -> dict[str, int]:
+        return {criterion.key: criterion.pk for criterion in version.criteria.all()}
 
     @extend_schema_field(RubricHintSerializer(many=True))
     def get_hints(self, version: RubricVersion) -> list[dict[str, str]]:
