@@ -236,6 +236,13 @@ JOB_HEARTBEAT_SECONDS = 5
 JOB_MAX_LOST_ATTEMPTS = 3
 # A queued job's message is published again after so long: where its queue is idle, and where it is busy.
 JOB_RING_AGAIN_SECONDS = (15, 120)
+# What waits for servers of others, perhaps for long; one more at a time would keep imports and exports waiting.
+PATIENT_TASKS = {
+    "evalapp.runs.tasks.carry_out_asking",
+    "evalapp.artifacts.tasks.bring_from_hub",
+    "evalapp.model_judges.tasks.ask_judge",
+}
+MOST_PATIENT_TASKS = 2
 # A cancelled program gets this long to save before its process group is killed.
 JOB_STOP_SECONDS = 120
 

@@ -1,5 +1,6 @@
 """Brings one commit of a model: what it is first, then its settings, then its weights, and no code."""
 
+import json
 import os
 import shutil
 import time
@@ -110,9 +111,15 @@ def _info(spec: HubSpec, parts: Path) -> ModelInfo:
     """What the hub says of the commit; the commit that an earlier attempt began with stays the one."""
     known = parts / _COMMIT_FILE
     revision = known.read_text() if known.exists() else spec.revision
-    info = HfApi(endpoint=spec.hub, token=_token()).model_info(
-        spec.repository, revision=revision, files_metadata=True, timeout=30
-    )
+    try:
+        info = HfApi(endpoint=spec.hub, token=_token()).model_info(
+            spec.repository, revision=revision, files_metadata=True, timeout=30
+        )
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise Refusal(
+            f"{spec.hub} answered something that is no hub's answer, perhaps the page of a proxy or a sign-in; open the "
+            "address from this machine and see"
+        ) from error
     if not info.sha:
         raise Refusal(f"{spec.hub} names no commit of {spec.repository}; it may be no hub, or an old one")
     write_whole(known, info.sha.encode())

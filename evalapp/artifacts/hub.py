@@ -16,6 +16,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.core.outgoing import OutgoingRefusedError, checked_address
 from evalapp.jobs.executor import end_previous_program
+from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
 from evalapp.registry.chat_templates import checked_template
@@ -57,7 +58,7 @@ def start_download(
 ) -> HubDownload:
     """Queue the download of one commit of a hub's model. ``name``: how people call it here, else as the hub does.
 
-    Raises InvalidError for what is no name of a model or no template, and where the hub may not be reached from
+    The same model asked for while it is on its way is the answer, once. Raises InvalidError for what is no name of a model or no template, and where the hub may not be reached from
     here; ConflictError where the project has a model of this name.
     """
     name = checked_name(name or repository, of="the model")
@@ -68,6 +69,15 @@ def start_download(
     if project.models.filter(name=name).exists():
         message = f"The project has a model called “{name}” already. Choose another name."
         raise ConflictError(message, fields={"name": [message]})
+    under_way = project.hub_downloads.filter(
+        hub=settings.HUB_ADDRESS,
+        repository=repository.strip(),
+        revision=revision.strip() or "main",
+        name=name,
+        chat_template=chat_template,
+    ).exclude(job__state__in=FINAL_STATES)
+    if (standing := under_way.select_related("job").first()) is not None:
+        return standing
     job = create_job(project=project, task=TASK, title=f"Bringing {repository.strip()} from the hub", by=by)
     download = HubDownload.objects.create(
         project=project,

@@ -38,8 +38,8 @@ def web() -> Program:
 
 
 def default_worker() -> Program:
-    """Imports, scoring, exports: short jobs, two at a time."""
-    return _worker(DEFAULT_WORKER, queue="default", concurrency=2, niceness=5, stop=_STOP_WORKER)
+    """Imports, scoring, exports: short jobs, three at a time, of which two at most wait for somebody else's server."""
+    return _worker(DEFAULT_WORKER, queue="default", concurrency=3, niceness=5, stop=_STOP_WORKER)
 
 
 def model_worker(environment: Environment, machine: str = "evalapp") -> Program:

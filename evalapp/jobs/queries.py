@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db.models import CharField, Count, Exists, Max, OuterRef, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
@@ -44,7 +45,11 @@ def latest_events(job: Job, *, count: int = SHOWN_EVENTS) -> list[JobEvent]:
 def next_job(queue: str) -> Job | None:
     """The job of the queue that starts next; None where none waits that a worker here knows how to do."""
     # A job may be of another version of the product, with tasks of its own.
-    chosen = next_of(waiting_in(queue, tasks=list(app.tasks)), standing_in(queue))
+    known = set(app.tasks)
+    patient = Job.objects.filter(queue=queue, state__in=ACTIVE_STATES, task__in=settings.PATIENT_TASKS)
+    if patient.count() >= settings.MOST_PATIENT_TASKS:
+        known -= settings.PATIENT_TASKS
+    chosen = next_of(waiting_in(queue, tasks=list(known)), standing_in(queue))
     return Job.objects.filter(pk=chosen.job_id).first() if chosen else None
 
 

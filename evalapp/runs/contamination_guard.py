@@ -3,7 +3,8 @@
 It goes on only by an owner's recorded decision, which covers exactly the rows that it names.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -58,7 +59,8 @@ def refuse_contamination(version: DatasetVersion) -> Allowed:
 
 
 def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
-    """The version's training rows against every row that evaluates, its own held-out validation rows too.
+    """The version's training rows against every row that evaluates, its own held-out validation rows too. Nothing is
+    learnt from those, so that several versions may be validated on the same ones.
 
     The words of the project's prompt candidates prove nothing and are left out.
     """
@@ -67,17 +69,27 @@ def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
         text for pair in templates.values_list("system_prompt", "prompt_template") for text in pair if text
     ]
     evaluation = evaluation_examples(version).only(*_FIELDS)
-    report = contamination(_read(examples_of(version, TRAINING_SPLITS)), evaluation, templates=words)
+    learnt = examples_of(version, [Split.TRAIN])
+    report = contamination(_read(learnt), _distinct(evaluation), templates=words)
     if not version.counts.get(Split.VALIDATION):
         return report
     held_out = examples_of(version, [Split.VALIDATION]).only(*_FIELDS)
-    learnt = _read(examples_of(version, [Split.TRAIN]))
-    return report.with_held_out(contamination(learnt, held_out, templates=words))
+    return report.with_held_out(contamination(_read(learnt), held_out, templates=words))
+
+
+def _distinct(rows: Iterable[Example]) -> Iterator[Example]:
+    """Versions of a dataset repeat their rows; one of each is compared and told."""
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        content = (row.prompt_hash, json.dumps(row.references))
+        if content not in seen:
+            seen.add(content)
+            yield row
 
 
 def pairs_of(version: DatasetVersion, report: ContaminationReport) -> list[Pair]:
     """Every match that refuses a training: by numbers for people, by hashes of the content for good."""
-    rows = examples_of(version, TRAINING_SPLITS).filter(row_number__in=report.refused_rows)
+    rows = examples_of(version, [Split.TRAIN]).filter(row_number__in=report.refused_rows)
     hashes = dict(rows.values_list("row_number", "content_hash"))
     kinds = (("exact", report.exact), ("contained", report.contained))
     return [

@@ -132,6 +132,17 @@ def test_a_bad_name_is_told_beside_its_field(
     assert list(caught.value.fields) == [field]
 
 
+def test_a_model_that_is_on_its_way_is_asked_for_once(
+    project: Project, engineer: User, reachable: None
+) -> None:
+    first, again = (
+        start_download(project=project, repository="house/tiny", name="Tiny", by=engineer) for _ in range(2)
+    )
+    assert again == first
+    other = start_download(project=project, repository="house/tiny", name="Other", by=engineer)
+    assert other != first
+
+
 def test_a_name_that_is_taken_is_refused_before_the_download(
     project: Project, engineer: User, reachable: None
 ) -> None:

@@ -29,6 +29,8 @@ class Hub:
         """Where it is set, nothing is given without it."""
         self.cut_at: int | None = None
         """Bytes after which the next file that is larger breaks off, once."""
+        self.page = b""
+        """What a refusal answers with instead, as a proxy does."""
         self.wrong_bytes = False
         self.leads_to = ""
         """Another host that the files are on."""
@@ -126,7 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, code: str) -> None:
         headers = {"X-Error-Code": code, "X-Error-Message": "Not for you."} if code else {}
-        self._send(status, b'{"error": "Not for you."}', headers, with_body=self.command != "HEAD")
+        self._send(
+            status, self.hub.page or b'{"error": "Not for you."}', headers, with_body=self.command != "HEAD"
+        )
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], *, with_body: bool) -> None:
         self.send_response(status)

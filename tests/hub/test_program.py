@@ -139,6 +139,14 @@ def test_what_the_hub_refuses_is_said_in_words(
     assert said in refused(hub, tmp_path / "run")
 
 
+def test_a_page_in_place_of_an_answer_is_said_in_words(hub: Hub, tmp_path: Path) -> None:
+    hub.refuse[REPOSITORY] = (200, "")
+    hub.page = b"<html><body>Sign in to go on</body></html>"
+    assert "answered something that is no hub's answer, perhaps the page of a proxy" in refused(
+        hub, tmp_path / "run"
+    )
+
+
 def test_a_hub_that_nobody_answers_for_and_one_that_may_not_be_asked(hub: Hub, tmp_path: Path) -> None:
     hub.address, there = "http://127.0.0.1:9", hub.address
     gone = refused(hub, tmp_path / "gone")

@@ -1,6 +1,7 @@
 """The message only rings: which job a worker starts is read from the rows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from celery import shared_task
@@ -10,6 +11,7 @@ from evalapp.celery import app
 from evalapp.jobs import devices, starting
 from evalapp.jobs.lease import claim
 from evalapp.jobs.models import Job, JobState, Priority
+from evalapp.jobs.queries import next_job
 from evalapp.jobs.services import create_job, end_lost_attempt, request_pause, set_priority
 from evalapp.jobs.tasks import start_next
 from evalapp.jobs.work import Work, carry_out
@@ -126,3 +128,21 @@ def test_a_run_waits_for_a_free_device(
     start_next("models")
 
     assert begun == ["run"]
+
+
+def test_what_waits_for_servers_of_others_leaves_room_for_the_rest(
+    project: Project, engineer: User, begun: list[str], settings: Any
+) -> None:
+    settings.PATIENT_TASKS, settings.MOST_PATIENT_TASKS = {TASK}, 2
+    asking = [create_job(project=project, task=TASK, title=f"asking {n}", by=engineer) for n in range(3)]
+    for job in asking[:2]:
+        assert next_job("default") == job
+        claim(job.pk, task=TASK)
+    assert next_job("default") is None
+    own = create_job(project=project, task="evalapp.jobs.tasks.reap_lost_jobs", title="import", by=engineer)
+    assert next_job("default") == own
+    Job.objects.filter(pk=asking[0].pk).update(
+        state=JobState.CANCELLED, lease_expires_at=None, finished_at=asking[0].created_at
+    )
+    Job.objects.filter(pk=own.pk).delete()
+    assert next_job("default") == asking[2]

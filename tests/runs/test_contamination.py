@@ -105,6 +105,31 @@ def test_what_is_open_in_another_dataset_is_not_trained_on_until_a_newer_version
     assert not compared_with_evaluation(version).is_refused
 
 
+def test_two_datasets_may_be_validated_on_the_same_rows(project: Project, engineer: User) -> None:
+    held_out = [row("Held out?", "validation"), row("And this?", "validation")]
+    made = []
+    for name in ("First", "Second"):
+        dataset = create_dataset(project=project, name=name, by=engineer)
+        rows = [row(f"{name} to learn?", "train"), *held_out]
+        made.append(create_version(dataset=dataset, rows=rows, by=engineer))
+    for version in made:
+        report = compared_with_evaluation(version)
+        assert (report.is_refused, report.training_rows) == (False, 1)
+
+
+def test_a_row_of_several_versions_is_told_once(project: Project, engineer: User) -> None:
+    other = create_dataset(project=project, name="Others", by=engineer)
+    for extra in ("Third?", "Fourth?"):
+        create_version(dataset=other, rows=[row("Second?", "test"), row(extra, "feedback")], by=engineer)
+    twin = create_dataset(project=project, name="Twins", by=engineer)
+    create_version(dataset=twin, rows=[row("Second?", "feedback")], by=engineer)
+    dataset = create_dataset(project=project, name="Questions", by=engineer)
+    version = create_version(
+        dataset=dataset, rows=[row("First?", "train"), row("Second?", "train")], by=engineer
+    )
+    assert [match.training_row for match in compared_with_evaluation(version).exact] == [2]
+
+
 def test_an_owner_decides_on_the_page_and_the_training_goes_on_and_says_so_everywhere(
     project: Project, owner: User, engineer: User, leaky: DatasetVersion, base: ModelVersion, behave: Behave,
     client_for: ClientFor,
