@@ -18,6 +18,7 @@ LARGE_RANK = 64
 LARGE_MODEL = 8_000_000_000
 """Weights of a base. From here upwards, or from `LARGE_RANK`, an adapter learns the answers at half the rate."""
 
+MOST_EPOCHS = 1_000
 MOST_SAMPLE_PROMPTS = 20
 MOST_SAMPLE_TOKENS = 1024
 
@@ -160,7 +161,9 @@ class TrainingSpec(Record):
         )
         require(self.weight_decay >= 0, where, "weight_decay is negative")
         require(self.max_gradient_norm > 0, where, "max_gradient_norm is not positive")
-        require(self.epochs > 0, where, "epochs is not positive")
+        require(
+            0 < self.epochs <= MOST_EPOCHS, where, f"epochs {self.epochs:g} is not above 0 and at most {MOST_EPOCHS:,}"
+        )
         require(0 <= self.validation_share < 1, where, "validation_share is not between 0 and 1")
         require(0 < self.data_share <= 1, where, f"data_share {self.data_share} is not above 0 and at most 1")
         require(

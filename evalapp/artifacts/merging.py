@@ -87,6 +87,8 @@ def why_not_mergeable(version: ModelVersion) -> str:
         return "Only an adapter is merged into its base; this version's weights are whole, or not its own."
     if not version.has_weights_here:
         return f"The weights of “{version.label}” are not here, so they cannot be merged."
+    if version.set_aside_at is not None:
+        return f"“{version.label}” is set aside to be removed, so nothing new is made of it. Keep it first."
     if version.base is None or not version.base.has_weights_here:
         return f"The base of “{version.label}” is not here, so nothing can be merged into it."
     return ""

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from django.conf import settings
 
 from evalapp.datasets.formats import FileProblemError
+from evalapp.datasets.json_lists import starts_list
 
 JSONL, CSV = "jsonl", "csv"
 ENDINGS = {".jsonl": JSONL, ".ndjson": JSONL, ".json": JSONL, ".csv": CSV, ".tsv": CSV}
@@ -37,7 +38,7 @@ def format_by_name(name: str) -> str:
 
 
 def recognise(name: str, head: bytes) -> str:
-    """``jsonl`` or ``csv``, when the name and the first bytes agree.
+    """``jsonl`` (objects of JSON, one a line or in one list) or ``csv``, when the name and the first bytes agree.
 
     Raises FileProblemError saying what the file is instead, and what to do.
     """
@@ -50,12 +51,7 @@ def recognise(name: str, head: bytes) -> str:
         raise FileProblemError("The file is empty. Check that it was saved, and upload it again.")
     if head.count(b"\x00") * 4 > len(head):
         raise FileProblemError("The file is UTF-16 or binary, not text. Save it as UTF-8.")
-    if named == JSONL and text.startswith(b"["):
-        raise FileProblemError(
-            "The file is one JSON list. Write one object per line instead (for instance with "
-            "`jq -c '.[]' file.json > file.jsonl`)."
-        )
-    if named == JSONL and not text.startswith(b"{"):
+    if named == JSONL and not text.startswith((b"{", b"[")):
         raise FileProblemError(
             "The first line is no JSON object. A JSONL file has one object per line; "
             "for a table use the ending .csv."
@@ -63,6 +59,15 @@ def recognise(name: str, head: bytes) -> str:
     if named == CSV and text.startswith((b'{"', b"{ ")):
         raise FileProblemError("The file holds JSON, not CSV. Rename it to .jsonl and upload it again.")
     return named
+
+
+def require_lines(head: bytes) -> None:
+    """For a reader of lines: raises FileProblemError where the file is one JSON list."""
+    if starts_list(head):
+        raise FileProblemError(
+            "The file is one JSON list. Write one object per line instead (for instance with "
+            "`jq -c '.[]' file.json > file.jsonl`)."
+        )
 
 
 def upload_folder() -> Path:

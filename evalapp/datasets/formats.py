@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
+from evalapp.datasets.json_lists import BrokenListError, list_members, starts_list
 from evalapp.datasets.rows import (
     LARGEST_ROW_BYTES,
     ExampleRow,
@@ -22,6 +23,7 @@ from evalapp.datasets.usual_formats import UsualFormatError, put_into_own_fields
 
 # The greatest number of digits that every reader of JSON keeps exactly.
 MOST_DIGITS = 18
+_HEAD_BYTES = 4096
 
 
 class FileProblemError(Exception):
@@ -56,7 +58,15 @@ class _RowError(Exception):
 def read_jsonl(
     stream: BinaryIO, layout: Layout, *, read: Callable[[int], None] | None = None
 ) -> Iterator[Reading]:
-    """Rows of a JSONL file; empty lines are passed over. ``read`` gets the bytes of each line."""
+    """Rows of a JSONL file, or of one JSON list, whose members are counted from 1; empty lines are passed over.
+    ``read`` gets the bytes of each line. The stream is one that can be sought in.
+    """
+    begin = stream.tell()
+    is_list = starts_list(stream.read(_HEAD_BYTES))
+    stream.seek(begin)
+    if is_list:
+        yield from _read_list(stream, layout, read)
+        return
     number = 0
     while line := stream.readline(LARGEST_ROW_BYTES + 1):
         number += 1
@@ -70,6 +80,17 @@ def read_jsonl(
             yield _read_line(number, content, layout, is_cut=not line.endswith(b"\n"))
         if read is not None:
             read(size)
+
+
+def _read_list(stream: BinaryIO, layout: Layout, read: Callable[[int], None] | None) -> Iterator[Reading]:
+    try:
+        for number, content in enumerate(list_members(stream, read), start=1):
+            if len(content) > LARGEST_ROW_BYTES:
+                yield Reading(number, None, [_row_too_large()])
+            else:
+                yield _read_line(number, content, layout, is_cut=False)
+    except BrokenListError as error:
+        raise FileProblemError(str(error)) from error
 
 
 def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:

@@ -33,7 +33,7 @@ class DatasetForm(forms.Form):
 class UploadForm(forms.Form):
     file = forms.FileField(
         label="File",
-        help_text="JSONL (OpenAI messages, or prompt and completion) or CSV with a header row, in UTF-8.",
+        help_text="JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs), or CSV with a header row; UTF-8.",
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
         error_messages={
             "required": "Choose a file to upload.",

@@ -15,8 +15,6 @@ class RefusingUploadHandler(FileUploadHandler):
     browser gets to see the answer.
     """
 
-    recognise = staticmethod(recognise)
-
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
         self.problem = ""
@@ -31,7 +29,7 @@ class RefusingUploadHandler(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         if start == 0:
             try:
-                self.recognise(self.file_name or "", raw_data[:HEAD_BYTES])
+                recognise(self.file_name or "", raw_data[:HEAD_BYTES])
             except FileProblemError as error:
                 self._refuse(error)
         return raw_data

@@ -3,13 +3,13 @@
 import csv
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from evalapp.datasets.csv_files import read_header
 from evalapp.datasets.files import CSV as CSV_NAME
-from evalapp.datasets.files import recognise as recognise_rows
+from evalapp.datasets.files import recognise
 from evalapp.datasets.formats import FileProblemError
+from evalapp.datasets.json_lists import starts_list
 from evalapp.datasets.rows import FieldProblem
 from evalapp.ratings.flat_files import read_flat_lines, read_table
 from evalapp.ratings.json_rows import Numbered, json_lines, json_list
@@ -17,14 +17,6 @@ from evalapp.ratings.layouts import ARGILLA, CSV, FLAT, LABEL_STUDIO, NESTED, Fi
 from evalapp.ratings.nested_files import is_nested, read_nested
 from evalapp.ratings.records import Reading
 from evalapp.ratings.task_files import data_of, read_tasks
-
-
-def recognise(name: str, head: bytes) -> str:
-    """As `datasets.files.recognise`, which takes no JSON list; ``jsonl`` or ``csv``. Raises FileProblemError."""
-    is_list = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
-    if is_list and Path(name.lower()).suffix in (".json", ".jsonl", ".ndjson"):
-        return "jsonl"
-    return recognise_rows(name, head)
 
 
 def first_layout(name: str, stream: BinaryIO) -> FileLayout:
@@ -36,7 +28,7 @@ def first_layout(name: str, stream: BinaryIO) -> FileLayout:
         lines = csv.reader(head.decode(errors="replace").splitlines(), delimiter=header.delimiter)
         first_row = dict(zip(header.columns, next(islice(lines, 1, None), ()), strict=False))
         return FileLayout(CSV, header.delimiter, usual_mapping(header.columns, CSV, first_row))
-    is_list = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+    is_list = starts_list(head)
     numbered: Iterator[Numbered] = json_list(stream) if is_list else json_lines(stream)
     first = next((found for _, found in numbered), None)
     if first is None:

@@ -13,14 +13,14 @@ from django.db import transaction
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
-from evalapp.datasets.files import HEAD_BYTES, stored_path, upload_folder
+from evalapp.datasets.files import HEAD_BYTES, recognise, stored_path, upload_folder
 from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.services import DAYS_NAMELESS_FILES_ARE_KEPT, DAYS_UPLOADS_ARE_KEPT, keep_upload
 from evalapp.jobs.models import FINAL_STATES, Job
 from evalapp.jobs.services import create_job
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
-from evalapp.ratings.readings import first_layout, recognise
+from evalapp.ratings.readings import first_layout
 
 IMPORT_TASK = "evalapp.ratings.tasks.import_ratings"
 _PREFIX = "ratings-"

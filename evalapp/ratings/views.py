@@ -14,13 +14,13 @@ from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.spreadsheets import csv_line
+from evalapp.datasets.uploads import RefusingUploadHandler
 from evalapp.ratings import queries, services
 from evalapp.ratings.forms import RatingsForm, RatingsUploadForm
 from evalapp.ratings.importing import preview
 from evalapp.ratings.label_studio import json_of_tasks, labeling_config
 from evalapp.ratings.layouts import FORMATS
 from evalapp.ratings.models import RatingsImport
-from evalapp.ratings.uploads import RefusingRatingsHandler
 
 STATION = "campaigns"
 SHOWN_PROBLEMS = 500
@@ -38,12 +38,12 @@ def ratings_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def ratings_upload(request: MemberRequest) -> HttpResponse:
-    refusing = RefusingRatingsHandler(request)
+    refusing = RefusingUploadHandler(request)
     request.upload_handlers.insert(0, refusing)
     return csrf_protect(_upload)(request, refusing)
 
 
-def _upload(request: MemberRequest, refusing: RefusingRatingsHandler) -> HttpResponse:
+def _upload(request: MemberRequest, refusing: RefusingUploadHandler) -> HttpResponse:
     form = RatingsUploadForm()
     if request.method == "POST":
         form = RatingsUploadForm(request.POST, request.FILES)

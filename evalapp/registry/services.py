@@ -215,6 +215,11 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: i
         raise InvalidError(message)
     # The project's row serialises two people who crown different versions at once.
     Project.objects.select_for_update().get(pk=version.project_id)
+    version.refresh_from_db(fields=["set_aside_at"])
+    if alias and version.set_aside_at is not None:
+        raise ConflictError(
+            f"“{version.label}” is set aside to be removed. Keep it first, then give it an alias."
+        )
     if alias:
         holders = ModelVersion.objects.filter(project=version.project_id, alias=alias)
         holders.exclude(pk=version.pk).update(alias="")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from evalapp.core.errors import InvalidError
-from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise
+from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise, require_lines
 from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
@@ -80,6 +80,8 @@ def read_answers(file: BinaryIO, name: str) -> Iterator[ImportedAnswer]:
     file.seek(0)
     try:
         file_format = recognise(name, head)
+        if file_format == JSONL:
+            require_lines(head)
     except FileProblemError as error:
         raise AnswersError([str(error)]) from error
     if file_format == JSONL:

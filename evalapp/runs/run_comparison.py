@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.db.models import Exists, OuterRef
+
 from evalapp.accounts.models import Project
 from evalapp.charts.chart import Chart, listed, unlike
 from evalapp.charts.curves import Curve, overlaid_curves
 from evalapp.core.errors import InvalidError
-from evalapp.jobs.models import JobState
 from evalapp.runs.axes import AXES, written
 from evalapp.runs.models import Run, RunKind, TrainingPoint
 from evalapp.runs.queries import runs_of
@@ -180,6 +181,7 @@ def _results(runs: Sequence[Run], points: Mapping[int, Sequence[TrainingPoint]])
 
 
 def offered_runs(project: Project) -> list[Run]:
-    """The latest trainings that have begun."""
-    trainings = runs_of(project, kind=RunKind.TRAINING).exclude(job__state=JobState.QUEUED)
+    """The latest trainings that have made a step: others have nothing to be compared."""
+    made = TrainingPoint.objects.filter(run=OuterRef("pk"))
+    trainings = runs_of(project, kind=RunKind.TRAINING).filter(Exists(made))
     return list(trainings.order_by("-pk")[:OFFERED])

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.csv_files import read_cells, read_header
-from evalapp.datasets.files import CSV, HEAD_BYTES, recognise
+from evalapp.datasets.files import CSV, HEAD_BYTES, recognise, require_lines
 from evalapp.datasets.formats import FileProblemError, object_of
 from evalapp.datasets.rows import FieldProblem
 from evalapp.runs.models import Output, Run
@@ -60,6 +60,7 @@ def read_scores(file: BinaryIO, name: str) -> Iterator[GivenScore]:
     file.seek(0)
     try:
         if recognise(name, head) != CSV:
+            require_lines(head)
             return _read_jsonl(file)
         header = read_header(file)
         file.seek(0)

@@ -183,7 +183,6 @@ GZIP = b"\x1f\x8b\x08\x00" + b"\x00" * 100
         ("rows.jsonl", "\ufeff{}".encode("utf-16-le"), "UTF-16. Save it as UTF-8"),
         ("rows.csv", "a,b\n1,2\n".encode("utf-16-be"), "UTF-16 or binary"),
         ("rows.jsonl", b"  \n \n", "The file is empty"),
-        ("rows.jsonl", b'[{"prompt": "Q"}]', "one JSON list. Write one object per line"),
         ("rows.jsonl", b"prompt,answer\n", "no JSON object"),
         ("rows.csv", b'{"prompt": "Q"}\n', "holds JSON, not CSV"),
         ("rows.csv", b"a,a\n1,2\n", "Two columns are named “a”"),

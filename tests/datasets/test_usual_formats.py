@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalapp.datasets.formats import Layout, example_as_object, read_jsonl
+from evalapp.datasets.formats import FileProblemError, Layout, example_as_object, read_jsonl
 from evalapp.datasets.rows import ExampleRow, serialise
 from evalapp.datasets.splits import ByShares
 
@@ -136,3 +136,19 @@ def test_a_bad_row_is_told_in_the_words_of_its_file(given: dict[str, Any], field
     [reading] = readings(given)
     assert reading.row is None
     assert [(each.field, problem in each.problem) for each in reading.problems] == [(field, True)]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_file_may_be_one_list_as_such_sets_are_published(indent: int | None) -> None:
+    alpaca = [
+        {"instruction": "Sum up [all].", "input": 'A "text" with }.', "output": "Done."},
+        {"instruction": "", "output": "None."},
+        {"conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]},
+    ]
+    content = json.dumps(alpaca, indent=indent).encode()
+    found = list(read_jsonl(io.BytesIO(content), Layout(split_rule=ByShares({"train": 1}))))
+    assert [(each.number, each.row is not None) for each in found] == [(1, True), (2, False), (3, True)]
+    assert found[0].row is not None
+    assert found[0].row.references == ["Done."]
+    with pytest.raises(FileProblemError, match="The list has no end"):
+        list(read_jsonl(io.BytesIO(content[:-3]), Layout(split_rule=ByShares({"train": 1}))))

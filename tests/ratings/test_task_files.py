@@ -157,7 +157,7 @@ def test_argilla_s_records_are_read_by_user() -> None:
 def test_a_list_is_read_member_by_member_whatever_arrives_at_once(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalapp.ratings.json_rows._CHUNK", size)
+    monkeypatch.setattr("evalapp.datasets.json_lists._CHUNK", size)
     members = [{"a": 'a "quoted" [bracket] \\'}, {"b": {"c": [1, {"d": "}"}]}}, {"e": "🙂"}]
     content = b"\xef\xbb\xbf" * (size > 3) + json.dumps(members, ensure_ascii=False, indent=1).encode()
 

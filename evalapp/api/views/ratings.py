@@ -14,11 +14,11 @@ from evalapp.api.serializers.ratings import (
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
+from evalapp.datasets.uploads import RefusingUploadHandler
 from evalapp.ratings import queries, services
 from evalapp.ratings.label_studio import json_of_tasks, labeling_config
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
-from evalapp.ratings.uploads import RefusingRatingsHandler
 
 
 class RatingsView(ProjectView):
@@ -50,7 +50,7 @@ class RatingsImportList(RatingsView):
         """The file is kept until its import is started or discarded. 409 for exactly the content of a file
         that is imported already.
         """
-        refusing = RefusingRatingsHandler(self.request)
+        refusing = RefusingUploadHandler(self.request)
         self.request._request.upload_handlers.insert(0, refusing)
         given = self.request.data
         if refusing.problem:
