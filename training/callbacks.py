@@ -43,6 +43,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         self.memory_limit = memory_bytes(torch, run.device)
         self.earlier_seconds = run.directory.events.seconds_of_earlier_attempts()
         self.started = time.monotonic()
+        self.evaluating_since: float | None = None
+        self.evaluated_for = 0.0
         self.first_step = 0
         self.first_tokens = 0
         self.trainer: Any = None
@@ -65,6 +67,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
 
     def _evaluate_late(self, state: TrainerState) -> None:
         """Evaluate what a stop saved before its evaluation."""
+        self.evaluating_since = time.monotonic()
         self.trainer.evaluate()
         history = History(state.log_history)
         if state.global_step >= self.total or history.exhausted(self.spec.patience):
@@ -121,7 +124,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             loss=logs["loss"],
             learning_rate=logs["learning_rate"],
             gradient_norm=logs["grad_norm"],
-            tokens_per_second=(logs["num_tokens"] - self.first_tokens) / seconds,
+            tokens_per_second=(logs["num_tokens"] - self.first_tokens) / (seconds - self.evaluated_for),
             epoch=float(state.epoch or 0),
             eta_seconds=eta,
             tokens=int(logs["num_tokens"]),
@@ -139,6 +142,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             **progress.to_dict(),
         )
         self.last_step.keep_random_state()
+        if control.should_evaluate:
+            self.evaluating_since = time.monotonic()
         if control.should_evaluate or not control.should_save:
             self.last_step.end()
 
@@ -173,6 +178,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
             control.should_save = control.should_training_stop = True
         # A resumed training may evaluate at another moment, and must draw the same.
         self.last_step.restore_random_state()
+        if self.evaluating_since is not None:
+            self.evaluated_for += time.monotonic() - self.evaluating_since
+            self.evaluating_since = None
         if not control.should_save:
             self.last_step.end()
 

@@ -368,6 +368,7 @@ class TrainingProgress(Record):
     learning_rate: float
     gradient_norm: float
     tokens_per_second: float
+    """Of this attempt's steps; the time of evaluations and sample answers is left out."""
     epoch: float
     eta_seconds: float
     tokens: int

@@ -1,7 +1,9 @@
 """Answers to fixed prompts at each evaluation: seen by people, not noticed by the training."""
 
 import signal
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, run, start, wait_for, write_run
 from tests.training.runs import ROWS, make_spec, train
-from training.sampling import chosen_prompts
+from training import callbacks
+from training.sampling import Sampler, chosen_prompts
 from training.spec import JudgedRow, SampleAnswers, TrainingReport, TrainingRow
 
 HELD_OUT = {"validation_share": 0.2, "evaluations": 4, "patience": None, "sample_tokens": 8}
@@ -89,3 +92,23 @@ def test_every_method_answers(base: Path, tmp_path: Path, fields: dict[str, Any]
     assert asked.losses == left.losses
     assert len(samples_in(tmp_path / "asked")[2].answers) == 3
     assert asked.model_fingerprint == left.model_fingerprint
+
+
+def test_the_pace_is_that_of_the_steps_alone(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that seem to take an hour slow nothing that is told of the training."""
+    gone = [0.0]
+    monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + gone[0]))
+    answers = Sampler.answers
+
+    def slowly(sampler: Sampler, model: Any) -> Any:
+        gone[0] += 3600
+        return answers(sampler, model)
+
+    monkeypatch.setattr(Sampler, "answers", slowly)
+    folder = tmp_path / "run"
+    train(folder, make_spec(base, sample_prompts=1, **HELD_OUT))
+    last = [event["fields"] for event in events_of(folder) if event["kind"] == "progress"][-1]
+    assert gone[0] >= 3600
+    assert last["tokens_per_second"] > last["tokens"] / 3600
