@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 
-from evalapp.accounts.models import Membership, Project, User
+from evalapp.accounts.models import Membership, Project, Role, User
 from evalapp.accounts.permissions import Permission, allows
 from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.http import answers_problems
@@ -33,9 +33,11 @@ def membership_for(user: Any, slug: str, permission: Permission) -> Membership:
     if membership is None:
         raise MissingError("There is no such project, or you are not a member of it.")
     if not allows(membership.role, permission):
+        # What a manager may not do, no other manager may.
+        whom = "an owner" if membership.role == Role.MANAGER else "an owner or a manager"
         raise NotAllowedError(
             f"Your role here is {membership.get_role_display().lower()}; it may not {permission.value}. "
-            "Ask an owner or a manager of the project."
+            f"Ask {whom} of the project."
         )
     return membership
 

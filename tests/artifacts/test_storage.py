@@ -317,6 +317,17 @@ def test_what_another_machine_merged_is_served_from_here_and_its_removal_frees_t
     assert stored() == []
 
 
+def test_what_is_set_aside_makes_nothing_new_until_it_is_kept(engineer: User, adapter: ModelVersion) -> None:
+    row = aside(adapter, engineer, due=False)
+    adapter.refresh_from_db()
+    with pytest.raises(ConflictError, match="is set aside to be removed, so nothing new is made of it"):
+        start_merge(version=adapter, by=engineer)
+    with pytest.raises(ConflictError, match="Keep it first, then give it an alias"):
+        set_alias(version=adapter, alias="challenger", by=engineer)
+    keep(row=row, by=engineer)
+    set_alias(version=adapter, alias="challenger", by=engineer)
+
+
 @pytest.mark.parametrize("path", ["..", "../runs", "/etc", "", ".", "nothing", "link"])
 def test_nothing_outside_its_folders_is_touched(
     engineer: User, adapter: ModelVersion, settings, tmp_path: Path, path: str
