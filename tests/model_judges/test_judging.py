@@ -293,7 +293,7 @@ def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
     assert (told["gap"]["low"], told["gap"]["high"]) == pytest.approx((0.061, 1.939), abs=1e-3)
 
     page = client_of(manager).get(reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])).text
-    words = " ".join(strip_tags(page).split())
+    words = " ".join(strip_tags(page.replace("</td>", " </td>")).split())
     assert "3.0 ± 0.9 4.00 1.0 (0.1 to 1.9) 6" in words, words
 
 
