@@ -162,7 +162,9 @@ class TrainingSpec(Record):
         require(self.weight_decay >= 0, where, "weight_decay is negative")
         require(self.max_gradient_norm > 0, where, "max_gradient_norm is not positive")
         require(
-            0 < self.epochs <= MOST_EPOCHS, where, f"epochs {self.epochs:g} is not above 0 and at most {MOST_EPOCHS:,}"
+            0 < self.epochs <= MOST_EPOCHS,
+            where,
+            f"epochs {self.epochs:g} is not above 0 and at most {MOST_EPOCHS:,}",
         )
         require(0 <= self.validation_share < 1, where, "validation_share is not between 0 and 1")
         require(0 < self.data_share <= 1, where, f"data_share {self.data_share} is not above 0 and at most 1")
