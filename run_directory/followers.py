@@ -33,6 +33,7 @@ REASON_VARIABLE = "TORCHELASTIC_ERROR_FILE"
 _FIRST_ENDS_SECONDS = 10.0
 """What a follower refuses the first process refuses too, and says it in the run directory."""
 _SEEN_SECONDS = 1.0
+# The first process is a sibling, no child: nothing tells its end, so it is looked for.
 _POLL_SECONDS = 0.1
 
 

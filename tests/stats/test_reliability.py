@@ -6,7 +6,7 @@ import pingouin
 import pytest
 
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.reliability import FORMS, OPPOSED, SAME_MEANS, icc
+from evalapp.stats.reliability import FORMS, OPPOSED, SAME_MEANS, IccForm, icc
 
 #: Shrout and Fleiss (1979), table 2: six targets, four judges.
 JUDGES = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
@@ -124,7 +124,7 @@ def test_every_small_table_has_a_value_or_a_reason(items: int, reviewers: int) -
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_items_of_one_mean_have_no_interval_and_say_so(form: str) -> None:
-    found = icc(Ratings.from_table([[1, 2, 3], [2, 3, 1], [3, 1, 2]]), form=form)  # type: ignore[arg-type]
+def test_items_of_one_mean_have_no_interval_and_say_so(form: IccForm) -> None:
+    found = icc(Ratings.from_table([[1, 2, 3], [2, 3, 1], [3, 1, 2]]), form=form)
     assert (found.low, found.high) == (None, None)
     assert "all items have the same mean" in found.note or found.reason
