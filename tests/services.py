@@ -27,6 +27,10 @@ def _choose_folder() -> Environment | None:
         # A database of the broker for each process: clearing the cache in one empties no other's.
         worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={int(worker) + 1}")
+        # And a home for each: a run of one process must not wait for the device that another's holds.
+        home = Path(os.environ[_MARK], f"gw{worker}")
+        home.mkdir(exist_ok=True)
+        os.environ["EVALAPP_HOME"] = str(home)
         return None
     # Directly under /tmp: a socket's path must be short.
     home = Path(tempfile.mkdtemp(prefix="evalapp-tests-", dir="/tmp"))

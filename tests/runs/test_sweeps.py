@@ -100,7 +100,7 @@ def test_losses_of_different_kinds_are_not_ranked(start: StartSweep) -> None:
 
 
 def test_all_or_none_are_started(start: StartSweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidError, match=r"Epochs -1: .*epochs is not positive"):
+    with pytest.raises(InvalidError, match=r"Epochs -1: .*epochs -1 is not above 0"):
         start({"epochs": [1.0, -1.0]})
     with pytest.raises(InvalidError, match="60 letters at most"):
         start({"seed": [1, 2]}, name="x" * 61)
