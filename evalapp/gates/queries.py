@@ -21,9 +21,9 @@ def gates_of(project: Project) -> QuerySet[Gate]:
 def taken_by(campaign: Campaign) -> list[CampaignGate]:
     """The gates that the campaign took: its own first, then exploratory ones, newest first."""
     return list(
-        campaign.gates_taken.select_related(
-            "gate__rubric", "champion", "taken_by", "campaign__project", "campaign__dataset_version__dataset"
-        ).order_by("is_exploratory", "-id")
+        campaign.gates_taken.select_related("gate__rubric", "champion", "taken_by").order_by(
+            "is_exploratory", "-id"
+        )
     )
 
 

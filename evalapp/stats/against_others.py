@@ -127,7 +127,7 @@ def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _Beside | No
     cell = own[ratings.item[others]] * levels.size + position[others]
     cells, place = np.unique(cell, return_inverse=True)
     return _Beside(
-        cells // levels.size, cells % levels.size, levels, int(item.max()) + 1, item, place, weight
+        cells // levels.size, cells % levels.size, levels, int(np.max(item)) + 1, item, place, weight
     )
 
 

@@ -59,7 +59,7 @@ def score_patterns(ratings: Ratings, *, at_least: int = 2) -> Patterns:
     enough = ratings.per_item[ratings.item] >= at_least
     values, code = np.unique(ratings.score[enough], return_inverse=True)
     _, item = np.unique(ratings.item[enough], return_inverse=True)
-    items = int(item.max()) + 1 if item.size else 0
+    items = int(np.max(item)) + 1 if item.size else 0
     counts = np.bincount(item * max(values.size, 1) + code, minlength=items * values.size)
     kinds, times = np.unique(counts.reshape(items, values.size), axis=0, return_counts=True)
     return Patterns(kinds.astype(np.float64), times.astype(np.float64), values)
@@ -88,7 +88,7 @@ def _cannot_agree(ratings: Ratings) -> str:
         return "every answer is N/A" if ratings.not_applicable else "no scores"
     if len(ratings.reviewers) < 2:
         return ONE_REVIEWER
-    if ratings.per_item.max() < 2:
+    if np.max(ratings.per_item) < 2:
         return NO_OVERLAP
     return ""
 

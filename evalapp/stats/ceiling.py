@@ -102,7 +102,7 @@ def _cannot_tell(ratings: Ratings) -> str:
         return "every answer is N/A" if ratings.not_applicable else "no scores"
     if len(ratings.reviewers) < 2:
         return ONE_REVIEWER
-    if ratings.per_item.max() < 2:
+    if np.max(ratings.per_item) < 2:
         return NO_OVERLAP
     if len(ratings.items) < 2:
         return "one output"
@@ -115,7 +115,7 @@ def _share(ratings: Ratings) -> float:
     A reviewer's severity counts as noise as far as outputs were scored by different people: where everybody
     scored everything it moves all means alike and takes nothing off a correlation.
     """
-    if len(ratings.items) < 2 or ratings.per_item.max() < 2:
+    if len(ratings.items) < 2 or np.max(ratings.per_item) < 2:
         return math.nan
     parts: VarianceComponents = variance_components(ratings)
     weight = 1 / ratings.per_item[ratings.item]
@@ -169,7 +169,7 @@ def _ceiling(ratings: Ratings, reliability: float, method: Method, seed: int) ->
         true = means.mean() + reliability * (means - means.mean())
         true = true + generator.normal(0, math.sqrt(reliability * (1 - reliability) * variance), means.size)
         scored = true + generator.normal(0, math.sqrt(noise), means.size)
-        scored = np.clip(np.round(scored / step) * step, ratings.score.min(), ratings.score.max())
+        scored = np.clip(np.round(scored / step) * step, np.min(ratings.score), np.max(ratings.score))
         found.append(_rank_correlation(true, scored, method))
     return float(np.clip(np.nanmean(found), 0.0, 1.0)) if np.isfinite(found).any() else 0.0
 

@@ -80,7 +80,7 @@ def coincidences(ratings: Ratings) -> Coincidences:
     values, code = np.unique(ratings.score[order], return_inverse=True)
     people, size = max(len(ratings.reviewers), 1), max(values.size, 1)
     items, keys = [], []
-    for reach in range(1, int(ratings.per_item.max(initial=0))):
+    for reach in range(1, int(np.max(ratings.per_item, initial=0))):
         start = np.flatnonzero(item[:-reach] == item[reach:])
         end = start + reach
         items.append(item[start])

@@ -290,7 +290,7 @@ def _probes(groups: int) -> Array:
     """Unit vectors, which give the trace exactly, or random signs, whose mean product estimates it."""
     if groups <= PROBES:
         return np.eye(groups)
-    return np.random.default_rng(groups).choice([-1.0, 1.0], size=(groups, PROBES))
+    return np.random.default_rng(groups).choice(np.array([-1.0, 1.0]), size=(groups, PROBES))
 
 
 def _levels(ratings: FacetRatings, bounds: list[tuple[float, float]]) -> tuple[Levels, Codes]:

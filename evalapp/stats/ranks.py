@@ -50,7 +50,7 @@ def concordance(x: Array, y: Array) -> Concordance:
     """Compare each observation with all others in O(n log n)."""
     x_code, x_size = _codes(x)
     y_code, y_size = _codes(y)
-    x_last, y_last = x_code.max(), y_code.max()
+    x_last, y_last = np.max(x_code), np.max(y_code)
     balance = (
         _both_smaller(x_code, y_code)
         + _both_smaller(x_last - x_code, y_last - y_code)
@@ -80,7 +80,7 @@ def _both_smaller(x: Codes, y: Codes) -> Codes:
     order = np.lexsort((-y, x))
     height = y[order]
     found = np.zeros(height.size, dtype=np.int64)
-    for bit in range(int(height.max()).bit_length()):
+    for bit in range(int(np.max(height)).bit_length()):
         above = height >> (bit + 1)
         grouped = np.argsort(above, kind="stable")
         unset = 1 - (height[grouped] >> bit & 1)

@@ -84,7 +84,7 @@ def _cannot_tell(ratings: Ratings) -> str:
         return ONE_REVIEWER
     if len(ratings.items) < 2:
         return "one item"
-    if ratings.per_item.max() < 2:
+    if np.max(ratings.per_item) < 2:
         return NO_OVERLAP
     return NO_VARIATION if np.ptp(ratings.score) == 0 else ""
 

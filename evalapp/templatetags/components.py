@@ -1,5 +1,6 @@
 """The design system's tags; templates/components/README.md shows each with its parameters."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -7,6 +8,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from django import template
+from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.http import HttpRequest
 from django.utils import timezone
@@ -22,6 +24,8 @@ from evalapp.core.marks import marked as in_marked_words
 register = template.Library()
 # A page has dozens of each, and the same ones again when it is asked for again.
 _written_once = lru_cache(maxsize=4096, typed=True)
+
+_IN_SCRIPTS = {"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"}
 
 OK, WARN, BAD, BUSY, QUIET = "ok", "warn", "bad", "busy", "quiet"
 TONES = {
@@ -406,9 +410,12 @@ def rail(context: template.Context) -> dict[str, Any]:
 @register.simple_tag
 def json_script_for_chart(value: dict[str, Any], identity: str) -> SafeString:
     """A chart's specification in the common theme beside its figure, safe inside a script element."""
-    from django.utils.html import json_script
-
-    return mark_safe(json_script(themed(value), identity))  # noqa: S308 - json_script escapes
+    text = json.dumps(themed(value), cls=DjangoJSONEncoder)
+    # As Django's json_script, whose str.translate takes four times as long as all the rest for a scatter.
+    for character, escaped in _IN_SCRIPTS.items():
+        text = text.replace(character, escaped)
+    script = f'<script id="{escape(identity)}" type="application/json">{text}</script>'
+    return mark_safe(script)  # noqa: S308 - nothing in it can end the element
 
 
 @register.simple_tag
