@@ -80,6 +80,9 @@ class Trial(Record):
     """Of one checkpoint."""
     sampling_seconds: float = 0.0
     """Of the answers to the sample prompts, once."""
+    updating_seconds: float = 0.0
+    """What the optimiser takes of a usual batch's time; a training has it once a step, however many batches it
+    accumulates."""
 
 
 @dataclass(frozen=True, kw_only=True)

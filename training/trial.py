@@ -33,13 +33,17 @@ STEP_OVER_PASS = 3
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
-    """Takes the time of each step, from the end of the one before, and of a checkpoint after the last."""
+    """Takes the time of each step, from the end of the one before, of the optimiser in it, and of a checkpoint
+    after the last.
+    """
 
     def __init__(self, run: LoadedRun) -> None:
         self.run = run
         self.steps: list[float] = []
+        self.updates: list[float] = []
         self.saving = 0.0
         self._since = 0.0
+        self._update_since = 0.0
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -51,14 +55,20 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
     ) -> None:
         self.run.directory.interruption.check()
 
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._update_since = self._now()
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.updates.append(self._now() - self._update_since)
+
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if self.run.device.kind == "cuda":
-            import torch
-
-            torch.cuda.synchronize()
-        now = time.monotonic()
+        now = self._now()
         self.steps.append(now - self._since)
         self._since = now
         control.should_save = state.global_step >= state.max_steps
@@ -68,6 +78,14 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
     ) -> None:
         mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
         self.saving = time.monotonic() - self._since
+
+    def _now(self) -> float:
+        """The time when all that was asked of the device is done."""
+        if self.run.device.kind == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
+        return time.monotonic()
 
 
 def tried(run: LoadedRun) -> Trial | None:
@@ -102,17 +120,21 @@ def tried(run: LoadedRun) -> Trial | None:
         warming_seconds=max(0.0, longest.first - longest.trained.seconds),
         saving_seconds=usual.saving,
         sampling_seconds=sampling,
+        updating_seconds=usual.updating,
     )
 
 
 class _Timed(NamedTuple):
-    """Batches trained on and evaluated; seconds of the first batch, of making the trainer and of a checkpoint."""
+    """Batches trained on and evaluated; seconds of the first batch, of making the trainer, of a checkpoint and of
+    the optimiser in a batch.
+    """
 
     trained: TimedBatches
     evaluated: TimedBatches | None
     first: float
     building: float
     saving: float
+    updating: float
 
 
 def _timed(run: LoadedRun, batches: Sequence[Sequence[int]]) -> _Timed:
@@ -141,7 +163,7 @@ def _timed(run: LoadedRun, batches: Sequence[Sequence[int]]) -> _Timed:
         seconds = (time.monotonic() - started) / len(held_out)
         evaluated = _batches_of(held_out, data.validation_lengths, seconds)
     trained = _batches_of(batches[1:], data.train_lengths, fmean(clock.steps[1:]))
-    return _Timed(trained, evaluated, clock.steps[0], building, clock.saving)
+    return _Timed(trained, evaluated, clock.steps[0], building, clock.saving, fmean(clock.updates[1:]))
 
 
 def _batches_of(batches: Sequence[Sequence[int]], lengths: Sequence[int], seconds: float) -> TimedBatches:
@@ -185,7 +207,9 @@ def _padded(batch: Sequence[int], lengths: Sequence[int]) -> int:
 def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float) -> Estimate:
     """The whole training's time from the trial's; ``loaded_seconds`` is what reading and loading took."""
     spec, data = run.spec, run.data
-    step = spec.accumulation_steps * batch_seconds(trial, padded_tokens(data.train_lengths, spec))
+    batch = batch_seconds(trial, padded_tokens(data.train_lengths, spec))
+    passes = max(0.0, batch - trial.updating_seconds)
+    step = spec.accumulation_steps * passes + trial.updating_seconds
     evaluation = _pass_seconds(trial, data.validation_lengths, spec)
     evaluations = _evaluations(spec, run.steps) if data.validation else 0
     # The best weights are written at most at each evaluation.

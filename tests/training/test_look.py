@@ -186,6 +186,12 @@ def test_the_estimate_counts_what_the_training_does(base: Path, tmp_path: Path) 
         rel=0.05,
     )
     assert found.trial.sampling_seconds > 0
+    batches = -(-whole.rows.used // 4)
+    batch = trial.batch_seconds(found.trial, whole.rows.used / batches / 4 * found.trial.usual.tokens)
+    updating = found.trial.updating_seconds
+    assert 0 < updating < batch
+    # A step is two batches, and what the optimiser takes of a batch's time once.
+    assert found.estimate.step_seconds == pytest.approx(2 * batch - updating, rel=0.01)
 
 
 def test_the_batches_that_are_tried_lie_across_all_that_the_training_has(base: Path) -> None:
