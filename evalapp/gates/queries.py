@@ -21,8 +21,9 @@ def gates_of(project: Project) -> QuerySet[Gate]:
 def taken_by(campaign: Campaign) -> list[CampaignGate]:
     """The gates that the campaign took: its own first, then exploratory ones, newest first."""
     return list(
-        campaign.gates_taken.select_related("gate__rubric", "champion", "taken_by").order_by(
-            "is_exploratory", "-id"
+        # Most campaigns have none, and then nothing is joined or asked for.
+        campaign.gates_taken.order_by("is_exploratory", "-id").prefetch_related(
+            "gate__rubric", "champion", "taken_by"
         )
     )
 

@@ -11,6 +11,7 @@ from django import template
 from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html, format_html_join
@@ -274,18 +275,22 @@ _INTERVAL = (
 )
 
 
-@register.inclusion_tag("components/candidate.html")
-def candidate(position: int, label: Any = "", href: str = "", words: str = "") -> dict[str, Any]:
+@register.simple_tag
+def candidate(position: int, label: Any = "", href: str = "", words: str = "") -> SafeString:
     """A candidate's marker: colour and shape by its position in the campaign (from 0), and its label.
 
     ``label`` is the model version, whose own mark is then shown, or words; ``words`` replace its label.
     """
-    return {
-        "number": int(position) % CANDIDATE_SHAPES + 1,
-        "label": words or label,
-        "href": href,
-        "is_simulated": getattr(label, "is_simulated", False),
-    }
+    number = int(position) % CANDIDATE_SHAPES + 1
+    return _candidate(number, str(words or label), href, bool(getattr(label, "is_simulated", False)))
+
+
+@_written_once
+def _candidate(number: int, label: str, href: str, is_simulated: bool) -> SafeString:
+    return render_to_string(
+        "components/candidate.html",
+        {"number": number, "label": label, "href": href, "is_simulated": is_simulated},
+    )
 
 
 @register.inclusion_tag("components/marked.html")

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -222,21 +223,24 @@ def planned_number(measure: Measure) -> dict[str, Measure]:
     return {"measure": measure}
 
 
-@register.inclusion_tag("analysis/copy_table.html", takes_context=True)
-def copy_table(context: template.Context, campaign: Any, name: str) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def copy_table(context: template.Context, campaign: Any, name: str) -> SafeString:
     """A table of `analysis.named_tables` to take along, with the choices of the page's address."""
-    return _copies(context, "analysis_table", campaign.project.slug, campaign.pk, name)
+    return _copies(
+        context["request"].GET.urlencode(), "analysis_table", campaign.project.slug, campaign.pk, name
+    )
 
 
-@register.inclusion_tag("analysis/copy_table.html", takes_context=True)
-def copy_plan(context: template.Context, name: str) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def copy_plan(context: template.Context, name: str) -> SafeString:
     """A table of `analysis.planner_tables` to take along, of the plan in the page's address."""
-    return _copies(context, "planner_table", context["project"].slug, name)
+    return _copies(context["request"].GET.urlencode(), "planner_table", context["project"].slug, name)
 
 
-def _copies(context: template.Context, address: str, *args: Any) -> dict[str, Any]:
-    query = context["request"].GET.urlencode()
-    return {
+@lru_cache(maxsize=512)
+def _copies(query: str, address: str, *args: Any) -> SafeString:
+    links = {
         form: reverse(f"{address}_{form}", args=args) + (f"?{query}" if query else "")
         for form in ("csv", "markdown")
     }
+    return render_to_string("analysis/copy_table.html", links)
