@@ -236,6 +236,8 @@ JOB_HEARTBEAT_SECONDS = 5
 JOB_MAX_LOST_ATTEMPTS = 3
 # A queued job's message is published again after so long: where its queue is idle, and where it is busy.
 JOB_RING_AGAIN_SECONDS = (15, 120)
+# A machine that lacks a job's base leaves the job to others, and looks again after so long.
+JOB_LOOK_AGAIN_SECONDS = 600
 # What waits for servers of others, perhaps for long; one more at a time would keep imports and exports waiting.
 PATIENT_TASKS = {
     "evalapp.runs.tasks.carry_out_asking",

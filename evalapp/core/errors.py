@@ -27,6 +27,10 @@ class InvalidError(ProblemError):
     """The input is not acceptable (400)."""
 
 
+class NotHereError(InvalidError):
+    """What is asked for may be on another machine, not on this one (400); a job that needs it is left to a worker there."""
+
+
 class NotAllowedError(ProblemError):
     """The role in this project lacks the permission (403)."""
 

@@ -39,6 +39,8 @@ class Job(BaseModel):
     ``bell_rung_at`` is when the last message was published. Whose turn it is, is told by ``priority``,
     ``queued_at`` (since when it waits), ``claimed_at`` (when its latest attempt began) and ``keeps_turn`` (it had
     begun and was interrupted by nobody's wish); see evalapp/jobs/turns.py. ``paused_by`` asked for the pause.
+    ``left_by`` are the machines that lack what the job needs and left it to others: when each looked last, and what
+    it lacks, by the machine's name.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
@@ -52,6 +54,7 @@ class Job(BaseModel):
     queued_at = models.DateTimeField(db_default=Now())
     claimed_at = models.DateTimeField(null=True, blank=True)
     keeps_turn = models.BooleanField(default=False)
+    left_by = models.JSONField(default=dict)
     pause_requested_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     attempt = models.PositiveIntegerField(default=0)
@@ -120,6 +123,13 @@ class Job(BaseModel):
     def saves_work(self) -> bool:
         """Whether a stop keeps what was done: runs do, other work begins again."""
         return self.task.startswith("evalapp.runs.")
+
+    @property
+    def lacks(self) -> list[str]:
+        """Of a waiting job: what keeps which machine from it, a sentence for each."""
+        if self.state != JobState.QUEUED:
+            return []
+        return [left["why"] for _, left in sorted(self.left_by.items())]
 
     @property
     def percent(self) -> int | None:

@@ -1,7 +1,11 @@
+import socket
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db.models import CharField, Count, Exists, Max, OuterRef, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
+from django.utils import timezone
 
 from evalapp.accounts.models import Project
 from evalapp.celery import app
@@ -43,14 +47,28 @@ def latest_events(job: Job, *, count: int = SHOWN_EVENTS) -> list[JobEvent]:
 
 
 def next_job(queue: str) -> Job | None:
-    """The job of the queue that starts next; None where none waits that a worker here knows how to do."""
+    """The job of the queue that starts next here; None where none waits that a worker of this machine can do."""
     # A job may be of another version of the product, with tasks of its own.
     known = set(app.tasks)
     patient = Job.objects.filter(queue=queue, state__in=ACTIVE_STATES, task__in=settings.PATIENT_TASKS)
     if patient.count() >= settings.MOST_PATIENT_TASKS:
         known -= settings.PATIENT_TASKS
-    chosen = next_of(waiting_in(queue, tasks=list(known)), standing_in(queue))
+    left = _left_here(queue)
+    waiting = (each for each in waiting_in(queue, tasks=list(known)) if each.job_id not in left)
+    chosen = next_of(waiting, standing_in(queue))
     return Job.objects.filter(pk=chosen.job_id).first() if chosen else None
+
+
+def _left_here(queue: str) -> set[int]:
+    """The waiting jobs that this machine left to others a short while ago, since it lacks what they need."""
+    host = socket.gethostname()
+    waiting = Job.objects.filter(queue=queue, state=JobState.QUEUED, left_by__has_key=host)
+    since = timezone.now() - timedelta(seconds=settings.JOB_LOOK_AGAIN_SECONDS)
+    return {
+        pk
+        for pk, left_by in waiting.values_list("pk", "left_by")
+        if datetime.fromisoformat(left_by[host]["at"]) > since
+    }
 
 
 def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:

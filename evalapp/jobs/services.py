@@ -1,5 +1,6 @@
 """Writes to jobs from outside their work: create, order, pause, cancel, try again, and reap what was lost."""
 
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
@@ -84,6 +86,7 @@ def retry_job(*, job: Job, by: User | None) -> None:
         paused_by=None,
         queued_at=Now(),
         keeps_turn=False,
+        left_by={},
         lost_attempts=0,
         error="",
         stage="",
@@ -219,6 +222,23 @@ def put_back(job: Job, *, why: str) -> None:
         _log(job, "Paused; what was done is saved.")
     elif mine.update(state=JobState.QUEUED, bell_rung_at=None, keeps_turn=True, **ended):
         _log(job, f"{why}; what was done is saved, and the next start goes on from it.")
+
+
+def leave_to_others(job: Job, *, why: str) -> None:
+    """End an attempt on a machine that lacks what the job needs: queued again, and passed over here for a while.
+
+    ``why`` is the sentence for the page and, when it is news, the log. Call it in a transaction, with the lease in
+    hand.
+    """
+    host = socket.gethostname()
+    is_news = job.left_by.get(host, {}).get("why") != why
+    left_by = {**job.left_by, host: {"at": timezone.now().isoformat(), "why": why}}
+    waiting: dict[str, Any] = {"state": JobState.QUEUED, "keeps_turn": True, "bell_rung_at": None}
+    mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=WORKING_STATES)
+    if not mine.update(**waiting, left_by=left_by, lease_expires_at=None):
+        put_back(job, why=why.rstrip("."))
+    elif is_news:
+        _log(job, f"{why} It waits for a worker that has it.", level="warning")
 
 
 def _ring_again() -> None:

@@ -19,11 +19,11 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from evalapp.core.away import AWAY, is_disk_full
-from evalapp.core.errors import ProblemError
+from evalapp.core.errors import NotHereError, ProblemError
 from evalapp.core.storage import NO_ROOM
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
-from evalapp.jobs.services import end_lost_attempt, put_back
+from evalapp.jobs.services import end_lost_attempt, leave_to_others, put_back
 from evalapp.jobs.stopping import WorkerStopping, worker_is_stopping
 
 __all__ = [
@@ -207,7 +207,8 @@ def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None]
     """Do a job, if it is queued: a doubled message, or one for a cancelled job, does nothing.
 
     Whatever ``attempt_work`` does, the row ends in the state that tells it: succeeded with the returned
-    result, failed with a ProblemError's message or a plain sentence, cancelled, or queued again.
+    result, failed with a ProblemError's message or a plain sentence, cancelled, or queued again; a NotHereError leaves it
+    to other machines.
     """
     job = claim(job_id, task=task)
     if job is None:
@@ -258,6 +259,8 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
             return _ended(JobState.FAILED, error=DATABASE_FULL)
         logger.warning("Job %s: the database or the broker went away: %s", work.job.pk, error)
         return _lost("The database went away")
+    except NotHereError as error:
+        return _left_to_others(error.message)
     except ProblemError as error:
         work.log(error.message, level="error", data={"fields": error.fields} if error.fields else None)
         return _ended(JobState.FAILED, error=error.message)
@@ -300,6 +303,15 @@ def _put_back(why: str) -> Ending:
         if not write_report(job, report):
             raise LeaseLost
         put_back(job, why=why)
+
+    return write
+
+
+def _left_to_others(why: str) -> Ending:
+    def write(job: Job, report: Report) -> None:
+        if not write_report(job, report):
+            raise LeaseLost
+        leave_to_others(job, why=why)
 
     return write
 

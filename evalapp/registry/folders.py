@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from evalapp.core import artifacts
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import InvalidError, NotHereError
 from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
 from run_directory.inputs import fingerprint_of
 from run_directory.model_files import shown
@@ -81,8 +81,8 @@ def folder_of(version: ModelVersion) -> Path:
     """The folder with a version's own weights on this machine: a base's in a model folder, what was trained in
     the artifacts, where it is fetched from the store when it was made elsewhere.
 
-    Raises InvalidError for a kind without weights, where they were removed, and for a base that this machine does
-    not have; StoreAwayError.
+    Raises InvalidError for a kind without weights and where they were removed, NotHereError for a base that this
+    machine does not have and another may; StoreAwayError.
     """
     if version.weights_removed_at is not None:
         when = f"{version.weights_removed_at:%d %B %Y}"
@@ -109,11 +109,11 @@ def _base_folder(version: ModelVersion) -> Path:
             return folder
     names = ", ".join(str(each) for each in settings.MODEL_FOLDERS)
     message = (
-        f"The base “{version.model.name}” is in no model folder of {socket.gethostname()} ({names}): none there has the "
-        f"fingerprint {version.content_hash[:12]}…. Copy the folder {registered} of the machine that has it there, or "
-        "name its folder in EVALAPP_MODEL_FOLDERS, then start again."
+        f"{socket.gethostname()} has no folder of the base “{version.model.name}”: none in {names} has the fingerprint "
+        f"{version.content_hash[:12]}…. Copy the folder {registered} of the machine that has it there, or name its "
+        "folder in EVALAPP_MODEL_FOLDERS of that machine."
     )
-    raise InvalidError(message)
+    raise NotHereError(message)
 
 
 def _changed_at(folder: Path) -> int:

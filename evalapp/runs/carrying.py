@@ -22,6 +22,7 @@ from evalapp.runs.contamination_guard import (
 from evalapp.runs.directory import folder_for, prepare_generation, prepare_training
 from evalapp.runs.events import GarbageError, set_aside_garbage
 from evalapp.runs.ingest import take_in_generation, take_in_look, take_in_training
+from evalapp.runs.inputs import require_bases
 from evalapp.runs.launching import Place, begun, launched
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Run
@@ -96,7 +97,10 @@ def generate(work: Work) -> dict[str, Any]:
 
 
 def run_of(job: Job) -> Run:
-    """The job's run with all that its work reads. Raises InvalidError where no model program can run."""
+    """The job's run with all that its work reads.
+
+    Raises InvalidError where no model program can run, NotHereError where a base is not on this machine.
+    """
     run = (
         Run.objects.select_related(
             "project", "job", "dataset_version__dataset", "base__model", "continued_from"
@@ -106,6 +110,8 @@ def run_of(job: Job) -> Run:
     )
     if problem := why_not_runnable():
         raise InvalidError(problem)
+    # Before anything is fetched, compared or taken that another machine would have to do again.
+    require_bases(run)
     return run
 
 

@@ -3,8 +3,10 @@
 The spec names the links, so it is the same on every machine that goes on with the run.
 """
 
+import socket
 from pathlib import Path
 
+from evalapp.core.errors import InvalidError
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.models import Run
@@ -24,12 +26,25 @@ def adapter_of(key: str) -> str:
 def link_inputs(run: Run, folder: Path) -> None:
     """Link what the run reads into its directory, fetching what this machine lacks.
 
-    Raises InvalidError for a base that this machine does not have, StoreAwayError.
+    Raises NotHereError for a base that this machine does not have, StoreAwayError.
     """
     versions = _versions(run)
     inputs.link_inputs(
         folder, map(_described, versions, versions.values()), lambda one: folder_of(versions[one.place])
     )
+
+
+def require_bases(run: Run) -> None:
+    """Raises NotHereError where this machine lacks a base that the run reads and another may have it, InvalidError
+    where there is one folder for all and it is gone. What was trained is fetched later.
+    """
+    for version in _versions(run).values():
+        if version.kind == ModelKind.BASE and not (folder := folder_of(version)).is_dir():
+            message = (
+                f"{socket.gethostname()} has no folder {folder}, where the base “{version.model.name}” was registered. "
+                "Put it back or mount it there, or register the base anew from where it is now; then start again."
+            )
+            raise InvalidError(message)
 
 
 def write_inputs(run: Run, folder: Path) -> None:

@@ -36,6 +36,8 @@ class Place(NamedTuple):
     @property
     def why(self) -> str:
         """What it waits for, as a sentence."""
+        if self.entry.job.lacks:
+            return f"{' '.join(self.entry.job.lacks)} It waits for a worker that has it."
         if self.number is None:
             return f"More than {MOST_PLACES} come first."
         if self.entry.job.keeps_turn:

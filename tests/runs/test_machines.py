@@ -3,21 +3,25 @@
 import json
 import shutil
 import signal
+import socket
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.datasets.models import DatasetVersion
+from evalapp.jobs import starting
 from evalapp.jobs.models import Job, JobState
-from evalapp.jobs.services import reap_lost_jobs
+from evalapp.jobs.services import reap_lost_jobs, retry_job
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
-from evalapp.runs.tasks import carry_out_generation
+from evalapp.runs.tasks import carry_out_generation, carry_out_training
 from run_directory.store import Store
 from tests.runs.conftest import Behave
 from tests.runs.test_killed_worker import start_worker, wait_until
@@ -93,23 +97,62 @@ def saved_names(store: str, run: Run) -> str:
     return str(Store(store).read(f"runs/{run.job_id}/saves/{2 * Job.objects.get(pk=run.job_id).attempt}"))
 
 
-def test_a_machine_without_the_base_says_which_and_where_to_copy_it_from(
-    training: Run, base: ModelVersion, tmp_path: Path, store: str, settings
-) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_machine_without_the_base_leaves_the_run_to_one_that_has_it(
+    training: Run, base: ModelVersion, engineer: User, client: Client, tmp_path: Path, store: str, settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings.HOME = tmp_path
+    rung: list[str] = []
+    monkeypatch.setattr(starting, "ring", rung.append)
     registered = Path(base.path)
+    second = Machine(
+        tmp_path / "second", registered, store, settings.MODEL_PYTHON, behaviour={"do": "succeed"}
+    )
     settings.ARTIFACT_STORE = store
     settings.MODEL_FOLDERS = [tmp_path / "empty"]
     assert folder_of(base) == registered
     shutil.rmtree(registered)
 
-    from evalapp.runs.tasks import carry_out_training
+    starting.start_next_of("models")
+    starting.start_next_of("models")
+
+    job = Job.objects.get(pk=training.job_id)
+    assert (job.state, job.attempt, job.lost_attempts, job.error, rung) == (JobState.QUEUED, 1, 0, "", [])
+    (sentence,) = job.lacks
+    assert sentence.startswith(f"{socket.gethostname()} has no folder of the base “{base.model.name}”: ")
+    assert f"Copy the folder {registered} of the machine that has it" in sentence
+    assert job.events.get(level="warning").text == f"{sentence} It waits for a worker that has it."
+    assert not (Path(settings.RUNS_FOLDER) / str(job.pk)).exists(), "nothing was begun here"
+    client.force_login(engineer)
+    slug = training.project.slug
+    for page in (reverse("run_detail", args=[slug, training.pk]), reverse("run_queue", args=[slug])):
+        assert "It waits for a worker that has it." in client.get(page).content.decode()
+
+    # It is noticed when the folder has been put there, and nothing is said twice before.
+    for left in ("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"):
+        job.left_by[socket.gethostname()]["at"] = left
+        Job.objects.filter(pk=job.pk).update(left_by=job.left_by)
+        starting.start_next_of("models")
+    job.refresh_from_db()
+    assert (job.state, job.attempt, job.events.filter(level="warning").count()) == (JobState.QUEUED, 3, 1)
+
+    assert second.work(training).wait(60) == 0
+    job.refresh_from_db()
+    assert (job.error, job.state, job.lacks) == ("", JobState.SUCCEEDED, [])
+
+
+def test_where_one_folder_serves_all_a_base_that_is_gone_fails_the_run_and_says_what_to_do(
+    training: Run, base: ModelVersion
+) -> None:
+    shutil.rmtree(base.path)
 
     carry_out_training(training.job_id)
 
     training.job.refresh_from_db()
     assert training.job.state == JobState.FAILED
-    assert f"The base “{base.model.name}” is in no model folder of " in training.job.error
-    assert f"Copy the folder {registered} of the machine that has it" in training.job.error
+    assert f"{socket.gethostname()} has no folder {base.path}, where the base" in training.job.error
+    assert "Put it back or mount it there" in training.job.error
 
 
 def test_a_run_goes_on_while_the_store_is_away_and_fails_at_the_end_with_what_to_do(
@@ -119,8 +162,6 @@ def test_a_run_goes_on_while_the_store_is_away_and_fails_at_the_end_with_what_to
     settings.ARTIFACT_STORE = f"file://{blocked}/store"
     blocked.write_text("a file where the store's folder should be")
 
-    from evalapp.runs.tasks import carry_out_training
-
     carry_out_training(training.job_id)
 
     training.job.refresh_from_db()
@@ -129,8 +170,6 @@ def test_a_run_goes_on_while_the_store_is_away_and_fails_at_the_end_with_what_to
     assert "Try again when it can be reached" in training.job.error
 
     blocked.unlink()
-    from evalapp.jobs.services import retry_job
-
     retry_job(job=training.job, by=None)
     carry_out_training(training.job_id)
     training.job.refresh_from_db()

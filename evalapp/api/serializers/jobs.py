@@ -35,12 +35,16 @@ class JobSerializer(Shown):
     priority = PriorityField()
     is_over = serializers.BooleanField()
     percent = serializers.IntegerField(allow_null=True)
+    lacks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Of a waiting job: what keeps which machine from it, a sentence for each; another machine may take it.",
+    )
 
     class Meta:
         model = Job
         fields = (
             "id", "title", "queue", "priority", "state", "is_over", "stage", "progress_done", "progress_total", "percent",
-            "eta_seconds", "attempt", "lost_attempts", "error", "result", "created_by", "created_at", "started_at",
+            "eta_seconds", "attempt", "lost_attempts", "error", "lacks", "result", "created_by", "created_at", "started_at",
             "finished_at", "queued_at", "claimed_at", "device", "paused_by", "pause_requested_at",
         )  # fmt: skip
 
