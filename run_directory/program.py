@@ -231,16 +231,33 @@ class Program(Protocol):
         """
 
 
-def parse_arguments(name: str, arguments: list[str]) -> argparse.Namespace:
-    """`run_dir` and `parent_pipe`; leaves the process with status 2 when they make no sense."""
-    parser = argparse.ArgumentParser(prog=f"python -m {name}", description="See docs/run-directory.md.")
-    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="folder with spec.json and data.jsonl")
+def parse_arguments(
+    name: str, arguments: list[str], *, more: Callable[[argparse.ArgumentParser], None] | None = None
+) -> argparse.Namespace:
+    """`run_dir`, `parent_pipe` and the options that `more` adds; leaves the process with status 2 when they make no
+    sense.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {name}",
+        description="Works in a run directory, which it goes on with where an earlier start was stopped. "
+        "docs/run-directory.md says what spec.json and data.jsonl hold, and what is left there.",
+        epilog="Exit status: 0 succeeded, 1 unexpected error, 2 wrong command line, 3 the input cannot be used (result.json "
+        "says why), 4 stopped when asked, 5 another program works in the folder, 6 the parent is gone.",
+    )
+    parser.add_argument(
+        "run_dir",
+        type=Path,
+        metavar="RUN_DIR",
+        help="folder with spec.json, and data.jsonl where rows are read",
+    )
     parser.add_argument(
         "--parent-pipe",
         type=int,
         metavar="FD",
         help="readable file descriptor that the parent keeps open; when it closes, save and end",
     )
+    if more is not None:
+        more(parser)
     parsed = parser.parse_args(arguments)
     if not parsed.run_dir.is_dir():
         parser.error(f"{parsed.run_dir} is not a folder")
@@ -257,13 +274,18 @@ def parse_arguments(name: str, arguments: list[str]) -> argparse.Namespace:
 def run_program(program: Program, arguments: list[str]) -> int:
     """Run a program on a run directory; returns its exit code."""
     parsed = parse_arguments(program.name, arguments)
-    folder = parsed.run_dir.resolve()
+    return run_in(program, parsed.run_dir, parsed.parent_pipe)
+
+
+def run_in(program: Program, run_dir: Path, parent_pipe: int | None) -> int:
+    """The same where the command line has been read."""
+    folder = run_dir.resolve()
     with _lock(folder) as locked:
         if not locked:
             sys.stderr.write(f"{folder} is locked: another program works in it. Nothing was changed.\n")
             return ExitCode.LOCKED
         console = redirect_output(folder / LOG_FILE)
-        return _run_locked(program, folder, parsed.parent_pipe, console)
+        return _run_locked(program, folder, parent_pipe, console)
 
 
 def _run_locked(program: Program, folder: Path, parent_pipe: int | None, console: int) -> int:

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from run_directory.machine import set_environment
-from run_directory.program import RunDirectory, parse_arguments, run_program
+from run_directory.program import RunDirectory, parse_arguments, run_in
 from run_directory.ranks import die_with_parent, own_rank
 from training.spec import TrainingReport, TrainingResult
 
@@ -21,22 +21,36 @@ class Training:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--processes", type=int, default=1)
-    several, rest = parser.parse_known_args(arguments)
-    if several.processes > 1:
+    parsed = parse_arguments(Training.name, arguments, more=_with_processes)
+    if parsed.processes > 1:
         from training.launcher import train_together
 
-        parsed = parse_arguments(Training.name, rest)
-        return train_together(parsed.run_dir.resolve(), several.processes, parsed.parent_pipe)
+        return train_together(parsed.run_dir.resolve(), parsed.processes, parsed.parent_pipe)
     set_environment()
     if own_rank().count > 1:
         die_with_parent()
     if not own_rank().is_first:
         from run_directory.followers import run_follower
 
-        return run_follower(Training(), parse_arguments(Training.name, rest).run_dir.resolve())
-    return run_program(Training(), rest)
+        return run_follower(Training(), parsed.run_dir.resolve())
+    return run_in(Training(), parsed.run_dir, parsed.parent_pipe)
+
+
+def _with_processes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--processes",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="train with so many processes of this machine, each on a GPU of its own; 1 unless said",
+    )
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) >= 1):
+        message = f"{text!r} is not a whole number from 1"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     filled = [row for row in encoded if not row.is_empty]
     lengths = [row.length for row in filled]
     base = prepared.begun.base
+    estimated = estimate(run, trial, loaded_seconds=loaded_seconds) if trial else None
     report = LookReport(
         method=run.spec.method,
         objective=run.spec.objective,
@@ -61,7 +62,8 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
         trainable_share=trainable / total,
         memory=memory,
         trial=trial,
-        estimate=estimate(run, trial, loaded_seconds=loaded_seconds) if trial else None,
+        estimate=estimated,
+        notes=estimated.notes if estimated else (),
         base_fingerprint=base.fingerprint,
         chat_template_sha256=base.chat_template_sha256,
         device=run.device,
@@ -80,7 +82,7 @@ def _sentence(report: LookReport) -> str:
     )
     if report.estimate is None:
         return f"{said} The memory is not enough for the longest batch."
-    return f"{said} The training would take about {report.estimate.seconds:.0f} s."
+    return " ".join([said, f"The training would take about {report.estimate.seconds:.0f} s.", *report.notes])
 
 
 def main(arguments: list[str]) -> int:

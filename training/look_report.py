@@ -14,6 +14,10 @@ SequenceName = Literal["conversation", "chosen", "rejected", "good", "bad"]
 """What of a row a sequence is: all of it (sft), an answer of a pair (dpo), or a judged answer (kto)."""
 
 
+MUCH_SAMPLING = 0.25
+"""A share of the time for sample answers from which it is worth saying."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TokenSpan(Record):
     """Neighbouring tokens with one part in the training."""
@@ -97,12 +101,33 @@ class Estimate(Record):
     pass with the model as it starts."""
     training_seconds: float
     evaluating_seconds: float
+    """On the rows held out."""
     saving_seconds: float
     """Checkpoints, the best weights, and what is published."""
+    sampling_seconds: float = 0.0
+    """Of the answers to the sample prompts, at every evaluation."""
 
     @property
     def seconds(self) -> float:
-        return self.preparing_seconds + self.training_seconds + self.evaluating_seconds + self.saving_seconds
+        return (
+            self.preparing_seconds
+            + self.training_seconds
+            + self.evaluating_seconds
+            + self.sampling_seconds
+            + self.saving_seconds
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what takes so long and need not."""
+        share = self.sampling_seconds / self.seconds if self.seconds else 0.0
+        if share < MUCH_SAMPLING:
+            return ()
+        sentence = (
+            f"About {5 * round(20 * share)}% of the time are sample answers; fewer prompts, shorter answers or rarer "
+            "evaluations shorten it."
+        )
+        return (sentence,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +172,8 @@ class LookReport(Record):
     """None when the memory was not enough for it."""
     estimate: Estimate | None
     """There exactly when there is a trial."""
+    notes: tuple[str, ...] = ()
+    """The estimate's."""
     base_fingerprint: str
     chat_template_sha256: str
     device: Device

@@ -222,7 +222,8 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float) -> Estimate
         step_seconds=step,
         preparing_seconds=preparing,
         training_seconds=run.steps * step,
-        evaluating_seconds=evaluations * (evaluation + trial.sampling_seconds),
+        evaluating_seconds=evaluations * evaluation,
+        sampling_seconds=evaluations * trial.sampling_seconds,
         saving_seconds=savings * trial.saving_seconds
         # A whole model is put together from the base once more.
         + (loaded_seconds if spec.method in MODEL_MAKERS else 0),

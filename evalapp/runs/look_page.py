@@ -114,6 +114,7 @@ def _parts(found: Estimate) -> list[tuple[str, float]]:
         ("Preparing: rows read and base loaded", found.preparing_seconds),
         (f"{found.steps:,} steps of {found.step_seconds:.2g} s", found.training_seconds),
         ("Evaluating on the rows held out", found.evaluating_seconds),
+        *([("Answering the sample prompts", found.sampling_seconds)] if found.sampling_seconds else []),
         ("Saving", found.saving_seconds),
     ]
 

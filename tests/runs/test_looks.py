@@ -17,8 +17,12 @@ from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, RunKind
 from evalapp.runs.services import start_look, start_training_of
 from evalapp.runs.tasks import carry_out_look
+from tests.api.conftest import Program, program_for
 from tests.runs.conftest import Behave, rows_of
 from tests.runs.test_views import training_form
+from training.look_report import Estimate
+
+__all__ = ["program_for"]
 
 ClientFor = Callable[[User | None], Client]
 
@@ -108,6 +112,23 @@ def test_a_look_names_the_rows_that_also_evaluate_and_its_training_is_refused(
     answer = client.post(reverse("look_start", args=[project.slug, look.pk]), follow=True)
     assert "has the same prompt as an evaluation row" in answer.content.decode()
     assert not Run.objects.filter(kind=RunKind.TRAINING).exists()
+
+
+def test_sample_answers_that_take_long_are_named_on_the_page_and_by_the_interface(
+    look: Run, engineer: User, client_for: ClientFor, program_for: Callable[[User], Program]
+) -> None:
+    carry_out_look(look.job_id)
+    look.refresh_from_db()
+    estimate = look.result["estimate"]
+    spent = Estimate.from_dict({**estimate, "sampling_seconds": 180.0})
+    look.result |= {"estimate": spent.to_dict(), "notes": list(spent.notes)}
+    look.save(update_fields=["result"])
+
+    sentence = "About 50% of the time are sample answers; fewer prompts"
+    page = page_of(look, client_for(engineer))
+    assert sentence in page and "Answering the sample prompts" in page
+    told = program_for(engineer).get(f"projects/{look.project.slug}/runs/{look.pk}/").json()["result"]
+    assert told["notes"][0].startswith(sentence)
 
 
 def test_a_batch_that_does_not_fit_leaves_the_rest_of_the_look(

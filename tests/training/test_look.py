@@ -11,7 +11,7 @@ from tests.training.runs import ROWS, make_spec, rows
 from tests.training.runs import train as train_in
 from training import trial
 from training.look import look
-from training.look_report import LengthBin, LookReport, LookResult, ShownRow, TimedBatches, Trial
+from training.look_report import Estimate, LengthBin, LookReport, LookResult, ShownRow, TimedBatches, Trial
 from training.rendering import pieces
 from training.row_lengths import length_bins
 from training.spec import TrainingReport
@@ -181,17 +181,32 @@ def test_the_estimate_counts_what_the_training_does(base: Path, tmp_path: Path) 
     batches = -(-whole.rows.validation // 4)
     tokens = whole.rows.validation / batches / 4 * timed.tokens
     assert found.estimate.evaluating_seconds == pytest.approx(
-        len(whole.validation_losses)
-        * (batches * timed.seconds * tokens / timed.tokens + found.trial.sampling_seconds),
-        rel=0.05,
+        len(whole.validation_losses) * batches * timed.seconds * tokens / timed.tokens, rel=0.05
     )
     assert found.trial.sampling_seconds > 0
+    assert found.estimate.sampling_seconds == pytest.approx(
+        len(whole.validation_losses) * found.trial.sampling_seconds
+    )
     batches = -(-whole.rows.used // 4)
     batch = trial.batch_seconds(found.trial, whole.rows.used / batches / 4 * found.trial.usual.tokens)
     updating = found.trial.updating_seconds
     assert 0 < updating < batch
     # A step is two batches, and what the optimiser takes of a batch's time once.
     assert found.estimate.step_seconds == pytest.approx(2 * batch - updating, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "said"), [(0.0, ()), (30.0, ()), (150.0, ("About 60% of the time are sample answers",))]
+)
+def test_sample_answers_are_named_where_they_take_a_large_part_of_the_time(
+    sampling: float, said: tuple[str, ...]
+) -> None:
+    estimate = Estimate(
+        steps=10, step_seconds=6.0, preparing_seconds=20.0, training_seconds=60.0, evaluating_seconds=10.0,
+        saving_seconds=10.0, sampling_seconds=sampling,
+    )  # fmt: skip
+    assert estimate.seconds == 100 + sampling
+    assert tuple(note.partition(";")[0] for note in estimate.notes) == said
 
 
 def test_the_batches_that_are_tried_lie_across_all_that_the_training_has(base: Path) -> None:
