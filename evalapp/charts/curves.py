@@ -117,12 +117,16 @@ def _reach(point: SpreadPoint) -> str:
 
 
 def _colour(alt: Any, domain: list[str]) -> Any:
-    legend = None if len(domain) < 2 else alt.Legend(title=None, columns=1, labelLimit=480)
-    return alt.Color("line:N", scale=alt.Scale(domain=domain), legend=legend)
+    return alt.Color("line:N", scale=alt.Scale(domain=domain), legend=_legend(alt, domain))
 
 
 def _shape(alt: Any, domain: list[str]) -> Any:
-    return alt.Shape("line:N", scale=alt.Scale(domain=domain), legend=None)
+    # The same legend: Vega-Lite makes one of both, and complains where they differ.
+    return alt.Shape("line:N", scale=alt.Scale(domain=domain), legend=_legend(alt, domain))
+
+
+def _legend(alt: Any, domain: list[str]) -> Any:
+    return None if len(domain) < 2 else alt.Legend(title=None, columns=1, labelLimit=480)
 
 
 def _apart(values: Sequence[float]) -> list[float]:

@@ -4,7 +4,7 @@ Nothing is cut off, shortened, too small, too pale or on top of something else; 
 figure under the pointer are there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -128,6 +128,18 @@ def campaign(
         }
         review_all(campaign, person, said)
     return campaign
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_complained_of(page: Page) -> Iterator[None]:
+    """Vega warns in the console of what it draws otherwise than it is told."""
+    said: list[str] = []
+    page.on(
+        "console",
+        lambda message: said.append(message.text) if message.type in ("warning", "error") else None,
+    )
+    yield
+    assert said == []
 
 
 @pytest.mark.parametrize(("theme", "width"), LOOKS)
