@@ -56,7 +56,12 @@ class Outputs:
             folder = self.path.parent
             if not is_disk_full(error, folder):
                 raise
-            kept = f"The {len(self.written):,} answers before it are there."
+            done = len(self.written)
+            kept = (
+                f"it goes on after the {done:,} answers that are there"
+                if done
+                else "no answer is there yet, so it begins anew"
+            )
             raise Refusal(no_room(folder, what="a batch of answers", needed=len(lines), kept=kept)) from error
         self.written += outputs
 

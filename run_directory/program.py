@@ -382,7 +382,7 @@ def _explained(error: BaseException, interruption: Interruption, folder: Path) -
         return "failed", str(error)
     if is_disk_full(error, folder):
         return "failed", no_room(
-            folder, what="what comes next", needed=None, kept="What was written is whole."
+            folder, what="what comes next", needed=None, kept="it goes on from what is whole"
         )
     if is_out_of_memory(error):
         return (

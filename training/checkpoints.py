@@ -42,7 +42,11 @@ def no_room_for_checkpoint(run: Path) -> str:
     checkpoints = run / CHECKPOINTS_FOLDER
     latest = latest_checkpoint(run)
     shutil.rmtree((checkpoints / BEST_FOLDER).with_suffix(".new"), ignore_errors=True)
-    kept = f"The checkpoint of step {step_of(latest)} is whole." if latest else "There is no checkpoint yet."
+    kept = (
+        f"it goes on from the checkpoint of step {step_of(latest)}, which is whole"
+        if latest
+        else "there is no checkpoint yet, so it begins anew"
+    )
     return no_room(
         run, what="a checkpoint or a result", needed=folder_bytes(latest) if latest else None, kept=kept
     )

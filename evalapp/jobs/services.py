@@ -57,7 +57,7 @@ def request_cancel(*, job: Job, by: User | None) -> None:
     waiting = Job.objects.filter(pk=job.pk, state__in=WAITING_STATES)
     running = Job.objects.filter(pk=job.pk, state__in=[*WORKING_STATES, JobState.PAUSING])
     if waiting.update(state=JobState.CANCELLED, cancel_requested_at=Now(), finished_at=Now()):
-        text = "Cancelled before it started."
+        text = f"Cancelled {_while_waiting(job)}."
     elif running.update(state=JobState.CANCELLING, cancel_requested_at=Now()):
         text = "Asked to stop; it saves its work first."
     else:
@@ -111,8 +111,8 @@ def request_pause(*, job: Job, by: User | None) -> None:
     """
     asked: dict[str, Any] = {"pause_requested_at": Now(), "paused_by": by}
     one = Job.objects.filter(pk=job.pk)
-    if one.filter(state=JobState.QUEUED).update(state=JobState.PAUSED, keeps_turn=False, **asked):
-        text = "Paused before it started."
+    if one.filter(state=JobState.QUEUED).update(state=JobState.PAUSED, **asked):
+        text = f"Paused {_while_waiting(job)}."
     elif one.filter(state__in=WORKING_STATES).update(state=JobState.PAUSING, **asked):
         text = "Asked to pause; it saves its work first."
     else:
@@ -128,14 +128,12 @@ def request_pause(*, job: Job, by: User | None) -> None:
 
 @transaction.atomic
 def resume_job(*, job: Job, by: User | None) -> None:
-    """Let a paused job go on from what it saved, when its turn comes.
+    """Let a paused job go on from what it saved, when its turn comes. It has kept its place in the queue.
 
     Raises ConflictError when it is not paused.
     """
     one, asked = Job.objects.filter(pk=job.pk), {"pause_requested_at": None, "paused_by": None}
-    if one.filter(state=JobState.PAUSED).update(
-        state=JobState.QUEUED, queued_at=Now(), bell_rung_at=Now(), **asked
-    ):
+    if one.filter(state=JobState.PAUSED).update(state=JobState.QUEUED, bell_rung_at=Now(), **asked):
         ring_on_commit(job.queue)
     # Its attempt ends all the same, since its program may have been told already; it is then queued again.
     elif not one.filter(state=JobState.PAUSING).update(state=JobState.RUNNING, **asked):
@@ -143,7 +141,8 @@ def resume_job(*, job: Job, by: User | None) -> None:
         message = f"This job is {job.get_state_display().lower()}; only one that is paused goes on."
         raise ConflictError(message)
     job.refresh_from_db()
-    _log(job, "Told to go on; it continues from what it saved.")
+    goes_on = "it continues from what it saved" if job.attempt else "it starts when its turn comes"
+    _log(job, f"Told to go on; {goes_on}.")
     record("job.resumed", by=by, obj=job, project=job.project)
 
 
@@ -253,6 +252,11 @@ def _ring_again() -> None:
             again = waiting.filter(pk=job.pk, bell_rung_at=job.bell_rung_at)
             if again.update(bell_rung_at=Now()):
                 ring_on_commit(job.queue)
+
+
+def _while_waiting(job: Job) -> str:
+    job.refresh_from_db(fields=["attempt"])
+    return "while it waited to go on" if job.attempt else "before it started"
 
 
 def _log(job: Job, text: str, *, level: str = "info") -> None:

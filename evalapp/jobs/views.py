@@ -71,7 +71,8 @@ def job_pause(request: MemberRequest, job_id: int) -> HttpResponse:
     job = _job(request, job_id)
     services.request_pause(job=job, by=request.user)
     waits = job.state == JobState.PAUSED
-    messages.success(request, "Paused." if waits else "Asked to pause; it saves its work first.")
+    at_once = "Paused." if job.attempt else "Paused before it started."
+    messages.success(request, at_once if waits else "Asked to pause; it saves its work first.")
     return _back(request, job)
 
 
@@ -80,7 +81,8 @@ def job_pause(request: MemberRequest, job_id: int) -> HttpResponse:
 def job_resume(request: MemberRequest, job_id: int) -> HttpResponse:
     job = _job(request, job_id)
     services.resume_job(job=job, by=request.user)
-    messages.success(request, "It goes on when its turn comes, from what it saved.")
+    begun = "It goes on when its turn comes, from what it saved."
+    messages.success(request, begun if job.attempt else "It starts when its turn comes.")
     return _back(request, job)
 
 

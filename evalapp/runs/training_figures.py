@@ -7,7 +7,6 @@ from django.template.defaultfilters import filesizeformat
 
 from evalapp.jobs.models import Job
 from evalapp.runs.models import TrainingPoint
-from evalapp.templatetags.durations import about
 
 
 class Figure(NamedTuple):
@@ -34,8 +33,6 @@ def latest_figures(points: Sequence[TrainingPoint], job: Job) -> list[Figure]:
         limit = latest.get("memory_limit_bytes")
         of = f"at most so far, of {filesizeformat(limit)}" if limit else "at most so far"
         found.append(Figure("Memory", filesizeformat(latest["peak_memory_bytes"]), of))
-    if job.is_active and job.eta_seconds is not None:
-        found.append(Figure("Time left", about(job.eta_seconds), "if it does not stop early"))
     return found
 
 

@@ -48,7 +48,7 @@ def carried_out(job: Job, meanwhile: Callable[[], None]) -> Job:
     return job
 
 
-def test_a_waiting_job_is_paused_at_once_and_waits_again_behind_those_that_came_meanwhile(
+def test_a_waiting_job_is_paused_at_once_and_keeps_its_place(
     job: Job, project: Project, engineer: User, manager: User
 ) -> None:
     request_pause(job=job, by=engineer)
@@ -60,7 +60,11 @@ def test_a_waiting_job_is_paused_at_once_and_waits_again_behind_those_that_came_
     resume_job(job=job, by=manager)
 
     assert (job.state, job.paused_by, job.pause_requested_at) == (JobState.QUEUED, None, None)
-    assert job.queued_at.year > 2020
+    assert job.queued_at.year == 2020, "what came meanwhile waits behind it"
+    assert [event.text for event in job.events.order_by("pk")] == [
+        "Paused before it started.",
+        "Told to go on; it starts when its turn comes.",
+    ]
     told = AuditEvent.objects.filter(action__in=["job.pause_requested", "job.resumed"]).order_by("pk")
     assert [(event.action, event.actor_id) for event in told] == [
         ("job.pause_requested", engineer.pk),
@@ -77,6 +81,10 @@ def test_a_running_job_saves_frees_its_worker_and_goes_on_as_a_new_attempt(job: 
     )  # fmt: skip
     assert (paused.paused_by, paused.finished_at, paused.progress_done) == (engineer, None, 3)
 
+    resume_job(job=paused, by=engineer)
+    assert job.events.latest("pk").text == "Told to go on; it continues from what it saved."
+    request_pause(job=paused, by=engineer)
+    assert job.events.latest("pk").text == "Paused while it waited to go on."
     resume_job(job=paused, by=engineer)
     carry_out(job.pk, lambda work: {"done": True}, task=TASK)
     job.refresh_from_db()

@@ -56,7 +56,9 @@ def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one_and_goes_on_when
     assert message.startswith(
         f"the disk that holds {folder} is full: a checkpoint or a result could not be written"
     )
-    assert "needs about" in message and "are free. The checkpoint of step 3 is whole. Make room" in message
+    assert "needs about" in message and message.endswith(
+        "are free. Make room on that disk, then start again: it goes on from the checkpoint of step 3, which is whole"
+    )
     assert events_of(folder)[-1]["fields"]["outcome"] == "failed"
     kept = latest_checkpoint(folder)
     assert kept is not None and kept.name == "checkpoint-3"
@@ -77,7 +79,9 @@ def test_a_disk_without_any_room_still_says_why(base: Path, small_disk: Path) ->
     folder = write_run(small_disk / "run", make_spec(base), rows())
     filler = fill(small_disk, leaving=90_000)
     assert run("training", folder)[0] == ExitCode.FAILED
-    assert "There is no checkpoint yet" in result_of(folder)["message"]
+    assert result_of(folder)["message"].endswith(
+        "then start again: there is no checkpoint yet, so it begins anew"
+    )
     filler.unlink()
     assert run("training", folder) == (ExitCode.SUCCEEDED, "")
 
