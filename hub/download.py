@@ -22,7 +22,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils.tqdm import tqdm as quiet_bar
 
 from hub.guard import guard
-from hub.spec import TOKEN_VARIABLE, HubManifest, HubReport, HubSpec
+from hub.spec import PARTS_FOLDER, TOKEN_VARIABLE, HubManifest, HubReport, HubSpec
 from run_directory.bases import check_base, check_settings
 from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
 from run_directory.loading import load_tokenizer
@@ -52,7 +52,6 @@ SETTINGS = frozenset(
     }
 )
 """What is taken of a repository beside its weights, of its top folder. No code, and no pickle."""
-_PARTS = "download"
 _COMMIT_FILE = "commit"
 _SPARE = 512 * 2**20
 
@@ -62,7 +61,7 @@ def bring(directory: RunDirectory) -> tuple[str, HubReport]:
     started = time.monotonic()
     spec = HubSpec.from_json(directory.spec, where=SPEC_FILE)
     guard(policy_of(spec.allowed))
-    parts = directory.folder / _PARTS
+    parts = directory.folder / PARTS_FOLDER
     parts.mkdir(exist_ok=True)
     directory.events.write("stage", f"Asking {spec.hub} for {spec.repository}.", name="asking")
     with _told(spec, has_token=bool(_token())):
@@ -163,7 +162,7 @@ def _require_room(folder: Path, parts: Path, files: list[RepoSibling]) -> None:
     free = shutil.disk_usage(folder).free
     if needed - there + _SPARE > free:
         raise Refusal(
-            f"the model has {needed / 10**9:.1f} GB, and the disk of {folder} has {free / 10**9:.1f} GB free; make room, "
+            f"the model has {needed / 10**9:.1f} GB, and the disk of the run directory has {free / 10**9:.1f} GB free; make room, "
             "then try again"
         )
 
@@ -315,7 +314,7 @@ def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
         if isinstance(error, UnusableModelError) or error.strerror is None:
             raise Refusal(f"{hub} did not answer as a hub does ({_first(error)}); try again") from error
         raise Refusal(
-            f"{error.strerror} while the model was written to {_PARTS} in the run directory; make room, then try again: "
+            f"{error.strerror} while the model was written to {PARTS_FOLDER} in the run directory; make room, then try again: "
             "it goes on from what has come"
         ) from error
 

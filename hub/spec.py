@@ -7,6 +7,8 @@ from typing import Literal
 from run_directory.protocol import Outcome
 from run_directory.records import Record, require
 
+PARTS_FOLDER = "download"
+"""In the run directory: what has come so far."""
 TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105  # the variable's name
 """Where the program finds the hub's token, if there is one; no file of the run directory holds it."""
 USUAL_HUB = "https://huggingface.co"

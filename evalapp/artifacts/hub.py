@@ -1,6 +1,9 @@
 """Models of a hub: asked for by name and revision, brought by the program `hub`, and registered as bases."""
 
 import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,25 +15,26 @@ from evalapp.accounts.models import Project, User
 from evalapp.artifacts.merging import move_whole
 from evalapp.artifacts.models import HubDownload
 from evalapp.audit.services import record
-from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.names import checked_name
 from evalapp.core.outgoing import OutgoingRefusedError, checked_address
 from evalapp.jobs.executor import end_previous_program
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
-from evalapp.jobs.work import Work
+from evalapp.jobs.work import AttemptLost, Work
 from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.services import register_base
 from evalapp.runs.carrying import carried_out
 from evalapp.runs.events import GarbageError
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.relay import ProgramRelay
-from hub.spec import TOKEN_VARIABLE, HubReport, HubResult, HubSpec
+from hub.spec import PARTS_FOLDER, TOKEN_VARIABLE, HubReport, HubResult, HubSpec
 from run_directory.files import sha256_of, write_whole
 from run_directory.protocol import MODEL_FOLDER, SPEC_FILE
 from run_directory.records import RecordError
 
 TASK = "evalapp.artifacts.tasks.bring_from_hub"
+MOST_LABEL_LETTERS = 80
 HUB_HOSTS = "huggingface.co, *.huggingface.co and *.hf.co"
 """What the usual hub's own address and those of its files come to."""
 
@@ -118,6 +122,11 @@ def bring(work: Work) -> dict[str, Any]:
     if problem := why_not_runnable():
         raise InvalidError(problem)
     folder = Path(settings.RUNS_FOLDER) / str(work.job.pk)
+    with _without_places(download, folder):
+        return _brought(work, download, folder)
+
+
+def _brought(work: Work, download: HubDownload, folder: Path) -> dict[str, Any]:
     end_previous_program(work)
     if not (folder / SPEC_FILE).exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,6 +144,28 @@ def bring(work: Work) -> dict[str, Any]:
     return _register(work, download, folder, result.report)
 
 
+@contextmanager
+def _without_places(download: HubDownload, folder: Path) -> Iterator[None]:
+    """Name the model, not where the server keeps it, in whatever goes wrong: who asks for one sees no server's folders."""
+
+    def told(text: str) -> str:
+        for place in (folder / MODEL_FOLDER, folder / PARTS_FOLDER):
+            text = text.replace(str(place), download.repository)
+        kept = Path(settings.HUB_FOLDER) / _folder_name(download.repository)
+        text = re.sub(rf"{re.escape(str(kept))}/[0-9a-f-]+", f"what was kept of {download.repository}", text)
+        for place in (folder, Path(settings.HUB_FOLDER), Path(settings.HOME)):
+            text = text.replace(str(place), "the server’s folder")
+        return text
+
+    try:
+        yield
+    except ProblemError as error:
+        error.message = told(error.message)
+        raise
+    except AttemptLost as error:
+        raise AttemptLost(told(str(error))) from error
+
+
 def _register(work: Work, download: HubDownload, run: Path, report: HubReport) -> dict[str, Any]:
     target = _place_of(download, report)
     if not target.is_dir():
@@ -145,13 +176,13 @@ def _register(work: Work, download: HubDownload, run: Path, report: HubReport) -
             f"{bad[0]} in {target} is not the file that was downloaded. Remove the folder, then try again."
         )
     origin = {
-        "repository": report.repository, "commit": report.commit, "hub": download.hub, "license": report.license,
+        "repository": report.repository, "revision": download.revision, "commit": report.commit, "hub": download.hub, "license": report.license,
         "gave_template": report.gave_template,
     }  # fmt: skip
     with transaction.atomic():
         version = register_base(
             project=download.project, name=download.name, folder=target, by=download.created_by,
-            label=report.commit[:12], facts={"hub": origin}, job=work.job,
+            label=_label_of(download, report), facts={"hub": origin}, job=work.job,
         )  # fmt: skip
         download.produced = version
         download.save(update_fields=["produced"])
@@ -164,4 +195,19 @@ def _place_of(download: HubDownload, report: HubReport) -> Path:
     name = report.commit[:12]
     if report.gave_template:
         name += f"-{hashlib.sha256(download.chat_template.encode()).hexdigest()[:8]}"
-    return Path(settings.HUB_FOLDER) / report.repository.replace("/", "--") / name
+    return Path(settings.HUB_FOLDER) / _folder_name(report.repository) / name
+
+
+def _folder_name(repository: str) -> str:
+    return repository.replace("/", "--")
+
+
+def _label_of(download: HubDownload, report: HubReport) -> str:
+    """The repository and the revision as it was asked for; without the owner's name where there is no room for it."""
+    revision = download.revision
+    # Of a commit the beginning tells enough; the whole stands with its origin.
+    shown = revision[:12] if revision == report.commit else revision
+    for name in (report.repository, report.repository.rpartition("/")[2]):
+        if len(label := f"{name} ({shown})") <= MOST_LABEL_LETTERS:
+            return label
+    return label[:MOST_LABEL_LETTERS]

@@ -31,7 +31,6 @@ class ProgramRelay:
         self._farthest = 0
         self.told: dict[str, Any] = {}
         """What the program's stages have said so far, by field."""
-        work.log(f"Run directory: {folder}")
 
     def tick(self) -> None:
         """Raises GarbageError when the program wrote something else than events, LeaseLost when overtaken."""
@@ -87,6 +86,7 @@ class Relay(ProgramRelay):
 
     def __init__(self, work: Work, run: Run, folder: Path) -> None:
         super().__init__(work, folder)
+        work.log(f"Run directory: {folder}")
         self._run = run
         self._points: dict[int, dict[str, Any]] = {}
         self._changed: set[int] = set()

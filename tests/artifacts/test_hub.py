@@ -1,5 +1,6 @@
 """Models of a hub: asked for on a page, downloaded by a program, registered with their commit."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
+from evalapp.artifacts import hub
 from evalapp.artifacts.hub import start_download
 from evalapp.artifacts.models import HubDownload
 from evalapp.artifacts.tasks import bring_from_hub
@@ -14,6 +16,7 @@ from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.jobs.models import JobEvent, JobState
 from evalapp.registry.models import ModelVersion
+from hub.spec import HubReport
 from tests.hub.server import COMMIT, serving
 from tests.registry.test_views import ClientFor
 from tests.run_directory.tiny import make_base
@@ -42,9 +45,9 @@ def test_a_model_is_registered_as_a_base_with_its_commit(
     assert (found.job.error, found.job.state) == ("", JobState.SUCCEEDED)
     base = found.produced
     assert base is not None
-    assert (base.model.name, base.label, base.kind) == ("Tiny", COMMIT[:12], "base")
+    assert (base.model.name, base.label, base.kind) == ("Tiny", "house/tiny (main)", "base")
     assert base.config["hub"] == {
-        "repository": "house/tiny", "commit": COMMIT, "hub": "https://hub.example", "license": "apache-2.0",
+        "repository": "house/tiny", "revision": "main", "commit": COMMIT, "hub": "https://hub.example", "license": "apache-2.0",
         "gave_template": False,
     }  # fmt: skip
     assert Path(base.path) == Path(settings.HUB_FOLDER) / "house--tiny" / COMMIT[:12]
@@ -116,6 +119,43 @@ def test_nothing_is_asked_where_the_operator_opened_no_way_out(
 
 
 @pytest.mark.parametrize(
+    ("repository", "revision", "label"),
+    [
+        ("house/tiny", "v1.2", "house/tiny (v1.2)"),
+        ("house/tiny", COMMIT, f"house/tiny ({COMMIT[:12]})"),
+        (f"{'h' * 40}/{'t' * 50}", "main", f"{'t' * 50} (main)"),
+        (f"house/{'t' * 90}", "main", "t" * 80),
+    ],
+)
+def test_a_base_is_called_by_repository_and_revision(repository: str, revision: str, label: str) -> None:
+    report = HubReport(
+        repository=repository, commit=COMMIT, license=None, files={}, size_bytes=1, fingerprint="f",
+        gave_template=False, packages={}, seconds=1.0,
+    )  # fmt: skip
+    assert hub._label_of(HubDownload(repository=repository, revision=revision), report) == label
+
+
+def test_what_goes_wrong_names_the_model_and_no_folder_of_the_server(
+    project: Project, engineer: User, model_folders: Path, tmp_path: Path, settings
+) -> None:
+    settings.RUNS_FOLDER = tmp_path / "runs"
+    settings.MODEL_PYTHON = Path(sys.executable)
+    settings.OUTGOING_ALLOWED = ("127.0.0.1/32",)
+    with serving() as server:
+        published = server.models["house/tiny"] = make_base(tmp_path / "published")
+        settings.HUB_ADDRESS = server.address
+        (published / "chat_template.jinja").unlink(missing_ok=True)
+        words = json.loads((published / "tokenizer_config.json").read_text())
+        words.pop("chat_template", None)
+        (published / "tokenizer_config.json").write_text(json.dumps(words))
+        found = brought(project, engineer)
+    assert found.job.state == JobState.FAILED
+    assert found.job.error.startswith("house/tiny has no chat template")
+    told = [found.job.error, *JobEvent.objects.filter(job=found.job).values_list("text", flat=True)]
+    assert [text for text in told if str(tmp_path) in text or str(settings.HOME) in text] == []
+
+
+@pytest.mark.parametrize(
     ("given", "field"),
     [
         ({"repository": "../../etc"}, "repository"),
@@ -157,10 +197,10 @@ def test_the_real_client_brings_the_tiny_model_from_a_hub_of_ours(
     settings.RUNS_FOLDER = tmp_path / "runs"
     settings.MODEL_PYTHON = Path(sys.executable)
     settings.OUTGOING_ALLOWED, settings.HUB_TOKEN = ("127.0.0.1/32",), TOKEN
-    with serving() as hub:
-        hub.models["house/tiny"] = make_base(tmp_path / "published")
-        hub.token = TOKEN
-        settings.HUB_ADDRESS = hub.address
+    with serving() as server:
+        server.models["house/tiny"] = make_base(tmp_path / "published")
+        server.token = TOKEN
+        settings.HUB_ADDRESS = server.address
         answer = client_for(engineer).post(
             reverse("hub_new", args=[project.slug]), {"repository": "house/tiny"}
         )
@@ -171,7 +211,7 @@ def test_the_real_client_brings_the_tiny_model_from_a_hub_of_ours(
     assert (found.job.error, found.job.state) == ("", JobState.SUCCEEDED)
     assert found.produced is not None
     assert (found.produced.model.name, found.produced.config["hub"]["commit"]) == ("house/tiny", COMMIT)
-    assert (
-        f"at commit <code>{COMMIT[:12]}"
-        in client_for(engineer).get(reverse("model_version", args=[project.slug, found.produced.pk])).text
-    )
+    page = client_for(engineer).get(reverse("model_version", args=[project.slug, found.produced.pk])).text
+    assert f', revision main, at commit <code class="long">{COMMIT}</code>' in page
+    followed = client_for(engineer).get(reverse("job_detail", args=[project.slug, found.job_id])).text
+    assert str(tmp_path) not in followed
