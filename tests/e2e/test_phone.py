@@ -14,7 +14,10 @@ from evalapp.gates.services import take_gate
 from evalapp.judgements.verdicts import Verdict
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import Stream
+from evalapp.registry.models import ModelVersion
 from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.artifacts.conftest import adapter
+from tests.artifacts.test_merging import merged
 from tests.campaigns.making import make_open_campaign
 from tests.factories import (
     answers,
@@ -29,6 +32,10 @@ from tests.factories import (
 from tests.gates.making import make_gate
 from tests.judgements.conftest import judge, judge_all
 from tests.monitoring.making import drawn_week, judged_weeks, make_stream
+from tests.registry.conftest import base, model_folders
+from tests.runs.conftest import behave, training, version
+
+__all__ = ["adapter", "base", "behave", "model_folders", "training", "version"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -104,6 +111,25 @@ def test_every_column_is_in_sight(
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
         assert set(phone.evaluate(LABELS)) == labels, path
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+
+
+def test_what_is_taken_along_of_a_model_is_in_sight(
+    phone: Page, project: Project, engineer: User, adapter: ModelVersion, live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:  # fmt: skip
+    found = merged(adapter, engineer)
+    sign_in(engineer)
+    files = {"Size", "SHA-256"}
+    for path, labels in {
+        f"models/merged/{found.pk}/": files,
+        f"models/{adapter.pk}/": {"State", "Format", "Size"},
+    }.items():
+        phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
+        assert labels <= set(phone.evaluate(LABELS)), path
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+        scrolling = "[...document.querySelectorAll('.table-wrap')].filter(each => each.scrollWidth > each.clientWidth).length"
+        assert phone.evaluate(scrolling) == 0, path
 
 
 def test_a_checkbox_stands_beside_its_words(
