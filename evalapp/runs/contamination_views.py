@@ -14,7 +14,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
-from evalapp.datasets.models import DatasetVersion, Example, Split
+from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import TRAINING_SPLITS, examples_of, version_of
 from evalapp.runs.contamination_decisions import (
     LONGEST_REASON,
@@ -23,6 +23,7 @@ from evalapp.runs.contamination_decisions import (
     standing_decision,
 )
 from evalapp.runs.contamination_guard import Pair, known_leaks
+from evalapp.runs.contamination_pairs import evaluating_rows
 
 MOST_SHOWN = 100
 
@@ -93,13 +94,7 @@ def _shown(version: DatasetVersion, pairs: list[Pair]) -> list[ShownPair]:
     learnt = {
         each.row_number: each for each in examples_of(version, TRAINING_SPLITS).filter(row_number__in=rows)
     }
-    evaluating = Example.objects.filter(
-        version__dataset__project=version.dataset.project_id,
-        split__in=[Split.TEST, Split.FEEDBACK, Split.VALIDATION],
-        prompt_hash__in={pair["evaluation_hash"] for pair in pairs},
-    ).select_related("version__dataset")
-    # The row that the comparison met: the same prompt may stand in several versions, under other numbers.
-    met = {(each.prompt_hash, each.row_number): each for each in evaluating.order_by("-version_id", "pk")}
+    met = evaluating_rows(version, pairs)
     return [
         ShownPair(
             pair, learnt.get(pair["training_row"]), met.get((pair["evaluation_hash"], pair["evaluation_row"]))

@@ -261,8 +261,9 @@ def test_a_look_at_decided_rows_leads_to_its_training(
 
 
 def test_by_the_api(
-    project: Project, owner: User, engineer: User, leaky: DatasetVersion, base: ModelVersion, behave: Behave
-) -> None:
+    project: Project, owner: User, engineer: User, leaky: DatasetVersion, version: DatasetVersion,
+    base: ModelVersion, behave: Behave,
+) -> None:  # fmt: skip
     address = f"/api/v1/projects/{project.slug}/datasets/{leaky.dataset_id}/versions/1/contamination/"
 
     def headers(of: User) -> dict[str, str]:
@@ -270,15 +271,29 @@ def test_by_the_api(
 
     found = Client().get(address, headers=headers(engineer)).json()
     assert (found["is_known"], found["standing"], len(found["pairs"])) == (True, None, 1)
+    (pair,) = found["pairs"]
+    assert pair["training_data"] == {
+        "dataset": leaky.dataset_id, "name": "Leaky", "number": 1, "dataset_version": leaky.pk, "split": "train",
+    }  # fmt: skip
+    assert pair["evaluation_data"] == {
+        "dataset": version.dataset_id, "name": "Questions", "number": 1, "dataset_version": version.pk,
+        "split": "test",
+    }  # fmt: skip
     body = {"reason": REASON, "rows_hash": found["rows_hash"]}
     asked = {"data": body, "content_type": "application/json"}
     assert Client().post(address, **asked, headers=headers(engineer)).status_code == 403
     made = Client().post(address, **asked, headers=headers(owner))
     assert (made.status_code, made.json()["decided_by"]) == (201, str(owner))
+    assert made.json()["rows"] == [pair]
     assert Client().get(address, headers=headers(engineer)).json()["standing"]["id"] == made.json()["id"]
     run = train(leaky, base, engineer)
     shown = Client().get(f"/api/v1/projects/{project.slug}/runs/{run.pk}/", headers=headers(engineer)).json()
     assert shown["contamination_decision"] == made.json()["id"]
+
+    version.delete()
+    (left,) = ContaminationDecision.objects.get().rows
+    named = Client().get(address, headers=headers(engineer)).json()["decisions"][0]["rows"]
+    assert (left["evaluation_row"], named[0]["evaluation_data"]) == (7, None)
 
 
 def test_another_project_s_rows_are_nobody_s_business(

@@ -1,10 +1,12 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Shown, Text
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.runs.contamination_decisions import LONGEST_REASON
+from evalapp.runs.contamination_pairs import named_pairs
 from evalapp.runs.models import ContaminationDecision
 
 
@@ -21,16 +23,37 @@ class ContaminationPairSerializer(serializers.Serializer[Any]):
     evaluation_hash = serializers.CharField()
 
 
+class RowDataSerializer(serializers.Serializer[Any]):
+    """Where a row stands: version ``number`` of the dataset called ``name``."""
+
+    dataset = serializers.IntegerField()
+    name = serializers.CharField()
+    number = serializers.IntegerField()
+    dataset_version = serializers.IntegerField()
+    split = serializers.CharField()
+
+
+class NamedContaminationPairSerializer(ContaminationPairSerializer):
+    """The same with the data that each row is of; ``evaluation_data`` is null where that was deleted."""
+
+    training_data = RowDataSerializer()
+    evaluation_data = RowDataSerializer(allow_null=True)
+
+
 class ContaminationDecisionSerializer(Shown):
     """An owner's decision; it covers exactly its rows, and is never changed."""
 
     dataset_version = serializers.IntegerField(source="dataset_version_id")
-    rows = ContaminationPairSerializer(many=True)
+    rows = serializers.SerializerMethodField()
     decided_by = CreatedByField()
 
     class Meta:
         model = ContaminationDecision
         fields = ("id", "dataset_version", "reason", "rows", "rows_hash", "decided_by", "created_at")
+
+    @extend_schema_field(NamedContaminationPairSerializer(many=True))
+    def get_rows(self, decision: ContaminationDecision) -> list[dict[str, Any]]:
+        return named_pairs(decision.dataset_version, decision.rows)
 
 
 class ContaminationSerializer(serializers.Serializer[Any]):
@@ -40,7 +63,7 @@ class ContaminationSerializer(serializers.Serializer[Any]):
 
     is_known = serializers.BooleanField()
     sentences = serializers.ListField(child=serializers.CharField())
-    pairs = ContaminationPairSerializer(many=True)
+    pairs = NamedContaminationPairSerializer(many=True)
     rows_hash = serializers.CharField()
     training_rows = serializers.IntegerField(allow_null=True)
     evaluation_rows = serializers.IntegerField(allow_null=True)

@@ -8,6 +8,7 @@ from evalapp.api.serializers.contamination import (
 from evalapp.api.views.datasets import DatasetView
 from evalapp.runs.contamination_decisions import allow_contamination, rows_hash_of, standing_decision
 from evalapp.runs.contamination_guard import known_leaks
+from evalapp.runs.contamination_pairs import named_pairs
 
 
 class Contamination(DatasetView):
@@ -24,12 +25,14 @@ class Contamination(DatasetView):
         return {
             "is_known": found is not None,
             "sentences": leaks.get("sentences", []),
-            "pairs": pairs,
+            "pairs": named_pairs(version, pairs),
             "rows_hash": rows_hash_of(pairs),
             "training_rows": leaks.get("training_rows"),
             "evaluation_rows": leaks.get("evaluation_rows"),
             "standing": standing_decision(version, found),
-            "decisions": version.contamination_decisions.select_related("decided_by").order_by("-pk"),
+            "decisions": version.contamination_decisions.select_related(
+                "decided_by", "dataset_version__dataset"
+            ).order_by("-pk"),
         }
 
     @operation(
