@@ -53,22 +53,16 @@ def next_job(queue: str) -> Job | None:
     patient = Job.objects.filter(queue=queue, state__in=ACTIVE_STATES, task__in=settings.PATIENT_TASKS)
     if patient.count() >= settings.MOST_PATIENT_TASKS:
         known -= settings.PATIENT_TASKS
-    left = _left_here(queue)
-    waiting = (each for each in waiting_in(queue, tasks=list(known)) if each.job_id not in left)
+    waiting = (each for each in waiting_in(queue, tasks=list(known)) if not _is_left_here(each))
     chosen = next_of(waiting, standing_in(queue))
     return Job.objects.filter(pk=chosen.job_id).first() if chosen else None
 
 
-def _left_here(queue: str) -> set[int]:
-    """The waiting jobs that this machine left to others a short while ago, since it lacks what they need."""
-    host = socket.gethostname()
-    waiting = Job.objects.filter(queue=queue, state=JobState.QUEUED, left_by__has_key=host)
+def _is_left_here(waiting: Waiting) -> bool:
+    """Whether this machine left it to others a short while ago, since it lacks what the job needs."""
+    left = waiting.left_by.get(socket.gethostname())
     since = timezone.now() - timedelta(seconds=settings.JOB_LOOK_AGAIN_SECONDS)
-    return {
-        pk
-        for pk, left_by in waiting.values_list("pk", "left_by")
-        if datetime.fromisoformat(left_by[host]["at"]) > since
-    }
+    return left is not None and datetime.fromisoformat(left["at"]) > since
 
 
 def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:
@@ -76,9 +70,8 @@ def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:
     rows = Job.objects.filter(queue=queue, state=JobState.QUEUED)
     if tasks is not None:
         rows = rows.filter(task__in=tasks)
-    return [
-        Waiting(*row) for row in rows.values_list("pk", "project_id", "priority", "queued_at", "keeps_turn")
-    ]
+    fields = ("pk", "project_id", "priority", "queued_at", "keeps_turn", "left_by")
+    return [Waiting(*row) for row in rows.values_list(*fields)]
 
 
 def standing_in(queue: str) -> Standing:

@@ -20,6 +20,8 @@ class Waiting(NamedTuple):
     priority: int
     queued_at: datetime
     keeps_turn: bool
+    left_by: Mapping[str, Mapping[str, str]] = {}
+    """The machines that lack what it needs; it has no place in the order of those that any machine could start."""
 
 
 @dataclass(frozen=True)

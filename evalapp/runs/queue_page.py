@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
     entry: Entry
     number: int | None
-    """From 1, over all projects; None behind MOST_PLACES."""
+    """From 1, over all projects; None behind MOST_PLACES, and where a machine has to be found that can do it."""
     own_ahead: int
     others_ahead: int
 
@@ -79,7 +79,8 @@ def queue_view(project: Project, queue: str) -> QueueView:
     )
     own_active = [pk for pk, owner in active if owner == project.pk]
     waiting = waiting_in(queue)
-    order = in_turn(waiting, standing_in(queue), ending=[owner for _, owner in active], most=MOST_PLACES)
+    anywhere = [each for each in waiting if not each.left_by]
+    order = in_turn(anywhere, standing_in(queue), ending=[owner for _, owner in active], most=MOST_PLACES)
     places: dict[int, tuple[int, int, int]] = {}
     own, others = 0, 0
     for number, each in enumerate(order, start=1):

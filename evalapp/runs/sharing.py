@@ -48,6 +48,7 @@ def answer_all(work: Work) -> dict[str, Any]:
 def help_out(work: Work) -> dict[str, Any]:
     """Answer shards of the run in ``params`` until none is free; returns how many."""
     leader = Job.objects.get(run=work.job.params["run"])
+    require_wanted(leader)
     run = run_of(leader)
     require_wanted(leader)
     answered = 0

@@ -10,7 +10,7 @@ from django.urls import reverse
 from evalapp.accounts.models import Project, User
 from evalapp.jobs.lease import claim
 from evalapp.jobs.models import Job, JobState, Priority
-from evalapp.jobs.services import create_job, request_pause, set_priority
+from evalapp.jobs.services import create_job, leave_to_others, request_pause, set_priority
 from evalapp.runs.models import Run
 from evalapp.runs.queue_page import queue_view
 from tests.api.conftest import Program, program_for
@@ -72,6 +72,24 @@ def test_what_the_page_foretells_is_what_starts(project: Project, engineer: User
             state=JobState.CANCELLED, finished_at=urgent.created_at, lease_expires_at=None
         )
     assert [title for title in began if title in foretold] == foretold == ["urgent", "first", "second"]
+
+
+def test_what_no_machine_can_do_yet_says_so_and_keeps_no_other_waiting(
+    project: Project, engineer: User
+) -> None:
+    lost = claim(queued(project, engineer, "far away").pk, task=TASK)
+    assert lost is not None
+    queued(project, engineer, "second")
+    leave_to_others(lost, why="gpu-2 has no folder of the base “Large”.")
+
+    assert told(project) == [
+        (1, "second", "The next to start."),
+        (
+            None,
+            "far away",
+            "gpu-2 has no folder of the base “Large”. It waits for a worker that has it.",
+        ),
+    ]
 
 
 def test_the_priority_is_changed_on_the_page(
