@@ -11,6 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.jobs.lease import claim
 from evalapp.jobs.models import Job, JobState, Priority
 from evalapp.jobs.services import create_job, leave_to_others, request_pause, set_priority
+from evalapp.jobs.tasks import reap_lost_jobs
 from evalapp.runs.models import Run
 from evalapp.runs.queue_page import queue_view
 from tests.api.conftest import Program, program_for
@@ -64,7 +65,7 @@ def test_what_the_page_foretells_is_what_starts(project: Project, engineer: User
     began = []
     Job.objects.filter(state=JobState.STARTING).update(state=JobState.QUEUED, lease_expires_at=None)
     Job.objects.filter(pk=foreign[0].pk).update(state=JobState.CANCELLED, finished_at=urgent.created_at)
-    Job.objects.exclude(pk=foreign[0].pk).update(task="evalapp.jobs.tasks.reap_lost_jobs")
+    Job.objects.exclude(pk=foreign[0].pk).update(task=reap_lost_jobs.name)
     while (job := next_job("models")) is not None:
         began.append(job.title)
         claim(job.pk, task=job.task)
