@@ -5,7 +5,7 @@ it is undefined and says why. It is never NaN and never a silent 0 or 1.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -99,6 +99,17 @@ class Measure:
             "note": self.note,
             "signature": self.signature,
         }
+
+
+def one_reason(measures: Iterable[Measure | None], *, but: Collection[str] = ()) -> str:
+    """Why all of them are undefined, where they have one reason, so that it can be said once; "" otherwise.
+
+    Reasons in ``but`` are not asked: "no order" of one measure is not why the others are undefined. None, which has
+    no meaning there, is not asked either.
+    """
+    asked = [each for each in measures if each is not None and each.reason not in but]
+    reasons = {each.reason for each in asked}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 Measures: TypeAlias = Mapping[str, Measure]

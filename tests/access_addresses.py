@@ -79,6 +79,8 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     "analysis_table_csv": {"name": lambda world: "people"},
     "analysis_table_markdown": {"name": lambda world: "people"},
+    "judge_table_csv": {"name": lambda world: "agreement"},
+    "judge_table_markdown": {"name": lambda world: "agreement"},
     "planner_table_csv": {"name": lambda world: "variances"},
     "planner_table_markdown": {"name": lambda world: "variances"},
     "token_revoke": {"pk": lambda world: world.token.pk},

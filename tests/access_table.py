@@ -251,6 +251,8 @@ ACCESS: dict[str, Access] = {
     "judge_key": both(P.MANAGE_WEBHOOKS),
     "judge_delete": both(P.MANAGE_WEBHOOKS),
     "judge_campaign": both(P.VIEW_ANALYSIS),
+    "judge_table_csv": both(P.VIEW_ANALYSIS),
+    "judge_table_markdown": both(P.VIEW_ANALYSIS),
     "judge_start": both(P.START_RUNS),
     "judge_again": both(P.START_RUNS),
     "api_judges": Access(P.VIEW_ANALYSIS, P.MANAGE_WEBHOOKS),

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
-from evalapp.measure import Measure
+from evalapp.measure import Measure, one_reason
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.drafts import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion, CriterionKind
@@ -21,6 +21,11 @@ class AgreementRow(NamedTuple):
     alpha: Measure
     exact: Measure
     within_one: Measure | None
+
+    @property
+    def reason(self) -> str:
+        """Why all of it is undefined; "" where something is defined."""
+        return one_reason((self.alpha, self.exact, self.within_one))
 
 
 class CorrelationRow(NamedTuple):

@@ -1,5 +1,6 @@
 """The page on how far reviewers agree, and what to do where they do not."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.http import HttpResponse
@@ -17,10 +18,10 @@ from evalapp.analysis.reviewer_agreement import (
     MEASURES,
     MOST_REVIEWERS,
     SHARES,
-    AgreementOn,
     PairAgreement,
     Panel,
     matrix_in_words,
+    reason_of,
 )
 from evalapp.analysis.views import (
     PEOPLE,
@@ -31,8 +32,10 @@ from evalapp.analysis.views import (
     redirect_kept,
 )
 from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.measure import Measure
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion
+from evalapp.stats.against_others import AgainstOthers
 
 
 class ConfusionCell(NamedTuple):
@@ -73,7 +76,10 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "standing": found.standing,
         "narrowing": narrowing_of(request, view, names=names, kept=found.kept),
         "criteria": criteria,
-        "panel_cells": [(row.criterion, cells_of(row), row.scores) for row in rows],
+        "panel_cells": [
+            (row.criterion, _measures(row.measures), row.scores, reason_of(row.measures)) for row in rows
+        ],
+        "panel_reason": _one([reason_of(row.measures) for row in rows]),
         "criterion": criterion,
         "measure": measure,
         "measures": [(key, label, ANCHORS[key]) for key, label in MEASURES.items()],
@@ -91,33 +97,40 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     return render(request, "analysis/agreement.html", context)
 
 
-def cells_of(row: AgreementOn) -> list[tuple[str, str, Any]]:
-    """A row's measures in their columns' order: key, label, measure."""
-    return [(key, label, getattr(row.measures, key)) for key, label in MEASURES.items()]
-
-
 def _of_criterion(request: MemberRequest, panel: Panel, criterion: Criterion, measure: str) -> dict[str, Any]:
     people, names = panel.people(criterion), panel.names
     is_wide = len(people) > MOST_REVIEWERS
     chosen = chosen_pair(panel, criterion, request.GET.get("first", ""), request.GET.get("second", ""))
     matrix = [] if is_wide else panel.matrix(criterion, measure)
     pair = panel.pair(criterion, chosen) if chosen is not None else None
+    reviewers = panel.reviewers(criterion)
     return {
         "pairs": chosen is not None,
-        "reviewers": [(row, _measures(row.measures)) for row in panel.reviewers(criterion)],
+        "reviewers": [(row, _measures(row.measures), reason_of(row.measures)) for row in reviewers],
+        "reviewers_reason": _one([reason_of(row.measures) for row in reviewers]),
         "matrix": matrix,
+        "is_matrix_defined": any(
+            cell.measure is not None and cell.measure.defined for row in matrix for cell in row.cells
+        ),
         "matrix_words": matrix_in_words(matrix, measure),
         "is_wide": is_wide,
         "choices": [(names.numbers[person], names.of(person)) for person in people],
         "pair": pair,
         "pair_measures": _measures(pair.measures) if pair is not None else [],
+        "pair_reason": reason_of(pair.measures) if pair is not None else "",
         "confusion": _confusion_rows(criterion, pair) if pair is not None else [],
         "levels": [criterion.level_words(level) for level in criterion.levels],
         "clarify": panel.clarify(criterion),
     }
 
 
-def _measures(found: Any) -> list[tuple[str, str, Any]]:
+def _one(reasons: Sequence[str]) -> str:
+    """What all rows of a table say, so that it is said once."""
+    return reasons[0] if len(set(reasons)) == 1 else ""
+
+
+def _measures(found: AgainstOthers) -> list[tuple[str, str, Measure]]:
+    """In their columns' order: key, label, measure."""
     return [(key, label, getattr(found, key)) for key, label in MEASURES.items()]
 
 

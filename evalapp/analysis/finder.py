@@ -81,8 +81,31 @@ class Found:
         return len(self.item_output_ids)
 
     @property
+    def tenth(self) -> int:
+        """How many of ``outputs`` lie in the highest, or the lowest, tenth where no two values are equal."""
+        # From the tenth's end on, which is a quantile between two of the ordered values.
+        return self.outputs - math.ceil(9 * (self.outputs - 1) / 10) if self.outputs else 0
+
+    @property
     def expected(self) -> float:
         return self.by_metric * self.by_people / self.outputs if self.outputs else 0.0
+
+
+def ties_in_words(wanted: Finder, found: Found) -> str:
+    """What equal values do at a tenth's end, where they take more into it; nothing otherwise."""
+    if wanted.value is not None or found.by_metric <= found.tenth:
+        return ""
+    label = wanted.metric.label
+    if found.by_metric == found.outputs:
+        return f"Nine in ten outputs or more have the same {label}, so all count as its {_end(wanted)} tenth."
+    return (
+        f"A tenth of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because equal "
+        f"values of {label} stand on the same side of its end."
+    )
+
+
+def _end(wanted: Finder) -> str:
+    return "highest" if wanted.side == MetricSide.TOP else "lowest"
 
 
 def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | None:

@@ -21,6 +21,7 @@ from evalapp.analysis.finder import (
     MetricSide,
     ScoreSide,
     finder_from,
+    ties_in_words,
 )
 from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.picked import pick_found
@@ -59,13 +60,15 @@ def _render(
             cases = cases.narrowed_to(request.GET.dict())
     except MissingError as error:
         problem, wanted = problem or error, None
+    found = cases.found(wanted) if wanted is not None else None
     page = Paginator(cases if wanted is not None else [], CASES_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "station": "compare",
         "campaign": campaign,
         "narrowing": narrowing_of(request, view, names=scores.names, kept=cases.kept),
         "wanted": wanted,
-        "found": cases.found(wanted) if wanted is not None else None,
+        "found": found,
+        "ties": ties_in_words(wanted, found) if wanted is not None and found is not None else "",
         "chosen": _chosen(scores, request.GET, wanted),
         "metrics": cases.metrics,
         "metric": wanted.metric if wanted else METRICS[HEADLINE_METRIC],

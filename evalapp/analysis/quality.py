@@ -67,6 +67,11 @@ class CampaignQuality(NamedTuple):
     compared: list[NamedChecks]
 
     @property
+    def is_early(self) -> bool:
+        """Of every criterion, so that it is said once."""
+        return bool(self.agreement) and all(each.is_early for each in self.agreement)
+
+    @property
     def least(self) -> int:
         return LEAST_FOR_AGREEMENT
 

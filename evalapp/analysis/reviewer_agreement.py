@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
 from evalapp.core.figures import as_text
-from evalapp.measure import Measure, signature
+from evalapp.measure import Measure, one_reason, signature
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.drafts import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion, CriterionKind
@@ -279,6 +279,13 @@ def pair_agreement(
     )
 
 
+def reason_of(measures: AgainstOthers) -> str:
+    """Why all of them are undefined, where it is one reason; "" otherwise. That answers have no order, or a scale no
+    steps, leaves some undefined whoever scored.
+    """
+    return one_reason(measures, but=(NO_ORDER, TOO_FINE))
+
+
 def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
     """What the shading shows: the pairs that agree most and least."""
     defined = [
@@ -288,7 +295,8 @@ def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
         if row.number < cell.other and cell.measure is not None and cell.measure.value is not None
     ]
     if not defined:
-        return f"{MEASURES[measure]} is undefined for every two reviewers."
+        reason = one_reason(cell.measure for row in rows for cell in row.cells)
+        return f"{MEASURES[measure]} is undefined for every two reviewers{f': {reason}' if reason else ''}."
     least, most = min(defined), max(defined)
     label = MEASURES[measure]
 

@@ -18,6 +18,7 @@ from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.demo import recipes
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import restore_first_run, restore_second_run
+from evalapp.demo.release_gate import ask_release_gate, take_release_gate
 from evalapp.demo.stage_set import email_of, first_data, rubric_version, simulated_users
 from evalapp.exports.models import Export
 from evalapp.exports.services import open_tray, start_export
@@ -130,8 +131,15 @@ def open_feedback_review(demonstration: Demonstration) -> Job | None:
 
 
 def _open_review(
-    demonstration: Demonstration, name: str, title: str, split: Split, candidates: list[str]
+    demonstration: Demonstration,
+    name: str,
+    title: str,
+    split: Split,
+    candidates: list[str],
+    *,
+    champion: str = "",
 ) -> Job | None:
+    """``champion``: what a gate, taken before the first review, holds the others against."""
     project = demonstration.project
     campaign = create_campaign(
         project=project,
@@ -148,6 +156,8 @@ def _open_review(
         by=person("manager"),
         is_recorded=demonstration.track == Track.RECORDED,
     )
+    if champion:
+        take_release_gate(campaign=campaign, champion=_model(demonstration, champion), by=person("manager"))
     open_campaign(campaign=campaign, by=person("manager"))
     _remember(demonstration, **{name: campaign.pk})
     return create_job(
@@ -227,7 +237,22 @@ def generate_second(demonstration: Demonstration) -> Job | None:
 
 
 def open_test_review(demonstration: Demonstration) -> Job | None:
-    return _open_review(demonstration, "test_campaign", "Cycle 2", Split.TEST, ["base", "prompt", "v1", "v2"])
+    return _open_review(
+        demonstration,
+        "test_campaign",
+        "Cycle 2",
+        Split.TEST,
+        ["base", "prompt", "v1", "v2"],
+        champion="v1",
+    )
+
+
+def ask_gate(demonstration: Demonstration) -> Job | None:
+    campaign = Campaign.objects.get(pk=demonstration.objects_made["test_campaign"])
+    # The newest look is the one that pages show first: v2's, after what the prompt alone reaches.
+    for name in ("prompt", "v2"):
+        ask_release_gate(campaign=campaign, candidate=_model(demonstration, name), by=person("manager"))
+    return None
 
 
 def close_story(demonstration: Demonstration) -> Job | None:
@@ -283,6 +308,7 @@ STEPS: tuple[Step, ...] = (
     Step("Answers by v2", generate_second, "second_generation"),
     Step("Score them", score("second_generation")),
     Step("Blind reviews of the test split", open_test_review, "test_campaign"),
+    Step("Ask the gate that was frozen before them", ask_gate, "test_campaign"),
     Step("Close the second cycle", close_story),
 )
 

@@ -33,6 +33,9 @@ Finding = Literal["follows", "stale", "blind", "open"]
 MOST_OUTPUTS = 1_000
 # Fewer that were measured without their own corrections say nothing.
 FEWEST_OTHERS = 10
+# Corrected examples from which on "blind" and "stale" are said without reserve: with fewer a correlation may lie
+# 0.4 and more from where it would settle.
+ENOUGH_EXAMPLES = 30
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class CandidateEdits:
 class MetricFinding(NamedTuple):
     """A metric against the references and against the corrections, on the same outputs.
 
-    ``others``: less the output's own corrections. ``gain``: how much better the corrections make it.
+    ``others``: less the output's own corrections. ``gain``: how much better the corrections make it. ``sentence``
+    tells the finding with reserve where the report has a caution.
     """
 
     metric: MetricDescription
@@ -63,7 +67,9 @@ class MetricFinding(NamedTuple):
 
 @dataclass(frozen=True)
 class CorrectionReport:
-    """``unmeasured``: outputs whose results are missing, or stand for other corrections than now."""
+    """``unmeasured``: outputs whose results are missing, or stand for other corrections than now. ``caution``: why
+    no metric is called blind and no reference stale without reserve yet; "" where nothing speaks against it.
+    """
 
     corrections: Corrections
     candidates: list[CandidateEdits]
@@ -72,6 +78,12 @@ class CorrectionReport:
     ceiling: Measure | None
     unmeasured: int
     is_large: bool
+    caution: str = ""
+
+    @property
+    def headline(self) -> str:
+        """One sentence over all metrics, or nothing."""
+        return headline(self.findings, is_tentative=bool(self.caution))
 
 
 _Values = dict[tuple[str, str], dict[int, float]]
@@ -94,9 +106,13 @@ def correction_report(scores: CampaignScores, criterion: Criterion | None) -> Co
     is_large = measured > MOST_OUTPUTS
     ceiling = None
     findings: list[MetricFinding] = []
+    caution = caution_of(corrections)
     if criterion is not None and measured and not is_large:
         ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
-        findings = [_finding(scores, criterion, CATALOGUE[name], stored.values, ceiling) for name in METRICS]
+        findings = [
+            _finding(scores, criterion, CATALOGUE[name], stored.values, ceiling, is_tentative=bool(caution))
+            for name in METRICS
+        ]
     return CorrectionReport(
         corrections=corrections,
         candidates=[_edits(scores, each, corrections, stored.rates) for each in scores.candidates],
@@ -105,7 +121,26 @@ def correction_report(scores: CampaignScores, criterion: Criterion | None) -> Co
         ceiling=ceiling,
         unmeasured=stored.unmeasured,
         is_large=is_large,
+        caution=caution if findings else "",
     )
+
+
+def caution_of(corrections: Corrections) -> str:
+    """Why what the corrections show is not settled: there are few, or they were picked and not drawn at random."""
+    told = []
+    examples, accepted, picked = len(corrections.by_example), len(corrections.accepted), corrections.picked
+    if examples < ENOUGH_EXAMPLES:
+        told.append(
+            f"Few corrections: of {examples} example{'' if examples == 1 else 's'}; from {ENOUGH_EXAMPLES} on these "
+            "words are said without reserve."
+        )
+    if picked:
+        of = f"{picked} of the {accepted} accepted corrections are" if accepted > 1 else "The correction is"
+        told.append(
+            f"{of} of outputs that the disagreement finder picked for what a metric and people say of them, not of "
+            "outputs drawn at random: among those a metric looks blinder than it is among all."
+        )
+    return " ".join(told)
 
 
 def _stored(scores: CampaignScores, corrections: Corrections) -> _Stored:
@@ -174,6 +209,8 @@ def _finding(
     metric: MetricDescription,
     values: Mapping[tuple[str, str], Mapping[int, float]],
     ceiling: Measure,
+    *,
+    is_tentative: bool,
 ) -> MetricFinding:
     means = scores.output_means(criterion)
     against = values.get((AGAINST_CORRECTIONS, metric.name), {})
@@ -193,7 +230,9 @@ def _finding(
     before = trust_of(criterion.name, metric, references, ceiling)
     after = trust_of(criterion.name, metric, others if has_others else corrected, ceiling)
     finding = finding_of(before, after, gain)
-    sentence = _sentence(criterion.name, metric, finding, has_others=has_others)
+    sentence = _sentence(
+        criterion.name, metric, finding, has_others=has_others, so_far=gain.n if is_tentative else None
+    )
     return MetricFinding(metric, references, corrected, others, gain, finding, sentence)
 
 
@@ -213,30 +252,45 @@ def finding_of(before: MetricTrust, after: MetricTrust, gain: Measure) -> Findin
     return "open"
 
 
-def _sentence(name: str, metric: MetricDescription, finding: Finding, *, has_others: bool) -> str:
+def _sentence(
+    name: str, metric: MetricDescription, finding: Finding, *, has_others: bool, so_far: int | None
+) -> str:
+    """``so_far``: on how many outputs, where that is told with reserve."""
+    label = metric.label
     own = (
         ""
         if has_others
         else " Each answer's own correction is among its references and stays close to it, so part of this is the "
         "edit itself."
     )
+    if so_far is not None and finding == "stale":
+        return (
+            f"The references may be stale for {label} on {name}: on {so_far} outputs it follows people against what "
+            f"they would have said.{own}"
+        )
+    if so_far is not None and finding == "blind":
+        return (
+            f"{label} may be blind to {name}: on {so_far} outputs it does not follow people even against what they "
+            "would have said. Collect corrections of more items, drawn at random, before you give it up."
+        )
     return {
-        "follows": f"{metric.label} follows people on {name} with the references as they are.",
-        "stale": f"The references are stale for {metric.label} on {name}: against what people would have said it "
+        "follows": f"{label} follows people on {name} with the references as they are.",
+        "stale": f"The references are stale for {label} on {name}: against what people would have said it "
         f"follows them.{own}",
-        "blind": f"{metric.label} is blind to {name}: it does not follow people even against what they would have "
+        "blind": f"{label} is blind to {name}: it does not follow people even against what they would have "
         "said, so better references will not help.",
-        "open": f"Whether {metric.label} is blind to {name} or its references are stale cannot be told from these "
+        "open": f"Whether {label} is blind to {name} or its references are stale cannot be told from these "
         "corrections yet.",
     }[finding]
 
 
-def headline(findings: Sequence[MetricFinding]) -> str:
+def headline(findings: Sequence[MetricFinding], *, is_tentative: bool) -> str:
     """One sentence over all metrics, or nothing."""
+    perhaps = "perhaps " if is_tentative else ""
     parts = []
     for kind, words in (
-        ("stale", "stale references for {}"),
-        ("blind", "{} blind"),
+        ("stale", f"{perhaps}stale references for {{}}"),
+        ("blind", f"{{}} {perhaps}blind"),
         ("follows", "{} in order"),
     ):
         labels = [each.metric.label for each in findings if each.finding == kind]

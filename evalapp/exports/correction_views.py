@@ -9,7 +9,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.views import campaign_or_missing
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.exports.correction_report import MOST_OUTPUTS, correction_report, headline
+from evalapp.exports.correction_report import MOST_OUTPUTS, correction_report
 from evalapp.exports.correction_scoring import start_measuring
 
 
@@ -27,7 +27,6 @@ def campaign_corrections(request: MemberRequest, campaign_id: int) -> HttpRespon
         "station": "compare",
         "campaign": campaign,
         "report": report,
-        "headline": headline(report.findings),
         "scales": scores.scales,
         "most": MOST_OUTPUTS,
         "is_reviewing": is_reviewing_blind(campaign, request.user),

@@ -11,7 +11,9 @@ from evalapp.reviews.models import Correction
 
 
 class AcceptedCorrection(NamedTuple):
-    """``text`` is what was accepted: the author's, or as it was edited."""
+    """``text`` is what was accepted: the author's, or as it was edited. ``is_picked``: only because the finder picked
+    its output for what a metric and people said of it.
+    """
 
     review_id: int
     reviewer_id: int
@@ -21,6 +23,7 @@ class AcceptedCorrection(NamedTuple):
     example_id: int
     text: str
     is_simulated: bool
+    is_picked: bool
 
 
 class Corrections(NamedTuple):
@@ -36,6 +39,11 @@ class Corrections(NamedTuple):
         for each in self.accepted:
             found[each.example_id].append(each)
         return dict(found)
+
+    @property
+    def picked(self) -> int:
+        """How many of the accepted were picked by the finder."""
+        return sum(each.is_picked for each in self.accepted)
 
     @property
     def is_simulated(self) -> bool:
@@ -62,20 +70,36 @@ def corrections_of(campaign: Campaign) -> Corrections:
         "review__is_simulated",
     )
     for review_id, reviewer, output, item, candidate, example, is_simulated in columns.iterator(2_000):
-        decision, text = decisions.get(review_id, (RowDecision.PENDING, ""))
-        if decision == RowDecision.REJECTED:
+        decided = decisions.get(review_id, _UNDECIDED)
+        if decided.decision == RowDecision.REJECTED:
             rejected += 1
-        elif decision == RowDecision.PENDING:
+        elif decided.decision == RowDecision.PENDING:
             waiting += 1
         else:
+            is_picked = bool(campaign.picked_because) or decided.is_picked
             accepted.append(
-                AcceptedCorrection(review_id, reviewer, output, item, candidate, example, text, is_simulated)
+                AcceptedCorrection(
+                    *(review_id, reviewer, output, item, candidate, example),
+                    *(decided.text, is_simulated, is_picked),
+                )
             )
     return Corrections(accepted, waiting, rejected)
 
 
-def _latest_decisions(campaign: Campaign) -> dict[int, tuple[str, str]]:
-    """By review: the decision, and the text that it accepts."""
+class _Decided(NamedTuple):
+    """The latest decision, the text that it accepts, and whether no tray but the finder's ever held it."""
+
+    decision: str
+    text: str
+    is_picked: bool
+
+
+_UNDECIDED = _Decided(RowDecision.PENDING, "", is_picked=False)
+
+
+def _latest_decisions(campaign: Campaign) -> dict[int, _Decided]:
+    """By review."""
+    picked = set(campaign.exports.filter(settings__has_key="picked").values_list("pk", flat=True))
     rows = (
         ExportRow.objects.filter(
             export__campaign=campaign,
@@ -88,13 +112,15 @@ def _latest_decisions(campaign: Campaign) -> dict[int, tuple[str, str]]:
         )
         .exclude(decision=RowDecision.PENDING)
         .order_by("decided_at", "id")
-        .values_list("review_id", "decision", "edited_text", "chosen_text")
+        .values_list("review_id", "decision", "edited_text", "chosen_text", "export_id")
     )
-    return {
-        review_id: (decision, edited or chosen)
-        for review_id, decision, edited, chosen in rows
-        if review_id is not None
-    }
+    found: dict[int, _Decided] = {}
+    for review_id, decision, edited, chosen, export_id in rows:
+        if review_id is not None:
+            before = found.get(review_id)
+            is_picked = export_id in picked and (before is None or before.is_picked)
+            found[review_id] = _Decided(decision, edited or chosen, is_picked)
+    return found
 
 
 def corrections_mark(corrections: Sequence[AcceptedCorrection]) -> str:

@@ -29,6 +29,7 @@ from evalapp.gates.lineage import (
 from evalapp.gates.manifest import review_lines
 from evalapp.gates.measuring import Inputs, Outcome, measure
 from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
+from evalapp.gates.waiting import planned_reviews
 from evalapp.registry.models import ModelVersion
 from evalapp.stats.sequential import Spending, level_for_look
 
@@ -180,8 +181,7 @@ def _turn(taken: CampaignGate, candidate: ModelVersion, seen: _Seen) -> Turn:
     before = list(
         ledger.looks_taken.filter(challenger=challenger).order_by("look").values_list("share", "planned")
     )
-    planned = before[0][1] if before else (taken.gate.planned_reviews or taken.campaign.places_total)
-    planned = max(planned or 0, 1)
+    planned = max(before[0][1] or 0, 1) if before else planned_reviews(taken)
     shares = [share or 0.0 for share, _ in before]
     share = seen.candidate_reviews / planned
     if shares and (max(shares) >= 1 or share <= max(shares)):

@@ -313,8 +313,8 @@ def _reviewers(condition: Condition, inputs: Inputs) -> Result:
     }
     wanted = int(condition.threshold or 0)
     if len(people) >= wanted:
-        return Result(condition, HELD, f"{len(people):,} people have reviewed it.")
-    return Result(condition, OPEN, f"{len(people):,} of {wanted:,} people have reviewed it.", None, 1)
+        return Result(condition, HELD, f"{len(people):,} reviewers have rated it.")
+    return Result(condition, OPEN, f"{len(people):,} of {wanted:,} reviewers have rated it.", None, 1)
 
 
 _ON: dict[ConditionKind, Callable[[Condition, Inputs], Result]] = {

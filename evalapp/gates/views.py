@@ -26,6 +26,7 @@ from evalapp.gates.queries import (
 )
 from evalapp.gates.reach import out_of_reach
 from evalapp.gates.services import save_gate, take_gate
+from evalapp.gates.waiting import waiting_of
 from evalapp.rubrics.models import Rubric
 
 STATION = {"station": "compare"}
@@ -138,6 +139,7 @@ def _part(taken: CampaignGate) -> dict[str, Any]:
         "taken": taken,
         "looks": looks,
         "choices": choices_of(taken),
+        "waiting": None if looks else waiting_of(taken),
         "out_of_reach": [] if looks else out_of_reach(taken),
     }
 

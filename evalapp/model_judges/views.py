@@ -9,15 +9,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.table_views import as_csv, as_markdown
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import ProblemError
+from evalapp.core.errors import NotAllowedError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.outgoing import policy
+from evalapp.core.tables import Table
 from evalapp.model_judges import queries, services
 from evalapp.model_judges.agreement import judge_agreement
 from evalapp.model_judges.forms import JudgeForm, KeyForm
 from evalapp.model_judges.models import ModelJudge
+from evalapp.model_judges.tables import Judged, judge_table
 
 STATION = "compare"
 SHOWN_UNUSABLE = 50
@@ -99,6 +102,18 @@ def judge_campaign(request: MemberRequest, judge_id: int, campaign_id: int) -> H
     return render(request, "model_judges/campaign.html", context)
 
 
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def judge_table_csv(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -> HttpResponse:
+    return as_csv(_table(request, judge_id, campaign_id, name), f"judge-{judge_id}-{name}-{campaign_id}")
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def judge_table_markdown(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -> HttpResponse:
+    return as_markdown(_table(request, judge_id, campaign_id, name))
+
+
 @require_POST
 @project_view(Permission.START_RUNS)
 def judge_start(request: MemberRequest, judge_id: int, campaign_id: int) -> HttpResponse:
@@ -126,6 +141,17 @@ def _judge(request: MemberRequest, judge_id: int) -> ModelJudge:
 
 def _campaign(judge: ModelJudge, campaign_id: int) -> Campaign:
     return get_or_missing(queries.campaigns_of(judge), pk=campaign_id)
+
+
+def _table(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -> Table:
+    """A table of the judge's page, which shows none to who still reviews blind."""
+    judge = _judge(request, judge_id)
+    campaign = _campaign(judge, campaign_id)
+    if is_reviewing_blind(campaign, request.user):
+        raise NotAllowedError(
+            "You review this campaign blind; take the judge’s tables along when your part is done."
+        )
+    return judge_table(Judged(judge, judge_agreement(judge, load_scores(campaign))), name)
 
 
 def _detail(request: MemberRequest, judge: ModelJudge, form: KeyForm, *, status: int = 200) -> HttpResponse:

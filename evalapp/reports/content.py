@@ -191,7 +191,10 @@ def limits(shown: Shown, view: str) -> list[str]:
         ),
         (
             apart is not None,
-            f"Not all candidates were rated on the same items ({apart.shared if apart else 0} shared by all).",
+            (
+                f"Not all candidates were rated on the same items ({apart.shared or 'none' if apart else 0} shared by "
+                "all), so that means side by side may differ by their items; differences are over shared items alone."
+            ),
         ),
         (not campaign.is_blind, "Reviewers saw which model wrote what."),
         (

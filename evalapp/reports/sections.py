@@ -97,6 +97,10 @@ def differences_section(shown: Shown) -> Iterator[Block | None]:
 
 
 def agreement_section(shown: Shown) -> Iterator[Block | None]:
+    reasons = {row.reason for row in shown.agreement}
+    if len(reasons) == 1 and (reason := reasons.pop()):
+        yield paragraph(f"Agreement is undefined on every criterion: {reason}.")
+        return
     yield table(agreement_table(shown))
     for criterion in shown.originals.scales[:MOST_HEAT_MAPS]:
         yield picture(

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from evalapp.charts.diverging import segments as diverging_segments
 from evalapp.charts.theme import themed
-from evalapp.core.figures import as_number, as_percent, as_text, digits_for
+from evalapp.core.figures import as_number, as_percent, as_text, digits_of_interval
 from evalapp.core.marks import marked as in_marked_words
 
 register = template.Library()
@@ -185,7 +185,8 @@ def plus_minus(
 ) -> SafeString:
     """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not.
 
-    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some.
+    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some: "134 ± 12", but
+    "3.4 ± 1.4".
     ``is_range``: a measure whose intervals are even only by chance, so that a column of it reads alike.
     """
     fallback = 0 if is_count else 2
@@ -193,7 +194,7 @@ def plus_minus(
         return as_number(value, digits=fallback)
     below, above = value - low, high - value
     half = (high - low) / 2
-    digits = digits_for(half, fallback)
+    digits = digits_of_interval(half, fallback)
     # By the figures that are shown: two sides that round apart though they are equal read alike, too.
     if not is_range and abs(above - below) < 10**-digits / 2:
         return format_html(

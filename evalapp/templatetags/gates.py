@@ -9,6 +9,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion
 from evalapp.gates.models import GateEvaluation
 from evalapp.gates.queries import last_evaluation, taken_by
+from evalapp.gates.waiting import waiting_of
 
 register = template.Library()
 
@@ -25,13 +26,15 @@ def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
     """The campaign's gate and its last verdict, or the way to take one; nothing where answers are compared."""
     taken = [] if campaign.compares else taken_by(campaign)
     first = taken[0] if taken else None
+    evaluation = last_evaluation(first) if first is not None else None
     return {
         "campaign": campaign,
         "project": campaign.project,
         "may": context.get("may") or set(),
         "taken": first,
         "more": len(taken) - 1,
-        "evaluation": last_evaluation(first) if first is not None else None,
+        "evaluation": evaluation,
+        "waiting": waiting_of(first) if first is not None and evaluation is None else None,
     }
 
 

@@ -97,6 +97,13 @@ def beside(criteria: Sequence[Criterion], means: Sequence[float | None]) -> Iter
 
 
 @register.filter
+def shared_reason(rows: Sequence[Any]) -> str:
+    """Why every row of a table is undefined, where it is one reason, so that it is said once; "" otherwise."""
+    reasons = {row.reason for row in rows}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
+@register.filter
 def corpus_label(name: str) -> str:
     return CORPUS_LABELS.get(name, name)
 
@@ -121,15 +128,15 @@ def cell_for(row: Any, key: str) -> Any:
 @register.simple_tag
 def human_mean(cell: Any, href: str = "") -> SafeString:
     """A criterion's mean with its interval on the criterion's own axis, or why there is none."""
-    if cell.criterion.kind == CriterionKind.SCALE:
-        return mean_of(cell.mean, cell.criterion, href)
-    return _mean(cell.mean, (0, 1), href, is_share=True)
+    return mean_of(cell.mean, cell.criterion, href)
 
 
 @register.simple_tag
 def mean_of(measure: Measure, criterion: Criterion, href: str = "") -> SafeString:
-    """A mean on a scale with its interval on the criterion's own axis, or why there is none."""
-    return _mean(measure, criterion.drawn_range, href)
+    """A criterion's mean with its interval on its own axis, in percent where it is a share; or why there is none."""
+    if criterion.kind == CriterionKind.SCALE:
+        return _mean(measure, criterion.drawn_range, href)
+    return _mean(measure, (0, 1), href, is_share=True)
 
 
 def _mean(measure: Measure, axis: tuple[float, float], href: str, *, is_share: bool = False) -> SafeString:
@@ -235,6 +242,13 @@ def copy_table(context: template.Context, campaign: Any, name: str) -> SafeStrin
 def copy_plan(context: template.Context, name: str) -> SafeString:
     """A table of `analysis.planner_tables` to take along, of the plan in the page's address."""
     return _copies(context["request"].GET.urlencode(), "planner_table", context["project"].slug, name)
+
+
+@register.simple_tag(takes_context=True)
+def copy_judged(context: template.Context, judge: Any, campaign: Any, name: str) -> SafeString:
+    """A table of `model_judges.tables` to take along."""
+    query = context["request"].GET.urlencode()
+    return _copies(query, "judge_table", judge.project.slug, judge.pk, campaign.pk, name)
 
 
 @lru_cache(maxsize=512)

@@ -181,7 +181,24 @@ def test_nobody_one_reviewer_and_no_overlap_say_so(
     assert nothing.status_code == 200 and "No two reviewers have scored this criterion yet" in nothing.text
     review_all(campaign, reviewer, {})
     one = client_of(manager).get(url_of(campaign)).text
-    assert "One reviewer" in one and "No two reviewers have scored" in one
+    assert "No two reviewers have scored" in one
+    # Once for the whole table, of eight measures a criterion.
+    assert one.count("Agreement is undefined on every criterion: one reviewer.") == 1
+    assert "One reviewer" not in one
+    comparison = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    assert "One reviewer</span>" not in comparison
+
+
+def test_a_reason_that_is_one_criterions_alone_is_said_once_in_its_row(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=3)
+    review_all(campaign, reviewer, {"plain": answers(tone=2)})
+    review_all(campaign, other_reviewer, dict.fromkeys(("formal", "plain"), answers(tone="na")))
+    page = client_of(manager).get(url_of(campaign)).text
+    assert "Agreement is undefined on every criterion" not in page
+    assert page.count("One reviewer") == 1
+    assert '<td colspan="8" class="soft small">One reviewer</td>' in page
 
 
 def test_reviewers_without_a_common_output_are_told_what_to_do(project: Project, manager: User) -> None:
@@ -192,8 +209,11 @@ def test_reviewers_without_a_common_output_are_told_what_to_do(project: Project,
     page = client_of(manager).get(url_of(campaign)).text
     assert "No output has scores of two reviewers" in page and "set the overlap of a campaign" in page
     assert "better than chance would" not in page
-    # It is the reason of each of the eight measures of the pair.
-    assert page.count("The two reviewers share no item") >= 8
+    # Of the panel, of the matrix, and of the pair: once each, not in every cell of theirs.
+    assert page.count("the two reviewers share no item") == 2
+    assert "The two reviewers share no item" not in page
+    assert "Agreement is undefined for every reviewer: shares no item with another reviewer." in page
+    assert "Agreement is undefined on every criterion: no item has two scores." in page
 
 
 def test_a_large_panel_is_said(campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,13 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import compare_pairs
-from evalapp.analysis.finder import Finder, MetricSide, ScoreSide, find
+from evalapp.analysis.finder import Finder, Found, MetricSide, ScoreSide, find
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, open_campaign
@@ -101,6 +102,33 @@ def test_it_finds_what_both_conditions_hold_for(campaign: Campaign, other_review
     formal, plain = scores.candidates
     assert find(scores, finder(campaign, candidate=plain)).count == 0
     assert find(scores, finder(campaign, candidate=formal)).outputs == 10
+
+
+def test_equal_values_at_a_tenths_end_are_all_in_it_and_the_page_says_how_many(
+    campaign: Campaign, manager: User
+) -> None:
+    both = [(label, row) for label in ("formal", "plain") for row in range(1, 11)]
+    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/finder/?{QUERY}"
+    assert "equal values" not in text_of(client_of(manager).get(address))
+
+    set_metric(campaign, {each: 0.9 if each[1] <= 4 else 0.1 for each in both})
+    found = find(load_scores(campaign), finder(campaign))
+    assert (found.by_metric, found.tenth) == (8, 2)
+    page = text_of(client_of(manager).get(address))
+    assert (
+        "A tenth of 20 outputs would be 2; 8 count, because equal values of ROUGE-L stand on the same" in page
+    )
+
+    set_metric(campaign, dict.fromkeys(both, 0.5))
+    page = text_of(client_of(manager).get(address))
+    assert "have the same ROUGE-L, so all count as its highest tenth." in page
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 9, 10, 11, 20, 21, 60, 61, 101])
+def test_a_tenth_without_equal_values_is_what_the_quantile_leaves(outputs: int) -> None:
+    values = list(range(outputs))
+    over = sum(value >= np.quantile(values, 0.9) for value in values)
+    assert Found(set(), outputs, 0, 0).tenth == over
 
 
 def test_with_one_reviewer_it_says_why_nothing_is_found(project: Project, reviewer: User) -> None:

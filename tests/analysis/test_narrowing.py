@@ -24,6 +24,7 @@ from tests.analysis.segments import RETAIL, make_segmented
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
+from tests.ratings.files import imported, rating, table
 
 pytestmark = pytest.mark.django_db
 
@@ -280,3 +281,16 @@ def test_the_form_has_numbers_by_size_and_folds_what_has_many_values(
     assert page.index("<legend>Reviewers") < page.index("<legend>Reviewed") < page.index("<legend>client")
     chosen = client_of(manager).get(address(campaign, "field.client=10")).text
     assert "<summary>11 values</summary>" not in chosen and 'value="10" checked' in chosen
+
+
+def test_candidates_without_a_common_item_are_said_to_tell_nothing_of_each_other(
+    project: Project, manager: User
+) -> None:
+    rows = [
+        rating(item, candidate, person)
+        for item, candidate in ((1, "base"), (2, "base"), (3, "tuned"), (4, "tuned"))
+        for person in ("Mara", "Ole")
+    ]
+    campaign = imported(project, manager, table(*rows)).campaign
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    assert "No item was rated for both, so nothing here tells which of them is better" in page

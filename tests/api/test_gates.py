@@ -32,7 +32,8 @@ def test_a_gate_is_saved_taken_and_read(project: Project, program: Program, revi
     gate = saved.json()
     assert (gate["version"], gate["frozen_at"], gate["conditions"][0]["name"]) == (1, None, "Tone")
     where = f"{start}/campaigns/{campaign.pk}/gate/"
-    assert program.get(where).json() == {"verdict": None, "taken": None, "evaluation": None}
+    nothing = {"verdict": None, "more_reviews": None, "reason": "", "taken": None, "evaluation": None}
+    assert program.get(where).json() == nothing
     assert "has not taken a gate" in problem_in(program.post(where), 409)["message"]
     taken = program.post(f"{where}take/", {"gate": gate["id"]})
     assert (taken.status_code, taken.json()["is_exploratory"]) == (201, False)

@@ -68,6 +68,11 @@ def test_a_mean_of_counts_has_decimals_only_from_its_interval() -> None:
     assert strip_tags(render("{% plus_minus 12.0 None None is_count=True %}")) == "12"
     assert strip_tags(render("{% plus_minus 0.0 0.0 0.0 is_count=True %}")) == "0 ± 0"
     assert strip_tags(render("{% plus_minus 0.12 0.04 0.2 is_count=True %}")) == "0.12 ± 0.08"
+    # "3 ± 1" would hide that it may be less than 2 and more than 4.7.
+    assert strip_tags(render("{% plus_minus 3.37 1.96 4.78 is_count=True %}")) == "3.4 ± 1.4"
+    assert strip_tags(render("{% plus_minus 3.4 1.9 5.4 %}")) == "3.4 (1.9 to 5.4)"
+    assert strip_tags(render("{% plus_minus 134.4 122.1 146.7 is_count=True %}")) == "134 ± 12"
+    assert strip_tags(render("{% plus_minus 62.6 58.2 67.0 %}")) == "63 ± 4"
 
 
 def test_an_interval_is_drawn_on_the_common_axis_without_style_attributes() -> None:

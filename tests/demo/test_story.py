@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import transaction
+from django.utils.html import escape
 
 from evalapp.accounts.models import Project
 from evalapp.analysis.comparison import CandidateRow, Comparison, compare
@@ -11,6 +12,8 @@ from evalapp.analysis.differences import find_contradiction
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.celery import app
+from evalapp.core.errors import InvalidError
+from evalapp.decisions.services import decide
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import RECORDING, load_recording, recorded_at
 from evalapp.demo.services import remove_demonstration, start_demonstration
@@ -19,6 +22,8 @@ from evalapp.demo.story import STEPS, advance, person
 from evalapp.demo.style_rules import FACT_RULE, STYLE_RULES
 from evalapp.exports.lineage import model_lineage
 from evalapp.exports.models import Export
+from evalapp.gates.models import Ledger
+from evalapp.gates.queries import evaluations_of, last_evaluation, taken_by
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
 from tests.cast import client_of
@@ -144,6 +149,36 @@ def test_what_was_recorded_and_what_was_made_from_it_here_are_told_apart(
     visitors = campaign_of(recorded, "visitors_campaign")
     assert "chip-recorded" not in client.get(f"/projects/{project.slug}/campaigns/{visitors.pk}/").text
     assert not visitors.is_recorded
+
+
+def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
+    recorded: Demonstration, project: Project
+):
+    campaign = campaign_of(recorded, "test_campaign")
+    (taken,) = taken_by(campaign)
+    assert taken.created_at < campaign.reviews.earliest("created_at").created_at
+    assert not taken.is_exploratory and taken.gate.frozen_at is not None
+    evaluation = last_evaluation(taken)
+    assert evaluation is not None and evaluation.candidate.label.startswith("v2")
+    verdicts = {each.candidate.label: each.verdict for each in evaluations_of(taken)}
+    assert verdicts == {"v2 (recorded)": "ship", "Prompt (recorded)": "do_not_ship"}
+    failed = [each["condition"] for each in evaluations_of(taken)[1].results if each["state"] == "failed"]
+    assert "veto" in {each["kind"] for each in failed}, "a prompt alone invents figures"
+    # Nobody but simulated reviewers has rated: it is marked, spends nothing of the level and cannot be signed.
+    assert evaluation.is_simulated and not evaluation.may_be_signed
+    assert not Ledger.objects.filter(dataset_version__dataset__project=project).exists()
+    with pytest.raises(InvalidError, match="simulated reviewers"):
+        decide(
+            campaign=campaign, candidate=evaluation.candidate, verdict="not_yet", note="", by=person("owner"),
+            evaluation=evaluation,
+        )  # fmt: skip
+    client = client_of(person("manager"))
+    panel = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    assert "Nobody but simulated reviewers has rated; this decides nothing." in panel
+    page = client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/").text
+    for condition in taken.gate.asked:
+        assert escape(condition.words) in page
+    assert "Earlier looks" in page
 
 
 def test_v2_comes_from_the_accepted_corrections_alone(recorded: Demonstration):

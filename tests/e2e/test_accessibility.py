@@ -76,6 +76,8 @@ NO_PAGES = {
     "saved_view_open": "leads on to the comparison that it shows",
     "analysis_table_csv": "a CSV file",
     "analysis_table_markdown": "a table as text",
+    "judge_table_csv": "a CSV file",
+    "judge_table_markdown": "a table as text",
     "planner_table_csv": "a CSV file",
     "planner_table_markdown": "a table as text",
     "decision_dossier": "a file of records",

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
+from evalapp.charts.theme import colour
 from evalapp.core.static_build import build_browser_bundle
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
@@ -72,6 +73,9 @@ def test_a_report_is_made_kept_and_read_offline(
     assert findings(page, file.as_uri()) == []
     assert asked == [file.as_uri()]
     assert page.locator("figure svg").count() >= 5
+    # A document looks the same to every reader, its drawings on its own paper.
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == f"rgb({', '.join(str(part) for part in bytes.fromhex(colour('paper')[1:]))})"
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert complaints == []

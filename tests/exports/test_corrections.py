@@ -11,11 +11,12 @@ from evalapp.analysis.metric_trust import trust_of
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
+from evalapp.exports import correction_report as correction_report_module
 from evalapp.exports.correction_report import CorrectionReport, Finding, correction_report, finding_of
 from evalapp.exports.correction_scoring import start_measuring
 from evalapp.exports.corrections import corrections_of
 from evalapp.exports.models import RowKind
-from evalapp.exports.services import decide_row
+from evalapp.exports.services import decide_row, open_tray
 from evalapp.exports.tasks import measure_corrections
 from evalapp.jobs.models import JobState
 from evalapp.measure import Measure
@@ -138,8 +139,55 @@ def test_metrics_are_computed_again_with_corrections_as_references(campaign: Cam
     assert rouge.references.value is not None and rouge.references.value < 0
     assert rouge.corrections.value is not None and rouge.corrections.value > 0.8
     assert rouge.finding == "stale"
-    assert rouge.sentence.startswith("The references are stale for ROUGE-L on Tone")
+    # Of six examples, so it is said with reserve.
+    assert rouge.sentence.startswith("The references may be stale for ROUGE-L on Tone: on 12 outputs")
     assert "Each answer's own correction is among its references" in rouge.sentence
+
+
+def test_with_many_corrections_it_is_said_without_reserve(
+    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correction_report_module, "ENOUGH_EXAMPLES", ROWS)
+    accept(campaign, manager)
+    report = measured(campaign)
+    assert report.caution == ""
+    rouge = next(each for each in report.findings if each.metric.name == "rougeL")
+    assert rouge.sentence.startswith("The references are stale for ROUGE-L on Tone")
+    assert "perhaps" not in report.headline.lower()
+
+
+def test_corrections_that_the_finder_picked_are_said_to_be_and_temper_what_is_found(
+    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correction_report_module, "ENOUGH_EXAMPLES", 1)
+    found = [output.item_output_id for output in load_scores(campaign).outputs]
+    because = "ROUGE-L in its highest tenth"
+    tray = open_tray(campaign=campaign, by=manager, name="Found", only=found, picked_because=because)
+    rows = tray.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False)
+    for row in rows:
+        decide_row(row=row, decision="accepted", by=manager)
+    report = measured(campaign)
+    assert corrections_of(campaign).picked == 8
+    assert (
+        "8 of the 8 accepted corrections are of outputs that the disagreement finder picked" in report.caution
+    )
+    assert "Few corrections" not in report.caution
+    rouge = next(each for each in report.findings if each.metric.name == "rougeL")
+    assert (rouge.finding, "may be stale" in rouge.sentence) == ("stale", True)
+
+    # Accepted in a tray of all feedback as well, they are no longer the finder's alone.
+    accept(campaign, manager)
+    assert corrections_of(campaign).picked == 0
+    assert reported(campaign).caution == ""
+
+
+def test_a_campaign_of_picked_items_has_picked_corrections(campaign: Campaign, manager: User) -> None:
+    accept(campaign, manager)
+    assert corrections_of(campaign).picked == 0
+    item = campaign.items.values_list("example", flat=True)[0]
+    Campaign.objects.filter(pk=campaign.pk).update(picked_examples=[item], picked_because="for what was said")
+    campaign.refresh_from_db()
+    assert corrections_of(campaign).picked == 8
 
 
 def test_other_corrections_are_measured_anew_and_the_same_are_kept(campaign: Campaign, manager: User) -> None:
@@ -209,11 +257,14 @@ def test_the_page_and_the_api_tell_the_same(
 
     page = browser.get(f"{address}?criterion=tone").text
     assert "8 accepted, 0 not decided on, 0 rejected." in page
-    assert "The references are stale for ROUGE-L on Tone" in page
+    assert "The references may be stale for ROUGE-L on Tone" in page
+    assert "Perhaps stale references for" in page
+    assert "Few corrections: of 6 examples; from 30 on these words are said without reserve." in page
     base = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/analysis/corrections/"
     told = program_of(engineer).get(f"{base}?criterion=tone").json()
     report = reported(campaign)
     assert (told["accepted"], told["unmeasured"], told["criterion"]) == (8, 0, "tone")
+    assert told["caution"] == report.caution and report.caution.startswith("Few corrections: of 6 examples")
     assert told["candidates"][0]["rate"] == report.candidates[0].rate.as_dict()
     assert [each["finding"] for each in told["findings"]] == [each.finding for each in report.findings]
     assert program_of(engineer).get(f"{base}?criterion=nonsense").status_code == 400

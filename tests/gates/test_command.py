@@ -10,6 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.gates import looks
 from evalapp.gates.models import CampaignGate, GateEvaluation
 from evalapp.management.commands.gate import Command
+from tests.api.conftest import program_of
 from tests.factories import answers, make_campaign, review_all
 from tests.gates.making import make_gated_campaign
 
@@ -64,6 +65,35 @@ def test_not_yet_is_2_in_words_and_as_json(
     )
 
 
+def test_before_the_first_review_it_is_not_yet_with_what_is_planned(
+    project: Project, reviewer: User, engineer: User, manager: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = make_gated_campaign(project, [reviewer, engineer], rows=4)
+    for arguments in ([], ["--last"]):
+        assert exit_of(str(taken.campaign.pk), *arguments) == 2
+        assert capsys.readouterr().out == (
+            "v1 Gated: not yet\n"
+            "The gate is frozen and waits for the first review; 8 reviews of each candidate are planned.\n"
+        )
+    assert exit_of(str(taken.campaign.pk), "--json") == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["more_reviews"], told["evaluation"]) == ("not_yet", 8, None)
+
+    program = program_of(manager)
+    address = f"projects/{project.slug}/campaigns/{taken.campaign.pk}/gate/"
+    for answer in (program.get(address), program.post(address, {})):
+        assert answer.status_code == 200, answer.text
+        shown = answer.json()
+        assert (shown["verdict"], shown["more_reviews"], shown["evaluation"]) == ("not_yet", 8, None)
+        assert shown["reason"].startswith("The gate is frozen and waits for the first review")
+    # Nothing was recorded, and nothing of the level is spent.
+    assert not GateEvaluation.objects.exists()
+
+    review_all(taken.campaign, reviewer, {})
+    assert program.get(address).json()["verdict"] is None
+    assert program.post(address, {}).status_code == 201
+
+
 def test_what_explores_is_never_0(project: Project, reviewer: User, engineer: User) -> None:
     taken = reviewed(project, [reviewer, engineer], 5, rows=12, split="validation")
     assert exit_of(str(taken.campaign.pk)) == 2
@@ -76,10 +106,11 @@ def test_what_cannot_be_asked_is_3(
     taken = make_gated_campaign(project, [reviewer, engineer], rows=2)
     assert exit_of("nowhere") == 3
     assert exit_of("999999999") == 3
-    assert exit_of(str(taken.campaign.pk)) == 3  # no review yet
-    assert exit_of(str(taken.campaign.pk), "--last") == 3
-    review_all(taken.campaign, reviewer, {})
     assert exit_of(str(taken.campaign.pk), "--candidate", "nobody") == 3
+    draft = make_gated_campaign(project, [reviewer], name="Draft", is_open=False)
+    assert exit_of(str(draft.campaign.pk)) == 3
+    review_all(taken.campaign, reviewer, {})
+    assert exit_of(str(taken.campaign.pk), "--last") == 3  # nobody has looked
     without = make_campaign(project, [reviewer], rows=1, name="Without")
     assert exit_of(str(without.pk)) == 3
 

@@ -100,7 +100,12 @@ def test_a_campaign_takes_looks_and_says_so(
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
     assert "There is no review yet: it is frozen" in text_of(browser.get(address))
     browser.post(f"{address}take/", {"gate": gate.pk})
-    assert "Nobody has looked yet" in text_of(browser.get(address))
+    page = text_of(browser.get(address))
+    assert (
+        "Not yet The gate is frozen and waits for the first review; 24 reviews of each candidate are planned."
+        in page
+    )
+    assert "Look now" not in page
     refused = browser.post(f"{address}look/", {"candidate": "plain"})
     assert (refused.status_code, "has no review yet" in text_of(refused)) == (400, True)
     for person in (reviewer, engineer):

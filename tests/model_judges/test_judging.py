@@ -1,5 +1,7 @@
 """A judge is asked through the guard, keeps what it says, and is shown beside people alone."""
 
+import csv
+import io
 import logging
 
 import pytest
@@ -8,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import strip_tags
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import Membership, Project, User
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
@@ -294,7 +296,48 @@ def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
 
     page = client_of(manager).get(reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])).text
     words = " ".join(strip_tags(page.replace("</td>", " </td>")).split())
-    assert "3.0 ± 0.9 4.00 1.0 (0.1 to 1.9) 6" in words, words
+    assert "3.0 ± 0.9 4.00 no interval: no variation 1.0 (0.1 to 1.9) 6" in words, words
+
+
+def test_the_tables_of_its_page_are_taken_along(
+    judge: ModelJudge, campaign: Campaign, chat: Chat, reviewer: User, project: Project, manager: User
+) -> None:
+    people = {("plain", row): answers(tone=level) for row, level in enumerate((2, 3, 3, 4, 2, 4), start=1)}
+    review_all(campaign, reviewer, people)
+    chat.say = lambda question: "4" if "You own" in question else "3"
+    asked(judge, campaign)
+    here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
+    browser = client_of(manager)
+    page = browser.get(here).text
+    for name in ("agreement", "candidates"):
+        for form in ("csv", "md"):
+            assert f'href="{here}tables/{name}.{form}"' in page
+
+    answer = browser.get(f"{here}tables/candidates.csv")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    _, plain = list(csv.DictReader(io.StringIO(answer.text)))
+    assert (plain["Candidate"], plain["People"], plain["The judge"], plain["Outputs"]) == (
+        "plain", "3.0", "4.0", "6",
+    )  # fmt: skip
+    assert float(plain["The judge less people low"]) == pytest.approx(0.061, abs=1e-3)
+    assert plain["The judge note"] == "no interval: no variation"
+    text = browser.get(f"{here}tables/agreement.md").text
+    assert text.startswith("**Tone judge on Tone \\(1–5\\), beside people**"), text
+    found = judge_agreement(judge, load_scores(campaign))
+    assert found.sentence in text and "| Quadratic kappa |" in text
+
+    unknown = browser.get(f"{here}tables/nothing.csv")
+    assert unknown.status_code == 404 and "There is: agreement, candidates." in unknown.text
+
+
+def test_who_reviews_blind_takes_no_table_of_it(
+    judge: ModelJudge, campaign: Campaign, project: Project, manager: User, reviewer: User
+) -> None:
+    here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
+    Membership.objects.filter(project=project, user=reviewer).update(role="engineer")
+    assert client_of(reviewer).get(f"{here}tables/agreement.csv").status_code == 403
+    empty = client_of(manager).get(f"{here}tables/candidates.md")
+    assert empty.status_code == 404 and "nothing to fill the table" in empty.text
 
 
 def test_without_people_nothing_is_told(judge: ModelJudge, campaign: Campaign) -> None:

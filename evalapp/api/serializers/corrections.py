@@ -40,6 +40,9 @@ class CorrectionReportSerializer(serializers.Serializer[Any]):
     ceiling = MeasureSerializer(allow_null=True)
     candidates = CandidateEditsSerializer(many=True)
     findings = MetricFindingSerializer(many=True)
+    caution = serializers.CharField(
+        help_text="Why “blind” and “stale” are told with reserve: few corrections, or picked ones; else empty."
+    )
 
     def get_accepted(self, report: Any) -> int:
         return len(report.corrections.accepted)

@@ -149,8 +149,14 @@ class TakenGateSerializer(Shown):
 
 
 class CampaignGateSerializer(serializers.Serializer[Any]):
-    """The campaign's gate with its last recorded look; null where there is none."""
+    """The campaign's gate with its last recorded look; null where there is none. Before the first review the verdict
+    is not yet without a look: ``reason`` says so, and ``more_reviews`` of each candidate are planned.
+    """
 
     verdict = serializers.ChoiceField(choices=GateVerdict.choices, allow_null=True)
+    more_reviews = serializers.IntegerField(
+        allow_null=True, help_text="Of the candidate, for what is open; null where unknown, or nothing is."
+    )
+    reason = serializers.CharField(help_text="Why it is not yet without a look; empty otherwise.")
     taken = TakenGateSerializer(allow_null=True)
     evaluation = EvaluationSerializer(allow_null=True)

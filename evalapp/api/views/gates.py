@@ -16,9 +16,10 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError
 from evalapp.core.http import get_or_missing
 from evalapp.gates.looks import look_at
-from evalapp.gates.models import GateEvaluation
+from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.gates.queries import candidate_named, evaluations_of, gates_of, last_evaluation, taken_by
 from evalapp.gates.services import GatePlan, save_gate, take_gate
+from evalapp.gates.waiting import waiting_of
 from evalapp.registry.queries import versions_of
 
 
@@ -76,7 +77,9 @@ class CampaignGateDetail(CampaignGateView):
 
     @operation("Read a campaign's gate", result=CampaignGateSerializer)
     def get(self, campaign_id: int) -> object:
-        """With its last recorded look. Reading spends nothing, and says nothing new."""
+        """With its last recorded look; not yet before the first review. Reading spends nothing, and says nothing
+        new.
+        """
         taken = next(iter(taken_by(self.campaign(campaign_id))), None)
         return _shown(taken, last_evaluation(taken) if taken is not None else None)
 
@@ -85,7 +88,10 @@ class CampaignGateDetail(CampaignGateView):
         body=LookBody,
         result=CampaignGateSerializer,
         status=201,
-        also={200: "No review has come in since the last look, which stands."},
+        also={
+            200: "No review has come in since the last look, which stands; or none at all, which is not yet and is not "
+            "recorded."
+        },
     )
     def post(self, campaign_id: int) -> object:
         """A recorded look, which spends a part of the level: ship, do not ship, or not yet."""
@@ -95,16 +101,21 @@ class CampaignGateDetail(CampaignGateView):
         if taken is None:
             raise ConflictError(f"{campaign} has not taken a gate, so there is nothing to ask.")
         candidate = candidate_named(taken, values["candidate"])
+        if waiting_of(taken):
+            return Answer(_shown(taken, None), 200)
         look = look_at(taken=taken, candidate=candidate, by=self.person)
         return Answer(_shown(taken, look.evaluation), 201 if look.is_new else 200)
 
 
-def _shown(taken: Any, evaluation: GateEvaluation | None) -> dict[str, Any]:
-    return {
-        "verdict": evaluation.verdict if evaluation is not None else None,
-        "taken": taken,
-        "evaluation": evaluation,
-    }
+def _shown(taken: CampaignGate | None, evaluation: GateEvaluation | None) -> dict[str, Any]:
+    waiting = waiting_of(taken) if taken is not None and evaluation is None else None
+    if waiting is not None:
+        told = {"verdict": GateVerdict.NOT_YET, "more_reviews": waiting.more_reviews, "reason": waiting.words}
+    elif evaluation is not None:
+        told = {"verdict": evaluation.verdict, "more_reviews": evaluation.more_reviews, "reason": ""}
+    else:
+        told = {"verdict": None, "more_reviews": None, "reason": ""}
+    return {**told, "taken": taken, "evaluation": evaluation}
 
 
 class CampaignGateTake(CampaignGateView):

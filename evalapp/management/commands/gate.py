@@ -3,7 +3,7 @@
 import json
 import sys
 import uuid
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -12,15 +12,26 @@ from evalapp.core.errors import ProblemError
 from evalapp.gates.looks import look_at
 from evalapp.gates.models import GateEvaluation, GateVerdict
 from evalapp.gates.queries import candidate_named, evaluations_of, taken_by
+from evalapp.gates.waiting import Waiting, waiting_of
+from evalapp.registry.models import ModelVersion
 
 EXITS = {GateVerdict.SHIP.value: 0, GateVerdict.DO_NOT_SHIP.value: 1, GateVerdict.NOT_YET.value: 2}
 ERROR = 3
 
 
+class _BeforeFirst(NamedTuple):
+    candidate: ModelVersion
+    waiting: Waiting
+
+    @property
+    def verdict(self) -> str:
+        return GateVerdict.NOT_YET.value
+
+
 class Command(BaseCommand):
     help = (
         "Look at a candidate through the campaign's gate, and record it. Exit code 0: ship, 1: do not ship, "
-        "2: not yet (also what is exploratory or simulated), 3: it could not be asked."
+        "2: not yet (also before the first review, and what is exploratory or simulated), 3: it could not be asked."
     )
     # A check that fails would exit by 1.
     requires_system_checks: list[str] = []
@@ -49,7 +60,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            evaluation = self._evaluation(options)
+            found = self._asked(options)
         except ProblemError as error:
             raise CommandError(error.message, returncode=ERROR) from error
         except CommandError:
@@ -58,19 +69,25 @@ class Command(BaseCommand):
             # The edge of the process: whatever it was must not read as a verdict, as the usual 1 would.
             raise CommandError(f"The gate could not be asked: {error}", returncode=ERROR) from error
         if options["json"]:
-            self.stdout.write(json.dumps(_told(evaluation), ensure_ascii=False, indent=1))
+            self.stdout.write(json.dumps(_told(found), ensure_ascii=False, indent=1))
+        elif isinstance(found, _BeforeFirst):
+            self.stdout.write(f"{found.candidate.label}: not yet\n{found.waiting.words}")
         else:
-            self._print(evaluation)
-        code = EXITS[evaluation.verdict] if evaluation.may_be_signed else 2
+            self._print(found)
+        is_verdict = isinstance(found, GateEvaluation) and found.may_be_signed
+        code = EXITS[found.verdict] if is_verdict else EXITS[GateVerdict.NOT_YET.value]
         if code:
             sys.exit(code)
 
-    def _evaluation(self, options: dict[str, Any]) -> GateEvaluation:
+    def _asked(self, options: dict[str, Any]) -> "GateEvaluation | _BeforeFirst":
+        """The look, recorded now or before; nothing is recorded while the gate waits for its first review."""
         campaign = _campaign(options["campaign"])
         taken = next(iter(taken_by(campaign)), None)
         if taken is None:
             raise CommandError(f"{campaign} has not taken a gate.", returncode=ERROR)
         candidate = candidate_named(taken, options["candidate"])
+        if waiting := waiting_of(taken):
+            return _BeforeFirst(candidate, waiting)
         if not options["last"]:
             return look_at(taken=taken, candidate=candidate, by=None).evaluation
         last = evaluations_of(taken).filter(candidate=candidate).first()
@@ -107,7 +124,15 @@ def _campaign(named: str) -> Campaign:
     return found[0]
 
 
-def _told(evaluation: GateEvaluation) -> dict[str, Any]:
+def _told(evaluation: GateEvaluation | _BeforeFirst) -> dict[str, Any]:
+    if isinstance(evaluation, _BeforeFirst):
+        return {
+            "verdict": evaluation.verdict,
+            "candidate": evaluation.candidate.label,
+            "evaluation": None,
+            "more_reviews": evaluation.waiting.more_reviews,
+            "reason": evaluation.waiting.words,
+        }
     return {
         "verdict": evaluation.verdict,
         "candidate": evaluation.candidate.label,

@@ -1,0 +1,45 @@
+"""The demonstration's gate: what “good enough” means there, taken before the first review and asked after the last."""
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.gates.conditions import Condition, ConditionKind
+from evalapp.gates.looks import look_at
+from evalapp.gates.models import Gate, GateEvaluation
+from evalapp.gates.queries import taken_by
+from evalapp.gates.services import GatePlan, save_gate, take_gate
+from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.models import Rubric
+
+GATE_NAME = "Release"
+# By the keys of the rubric template for summaries. One failed answer in four is the least that 20 items can rule out
+# at the level that one of five candidates may spend.
+CONDITIONS = (
+    Condition(ConditionKind.FLOOR, "tone", "Tone", 3.5),
+    Condition(ConditionKind.FLOOR, "clarity", "Clarity", 3.0),
+    Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.5),
+    Condition(ConditionKind.NON_INFERIORITY, "accuracy", "Accuracy", 0.5),
+    Condition(ConditionKind.VETO, "material-factual-error", "Material factual error", 0.25),
+    Condition(ConditionKind.ITEMS, threshold=20),
+    Condition(ConditionKind.REVIEWERS, threshold=3),
+    Condition(ConditionKind.CONTAMINATION),
+)
+
+
+def release_gate(*, project: Project, rubric: Rubric, by: User) -> Gate:
+    """The newest version of it, made at the first call."""
+    gate = project.gates.filter(name=GATE_NAME).order_by("-version").first()
+    return gate or save_gate(project=project, plan=GatePlan(GATE_NAME, rubric, CONDITIONS), by=by)
+
+
+def take_release_gate(*, campaign: Campaign, champion: ModelVersion, by: User) -> None:
+    """Let a campaign that nobody has reviewed yet take it, against the champion."""
+    gate = release_gate(project=campaign.project, rubric=campaign.rubric_version.rubric, by=by)
+    take_gate(campaign=campaign, gate=gate, champion=champion, by=by)
+
+
+def ask_release_gate(*, campaign: Campaign, candidate: ModelVersion, by: User) -> GateEvaluation | None:
+    """A recorded look at the candidate; None where the campaign took no gate. Of simulated reviews it is marked as
+    such, spends nothing and is never signed.
+    """
+    taken = next(iter(taken_by(campaign)), None)
+    return look_at(taken=taken, candidate=candidate, by=by).evaluation if taken is not None else None

@@ -1,0 +1,39 @@
+"""A gate before its first review: not yet, and with how many reviews it is planned."""
+
+from typing import NamedTuple
+
+from evalapp.campaigns.models import CampaignState, Purpose
+from evalapp.gates.models import CampaignGate
+from evalapp.reviews.models import Review
+
+_REVIEWING = (CampaignState.OPEN, CampaignState.PAUSED)
+
+
+class Waiting(NamedTuple):
+    """``more_reviews``: of a candidate, those that are planned."""
+
+    more_reviews: int
+
+    @property
+    def words(self) -> str:
+        count = self.more_reviews
+        planned = (
+            "1 review of each candidate is" if count == 1 else f"{count:,} reviews of each candidate are"
+        )
+        return f"The gate is frozen and waits for the first review; {planned} planned."
+
+
+def planned_reviews(taken: CampaignGate) -> int:
+    """Of a candidate, at which most of its level is spent: what the gate says, else what the campaign plans."""
+    return max(taken.gate.planned_reviews or taken.campaign.places_total or 0, 1)
+
+
+def waiting_of(taken: CampaignGate) -> Waiting | None:
+    """None once there is a review that a look would rest on, and where none will come: of a draft, or closed."""
+    campaign = taken.campaign
+    if campaign.state not in _REVIEWING:
+        return None
+    reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
+    if not campaign.project.is_demonstration:
+        reviews = reviews.filter(is_simulated=False)
+    return None if reviews.exists() else Waiting(planned_reviews(taken))

@@ -1,0 +1,82 @@
+"""The tables of a judge's page, as they are copied: the judge beside people, of the same outputs."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from evalapp.analysis.charts import labels_of
+from evalapp.core.errors import MissingError
+from evalapp.core.tables import Cell, Column, Table
+from evalapp.model_judges.agreement import JudgeAgreement
+from evalapp.model_judges.models import ModelJudge
+from evalapp.rubrics.models import CriterionKind
+
+
+class Judged(NamedTuple):
+    """What the tables are of: a judge, and what it said of a campaign's outputs."""
+
+    judge: ModelJudge
+    found: JudgeAgreement
+
+
+def judge_table(judged: Judged, name: str) -> Table:
+    """The table of that name. Raises MissingError where the page has none, or nothing to fill it with."""
+    build = JUDGE_TABLES.get(name)
+    if build is None:
+        raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(JUDGE_TABLES)}.")
+    table = build(judged)
+    if table is None:
+        raise MissingError(f"This judge has nothing to fill the table “{name}” with.")
+    return table
+
+
+def agreement_table(judged: Judged) -> Table:
+    """How far the judge agrees with people, beside how far they do themselves."""
+    found = judged.found
+    rows: list[list[Cell]] = [["Alpha", found.alpha, found.people_alpha]]
+    if found.kappa is not None:
+        rows.append(["Quadratic kappa", found.kappa, found.people_kappa])
+    if found.correlation is not None:
+        rows.append(["Spearman with the mean of people", found.correlation, None])
+        rows.append(["Expected ceiling of Spearman", found.ceiling, None])
+    columns = [
+        Column("Measure"),
+        Column("The judge with a person", "figure", is_measure=True, anchor="model-judge"),
+        Column("Two people, the same outputs", "figure", is_measure=True, anchor="model-judge"),
+    ]
+    note = f"{found.sentence} 95% intervals over outputs, for this panel."
+    return Table("agreement", _title(judged, "beside people"), columns, rows, note)
+
+
+def candidates_table(judged: Judged) -> Table | None:
+    """Each candidate's mean by people and by the judge, on the outputs that both judged."""
+    found = judged.found.candidates
+    if not found:
+        return None
+    labels = labels_of([each.candidate for each in found])
+    rows: list[list[Cell]] = [
+        [labels[each.candidate.pk], each.people, each.judge, each.gap, each.outputs] for each in found
+    ]
+    is_share = judged.judge.criterion.kind != CriterionKind.SCALE
+
+    def mean(label: str) -> Column:
+        return Column(label, "share" if is_share else "figure", is_measure=True, anchor="model-judge")
+
+    columns = [
+        Column("Candidate"),
+        *(mean(label) for label in ("People", "The judge", "The judge less people")),
+        Column("Outputs", "count"),
+    ]
+    note = "On the outputs that both judged; 95% intervals over outputs, for this panel and this judge."
+    return Table("candidates", _title(judged, "beside people, by candidate"), columns, rows, note)
+
+
+def _title(judged: Judged, rest: str) -> str:
+    criterion = judged.judge.criterion
+    axis = f" ({criterion.axis_label})" if criterion.axis_label else ""
+    return f"{judged.judge.name} on {criterion.name}{axis}, {rest}"
+
+
+JUDGE_TABLES: Mapping[str, Callable[[Judged], Table | None]] = {
+    "agreement": agreement_table,
+    "candidates": candidates_table,
+}
