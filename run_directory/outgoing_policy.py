@@ -26,6 +26,7 @@ _SPECIAL: tuple[Network, ...] = tuple(
         "100:0:0:1::/64",  # dummy prefix
         "2001::/23",  # IETF protocol assignments: Teredo, benchmarking, AMT, AS112, ORCHID, DRIP
         "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, withdrawn (RFC 7526); Python itself calls it public before 3.13
         "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation
         "5f00::/16",  # segment routing

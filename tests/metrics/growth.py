@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 TIMES_LONGER = 8
-LINEAR_AT_MOST = 24
-"""Three times the growth of the text, for what noise adds; a quadratic cost grows by 64."""
+LINEAR_AT_MOST = 32
+"""Four times the growth of the text, for what noise adds; a quadratic cost grows by 64."""
 
 
 def growth(work: Callable[[str], object], text_of: Callable[[int], str], *, characters: int) -> float:
