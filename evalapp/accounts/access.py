@@ -27,11 +27,10 @@ def membership_for(user: Any, slug: str, permission: Permission) -> Membership:
     """The person's membership, or MissingError (not a member: existence is not confirmed), or
     NotAllowedError (a member without the permission).
     """
-    membership = (
-        Membership.objects.select_related("project", "user").filter(user=user.pk, project__slug=slug).first()
-    )
+    membership = Membership.objects.select_related("project").filter(user=user.pk, project__slug=slug).first()
     if membership is None:
         raise MissingError("There is no such project, or you are not a member of it.")
+    membership.user = user
     if not allows(membership.role, permission):
         # What a manager may not do, no other manager may.
         whom = "an owner" if membership.role == Role.MANAGER else "an owner or a manager"

@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst, slugify
 from markdown_it import MarkdownIt
 
+from evalapp.campaigns.models import Campaign
 from evalapp.core.figures import as_percent
 from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion, CriterionKind
-from evalapp.templatetags.components import interval, plus_minus, share
+from evalapp.templatetags.components import interval, number, plus_minus, share
 
 register = template.Library()
 
@@ -57,6 +58,24 @@ def _case_list(
         query["people"] = people
     parts = [part for part in (urlencode(query), narrowing) if part]
     return f"{address}?{'&'.join(parts)}" if parts else address
+
+
+@register.simple_tag(takes_context=True)
+def reviewer_mean(
+    context: template.Context, campaign: Campaign, reviewer: int, criterion: Criterion, mean: float | None
+) -> SafeString:
+    """A reviewer's mean, or share, as the link to the outputs behind it; a dash where there is none."""
+    cases = str(cases_url(context, campaign, reviewer=reviewer, criterion=criterion.key))
+    return _reviewer_mean(cases, mean, criterion.kind == CriterionKind.SCALE)
+
+
+# Of a panel there are hundreds of cells, for each of which a template's conditions take longer than its figure.
+@lru_cache(maxsize=4096)
+def _reviewer_mean(cases: str, mean: float | None, is_scale: bool) -> SafeString:
+    if mean is None:
+        return mark_safe('<span class="soft">–</span>')
+    figure = number(mean, digits=2) if is_scale else share(mean)
+    return format_html('<a class="figure" href="{}">{}</a>', cases, figure)
 
 
 @register.simple_tag(takes_context=True)
