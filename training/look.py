@@ -31,11 +31,15 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
 
     started = time.monotonic()
     prepared, encoded = prepared_run(directory)
-    run = load(prepared)
-    loaded_seconds = time.monotonic() - started
-    # Imports what `load` has imported already: in the training, too, that is part of the loading.
+    # Before the model's own clock starts: whoever loads it once more has the libraries.
     import torch
+    from peft import PeftModel  # noqa: F401
+    from transformers import AutoModelForCausalLM  # noqa: F401
 
+    model_started = time.monotonic()
+    run = load(prepared)
+    loaded = time.monotonic()
+    # Imports what is imported by now, in the training too.
     from training.trial import estimate, tried
 
     trainable, total = parameter_counts(run.model)
@@ -44,7 +48,11 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     filled = [row for row in encoded if not row.is_empty]
     lengths = [row.length for row in filled]
     base = prepared.begun.base
-    estimated = estimate(run, trial, loaded_seconds=loaded_seconds) if trial else None
+    estimated = None
+    if trial is not None:
+        estimated = estimate(
+            run, trial, loaded_seconds=loaded - started, model_seconds=loaded - model_started
+        )
     report = LookReport(
         method=run.spec.method,
         objective=run.spec.objective,

@@ -204,8 +204,10 @@ def _padded(batch: Sequence[int], lengths: Sequence[int]) -> int:
     return len(batch) * max(lengths[position] for position in batch)
 
 
-def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float) -> Estimate:
-    """The whole training's time from the trial's; ``loaded_seconds`` is what reading and loading took."""
+def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float, model_seconds: float) -> Estimate:
+    """The whole training's time from the trial's; ``loaded_seconds`` is what reading and loading took,
+    ``model_seconds`` the model's part of it.
+    """
     spec, data = run.spec, run.data
     batch = batch_seconds(trial, padded_tokens(data.train_lengths, spec))
     passes = max(0.0, batch - trial.updating_seconds)
@@ -226,7 +228,7 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float) -> Estimate
         sampling_seconds=evaluations * trial.sampling_seconds,
         saving_seconds=savings * trial.saving_seconds
         # A whole model is put together from the base once more.
-        + (loaded_seconds if spec.method in MODEL_MAKERS else 0),
+        + (model_seconds if spec.method in MODEL_MAKERS else 0),
     )
 
 
