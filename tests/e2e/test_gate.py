@@ -43,9 +43,11 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     page.goto(f"{live_server.url}/projects/{project.slug}/campaigns/{campaign.pk}/")
     page.get_by_role("link", name="Take one before the first review").click()
     page.get_by_role("button", name="Take the gate").click()
-    expect(page.get_by_text("Nobody has looked yet.")).to_be_visible()
+    expect(page.get_by_text("The gate is frozen and waits for the first review")).to_be_visible()
     for person in (reviewer, engineer):
         review_all(campaign, person, {"plain": answers(tone=5)})
+    page.reload()
+    expect(page.get_by_text("Nobody has looked yet.")).to_be_visible()
     page.get_by_label("Candidate", exact=True).select_option("plain")
     page.get_by_role("button", name="Look now").click()
     expect(page.get_by_text("All 1 conditions hold.")).to_be_visible()
