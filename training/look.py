@@ -5,6 +5,7 @@ It takes the spec and the rows of a training, and leaves result.json alone: no w
 
 import sys
 import time
+from importlib import import_module
 from statistics import median_low
 
 from run_directory.machine import memory_bytes, package_versions, peak_memory_bytes, set_environment
@@ -32,14 +33,14 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     started = time.monotonic()
     prepared, encoded = prepared_run(directory)
     # Before the model's own clock starts: whoever loads it once more has the libraries.
-    import torch
-    from peft import PeftModel  # noqa: F401
-    from transformers import AutoModelForCausalLM  # noqa: F401
-
+    for library in ("torch", "peft", "transformers.models.auto.modeling_auto"):
+        import_module(library)
     model_started = time.monotonic()
     run = load(prepared)
     loaded = time.monotonic()
     # Imports what is imported by now, in the training too.
+    import torch
+
     from training.trial import estimate, tried
 
     trainable, total = parameter_counts(run.model)

@@ -246,21 +246,21 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         return _ended(JobState.CANCELLED)
     except JobPaused:
         # Told to go on in the meantime, it is queued again.
-        return _put_back("Told to go on while it was pausing")
+        return _without_verdict(put_back, "Told to go on while it was pausing")
     except NoDeviceFree:
-        return _put_back("Every device of this machine was in use")
+        return _without_verdict(put_back, "Every device of this machine was in use")
     except WorkerStopping:
-        return _put_back("The product was stopped")
+        return _without_verdict(put_back, "The product was stopped")
     except AttemptLost as error:
-        return _lost(str(error))
+        return _without_verdict(end_lost_attempt, str(error))
     except AWAY as error:
         if is_disk_full(error):
             logger.exception("Job %s: the database has no room", work.job.pk)
             return _ended(JobState.FAILED, error=DATABASE_FULL)
         logger.warning("Job %s: the database or the broker went away: %s", work.job.pk, error)
-        return _lost("The database went away")
+        return _without_verdict(end_lost_attempt, "The database went away")
     except NotHereError as error:
-        return _left_to_others(error.message)
+        return _without_verdict(leave_to_others, error.message)
     except ProblemError as error:
         work.log(error.message, level="error", data={"fields": error.fields} if error.fields else None)
         return _ended(JobState.FAILED, error=error.message)
@@ -289,29 +289,13 @@ def _ended(state: JobState, **fields: Any) -> Ending:
     return write
 
 
-def _lost(why: str) -> Ending:
+def _without_verdict(end: Callable[..., object], why: str) -> Ending:
+    """Write what the attempt has said, then end it by a service of `evalapp.jobs.services`."""
+
     def write(job: Job, report: Report) -> None:
         if not write_report(job, report):
             raise LeaseLost
-        end_lost_attempt(job, why=why)
-
-    return write
-
-
-def _put_back(why: str) -> Ending:
-    def write(job: Job, report: Report) -> None:
-        if not write_report(job, report):
-            raise LeaseLost
-        put_back(job, why=why)
-
-    return write
-
-
-def _left_to_others(why: str) -> Ending:
-    def write(job: Job, report: Report) -> None:
-        if not write_report(job, report):
-            raise LeaseLost
-        leave_to_others(job, why=why)
+        end(job, why=why)
 
     return write
 

@@ -215,19 +215,18 @@ def limits(shown: Shown, view: str) -> list[str]:
     trained = [shown.label(row) for row in shown.comparison.trained_on_simulated]
     if trained:
         found.append(f"Simulated reviews went into the training of {', '.join(trained)}.")
-    decided = with_adjudicated(shown.originals).decided
-    if decided:
-        found.append(
-            f"{decided} answer{' was' if decided == 1 else 's were'} adjudicated; the figures are of what reviewers gave."
-        )
-    ruled_on = shown.judged.adjudicated if shown.judged else 0
-    if ruled_on:
-        found.append(
-            f"{ruled_on} comparison{' was' if ruled_on == 1 else 's were'} adjudicated; the figures are of what "
-            "reviewers gave."
-        )
     blinding = sections.blinding_words(unblinding_of(campaign))
-    return [*found, blinding] if blinding else found
+    return [*found, *_adjudicated(shown), *([blinding] if blinding else [])]
+
+
+def _adjudicated(shown: Shown) -> list[str]:
+    decided = with_adjudicated(shown.originals).decided
+    ruled_on = shown.judged.adjudicated if shown.judged else 0
+    return [
+        f"{count} {what}{' was' if count == 1 else 's were'} adjudicated; the figures are of what reviewers gave."
+        for count, what in ((decided, "answer"), (ruled_on, "comparison"))
+        if count
+    ]
 
 
 def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tuple[str, str]]]:
