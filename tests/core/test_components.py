@@ -156,3 +156,13 @@ def test_a_chip_in_a_link_brings_no_white_space() -> None:
 )
 def test_a_short_time_is_not_rounded_to_nothing(seconds: float | None, expected: str) -> None:
     assert render("{% load durations %}{{ seconds|duration }}", seconds=seconds) == expected
+
+
+def test_nothing_in_a_chart_ends_its_script_element() -> None:
+    from django.utils.html import json_script
+
+    from evalapp.charts.theme import themed
+    from evalapp.templatetags.components import json_script_for_chart
+
+    spec = {"title": "</script><!-- <script> & ]]>", "data": {"values": [{"name": "<b>&amp;</b>"}]}}
+    assert json_script_for_chart(spec, 'a"<b>') == json_script(themed(spec), 'a"<b>')
