@@ -10,16 +10,18 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from django.core.cache import cache
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django import DjangoDbBlocker
 
-from evalapp.accounts.models import ApiToken, Project, User
+from evalapp.accounts.models import ApiToken, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.secrets import hash_of
 from tests.access_addresses import kwargs_of
 from tests.access_objects import make_world
 from tests.access_table import ACCESS, ALLAUTH, LINK, OWNS_ONE, PUBLIC, SIGNED_IN, SITE_ADMIN
-from tests.cast import client_of, make_user
+from tests.cast import client_of, make_project, make_user
 
 OWNER, MANAGER, ENGINEER, REVIEWER = "owner", "manager", "engineer", "reviewer"
 
@@ -114,20 +116,30 @@ def test_the_view_needs_what_the_table_says(route: Route) -> None:
 
 class Stage(NamedTuple):
     world: SimpleNamespace
+    foreign: SimpleNamespace
     people: dict[str, User]
 
 
-@pytest.fixture
-def stage(
-    project: Project, owner: User, manager: User, engineer: User, reviewer: User, stranger: User
-) -> Stage:
-    people = {OWNER: owner, MANAGER: manager, ENGINEER: engineer, REVIEWER: reviewer, "stranger": stranger}
-    return Stage(make_world(project, reviewer=reviewer), people)
+@pytest.fixture(scope="module")
+def shared(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
+    """Both projects, made once for this file: to make them takes longer than to ask for an address."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        people = {name: make_user(name) for name in (OWNER, MANAGER, ENGINEER, REVIEWER, "stranger")}
+        stranger = people["stranger"]
+        members = {role: person for role, person in people.items() if person is not stranger}
+        world = make_world(make_project("Summaries", **members), reviewer=people[REVIEWER])
+        elsewhere = make_project("Elsewhere", owner=stranger)
+        yield Stage(world, make_world(elsewhere, reviewer=make_user("elsewhere")), people)
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def foreign(other_project: Project) -> SimpleNamespace:
-    return make_world(other_project, reviewer=make_user("elsewhere"))
+def stage(shared: Stage, db: None) -> Stage:
+    """As it was made, because each test's changes are taken back; limits are counted anew."""
+    cache.clear()
+    return shared._replace(
+        people={name: User.objects.get(pk=each.pk) for name, each in shared.people.items()}
+    )
 
 
 def _ask(route: Route, method: str, person: User | None, kwargs: dict[str, object]) -> int:
@@ -184,11 +196,9 @@ def _id_names(route: Route) -> list[str]:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("route", [route for route in PROJECT_ROUTES if _id_names(route)], ids=_identity)
-def test_ids_of_another_project_are_not_there(
-    route: Route, method: str, stage: Stage, foreign: SimpleNamespace
-) -> None:
+def test_ids_of_another_project_are_not_there(route: Route, method: str, stage: Stage) -> None:
     own = kwargs_of(route.name, list(route.kwargs), stage.world)
-    elsewhere = kwargs_of(route.name, list(route.kwargs), foreign)
+    elsewhere = kwargs_of(route.name, list(route.kwargs), stage.foreign)
     if not _is_offered(route, method, stage, own):
         return
     for name in _id_names(route):

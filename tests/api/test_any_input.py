@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,12 +13,14 @@ from django.db import transaction
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoDbBlocker
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import User
 from evalapp.api.urls import urlpatterns
 from tests.access_addresses import kwargs_of
 from tests.access_objects import make_world
 from tests.api.conftest import Program
+from tests.cast import make_project, make_user
 
 ProgramFor = Callable[[User | None], Program]
 
@@ -56,13 +59,22 @@ def _spoilt(case: Any, data: st.DataObject) -> object:
     return {**case.body, field: data.draw(ANY_JSON, label=field)}
 
 
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[SimpleNamespace]:
+    """A project made once for this file; each test's changes to it are taken back."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        owner = make_user("owner")
+        yield make_world(make_project("Summaries", owner=owner), reviewer=owner)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("operation", list(_operations()))
 def test_no_input_makes_an_operation_break(
-    operation: Any, project: Project, owner: User, program_for: ProgramFor
+    operation: Any, world: SimpleNamespace, program_for: ProgramFor
 ) -> None:
     name, places = ROUTES[operation.path]
-    world = make_world(project, reviewer=owner)
-    program = program_for(owner)
+    program = program_for(world.user)
     address = operation.path.format(**kwargs_of(name, places, world))
 
     def send(case: Any, body: object) -> None:
