@@ -20,13 +20,8 @@ def trainer_of(candidate: ModelVersion) -> User | None:
 
 def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:
     """Why this person cannot sign it, as a sentence; empty where they can."""
-    if evaluation.is_simulated:
-        return "Nobody but simulated reviewers has rated here, and what they say decides nothing."
-    if evaluation.is_exploratory:
-        return (
-            f"This look is exploratory, because {evaluation.record['why_beside_ledger']}; it is not signed. "
-            "Test on fresh examples, with the gate taken before the first review."
-        )
+    if evaluation.why_not_signed:
+        return evaluation.why_not_signed
     trainer = trainer_of(evaluation.candidate)
     if trainer is not None and trainer.pk == person.pk:
         return (
@@ -46,7 +41,7 @@ def require_signable(
         message = "This look is not at that candidate of that campaign."
         raise InvalidError(message, fields={"evaluation": [message]})
     if not evaluation.may_be_signed:
-        message = why_not_signed_by(evaluation, by)
+        message = evaluation.why_not_signed
         raise InvalidError(message, fields={"evaluation": [message]})
     if message := why_not_signed_by(evaluation, by):
         raise NotAllowedError(message)

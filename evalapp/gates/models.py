@@ -167,3 +167,20 @@ class GateEvaluation(BaseModel):
     @property
     def may_be_signed(self) -> bool:
         return not self.is_exploratory and not self.is_simulated
+
+    @property
+    def verdict_for_delivery(self) -> str:
+        """What continuous delivery may act on: not yet, whatever the figures say, where nobody can sign it."""
+        return self.verdict if self.may_be_signed else GateVerdict.NOT_YET.value
+
+    @property
+    def why_not_signed(self) -> str:
+        """Why the figures decide nothing, as a sentence; empty where they may be signed."""
+        if self.is_simulated:
+            return "Nobody but simulated reviewers has rated here, and what they say decides nothing."
+        if self.is_exploratory:
+            return (
+                f"This look is exploratory, because {self.record['why_beside_ledger']}; it is not signed. "
+                "Test on fresh examples, with the gate taken before the first review."
+            )
+        return ""

@@ -94,10 +94,24 @@ def test_before_the_first_review_it_is_not_yet_with_what_is_planned(
     assert program.post(address, {}).status_code == 201
 
 
-def test_what_explores_is_never_0(project: Project, reviewer: User, engineer: User) -> None:
+def test_what_explores_is_never_0_and_the_api_and_the_json_say_the_same(
+    project: Project, reviewer: User, engineer: User, manager: User, capsys: pytest.CaptureFixture[str]
+) -> None:
     taken = reviewed(project, [reviewer, engineer], 5, rows=12, split="validation")
     assert exit_of(str(taken.campaign.pk)) == 2
     assert GateEvaluation.objects.get().verdict == "ship"
+    capsys.readouterr()
+    assert exit_of(str(taken.campaign.pk), "--json") == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["verdict_of_figures"]) == ("not_yet", "ship")
+    assert told["reason"].startswith("This look is exploratory, because ")
+
+    address = f"projects/{project.slug}/campaigns/{taken.campaign.pk}/gate/"
+    program = program_of(manager)
+    for answer in (program.get(address), program.post(address, {})):
+        shown = answer.json()
+        assert (shown["verdict"], shown["evaluation"]["verdict"]) == ("not_yet", "ship")
+        assert shown["reason"] == told["reason"]
 
 
 def test_what_cannot_be_asked_is_3(

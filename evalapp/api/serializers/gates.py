@@ -149,14 +149,16 @@ class TakenGateSerializer(Shown):
 
 
 class CampaignGateSerializer(serializers.Serializer[Any]):
-    """The campaign's gate with its last recorded look; null where there is none. Before the first review the verdict
-    is not yet without a look: ``reason`` says so, and ``more_reviews`` of each candidate are planned.
+    """The campaign's gate with its last recorded look; null where there is none. ``verdict`` is for continuous delivery:
+    not yet before the first review, and where the look is exploratory or simulated, whatever the verdict of its own
+    figures is (``evaluation``); ``reason`` says which. Before the first review ``more_reviews`` of each candidate are
+    planned.
     """
 
     verdict = serializers.ChoiceField(choices=GateVerdict.choices, allow_null=True)
     more_reviews = serializers.IntegerField(
         allow_null=True, help_text="Of the candidate, for what is open; null where unknown, or nothing is."
     )
-    reason = serializers.CharField(help_text="Why it is not yet without a look; empty otherwise.")
+    reason = serializers.CharField(help_text="Why it is not yet whatever the figures say; empty otherwise.")
     taken = TakenGateSerializer(allow_null=True)
     evaluation = EvaluationSerializer(allow_null=True)

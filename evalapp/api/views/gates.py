@@ -77,7 +77,7 @@ class CampaignGateDetail(CampaignGateView):
 
     @operation("Read a campaign's gate", result=CampaignGateSerializer)
     def get(self, campaign_id: int) -> object:
-        """With its last recorded look; not yet before the first review. Reading spends nothing, and says nothing
+        """With its last recorded look; not yet before the first review and where nobody can sign it. Reading spends nothing, and says nothing
         new.
         """
         taken = next(iter(taken_by(self.campaign(campaign_id))), None)
@@ -112,7 +112,11 @@ def _shown(taken: CampaignGate | None, evaluation: GateEvaluation | None) -> dic
     if waiting is not None:
         told = {"verdict": GateVerdict.NOT_YET, "more_reviews": waiting.more_reviews, "reason": waiting.words}
     elif evaluation is not None:
-        told = {"verdict": evaluation.verdict, "more_reviews": evaluation.more_reviews, "reason": ""}
+        told = {
+            "verdict": evaluation.verdict_for_delivery,
+            "more_reviews": evaluation.more_reviews,
+            "reason": evaluation.why_not_signed,
+        }
     else:
         told = {"verdict": None, "more_reviews": None, "reason": ""}
     return {**told, "taken": taken, "evaluation": evaluation}

@@ -23,9 +23,7 @@ class _BeforeFirst(NamedTuple):
     candidate: ModelVersion
     waiting: Waiting
 
-    @property
-    def verdict(self) -> str:
-        return GateVerdict.NOT_YET.value
+    verdict_for_delivery = GateVerdict.NOT_YET.value
 
 
 class Command(BaseCommand):
@@ -74,9 +72,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{found.candidate.label}: not yet\n{found.waiting.words}")
         else:
             self._print(found)
-        is_verdict = isinstance(found, GateEvaluation) and found.may_be_signed
-        code = EXITS[found.verdict] if is_verdict else EXITS[GateVerdict.NOT_YET.value]
-        if code:
+        if code := EXITS[found.verdict_for_delivery]:
             sys.exit(code)
 
     def _asked(self, options: dict[str, Any]) -> "GateEvaluation | _BeforeFirst":
@@ -127,16 +123,18 @@ def _campaign(named: str) -> Campaign:
 def _told(evaluation: GateEvaluation | _BeforeFirst) -> dict[str, Any]:
     if isinstance(evaluation, _BeforeFirst):
         return {
-            "verdict": evaluation.verdict,
+            "verdict": evaluation.verdict_for_delivery,
             "candidate": evaluation.candidate.label,
             "evaluation": None,
             "more_reviews": evaluation.waiting.more_reviews,
             "reason": evaluation.waiting.words,
         }
     return {
-        "verdict": evaluation.verdict,
+        **evaluation.record,
+        "verdict": evaluation.verdict_for_delivery,
+        "verdict_of_figures": evaluation.verdict,
+        "reason": evaluation.why_not_signed,
         "candidate": evaluation.candidate.label,
         "evaluation": evaluation.pk,
         "body_hash": evaluation.body_hash,
-        **evaluation.record,
     }
