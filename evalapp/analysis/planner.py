@@ -29,6 +29,7 @@ from evalapp.stats.ratings import Ratings
 Kind = Literal["difference", "floor"]
 
 FAR = "where the champion stands is not known, so the ends of the scale are taken to be far"
+NO_INTERVAL = "one reviewer: a difference between candidates gets no interval"
 ONE_REVIEWER = "one person scored: how far reviewers differ is not known, so assume it"
 
 
@@ -175,6 +176,8 @@ def _difference(variance: CriterionVariance, design: Design) -> Measure:
     spread = variance.differences.spread
     if spread is None:
         return Measure.undefined(variance.differences.reason, signature=signature("smallest-difference"))
+    if design.reviewers == 1:
+        return Measure.undefined(NO_INTERVAL, n=design.items, signature=signature("smallest-difference"))
     return smallest_difference(spread, design)
 
 

@@ -120,15 +120,28 @@ class PlanForm(forms.Form):
             self.add_error(f"{key}-bound", "Give the floor that the mean must exceed.")
         if kind == "difference" and bound is not None and bound < 0:
             self.add_error(f"{key}-bound", "Give how much worse is still as good: 0 or more.")
-        champion, (low, high) = given.get(f"{key}-champion"), (criterion.minimum, criterion.maximum)
-        if champion is not None and not low <= champion <= high:
-            self.add_error(f"{key}-champion", f"Give a mean on the scale, from {low} to {high}.")
+        self._clean_places(criterion, kind, given)
         typed = [given.get(f"{key}-{part}") for part in PARTS]
         if any(value is None for value in typed) and self._known(key, kind).spread is None:
             reason = self._known(key, kind).reason
             self.add_error(f"{key}-item", f"Nothing tells the variance here ({reason}): type all three.")
         elif all(value == 0 for value in typed):
             self.add_error(f"{key}-item", "All three are 0: then there is nothing to plan.")
+
+    def _clean_places(self, criterion: Criterion, kind: str, given: Mapping[str, Any]) -> None:
+        """Means lie on the scale, and differences between two of its places."""
+        low, high = criterion.minimum, criterion.maximum
+        on_scale = ["champion", *(("expected", "bound") if kind == "floor" else ())]
+        for name in on_scale:
+            value = given.get(f"{criterion.key}-{name}")
+            if value is not None and not low <= value <= high:
+                self.add_error(f"{criterion.key}-{name}", f"Give a mean on the scale, from {low} to {high}.")
+        for name in ("expected", "bound") if kind == "difference" else ():
+            value = given.get(f"{criterion.key}-{name}")
+            if value is not None and abs(value) > high - low:
+                self.add_error(
+                    f"{criterion.key}-{name}", f"Two means on this scale differ by {high - low} at most."
+                )
 
     def _known(self, key: str, kind: str) -> Variance:
         variance = self.variances.get(key)

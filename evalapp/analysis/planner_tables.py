@@ -41,6 +41,8 @@ def power_table(context: Mapping[str, Any]) -> Table | None:
         Column("Power", "share", is_measure=True, anchor="planner"),
     ]
     items = planned.items
+    if not planned.joint.defined:
+        return Table("power", "The plan", columns, rows, f"{planned.joint.reason.capitalize()}.")
     told = f"it takes {items.value:.0f} items with the reviewers given" if items.defined else items.reason
     return Table("power", "The plan", columns, rows, f"For 80% that all pass {told}.")
 

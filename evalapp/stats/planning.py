@@ -30,6 +30,9 @@ Sides = Literal[1, 2]
 MOST_ITEMS = 100_000
 DRAWS = 40_000
 
+#: A gate takes no bound from one reviewer, however many items they score.
+ALONE = "one reviewer cannot show how far reviewers differ, so no gate passes: plan with two or more"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
@@ -327,22 +330,29 @@ class Requirement:
 
 
 def power_of_release(requirement: Requirement, design: Design, *, seed: int = 0) -> Measure:
-    """Chance that the criterion passes, by seeded simulation as in :func:`joint_power`; ``n`` counts items."""
+    """Chance that the criterion passes, by seeded simulation as in :func:`joint_power`; ``n`` counts items.
+
+    Undefined with one reviewer.
+    """
     found = joint_power({"": requirement}, design, seed=seed)
     name = signature("power-of-release", level=requirement.level, draws=DRAWS, seed=seed)
-    return Measure(value=found.value, n=design.items, signature=name, note=_panel(design))
+    return Measure(value=found.value, n=design.items, signature=name, reason=found.reason)
 
 
 def smallest_distance(
     requirement: Requirement, design: Design, *, power: float = 0.8, seed: int = 0
 ) -> Measure:
-    """The smallest distance that passes with ``power``, in place of the requirement's own; ``n`` counts items."""
+    """The smallest distance that passes with ``power``, in place of the requirement's own; ``n`` counts items.
+
+    Undefined with one reviewer.
+    """
     _require_share(power, "power")
+    name = signature("smallest-distance", power=power, level=requirement.level, draws=DRAWS, seed=seed)
+    if design.reviewers == 1:
+        return Measure.undefined(ALONE, n=design.items, signature=name)
     generator = np.random.default_rng(seed)
     shortfalls = _shortfalls(requirement, design, generator.normal(size=DRAWS), generator)
-    name = signature("smallest-distance", power=power, level=requirement.level, draws=DRAWS, seed=seed)
-    value = float(np.quantile(shortfalls, power))
-    return Measure(value=value, n=design.items, signature=name, note=_panel(design))
+    return Measure(value=float(np.quantile(shortfalls, power)), n=design.items, signature=name)
 
 
 def joint_power(
@@ -356,12 +366,15 @@ def joint_power(
     """Chance that every criterion passes, the estimates correlated by ``correlation`` between any two.
 
     0 is the careful choice for what is not known: criteria that rise and fall together pass together more
-    often. By seeded simulation, with its own interval; ``n`` counts items.
+    often. By seeded simulation, with its own interval; ``n`` counts items. Undefined with one reviewer.
     """
     if not requirements:
         raise ValueError("a gate without a criterion has no power")
     if not 0 <= correlation <= 1:
         raise ValueError(f"the correlation between criteria is {correlation}; give 0 to 1")
+    name = signature("joint-power", correlation=correlation, draws=draws, seed=seed)
+    if design.reviewers == 1:
+        return Measure.undefined(ALONE, n=design.items, signature=name)
     generator = np.random.default_rng(seed)
     common = generator.normal(size=draws)
     passed = np.ones(draws, dtype=bool)
@@ -376,8 +389,8 @@ def joint_power(
         n=design.items,
         low=max(0.0, share - reach),
         high=min(1.0, share + reach),
-        note="; ".join(filter(None, ("interval of the simulation", _panel(design)))),
-        signature=signature("joint-power", correlation=correlation, draws=draws, seed=seed),
+        note="interval of the simulation",
+        signature=name,
     )
 
 
@@ -400,7 +413,9 @@ def items_for_joint_power(
         return (found.value or 0.0) >= power
 
     name = signature("items-for-joint-power", correlation=correlation, power=power, draws=DRAWS, seed=seed)
-    return _items(enough, name, _panel(start))
+    if reviewers == 1:
+        return Measure.undefined(ALONE, signature=name)
+    return _items(enough, name, "")
 
 
 def _shortfalls(

@@ -12,6 +12,7 @@ from django.utils.html import escape
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.planner import (
     FAR,
+    NO_INTERVAL,
     ONE_REVIEWER,
     PlannedAim,
     design_of_campaign,
@@ -20,7 +21,7 @@ from evalapp.analysis.planner import (
 )
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
-from evalapp.stats.planning import Design, Spread, smallest_difference
+from evalapp.stats.planning import ALONE, Design, Spread, smallest_difference
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_rubric, review_all
@@ -59,10 +60,10 @@ def api_of(campaign: Campaign) -> str:
 
 
 def typed(**changes: object) -> dict[str, object]:
-    """A plan for tone with typed standard deviations: differences with an SD of 1, one reviewer."""
+    """A plan for tone with typed standard deviations: differences with an SD of 1, reviewers alike."""
     return {
         "items": 199,
-        "reviewers": 1,
+        "reviewers": 2,
         "level": 0.025,
         "tone-kind": "difference",
         "tone-expected": 0.2,
@@ -112,7 +113,6 @@ def test_typed_variances_give_the_known_power(project: Project, manager: User, c
     (planned,) = page.context["planned"].aims
     # 199 items for 0.2 of an SD with 80% power at 2.5% one-sided.
     assert planned.power.value == pytest.approx(0.8, abs=0.005)
-    assert planned.power.note == "for this panel"
     assert page.context["planned"].joint.value == pytest.approx(0.8, abs=0.01)
     assert page.context["planned"].items.value == pytest.approx(199, abs=6)
     assert "All together" in page.text and "80%" in page.text
@@ -171,12 +171,9 @@ def test_a_margin_is_planned_where_the_reviewed_champion_stands(reviewed: Campai
 
 @pytest.mark.parametrize(
     ("kind", "expected", "bound"),
-    [
-        ("floor", 6, 4), ("floor", 5, 4.9), ("floor", 0, 4), ("floor", 3, -10), ("floor", 1e6, -1e6),
-        ("difference", 10, 0), ("difference", -10, 20), ("difference", 0, 1e6),
-    ],
-)  # fmt: skip
-def test_nothing_is_refused_for_lying_beyond_the_scale(
+    [("floor", 5, 4.9), ("floor", 1, 1), ("floor", 3, 5), ("difference", 4, 0), ("difference", -4, 4)],
+)
+def test_the_ends_of_the_scale_can_be_planned_for(
     reviewed: Campaign, manager: User, kind: str, expected: float, bound: float
 ) -> None:
     query = {
@@ -187,17 +184,50 @@ def test_nothing_is_refused_for_lying_beyond_the_scale(
     assert page.status_code == 200 and 0 <= page.context["planned"].joint.value <= 1
 
 
+def test_one_reviewer_passes_no_gate_and_the_plan_says_so(
+    project: Project, manager: User, reviewed: Campaign
+) -> None:
+    query = {"campaign": reviewed.pk, **typed(reviewers=1)}
+    page = client_of(manager).get(url_of(project), query)
+    planned = page.context["planned"]
+    assert (
+        {each.power.reason for each in planned.aims}
+        == {planned.joint.reason, planned.items.reason}
+        == {ALONE}
+    )
+    assert ALONE.capitalize() in page.text and "items</strong> with the reviewers given" not in page.text
+    table = client_of(manager).get(f"{url_of(project)}tables/power.md", query)
+    assert ALONE.capitalize() in table.text
+
+
+def test_a_campaign_of_one_reviewer_can_detect_nothing(
+    project: Project, manager: User, reviewer: User
+) -> None:
+    alone = make_campaign(project, [reviewer], rows=ROWS)
+    review_all(alone, reviewer, said(0))
+    found = {
+        each.criterion.key: each
+        for each in detectable(variances_of(load_scores(alone)), design_of_campaign(alone))
+    }
+    assert (found["tone"].difference.reason, found["tone"].distance.reason) == (NO_INTERVAL, ALONE)
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "text"),
     [
         ({"items": 1}, "items", "greater than or equal to 2"),
         ({"items": "many"}, "items", "whole number"),
-        ({"overlap": 3}, "overlap", "There are only 1 reviewers"),
+        ({"overlap": 3}, "overlap", "There are only 2 reviewers"),
         ({"level": "nan"}, "level", ""),
         ({"tone-expected": ""}, "tone-expected", "Say what you expect."),
         ({"tone-kind": "floor"}, "tone-bound", "Give the floor"),
         ({"tone-bound": -1}, "tone-bound", "0 or more"),
         ({"tone-champion": 5.1}, "tone-champion", "from 1 to 5"),
+        ({"tone-expected": 4.1}, "tone-expected", "differ by 4 at most"),
+        ({"tone-expected": -4.1}, "tone-expected", "differ by 4 at most"),
+        ({"tone-bound": 1e6}, "tone-bound", "differ by 4 at most"),
+        ({"tone-kind": "floor", "tone-expected": 6, "tone-bound": 4}, "tone-expected", "from 1 to 5"),
+        ({"tone-kind": "floor", "tone-expected": 4, "tone-bound": -9}, "tone-bound", "from 1 to 5"),
         ({"tone-item": "1e999"}, "tone-item", ""),
         ({"tone-item": 0}, "tone-item", "nothing to plan"),
         ({"tone-item": ""}, "tone-item", "Nothing tells the variance here"),
@@ -236,7 +266,7 @@ def test_the_api_plans_alike(reviewed: Campaign, manager: User) -> None:
         each.difference.value for each in expected
     ]
     aim = {"criterion": "tone", "kind": "difference", "expected": 0.2, "item": 1, "reviewer": 0, "rest": 0}
-    body = {"items": 199, "reviewers": 1, "level": 0.025, "aims": [aim]}
+    body = {"items": 199, "reviewers": 2, "level": 0.025, "aims": [aim]}
     planned = program.post(api_of(reviewed), body)
     assert planned.status_code == 200
     assert planned.json()["aims"][0]["power"]["value"] == pytest.approx(0.8, abs=0.005)
