@@ -21,7 +21,12 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.scoring.models import RuleCheck
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import FOR_THIS_PANEL, candidate_score, distribution, share_of_low_scores
+from evalapp.stats.scores import (
+    candidate_score,
+    distribution,
+    share_of_low_scores,
+    share_of_marks,
+)
 
 NOT_SCORED = "not scored yet"
 BINS = 10
@@ -34,8 +39,8 @@ NOBODY = 0
 class HumanCell:
     """One criterion of one candidate: mean with crossed interval, low share, counts per level.
 
-    For yes/no, ``mean`` is the share of items at least half of whose reviewers said yes (for a category:
-    chose an undesired option), with Wilson's interval. ``outputs_with`` counts the outputs that at least one reviewer gave a level.
+    For yes/no, ``mean`` is the mean over items of the share of reviewers who said yes (for a category: chose an
+    undesired option). ``outputs_with`` counts the outputs that at least one reviewer gave a level.
     """
 
     criterion: Criterion
@@ -219,17 +224,8 @@ def _held(scores: CampaignScores, measure: Measure) -> Measure:
 
 def _share_counted(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Measure:
     if not criterion.counted_levels:
-        return Measure.undefined("no option is marked as undesired", signature=signature("majority-share"))
-    return majority_share(scores.marks(criterion, candidate))
-
-
-def majority_share(ratings: Ratings) -> Measure:
-    """Share of items at least half of whose reviewers said yes (1), with Wilson's interval over items."""
-    if not len(ratings):
-        return Measure.undefined("no answers", signature=signature("majority-share"))
-    means = ratings.item_means()
-    share = wilson(int((means >= 0.5).sum()), int(means.size), name="majority-share")
-    return replace(share, note=FOR_THIS_PANEL)
+        return Measure.undefined("no option is marked as undesired", signature=signature("share"))
+    return share_of_marks(scores.marks(criterion, candidate))
 
 
 def metric_mean(outputs: Iterable[ReviewedOutput], metric: MetricDescription) -> Measure:

@@ -81,10 +81,10 @@ def _shares(shown: Shown) -> Table:
         CANDIDATE,
         CRITERION,
         Column("What is counted"),
-        Column("Share of items", "share", is_measure=True, anchor="shares"),
+        Column("Share", "share", is_measure=True, anchor="shares"),
         Column("N/A", "count"),
     ]
-    note = "Share of items at least half of whose reviewers said so, with Wilson's 95% intervals."
+    note = "Mean over items of the share of reviewers who said so, with its 95% interval over items and reviewers."
     return Table("shares", "Questions without a scale", columns, rows, note)
 
 

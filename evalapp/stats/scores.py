@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
@@ -192,33 +193,40 @@ def _no_scores(ratings: Ratings) -> str:
 
 
 def share_of_low_scores(ratings: Ratings, *, at_most: float = 2.0, level: float = 0.95) -> Measure:
-    """Mean over items of the share of scores ≤ ``at_most``.
+    """Mean over items of the share of scores ≤ ``at_most``; as `share_of_marks`."""
+    low_scores = ratings.with_scores((ratings.score <= at_most).astype(np.float64))
+    found = share_of_marks(low_scores, level=level)
+    return replace(found, signature=signature("share-of-low-scores", at_most=at_most, level=level))
+
+
+def share_of_marks(marks: Ratings, *, level: float = 0.95) -> Measure:
+    """Mean over items of the share of marks, the scores of 1 among 0 and 1.
 
     The interval is Wilson's at the effective number of independent scores: what a simple sample
     of that size would give for the crossed standard error (Korn and Graubard 1998). When all
-    scores lie on one side the effective number is the number of items. ``n`` counts items.
+    scores lie on one side the effective number is the number of items. ``n`` counts items. With one
+    reviewer it speaks of this panel, and the note says so.
     """
     require_level(level)
-    name = signature("share-of-low-scores", at_most=at_most, level=level)
-    if not len(ratings):
-        return Measure.undefined(_no_scores(ratings), signature=name)
-    low_scores = ratings.with_scores((ratings.score <= at_most).astype(np.float64))
-    share = float(low_scores.item_means().mean())
-    effective = _effective_scores(low_scores, share, level)
+    name = signature("share", level=level)
+    if not len(marks):
+        return Measure.undefined(_no_scores(marks), signature=name)
+    share = float(marks.item_means().mean())
+    effective = _effective_marks(marks, share, level)
     low, high = wilson_interval(share * effective, effective, level=level)
     return Measure(
-        value=share, n=len(ratings.items), low=low, high=high, signature=name,
-        note=FOR_THIS_PANEL if len(ratings.reviewers) < 2 else "",
+        value=share, n=len(marks.items), low=low, high=high, signature=name,
+        note=FOR_THIS_PANEL if len(marks.reviewers) < 2 else "",
     )  # fmt: skip
 
 
-def _effective_scores(low_scores: Ratings, share: float, level: float) -> float:
-    spread = crossed_spread(low_scores)
+def _effective_marks(marks: Ratings, share: float, level: float) -> float:
+    spread = crossed_spread(marks)
     if isinstance(spread, str):
-        return float(len(low_scores.items))
+        return float(len(marks.items))
     ratio = NormalDist().inv_cdf(0.5 + level / 2) / student_quantile(level, spread.degrees)
     effective = share * (1 - share) / spread.error**2 * ratio**2
-    return min(max(effective, 1.0), float(len(low_scores)))
+    return min(max(effective, 1.0), float(len(marks)))
 
 
 def distribution(ratings: Ratings, *, levels: Sequence[float]) -> dict[float, int]:

@@ -41,18 +41,22 @@ def test_scores_are_means_of_item_means(project: Project, reviewer: User, other_
     assert comparison.design == (2, 2, 8, 4, 4, False, False)
 
 
-def test_a_yes_counts_where_half_the_reviewers_give_it(
+def test_a_yes_of_one_reviewer_in_two_counts_half_as_in_the_difference(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=2)
     review_all(campaign, reviewer, {("formal", 1): answers(error=1)})
     review_all(campaign, other_reviewer, {})
 
-    _, comparison = _compared(campaign)
+    scores, comparison = _compared(campaign)
 
     formal, plain = (row.cell(YES_NO) for row in comparison.rows)
+    pairs = compare_pairs(scores, comparison, comparison.rows[0], everything=True)
+    (share,) = (pair for pair in pairs if pair.criterion == plain.criterion)
+    assert share.difference.difference.value == plain.mean.value - formal.mean.value
     assert formal is not None and plain is not None
-    assert (formal.mean.value, formal.any_yes) == (0.5, 1)
+    # One of two reviewers on one of two items.
+    assert (formal.mean.value, formal.any_yes) == (0.25, 1)
     assert (plain.mean.value, plain.any_yes) == (0.0, 0)
     assert plain.mean.high is not None and plain.mean.high > 0.5
 
