@@ -4,7 +4,7 @@ from django import forms
 
 from evalapp.campaigns.models import Campaign
 from evalapp.core.marks import marked
-from evalapp.decisions.models import DecisionVerdict
+from evalapp.decisions.models import Decision, DecisionVerdict
 from evalapp.decisions.services import MAX_NOTE
 from evalapp.decisions.signing import why_not_shipped
 from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
@@ -46,7 +46,9 @@ def _verdicts(*, may_ship: bool) -> list[tuple[str, str]]:
 
 
 class SigningForm(forms.Form):
-    """Sign a gate's verdict; where it says "ship", the approver may still say no."""
+    """Sign a gate's verdict; where it says "ship", the approver may still say no. ``replaces``: the decision that
+    stands on the look and was shown with the form.
+    """
 
     verdict = forms.ChoiceField(label="Decision", widget=forms.RadioSelect)
     note = forms.CharField(
@@ -55,8 +57,12 @@ class SigningForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Why; it is sealed with the verdict.",
     )
+    replaces = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, evaluation: GateEvaluation) -> None:
-        super().__init__(data, initial={"verdict": evaluation.verdict})
+    def __init__(
+        self, data: Any = None, *, evaluation: GateEvaluation, standing: Decision | None = None
+    ) -> None:
+        replaces = standing.pk if standing is not None else None
+        super().__init__(data, initial={"verdict": evaluation.verdict, "replaces": replaces})
         may_ship = evaluation.verdict == GateVerdict.SHIP
         self.fields["verdict"].choices = _verdicts(may_ship=may_ship)  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.forms import SigningForm
 from evalapp.decisions.models import Decision
 from evalapp.decisions.services import decide
-from evalapp.decisions.signing import trainer_of, why_not_signed_by
+from evalapp.decisions.signing import signed_before, trainer_of, why_not_signed_by
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.queries import versions_of
@@ -69,7 +69,8 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
         taken__campaign__project=request.project,
     )
     campaign = evaluation.taken.campaign
-    form = SigningForm(request.POST or None, evaluation=evaluation)
+    standing = signed_before(evaluation)
+    form = SigningForm(request.POST or None, evaluation=evaluation, standing=standing)
     status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
         try:
@@ -83,6 +84,9 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
             status = error.status
+            # The page now shows what stands; to sign once more is to have seen it.
+            standing = signed_before(evaluation)
+            form.data = {**form.data.dict(), "replaces": standing.pk if standing is not None else ""}
         else:
             messages.success(request, f"Signed: {decision}. Its dossier can be downloaded here.")
             return redirect("decision_detail", request.project.slug, decision.pk)
@@ -90,6 +94,7 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
         "evaluation": evaluation,
         "campaign": campaign,
         "form": form,
+        "standing": standing,
         "refusal": why_not_signed_by(evaluation, request.user),
         "trainer": trainer_of(evaluation.candidate),
         "is_reviewing": is_reviewing_blind(campaign, request.user),

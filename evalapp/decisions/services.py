@@ -14,7 +14,7 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import seal_of
 from evalapp.decisions.models import Decision, DecisionVerdict
-from evalapp.decisions.signing import require_no_gate, require_signable
+from evalapp.decisions.signing import require_no_gate, require_seen, require_signable
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
@@ -59,12 +59,15 @@ def decide(
     note: str,
     by: User,
     evaluation: GateEvaluation | None = None,
+    replaces: int | None = None,
 ) -> Decision:
     """Record a decision on a candidate with the numbers as they stand. "Ship" makes it the champion.
 
     With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
-    ships without one where a campaign of the project took a gate, and deciding otherwise than it says needs a note. The same once more, by the same person on the same
-    numbers, is the decision that stands already.
+    ships without one where a campaign of the project took a gate, and deciding otherwise than it says needs a note.
+    A look that is signed already is signed anew only by who has seen that: ``replaces`` is the id of its newest
+    decision, else ConflictError. The same once more, by the same person on the same numbers, is the decision that
+    stands already.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
@@ -94,6 +97,8 @@ def decide(
     standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
     if standing is not None and _holds(standing, said):
         return standing
+    if evaluation is not None:
+        require_seen(evaluation, replaces)
     # A signed look rests on people's reviews alone.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
     is_simulated = is_simulated and evaluation is None

@@ -3,7 +3,7 @@
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
-from evalapp.decisions.models import DecisionVerdict
+from evalapp.decisions.models import Decision, DecisionVerdict
 from evalapp.gates.lineage import training_of
 from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.gates.queries import deciding_gate
@@ -51,6 +51,24 @@ def require_signable(
     if verdict == DecisionVerdict.SHIP and evaluation.verdict != GateVerdict.SHIP:
         raise ConflictError(
             f"The gate says “{evaluation.get_verdict_display().lower()}”, so it cannot be signed as “ship”."
+        )
+
+
+def signed_before(evaluation: GateEvaluation) -> Decision | None:
+    """The newest decision that signs this look."""
+    found: Decision | None = evaluation.decisions.select_related("decided_by").order_by("-pk").first()
+    return found
+
+
+def require_seen(evaluation: GateEvaluation, replaces: int | None) -> None:
+    """Raises ConflictError where the look is signed and ``replaces`` is not its newest decision: whoever signs
+    otherwise has to know. Call it under the project's lock, so that no other is made meanwhile.
+    """
+    standing = signed_before(evaluation)
+    if standing is not None and standing.pk != replaces:
+        raise ConflictError(
+            f"{standing.decided_by or 'A former member'} has signed “{standing.get_verdict_display().lower()}” on this "
+            f"look (decision {standing.pk}). Nothing of yours was recorded; read it, and sign again if yours replaces it."
         )
 
 

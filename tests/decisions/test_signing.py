@@ -17,6 +17,7 @@ from evalapp.gates.looks import look_at
 from evalapp.gates.models import CampaignGate, GateEvaluation
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run
+from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all
 from tests.gates.making import make_gated_campaign, tuned_of
@@ -38,7 +39,9 @@ def looked(taken: CampaignGate, *people: User, tone: int = 5) -> GateEvaluation:
     return look_at(taken=taken, candidate=tuned_of(taken), by=None).evaluation
 
 
-def sign(evaluation: GateEvaluation, by: User, verdict: str = "ship") -> Decision:
+def sign(
+    evaluation: GateEvaluation, by: User, verdict: str = "ship", replaces: int | None = None
+) -> Decision:
     return decide(
         campaign=evaluation.taken.campaign,
         candidate=evaluation.candidate,
@@ -46,6 +49,7 @@ def sign(evaluation: GateEvaluation, by: User, verdict: str = "ship") -> Decisio
         note="As agreed.",
         by=by,
         evaluation=evaluation,
+        replaces=replaces,
     )
 
 
@@ -61,6 +65,35 @@ def test_a_signed_ship_moves_the_champion_and_is_sealed(
     assert sign(evaluation, manager) == decision
     with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
         Decision.objects.filter(pk=decision.pk).update(note="Otherwise.")
+
+
+def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
+    taken: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User, owner: User
+) -> None:
+    evaluation = looked(taken, reviewer, engineer)
+    address = f"/projects/{project.slug}/gates/looks/{evaluation.pk}/sign/"
+    browser = client_of(owner)
+    assert "What is signed now replaces it" not in browser.get(address).text
+    refusal = sign(evaluation, manager, "do_not_ship")
+
+    # The owner's form was opened before that.
+    late = browser.post(address, {"verdict": "ship", "note": "It passed.", "replaces": ""})
+    assert late.status_code == 409
+    assert "Manager has signed “do not ship” on this look" in late.text and "It passed." in late.text
+    assert Decision.objects.get() == refusal and not ModelVersion.objects.filter(alias="champion").exists()
+    assert f'name="replaces" value="{refusal.pk}"' in late.text
+    body = {
+        "campaign": taken.campaign_id, "candidate": evaluation.candidate_id, "verdict": "ship",
+        "note": "", "evaluation": evaluation.pk,
+    }  # fmt: skip
+    program = program_of(owner)
+    assert program.post(f"projects/{project.slug}/decisions/", body).status_code == 409
+    assert "What is signed now replaces it" in browser.get(address).text
+
+    again = browser.post(address, {"verdict": "ship", "note": "It passed.", "replaces": refusal.pk})
+    assert again.status_code == 302 and Decision.objects.latest("pk").verdict == "ship"
+    other = {**body, "verdict": "do_not_ship", "note": "Wait.", "replaces": Decision.objects.latest("pk").pk}
+    assert program.post(f"projects/{project.slug}/decisions/", other).status_code == 201
 
 
 def test_who_started_the_training_does_not_sign(

@@ -41,6 +41,12 @@ class DecisionBody(Body):
         allow_null=True,
         help_text="Id of a gate's look at the candidate, which the decision signs.",
     )
+    replaces = Id(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Id of the decision that signs this look already; without it a signed look is not signed anew (409).",
+    )
 
 
 class ReviewLineageSerializer(serializers.Serializer[Any]):

@@ -28,7 +28,8 @@ class DecisionList(ProjectView):
     @operation("Decide on a candidate", body=DecisionBody, result=DecisionSerializer, status=201)
     def post(self) -> object:
         """With the numbers as they stand, which are kept. “ship” makes the candidate the champion. With
-        ``evaluation`` it signs a gate's look; who started the training of the candidate cannot (403).
+        ``evaluation`` it signs a gate's look; who started the training of the candidate cannot (403), and a look that is signed
+        already takes the id of that decision as ``replaces`` (409).
         """
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
