@@ -220,15 +220,20 @@ def correlations_table(shown: TableSource) -> Table | None:
     if shown.metric is None:
         return None
     rows: list[list[Cell]] = [
-        [row.criterion.name, row.spearman, row.within_item] for row in shown.correlations
+        [row.criterion.name, row.spearman, row.within_item, row.between, row.kendall, row.pearson, row.pairs]
+        for row in shown.correlations
     ]
     anchor = "segment-correlation"
     columns = [
         CRITERION,
-        Column("All outputs", "figure", is_measure=True, anchor=anchor),
-        Column("Within items", "figure", is_measure=True, anchor=anchor),
+        Column("Spearman, all outputs", "figure", is_measure=True, anchor=anchor),
+        Column("Spearman within items", "figure", is_measure=True, anchor=anchor),
+        Column("Spearman between candidates", "figure", is_measure=True, anchor="system-correlation"),
+        Column("Kendall’s tau-b", "figure", is_measure=True, anchor=anchor),
+        Column("Pearson", "figure", is_measure=True, anchor=anchor),
+        Column("Pairs ranked alike", "share", is_measure=True, anchor="pairs-ranked-alike"),
     ]
-    title = f"Spearman of people with {shown.metric.label}"
+    title = f"People with {shown.metric.label}"
     return Table("correlations", title, columns, rows, "Intervals clustered by item.")
 
 

@@ -29,7 +29,7 @@ FEWEST_CANDIDATES = 4
 
 #: Above this many outputs Kendall's interval is computed from influences instead of resamples,
 #: whose cost grows with the square.
-RESAMPLED_KENDALL = 1500
+RESAMPLED_KENDALL = 300
 
 
 #: Sums of squares of values with a range of 1 (or of ranks) at or under this are rounding.
@@ -59,7 +59,7 @@ def segment_correlation(
     """Correlation of human and metric scores, one entry per output; an entry with None is left out.
 
     Over all outputs, with a percentile bootstrap that resamples whole items (for Kendall over
-    1,500 outputs: item influences with Fisher's z); ``n`` counts outputs. With ``within_item``
+    300 outputs: item influences with Fisher's z); ``n`` counts outputs. With ``within_item``
     the mean over items of the correlation among an item's outputs, Student's t over items; ``n``
     counts items where it is defined.
     Undefined with fewer than 3 outputs and where one side does not vary.

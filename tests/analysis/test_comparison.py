@@ -13,6 +13,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.scoring.models import MetricResult
 from evalapp.scoring.services import save_rule_check
 from evalapp.stats.differences import paired_difference
+from tests.api.conftest import program_of
+from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all, run_scoring
 
 
@@ -59,6 +61,28 @@ def test_a_yes_of_one_reviewer_in_two_counts_half_as_in_the_difference(
     assert (formal.mean.value, formal.any_yes) == (0.25, 1)
     assert (plain.mean.value, plain.any_yes) == (0.0, 0)
     assert plain.mean.high is not None and plain.mean.high > 0.5
+
+
+def test_a_metric_ranks_candidates_from_four_on_and_says_why_not_before(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    words = ["One.", "Two words.", "Three words here.", "There are four words."]
+    for count, reason in ((4, ""), (2, "fewer than 4 candidates")):
+        texts = {f"{number} of {count}": text for number, text in enumerate(words[:count], start=1)}
+        said = {(label, row): answers(tone=number) for number, label in enumerate(texts, 1) for row in (1, 2)}
+        campaign = make_campaign(project, [reviewer], rows=2, texts=texts, name=f"{count} candidates")
+        run_scoring(campaign)
+        review_all(campaign, reviewer, said)
+        address = f"projects/{project.slug}/campaigns/{campaign.pk}/agreement/?metric=words"
+        told = program_of(manager).get(address).json()["correlations"]
+        tone = next(row for row in told if row["criterion"] == "tone")
+        assert tone["between"]["reason"] == reason
+        assert tone["between"]["value"] == (None if reason else 1.0)
+        assert tone["pairs"]["reason"] == "neither more nor less of the metric is better"
+        assert tone["kendall"]["value"] == tone["pearson"]["value"] == 1.0
+        page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/?metric=words")
+        assert ("Fewer than 4 candidates" in page.text) == bool(reason)
+        assert "Kendall, Pearson, and pairs ranked alike" in page.text
 
 
 def test_metrics_are_means_over_items_and_say_so(project: Project, reviewer: User) -> None:

@@ -204,9 +204,18 @@ class AgreementRowSerializer(serializers.Serializer[Any]):
 
 
 class CorrelationRowSerializer(serializers.Serializer[Any]):
+    """Spearman over all outputs, ``within_item``, and ``between`` the candidates' means (from 4 candidates on);
+    Kendall's tau-b and Pearson over all outputs; ``pairs``: the share of an item's pairs of outputs of which the
+    metric says what people say.
+    """
+
     criterion = serializers.CharField(source="criterion.key")
     spearman = MeasureSerializer()
     within_item = MeasureSerializer()
+    between = MeasureSerializer()
+    kendall = MeasureSerializer()
+    pearson = MeasureSerializer()
+    pairs = MeasureSerializer()
 
 
 class AgreementSerializer(serializers.Serializer[Any]):

@@ -1,0 +1,111 @@
+"""Whether a metric says the same as people of two answers to one item."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.resampling import (
+    DEFAULT_REPLICATES,
+    Array,
+    bootstrap,
+    require_level,
+    too_few_items,
+    unit_weights,
+)
+
+#: People's means that are closer than this are the same: they differ by rounding alone.
+SAME = 1e-9
+
+
+class _Pairs(NamedTuple):
+    """Pairs of outputs of one item: ``item`` of each, and by how much the one lies above the other."""
+
+    item: npt.NDArray[np.int64]
+    human: Array
+    metric: Array
+
+
+def pairwise_accuracy(
+    items: Sequence[Hashable],
+    human: Sequence[float | None],
+    metric: Sequence[float | None],
+    *,
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
+) -> Measure:
+    """Share of pairs of an item's outputs of which the metric says what people say: the one is better, or neither.
+
+    More is better on both sides; an output with None is left out. A metric hardly ever gives two outputs the same
+    value, so it counts as saying "neither" up to a difference that is chosen to give the highest share (tie
+    calibration: Deutsch, Foster and Freitag 2023). The interval resamples items with that difference held; ``n``
+    counts pairs. The note says in what share of the pairs people say "neither", which is what a metric that always
+    says so would reach. Undefined without a pair.
+    """
+    require_level(level)
+    name = signature("pairwise-accuracy", bootstrap=replicates, seed=seed, level=level)
+    pairs = _pairs(items, human, metric)
+    n = int(pairs.item.size)
+    if not n:
+        return Measure.undefined("no item has two outputs with both scores", signature=name)
+    is_tied = np.abs(pairs.human) <= SAME
+    is_right = is_tied.copy()
+    margin = _best_margin(pairs, is_tied)
+    says_one = np.abs(pairs.metric) > margin
+    is_right[says_one] = (np.sign(pairs.human) == np.sign(pairs.metric))[says_one] & ~is_tied[says_one]
+    note = f"people see no difference in {100 * is_tied.mean():.0f}% of the pairs"
+    value = float(is_right.mean())
+    _, code = np.unique(pairs.item, return_inverse=True)
+    right, all_pairs = np.bincount(code, weights=is_right), np.bincount(code).astype(np.float64)
+    if too_few := too_few_items(right.size):
+        return Measure(value=value, n=n, note=f"{note}; {too_few}", signature=name)
+
+    def share(weights: Array) -> Array:
+        result: Array = (weights @ right) / (weights @ all_pairs)
+        return result
+
+    found = bootstrap(share, unit_weights(right.size, replicates=replicates, seed=seed), level=level)
+    note = "; ".join(filter(None, (note, found.note)))
+    return Measure(value=value, n=n, low=found.low, high=found.high, note=note, signature=name)
+
+
+def _pairs(
+    items: Sequence[Hashable], human: Sequence[float | None], metric: Sequence[float | None]
+) -> _Pairs:
+    by_item: dict[Hashable, list[tuple[float, float]]] = {}
+    for item, first, second in zip(items, human, metric, strict=True):
+        if first is not None and second is not None:
+            by_item.setdefault(item, []).append((first, second))
+    by_size: dict[int, list[tuple[int, list[tuple[float, float]]]]] = {}
+    for code, outputs in enumerate(by_item.values()):
+        by_size.setdefault(len(outputs), []).append((code, outputs))
+    parts = [_Pairs(np.empty(0, np.int64), np.empty(0), np.empty(0)), *_pairs_by_size(by_size)]
+    return _Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _pairs_by_size(by_size: dict[int, list[tuple[int, list[tuple[float, float]]]]]) -> Iterator[_Pairs]:
+    for size, found in by_size.items():
+        first, second = np.triu_indices(size, k=1)
+        scores = np.array([outputs for _, outputs in found], dtype=np.float64)
+        difference = scores[:, first] - scores[:, second]
+        item = np.repeat(np.array([code for code, _ in found], dtype=np.int64), first.size)
+        yield _Pairs(item, difference[:, :, 0].ravel(), difference[:, :, 1].ravel())
+
+
+def _best_margin(pairs: _Pairs, is_tied: npt.NDArray[np.bool_]) -> float:
+    """The difference of the metric up to which it is taken to say "neither"; the smallest of equally good ones."""
+    size = np.abs(pairs.metric)
+    order = np.argsort(size, kind="stable")
+    is_alike = (np.sign(pairs.human) == np.sign(pairs.metric)) & ~is_tied
+    gained = np.cumsum(is_tied[order].astype(np.int64) - is_alike[order])
+    ordered = size[order]
+    # A margin takes all pairs of one size, and none with the margin below the smallest.
+    is_last = np.append(ordered[1:] > ordered[:-1], True)
+    best = int(np.argmax(gained[is_last]))
+    # Equal values of the metric are no difference in any case.
+    if gained[is_last][best] <= 0:
+        return 0.0
+    return float(ordered[is_last][best])
