@@ -5,15 +5,18 @@
 The file is JSON Lines. Each line is a record ``{"number", "kind", "previous", "body", "hash"}``; ``previous``
 is the hash of the record before it, and ``hash`` covers the four others. Records also vouch for each other:
 the evaluation names the hashes of the gate, the data, the candidates and all reviews, the decision that of the
-evaluation, and the last record counts the others. The hash of the last record is the seal, which the
-decision's page shows: give it by ``--seal``, and not even a chain made anew passes.
+evaluation, and the last record counts the others; what two of them say, they have to say alike. The hash of the
+last record is the seal, which the decision's page shows: give it by ``--seal``, and not even a chain made anew
+passes. Without it, one made anew by somebody who kept all of this alike does.
 
 The check needs Python alone: neither Django nor a database, so that this file can be handed over with a dossier.
 """
 
 import argparse
 import hashlib
+import io
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +29,15 @@ FIRST = "0" * 64
 GATE, DATASET, CANDIDATE, REVIEW = "gate", "dataset", "candidate", "review"
 EVALUATION, DECISION, SEAL = "evaluation", "decision", "seal"
 ORDER = (GATE, DATASET, CANDIDATE, REVIEW, EVALUATION, DECISION, SEAL)
+SHIP, DO_NOT_SHIP, NOT_YET = "ship", "do_not_ship", "not_yet"
+VERDICTS = (SHIP, DO_NOT_SHIP, NOT_YET)
+HELD, FAILED, OPEN = "held", "failed", "open"
 _FIELDS = {"number", "kind", "previous", "body", "hash"}
+_LONGEST_QUOTE = 80
+# A level is found by a search, which may end a little beside it.
+_ROUNDING = 1.001
+# What a file of another make holds where this one reads: what Python says of it is no record's number.
+_OF_ANOTHER_FORM = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 Record = dict[str, Any]
 
@@ -97,6 +108,7 @@ class _Reader:
         self.candidates: list[Record] = []
         self.reviews = hashlib.sha256()
         self.count = 0
+        self.entered = _Entered()
         self.evaluation: Record = {}
         self.told: list[str] = []
 
@@ -105,7 +117,8 @@ class _Reader:
             raise BrokenError("it has not the fields of a record")
         if record["number"] != self.number + 1:
             raise BrokenError(
-                f"its number is {record['number']} where {self.number + 1} is due; records were taken out or moved"
+                f"its number is {_quoted(record['number'])} where {self.number + 1} is due; "
+                "records were taken out or moved"
             )
         if record["previous"] != self.previous:
             raise BrokenError("it does not follow from the record before it")
@@ -113,7 +126,7 @@ class _Reader:
             raise BrokenError("its content is not what its hash says")
         kind = record["kind"]
         if kind not in ORDER:
-            raise BrokenError(f"there is no kind “{kind}”")
+            raise BrokenError(f"there is no kind “{_quoted(kind)}”")
         if self.kinds and (self.kinds[-1] == SEAL or ORDER.index(kind) < ORDER.index(self.kinds[-1])):
             raise BrokenError(f"a record of kind “{kind}” cannot stand here")
         checks: dict[str, Callable[[Record], None]] = {
@@ -132,10 +145,11 @@ class _Reader:
     def _gate(self, body: Record) -> None:
         if self.gate:
             raise BrokenError("there is a second gate")
-        if digest(body.get("gate")) != body.get("hash"):
+        gate = body.get("gate")
+        if not isinstance(gate, dict) or digest(gate) != body.get("hash"):
             raise BrokenError("the gate's conditions are not those that its hash names")
         self.gate = body
-        self.told.append(f"gate {body['gate'].get('name')} v{body['gate'].get('version')}")
+        self.told.append(f"gate {_quoted(gate.get('name'))} v{_quoted(gate.get('version'))}")
 
     def _dataset(self, body: Record) -> None:
         self.datasets.append(body)
@@ -143,6 +157,7 @@ class _Reader:
     def _review(self, body: Record) -> None:
         self.reviews.update(canonical(body).encode("utf-8", "surrogatepass") + b"\n")
         self.count += 1
+        self.entered.take(body)
 
     def _evaluation(self, body: Record) -> None:
         evaluation = body.get("evaluation")
@@ -159,15 +174,29 @@ class _Reader:
         for name, found, words in promised:
             if evaluation.get(name) != found:
                 raise BrokenError(words)
+        _require_of_its_gate(evaluation, self.gate)
+        self.entered.require_counted_by(evaluation)
+        _require_concluded(evaluation)
         self.evaluation = body
-        self.told.append(f"verdict {evaluation.get('verdict')} on {self.count} review revisions")
+        self.told.append(f"verdict {evaluation['verdict']} on {self.count} review revisions")
 
     def _decision(self, body: Record) -> None:
         if not self.evaluation or body.get("evaluation") != self.evaluation["hash"]:
             raise BrokenError("it signs another evaluation")
-        if body.get("verdict") == "ship" and self.evaluation["evaluation"].get("verdict") != "ship":
+        evaluation = self.evaluation["evaluation"]
+        if body.get("campaign") != evaluation.get("campaign"):
+            raise BrokenError("it is of another campaign than its evaluation")
+        if body.get("candidate") != _the_one(evaluation, "candidate").get("id"):
+            raise BrokenError("it is about another candidate than its evaluation")
+        if body.get("verdict") not in VERDICTS:
+            raise BrokenError(f"there is no verdict “{_quoted(body.get('verdict'))}”")
+        if body["verdict"] == SHIP and evaluation["verdict"] != SHIP:
             raise BrokenError("it ships what the gate did not pass")
-        self.told.append(f"decision {body.get('verdict')}")
+        if evaluation.get("is_exploratory") or evaluation.get("is_simulated"):
+            raise BrokenError(
+                "it signs a look that explores or that nobody but simulated reviewers stands behind"
+            )
+        self.told.append(f"decision {body['verdict']}")
 
     def _seal(self, body: Record) -> None:
         counted = {"format": FORMAT, "version": VERSION, "records": self.number, "reviews": self.count}
@@ -178,21 +207,109 @@ class _Reader:
             raise BrokenError(f"the dossier has no {missing[0]}")
 
 
+class _Entered:
+    """Whose scores entered, and of which items, as the review records say it."""
+
+    def __init__(self) -> None:
+        self.reviews: set[Any] = set()
+        self.items: set[Any] = set()
+        self.reviewers: set[Any] = set()
+        self.revisions: set[tuple[Any, Any]] = set()
+        self.counting: set[Any] = set()
+
+    def take(self, body: Record) -> None:
+        review, revision = body.get("review"), (body.get("review"), body.get("revision"))
+        if revision in self.revisions:
+            raise BrokenError(
+                f"revision {_quoted(revision[1])} of review {_quoted(review)} stands there twice"
+            )
+        self.revisions.add(revision)
+        if not body.get("counts"):
+            return
+        if review in self.counting:
+            raise BrokenError(f"two revisions of review {_quoted(review)} count")
+        self.counting.add(review)
+        if body.get("scores"):
+            self.reviews.add(review)
+            self.items.add(body.get("item"))
+            self.reviewers.add(body.get("reviewer"))
+
+    def require_counted_by(self, evaluation: Record) -> None:
+        for name, found in (("reviews", self.reviews), ("items", self.items), ("reviewers", self.reviewers)):
+            if evaluation.get(name) != len(found):
+                raise BrokenError(
+                    f"it counts {_quoted(evaluation.get(name))} {name}, and the records before it hold {len(found)}"
+                )
+        if evaluation["candidate_reviews"] > len(self.reviews):
+            raise BrokenError("it counts more reviews of its candidate than there are")
+
+
+def _require_of_its_gate(evaluation: Record, gate: Record) -> None:
+    """What gate and look both say."""
+    for name, words in (("campaign", "another campaign"), ("taken_at", "another time of taking")):
+        if evaluation.get(name) != gate.get(name):
+            raise BrokenError(f"its gate names {words}")
+    _the_one(evaluation, "candidate")
+    champions = [each.get("id") for each in evaluation["candidates"] if each.get("role") == "champion"]
+    if champions not in ([], [gate.get("champion")]):
+        raise BrokenError("it holds its candidate against another champion than its gate")
+    if gate.get("is_exploratory") and not (
+        evaluation.get("is_exploratory") or evaluation.get("is_simulated")
+    ):
+        raise BrokenError("its gate was taken after the first review, and it does not say that it explores")
+    if evaluation["level"] > gate["gate"]["alpha"] * _ROUNDING:
+        raise BrokenError("it spends more than its gate's whole level")
+    if [each["condition"] for each in evaluation["results"]] != gate["gate"]["conditions"]:
+        raise BrokenError("its results are not those of the gate's conditions")
+
+
+def _require_concluded(evaluation: Record) -> None:
+    """The verdict follows from what became of the conditions; one that is open at the last look counts as failed."""
+    verdict, share = evaluation.get("verdict"), evaluation.get("share")
+    if verdict not in VERDICTS:
+        raise BrokenError(f"there is no verdict “{_quoted(verdict)}”")
+    if share is not None and not math.isclose(share, evaluation["candidate_reviews"] / evaluation["planned"]):
+        raise BrokenError("its share of the planned reviews is not what its counts make")
+    states = {each["state"] for each in evaluation["results"]}
+    if not states or not states <= {HELD, FAILED, OPEN}:
+        raise BrokenError("it does not say what became of the conditions")
+    if FAILED in states or (OPEN in states and share is not None and share >= 1):
+        follows = DO_NOT_SHIP
+    else:
+        follows = NOT_YET if OPEN in states else SHIP
+    if verdict != follows:
+        raise BrokenError(f"its verdict is “{verdict}”, and from its results follows “{follows}”")
+
+
+def _the_one(evaluation: Record, role: str) -> Record:
+    found: list[Record] = [each for each in evaluation["candidates"] if each.get("role") == role]
+    if len(found) != 1:
+        raise BrokenError(f"it has not one {role}")
+    return found[0]
+
+
+def _quoted(value: object) -> str:
+    """As it can be shown in a sentence: no line ends, nothing that a terminal obeys, not longer than a line."""
+    shown = "".join(each if each.isprintable() else "�" for each in str(value)[: _LONGEST_QUOTE + 1])
+    return shown if len(shown) <= _LONGEST_QUOTE else f"{shown[:_LONGEST_QUOTE]}…"
+
+
 def check(lines: Iterable[str], *, seal: str = "") -> Checked:
     """Follow the chain from its first record; stops at the first that does not hold."""
     reader = _Reader()
     for line in lines:
         place = f"Record {reader.number + 1}"
         try:
-            record = json.loads(line, object_pairs_hook=_without_doubles)
+            record = json.loads(line, object_pairs_hook=_without_doubles, parse_constant=_no_number)
         except (ValueError, RecursionError):
             return Checked(f"{place}: it is not JSON, or names a field twice.")
         if not isinstance(record, dict):
             return Checked(f"{place}: it is no object.")
         try:
             reader.take(record)
-        except BrokenError as broken:
-            return Checked(f"{place} ({record.get('kind', 'of no kind')}): {broken}.")
+        except (BrokenError, *_OF_ANOTHER_FORM) as error:
+            why = error if isinstance(error, BrokenError) else "its content has not the form of such a record"
+            return Checked(f"{place} ({_quoted(record.get('kind', 'of no kind'))}): {why}.")
     if not reader.kinds or reader.kinds[-1] != SEAL:
         return Checked(f"Record {reader.number + 1}: the dossier ends before its seal; records are missing.")
     if seal and reader.previous != seal.strip().lower():
@@ -210,6 +327,10 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> Record:
     return found
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"JSON knows no {name}")
+
+
 def main(arguments: list[str]) -> int:
     """0: the chain holds. 1: it does not, and where. 2: there is no such file."""
     parser = argparse.ArgumentParser(
@@ -218,6 +339,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--seal", default="", help="The seal that the decision's page shows.")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows fewer characters than the file must not turn a finding into a crash.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with options.file.open(encoding="utf-8", errors="surrogateescape") as lines:
             found = check(lines, seal=options.seal)

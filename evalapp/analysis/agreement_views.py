@@ -22,6 +22,7 @@ from evalapp.analysis.reviewer_agreement import (
     Panel,
     matrix_in_words,
     reason_of,
+    why_no_pair,
 )
 from evalapp.analysis.views import (
     PEOPLE,
@@ -92,6 +93,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "people_choices": people_choices(request, people),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "shares_outputs": any(row.criterion == criterion and row.measures.exact.defined for row in rows),
+        "no_pair": why_no_pair(panel, criterion) if panel and criterion else "",
         **(_of_criterion(request, panel, criterion, measure) if panel and criterion else {"pairs": []}),
     }
     return render(request, "analysis/agreement.html", context)

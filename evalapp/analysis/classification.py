@@ -15,6 +15,8 @@ from evalapp.scoring.labels import LABEL
 from evalapp.scoring.models import LabelParser, MetricResult
 from evalapp.stats.classification import Classification, classify
 
+LABEL_COLUMNS = ("Macro F1", "Weighted F1", "Micro F1")
+
 
 class SaidLabel(NamedTuple):
     """An output's true label, and the one that it says, if it says one."""
@@ -37,7 +39,7 @@ class CandidateLabels:
 
     @property
     def columns(self) -> list[Measure]:
-        """For the comparison's table: macro, weighted and micro F1."""
+        """For the comparison's table, as `LABEL_COLUMNS` calls them."""
         return [self.found.macro, self.found.weighted, self.found.micro]
 
     @property
@@ -53,6 +55,11 @@ class CandidateLabels:
 
 def parser_of(scores: CampaignScores) -> LabelParser | None:
     return LabelParser.objects.filter(dataset__versions=scores.campaign.dataset_version_id).first()
+
+
+def label_columns(scores: CampaignScores) -> dict[int, list[Measure]]:
+    """What the comparison's table shows of them, by a candidate's id in the campaign."""
+    return {each.candidate.pk: each.columns for each in classification_of(scores)}
 
 
 def classification_of(scores: CampaignScores) -> list[CandidateLabels]:

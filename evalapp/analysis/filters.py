@@ -51,6 +51,8 @@ PAGE_PARTS = frozenset(
 )
 MOST_NAMED = 8
 MOST_CHOICES = 200
+# Below what the web server takes (`evalapp.embedded.web_server`) by what a page's links add: a path, a criterion.
+LONGEST_QUERY = 7_400
 
 
 def is_filter(part: str) -> bool:
@@ -166,6 +168,9 @@ def read_filter(
     reading = _Reading(campaign, query)
     if sum(len(query.getlist(name)) for name in query) > MOST_CHOICES:
         reading.refuse("", f"The address names more than {MOST_CHOICES} filters. Choose fewer.")
+        return ComparisonFilter(campaign, problems=tuple(reading.problems), unknown=unknown)
+    if len(query.urlencode()) > LONGEST_QUERY:
+        reading.refuse("", "The filters make the address too long for a link. Choose fewer of them.")
         return ComparisonFilter(campaign, problems=tuple(reading.problems), unknown=unknown)
     candidates = _candidates(reading)
     fields = _fields(reading)

@@ -59,7 +59,7 @@ class Finder:
     def describe(self) -> str:
         value = "" if self.value is None else f" {self.value:g}"
         return (
-            f"{self.metric.label} {METRIC_SIDES[self.side]}{value}, {self.criterion.name.lower()} "
+            f"{self.metric.label} {METRIC_SIDES[self.side]}{value}, {self.criterion.name} "
             f"{SCORE_SIDES[self.score_side]} {self.score} from at least {LEAST_AGREEING} reviewers"
         )
 
@@ -178,7 +178,7 @@ def find(scores: CampaignScores, wanted: Finder) -> Found:
 
 def why_nothing(wanted: Finder, *, is_scored_twice: bool) -> str:
     if not is_scored_twice:
-        return f"No output has a score on {wanted.criterion.name.lower()} from two reviewers, so nobody can agree."
+        return f"No output has a score on {wanted.criterion.name} from two reviewers, so nobody can agree."
     return f"{wanted.metric.label} is not computed, or not defined, for any output that two reviewers scored."
 
 

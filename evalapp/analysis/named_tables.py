@@ -8,6 +8,7 @@ from evalapp.analysis.agreement_tables import (
     matrix_table,
     panel_table,
 )
+from evalapp.analysis.classification import LABEL_COLUMNS
 from evalapp.analysis.columns import METRICS
 from evalapp.analysis.pair_tables import pairs_table, strengths_table
 from evalapp.analysis.shown import TableSource
@@ -18,6 +19,9 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
 CANDIDATE = Column("Candidate")
 CRITERION = Column("Criterion")
+CURRENCY = Column("Currency")
+# As the page heads them.
+USAGE_COLUMNS = ("Tokens, prompt", "Tokens, answer", "Seconds, answer", "Cost of 1,000")
 
 
 def table_named(shown: TableSource, name: str) -> Table:
@@ -77,26 +81,38 @@ def metrics_table(shown: TableSource) -> Table | None:
     comparison = shown.comparison
     if not comparison.metrics:
         return None
-    columns = [CANDIDATE]
-    columns += [
-        Column(each.label, "figure", is_measure=True, anchor=each.anchor) for each in comparison.metrics
+    labels, usage = shown.said_labels, {each.candidate.pk: each for each in shown.usage}
+    has_currency = any(each.currency for each in usage.values())
+    columns = [
+        CANDIDATE,
+        *(Column(each.label, "figure", is_measure=True, anchor=each.anchor) for each in comparison.metrics),
+        *(
+            Column(
+                f"{METRICS[name].label if name in METRICS else name.upper()} of the whole set",
+                "figure",
+                is_measure=True,
+            )
+            for name in comparison.corpus_metrics
+        ),
+        *(
+            Column(label, "figure", is_measure=True, anchor="classification-f1")
+            for label in (LABEL_COLUMNS if labels else ())
+        ),
+        *(Column(label, "figure", is_measure=True, anchor="tokens-and-cost") for label in USAGE_COLUMNS),
+        *([CURRENCY] if has_currency else []),
     ]
-    columns += [
-        Column(
-            f"{METRICS[name].label if name in METRICS else name.upper()} of the whole set",
-            "figure",
-            is_measure=True,
-        )
-        for name in comparison.corpus_metrics
-    ]
-    rows: list[list[Cell]] = [
-        [
-            shown.label(row),
-            *(row.metrics[each.name] for each in comparison.metrics),
-            *(row.corpus.get(name) for name in comparison.corpus_metrics),
-        ]
-        for row in comparison.rows
-    ]
+    rows: list[list[Cell]] = []
+    for row in comparison.rows:
+        spent = usage.get(row.candidate.pk)
+        of_usage: list[Cell] = [None] * len(USAGE_COLUMNS)
+        if spent is not None:
+            of_usage = [spent.prompt_tokens, spent.completion_tokens, spent.seconds, spent.cost]
+        cells: list[Cell] = [shown.label(row)]
+        cells += [row.metrics[each.name] for each in comparison.metrics]
+        cells += [row.corpus.get(name) for name in comparison.corpus_metrics]
+        cells += labels.get(row.candidate.pk, [None] * len(LABEL_COLUMNS)) if labels else []
+        cells += of_usage
+        rows.append([*cells, spent.currency if spent is not None else ""] if has_currency else cells)
     return Table(
         "metrics", "What metrics say", columns, rows, "Means over items with 95% intervals over items."
     )

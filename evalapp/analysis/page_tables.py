@@ -7,6 +7,7 @@ from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.agreement import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
 from evalapp.analysis.charts import labels_of
 from evalapp.analysis.choosing import chosen_metric, chosen_reference
+from evalapp.analysis.classification import label_columns
 from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, ReviewerRow, compare, reviewer_rows
 from evalapp.analysis.differences import ComparedPair, Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.filters import ComparisonFilter
@@ -25,7 +26,9 @@ from evalapp.analysis.reviewer_agreement import Panel
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity
 from evalapp.analysis.shown import Asked, TableSource
+from evalapp.analysis.usage import Usage, usage_of
 from evalapp.core.errors import MissingError
+from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
 
 FILTERED = "A filtered view: exploratory."
@@ -82,6 +85,15 @@ class PageTables(TableSource):
         if self.large:
             return self.large.stored.marks
         return marks_by_candidate(self._originals, people=self.people, among=self._narrowed.reviews)
+
+    @property
+    def said_labels(self) -> dict[int, list[Measure]]:
+        """Of a large campaign they are on the page of labels alone."""
+        return {} if self.large else label_columns(self._originals)
+
+    @property
+    def usage(self) -> list[Usage]:
+        return self.large.stored.usage if self.large else usage_of(self._originals)
 
     @property
     def reviewers(self) -> list[ReviewerRow]:

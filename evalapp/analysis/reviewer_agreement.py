@@ -16,7 +16,7 @@ from evalapp.stats.against_others import AgainstOthers, against_others, mean_kap
 from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement, quadratic_kappa
 from evalapp.stats.coincidences import Coincidences, coincidences
 from evalapp.stats.confusion import ConfusedLevels, Confusion, confused_levels, confusion
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import EVERY_NOT_APPLICABLE, Ratings
 from evalapp.stats.reliability import IccForm, icc
 
 REPLICATES = 500
@@ -284,6 +284,13 @@ def reason_of(measures: AgainstOthers) -> str:
     steps, leaves some undefined whoever scored.
     """
     return one_reason(measures, but=(NO_ORDER, TOO_FINE))
+
+
+def why_no_pair(panel: Panel, criterion: Criterion) -> str:
+    """Why there are no two people to hold beside each other, as a sentence without its end."""
+    if reason_of(panel.overall(criterion).measures) == EVERY_NOT_APPLICABLE:
+        return f"Every answer to {criterion.name} is N/A"
+    return f"No two reviewers have scored {criterion.name} yet"
 
 
 def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:

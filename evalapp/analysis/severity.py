@@ -87,7 +87,7 @@ def severity_of(
     What reviewers said counts, never what was adjudicated: that has no severity.
     """
     ratings = facet_ratings(scores)
-    reason = _why_not(scores, len(ratings))
+    reason = _why_not(scores, ratings)
     if reason:
         return CampaignSeverity(len(ratings), reason, scores.scales, [], [], [], [], "", [])
     fitted = [each for each in scores.scales if each.pk in ratings.criteria]
@@ -133,16 +133,16 @@ def facet_ratings(scores: CampaignScores) -> FacetRatings:
     )
 
 
-def _why_not(scores: CampaignScores, ratings: int) -> str:
+def _why_not(scores: CampaignScores, ratings: FacetRatings) -> str:
     if reason := why_no_means(scores):
         return f"No candidate is scored here: {reason}."
     if not scores.scales:
         return "The rubric has no scale, and severity is told of scales alone."
-    if not ratings:
-        return "Nobody has given a score yet."
-    if ratings > MOST_FITTED:
+    if not len(ratings):
+        return "Every answer is N/A." if ratings.not_applicable else "Nobody has given a score yet."
+    if len(ratings) > MOST_FITTED:
         return (
-            f"This campaign has {ratings:,} scores, and the model is fitted to {MOST_FITTED:,} at most. "
+            f"This campaign has {len(ratings):,} scores, and the model is fitted to {MOST_FITTED:,} at most. "
             "The offsets under “Hints about reviewers” are told for any number."
         )
     return ""

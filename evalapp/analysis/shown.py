@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from evalapp.analysis.agreement import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
 from evalapp.analysis.charts import labels_of
+from evalapp.analysis.classification import label_columns
 from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, ReviewerRow, compare, reviewer_rows
 from evalapp.analysis.differences import ComparedPair, compare_pairs
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
@@ -17,6 +18,8 @@ from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
 from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity, severity_of
+from evalapp.analysis.usage import Usage, usage_of
+from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.reviews.models import Review
 
@@ -48,6 +51,15 @@ class TableSource(ABC):
     @property
     @abstractmethod
     def marks(self) -> list[CandidateMarks]: ...
+
+    @property
+    @abstractmethod
+    def said_labels(self) -> dict[int, list[Measure]]:
+        """F1 of the labels that candidates said, by a candidate's id in the campaign; empty where none are read."""
+
+    @property
+    @abstractmethod
+    def usage(self) -> list[Usage]: ...
 
     @property
     @abstractmethod
@@ -120,6 +132,14 @@ class Shown(TableSource):
     @cached_property
     def marks(self) -> list[CandidateMarks]:
         return marks_by_candidate(self.originals, people=self.people, among=self.reviews)
+
+    @cached_property
+    def said_labels(self) -> dict[int, list[Measure]]:
+        return label_columns(self.originals)
+
+    @cached_property
+    def usage(self) -> list[Usage]:
+        return usage_of(self.originals)
 
     @cached_property
     def reviewers(self) -> list[ReviewerRow]:

@@ -20,7 +20,7 @@ from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.cases import FILTER_PARTS, column_metric
 from evalapp.analysis.charts import human_against_metric, page_charts
 from evalapp.analysis.choosing import chosen_metric, chosen_reference, chosen_scale
-from evalapp.analysis.classification import classification_of
+from evalapp.analysis.classification import label_columns
 from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import compare, reviewer_rows
 from evalapp.analysis.differences import compare_pairs, find_contradiction
@@ -147,7 +147,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scores.scales,
-        "labels": {each.candidate.pk: each.columns for each in classification_of(originals)},
+        "labels": label_columns(originals),
         "reference": reference,
         "pairs": pairs,
         "narrowing": narrowing_of(request, wanted, names=originals.names, kept=narrowed.kept),

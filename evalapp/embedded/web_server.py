@@ -20,6 +20,8 @@ preload_app = True
 timeout = 60
 graceful_timeout = 10
 keepalive = 5
+# The most that Gunicorn knows: filters stand in the address, and what is longer gets its bare refusal.
+limit_request_line = 8190
 accesslog = "-"
 logger_class = "evalapp.embedded.access_log.AccessLog"
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'

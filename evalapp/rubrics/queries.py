@@ -81,7 +81,7 @@ def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) 
         "reasons": ", ".join(tag.label for tag in draft.tags) or "none",
     }
     for level in draft.text_levels:
-        name = draft.level_label(level).lower()
+        name = _level_words(draft, level)
         if text := draft.anchor(level):
             described[f"level {name}"] = text
         if text := draft.example(level):
@@ -93,7 +93,13 @@ def low_words(draft: CriterionDraft) -> str:
     """The answers that reasons are asked at: "1, 2", "yes"; empty where there is none."""
     if draft.is_wide:
         return "" if draft.low_threshold is None else f"{draft.low_threshold} and under"
-    return ", ".join(draft.level_label(level).lower() for level in draft.levels if draft.is_low(level))
+    return ", ".join(_level_words(draft, level) for level in draft.levels if draft.is_low(level))
+
+
+def _level_words(draft: CriterionDraft, level: int) -> str:
+    """A level within a sentence: an option has a name, which stays as it was given."""
+    label = draft.level_label(level)
+    return label if draft.is_category else label.lower()
 
 
 def kind_words(draft: CriterionDraft) -> str:

@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+EVERY_NOT_APPLICABLE = "every answer is N/A"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratings:

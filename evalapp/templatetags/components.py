@@ -198,7 +198,7 @@ def plus_minus(
     # By the figures that are shown: two sides that round apart though they are equal read alike, too.
     if not is_range and abs(above - below) < 10**-digits / 2:
         return format_html(
-            '<span class="number together">{} ± {}</span>',
+            '<span class="number together">{} <span class="together">± {}</span></span>',
             as_text(value, digits=digits),
             as_text(half, digits=digits),
         )

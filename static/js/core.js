@@ -4,4 +4,5 @@ import "./dialogs.js";
 import "./copy.js";
 import "./rows.js";
 import "./scrolling-tables.js";
+import "./short-address.js";
 import "./relative-time.js";

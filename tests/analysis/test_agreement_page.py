@@ -178,7 +178,7 @@ def test_nobody_one_reviewer_and_no_overlap_say_so(
 ) -> None:
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=1)
     nothing = client_of(manager).get(url_of(campaign))
-    assert nothing.status_code == 200 and "No two reviewers have scored this criterion yet" in nothing.text
+    assert nothing.status_code == 200 and "No two reviewers have scored Accuracy yet" in nothing.text
     review_all(campaign, reviewer, {})
     one = client_of(manager).get(url_of(campaign)).text
     assert "No two reviewers have scored" in one

@@ -150,7 +150,7 @@ def test_the_page_shows_the_list_and_what_chance_would_give(campaign: Campaign, 
     assert "1 output; 0.2 expected by chance" in page and "2 × 2 / 20" in page
     answer = browser.get(f"{start}cases/?{QUERY}")
     assert len(answer.context["rows"]) == 1
-    assert "in its highest tenth, tone at most 2" in text_of(answer)
+    assert "in its highest tenth, Tone at most 2" in text_of(answer)
     item = answer.context["rows"][0].item_id
     assert browser.get(f"{start}cases/{item}/?{QUERY}").status_code == 200
     assert "finder/" in browser.get(start).content.decode()
@@ -173,7 +173,7 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
     answer = browser.post(f"{start}finder/campaign/?{QUERY}", follow=True)
     picked = Campaign.objects.get(name="Picked from Spring round")
     page = text_of(answer)
-    assert "Picked items" in page and "1 picked" in page and "tone at most 2" in page
+    assert "Picked items" in page and "1 picked" in page and "Tone at most 2" in page
     assert re.search(r"\b1 item\b", page), "what it costs counts what was picked"
     open_campaign(campaign=picked, by=manager)
     assert list(picked.items.values_list("example__row_number", flat=True)) == [1]
@@ -294,5 +294,5 @@ def test_programs_ask_the_same(campaign: Campaign, manager: User, engineer: User
     assert found["cases"] == list(campaign.items.filter(example__row_number=1).values_list("pk", flat=True))
     assert program_of(engineer).post(address).status_code == 403
     made = program_of(manager).post(address)
-    assert made.status_code == 201 and "tone at most 2" in made.json()["picked_because"]
+    assert made.status_code == 201 and "Tone at most 2" in made.json()["picked_because"]
     problem_in(program_of(manager).get(address.replace("score=2", "score=two")), 400)

@@ -10,15 +10,17 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from gunicorn.config import Config
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import compare_pairs
 from evalapp.analysis.example_fields import example_fields
-from evalapp.analysis.filters import read_filter
+from evalapp.analysis.filters import LONGEST_QUERY, read_filter
 from evalapp.analysis.narrowing import NarrowedScores, load_narrowed, shared_part
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
+from evalapp.embedded import web_server
 from evalapp.reviews.models import Review
 from tests.analysis.segments import RETAIL, make_segmented
 from tests.api.conftest import problem_in, program_of
@@ -64,6 +66,23 @@ def tone(found: NarrowedScores, row: int = 0) -> float | None:
     cell = compare(found.scores).rows[row].cell("tone")
     assert cell is not None
     return cell.mean.value
+
+
+def test_a_filter_too_long_for_the_web_server_is_refused_in_words_before_it(
+    campaign: Campaign, manager: User
+) -> None:
+    settings = Config()
+    settings.set("limit_request_line", web_server.limit_request_line)
+    room = settings.limit_request_line - LONGEST_QUERY
+    assert room > len(f"GET {address(campaign, page='tables/differences.csv')} HTTP/1.1") + 500
+    # As many of a field's boxes as a form has.
+    many = "&".join(f"field.client={number}" for number in range(150))
+    assert "" not in problems(campaign, many)
+    query = "&".join(f"field.client={'x' * 100}{number}" for number in range(66))
+    assert LONGEST_QUERY < len(query) < settings.limit_request_line
+    refused = client_of(manager).get(address(campaign, query))
+    assert refused.status_code == 400
+    assert "The filters make the address too long for a link. Choose fewer of them." in refused.text
 
 
 def test_a_field_keeps_its_items_alone_and_says_how_many(campaign: Campaign) -> None:

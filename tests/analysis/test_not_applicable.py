@@ -66,7 +66,9 @@ def test_every_measure_of_agreement_has_the_same_reason_which_is_said_once(
     read: Callable[[str], str],
 ) -> None:
     assert "Tone Every answer is N/A 0" in read("agreement/")
-    assert "No two reviewers have scored this criterion yet" in read("agreement/?criterion=tone")
+    page = read("agreement/?criterion=tone")
+    assert "Every answer to Tone is N/A, so there is nothing to compare." in page
+    assert "No two reviewers" not in page
 
 
 def test_the_severity_names_what_it_leaves_out(
@@ -77,6 +79,22 @@ def test_the_severity_names_what_it_leaves_out(
     assert [each.key for each in severity_of(scores, names=scores.names).unscored] == ["tone"]
     api = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/severity/"
     assert program_of(manager).get(api).json()["unscored"] == ["tone"]
+
+
+def test_where_nothing_but_na_was_given_nobody_says_that_nothing_was(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=2, name="All N/A")
+    for person in (reviewer, other_reviewer):
+        nothing = answers(tone="na", accuracy="na", clarity="na", personalization="na")
+        review_all(campaign, person, {"formal": nothing, "plain": nothing})
+    address = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    severity = client_of(manager).get(f"{address}severity/").text
+    assert "Every answer is N/A." in severity and "Nobody has given a score yet" not in severity
+    agreement = client_of(manager).get(f"{address}agreement/").text
+    assert "Every answer to Accuracy is N/A, so there is nothing to compare." in agreement
+    api = f"projects/{project.slug}/campaigns/{campaign.pk}/analysis/agreement/confusion/?criterion=accuracy"
+    assert "Every answer to Accuracy is N/A." in program_of(manager).get(api).text
 
 
 def test_no_metric_is_trusted_for_it(read: Callable[[str], str]) -> None:

@@ -3,15 +3,18 @@
 import csv
 import io
 import re
+from decimal import Decimal
 
 import pytest
-from django.utils.html import escape
+from django.utils.html import escape, strip_tags
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.named_tables import TABLES
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
+from evalapp.registry.prices import set_price
+from evalapp.runs.models import Output
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
@@ -73,6 +76,29 @@ def test_the_choices_of_the_page_are_kept(campaign: Campaign, manager: User) -> 
         f"/projects/{campaign.project.slug}/compare/{campaign.pk}/?against={plain.pk}"
     )
     assert f"/tables/differences.csv?against={plain.pk}" in page.content.decode()
+
+
+def test_the_copied_metrics_have_every_column_of_the_page(campaign: Campaign, manager: User) -> None:
+    Output.objects.filter(candidate__label="formal").update(
+        prompt_tokens=1000, completion_tokens=100, seconds=2
+    )
+    set_price(
+        project=campaign.project, model_version=None, input_price=Decimal(1), output_price=Decimal(2), currency="EUR", by=manager
+    )  # fmt: skip
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    (head,) = re.findall(r'<table class="table comparison metrics-table">.*?</thead>', page, flags=re.DOTALL)
+    heads = [
+        strip_tags(each).replace(", whole set", " of the whole set")
+        for each in re.findall(r"<th .*?</th>", head, flags=re.DOTALL)
+    ]
+    formal, plain = records(campaign, manager, "metrics")
+    parts = (" low", " high", " n", " undefined because", " note")
+    assert [name for name in formal if not name.endswith(parts)] == [*heads, "Currency"]
+    assert (formal["Tokens, prompt"], formal["Tokens, answer"]) == ("1000.0", "100.0")
+    assert (formal["Seconds, answer"], formal["Cost of 1,000"], formal["Currency"]) == ("2.0", "1.2", "EUR")
+    assert plain["Tokens, prompt undefined because"] == "the answers came without token counts"
+    markdown = client_of(manager).get(address(campaign, "metrics", "md")).content.decode()
+    assert "| Tokens, prompt | Tokens, answer | Seconds, answer | Cost of 1,000 | Currency |" in markdown
 
 
 def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager: User) -> None:

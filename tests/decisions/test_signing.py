@@ -219,6 +219,14 @@ def test_the_dossier_is_downloaded_holds_and_ends_with_the_seal_on_the_page(
     assert manager.name not in file.read_text(encoding="utf-8")
 
 
+def test_the_dossier_of_an_early_look_that_shows_nothing_holds_too(
+    taken: CampaignGate, reviewer: User, manager: User
+) -> None:
+    decision = sign(looked(taken, reviewer), manager, "not_yet")
+    found = check(dossier_lines(decision), seal=decision.seal)
+    assert (found.problem, found.reviews) == ("", 24)
+
+
 def test_a_decision_without_a_gate_has_no_dossier(
     taken: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:

@@ -9,9 +9,12 @@ from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.static_build import build_browser_bundle
-from tests.factories import make_version
+from tests.analysis.segments import make_segmented
+from tests.factories import make_version, review_all, run_scoring
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+SHADOW = "each => getComputedStyle(each).backgroundImage"
 
 
 def test_no_row_is_cut_and_the_header_follows(
@@ -24,6 +27,7 @@ def test_no_row_is_cut_and_the_header_follows(
     box = page.locator(".table-wrap")
     expect(box).to_have_class("table-wrap table-fits")
     assert box.evaluate("each => each.scrollHeight === each.clientHeight")
+    assert box.evaluate(SHADOW) == "none"
     page.locator("tbody tr").nth(40).scroll_into_view_if_needed()
     header = page.locator(".table-wrap thead th").first
     bar = page.locator(".top").bounding_box()
@@ -38,3 +42,33 @@ def test_no_row_is_cut_and_the_header_follows(
         "each => each.scrollWidth > each.clientWidth && each.scrollHeight === each.clientHeight"
     )
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    # A shadow says at its edge that there is more.
+    assert "linear-gradient" in box.evaluate(SHADOW)
+
+
+def test_all_metrics_stand_beside_each_other_and_a_filter_leaves_out_what_it_does_not_choose(
+    page: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+) -> None:
+    build_browser_bundle(settings.HOME / "build")
+    campaign = make_segmented(project, [reviewer])
+    review_all(campaign, reviewer, {})
+    run_scoring(campaign)
+    sign_in(manager)
+    page.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/")
+    box = page.locator(".table-wrap:has(> .metrics-table)")
+    expect(box).to_have_class("table-wrap table-fits")
+    # Why there is no cost takes a line, not one a word.
+    reason = box.get_by_text("No price is set").first
+    line = reason.evaluate("each => parseFloat(getComputedStyle(each).lineHeight)")
+    assert (reason.bounding_box() or {})["height"] < 1.6 * line
+
+    page.get_by_text("Choose candidates and filters").click()
+    page.locator(".narrow-form").get_by_label("institutional").check()
+    page.locator(".narrow-form").get_by_role("button", name="Show", exact=True).click()
+    page.wait_for_url("**?*")
+    assert page.url.partition("?")[2] == "field.segment=institutional"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,74 @@ from evalapp.dossier import canonical, chained, check, digest, digest_of_reviews
 
 Bodies = list[tuple[str, dict[str, Any]]]
 
-REVIEW_BODIES = [{"review": number, "scores": {"tone": 4}, "sha256": "ab"} for number in (1, 2)]
-GATE = {"name": "Release", "version": 1, "conditions": [{"kind": "floor", "threshold": 4.5}]}
+REVIEW_BODIES: list[dict[str, Any]] = [
+    {
+        "review": n,
+        "revision": 1,
+        "counts": True,
+        "item": n,
+        "reviewer": 1,
+        "scores": {"tone": 4},
+        "sha256": "ab",
+    }
+    for n in (1, 2)
+]
+CONDITION = {"kind": "floor", "threshold": 4.5}
+GATE = {"name": "Release", "version": 1, "alpha": 0.05, "conditions": [CONDITION]}
 DATASET = {"role": "tested", "content_hash": "d" * 64}
-CANDIDATE = {"role": "candidate", "content_hash": "c" * 64}
+CANDIDATE = {"role": "candidate", "id": 5, "content_hash": "c" * 64}
 
 
-def bodies(**changes: Any) -> Bodies:
-    """A small dossier's contents; ``changes`` replace the evaluation's."""
+def bodies(
+    *,
+    taken: dict[str, Any] | None = None,
+    reviews: list[dict[str, Any]] = REVIEW_BODIES,
+    decided: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Bodies:
+    """A small dossier's contents; ``taken``, ``decided`` and ``changes`` replace the gate's, decision's and
+    evaluation's.
+    """
     evaluation = {
         "gate": digest(GATE),
+        "campaign": 3,
+        "taken_at": "2026-01-05T08:00:00+00:00",
         "datasets": [DATASET],
         "candidates": [CANDIDATE],
-        "reviews_digest": digest_of_reviews(canonical(body) for body in REVIEW_BODIES),
+        "level": 0.05,
+        "planned": 2,
+        "share": 1.0,
+        "candidate_reviews": 2,
+        "items": 2,
+        "reviewers": 1,
+        "reviews": 2,
+        "is_exploratory": False,
+        "is_simulated": False,
+        "reviews_digest": digest_of_reviews(canonical(body) for body in reviews),
+        "results": [{"condition": CONDITION, "state": "held"}],
         "verdict": "ship",
         **changes,
     }
     hashed = digest(evaluation)
+    of_gate = {
+        "campaign": 3,
+        "taken_at": "2026-01-05T08:00:00+00:00",
+        "is_exploratory": False,
+        "champion": None,
+    }
+    decision = {"campaign": 3, "candidate": 5, "verdict": "ship", "note": "Ünïcode ✓", "evaluation": hashed}
     return [
-        ("gate", {"gate": GATE, "hash": digest(GATE)}),
+        ("gate", {"gate": GATE, "hash": digest(GATE), **of_gate, **(taken or {})}),
         ("dataset", DATASET),
-        ("candidate", CANDIDATE),
-        *(("review", body) for body in REVIEW_BODIES),
+        *(("candidate", each) for each in evaluation["candidates"]),
+        *(("review", body) for body in reviews),
         ("evaluation", {"hash": hashed, "evaluation": evaluation}),
-        ("decision", {"verdict": "ship", "note": "Ünïcode ✓", "evaluation": hashed}),
+        ("decision", {**decision, **(decided or {})}),
     ]
+
+
+def results(*states: str) -> list[dict[str, Any]]:
+    return [{"condition": CONDITION, "state": state} for state in states]
 
 
 def lines_of(contents: Bodies) -> list[str]:
@@ -109,11 +153,105 @@ def test_a_chain_made_anew_is_found_by_what_its_records_say_of_each_other(
 
 
 def test_what_the_gate_did_not_pass_cannot_be_shipped() -> None:
-    assert "ships what the gate did not pass" in check(lines_of(bodies(verdict="not_yet"))).problem
+    early = bodies(verdict="not_yet", results=results("open"), planned=4, share=0.5)
+    assert "ships what the gate did not pass" in check(lines_of(early)).problem
+
+
+CHAMPION = {"role": "champion", "id": 6}
+
+
+@pytest.mark.parametrize(
+    ("contents", "problem"),
+    [
+        (bodies(decided={"candidate": 99}), "Record 7 (decision): it is about another candidate"),
+        (bodies(decided={"campaign": 4}), "Record 7 (decision): it is of another campaign"),
+        (bodies(decided={"verdict": "banana"}), "Record 7 (decision): there is no verdict “banana”"),
+        (bodies(decided={"verdict": ["ship"]}), "Record 7 (decision): there is no verdict"),
+        (bodies(is_exploratory=True), "(decision): it signs a look that explores"),
+        (bodies(is_simulated=True), "(decision): it signs a look that explores"),
+        (bodies(verdict="banana"), "Record 6 (evaluation): there is no verdict “banana”"),
+        (bodies(results=results("failed")), "from its results follows “do_not_ship”"),
+        (bodies(results=results("open")), "from its results follows “do_not_ship”"),
+        (bodies(results=results("open"), planned=4, share=0.5), "from its results follows “not_yet”"),
+        (bodies(results=results("fine")), "what became of the conditions"),
+        (bodies(results=results("held", "held")), "not those of the gate's conditions"),
+        (bodies(results=[]), "not those of the gate's conditions"),
+        (bodies(share=0.25), "its share of the planned reviews"),
+        (bodies(level=0.5), "more than its gate's whole level"),
+        (bodies(campaign=4, decided={"campaign": 4}), "(evaluation): its gate names another campaign"),
+        (bodies(taken={"taken_at": "2026-02-01"}), "its gate names another time"),
+        (bodies(taken={"is_exploratory": True}), "its gate was taken after the first review"),
+        (bodies(candidates=[CANDIDATE, CHAMPION], taken={"champion": 7}), "another champion than its gate"),
+        (bodies(candidates=[CANDIDATE, CANDIDATE]), "it has not one candidate"),
+        (bodies(reviews=REVIEW_BODIES[:1]), "it counts 2 reviews, and the records before it hold 1"),
+        (bodies(reviewers=99), "it counts 99 reviewers, and the records before it hold 1"),
+        (bodies(candidate_reviews=3, planned=3), "more reviews of its candidate than there are"),
+        (
+            bodies(reviews=[REVIEW_BODIES[0]] * 2),
+            "Record 5 (review): revision 1 of review 1 stands there twice",
+        ),
+        (
+            bodies(reviews=[REVIEW_BODIES[0], {**REVIEW_BODIES[0], "revision": 2}]),
+            "Record 5 (review): two revisions of review 1 count",
+        ),
+    ],
+)
+def test_a_chain_made_anew_is_found_where_two_records_say_otherwise(contents: Bodies, problem: str) -> None:
+    assert problem in check(lines_of(contents)).problem
+
+
+def test_what_both_say_alike_holds() -> None:
+    earlier = {**REVIEW_BODIES[0], "revision": 2, "counts": False}
+    alike = [
+        bodies(candidates=[CANDIDATE, CHAMPION], taken={"champion": 6}),
+        bodies(reviews=[*REVIEW_BODIES, earlier]),
+        bodies(results=results("failed"), verdict="do_not_ship", decided={"verdict": "not_yet"}),
+        bodies(decided={"verdict": "do_not_ship"}),
+    ]
+    assert [check(lines_of(contents)).problem for contents in alike] == [""] * 4
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5_000])
+def test_what_is_no_number_of_json_is_found_at_its_record(number: str) -> None:
+    changed = LINES[0].replace("4.5", number)
+    assert check([changed, *LINES[1:]]).problem.startswith("Record 1")
+
+
+@pytest.mark.parametrize("gate", ["x", None, [], 7, {"alpha": 0.05}])
+def test_a_gate_of_another_form_is_named(gate: object) -> None:
+    contents = bodies()
+    contents[0][1].update(gate=gate, hash=digest(gate))
+    assert check(lines_of(contents)).problem.startswith(("Record 1 (gate)", "Record 6 (evaluation)"))
+
+
+@pytest.mark.parametrize("odd", [None, 7, "x", [], {}, [7], [[]], [{}], [None], True, -1e308])
+def test_content_of_any_other_form_is_broken_and_no_crash(odd: object) -> None:
+    for position, (_, body) in enumerate(bodies()):
+        for name in body:
+            contents = deepcopy(bodies())
+            contents[position][1][name] = odd
+            check(lines_of(contents))
+    for name in bodies()[5][1]["evaluation"]:
+        contents = deepcopy(bodies())
+        contents[5][1]["evaluation"][name] = odd
+        contents[5][1]["hash"] = contents[6][1]["evaluation"] = digest(contents[5][1]["evaluation"])
+        check(lines_of(contents))
+    for name in REVIEW_BODIES[0]:
+        check(lines_of(bodies(reviews=[REVIEW_BODIES[0], {**REVIEW_BODIES[1], name: odd}])))
+
+
+def test_what_a_file_says_can_always_be_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "decision.jsonl"
+    record = {"number": 1, "kind": "\ud800\x1b[2J\nThe chain holds", "previous": "0" * 64, "body": {}}
+    file.write_text(json.dumps({**record, "hash": digest(record)}), encoding="utf-8")
+    assert main([str(file)]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("BROKEN. Record 1 (��[2J�The chain holds)")
+    assert len(shown.splitlines()) == 1
 
 
 def test_a_chain_made_anew_throughout_is_found_by_the_seal() -> None:
-    forged = lines_of(bodies(verdict="ship", reviewers=99))
+    forged = lines_of(bodies(evaluated_at="2020-01-01"))
     assert check(forged).problem == ""
     assert "not the seal that you gave" in check(forged, seal=check(LINES).seal).problem
 

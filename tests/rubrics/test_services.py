@@ -8,6 +8,7 @@ from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
 from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft, TagDraft, drafts_of
 from evalapp.rubrics.models import Criterion, Rubric, RubricVersion
+from evalapp.rubrics.queries import low_words
 from evalapp.rubrics.services import (
     RubricProblemError,
     add_default_rubric,
@@ -256,3 +257,8 @@ def test_a_project_with_a_used_rubric_can_still_be_deleted(rubric: Rubric, manag
     rubric.project.delete()
 
     assert not Criterion.objects.exists()
+
+
+def test_options_keep_their_names_in_a_sentence() -> None:
+    assert low_words(a_category("Kind", "Fine", "!GDPR breach", "!PII")) == "GDPR breach, PII"
+    assert low_words(a_question(undesired=1)) == "yes"

@@ -10,6 +10,7 @@ from evalapp.analysis.reviewer_agreement import (
     PairAgreement,
     Panel,
     ReviewerAgreement,
+    why_no_pair,
 )
 from evalapp.api.operations import operation
 from evalapp.api.serializers.reviewer_agreement import (
@@ -114,7 +115,7 @@ class ConfusionDetail(OfCriterionView):
         asked = (str(self.query.get(name, "")) for name in ("first", "second"))
         pair = chosen_pair(panel, criterion, *asked)
         if pair is None:
-            raise InvalidError(f"No two reviewers have scored {criterion.name} here yet.")
+            raise InvalidError(f"{why_no_pair(panel, criterion)}.")
         agreement = panel.pair(criterion, pair)
         found = agreement.confusion
         if found is None:
