@@ -26,6 +26,8 @@ SAVING_SECONDS = 30.0
 """How long a program may take to save its work when the product is stopped: a step, and writing it."""
 ENDING_SECONDS = 15.0
 """How long killed processes may take to leave; a group in an uninterruptible wait can take some."""
+ORPHAN_SECONDS = 8.0
+"""How long a program whose worker was killed may take to save its work: it knows at once, by its leash."""
 
 _KEPT_VARIABLES = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBRARY_PATH", "LD_PRELOAD"}
@@ -134,14 +136,14 @@ def program_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def end_previous_program(work: Work) -> None:
-    """Kill what an earlier attempt of this job left running on this machine.
+    """End what an earlier attempt of this job left running on this machine, once it had time to save.
 
     Raises AttemptLost when it does not go away, so that two programs never share a folder.
     """
     job = work.job
     if job.process_id is None or job.process_started is None:
         return
-    if not kill_group(job.process_id, job.process_started, seconds=ENDING_SECONDS):
+    if not kill_group(job.process_id, job.process_started, seconds=ENDING_SECONDS, patience=ORPHAN_SECONDS):
         message = (
             f"The program of the previous attempt (process {job.process_id} on {worker_name()}) does not end"
         )

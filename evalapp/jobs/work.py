@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from evalapp.core.away import AWAY, is_disk_full
 from evalapp.core.errors import NotHereError, ProblemError
 from evalapp.core.storage import NO_ROOM
+from evalapp.jobs import attempts
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
 from evalapp.jobs.services import end_lost_attempt, leave_to_others, put_back
@@ -213,14 +214,15 @@ def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None]
     job = claim(job_id, task=task)
     if job is None:
         return
-    keeper = LeaseKeeper(job)
-    keeper.start()
-    try:
-        ending = _attempt(Work(job, keeper), attempt_work)
-    finally:
-        keeper.stop()
-    with contextlib.suppress(LeaseLost):
-        _write_ending(job, keeper.take(), ending)
+    with attempts.shown(job):
+        keeper = LeaseKeeper(job)
+        keeper.start()
+        try:
+            ending = _attempt(Work(job, keeper), attempt_work)
+        finally:
+            keeper.stop()
+        with contextlib.suppress(LeaseLost):
+            _write_ending(job, keeper.take(), ending)
 
 
 Ending = Callable[[Job, Report], None]

@@ -288,11 +288,12 @@ def test_a_cancel_saves_and_stops_or_kills_after_the_grace(
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_killed_worker_left_running_is_ended_before_the_next_attempt(
-    training: Run, behave: Behave
+    training: Run, behave: Behave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The orphan holds the run directory's lock and would write on; its process group goes first."""
     import subprocess
 
+    monkeypatch.setattr(executor, "ORPHAN_SECONDS", 0.0)
     orphan = subprocess.Popen(["sleep", "60"], start_new_session=True)
     state = process_state(orphan.pid)
     assert state is not None
