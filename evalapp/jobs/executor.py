@@ -57,6 +57,7 @@ def run_program(
     console: Path,
     variables: Mapping[str, str] | None = None,
     is_shareable: bool = False,
+    needs_device: bool = True,
     on_tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Run ``command`` to its end and return its exit status (negative: the signal that ended it).
@@ -65,9 +66,14 @@ def run_program(
     about twice a second and once after the end; when it raises, the program is killed and the error goes
     on. Where a device is several GPUs, a shareable program is told to start a process for each (``--processes``), and any
     other sees the first. Raises JobCancelled, JobPaused or WorkerStopping after a stop that was asked for, LeaseLost when
-    another attempt took over, NoDeviceFree when every device here is in use.
+    another attempt took over, NoDeviceFree when every device here is in use and
+    the program needs one.
     """
     end_previous_program(work)
+    if not needs_device:
+        return _run_on(
+            None, work, command, folder=folder, console=console, variables=variables or {}, on_tick=on_tick
+        )
     with held_device(seconds=ENDING_SECONDS) as device:
         if device is None:
             raise NoDeviceFree
@@ -84,7 +90,7 @@ def run_program(
 
 
 def _run_on(
-    device: Device,
+    device: Device | None,
     work: Work,
     command: Sequence[str | Path],
     *,
@@ -100,14 +106,14 @@ def _run_on(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=program_environment({**variables, **device.variables}),
-            pass_fds=[device.lock],
+            env=program_environment({**variables, **(device.variables if device else {})}),
+            pass_fds=[device.lock] if device else [],
             start_new_session=True,
         )
     state = process_state(process.pid)
     started = state.started if state else time.time()
     try:
-        work.record_process(process.pid, started, device.name)
+        work.record_process(process.pid, started, device.name if device else "")
         status = _watch(work, process, on_tick)
     finally:
         _kill(process, started)

@@ -13,6 +13,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -250,7 +251,8 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         # Told to go on in the meantime, it is queued again.
         return _without_verdict(put_back, "Told to go on while it was pausing")
     except NoDeviceFree:
-        return _without_verdict(put_back, "Every device of this machine was in use")
+        begun_nothing = partial(put_back, then="nothing was begun, and it waits for one")
+        return _without_verdict(begun_nothing, "Every device of this machine was in use")
     except WorkerStopping:
         return _without_verdict(put_back, "The product was stopped")
     except AttemptLost as error:
