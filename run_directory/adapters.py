@@ -21,7 +21,7 @@ from run_directory.model_files import (
 )
 from run_directory.protocol import MANIFEST_FILE, Manifest
 from run_directory.records import Record, RecordError, require
-from run_directory.weights import Tensor, read_header
+from run_directory.weights import Tensor, not_finite_in, read_header
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -132,6 +132,11 @@ def check_adapter(folder: Path | str, base: Base) -> Adapter:
     check_files(folder)
     with reading(folder):
         lora = check_fit(folder, read_header(folder / WEIGHTS_FILE), base)
+        if (name := not_finite_in(folder / WEIGHTS_FILE)) is not None:
+            raise UnusableModelError(
+                f"{folder / WEIGHTS_FILE}: {shown(name)} holds an infinity or what is no number, so no answer could be made "
+                "with it: its training diverged. Train it again with a lower learning rate"
+            )
         sha256 = sha256_of(folder / WEIGHTS_FILE)
         manifest = _checked_manifest(folder, sha256, base)
     return Adapter(folder=folder, sha256=sha256, lora=lora, manifest=manifest)
