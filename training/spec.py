@@ -267,14 +267,14 @@ class RowAccount(Record):
 
     given: int
     used: int
-    """Whole, in training or validation."""
+    """Kept whole, in training or validation."""
     truncated: int
     """Cut at the end to `max_length`, then used."""
     truncated_ids: tuple[str, ...]
     dropped: int
     dropped_rows: tuple[DroppedRow, ...]
     train: int
-    """Of the used and truncated: those trained on."""
+    """Of the used and truncated: those to train on; what ends before one pass does not read them all."""
     validation: int
     """Of the used and truncated: those held out."""
 

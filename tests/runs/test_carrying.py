@@ -280,9 +280,11 @@ def test_a_cancel_saves_and_stops_or_kills_after_the_grace(
     run = reload(training)
     assert run.job.state == JobState.CANCELLED
     assert ("was killed" in logged(run)) is (do == "ignore the stop")
-    assert run.job.stage == ("Loading the base" if do == "succeed" else "Deaf"), "also before the first step"
+    assert run.job.stage == ("Training" if do == "succeed" else "Deaf"), "also before the first step"
     if do == "succeed":  # where it ran is told while it runs, not by its report
         assert (run.engine, run.device) == ("trl", "Abacus (fp32, 2 threads)")
+        assert run.rows["in"] == run.rows["used"] + run.rows["truncated"] + run.rows["dropped"] == 6
+        assert (run.rows["train"], run.rows_read, run.rows_read_so_far) == (5, None, 5)
     assert process_state(starts(run)[0]) is None
 
 
