@@ -28,10 +28,10 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 ADAPTER_FILES = (WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE)
 """All that is ever read of an adapter."""
 HIGHEST_RANK = 512
+HIGHEST_ALPHA = 1_000_000
 MOST_CONFIG_BYTES = 8 * 2**20
 """The longest adapter_config.json that is read; one which names each of 50,000 layers has a third of it."""
 
-_HIGHEST_ALPHA = 1_000_000
 _LONGEST_VERSION = 100
 _WEIGHT_TYPES = ("F32", "F16", "BF16")
 
@@ -85,9 +85,9 @@ class PlainLora(Record):
             f"the rank r is {shown(self.r)}, not a whole number from 1 to {HIGHEST_RANK}",
         )
         require(
-            0 < self.lora_alpha <= _HIGHEST_ALPHA,
+            0 < self.lora_alpha <= HIGHEST_ALPHA,
             where,
-            f"lora_alpha is {shown(self.lora_alpha)}, not a number above 0 and up to {_HIGHEST_ALPHA:,}",
+            f"lora_alpha is {shown(self.lora_alpha)}, not a number above 0 and up to {HIGHEST_ALPHA:,}",
         )
         require(
             0 <= self.lora_dropout <= 1,
