@@ -4,10 +4,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from run_directory.protocol import Device, Message, Outcome
-from run_directory.records import Record, parse_json, require
+from run_directory.records import Record, parse_json, require, require_within
 
 PROMPT_PLACE = "{prompt}"
 """Where a candidate's template takes in the text of the last user turn."""
+
+SAMPLING_LIMITS = {
+    "max_tokens": (1, 1_000_000),
+    "temperature": (0, 10),
+    "top_p": (0.001, 1),
+    "top_k": (0, 10_000_000),
+    "repetition_penalty": (0.01, 10),
+    "seed": (0, 2**32 - 1),
+}
+GENERATION_LIMITS = {"batch_size": (1, 4096), "threads": (1, 4096)}
+"""The least and the most of each number, both allowed: what lies beyond no engine can use."""
+LEAST_TEMPERATURE = 0.001
+"""Of those above 0: what divides by less leaves the numbers that an engine computes with."""
 
 EngineName = Literal["vllm", "vllm-cpu", "transformers"]
 
@@ -85,13 +98,13 @@ class SamplingParameters(Record):
                 where,
                 "json_schema is not one JSON object",
             )
-        require(self.max_tokens >= 1, where, "max_tokens is less than 1")
-        require(0 <= self.temperature <= 10, where, "temperature is not between 0 and 10")
-        require(0 < self.top_p <= 1, where, "top_p is not above 0 and at most 1")
-        require(self.top_k >= 0, where, "top_k is negative")
-        require(0 < self.repetition_penalty <= 10, where, "repetition_penalty is not above 0 and at most 10")
+        require_within(self, SAMPLING_LIMITS, where)
+        require(
+            self.temperature == 0 or self.temperature >= LEAST_TEMPERATURE,
+            where,
+            f"temperature {self.temperature:g} is neither 0 nor at least {LEAST_TEMPERATURE}",
+        )
         require(all(self.stop), where, "stop holds an empty text")
-        require(0 <= self.seed < 2**32, where, "seed is not between 0 and 4294967295")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +140,7 @@ class GenerationSpec(Record):
         require(self.candidates, where, "candidates is empty")
         keys = [candidate.key for candidate in self.candidates]
         require(len(set(keys)) == len(keys), where, "two candidates have the same key")
-        require(self.batch_size is None or self.batch_size >= 1, where, "batch_size is less than 1")
-        require(self.threads is None or self.threads >= 1, where, "threads is less than 1")
+        require_within(self, GENERATION_LIMITS, where)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,17 +21,17 @@ from run_directory.model_files import (
 )
 from run_directory.protocol import MANIFEST_FILE, Manifest
 from run_directory.records import Record, RecordError, require
-from run_directory.weights import Tensor, read_header
+from run_directory.weights import Tensor, not_finite_in, read_header
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 ADAPTER_FILES = (WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE)
 """All that is ever read of an adapter."""
 HIGHEST_RANK = 512
+HIGHEST_ALPHA = 1_000_000
 MOST_CONFIG_BYTES = 8 * 2**20
 """The longest adapter_config.json that is read; one which names each of 50,000 layers has a third of it."""
 
-_HIGHEST_ALPHA = 1_000_000
 _LONGEST_VERSION = 100
 _WEIGHT_TYPES = ("F32", "F16", "BF16")
 
@@ -85,9 +85,9 @@ class PlainLora(Record):
             f"the rank r is {shown(self.r)}, not a whole number from 1 to {HIGHEST_RANK}",
         )
         require(
-            0 < self.lora_alpha <= _HIGHEST_ALPHA,
+            0 < self.lora_alpha <= HIGHEST_ALPHA,
             where,
-            f"lora_alpha is {shown(self.lora_alpha)}, not a number above 0 and up to {_HIGHEST_ALPHA:,}",
+            f"lora_alpha is {shown(self.lora_alpha)}, not a number above 0 and up to {HIGHEST_ALPHA:,}",
         )
         require(
             0 <= self.lora_dropout <= 1,
@@ -132,6 +132,11 @@ def check_adapter(folder: Path | str, base: Base) -> Adapter:
     check_files(folder)
     with reading(folder):
         lora = check_fit(folder, read_header(folder / WEIGHTS_FILE), base)
+        if (name := not_finite_in(folder / WEIGHTS_FILE)) is not None:
+            raise UnusableModelError(
+                f"{folder / WEIGHTS_FILE}: {shown(name)} holds an infinity or what is no number, so no answer could be made "
+                "with it: its training diverged. Train it again with a lower learning rate"
+            )
         sha256 = sha256_of(folder / WEIGHTS_FILE)
         manifest = _checked_manifest(folder, sha256, base)
     return Adapter(folder=folder, sha256=sha256, lora=lora, manifest=manifest)

@@ -1,5 +1,6 @@
 """Checks a base model's folder before any model library opens it. Standard library only."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -23,6 +24,15 @@ from run_directory.model_files import (
 from run_directory.weights import Tensor, read_header
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+# What else decides which tokens a text becomes.
+_BESIDE_TOKENIZER = ("merges.txt", "added_tokens.json", "special_tokens_map.json")
+_TOKENIZER_SETTINGS = "tokenizer_config.json"
+SETTINGS = {
+    "config_sha256": "config.json",
+    "chat_template_sha256": "chat template",
+    "tokenizer_sha256": "tokenizer",
+}
+"""What a base is beside its weights, as `Base` names the hashes and people the things."""
 _MOST_TOKENIZER_BYTES = 256 * 2**20
 _MOST_INDEX_BYTES = 32 * 2**20
 _MOST_TEMPLATE_BYTES = 2**20
@@ -49,6 +59,8 @@ class Base:
     """The most tokens of prompt and answer together."""
     chat_template: str
     chat_template_sha256: str
+    tokenizer_sha256: str
+    """Of its files; a chat template among its settings is left out."""
     fingerprint: str
     """Names these weights: SHA-256 over all tensor names, types and shapes and over 64 evenly spaced
     blocks of each weights file. Two fine-tunes of one model differ; it is no proof against forgery."""
@@ -57,6 +69,11 @@ class Base:
     def parameters(self) -> int:
         """Weights in the files; tied ones count once."""
         return sum(math.prod(tensor.shape) for tensor in self.tensors.values())
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """SHA-256 of what makes another model of the same weights."""
+        return {name: getattr(self, name) for name in SETTINGS}
 
 
 def check_base(folder: Path | str) -> Base:
@@ -110,6 +127,7 @@ def _checked(folder: Path) -> Base:
         context=_context(config),
         chat_template=template,
         chat_template_sha256=hashlib.sha256(template.encode()).hexdigest(),
+        tokenizer_sha256=_tokenizer_sha256(folder),
         fingerprint=_fingerprint(files, tensors),
     )
 
@@ -182,13 +200,30 @@ def _check_tokenizer(folder: Path) -> None:
                 )
 
 
+def _tokenizer_sha256(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in (*_TOKENIZER_FILES, *_BESIDE_TOKENIZER):
+        if (folder / name).exists():
+            content = read_bytes(folder / name, most=_MOST_TOKENIZER_BYTES)
+            digest.update(f"{name} {len(content)}\n".encode())
+            digest.update(content)
+    if (folder / _TOKENIZER_SETTINGS).exists():
+        content = read_bytes(folder / _TOKENIZER_SETTINGS)
+        with contextlib.suppress(UnusableModelError):
+            settings = object_in(content, where=_TOKENIZER_SETTINGS)
+            settings.pop("chat_template", None)
+            content = json.dumps(settings, sort_keys=True).encode()
+        digest.update(content)
+    return digest.hexdigest()
+
+
 def _chat_template(folder: Path) -> str:
     """The template that transformers would use: its own file first, then the tokenizer's settings."""
     file = folder / "chat_template.jinja"
     if file.exists():
         # Line ends as transformers reads them.
         return _LINE_END.sub("\n", read_text(file, most=_MOST_TEMPLATE_BYTES))
-    settings = folder / "tokenizer_config.json"
+    settings = folder / _TOKENIZER_SETTINGS
     found = read_object(settings).get("chat_template") if settings.exists() else None
     if isinstance(found, list):
         named = [entry for entry in found if isinstance(entry, dict) and entry.get("name") == "default"]

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from run_directory.inputs import INPUTS_FILE, Input, Inputs, base_with, link_inputs
+from run_directory.inputs import INPUTS_FILE, Described, Input, Inputs, chosen_base, link_inputs
 from run_directory.protocol import ExitCode
 from run_directory.records import RecordError
 from run_directory.saver import RunSaver
@@ -143,16 +143,17 @@ def _base(wanted: Input, home: Path) -> Path:
             root,
             *(found for depth in range(1, _DEEPEST + 1) for found in root.glob("/".join("*" * depth))),
         ]
-    found = base_with(
-        wanted.fingerprint or "", (folder for folder in folders if (folder / "config.json").is_file())
+    found = chosen_base(
+        Described(wanted.fingerprint or "", wanted.settings or {}),
+        (folder for folder in folders if (folder / "config.json").is_file()),
     )
-    if found is None:
+    if found.folder is None:
         raise CannotRun(
             f"The base “{wanted.name}” is in no model folder of {os.uname().nodename} ({', '.join(map(str, roots))}): "
             f"copy the folder {wanted.folder} of the machine that has it there, or name its folder in "
-            "EVALAPP_MODEL_FOLDERS."
+            f"EVALAPP_MODEL_FOLDERS. {found.unlike}".rstrip()
         )
-    return found
+    return found.folder
 
 
 def _home() -> Path:

@@ -1,11 +1,11 @@
 """Which base and adapters a run directory reads, so that any machine can link them where it has them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from run_directory.bases import check_base
+from run_directory.bases import SETTINGS, check_base
 from run_directory.model_files import UnusableModelError
 from run_directory.protocol import INPUTS_FOLDER
 from run_directory.records import Record, require
@@ -23,6 +23,8 @@ class Input(Record):
     name: str
     """What people call it."""
     fingerprint: str | None = None
+    settings: dict[str, str] | None = None
+    """What else the base is; see `Described`."""
     folder: str | None = None
     """Where the base lies on the machine that registered it."""
     artifact: str | None = None
@@ -52,14 +54,47 @@ def link_inputs(run: Path, inputs: Iterable[Input], find: Callable[[Input], Path
         link.symlink_to(target, target_is_directory=True)
 
 
-def base_with(fingerprint: str, folders: Iterable[Path]) -> Path | None:
-    """The first folder with a base of this fingerprint."""
-    return next((folder for folder in folders if fingerprint_of(folder) == fingerprint), None)
+class Described(NamedTuple):
+    """What a base in a folder is."""
+
+    fingerprint: str
+    """Empty where no base there could be used."""
+    settings: Mapping[str, str]
+    """As `Base.settings` has them; of a base that was registered before one of them was kept, only the others."""
 
 
-def fingerprint_of(folder: Path) -> str:
-    """The fingerprint of the base in a folder; empty when there is none that could be used."""
+class Choice(NamedTuple):
+    """The folder of a base on this machine, and where there is none, what came nearest."""
+
+    folder: Path | None
+    unlike: str = ""
+    """A sentence on a folder that has its weights and is another model."""
+
+
+def chosen_base(
+    wanted: Described, folders: Iterable[Path], look: Callable[[Path], Described] | None = None
+) -> Choice:
+    """The first folder with this base: its weights, and the settings, tokenizer and template that were kept of it."""
+    unlike = ""
+    for folder in folders:
+        found = (look or described)(folder)
+        if not found.fingerprint or found.fingerprint != wanted.fingerprint:
+            continue
+        others = [
+            name
+            for key, name in SETTINGS.items()
+            if key in wanted.settings and wanted.settings[key] != found.settings[key]
+        ]
+        if not others:
+            return Choice(folder)
+        unlike = unlike or f"{folder} has the same weights, but another {' and another '.join(others)}."
+    return Choice(None, unlike)
+
+
+def described(folder: Path) -> Described:
+    """What the base in a folder is."""
     try:
-        return check_base(folder).fingerprint
+        base = check_base(folder)
     except UnusableModelError:
-        return ""
+        return Described("", {})
+    return Described(base.fingerprint, base.settings)

@@ -5,6 +5,7 @@ training and in generation.
 """
 
 import argparse
+import errno
 import fcntl
 import hashlib
 import os
@@ -261,6 +262,11 @@ def parse_arguments(
     parsed = parser.parse_args(arguments)
     if not parsed.run_dir.is_dir():
         parser.error(f"{parsed.run_dir} is not a folder")
+    if why := _why_not_writable(parsed.run_dir):
+        parser.error(
+            f"{parsed.run_dir} cannot be written into ({why}), and that is where everything goes that is made; copy it "
+            "to a folder where you may write"
+        )
     if parsed.parent_pipe is not None:
         try:
             os.fstat(parsed.parent_pipe)
@@ -269,6 +275,15 @@ def parse_arguments(
                 f"--parent-pipe {parsed.parent_pipe} is not an open file descriptor; the parent must pass it on"
             )
     return parsed
+
+
+def _why_not_writable(folder: Path) -> str:
+    try:
+        with (folder / LOCK_FILE).open("a"):
+            return ""
+    except OSError as error:
+        # Of a full disk the work tells what was to be written, and what is whole.
+        return "" if error.errno == errno.ENOSPC else error.strerror or "unknown why"
 
 
 def run_program(program: Program, arguments: list[str]) -> int:

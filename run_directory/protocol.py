@@ -123,7 +123,7 @@ class MadeFrom(Record):
 
     format: Literal[1]
     rows: int
-    """Rows that were trained on, cut ones included, validation rows not."""
+    """Rows to train on, cut ones included, validation rows not; what ends before one pass does not read them all."""
     files: dict[str, str]
     """SHA-256 by file name, manifest.json left out."""
     base_fingerprint: str

@@ -7,9 +7,13 @@ asked for, so reading refuses unknown fields, missing fields, wrong types and Na
 import dataclasses
 import json
 import math
+import reprlib
 import types
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Literal, NoReturn, Self, Union, get_args, get_origin, get_type_hints
+
+_SHORT = reprlib.Repr()
 
 
 class RecordError(ValueError):
@@ -108,6 +112,17 @@ def require(condition: object, where: str, message: str) -> None:
     """Raise RecordError with `where: message` unless the condition holds."""
     if not condition:
         raise RecordError(f"{where}: {message}")
+
+
+def require_within(record: Record, limits: Mapping[str, tuple[float, float]], where: str) -> None:
+    """Raise RecordError for the first number of a record that lies outside its limits, both of which are allowed."""
+    for name, (least, most) in limits.items():
+        value = getattr(record, name)
+        require(
+            value is None or least <= value <= most,
+            where,
+            f"{name} {_SHORT.repr(value)} is not between {least:,} and {most:,}",
+        )
 
 
 def require_storable(value: object, where: str) -> None:

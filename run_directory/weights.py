@@ -24,6 +24,13 @@ _BITS = (
     | dict.fromkeys(("U64", "I64", "F64", "C64"), 64)
 )
 
+_BLOCK = 2**20
+"""Of a length that a number of any type divides."""
+# The exponent of F16 is in its highest byte, that of F32 and BF16 in the highest and the first bit of the next.
+_TOPS_OF_F16 = tuple(bytes([top]) for top in range(256) if top & 0x7C == 0x7C)
+_HAS_OTHER_BITS = bytes(byte & 0x7F == 0x7F for byte in range(256))
+_HAS_LOWEST_BIT = bytes(byte >= 0x80 for byte in range(256))
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -33,7 +40,7 @@ class Tensor:
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
-    """Tensors by name. Raises UnusableModelError for a file that is cut short or is no safetensors."""
+    """Tensors by name, in the order in which they fill the file. Raises UnusableModelError for a file that is cut short or is no safetensors."""
     with reading(path), opened(path) as file:
         return tensors_in(file, size=os.fstat(file.fileno()).st_size, name=path.name)
 
@@ -61,8 +68,9 @@ def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
         raise UnusableModelError(f"{name} has a damaged header; copy it again")
     found.pop("__metadata__", None)
     placed = {key: _placed(entry, name, key) for key, entry in found.items()}
+    placed = dict(sorted(placed.items(), key=lambda one: one[1][1:]))
     end = 0
-    for key, (_, first, last) in sorted(placed.items(), key=lambda one: one[1][1:]):
+    for key, (_, first, last) in placed.items():
         if first != end:
             raise _damaged(name, key, f"it begins at byte {first:,}, where {end:,} is due")
         end = last
@@ -71,6 +79,41 @@ def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
             f"{name} has {size:,} bytes, its header speaks of {8 + length + end:,}; copy it again"
         )
     return {key: tensor for key, (tensor, _, _) in placed.items()}
+
+
+def not_finite_in(path: Path) -> str | None:
+    """The first tensor of a file that holds an infinity or no number; None where all are finite.
+
+    Of the types F32, BF16 and F16, in which adapters are saved. Raises UnusableModelError as `read_header` does.
+    """
+    tensors = read_header(path)
+    with reading(path), opened(path) as file:
+        file.seek(8 + struct.unpack("<Q", file.read(8))[0])
+        for name, tensor in tensors.items():
+            left = math.prod(tensor.shape) * _BITS[tensor.dtype] // 8
+            while left:
+                block = file.read(min(left, _BLOCK))
+                left -= len(block)
+                if not block:
+                    raise UnusableModelError(f"{path.name} is cut short; copy it again")
+                if not _is_finite(block, tensor.dtype):
+                    return name
+    return None
+
+
+def _is_finite(block: bytes, dtype: str) -> bool:
+    """Whether no number of the block has an exponent of ones, told by its bytes: many times faster than one by one."""
+    width = _BITS[dtype] // 8
+    highest = block[width - 1 :: width]
+    if dtype == "F16":
+        return not any(map(highest.__contains__, _TOPS_OF_F16))
+    if dtype not in ("F32", "BF16"):
+        return True
+    if b"\x7f" not in highest and b"\xff" not in highest:
+        return True
+    of_next = block[width - 2 :: width].translate(_HAS_LOWEST_BIT)
+    of_highest = highest.translate(_HAS_OTHER_BITS)
+    return not int.from_bytes(of_next) & int.from_bytes(of_highest)
 
 
 def _placed(entry: object, name: str, key: str) -> tuple[Tensor, int, int]:

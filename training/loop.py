@@ -26,7 +26,13 @@ from training.checkpoints import (
     step_of,
 )
 from training.data import TrainingData
-from training.methods import check_continuation, load_trainable, load_whole_model, parameter_counts
+from training.methods import (
+    check_continuation,
+    check_targets,
+    load_trainable,
+    load_whole_model,
+    parameter_counts,
+)
 from training.processes import from_the_first, meet, share_of
 from training.publishing import publish_adapter, publish_model
 from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec, usual_rate
@@ -107,6 +113,7 @@ def begin(directory: RunDirectory, spec: TrainingSpec) -> Begun:
     adapter = check_adapter(directory.place(spec.continue_from), base) if spec.continue_from else None
     if adapter is not None:
         check_continuation(spec, adapter)
+    check_targets(spec, base)
     return Begun(directory, spec, base, adapter, started)
 
 

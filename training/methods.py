@@ -7,6 +7,7 @@ from typing import Any
 from run_directory.adapters import Adapter
 from run_directory.bases import Base
 from run_directory.loading import load_four_bit_model, load_model
+from run_directory.model_files import shown
 from run_directory.program import Refusal
 from run_directory.protocol import Device
 from training.look_report import Memory
@@ -22,6 +23,21 @@ def check_continuation(spec: TrainingSpec, adapter: Adapter) -> None:
             f"continue_from: the adapter in {adapter.folder} is scaled as {found}, which the method {spec.method} would "
             f"read otherwise; choose the method {found}, or begin a new adapter"
         )
+
+
+def check_targets(spec: TrainingSpec, base: Base) -> None:
+    """Raises Refusal where a layer that is to be adapted is none of the base's: it would not be trained, or nothing would."""
+    modules = spec.lora.target_modules
+    if isinstance(modules, str) or spec.method == "full" or spec.continue_from:
+        return
+    layers = {name.removesuffix(".weight") for name, tensor in base.tensors.items() if len(tensor.shape) == 2}
+    for module in modules:
+        if not any(layer == module or layer.endswith(f".{module}") for layer in layers):
+            there = sorted({layer.rpartition(".")[2] for layer in layers} - {"lm_head", "embed_tokens"})
+            raise Refusal(
+                f"lora: target_modules names {shown(module)}, and no layer of the base {base.folder.name} is called so; "
+                f"its layers are {', '.join(there[:20])}"
+            )
 
 
 def load_trainable(base: Base, device: Device, spec: TrainingSpec) -> Any:

@@ -9,7 +9,9 @@ from run_directory.adapters import CONFIG_FILE, WEIGHTS_FILE
 from run_directory.bases import Base, check_base
 from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
 from run_directory.model_files import read_object
+from run_directory.program import Refusal
 from run_directory.protocol import ADAPTER_FOLDER, MANIFEST_FILE, MODEL_FOLDER, Manifest, ModelManifest
+from run_directory.weights import not_finite_in
 
 LARGEST_FILE = "4GB"
 """Of a model's weights: what is larger is written in several, which a broken download does not begin anew."""
@@ -29,7 +31,8 @@ _READING_FILES = (
 
 
 def publish_adapter(source: Path, run: Path, made_from: dict[str, Any], base_name: str) -> Manifest:
-    """Make the run's adapter folder from a folder that peft saved."""
+    """Make the run's adapter folder from a folder that peft saved. Raises Refusal for weights that are not finite."""
+    _require_finite(not_finite_in(source / WEIGHTS_FILE))
     fresh = fresh_folder(run, ADAPTER_FOLDER)
     shutil.copyfile(source / WEIGHTS_FILE, fresh / WEIGHTS_FILE)
     # The adapter travels; a path of this machine would mean nothing elsewhere.
@@ -42,13 +45,27 @@ def publish_adapter(source: Path, run: Path, made_from: dict[str, Any], base_nam
 
 
 def publish_model(model: Any, base: Base, run: Path, made_from: dict[str, Any]) -> ModelManifest:
-    """Make the run's model folder from a model in memory and what its base has beside the weights."""
+    """Make the run's model folder from a model in memory and what its base has beside the weights.
+
+    Raises Refusal for weights that are not finite.
+    """
+    weights = ((name, weight.detach()) for name, weight in model.named_parameters())
+    _require_finite(next((name for name, weight in weights if not weight.isfinite().all()), None))
     fresh = fresh_folder(run, MODEL_FOLDER)
     files = write_model(model, base, fresh)
     fingerprint = check_base(fresh).fingerprint
     manifest = ModelManifest(format=1, files=files, fingerprint=fingerprint, **made_from)
     publish(fresh, run / MODEL_FOLDER, manifest.to_json())
     return manifest
+
+
+def _require_finite(name: str | None) -> None:
+    # The loss of the last step was taken before its weights were changed, so it tells nothing of them.
+    if name is not None:
+        raise Refusal(
+            f"the training has diverged: its weights in {name} hold an infinity or what is no number, so nothing is "
+            "kept of it; use a lower learning_rate or weight_decay, or fp32"
+        )
 
 
 def write_model(model: Any, base: Base, fresh: Path) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from run_directory.adapters import HIGHEST_ALPHA, HIGHEST_RANK
 from run_directory.protocol import Device, Message, Outcome
-from run_directory.records import Record, require
+from run_directory.records import Record, require, require_within
 
 Method = Literal["lora", "rslora", "dora", "qlora", "full"]
 """What is trained: lora, rslora and qlora make an adapter; dora and full a whole model."""
@@ -21,6 +22,27 @@ LARGE_MODEL = 8_000_000_000
 MOST_EPOCHS = 1_000
 MOST_SAMPLE_PROMPTS = 20
 MOST_SAMPLE_TOKENS = 1024
+
+LORA_LIMITS = {"rank": (1, HIGHEST_RANK), "alpha": (1, HIGHEST_ALPHA)}
+TRAINING_LIMITS = {
+    "learning_rate": (1e-12, 1),
+    "warmup_share": (0, 1),
+    "weight_decay": (0, 10),
+    "max_gradient_norm": (1e-6, 1_000_000),
+    "max_steps": (1, 10_000_000),
+    "batch_size": (1, 4096),
+    "accumulation_steps": (1, 4096),
+    "max_length": (1, 10_000_000),
+    "sample_prompts": (0, MOST_SAMPLE_PROMPTS),
+    "sample_tokens": (1, MOST_SAMPLE_TOKENS),
+    "patience": (1, 1_000_000),
+    "evaluations": (1, 10_000),
+    "threads": (1, 4096),
+    "checkpoint_steps": (1, 10_000_000),
+    "seed": (0, 2**32 - 1),
+    "validation_seed": (0, 2**32 - 1),
+}
+"""The least and the most of each number, both allowed: beyond them a training can only fail, or would never end."""
 
 _RATES: dict[str, float] = {
     "adapter sft": 2e-4,
@@ -58,9 +80,9 @@ class LoraParameters(Record):
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
     def check(self, where: str) -> None:
-        require(1 <= self.rank <= 512, where, f"rank {self.rank} is not between 1 and 512")
-        require(self.alpha >= 1, where, f"alpha {self.alpha} is not positive")
+        require_within(self, LORA_LIMITS, where)
         require(0 <= self.dropout < 1, where, f"dropout {self.dropout} is not between 0 and 1")
+        require(self.target_modules and all(self.target_modules), where, "target_modules names no layer")
         require("lm_head" not in self.target_modules, where, "lm_head cannot be adapted: no engine serves it")
 
 
@@ -134,11 +156,7 @@ class TrainingSpec(Record):
 
     def check(self, where: str) -> None:
         require(self.rows >= 1, where, "rows: there is nothing to train on")
-        require(
-            self.learning_rate is None or 0 < self.learning_rate <= 1,
-            where,
-            f"learning_rate {self.learning_rate} is not between 0 and 1",
-        )
+        require_within(self, TRAINING_LIMITS, where)
         require(0 < self.beta <= 10, where, f"beta {self.beta} is not above 0 and at most 10")
         require(
             self.objective == "sft" or self.loss_on == "completion",
@@ -157,41 +175,12 @@ class TrainingSpec(Record):
             "train on with the adapter's own method, or take a whole model as the base",
         )
         require(
-            0 <= self.warmup_share <= 1, where, f"warmup_share {self.warmup_share} is not between 0 and 1"
-        )
-        require(self.weight_decay >= 0, where, "weight_decay is negative")
-        require(self.max_gradient_norm > 0, where, "max_gradient_norm is not positive")
-        require(
             0 < self.epochs <= MOST_EPOCHS,
             where,
             f"epochs {self.epochs:g} is not above 0 and at most {MOST_EPOCHS:,}",
         )
         require(0 <= self.validation_share < 1, where, "validation_share is not between 0 and 1")
         require(0 < self.data_share <= 1, where, f"data_share {self.data_share} is not above 0 and at most 1")
-        require(
-            0 <= self.sample_prompts <= MOST_SAMPLE_PROMPTS,
-            where,
-            f"sample_prompts {self.sample_prompts} is not between 0 and {MOST_SAMPLE_PROMPTS}",
-        )
-        require(
-            1 <= self.sample_tokens <= MOST_SAMPLE_TOKENS,
-            where,
-            f"sample_tokens {self.sample_tokens} is not between 1 and {MOST_SAMPLE_TOKENS}",
-        )
-        for name in ("seed", "validation_seed"):
-            seed = getattr(self, name)
-            require(seed is None or 0 <= seed < 2**32, where, f"{name} is not between 0 and 4294967295")
-        for name in (
-            "max_steps",
-            "batch_size",
-            "accumulation_steps",
-            "max_length",
-            "patience",
-            "evaluations",
-            "threads",
-            "checkpoint_steps",
-        ):
-            require(getattr(self, name) is None or getattr(self, name) >= 1, where, f"{name} is less than 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,14 +256,14 @@ class RowAccount(Record):
 
     given: int
     used: int
-    """Whole, in training or validation."""
+    """Kept whole, in training or validation."""
     truncated: int
     """Cut at the end to `max_length`, then used."""
     truncated_ids: tuple[str, ...]
     dropped: int
     dropped_rows: tuple[DroppedRow, ...]
     train: int
-    """Of the used and truncated: those trained on."""
+    """Of the used and truncated: those to train on; what ends before one pass does not read them all."""
     validation: int
     """Of the used and truncated: those held out."""
 

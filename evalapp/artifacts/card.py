@@ -175,10 +175,18 @@ def _data(training: Run) -> Iterator[str]:
     rows = training.rows
     yield (f"{escaped(version)} ({code(version.content_hash)}), {_counts(version)}. {_provenance(version)}")
     yield (
-        f"Of {rows.get('in', 0):,} rows, {rows.get('used', 0):,} were used whole, {rows.get('truncated', 0):,} cut at the "
+        f"Of {rows.get('in', 0):,} rows, {rows.get('used', 0):,} were kept whole, {rows.get('truncated', 0):,} cut at the "
         f"end and {rows.get('dropped', 0):,} dropped{_reasons(rows.get('reasons', {}))}. "
-        f"{rows.get('train', 0):,} were trained on, {rows.get('validation', 0):,} held out to choose the step."
+        f"{rows.get('train', 0):,} were there to train on, {rows.get('validation', 0):,} held out to choose the step. "
+        f"{_read(training)}"
     )
+
+
+def _read(training: Run) -> str:
+    if training.passes is None or training.rows_read is None:
+        return "How many of them the training read is not known."
+    passes = f"{training.passes:.2g} passes" if training.passes != 1 else "one pass"
+    return f"The training read {training.rows_read:,} of them, in {passes}."
 
 
 def _allowed(decision: ContaminationDecision) -> str:

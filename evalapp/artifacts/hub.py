@@ -134,8 +134,9 @@ def _brought(work: Work, download: HubDownload, folder: Path) -> dict[str, Any]:
         write_whole(folder / SPEC_FILE, spec.to_json().encode())
     token = {TOKEN_VARIABLE: settings.HUB_TOKEN} if settings.HUB_TOKEN else {}
     result = carried_out(
-        work, ProgramRelay(work, folder), "hub", HubResult, variables={"HF_HUB_OFFLINE": "0", **token}
-    )
+        work, ProgramRelay(work, folder), "hub", HubResult,
+        variables={"HF_HUB_OFFLINE": "0", **token}, needs_device=False,
+    )  # fmt: skip
     if result.report is None:
         raise GarbageError(
             "The program says it succeeded but gives no report. Nothing was kept; start it again."

@@ -26,6 +26,8 @@ SAVING_SECONDS = 30.0
 """How long a program may take to save its work when the product is stopped: a step, and writing it."""
 ENDING_SECONDS = 15.0
 """How long killed processes may take to leave; a group in an uninterruptible wait can take some."""
+ORPHAN_SECONDS = 8.0
+"""How long a program whose worker was killed may take to save its work: it knows at once, by its leash."""
 
 _KEPT_VARIABLES = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBRARY_PATH", "LD_PRELOAD"}
@@ -55,6 +57,7 @@ def run_program(
     console: Path,
     variables: Mapping[str, str] | None = None,
     is_shareable: bool = False,
+    needs_device: bool = True,
     on_tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Run ``command`` to its end and return its exit status (negative: the signal that ended it).
@@ -63,9 +66,14 @@ def run_program(
     about twice a second and once after the end; when it raises, the program is killed and the error goes
     on. Where a device is several GPUs, a shareable program is told to start a process for each (``--processes``), and any
     other sees the first. Raises JobCancelled, JobPaused or WorkerStopping after a stop that was asked for, LeaseLost when
-    another attempt took over, NoDeviceFree when every device here is in use.
+    another attempt took over, NoDeviceFree when every device here is in use and
+    the program needs one.
     """
     end_previous_program(work)
+    if not needs_device:
+        return _run_on(
+            None, work, command, folder=folder, console=console, variables=variables or {}, on_tick=on_tick
+        )
     with held_device(seconds=ENDING_SECONDS) as device:
         if device is None:
             raise NoDeviceFree
@@ -82,7 +90,7 @@ def run_program(
 
 
 def _run_on(
-    device: Device,
+    device: Device | None,
     work: Work,
     command: Sequence[str | Path],
     *,
@@ -98,14 +106,14 @@ def _run_on(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=program_environment({**variables, **device.variables}),
-            pass_fds=[device.lock],
+            env=program_environment({**variables, **(device.variables if device else {})}),
+            pass_fds=[device.lock] if device else [],
             start_new_session=True,
         )
     state = process_state(process.pid)
     started = state.started if state else time.time()
     try:
-        work.record_process(process.pid, started, device.name)
+        work.record_process(process.pid, started, device.name if device else "")
         status = _watch(work, process, on_tick)
     finally:
         _kill(process, started)
@@ -134,14 +142,14 @@ def program_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def end_previous_program(work: Work) -> None:
-    """Kill what an earlier attempt of this job left running on this machine.
+    """End what an earlier attempt of this job left running on this machine, once it had time to save.
 
     Raises AttemptLost when it does not go away, so that two programs never share a folder.
     """
     job = work.job
     if job.process_id is None or job.process_started is None:
         return
-    if not kill_group(job.process_id, job.process_started, seconds=ENDING_SECONDS):
+    if not kill_group(job.process_id, job.process_started, seconds=ENDING_SECONDS, patience=ORPHAN_SECONDS):
         message = (
             f"The program of the previous attempt (process {job.process_id} on {worker_name()}) does not end"
         )

@@ -32,12 +32,15 @@ def process_state(process_id: int) -> ProcessState | None:
     return ProcessState(process_id, int(fields[2]), started, fields[0] == "Z")
 
 
-def kill_group(leader: int, started: float, *, seconds: float) -> bool:
+def kill_group(leader: int, started: float, *, seconds: float, patience: float = 0.0) -> bool:
     """Kill the process group that ``leader`` began at ``started``; whether it is gone in time.
 
-    The group is ended even when its leader is gone already. A number that now belongs to a process of
-    another start is left alone: it is somebody else's.
+    ``patience`` are the seconds in which it may first end by itself. The group is ended even when its leader is gone
+    already. A number that now belongs to a process of another start is left alone: it is somebody else's.
     """
+    until = time.monotonic() + patience
+    while time.monotonic() < until and _members(leader, started):
+        time.sleep(_POLL_SECONDS)
     deadline = time.monotonic() + seconds
     while members := _members(leader, started):
         for member in members:

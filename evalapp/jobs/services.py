@@ -208,10 +208,12 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
     return True
 
 
-def put_back(job: Job, *, why: str) -> None:
+def put_back(
+    job: Job, *, why: str, then: str = "what was done is saved, and the next start goes on from it"
+) -> None:
     """End an attempt that saved its work without a verdict: queued again, paused or cancelled, as was asked.
 
-    ``why`` is half a sentence for the log. It counts as no loss. Call it in a transaction, with the lease in hand.
+    ``why`` is half a sentence for the log, and ``then`` its other half where the job is queued again. It counts as no loss. Call it in a transaction, with the lease in hand.
     """
     mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=ACTIVE_STATES)
     ended: dict[str, Any] = {"lease_expires_at": None, "process_id": None, "process_started": None}
@@ -220,7 +222,7 @@ def put_back(job: Job, *, why: str) -> None:
     elif mine.filter(state=JobState.PAUSING).update(state=JobState.PAUSED, **ended):
         _log(job, "Paused; what was done is saved.")
     elif mine.update(state=JobState.QUEUED, bell_rung_at=None, keeps_turn=True, **ended):
-        _log(job, f"{why}; what was done is saved, and the next start goes on from it.")
+        _log(job, f"{why}; {then}.")
 
 
 def leave_to_others(job: Job, *, why: str) -> None:

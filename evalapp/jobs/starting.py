@@ -1,7 +1,7 @@
 """What a worker does when it hears the bell: the job whose turn it is, to its end."""
 
 from evalapp.celery import app
-from evalapp.jobs import devices, queries
+from evalapp.jobs import attempts, devices, queries
 from evalapp.jobs.bell import ring
 from evalapp.jobs.lease import worker_name
 from evalapp.jobs.models import Job
@@ -13,8 +13,10 @@ _MOST_TRIES = 100
 def start_next_of(queue: str) -> None:
     """Carry out the queue's next job, and ring for those that wait behind it.
 
-    Does nothing where none waits, or where every device of this machine is in use.
+    Does nothing where none waits, or where every device of this machine is in use. What a worker of this machine was
+    at when it was killed goes on first, and does not wait for its lease to run out.
     """
+    attempts.give_back_those_of_dead_workers()
     for _ in range(_MOST_TRIES):
         job = queries.next_job(queue)
         if job is None or not _has_room(job):

@@ -1,12 +1,13 @@
 from celery import shared_task
 
-from evalapp.jobs import services
+from evalapp.jobs import attempts, services
 from evalapp.jobs.bell import START_NEXT_TASK
 from evalapp.jobs.starting import start_next_of
 
 
 @shared_task(name="evalapp.jobs.tasks.reap_lost_jobs")
 def reap_lost_jobs() -> None:
+    attempts.give_back_those_of_dead_workers()
     services.reap_lost_jobs()
 
 

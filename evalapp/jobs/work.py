@@ -13,6 +13,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -21,6 +22,7 @@ from django.db.models.functions import Now
 from evalapp.core.away import AWAY, is_disk_full
 from evalapp.core.errors import NotHereError, ProblemError
 from evalapp.core.storage import NO_ROOM
+from evalapp.jobs import attempts
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
 from evalapp.jobs.services import end_lost_attempt, leave_to_others, put_back
@@ -213,14 +215,15 @@ def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None]
     job = claim(job_id, task=task)
     if job is None:
         return
-    keeper = LeaseKeeper(job)
-    keeper.start()
-    try:
-        ending = _attempt(Work(job, keeper), attempt_work)
-    finally:
-        keeper.stop()
-    with contextlib.suppress(LeaseLost):
-        _write_ending(job, keeper.take(), ending)
+    with attempts.shown(job):
+        keeper = LeaseKeeper(job)
+        keeper.start()
+        try:
+            ending = _attempt(Work(job, keeper), attempt_work)
+        finally:
+            keeper.stop()
+        with contextlib.suppress(LeaseLost):
+            _write_ending(job, keeper.take(), ending)
 
 
 Ending = Callable[[Job, Report], None]
@@ -248,7 +251,8 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         # Told to go on in the meantime, it is queued again.
         return _without_verdict(put_back, "Told to go on while it was pausing")
     except NoDeviceFree:
-        return _without_verdict(put_back, "Every device of this machine was in use")
+        begun_nothing = partial(put_back, then="nothing was begun, and it waits for one")
+        return _without_verdict(begun_nothing, "Every device of this machine was in use")
     except WorkerStopping:
         return _without_verdict(put_back, "The product was stopped")
     except AttemptLost as error:

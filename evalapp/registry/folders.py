@@ -14,7 +14,8 @@ from django.conf import settings
 from evalapp.core import artifacts
 from evalapp.core.errors import InvalidError, NotHereError
 from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
-from run_directory.inputs import fingerprint_of
+from run_directory.bases import SETTINGS
+from run_directory.inputs import Described, chosen_base, described
 from run_directory.model_files import shown
 
 _DEEPEST = 3
@@ -104,28 +105,37 @@ def _base_folder(version: ModelVersion) -> Path:
     if not settings.ARTIFACT_STORE:
         return registered
     # Another machine registered it, so its path means nothing here, or something else.
-    for folder in (registered, *(found.path for found in bases_on_disk())):
-        if _fingerprint(folder, _changed_at(folder)) == version.content_hash:
-            return folder
+    folders = (registered, *(found.path for found in bases_on_disk()))
+    chosen = chosen_base(what_was_registered(version), folders, _looked_at)
+    if chosen.folder is not None:
+        return chosen.folder
     names = ", ".join(str(each) for each in settings.MODEL_FOLDERS)
     message = (
         f"{socket.gethostname()} has no folder of the base “{version.model.name}”: none in {names} has the fingerprint "
         f"{version.content_hash[:12]}…. Copy the folder {registered} of the machine that has it there, or name its "
-        "folder in EVALAPP_MODEL_FOLDERS of that machine."
+        f"folder in EVALAPP_MODEL_FOLDERS of that machine. {chosen.unlike}".rstrip()
     )
     raise NotHereError(message)
 
 
-def _changed_at(folder: Path) -> int:
+def what_was_registered(version: ModelVersion) -> Described:
+    """What a base was when it was registered, as far as it was kept."""
+    kept = {name: str(version.config[name]) for name in SETTINGS if name in version.config}
+    return Described(version.content_hash, kept)
+
+
+def _looked_at(folder: Path) -> Described:
     try:
-        return max((path.stat().st_mtime_ns for path in folder.iterdir()), default=0)
+        files = [(path.name, path.stat()) for path in folder.iterdir()]
     except OSError:
-        return 0
+        return Described("", {})
+    return _described(folder, frozenset((name, found.st_mtime_ns, found.st_size) for name, found in files))
 
 
 @functools.lru_cache(maxsize=64)
-def _fingerprint(folder: Path, changed_at: int) -> str:
-    return fingerprint_of(folder)
+def _described(folder: Path, files: frozenset[tuple[str, int, int]]) -> Described:
+    """``files`` are part of the cache's key: what is changed is looked at anew."""
+    return described(folder)
 
 
 def _folders_with(name: str) -> list[ModelFolder]:

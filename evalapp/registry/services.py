@@ -306,8 +306,7 @@ def _facts_of(base: Base) -> dict[str, Any]:
         "model_type": base.model_type,
         "parameters": base.parameters,
         "context": base.context,
-        "chat_template_sha256": base.chat_template_sha256,
-        "config_sha256": base.config_sha256,
+        **base.settings,
     }
 
 

@@ -158,9 +158,10 @@ def carried_out(
     variables: Mapping[str, str] | None = None,
     memory: MemoryWatch | None = None,
     launch: Launch | None = None,
+    needs_device: bool = True,
 ) -> Result:
     """Run a model program in the relay's folder, where its specification is; ``memory`` is that of a run, and
-    ``launch`` starts it elsewhere than here.
+    ``launch`` starts it elsewhere than here. A program that computes nothing needs no device.
 
     Its result when it succeeded; otherwise the exception that says how the attempt ended.
     """
@@ -182,7 +183,15 @@ def carried_out(
         status = launch(console=console, on_tick=tick)
     else:
         command: list[str | Path] = [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"]
-        status = run_program(work, command, folder=folder, console=console, variables=variables, on_tick=tick)
+        status = run_program(
+            work,
+            command,
+            folder=folder,
+            console=console,
+            variables=variables,
+            needs_device=needs_device,
+            on_tick=tick,
+        )
     if status == ExitCode.LOCKED:
         message = f"Another program works in {folder}"
         raise FolderLocked(message)

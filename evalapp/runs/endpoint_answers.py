@@ -124,9 +124,10 @@ def _replies(work: Work, questions: Sequence[_Question], sampling: SamplingParam
     endpoints = {question.asked.endpoint.pk: question.asked.endpoint for question in questions}
     came: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
     stop = threading.Event()
+    troubles = _Troubles(work)
     for pk, own in waiting.items():
         for _ in range(min(endpoints[pk].parallel, own.qsize())):
-            threading.Thread(target=_ask_all, args=(own, came, stop, sampling), daemon=True).start()
+            threading.Thread(target=_ask_all, args=(own, came, stop, sampling, troubles), daemon=True).start()
     try:
         for _ in questions:
             yield _next(work, came)
@@ -148,19 +149,44 @@ def _ask_all(
     came: "queue.SimpleQueue[_Reply]",
     stop: threading.Event,
     sampling: SamplingParameters,
+    troubles: "_Troubles",
 ) -> None:
     while not stop.is_set():
         try:
             question = waiting.get_nowait()
         except queue.Empty:
             return
-        reply = _ask(question, stop, sampling)
+        reply = _ask(question, stop, sampling, troubles)
         if reply.ends_run:
             stop.set()
         came.put(reply)
 
 
-def _ask(question: _Question, stop: threading.Event, sampling: SamplingParameters) -> _Reply:
+class _Troubles:
+    """Tells of each address's first try in vain, at once: all its tries together can take ten minutes."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._told: set[int] = set()
+        self._lock = threading.Lock()
+
+    def tell(self, question: _Question, problem: str, wait: float) -> None:
+        endpoint = question.asked.endpoint
+        with self._lock:
+            if endpoint.pk in self._told:
+                return
+            self._told.add(endpoint.pk)
+        # Handed over, not written here: the threads never touch the database.
+        self._work.log(
+            f"{endpoint.name}, {question.row.example}: {problem} It is asked again in {wait:.0f} s, {len(PAUSES)} times "
+            "at most.",
+            level="warning",
+        )
+
+
+def _ask(
+    question: _Question, stop: threading.Event, sampling: SamplingParameters, troubles: _Troubles
+) -> _Reply:
     """Ask until there is an answer, or no more reason to ask."""
     asked = question.asked
     body = request_body(asked.words, asked.config, question.row, sampling)
@@ -178,7 +204,10 @@ def _ask(question: _Question, stop: threading.Event, sampling: SamplingParameter
         except ProblemError as error:
             # The guard refuses the address: of every other question it says the same.
             return _Reply(question, time.monotonic() - began, problem=error.message, ends_run=True)
-        if pause is None or stop.wait(wait):
+        if pause is None:
+            break
+        troubles.tell(question, problem, wait)
+        if stop.wait(wait):
             break
     return _Reply(question, time.monotonic() - began, problem=problem)
 

@@ -1,6 +1,6 @@
 """Forms that start runs; their defaults are the programs' own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -18,11 +18,12 @@ from evalapp.runs.models import Run
 from evalapp.runs.run_comparison import ABSCISSAE
 from evalapp.runs.services import MOST_SAMPLES
 from evalapp.runs.shards import MOST_SHARDS
-from inference.spec import GenerationSpec, SamplingParameters
+from inference.spec import GENERATION_LIMITS, SAMPLING_LIMITS, GenerationSpec, SamplingParameters
 from training.spec import (
     LARGE_RANK,
-    MOST_SAMPLE_PROMPTS,
-    MOST_SAMPLE_TOKENS,
+    LORA_LIMITS,
+    MOST_EPOCHS,
+    TRAINING_LIMITS,
     LoraParameters,
     TrainingSpec,
     usual_rate,
@@ -32,6 +33,12 @@ from training.spec import (
 def defaults_of(spec: type) -> dict[str, Any]:
     """Default by field of a specification."""
     return {each.name: each.default for each in fields(spec) if each.default is not MISSING}
+
+
+def within(limits: Mapping[str, tuple[float, float]], name: str) -> dict[str, Any]:
+    """The least and the most of a field, as the program's specification has them."""
+    least, most = limits[name]
+    return {"min_value": least, "max_value": most}
 
 
 TRAINING, LORA, SAMPLING = (
@@ -89,9 +96,11 @@ class TrainingForm(forms.Form):
         help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end in a whole "
         "model begin anew; to go on from one, choose it as the base.",
     )  # fmt: skip
-    epochs = forms.FloatField(min_value=0.01, max_value=1000, initial=TRAINING["epochs"], label="Epochs")
+    epochs = forms.FloatField(
+        min_value=0.01, max_value=MOST_EPOCHS, initial=TRAINING["epochs"], label="Epochs"
+    )
     learning_rate = forms.FloatField(
-        min_value=1e-9, max_value=1, required=False, label="Learning rate",
+        **within(TRAINING_LIMITS, "learning_rate"), required=False, label="Learning rate",
         help_text=f"Empty: {usual_rate('lora', 'sft'):g} for SFT, {usual_rate('lora', 'sft', rank=LARGE_RANK):g} from 8 "
         f"billion parameters or rank {LARGE_RANK} upwards, {usual_rate('lora', 'dpo'):g} for DPO and KTO; full "
         f"fine-tuning {usual_rate('full', 'sft'):g} and {usual_rate('full', 'dpo'):g}.",
@@ -104,62 +113,66 @@ class TrainingForm(forms.Form):
         min_value=0.001, max_value=10, initial=TRAINING["beta"], label="Beta (DPO, KTO)",
         help_text="How closely the model is held to the one it starts as.",
     )  # fmt: skip
-    rank = forms.IntegerField(min_value=1, max_value=512, initial=LORA["rank"], label="LoRA rank")
-    alpha = forms.IntegerField(min_value=1, max_value=4096, initial=LORA["alpha"], label="LoRA alpha")
+    rank = forms.IntegerField(**within(LORA_LIMITS, "rank"), initial=LORA["rank"], label="LoRA rank")
+    alpha = forms.IntegerField(**within(LORA_LIMITS, "alpha"), initial=LORA["alpha"], label="LoRA alpha")
     dropout = forms.FloatField(min_value=0, max_value=0.99, initial=LORA["dropout"], label="LoRA dropout")
     max_steps = forms.IntegerField(
-        min_value=1,
+        **within(TRAINING_LIMITS, "max_steps"),
         required=False,
         label="Steps at most",
         help_text="Optimiser steps; epochs are then ignored.",
     )
     batch_size = forms.IntegerField(
-        min_value=1, max_value=1024, initial=TRAINING["batch_size"], label="Rows in a batch"
+        **within(TRAINING_LIMITS, "batch_size"), initial=TRAINING["batch_size"], label="Rows in a batch"
     )
     accumulation_steps = forms.IntegerField(
-        min_value=1, max_value=1024, initial=TRAINING["accumulation_steps"], label="Batches in a step"
+        **within(TRAINING_LIMITS, "accumulation_steps"),
+        initial=TRAINING["accumulation_steps"],
+        label="Batches in a step",
     )
     max_length = forms.IntegerField(
-        min_value=16, required=False, label="Longest row in tokens",
+        **within(TRAINING_LIMITS, "max_length"), required=False, label="Longest row in tokens",
         help_text="Empty: the data's 99th percentile, rounded up. What was cut or dropped is shown.",
     )  # fmt: skip
     schedule = forms.ChoiceField(
         choices=SCHEDULES, initial=TRAINING["schedule"], label="Learning-rate schedule"
     )
     warmup_share = forms.FloatField(
-        min_value=0, max_value=1, initial=TRAINING["warmup_share"], label="Warm-up share"
+        **within(TRAINING_LIMITS, "warmup_share"), initial=TRAINING["warmup_share"], label="Warm-up share"
     )
     weight_decay = forms.FloatField(
-        min_value=0, max_value=1, initial=TRAINING["weight_decay"], label="Weight decay"
+        **within(TRAINING_LIMITS, "weight_decay"), initial=TRAINING["weight_decay"], label="Weight decay"
     )
     validation_share = forms.FloatField(
         min_value=0, max_value=0.5, initial=TRAINING["validation_share"], label="Validation share",
         help_text="Held out of the training rows, unless the version has a validation split.",
     )  # fmt: skip
     patience = forms.IntegerField(
-        min_value=1, required=False, initial=TRAINING["patience"], label="Patience",
+        **within(TRAINING_LIMITS, "patience"), required=False, initial=TRAINING["patience"], label="Patience",
         help_text="Evaluations without a better validation loss until it stops. Empty: never.",
     )  # fmt: skip
     evaluations = forms.IntegerField(
-        min_value=1, max_value=1000, initial=TRAINING["evaluations"], label="Evaluations"
+        **within(TRAINING_LIMITS, "evaluations"), initial=TRAINING["evaluations"], label="Evaluations"
     )
     checkpoint_steps = forms.IntegerField(
-        min_value=1, initial=TRAINING["checkpoint_steps"], label="Steps between checkpoints"
+        **within(TRAINING_LIMITS, "checkpoint_steps"),
+        initial=TRAINING["checkpoint_steps"],
+        label="Steps between checkpoints",
     )
     data_share = forms.FloatField(
         min_value=0.001, max_value=1, initial=TRAINING["data_share"], label="Share of the training rows",
         help_text="Below 1, whole sources are drawn with the seed; the rows held out stay the same.",
     )  # fmt: skip
     sample_prompts = forms.IntegerField(
-        min_value=0, max_value=MOST_SAMPLE_PROMPTS, initial=TRAINING["sample_prompts"], label="Sample prompts",
+        **within(TRAINING_LIMITS, "sample_prompts"), initial=TRAINING["sample_prompts"], label="Sample prompts",
         help_text="Of the rows held out, answered at each evaluation, so that you see it learn. 0: none.",
     )  # fmt: skip
     sample_tokens = forms.IntegerField(
-        min_value=1, max_value=MOST_SAMPLE_TOKENS, initial=TRAINING["sample_tokens"], label="Tokens of a sample",
+        **within(TRAINING_LIMITS, "sample_tokens"), initial=TRAINING["sample_tokens"], label="Tokens of a sample",
     )  # fmt: skip
-    seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=TRAINING["seed"], label="Seed")
+    seed = forms.IntegerField(**within(TRAINING_LIMITS, "seed"), initial=TRAINING["seed"], label="Seed")
     validation_seed = forms.IntegerField(
-        min_value=0, max_value=2**32 - 1, required=False, label="Seed of the rows held out",
+        **within(TRAINING_LIMITS, "validation_seed"), required=False, label="Seed of the rows held out",
         help_text="Empty: the seed. Trainings with other seeds are compared on the same rows only with the same one.",
     )  # fmt: skip
     dtype = forms.ChoiceField(choices=DTYPES, initial=TRAINING["dtype"], label="Number format")
@@ -225,33 +238,37 @@ class GenerationForm(forms.Form):
         help_text="All on one base, where they share one engine and only they differ; or all at addresses.",
     )  # fmt: skip
     max_tokens = forms.IntegerField(
-        min_value=1, max_value=131_072, initial=SAMPLING["max_tokens"], label="Tokens at most"
+        **within(SAMPLING_LIMITS, "max_tokens"), initial=SAMPLING["max_tokens"], label="Tokens at most"
     )
     temperature = forms.FloatField(
-        min_value=0, max_value=10, initial=SAMPLING["temperature"], label="Temperature",
+        **within(SAMPLING_LIMITS, "temperature"), initial=SAMPLING["temperature"], label="Temperature",
         help_text="0: always the likeliest token.",
     )  # fmt: skip
     samples = forms.IntegerField(min_value=1, max_value=MOST_SAMPLES, initial=1, label="Answers to each row")
-    top_p = forms.FloatField(min_value=0.001, max_value=1, initial=SAMPLING["top_p"], label="Top p")
+    top_p = forms.FloatField(**within(SAMPLING_LIMITS, "top_p"), initial=SAMPLING["top_p"], label="Top p")
     top_k = forms.IntegerField(
-        min_value=0, initial=SAMPLING["top_k"], label="Top k", help_text="0: all tokens."
+        **within(SAMPLING_LIMITS, "top_k"),
+        initial=SAMPLING["top_k"],
+        label="Top k",
+        help_text="0: all tokens.",
     )
     repetition_penalty = forms.FloatField(
-        min_value=0.01, max_value=10, initial=SAMPLING["repetition_penalty"], label="Repetition penalty"
+        **within(SAMPLING_LIMITS, "repetition_penalty"),
+        initial=SAMPLING["repetition_penalty"],
+        label="Repetition penalty",
     )
     stop = forms.CharField(
         required=False, label="Stop texts", widget=forms.Textarea(attrs={"rows": 2}),
         help_text="One a line; each ends an answer and is cut off it.",
     )  # fmt: skip
-    seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, initial=SAMPLING["seed"], label="Seed")
+    seed = forms.IntegerField(**within(SAMPLING_LIMITS, "seed"), initial=SAMPLING["seed"], label="Seed")
     json_schema = forms.CharField(
         required=False, label="JSON schema of the answers", widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Every answer follows it. vLLM and addresses can; transformers alone cannot.",
     )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(
-        min_value=1,
-        max_value=4096,
+        **within(GENERATION_LIMITS, "batch_size"),
         required=False,
         label="Rows in a batch",
         help_text="Empty: what suits the engine and the device.",

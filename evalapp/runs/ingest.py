@@ -92,7 +92,7 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
                 f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken in; "
                 "start the training again."
             )
-        run.rows = _account(run, report.rows, report.objective)
+        run.rows = account_of(run, report.rows, report.objective)
         # With the rows that also evaluate, where an owner let it go on in spite of them.
         leaks = {name: found for name, found in run.result.items() if name == "leaks"}
         run.result = {**_shortened(report.to_dict()), **leaks}
@@ -109,7 +109,7 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
 def take_in_look(work: Work, run: Run, report: LookReport, leaks: ContaminationReport) -> dict[str, Any]:
     """Store what was found before a training; repeating it after a kill changes nothing."""
     with transaction.atomic():
-        run.rows = _account(run, report.rows, report.objective)
+        run.rows = account_of(run, report.rows, report.objective)
         run.result = {
             **_shortened(report.to_dict()),
             "leaks": leaks_of(run.dataset_version, leaks),
@@ -120,7 +120,7 @@ def take_in_look(work: Work, run: Run, report: LookReport, leaks: ContaminationR
     return {}
 
 
-def _account(run: Run, account: RowAccount, objective: Objective) -> dict[str, Any]:
+def account_of(run: Run, account: RowAccount, objective: Objective) -> dict[str, Any]:
     """What becomes of a training's rows, for ``Run.rows``."""
     return {
         "in": account.given,

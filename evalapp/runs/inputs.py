@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from evalapp.core.errors import InvalidError
-from evalapp.registry.folders import folder_of
+from evalapp.registry.folders import folder_of, what_was_registered
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.models import Run
 from run_directory import inputs
@@ -66,5 +66,12 @@ def _versions(run: Run) -> dict[str, ModelVersion]:
 def _described(place: str, version: ModelVersion) -> inputs.Input:
     name = f"{version.model.name}, {version.label}"
     if version.kind == ModelKind.BASE:
-        return inputs.Input(place=place, name=name, fingerprint=version.content_hash, folder=version.path)
+        known = what_was_registered(version)
+        return inputs.Input(
+            place=place,
+            name=name,
+            fingerprint=known.fingerprint,
+            settings=dict(known.settings),
+            folder=version.path,
+        )
     return inputs.Input(place=place, name=name, artifact=version.path)

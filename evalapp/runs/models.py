@@ -146,9 +146,23 @@ class Run(BaseModel):
     @property
     def rows_read(self) -> int | None:
         """Training rows that at least one step has read; None before the end."""
-        if self.passes is None:
-            return None
-        return round(min(1.0, self.passes) * int(self.rows.get("train", 0)))
+        return self.rows_read_in(self.passes) if self.passes is not None else None
+
+    @property
+    def passes_so_far(self) -> float | None:
+        """The same of one that goes on, or did not come to its end."""
+        if self.kind != RunKind.TRAINING or self.passes is not None:
+            return self.passes
+        latest = self.points.filter(values__epoch__isnull=False).order_by("-step").first()
+        return float(latest.values["epoch"]) if latest is not None else None
+
+    @property
+    def rows_read_so_far(self) -> int:
+        return self.rows_read_in(self.passes_so_far or 0.0)
+
+    def rows_read_in(self, passes: float) -> int:
+        """Training rows that at least one step has read after so many passes."""
+        return round(min(1.0, passes) * int(self.rows.get("train", 0)))
 
     @property
     def not_drawn(self) -> int:

@@ -1,6 +1,8 @@
 """Settings that can only fail are refused when a run is asked for, not when its turn has come."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from django.conf import settings
@@ -11,11 +13,22 @@ from evalapp.core.errors import InvalidError
 from evalapp.embedded.gpus import gpus_for_runs
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.model_programs import installed_engines
-from inference.spec import GenerationSpec
+from inference.spec import GenerationSpec, SamplingParameters
 from run_directory.records import RecordError, parse_json
-from training.spec import TrainingSpec
+from training.spec import LoraParameters, TrainingSpec
 
 _LONGEST_PLACE = 200
+_SPECIFICATIONS = (TrainingSpec, LoraParameters, GenerationSpec, SamplingParameters)
+
+
+def refused_settings(error: RecordError) -> InvalidError:
+    """What a specification refuses, beside the field that it names."""
+    message = f"{error}."
+    named = re.match(r"Settings: (?:\w+: )*(\w+)", message)
+    known = {each.name for spec in _SPECIFICATIONS for each in fields(spec)}
+    if named is None or named[1] not in known:
+        return InvalidError(message)
+    return InvalidError(message, fields={named[1]: [message]})
 
 
 def require_possible_training(spec: TrainingSpec, base: ModelVersion) -> None:

@@ -7,13 +7,13 @@ from django.db import transaction
 
 from evalapp.jobs.work import Work
 from evalapp.runs.events import EventTail, GarbageError
-from evalapp.runs.ingest import name_where_it_runs
+from evalapp.runs.ingest import account_of, name_where_it_runs
 from evalapp.runs.models import Run, TrainingPoint
 from evalapp.runs.sample_answers import store_sample_answers
 from inference.spec import Engine
 from run_directory.protocol import EVENTS_FILE, Device, Event
 from run_directory.records import RecordError
-from training.spec import SampleAnswers
+from training.spec import RowAccount, SampleAnswers
 
 _LEVELS = {"warning": "warning"}
 _LOGGED = frozenset({"started", "stage", "warning", "finished"})
@@ -96,7 +96,10 @@ class Relay(ProgramRelay):
         self._write_points()
 
     def _note_stage(self, event: Event) -> None:
-        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early.
+        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early, and one that is
+        # stopped has its account.
+        if self._run.kind == "training" and "rows" in event.fields:
+            self._keep_account(event)
         if "device" not in event.fields:
             return
         try:
@@ -108,6 +111,17 @@ class Relay(ProgramRelay):
         with transaction.atomic():
             name_where_it_runs(self._run, device, engine)
             self._run.save(update_fields=["engine", "device", "engine_reason"])
+            self._work.fence()
+
+    def _keep_account(self, event: Event) -> None:
+        try:
+            account = RowAccount.from_dict(event.fields["rows"])
+        except RecordError as error:
+            message = f"The program accounts for its rows in a form that cannot be read: {error}."
+            raise GarbageError(message) from error
+        with transaction.atomic():
+            self._run.rows = account_of(self._run, account, self._run.spec.get("objective", "sft"))
+            self._run.save(update_fields=["rows"])
             self._work.fence()
 
     def _note_point(self, event: Event) -> None:

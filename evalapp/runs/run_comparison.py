@@ -13,6 +13,7 @@ from evalapp.runs.axes import AXES, written
 from evalapp.runs.models import Run, RunKind, TrainingPoint
 from evalapp.runs.queries import runs_of
 from evalapp.templatetags.durations import duration
+from training.spec import usual_rate
 
 FEWEST, MOST = 2, 8
 OFFERED = 40
@@ -135,9 +136,22 @@ def _settings(runs: Sequence[Run]) -> list[Difference]:
 
 def _flat(run: Run) -> dict[str, Any]:
     own = {name: value for name, value in run.spec.items() if name not in _OUR_OWN}
-    # What was usual is known at the end: it depends on the base, too.
-    own["learning_rate"] = own.get("learning_rate") or run.result.get("learning_rate")
+    own["learning_rate"] = own.get("learning_rate") or run.result.get("learning_rate") or _usual_rate(run)
     return {**own, **{f"lora.{name}": value for name, value in run.spec.get("lora", {}).items()}}
+
+
+def _usual_rate(run: Run) -> float | None:
+    """The rate of a training that chose none and has no result to say it."""
+    if "method" not in run.spec or "objective" not in run.spec:
+        return None
+    lora = run.continued_from.config if run.continued_from else run.spec.get("lora", {})
+    parameters = run.base.config.get("parameters") if run.base else None
+    return usual_rate(
+        run.spec["method"],
+        run.spec["objective"],
+        rank=int(lora.get("rank") or 0),
+        parameters=int(parameters or 0),
+    )
 
 
 def _label(name: str) -> str:
@@ -164,20 +178,39 @@ def _results(runs: Sequence[Run], points: Mapping[int, Sequence[TrainingPoint]])
         ]
         return f"{min(losses):.4f}" if losses else "–"
 
-    def ended(name: str) -> list[str]:
-        return [f"{run.result[name]:,}" if name in run.result else "–" for run in runs]
+    # What did not come to its end has no result; its points tell how far it came.
+    far = [_how_far(run, points.get(run.pk, ())) for run in runs]
+
+    def counted(name: str) -> list[str]:
+        return [f"{each[name]:,}" if each.get(name) is not None else "–" for each in far]
 
     return [
         Difference("State", [run.job.get_state_display() for run in runs]),
         Difference("Lowest validation loss", [lowest(run) for run in runs]),
         Difference(
-            "Rows trained on", [f"{run.rows['train']:,}" if "train" in run.rows else "–" for run in runs]
+            "Rows to train on", [f"{run.rows['train']:,}" if "train" in run.rows else "–" for run in runs]
         ),
-        Difference("Steps", ended("steps")),
-        Difference("Tokens", ended("tokens")),
-        Difference("Time", [duration(run.result.get("seconds")) for run in runs]),
+        Difference("Rows read", counted("rows")),
+        Difference("Steps", counted("steps")),
+        Difference("Tokens", counted("tokens")),
+        Difference("Time", [duration(each.get("seconds")) for each in far]),
         Difference("Device", [run.device or "–" for run in runs]),
     ]
+
+
+def _how_far(run: Run, points: Sequence[TrainingPoint]) -> dict[str, Any]:
+    latest: dict[str, Any] = {}
+    for point in points:
+        latest |= point.values
+    told = {
+        "steps": points[-1].step if points else None,
+        "tokens": latest.get("tokens"),
+        "seconds": latest.get("seconds"),
+    }
+    found = {name: run.result.get(name, value) for name, value in told.items()}
+    passes = run.passes if run.passes is not None else latest.get("epoch")
+    found["rows"] = run.rows_read_in(passes) if passes is not None and "train" in run.rows else None
+    return found
 
 
 def offered_runs(project: Project) -> list[Run]:

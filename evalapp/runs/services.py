@@ -16,7 +16,7 @@ from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
-from evalapp.runs import inputs
+from evalapp.runs import inputs, possible
 from evalapp.runs.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
 from evalapp.runs.batch_files import batch_lines
 from evalapp.runs.contamination_guard import is_quick, refuse_contamination
@@ -24,7 +24,6 @@ from evalapp.runs.directory import candidate_specs
 from evalapp.runs.ingest import most_reasons
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
-from evalapp.runs.possible import require_possible_generation, require_possible_training, require_schema
 from evalapp.runs.room import require_room
 from evalapp.runs.shards import checked_shards
 from evalapp.runs.signals import outputs_stored
@@ -143,7 +142,7 @@ def checked_training(
         )
     rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
     spec = _training_spec(hyperparameters, continued_from=continued_from, rows=rows)
-    require_possible_training(spec, base)
+    possible.require_possible_training(spec, base)
     _require_something_to_learn(dataset_version, spec.objective)
     return spec
 
@@ -184,7 +183,7 @@ def batch_file(
     if _shared_base(project, candidates) is not None or len(candidates) > 1:
         _refuse("candidates", "A batch file asks one model at an address. Choose one such candidate.")
     samples, settings_of_run, _ = _parted(sampling)
-    require_schema(settings_of_run)
+    possible.require_schema(settings_of_run)
     return batch_lines(
         dataset_version,
         splits=splits,
@@ -215,7 +214,7 @@ def start_generation(
     rows = _rows_of(dataset_version, splits)
     base = _shared_base(project, candidates)
     samples, settings_of_run, around = _parted(sampling)
-    require_schema(settings_of_run)
+    possible.require_schema(settings_of_run)
     with transaction.atomic():
         job = queue_run(
             project,
@@ -359,7 +358,7 @@ def _training_spec(
     try:
         return TrainingSpec.from_dict({**hyperparameters, **fixed}, where="Settings")
     except RecordError as error:
-        raise InvalidError(f"{error}.") from error
+        raise possible.refused_settings(error) from error
 
 
 def _generation_spec(
@@ -375,8 +374,8 @@ def _generation_spec(
     try:
         checked = GenerationSpec.from_dict(spec, where="Settings")
     except RecordError as error:
-        raise InvalidError(f"{error}.") from error
-    require_possible_generation(checked)
+        raise possible.refused_settings(error) from error
+    possible.require_possible_generation(checked)
     return checked
 
 
@@ -398,7 +397,7 @@ def _sampling(settings_of_run: dict[str, Any]) -> SamplingParameters:
     try:
         return SamplingParameters.from_dict(settings_of_run, where="Settings")
     except RecordError as error:
-        raise InvalidError(f"{error}.") from error
+        raise possible.refused_settings(error) from error
 
 
 def _endpoint_spec(run: Run, sampling: dict[str, Any], *, rows: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ LAST_PART = 10
 
 
 class SweepRun(NamedTuple):
-    """``values`` are those of the sweep's settings, in words. ``examples`` is how many rows it trained on, None before
+    """``values`` are those of the sweep's settings, in words. ``examples`` is how many rows it read, None before
     its end; the losses, tokens and seconds are those so far. ``validation_loss`` is the lowest, whose weights are kept.
     """
 
@@ -127,7 +127,7 @@ def _row(sweep: Sweep, run: Run, figures: _Figures) -> SweepRun:
         combination=combination,
         values=[written(name, value) for name, value in combination.items()],
         share=float(run.spec.get(SHARE, 1.0)),
-        examples=run.rows.get("train"),
+        examples=run.rows_read,
         validation_loss=min(figures.validation, default=None),
         training_loss=fmean(last) if last else None,
         tokens=figures.tokens,

@@ -44,8 +44,15 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
         f"Questions v1 (`{data.content_hash}`), rows by split: 6 training, 3 test (sealed), 2 feedback."
         in said
     )
-    assert "Of 6 rows, 4 were used whole, 1 cut at the end and 1 dropped (empty completion: 1)." in said
-    assert "5 were trained on, 0 held out" in said
+    assert "Of 6 rows, 4 were kept whole, 1 cut at the end and 1 dropped (empty completion: 1)." in said
+    assert "5 were there to train on, 0 held out to choose the step." in said
+    assert "The training read 5 of them, in" in said
+    training.refresh_from_db()
+    training.result["epochs"] = 0.4
+    training.save()
+    said = section(card_of(adapter, reader=None), "Training data")
+    assert "The training read 2 of them, in 0.4 passes." in said
+    assert "trained on" not in said
     how = section(card, "Training")
     assert "LoRA by SFT." in how
     assert "| rank | 2 |" in how and "| seed | 42 |" in how and "| beta |" not in how

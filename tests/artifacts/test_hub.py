@@ -14,6 +14,7 @@ from evalapp.artifacts.models import HubDownload
 from evalapp.artifacts.tasks import bring_from_hub
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.jobs import devices
 from evalapp.jobs.models import JobEvent, JobState
 from evalapp.registry.models import ModelVersion
 from hub.spec import HubReport
@@ -56,6 +57,21 @@ def test_a_model_is_registered_as_a_base_with_its_commit(
     # Repeating it after a lost worker registers nothing twice.
     bring_from_hub(found.job_id)
     assert ModelVersion.objects.count() == 1
+
+
+def test_a_download_needs_no_device(
+    project: Project,
+    engineer: User,
+    reachable: None,
+    settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.HOME = tmp_path
+    monkeypatch.setattr(devices, "names_of_devices", lambda: ("cpu",))
+    with devices.held_device(seconds=0) as device:
+        assert device is not None
+        assert brought(project, engineer).job.state == JobState.SUCCEEDED
 
 
 def test_the_token_reaches_the_program_and_nothing_that_is_kept(

@@ -1,6 +1,10 @@
 """The message only rings: which job a worker starts is read from the rows."""
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +12,7 @@ from celery import shared_task
 
 from evalapp.accounts.models import Project, User
 from evalapp.celery import app
-from evalapp.jobs import devices, starting
+from evalapp.jobs import attempts, devices, starting
 from evalapp.jobs.lease import claim
 from evalapp.jobs.models import Job, JobState, Priority
 from evalapp.jobs.queries import next_job
@@ -113,6 +117,60 @@ def test_what_was_lost_goes_on_before_what_never_began(
     start_next("default")
 
     assert begun == ["lost"]
+
+
+def killed_at(job: Job) -> None:
+    """Carry out the job's attempt in a process of its own, and kill that in the middle of it."""
+    context = multiprocessing.get_context("fork")
+    has_begun = context.Event()
+
+    def work() -> None:
+        with attempts.shown(job):
+            has_begun.set()
+            signal.pause()
+
+    worker = context.Process(target=work)
+    worker.start()
+    assert has_begun.wait(20)
+    attempts.give_back_those_of_dead_workers()
+    job.refresh_from_db()
+    assert job.state == JobState.STARTING, "whoever lives keeps what it has in hand"
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join(20)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_what_a_killed_worker_had_in_hand_goes_on_at_once_and_before_what_waits(
+    project: Project, engineer: User, begun: list[str], tmp_path: Path, settings: Any
+) -> None:
+    settings.HOME = tmp_path
+    killed = claim(queued(project, engineer, "killed").pk, task=TASK)
+    assert killed is not None
+    waiting = queued(project, engineer, "waiting")
+    killed_at(killed)
+
+    start_next("default")
+
+    assert begun == ["killed"]
+    assert Job.objects.get(pk=waiting.pk).state == JobState.QUEUED
+    assert "ended in the middle" in killed.events.get().text
+    assert list((tmp_path / "attempts").iterdir()) == []
+
+
+def test_what_a_worker_elsewhere_has_in_hand_waits_for_its_lease(
+    project: Project, engineer: User, begun: list[str], tmp_path: Path, settings: Any
+) -> None:
+    """One that only has this host's name, and a folder of its own: nothing here tells whether it lives."""
+    settings.HOME = tmp_path
+    elsewhere = claim(queued(project, engineer, "elsewhere").pk, task=TASK)
+    assert elsewhere is not None
+    queued(project, engineer, "waiting")
+
+    start_next("default")
+
+    assert begun == ["waiting"]
+    elsewhere.refresh_from_db()
+    assert elsewhere.state == JobState.STARTING
 
 
 def test_a_run_waits_for_a_free_device(

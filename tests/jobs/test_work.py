@@ -15,7 +15,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.jobs import lease
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.jobs.services import create_job, reap_lost_jobs, request_cancel
-from evalapp.jobs.work import AttemptLost, LeaseLost, Work, carry_out
+from evalapp.jobs.work import AttemptLost, LeaseLost, NoDeviceFree, Work, carry_out
 
 TASK = "evalapp.tests.work"
 
@@ -73,6 +73,19 @@ def test_an_unexpected_error_fails_the_job_without_a_trace_in_it(job: Job) -> No
     assert job.state == JobState.FAILED
     assert "RuntimeError" in job.error
     assert "secret detail" not in job.error
+
+
+def test_a_job_that_found_no_device_says_that_nothing_was_begun(job: Job) -> None:
+    def work(work: Work) -> None:
+        raise NoDeviceFree
+
+    carry_out(job.pk, work, task=TASK)
+
+    job.refresh_from_db()
+    assert job.state == JobState.QUEUED
+    assert job.events.get().text == (
+        "Every device of this machine was in use; nothing was begun, and it waits for one."
+    )
 
 
 def test_a_doubled_message_does_the_work_once(job: Job) -> None:

@@ -75,6 +75,15 @@ def test_a_pickle_in_a_folder_is_refused_by_its_name(
         register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
 
 
+def test_weights_that_are_no_numbers_are_refused_and_nothing_is_kept(
+    base: ModelVersion, project: Project, engineer: User, model_folders: Path, tmp_path: Path
+) -> None:
+    source = make_adapter_folder(model_folders / "adapter", fill=0xFF)
+    with pytest.raises(InvalidError, match=r"lora_A\.weight' holds an infinity or what is no number"):
+        register_adapter_folder(project=project, base=base, label="v1", folder=source, by=engineer)
+    assert not list((tmp_path / "artifacts" / "adapters").iterdir())
+
+
 def test_a_full_disk_is_told_to_the_person_and_keeps_nothing(
     base: ModelVersion,
     project: Project,

@@ -2,13 +2,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import InvalidError, NotHereError
 from evalapp.registry import folders
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter_folder, register_base
@@ -199,3 +200,28 @@ def test_what_no_column_can_hold_is_refused_beside_the_folder(
     assert answer.status_code == 400
     assert name in answer.content.decode()
     assert not ModelVersion.objects.exists()
+
+
+def test_only_a_folder_of_the_same_model_stands_in_for_one_that_is_not_here(
+    model_folders: Path, register: Callable[[Path], ModelVersion], tmp_path: Path, settings: Any
+) -> None:
+    """The weights alone are not the model: with another template it would have learned, silently, something else."""
+    settings.ARTIFACT_STORE = f"file://{tmp_path}/store"
+    version = register(make_base_folder(model_folders / "brought"))
+    (model_folders / "brought").rename(tmp_path / "away")
+    other = make_base_folder(model_folders / "other")
+    (other / "chat_template.jinja").write_text("{{ messages }}!")
+    (other / "config.json").write_text(json.dumps({"model_type": "mistral", "max_position_embeddings": 512}))
+    with pytest.raises(NotHereError) as caught:
+        folders.folder_of(version)
+    assert f"{other} has the same weights, but another config.json and another chat template." in str(
+        caught.value
+    )
+
+    # Of a base that was registered before these were kept, there is nothing else to compare.
+    version.config = {"model_type": "llama"}
+    assert folders.folder_of(version) == other
+    version.config = {}
+    same = make_base_folder(model_folders / "same under another name")
+    version.refresh_from_db()
+    assert folders.folder_of(version) == same

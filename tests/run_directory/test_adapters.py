@@ -224,3 +224,14 @@ def test_a_folder_that_is_none_is_refused(base: Path, tmp_path: Path) -> None:
         check_adapter(tmp_path / "nowhere", check_base(base))
     with pytest.raises(UnusableModelError, match=r"no adapter_config\.json"):
         check_adapter(tmp_path, check_base(base))
+
+
+def test_weights_that_are_no_finite_numbers_are_refused_by_their_tensor(adapter: Path, base: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    name = sorted(tensors)[3]
+    tensors[name][1, 2] = float("inf")
+    save_file(tensors, adapter / "adapter_model.safetensors")
+    with pytest.raises(UnusableModelError, match=f"{name}.*its training diverged"):
+        check_adapter(adapter, check_base(base))

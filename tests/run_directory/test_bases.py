@@ -35,6 +35,24 @@ def test_two_models_of_one_shape_have_two_fingerprints(base: Path, sound: Path, 
     assert check_base(make_base(tmp_path / "twin", seed=5)).fingerprint != check_base(sound).fingerprint
 
 
+def test_other_settings_a_tokenizer_or_a_template_make_another_base_of_the_same_weights(
+    base: Path, sound: Path
+) -> None:
+    def differing() -> set[str]:
+        found, known = check_base(base), check_base(sound)
+        assert found.fingerprint == known.fingerprint
+        return {name for name in known.settings if found.settings[name] != known.settings[name]}
+
+    assert differing() == set()
+    (base / "chat_template.jinja").write_text("{{ messages }}")
+    assert differing() == {"chat_template_sha256"}
+    changed = json.loads((base / "tokenizer_config.json").read_text()) | {"add_bos_token": True}
+    (base / "tokenizer_config.json").write_text(json.dumps(changed))
+    assert differing() == {"chat_template_sha256", "tokenizer_sha256"}
+    (base / "config.json").write_text((base / "config.json").read_text().replace('"llama"', '"mistral"'))
+    assert len(differing()) == 3
+
+
 def test_the_chat_template_may_stand_in_the_tokenizer_settings(base: Path) -> None:
     (base / "chat_template.jinja").unlink()
     settings = base / "tokenizer_config.json"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from run_directory.inputs import INPUTS_FILE, Input, Inputs, fingerprint_of
+from run_directory.inputs import INPUTS_FILE, Input, Inputs, described
 from run_directory.saver import RunSaver
 from run_directory.saves import SavedRun
 from run_directory.store import Store
-from tests.run_directory.tiny import ROOT, make_base, write_run
+from tests.run_directory.tiny import CHAT_TEMPLATE, ROOT, make_base, write_run
 from tests.training.runs import make_spec, rows
 from training.spec import TrainingResult
 
@@ -44,7 +44,11 @@ def submit(node: Node, folder: Path, base: Path, save: int) -> SavedRun:
     """Put a training into the store as a worker does."""
     spec = make_spec(base, base_folder="inputs/base", max_steps=4, checkpoint_steps=2)
     write_run(folder, spec, rows(spec.rows))
-    named = Input(place="inputs/base", name="Tiny", fingerprint=fingerprint_of(base), folder="/nowhere")
+    known = described(base)
+    named = Input(
+        place="inputs/base", name="Tiny", fingerprint=known.fingerprint, settings=dict(known.settings),
+        folder="/nowhere",
+    )  # fmt: skip
     (folder / INPUTS_FILE).write_text(Inputs(inputs=(named,)).to_json())
     run = SavedRun(node.store, "7", folder)
     RunSaver(run, save, None).save()
@@ -79,6 +83,17 @@ def test_a_base_that_is_missing_is_said_with_where_to_copy_it_from(
     assert done.returncode == 2
     assert done.stderr.startswith("The base “Tiny” is in no model folder of ")
     assert "copy the folder /nowhere of the machine that has it there" in done.stderr
+
+
+def test_the_same_weights_with_another_chat_template_are_another_base(
+    node: Node, tiny: Path, tmp_path: Path
+) -> None:
+    submit(node, tmp_path / "worker" / "7", tiny, save=2)
+    other = shutil.copytree(tiny, node.home / "models" / "other")
+    (other / "chat_template.jinja").write_text(CHAT_TEMPLATE.replace("<|im_start|>", ""))
+    done = node.carry("training", save=3)
+    assert done.returncode == 2
+    assert f"{other} has the same weights, but another chat template." in done.stderr
 
 
 def test_a_run_that_the_store_does_not_hold_is_said(node: Node) -> None:

@@ -36,3 +36,14 @@ def test_a_number_of_processes_that_is_none_is_refused(count: str, tmp_path: Pat
     assert ended.returncode == 2
     assert "is not a whole number from 1" in ended.stderr or "expected one argument" in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("program", ["training", "inference", "hub"])
+def test_a_folder_that_cannot_be_written_into_is_said_in_one_sentence(program: str) -> None:
+    """The kernel's own folder takes no file, whoever asks."""
+    ended = subprocess.run(
+        [sys.executable, "-m", program, "/sys"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert re.search(r"/sys cannot be written into \(.+\)", ended.stderr)
+    assert "Traceback" not in ended.stderr

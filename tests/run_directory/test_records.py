@@ -55,7 +55,17 @@ def test_a_spec_survives_its_file_with_every_value_spelled_out() -> None:
         (json.dumps({**TRAINING, "schedule": "linearly"}), "'linearly' is not one of"),
         (json.dumps({**TRAINING, "format": 2}), "format: 2 is not one of 1"),
         (json.dumps({**TRAINING, "lora": {"target_modules": ["lm_head"]}}), "lm_head cannot be adapted"),
-        (json.dumps({**TRAINING, "batch_size": 0}), "batch_size is less than 1"),
+        (
+            json.dumps({**TRAINING, "max_steps": 10**12}),
+            "max_steps 1000000000000 is not between 1 and 10,000,000",
+        ),
+        (json.dumps({**TRAINING, "weight_decay": 1e308}), "weight_decay 1e+308 is not between 0 and 10"),
+        (json.dumps({**TRAINING, "max_gradient_norm": 1e308}), "max_gradient_norm 1e+308 is not between"),
+        (json.dumps({**TRAINING, "threads": 10**9}), "threads 1000000000 is not between 1 and 4,096"),
+        (json.dumps({**TRAINING, "accumulation_steps": 10**12}), "accumulation_steps 1000000000000 is not"),
+        (json.dumps({**TRAINING, "lora": {"alpha": 10**400}}), "00 is not between 1 and 1,000,000"),
+        (json.dumps({**TRAINING, "lora": {"target_modules": []}}), "target_modules names no layer"),
+        (json.dumps({**TRAINING, "batch_size": 0}), "batch_size 0 is not between 1 and 4,096"),
     ],
 )
 def test_a_garbage_training_spec_is_refused_with_the_place(text: str | bytes, said: str) -> None:
@@ -76,6 +86,11 @@ def test_a_garbage_training_spec_is_refused_with_the_place(text: str | bytes, sa
         ({"candidates": [{"key": "a", "kind": "prompt", "template": "no place"}]}, "exactly once"),
         ({"sampling": {"top_p": 0}}, "top_p"),
         ({"sampling": {"max_tokens": 0}}, "max_tokens"),
+        ({"sampling": {"max_tokens": 10**12}}, "max_tokens 1000000000000 is not between 1 and 1,000,000"),
+        ({"sampling": {"temperature": 1e-320}}, "temperature .* is neither 0 nor at least 0.001"),
+        ({"sampling": {"repetition_penalty": 1e-320}}, "repetition_penalty"),
+        ({"batch_size": 10**12}, "batch_size 1000000000000 is not between 1 and 4,096"),
+        ({"threads": 10**9}, "threads 1000000000 is not between 1 and 4,096"),
         ({"sampling": {"stop": [""]}}, "empty text"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from run_directory.model_files import UnusableModelError
-from run_directory.weights import Tensor, read_header, tensors_in
+from run_directory.weights import Tensor, not_finite_in, read_header, tensors_in
 
 
 def entry(shape: object = (2, 2), offsets: object = (0, 16), dtype: object = "F32") -> dict[str, object]:
@@ -69,3 +69,20 @@ def test_only_the_header_of_a_stream_is_read() -> None:
     stream = io.BytesIO(struct.pack("<Q", len(text)) + text + b"weights")
     found = tensors_in(stream, size=8 + len(text) + 2**32, name="x")
     assert (found, stream.read()) == ({"a": Tensor("F32", (2**28, 4))}, b"weights")
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "largest", "-1.5", "0.0"])
+def test_the_tensor_that_holds_no_finite_number_is_named(tmp_path: Path, dtype: str, value: str) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    kind = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}[dtype]
+    last = torch.finfo(kind).max if value == "largest" else float(value)
+    # Longer than what is read at once, with the number at the very end.
+    bad = torch.full((700_001,), torch.finfo(kind).max, dtype=kind)
+    bad[-1] = last
+    tensors = {"z good": torch.full((3, 5), -2.5, dtype=kind), "a": bad, "b": torch.ones(2, dtype=kind)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    expected = "a" if value in ("inf", "-inf", "nan") else None
+    assert not_finite_in(tmp_path / "x.safetensors") == expected

@@ -159,6 +159,7 @@ def train(folder: Path, behaviour: dict) -> dict:
     spec = TrainingSpec.from_json((folder / "spec.json").read_bytes())
     first = max((int(path.name[11:]) for path in folder.glob("checkpoints/checkpoint-*")), default=0)
     event(folder, "stage", "Loading the base.", device=DEVICE)
+    event(folder, "stage", "Training.", name="training", rows=account(spec))
     for step in range(first + 1, 5):
         figures = {"loss": 2.0 / step, "learning_rate": 1e-4, "gradient_norm": 1.0, "tokens_per_second": 9.0}
         event(folder, "progress", f"Step {step}.", step=step, total=4, eta_seconds=1.0, epoch=1.0, **figures)

@@ -67,7 +67,9 @@ def test_lasting_trouble_ends_the_run_with_a_sentence_and_a_retry_asks_again(
     assert (run.job.error, run.rows["used"], run.rows["dropped"]) == ("", 3, 0)
 
 
-def test_an_address_that_never_answers_in_time_is_told(start, server, engineer, client_for, monkeypatch):
+def test_an_address_that_never_answers_in_time_is_told(
+    start, server, endpoint, engineer, client_for, monkeypatch
+):
     monkeypatch.setattr(endpoint_answers, "MOST_FAILURES_IN_ROW", 2)
     monkeypatch.setattr(endpoint_answers, "ANSWER_SECONDS", 0.2)
     end = threading.Event()
@@ -84,6 +86,10 @@ def test_an_address_that_never_answers_in_time_is_told(start, server, engineer, 
     page = client_for(engineer).get(reverse("run_detail", args=[run.project.slug, run.pk])).content.decode()
     assert "2 questions in a row brought no answer" in page
     assert "No whole answer within 0.2 seconds." in page
+    # All tries together can take ten minutes, so the first is told at once, and the others not one by one.
+    first, *later = run.job.events.filter(level="warning").order_by("pk").values_list("text", flat=True)
+    assert first.startswith(f"{endpoint.name}, row-") and "It is asked again in 0 s, " in first
+    assert later and not any("asked again" in each for each in later)
 
 
 def test_examples_go_before_every_question_and_stand_with_the_run(

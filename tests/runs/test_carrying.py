@@ -280,19 +280,22 @@ def test_a_cancel_saves_and_stops_or_kills_after_the_grace(
     run = reload(training)
     assert run.job.state == JobState.CANCELLED
     assert ("was killed" in logged(run)) is (do == "ignore the stop")
-    assert run.job.stage == ("Loading the base" if do == "succeed" else "Deaf"), "also before the first step"
+    assert run.job.stage == ("Training" if do == "succeed" else "Deaf"), "also before the first step"
     if do == "succeed":  # where it ran is told while it runs, not by its report
         assert (run.engine, run.device) == ("trl", "Abacus (fp32, 2 threads)")
+        assert run.rows["in"] == run.rows["used"] + run.rows["truncated"] + run.rows["dropped"] == 6
+        assert (run.rows["train"], run.rows_read, run.rows_read_so_far) == (5, None, 5)
     assert process_state(starts(run)[0]) is None
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_killed_worker_left_running_is_ended_before_the_next_attempt(
-    training: Run, behave: Behave
+    training: Run, behave: Behave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The orphan holds the run directory's lock and would write on; its process group goes first."""
     import subprocess
 
+    monkeypatch.setattr(executor, "ORPHAN_SECONDS", 0.0)
     orphan = subprocess.Popen(["sleep", "60"], start_new_session=True)
     state = process_state(orphan.pid)
     assert state is not None

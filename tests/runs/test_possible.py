@@ -201,3 +201,30 @@ def test_the_interface_names_every_setting_of_a_generation() -> None:
         if "default" in shape and name != "shards":
             of = SamplingParameters if name in own else GenerationSpec
             assert shape["default"] == getattr(of, name), name
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"max_steps": 10**12}, "max_steps"),
+        ({"weight_decay": 1e308}, "weight_decay"),
+        ({"threads": 10**9}, "threads"),
+        ({"lora": {"alpha": 10**12}}, "alpha"),
+        ({"lora": {"target_modules": []}}, "target_modules"),
+    ],
+)
+def test_a_number_beyond_what_the_program_takes_is_refused_beside_its_field(
+    train: Start, asked: dict[str, Any], field: str
+) -> None:
+    [(named, [sentence])] = refused(train, **asked).items()
+    assert named == field and f" {field}" in sentence
+
+
+def test_the_forms_limits_are_the_programs(
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, client_for: ClientFor
+) -> None:
+    form = training_form(version, base) | {"max_steps": str(10**12), "alpha": str(10**12)}
+    page = client_for(engineer).post(reverse("training_new", args=[project.slug]), form)
+    assert page.status_code == 400
+    assert list(page.context["form"].errors) == ["alpha", "max_steps"]
+    assert "less than or equal to 10000000." in page.text and "less than or equal to 1000000." in page.text

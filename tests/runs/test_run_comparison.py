@@ -52,6 +52,32 @@ def test_losses_and_the_settings_that_differ(two: list[Run], project: Project) -
     assert compared.lacking == []
 
 
+def test_a_cancelled_training_tells_how_far_it_came_and_its_usual_rate(
+    two: list[Run], project: Project
+) -> None:
+    """It has no result, and its points are there; the rate that both left out is one rate."""
+    for run in two:
+        run.refresh_from_db()
+        run.spec["learning_rate"] = None
+        run.result["learning_rate"] = 2e-4
+        run.save()
+    cancelled = two[1]
+    cancelled.result = {}
+    cancelled.save()
+    TrainingPoint.objects.filter(run=cancelled, step=4).delete()
+    TrainingPoint.objects.filter(run=cancelled, step=3).update(
+        values={"loss": 0.7, "tokens": 3000, "seconds": 90, "epoch": 0.4}
+    )
+
+    compared = compare_runs(chosen_runs(project, [str(run.pk) for run in two]), x="step")
+
+    assert [each.name for each in compared.settings] == ["LoRA rank"]
+    results = {each.name: each.values[1] for each in compared.results}
+    assert (results["Steps"], results["Tokens"], results["Rows read"]) == ("3", "3,000", "2")
+    assert results["Rows to train on"] == "5"
+    assert results["Time"].startswith("1")
+
+
 def test_drawn_over_passes_tokens_or_time_where_the_program_told_them(
     two: list[Run], project: Project
 ) -> None:

@@ -165,7 +165,7 @@ def test_kto_without_one_of_the_kinds_is_refused(label: bool, kind: str) -> None
         ({"method": "full", "continue_from": "/a"}, "the method full makes a whole model"),
         ({"method": "sft"}, "method: 'sft' is not one of 'lora', 'rslora', 'dora', 'qlora', 'full'"),
         ({"beta": 0}, "beta 0.0 is not above 0"),
-        ({"learning_rate": 0}, "learning_rate 0.0 is not between 0 and 1"),
+        ({"learning_rate": 0}, "learning_rate 0.0 is not between 1e-12 and 1"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(fields: dict[str, Any], said: str) -> None:

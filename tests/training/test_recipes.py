@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,9 @@ from run_directory.adapters import check_adapter
 from run_directory.bases import check_base
 from run_directory.files import sha256_of
 from run_directory.program import Refusal
-from tests.run_directory.tiny import events_of
+from tests.run_directory.tiny import events_of, make_adapter
 from tests.training.runs import STEPS, make_spec, rows, train
+from training.publishing import publish_adapter, publish_model
 from training.spec import LoraParameters, TrainingReport
 
 KNOWN_LOSSES = [6.2350, 6.3017, 5.9620, 5.7350, 5.5520, 5.4080, 5.2070, 5.1400]
@@ -125,7 +128,41 @@ def test_rows_that_do_not_fit_are_counted_and_named(base: Path, tmp_path: Path) 
 
 
 def test_a_training_that_diverges_is_said_to(base: Path, tmp_path: Path) -> None:
-    spec = make_spec(base, learning_rate=1.0, max_gradient_norm=1e30, lora=LoraParameters(alpha=10**30))
+    from safetensors.torch import load_file, save_file
+
+    overflowing = Path(shutil.copytree(base, tmp_path / "base"))
+    tensors = load_file(overflowing / "model.safetensors")
+    tensors["model.norm.weight"] *= 3e38
+    save_file(tensors, overflowing / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(Refusal, match="use a lower learning_rate"):
-        train(tmp_path / "run", spec)
+        train(tmp_path / "run", make_spec(overflowing))
     assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_weights_that_the_last_step_made_infinite_are_not_published(base: Path, tmp_path: Path) -> None:
+    """The loss of a step is taken before its weights change, so it looks as sound as ever."""
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM
+
+    made = make_adapter(base, tmp_path / "made")
+    tensors = load_file(made / "adapter_model.safetensors")
+    name = min(tensors)
+    tensors[name][0, 0] = float("-inf")
+    save_file(tensors, made / "adapter_model.safetensors")
+    with pytest.raises(Refusal, match=rf"diverged: its weights in {re.escape(name)} hold an infinity"):
+        publish_adapter(made, tmp_path, {}, "base")
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    model.model.norm.weight.data[3] = float("nan")
+    with pytest.raises(Refusal, match=r"diverged: its weights in model\.norm\.weight hold"):
+        publish_model(model, check_base(base), tmp_path, {})
+    assert not (tmp_path / "adapter").exists() and not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("named", [("nothere",), ("q_proj", "proj")])
+def test_a_layer_that_the_base_does_not_have_is_named_with_those_it_has(
+    base: Path, tmp_path: Path, named: tuple[str, ...]
+) -> None:
+    spec = make_spec(base, lora=LoraParameters(target_modules=named))
+    with pytest.raises(Refusal, match=rf"names '{named[-1]}', and no layer.*down_proj.*v_proj"):
+        train(tmp_path / "run", spec)

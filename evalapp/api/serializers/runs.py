@@ -95,7 +95,11 @@ class RunShardSerializer(Shown):
 
 
 class RunSerializer(Shown):
-    """``rows`` says what became of every row; ``engine_reason`` why this engine and device."""
+    """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``; of a training
+    also how many of these were there to ``train`` on and for ``validation``. ``rows_read`` is how many of the first at
+    least one step read: fewer where the training ended before one pass; null before its end, and where none is trained.
+    ``engine_reason`` says why this engine and device.
+    """
 
     job = JobSerializer()
     dataset_version = serializers.IntegerField(source="dataset_version_id")
@@ -108,6 +112,7 @@ class RunSerializer(Shown):
     shards = RunShardSerializer(many=True)
     splits = serializers.ListField(child=serializers.CharField())
     rows = serializers.DictField()
+    rows_read = serializers.IntegerField(allow_null=True)
     result = serializers.DictField()
     settings = serializers.SerializerMethodField()
     created_by = CreatedByField()
@@ -117,7 +122,7 @@ class RunSerializer(Shown):
         fields = (
             "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "sweep",
             "produced", "contamination_decision", "candidates", "shards",
-            "settings", "rows", "result", "engine", "device", "engine_reason", "is_simulated",
+            "settings", "rows", "rows_read", "result", "engine", "device", "engine_reason", "is_simulated",
             "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 

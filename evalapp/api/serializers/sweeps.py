@@ -48,7 +48,9 @@ class SweepRunSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(source="run.name")
     state = serializers.ChoiceField(choices=JobState.choices, source="run.job.state")
     combination = serializers.DictField(help_text="Its value for each of the sweep's axes.")
-    examples = serializers.IntegerField(allow_null=True, help_text="Rows trained on; null before the end.")
+    examples = serializers.IntegerField(
+        allow_null=True, help_text="Training rows that it read; null before the end."
+    )
     validation_loss = serializers.FloatField(allow_null=True)
     training_loss = serializers.FloatField(allow_null=True)
     tokens = serializers.IntegerField(allow_null=True)
