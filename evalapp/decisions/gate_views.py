@@ -86,7 +86,7 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
             status = error.status
             # The page now shows what stands; to sign once more is to have seen it.
             standing = signed_before(evaluation)
-            form.data = {**form.data.dict(), "replaces": standing.pk if standing is not None else ""}
+            form.data = {**request.POST.dict(), "replaces": standing.pk if standing is not None else ""}
         else:
             messages.success(request, f"Signed: {decision}. Its dossier can be downloaded here.")
             return redirect("decision_detail", request.project.slug, decision.pk)

@@ -204,7 +204,7 @@ def _ask(
         except ProblemError as error:
             # The guard refuses the address: of every other question it says the same.
             return _Reply(question, time.monotonic() - began, problem=error.message, ends_run=True)
-        if pause is None:
+        if pause is None or wait is None:
             break
         troubles.tell(question, problem, wait)
         if stop.wait(wait):

@@ -23,7 +23,9 @@ class _BeforeFirst(NamedTuple):
     candidate: ModelVersion
     waiting: Waiting
 
-    verdict_for_delivery = GateVerdict.NOT_YET.value
+    @property
+    def verdict_for_delivery(self) -> str:
+        return GateVerdict.NOT_YET.value
 
 
 class Command(BaseCommand):
