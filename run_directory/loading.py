@@ -14,7 +14,7 @@ def load_tokenizer(base: Base) -> Any:
     try:
         return AutoTokenizer.from_pretrained(str(base.folder), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal(f"the tokenizer in {base.folder} cannot be loaded: {_first_line(error)}") from error
+        raise _refusal(base, f"the tokenizer in {base.folder} cannot be loaded", error) from error
 
 
 def load_model(base: Base, device: Device) -> Any:
@@ -73,10 +73,17 @@ def _loaded(base: Base, device: Device, **settings: Any) -> Any:
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise
-        raise Refusal(f"the base in {base.folder} cannot be loaded: {_first_line(error)}") from error
+        raise _refusal(base, f"the base in {base.folder} cannot be loaded", error) from error
     if missing := sorted(info["missing_keys"]):
         raise Refusal(f"the base in {base.folder} lacks {len(missing)} weights, the first is {missing[0]}")
     return model
+
+
+def _refusal(base: Base, what: str, error: Exception) -> Refusal:
+    # Of a folder that is not there, transformers says that its path is no name of a model at a hub.
+    if not (base.folder / "config.json").exists():
+        return Refusal(f"{base.folder} went away after it was checked; put it back, then start again")
+    return Refusal(f"{what}: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

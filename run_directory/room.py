@@ -29,8 +29,8 @@ def no_room(folder: Path, *, what: str, needed: int | None, kept: str) -> str:
     """The sentence: ``what`` could not be written; ``kept`` says what is there and what the next start does with it."""
     needs = f" and needs about {_megabytes(needed)}" if needed else ""
     return (
-        f"the disk that holds {folder} is full: {what} could not be written{needs}, and {_megabytes(free_bytes(folder))} "
-        f"are free. Make room on that disk, then start again: {kept}"
+        f"the disk that holds {folder} is full: {what} could not be written{needs}, where {_megabytes(free_bytes(folder))} "
+        f"is left. Make room on that disk, then start again: {kept}"
     )
 
 

@@ -18,6 +18,7 @@ from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import BEST_FOLDER, CHECKPOINTS_FOLDER, DATA_FILE, Device
 from run_directory.ranks import own_rank
 from run_directory.room import is_disk_full
+from run_directory.words import counted
 from training.checkpoints import (
     evaluation_interval,
     history_in,
@@ -167,7 +168,7 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
     trainable, total = parameter_counts(run.model)
     directory.events.write(
         "stage",
-        f"Training on {run.data.account.train} rows for {run.steps} steps"
+        f"Training on {counted(run.data.account.train, 'row')} for {counted(run.steps, 'step')}"
         + (f", from step {resumed_from}." if resumed_from else "."),
         name="training",
         max_length=run.data.max_length,
@@ -196,7 +197,8 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
         report = _published(run, resumed_from, (trainable, total))
     made = "whole model" if run.spec.method in MODEL_MAKERS else "adapter"
     said = (
-        f"Trained for {report.steps} steps ({report.epochs:.2g} passes through {run.data.account.train} rows); "
+        f"Trained for {counted(report.steps, 'step')} ({counted(f'{report.epochs:.2g}', 'pass')} through "
+        f"{counted(run.data.account.train, 'row')}); "
         f"the {made} is of step {report.kept_step}."
     )
     return said, report

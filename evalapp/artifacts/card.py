@@ -21,6 +21,7 @@ from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
 from evalapp.runs.contamination_decisions import decisions_behind
 from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.runs.queries import split_counts
+from run_directory.words import counted
 
 _METHOD_TAGS = {
     "lora": "lora",
@@ -185,8 +186,9 @@ def _data(training: Run) -> Iterator[str]:
 def _read(training: Run) -> str:
     if training.passes is None or training.rows_read is None:
         return "How many of them the training read is not known."
-    passes = f"{training.passes:.2g} passes" if training.passes != 1 else "one pass"
-    return f"The training read {training.rows_read:,} of them, in {passes}."
+    return (
+        f"The training read {training.rows_read:,} of them, in {counted(f'{training.passes:.2g}', 'pass')}."
+    )
 
 
 def _allowed(decision: ContaminationDecision) -> str:
@@ -229,7 +231,8 @@ def _training(origin: Origin) -> Iterator[str]:
     yield f"{training.method_name}."
     yield table(("setting", "value"), _settings(spec, result))
     losses = origin.losses
-    said = [f"{result.get('steps', 0):,} steps, {result.get('epochs', 0):.3g} passes through the rows"]
+    passes = counted(f"{result.get('epochs', 0):.3g}", "pass")
+    said = [f"{counted(int(result.get('steps', 0)), 'step')}, {passes} through the rows"]
     if losses:
         said.append(f"training loss from {losses['first']:.4g} to {losses['last']:.4g}")
     if "validation" in losses:

@@ -79,7 +79,7 @@ def _split(text: str) -> SplitResult:
         port = parts.port
     except ValueError:
         raise OutgoingFailedError(
-            "This is no address; write for instance https://hooks.example.org/evalapp"
+            "This is no address; one looks like https://host.example.org:8443/path, with a port up to 65535"
         ) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise OutgoingFailedError("Write an address that begins with https:// or http:// and names a host")

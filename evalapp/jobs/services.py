@@ -238,7 +238,10 @@ def leave_to_others(job: Job, *, why: str) -> None:
     mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=WORKING_STATES)
     if not mine.update(**waiting, left_by=left_by, lease_expires_at=None):
         put_back(job, why=why.rstrip("."))
-    elif is_news:
+        return
+    # This worker is still busy with the job, so the message is another's: one that is idle need not wait for the clock.
+    ring_on_commit(job.queue)
+    if is_news:
         _log(job, f"{why} It waits for a worker that has it.", level="warning")
 
 

@@ -108,7 +108,8 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
         _refuse("Give a setting two values at least; otherwise start one training.")
     if trainings > MOST_RUNS:
         counts = " × ".join(str(len(values)) for values in axes.values())
-        _refuse(f"That would be {counts} = {trainings} trainings; a sweep has {MOST_RUNS} at most.")
+        told = f"{counts} = {trainings}" if len(axes) > 1 else str(trainings)
+        _refuse(f"That would be {told} trainings; a sweep has {MOST_RUNS} at most.")
     for name, values in axes.items():
         if wrong := [value for value in values if not _is_value(name, value)]:
             _refuse(f"{str(wrong[0])[:60]!r} is no value of “{AXES[name].label}”.")

@@ -200,7 +200,7 @@ def _ask(
             problem = str(error)
             if error.is_final or not error.is_passing:
                 return _Reply(question, time.monotonic() - began, problem=problem, ends_run=error.is_final)
-            wait = pause if error.wait is None else min(error.wait, LONGEST_WAIT)
+            wait = (pause or 0.0) if error.wait is None else min(error.wait, LONGEST_WAIT)
         except ProblemError as error:
             # The guard refuses the address: of every other question it says the same.
             return _Reply(question, time.monotonic() - began, problem=error.message, ends_run=True)

@@ -23,6 +23,7 @@ from inference.spec import Engine, GenerationReport
 from inference.spec import Output as WrittenOutput
 from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, Device
 from run_directory.records import RecordError
+from run_directory.words import counted
 from training.look_report import LookReport
 from training.spec import Objective, RowAccount, TrainingReport
 
@@ -219,7 +220,7 @@ def _insert(batch: list[Output]) -> None:
 
 def name_where_it_runs(run: Run, device: Device, engine: Engine | None = None) -> None:
     """Set what the program said of its device and, for a generation, its engine; a training's is TRL."""
-    detail = f"{device.dtype}, {device.threads} threads" if device.kind == "cpu" else device.dtype
+    detail = f"{device.dtype}, {counted(device.threads, 'thread')}" if device.kind == "cpu" else device.dtype
     run.device = f"{device.name[:50]} ({detail})"[:80]
     run.engine = engine.name if engine else "trl"
     run.engine_reason = engine.reason if engine else device.reason

@@ -166,6 +166,12 @@ def test_an_address_that_is_none_or_leads_inside_is_refused_by_its_field(address
     assert list(refused.value.fields) == ["address"]
 
 
+def test_a_port_that_is_none_is_told_in_words_that_suit_any_address() -> None:
+    with pytest.raises(OutgoingRefusedError, match=r"looks like .*with a port up to 65535") as caught:
+        checked_address("http://127.0.0.1:99999/v1")
+    assert "hooks" not in caught.value.message
+
+
 def test_without_a_word_of_the_operator_nothing_goes_out(settings) -> None:
     settings.OUTGOING_ALLOWED = ()
     with pytest.raises(OutgoingRefusedError, match="EVALAPP_OUTGOING_ALLOWED"):

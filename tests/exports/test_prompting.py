@@ -76,7 +76,12 @@ def test_the_page_stores_nothing_and_opens_once_there_is_a_version(
     assert f"{site}/{export.pk}/prompt/" in detail
     page = browser.get(f"{site}/{export.pk}/prompt/").text
     assert "Experts marked in earlier answers" in page
+    assert "reasons that experts marked most" in page
     assert "Nothing is stored until you add it" in page
     assert not ModelVersion.objects.filter(kind=ModelKind.PROMPT).exists()
+    Export.objects.filter(pk=export.pk).update(is_simulated=True)
+    page = browser.get(f"{site}/{export.pk}/prompt/").text
+    assert "Experts (simulated) marked in earlier answers" in page
+    assert "chip-simulated" in page and "reasons that simulated reviewers marked most" in page
     tray = make_tray(campaign, manager)
     assert browser.get(f"{site}/{tray.pk}/prompt/").status_code == 409

@@ -11,8 +11,8 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.core.errors import InvalidError
-from evalapp.jobs import lease
+from evalapp.core.errors import InvalidError, NotHereError
+from evalapp.jobs import bell, lease, queries
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.jobs.services import create_job, reap_lost_jobs, request_cancel
 from evalapp.jobs.work import AttemptLost, LeaseLost, NoDeviceFree, Work, carry_out
@@ -86,6 +86,23 @@ def test_a_job_that_found_no_device_says_that_nothing_was_begun(job: Job) -> Non
     assert job.events.get().text == (
         "Every device of this machine was in use; nothing was begun, and it waits for one."
     )
+
+
+def test_a_job_that_is_left_to_others_rings_for_them_at_once(
+    job: Job, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks
+) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(bell.app, "send_task", lambda *_, queue, **__: rung.append(queue))
+
+    def work(work: Work) -> None:
+        raise NotHereError("This machine lacks the base.")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        carry_out(job.pk, work, task=TASK)
+
+    job.refresh_from_db()
+    assert (job.state, rung) == (JobState.QUEUED, ["default"])
+    assert queries.next_job("default") is None, "it is passed over here, so nobody rings for ever"
 
 
 def test_a_doubled_message_does_the_work_once(job: Job) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from run_directory.bases import check_base
+from run_directory.loading import load_tokenizer
 from run_directory.model_files import UnusableModelError
+from run_directory.program import Refusal
+from run_directory.words import counted
 from tests.run_directory.test_adapters import Canary
 from tests.run_directory.tiny import CHAT_TEMPLATE, make_base
 
@@ -227,3 +230,25 @@ def test_a_file_that_the_system_refuses_says_what_to_do(
 def test_a_folder_whose_name_is_too_long_is_told_so() -> None:
     with pytest.raises(UnusableModelError, match="longer name than this system takes"):
         check_base(Path("/") / ("x" * 300))
+
+
+def test_a_base_that_went_away_after_its_check_is_said_to(base: Path) -> None:
+    """transformers would say that its path is no name of a model at a hub."""
+    found = check_base(base)
+    shutil.rmtree(base)
+    with pytest.raises(Refusal, match=r"went away after it was checked; put it back") as refusal:
+        load_tokenizer(found)
+    assert "Repo id" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "one", "words"),
+    [
+        (1, "step", "1 step"),
+        (2000, "step", "2,000 steps"),
+        ("1", "pass", "1 pass"),
+        ("0.4", "pass", "0.4 passes"),
+    ],
+)
+def test_numbers_agree_with_their_words(number: int | str, one: str, words: str) -> None:
+    assert counted(number, one) == words

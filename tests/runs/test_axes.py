@@ -61,6 +61,7 @@ def test_every_pair_of_values_is_a_training_and_has_words() -> None:
         ({}, "two values at least"),
         ({"seed": [1]}, "two values at least"),
         ({"seed": list(range(7)), "epochs": [1, 2, 3]}, "7 × 3 = 21 trainings; a sweep has 20 at most"),
+        ({"seed": list(range(21))}, "That would be 21 trainings; a sweep has 20 at most"),
         # Counted, not made: they would fill any memory.
         ({name: list(range(900)) for name in AXES}, "a sweep has 20 at most"),
         ({"rows": [1, 2]}, "cannot differ in 'rows'"),
