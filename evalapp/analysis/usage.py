@@ -13,8 +13,8 @@ from evalapp.registry.prices import prices_of
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 
-NO_TOKENS = "the answers came without token counts"
-NO_SECONDS = "the answers came without times"
+NO_TOKENS = "not counted"
+NO_SECONDS = "not timed"
 NO_PRICE = "no price is set"
 ANSWERS_A_COST = 1_000
 

@@ -56,7 +56,7 @@ def pairwise_accuracy(
     margin = _best_margin(pairs, is_tied)
     says_one = np.abs(pairs.metric) > margin
     is_right[says_one] = (np.sign(pairs.human) == np.sign(pairs.metric))[says_one] & ~is_tied[says_one]
-    note = f"people see no difference in {100 * is_tied.mean():.0f}% of the pairs"
+    note = f"people see no difference in {100 * is_tied.mean():.0f}%"
     value = float(is_right.mean())
     _, code = np.unique(pairs.item, return_inverse=True)
     right, all_pairs = np.bincount(code, weights=is_right), np.bincount(code).astype(np.float64)

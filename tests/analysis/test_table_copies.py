@@ -96,7 +96,7 @@ def test_the_copied_metrics_have_every_column_of_the_page(campaign: Campaign, ma
     assert [name for name in formal if not name.endswith(parts)] == [*heads, "Currency"]
     assert (formal["Tokens, prompt"], formal["Tokens, answer"]) == ("1000.0", "100.0")
     assert (formal["Seconds, answer"], formal["Cost of 1,000"], formal["Currency"]) == ("2.0", "1.2", "EUR")
-    assert plain["Tokens, prompt undefined because"] == "the answers came without token counts"
+    assert plain["Tokens, prompt undefined because"] == "not counted"
     markdown = client_of(manager).get(address(campaign, "metrics", "md")).content.decode()
     assert "| Tokens, prompt | Tokens, answer | Seconds, answer | Cost of 1,000 | Currency |" in markdown
 
