@@ -262,11 +262,6 @@ def parse_arguments(
     parsed = parser.parse_args(arguments)
     if not parsed.run_dir.is_dir():
         parser.error(f"{parsed.run_dir} is not a folder")
-    if why := _why_not_writable(parsed.run_dir):
-        parser.error(
-            f"{parsed.run_dir} cannot be written into ({why}), and that is where everything goes that is made; copy it "
-            "to a folder where you may write"
-        )
     if parsed.parent_pipe is not None:
         try:
             os.fstat(parsed.parent_pipe)
@@ -274,6 +269,11 @@ def parse_arguments(
             parser.error(
                 f"--parent-pipe {parsed.parent_pipe} is not an open file descriptor; the parent must pass it on"
             )
+    if why := _why_not_writable(parsed.run_dir):
+        parser.error(
+            f"{parsed.run_dir} cannot be written into ({why}), and that is where everything goes that is made; copy it "
+            "to a folder where you may write"
+        )
     return parsed
 
 
