@@ -3,9 +3,10 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 from run_directory.files import sha256_of
@@ -19,10 +20,12 @@ from run_directory.protocol import (
     MODEL_FOLDER,
     OUTPUTS_FILE,
 )
+from run_directory.room import RESERVE_FILE
 from run_directory.saves import Save, SavedFile, SavedPart, SavedRun, grows, matching_parts
 from run_directory.store import StoreError
 
 _LINKED = ".saving"
+_FOR_THE_PROGRAM = frozenset({LOCK_FILE, RESERVE_FILE})
 _MOST_PARTS = 64
 _LOOKS = 5
 
@@ -56,7 +59,7 @@ class RunSaver:
         progress = self._progress_now()
         before = {file.name: file for file in self._latest.files} if self._latest else {}
         with _snapshot(self._folder, with_checkpoints=with_checkpoints) as chosen:
-            files = tuple(self._saved(each, before.get(each.name)) for each in chosen)
+            files = tuple(self._all_saved(chosen, before))
         save = Save(attempt=self._attempt, files=files)
         if save != self._latest:
             self._run.write(save)
@@ -81,6 +84,12 @@ class RunSaver:
             outputs.stat().st_size if outputs.exists() else None,
             (self._folder / ADAPTER_FOLDER).exists() or (self._folder / MODEL_FOLDER).exists(),
         )
+
+    def _all_saved(self, chosen: list[Chosen], before: Mapping[str, SavedFile]) -> Iterator[SavedFile]:
+        for each in chosen:
+            # A program that ends meanwhile takes away what was for it alone.
+            with suppress(FileNotFoundError):
+                yield self._saved(each, before.get(each.name))
 
     def _saved(self, chosen: Chosen, before: SavedFile | None) -> SavedFile:
         stat = chosen.path.stat()
@@ -165,10 +174,13 @@ def _link_all(folder: Path, links: Path, *, with_checkpoints: bool) -> Iterator[
 
 def _plain(folder: Path) -> Iterator[Chosen]:
     for path in folder.iterdir():
-        if path.is_symlink() or not path.is_file() or path.name.startswith(".") or path.name == LOCK_FILE:
+        if path.is_symlink() or path.name.startswith(".") or path.name in _FOR_THE_PROGRAM:
             continue
-        size = path.stat().st_size
-        yield Chosen(path.name, path, _whole_lines(path, size) if path.suffix == ".jsonl" else size)
+        with suppress(FileNotFoundError):
+            stat = path.stat()
+            if S_ISREG(stat.st_mode):
+                size = stat.st_size
+                yield Chosen(path.name, path, _whole_lines(path, size) if path.suffix == ".jsonl" else size)
 
 
 def _whole_lines(path: Path, size: int) -> int:

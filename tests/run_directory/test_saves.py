@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from run_directory.saver import RunSaver
-from run_directory.saves import SavedRun
+from run_directory.saver import Chosen, RunSaver
+from run_directory.saves import SavedFile, SavedRun
 from run_directory.store import Store
 
 
@@ -73,6 +73,28 @@ def test_another_machine_goes_on_from_the_newest_whole_checkpoint(first: Machine
         "checkpoints/checkpoint-6/complete": "",
         "checkpoints/best/weights": "best of 6",
     }
+
+
+def test_what_a_program_takes_away_when_it_ends_breaks_no_save(
+    first: Machine, second: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first.begin(1)
+    first.write("reserve", "room for the last words")
+    for name in ("leaving.json", "spec.json"):
+        first.write(name, "{}")
+    saved = RunSaver._saved
+
+    def meanwhile(saver: RunSaver, chosen: Chosen, before: SavedFile | None) -> SavedFile:
+        for name in ("reserve", "leaving.json"):
+            (first.folder / name).unlink(missing_ok=True)
+        return saved(saver, chosen, before)
+
+    monkeypatch.setattr(RunSaver, "_saved", meanwhile)
+    first.saver.save()
+
+    second.begin(2)
+
+    assert second.files() == {"spec.json": "{}"}
 
 
 def test_files_that_grow_are_saved_piece_by_piece_and_come_back_whole(
