@@ -258,7 +258,7 @@ def _pair_rows(candidates: Sequence[CampaignCandidate], duels: Iterable[Duel]) -
 def _strength_rows(judgements: Judgements, duels: Sequence[Duel]) -> list[StrengthRow]:
     """Strongest first; where there are no strengths, in the candidates' order."""
     ids = [candidate.pk for candidate in judgements.candidates]
-    strengths = bradley_terry(duels, ids, seed=SEED, replicates=REPLICATES)
+    strengths = bradley_terry(duels, ids)
     best = Counter(row.best for row in judgements.rows)
     rows = [
         StrengthRow(

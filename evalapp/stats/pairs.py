@@ -14,13 +14,7 @@ import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.proportions import wilson_interval
-from evalapp.stats.resampling import (
-    DEFAULT_REPLICATES,
-    Array,
-    percentile_interval,
-    require_level,
-    unit_weights,
-)
+from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import FOR_THIS_PANEL, student_quantile
 
 # Half a win to either side of every pair that was compared, so that a candidate that won them all has
@@ -116,48 +110,36 @@ def _effective_verdicts(means: Array, verdicts: int, level: float) -> float:
 
 
 def bradley_terry(
-    duels: Sequence[Duel],
-    candidates: Sequence[Hashable],
-    *,
-    seed: int,
-    replicates: int = DEFAULT_REPLICATES,
-    level: float = 0.95,
+    duels: Sequence[Duel], candidates: Sequence[Hashable], *, level: float = 0.95
 ) -> dict[Hashable, Measure]:
     """Each candidate's log strength; their mean is 0, so 0 is an average one.
 
     A candidate beats another with probability 1 / (1 + exp(its strength less its own)). Most
-    likely strengths with half a win to either side of each compared pair; the interval is a percentile
-    bootstrap over items. ``n`` counts items. Undefined while the comparisons do not link all
-    candidates. Source: Bradley and Terry (1952); ties count half.
+    likely strengths with half a win to either side of each compared pair. The interval is Student's over items, from
+    the larger of two variances: what the items' own scores of the likelihood make (White's sandwich), and what as many
+    independent verdicts would (the inverse information), because a candidate that wins nearly everything looks the same
+    on every item. ``n`` counts items. Undefined while the comparisons do not link all candidates.
+    Source: Bradley and Terry (1952); ties count half.
     """
     require_level(level)
-    name = signature("bradley-terry", prior=PRIOR, seed=seed, replicates=replicates, level=level)
+    name = signature("bradley-terry", prior=PRIOR, interval="clustered-student", level=level)
     wins = _wins_by_item(duels, candidates)
     total = wins.sum(axis=0)
     compared = (total + total.T) > 0
     if len(candidates) < 2 or not _is_linked(compared):
         reason = NO_CHAIN if compared.any() else NO_DUELS
         return {candidate: Measure.undefined(reason, signature=name) for candidate in candidates}
-    prior = PRIOR * compared
-    strengths = _strengths(total[None] + prior)[0]
-    items = wins.shape[0]
-    drawn = np.concatenate(
-        [
-            _strengths(np.tensordot(weights, wins, axes=1) + prior)
-            for weights in unit_weights(items, replicates=replicates, seed=seed)
-        ]
-    )
+    tabled = total + PRIOR * compared
+    strengths, items = _strengths(tabled), wins.shape[0]
     found = {}
-    for position, candidate in enumerate(candidates):
-        interval = percentile_interval(drawn[:, position], level=level)
-        found[candidate] = Measure(
-            value=float(strengths[position]),
-            n=items,
-            low=interval.low,
-            high=interval.high,
-            note=interval.note or FOR_THIS_PANEL,
-            signature=name,
-        )
+    if items < 2:
+        reaches, note = [None] * len(candidates), "no interval: one item"
+    else:
+        errors = _standard_errors(wins, tabled, strengths)
+        reaches, note = (student_quantile(level, items - 1) * errors).tolist(), FOR_THIS_PANEL
+    for candidate, value, reach in zip(candidates, strengths.tolist(), reaches, strict=True):
+        low, high = (None, None) if reach is None else (value - reach, value + reach)
+        found[candidate] = Measure(value=value, n=items, low=low, high=high, note=note, signature=name)
     return found
 
 
@@ -189,26 +171,43 @@ def _is_linked(compared: np.ndarray) -> bool:
 
 
 def _strengths(wins: Array) -> Array:
-    """Most likely log strengths of many tables of wins at once: tables × candidates, mean 0.
+    """Most likely log strengths of a table of wins, mean 0.
 
     Newton's method on the concave likelihood; a longest step keeps the first ones from running off.
     """
-    tables, count, _ = wins.shape
-    games = wins + wins.transpose(0, 2, 1)
-    strengths = np.zeros((tables, count))
+    strengths = np.zeros(len(wins))
     # The likelihood does not see the mean: this ties it to 0.
-    tie = np.ones((count, count)) / count
+    tie = np.ones_like(wins) / len(wins)
     for _ in range(_MOST_STEPS):
-        chance = 1 / (1 + np.exp(strengths[:, None, :] - strengths[:, :, None]))
-        slope = (wins - games * chance).sum(axis=2)
-        spread = games * chance * (1 - chance)
-        curve = -spread
-        diagonal = np.arange(count)
-        curve[:, diagonal, diagonal] = spread.sum(axis=2) - spread[:, diagonal, diagonal]
-        step = np.linalg.solve(curve + tie, slope[:, :, None])[:, :, 0]
+        slope = (wins - (wins + wins.T) * _chances(strengths)).sum(axis=1)
+        step = np.linalg.solve(_information(wins, strengths) + tie, slope)
         step = np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
         strengths += step
-        strengths -= strengths.mean(axis=1, keepdims=True)
+        strengths -= strengths.mean()
         if np.abs(step).max() < _CONVERGED:
             break
     return strengths
+
+
+def _chances(strengths: Array) -> Array:
+    """Of each candidate to beat each other."""
+    result: Array = 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
+    return result
+
+
+def _information(wins: Array, strengths: Array) -> Array:
+    chances = _chances(strengths)
+    spread = (wins + wins.T) * chances * (1 - chances)
+    result: Array = np.diag(spread.sum(axis=1)) - spread
+    return result
+
+
+def _standard_errors(wins: Array, tabled: Array, strengths: Array) -> Array:
+    """``wins`` by item, ``tabled`` their sum with the prior."""
+    # Its null direction is the mean, which is 0 by choice.
+    inverse = np.linalg.pinv(_information(tabled, strengths))
+    slopes = (wins - (wins + wins.transpose(0, 2, 1)) * _chances(strengths)).sum(axis=2)
+    centred, items = slopes - slopes.mean(axis=0), len(slopes)
+    clustered = inverse @ (centred.T @ centred) @ inverse * items / (items - 1)
+    result: Array = np.sqrt(np.maximum(np.diag(clustered), np.diag(inverse)))
+    return result
