@@ -84,7 +84,9 @@ class CaseFilter:
         if criterion is None:
             return "reviewers differ, most first" if self.differ else ""
         if self.disagreement:
-            return f"{self.disagreement.label} in its best quarter, {criterion.name} low"
+            return (
+                f"{self.disagreement.label} in its {self.disagreement.good_end} quarter, {criterion.name} low"
+            )
         if self.level is not None:
             return f"{criterion.name} {criterion.level_words(self.level)} from at least one reviewer"
         if self.differ:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from evalapp.analysis.agreement import REPLICATES
 from evalapp.analysis.differences import SEED
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.core.figures import as_text
 from evalapp.measure import Measure
 from evalapp.metrics.catalogue import MetricDescription
@@ -94,7 +94,7 @@ def metric_trust(
             step(f"{criterion.name}: {metric.label}")
             values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
             correlation = segment_correlation(items, human, values, seed=SEED, replicates=REPLICATES)
-            inside = _inside_candidates(scores, human, values)
+            inside = inside_candidates(scores.outputs, human, values)
             trusts.append(trust_of(name, metric, correlation, ceiling, inside))
         trusts.sort(key=_order, reverse=True)
         found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
@@ -110,13 +110,13 @@ def _right_way(value: float | None, metric: MetricDescription) -> float | None:
     return -value if value is not None and metric.better == "lower" else value
 
 
-def _inside_candidates(
-    scores: CampaignScores, human: Sequence[float | None], metric: Sequence[float | None]
+def inside_candidates(
+    outputs: Sequence[ReviewedOutput], human: Sequence[float | None], metric: Sequence[float | None]
 ) -> Measure | None:
     """Spearman of both sides less their candidate's mean; None of a single candidate, where it is the same."""
     pairs = [
         (output.item_id, output.candidate_id, said, value)
-        for output, said, value in zip(scores.outputs, human, metric, strict=True)
+        for output, said, value in zip(outputs, human, metric, strict=True)
         if said is not None and value is not None
     ]
     by_candidate: dict[int, list[tuple[float, float]]] = defaultdict(list)

@@ -1,6 +1,6 @@
 """Where the difference of two candidates turns round inside the values of a metadata field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -66,11 +66,14 @@ class FoundReversal(NamedTuple):
 
 
 class Reversals(NamedTuple):
-    """``fields`` were looked at; ``reason`` says why none was, where none was."""
+    """``fields`` were looked at; ``reason`` says why none was, where none was. ``left_out`` are values of these, and
+    other fields, with too few items to look at.
+    """
 
     found: list[FoundReversal]
     fields: list[str]
     reason: str
+    left_out: tuple[str, ...] = ()
 
 
 def find_reversals(scores: CampaignScores) -> Reversals:
@@ -81,12 +84,29 @@ def find_reversals(scores: CampaignScores) -> Reversals:
     if not names:
         return Reversals([], [], f"no field of the examples has 2 to {MOST_STRATA} values")
     family = _stratified(scores, values_by_item(scores.campaign, names))
+    looked_at = [name for name in names if any(key[-1] == name for key in family)]
+    if not looked_at:
+        reason = f"no field has two values with {LEAST_ITEMS} items or more of two candidates"
+        return Reversals([], [], reason, tuple(names))
     told = reversals(family)
     found = [
         _found(scores, key, reversal)
         for key, reversal in sorted(told.items(), key=lambda each: each[1].adjusted_p or 0.0)
     ]
-    return Reversals(found, names, "")
+    return Reversals(found, looked_at, "", _left_out(family, names))
+
+
+def _left_out(family: Mapping["_Key", Stratified], names: Sequence[str]) -> tuple[str, ...]:
+    """What nobody looked at in some comparison for want of items."""
+    left_out: dict[str, set[str]] = {name: set() for name in names}
+    for (*_, name), stratified in family.items():
+        left_out[name].update(stratified.left_out)
+    looked_at = {key[-1] for key in family}
+    return tuple(
+        each
+        for name, values in left_out.items()
+        for each in ([name] if name not in looked_at else [f"{name} {value}" for value in sorted(values)])
+    )
 
 
 # Criterion, challenger and reference by their places, and the field.

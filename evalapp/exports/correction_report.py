@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from evalapp.analysis.agreement import REPLICATES
 from evalapp.analysis.differences import SEED
-from evalapp.analysis.metric_trust import HINT, MetricTrust, trust_of
+from evalapp.analysis.metric_trust import HINT, MetricTrust, inside_candidates, trust_of
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.exports.correction_scoring import (
@@ -216,7 +216,10 @@ def _finding(
     against = values.get((AGAINST_CORRECTIONS, metric.name), {})
     outputs = [output for output in scores.outputs if output.output_id in against]
     items = [output.item_id for output in outputs]
-    human = [means.get(output.item_output_id) for output in outputs]
+    sign = -1 if criterion.lower_is_better else 1
+    human = [
+        None if (mean := means.get(output.item_output_id)) is None else sign * mean for output in outputs
+    ]
     old = [output.metrics.get(metric.name) for output in outputs]
     new = [against.get(output.output_id) for output in outputs]
     less_own = values.get((AGAINST_OTHERS, metric.name), {})
@@ -226,12 +229,21 @@ def _finding(
         for column in (old, new, rest)
     )
     has_others = others.defined and others.n >= FEWEST_OTHERS
-    gain = segment_gain(items, human, old, rest if has_others else new, seed=SEED, replicates=REPLICATES)
-    before = trust_of(criterion.name, metric, references, ceiling)
-    after = trust_of(criterion.name, metric, others if has_others else corrected, ceiling)
+    best, chosen = (others, rest) if has_others else (corrected, new)
+    gain = segment_gain(items, human, old, chosen, seed=SEED, replicates=REPLICATES)
+    before, after = (
+        trust_of(criterion.name, metric, found, ceiling, inside_candidates(outputs, human, column))
+        for found, column in ((references, old), (best, chosen))
+    )
     finding = finding_of(before, after, gain)
-    sentence = _sentence(
-        criterion.name, metric, finding, has_others=has_others, so_far=gain.n if is_tentative else None
+    told = after if finding == "stale" else before
+    sentence = sentence_of(
+        criterion.name,
+        metric,
+        finding,
+        is_hint=told.verdict == "hint",
+        has_others=has_others,
+        so_far=gain.n if is_tentative else None,
     )
     return MetricFinding(metric, references, corrected, others, gain, finding, sentence)
 
@@ -252,10 +264,18 @@ def finding_of(before: MetricTrust, after: MetricTrust, gain: Measure) -> Findin
     return "open"
 
 
-def _sentence(
-    name: str, metric: MetricDescription, finding: Finding, *, has_others: bool, so_far: int | None
+def sentence_of(
+    name: str,
+    metric: MetricDescription,
+    finding: Finding,
+    *,
+    is_hint: bool,
+    has_others: bool,
+    so_far: int | None,
 ) -> str:
-    """``so_far``: on how many outputs, where that is told with reserve."""
+    """What is found, in words. ``so_far``: on how many outputs, where that is told with reserve. ``is_hint``: what follows people is a hint
+    at them and no more.
+    """
     label = metric.label
     own = (
         ""
@@ -263,20 +283,23 @@ def _sentence(
         else " Each answer's own correction is among its references and stays close to it, so part of this is the "
         "edit itself."
     )
-    if so_far is not None and finding == "stale":
+    follows = f"is a hint at {name}, no more," if is_hint else f"follows people on {name}"
+    reserve = f"on {so_far} outputs it" if so_far is not None else "it"
+    if finding == "follows":
+        on = f" on {so_far} outputs" if so_far is not None else ""
+        return f"{label} {follows}{on} with the references as they are."
+    if finding == "stale":
+        may = "may be" if so_far is not None else "are"
         return (
-            f"The references may be stale for {label} on {name}: on {so_far} outputs it follows people against what "
-            f"they would have said.{own}"
+            f"The references {may} stale for {label} on {name}: {reserve} {'is a hint' if is_hint else 'follows people'} "
+            f"against what they would have said.{own}"
         )
     if so_far is not None and finding == "blind":
         return (
-            f"{label} may be blind to {name}: on {so_far} outputs it does not follow people even against what they "
+            f"{label} may be blind to {name}: {reserve} does not follow people even against what they "
             "would have said. Collect corrections of more items, drawn at random, before you give it up."
         )
     return {
-        "follows": f"{label} follows people on {name} with the references as they are.",
-        "stale": f"The references are stale for {label} on {name}: against what people would have said it "
-        f"follows them.{own}",
         "blind": f"{label} is blind to {name}: it does not follow people even against what they would have "
         "said, so better references will not help.",
         "open": f"Whether {label} is blind to {name} or its references are stale cannot be told from these "

@@ -26,6 +26,11 @@ class MetricDescription:
     is_count: bool = False
     smallest: float | None = 0
 
+    @property
+    def good_end(self) -> str:
+        """What its top quarter is called: the best, or where neither way is better the highest."""
+        return "highest" if self.better == "none" else "best"
+
 
 CATALOGUE: Mapping[str, MetricDescription] = {
     metric.name: metric

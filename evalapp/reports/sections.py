@@ -129,7 +129,7 @@ def metrics_section(shown: Shown, contradiction: Contradiction | None) -> Iterat
     )
     found = find_disagreements(shown.scores, criterion, shown.metric)
     yield paragraph(
-        f"{found.count} output{'' if found.count == 1 else 's'} with {shown.metric.label} in its best quarter "
+        f"{found.count} output{'' if found.count == 1 else 's'} with {shown.metric.label} in its {shown.metric.good_end} quarter "
         f"{'is' if found.count == 1 else 'are'} rated low on {criterion.name} by at least two reviewers; chance would "
         f"give {as_text(found.expected, digits=1)}."
     )

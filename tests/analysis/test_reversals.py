@@ -96,3 +96,25 @@ def test_of_a_large_campaign_a_job_finds_the_same(
     assert [row["sentence"] for row in told] == [
         each.sentence for each in find_reversals(load_scores(campaign)).found
     ]
+
+
+def test_strata_that_are_too_small_to_look_at_are_named(
+    project: Project, panel: Sequence[User], manager: User
+) -> None:
+    campaign = make_segmented(project, panel, rows=27)
+    review_with_reversal(campaign, panel, rows=27)
+    found = find_reversals(load_scores(campaign))
+    # Nine institutional rows, and nothing to compare the eighteen others with.
+    assert (found.fields, found.left_out) == (["region"], ("segment",))
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    assert "Too few items to look at: segment." in page
+
+
+def test_where_every_field_has_strata_too_small_nothing_is_said_to_be_clear(
+    project: Project, panel: Sequence[User], manager: User
+) -> None:
+    campaign = make_segmented(project, panel, rows=12)
+    review_with_reversal(campaign, panel, rows=12)
+    reason = "no field has two values with 10 items or more of two candidates"
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    assert f"were not looked for: {reason}." in page

@@ -1,5 +1,7 @@
 """Accepted corrections measure the candidates, and tell a blind metric from a stale reference."""
 
+from functools import partial
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -12,7 +14,13 @@ from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.exports import correction_report as correction_report_module
-from evalapp.exports.correction_report import CorrectionReport, Finding, correction_report, finding_of
+from evalapp.exports.correction_report import (
+    CorrectionReport,
+    Finding,
+    correction_report,
+    finding_of,
+    sentence_of,
+)
 from evalapp.exports.correction_scoring import start_measuring
 from evalapp.exports.corrections import corrections_of
 from evalapp.exports.models import RowKind
@@ -230,6 +238,22 @@ def test_what_is_found_rests_on_the_ends_of_the_intervals(
     ceiling = Measure(value=0.9, n=50, signature="ceiling", note="none")
     trusts = [trust_of("Tone", CATALOGUE["rougeL"], measure(*each), ceiling) for each in (before, after)]
     assert finding_of(trusts[0], trusts[1], measure(*gain)) == expected
+
+
+def test_a_hint_is_called_one_and_few_corrections_are_told_with_reserve() -> None:
+    told = partial(sentence_of, "Tone", CATALOGUE["bleu"], has_others=True)
+    assert (
+        told("follows", is_hint=False, so_far=None)
+        == "BLEU follows people on Tone with the references as they are."
+    )
+    assert (
+        told("follows", is_hint=True, so_far=12)
+        == "BLEU is a hint at Tone, no more, on 12 outputs with the references as they are."
+    )
+    assert "BLEU on Tone: it is a hint against" in told("stale", is_hint=True, so_far=None)
+    assert "may be stale for BLEU on Tone: on 12 outputs it follows" in told(
+        "stale", is_hint=False, so_far=12
+    )
 
 
 def test_a_gain_is_the_difference_of_two_correlations() -> None:
