@@ -105,6 +105,7 @@ def differences_charts(
                 labels[pair.challenger.candidate.pk],
                 pair.difference.difference,
                 is_marked=pair.is_significant,
+                untested=pair.untested,
             )
             for pair in shown
         ]
@@ -117,6 +118,12 @@ def differences_charts(
         says = says_of_differences(lines, name, is_share=is_share)
         panels.append(Panel(of, forest(lines, axis, says=says, longest=longest if len(ranges) > 1 else 0)))
     return panels
+
+
+def hollow_words(pairs: Sequence[ComparedPair]) -> str:
+    """What a hollow mark among these differences says."""
+    untested = any(pair.untested for pair in pairs)
+    return f"a hollow mark cannot be told from none{' or is not tested' if untested else ''}"
 
 
 def _reach(pair: ComparedPair) -> float:
@@ -160,6 +167,7 @@ def page_charts(
     return {
         "ratings_chart": ratings_chart(comparison),
         "differences_charts": differences_charts(pairs, reference, comparison.rows) if reference else [],
+        "hollow_words": hollow_words(pairs),
         "agreement_chart": agreement_chart(scores, criterion) if criterion else None,
     }
 

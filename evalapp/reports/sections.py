@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from evalapp.analysis.charts import (
     agreement_chart,
     differences_charts,
+    hollow_words,
     human_against_metric,
     means_charts,
     ratings_chart,
@@ -92,7 +93,7 @@ def differences_section(shown: Shown) -> Iterator[Block | None]:
     yield table(differences_table(shown))
     if shown.reference is not None:
         for panel in differences_charts(shown.pairs, shown.reference, shown.comparison.rows):
-            caption = f"Differences, {panel.of}; a hollow mark cannot be told from none"
+            caption = f"Differences, {panel.of}; {hollow_words(shown.pairs)}"
             yield picture(caption, panel.chart)
 
 

@@ -13,6 +13,8 @@ from evalapp.analysis.comparison import compare
 from evalapp.analysis.named_tables import TABLES
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
+from evalapp.core.tables import Column, Table, csv_lines
+from evalapp.measure import Measure
 from evalapp.registry.prices import set_price
 from evalapp.runs.models import Output
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
@@ -180,3 +182,28 @@ def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User
     assert text.rstrip().endswith("A filtered view: exploratory.")
     refused = client_of(manager).get(address(campaign, "people", "csv", "?by=99"))
     assert refused.status_code == 400
+
+
+def test_a_difference_that_cannot_be_tested_says_so_wherever_it_stands(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=4)
+    said = {("formal", n): answers(tone=4) for n in range(1, 5)}
+    said |= {("plain", n): answers(tone=5) for n in range(1, 5)}
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+
+    tone = next(row for row in records(campaign, manager, "differences") if row["Criterion"] == "Tone")
+    assert (tone["Difference"], tone["p (Holm)"]) == ("1.0", "")
+    assert tone["Difference note"].endswith("not tested: no variation")
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").content.decode()
+    words = " ".join(strip_tags(page).split())
+    assert "can be told from none." not in words.replace("; a hollow mark", "")
+    assert "Not tested: no variation" in words and "or is not tested" in words
+    assert " are not tested: no variation." in words
+
+
+def test_a_figure_is_never_less_than_0_and_0() -> None:
+    found = Measure(value=-1e-12, n=2, low=-0.0, high=0.5, signature="x")
+    table = Table("t", "T", [Column("A", "figure", is_measure=True), Column("B", "p")], [[found, -0.0]])
+    assert "-0" not in "".join(csv_lines(table))
