@@ -9,6 +9,7 @@ from evalapp.analysis.charts import (
     human_against_metric,
     means_charts,
     ratings_chart,
+    strengths_chart,
 )
 from evalapp.analysis.differences import Contradiction
 from evalapp.analysis.disagreements import find_disagreements
@@ -169,6 +170,7 @@ def pairs_section(shown: Shown, judged: PairResults) -> Iterator[Block | None]:
     """Who is preferred to whom, where answers were compared."""
     yield table(pairs_table(judged, shown.labels))
     yield table(strengths_table(judged, shown.labels))
+    yield picture("Strengths with their 95% intervals", strengths_chart(judged))
     yield table(checks_table(judged))
 
 

@@ -353,6 +353,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         r"The answer shown first wins The same verdict Krippendorff's alpha, nominal \d+% \(\d+% to \d+%\)",
         words,
     )
+    assert "Strongest is new of Pairs, " in words and "<svg" in page_of(report)
     assert "Share of both bad" in words and "Mean rank" not in words
     for defined in ("Win share", "Position effect", "Krippendorff's alpha", "Percent agreement"):
         assert f"{defined} " in words[words.index("What the figures are") :]
