@@ -9,11 +9,12 @@ from django.urls import reverse
 
 from evalapp.analysis.comparison import CandidateRow, Comparison
 from evalapp.analysis.differences import SEED, ComparedPair
+from evalapp.analysis.pairs import PairResults
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.charts.chart import Chart, Panel, finished, unlike
 from evalapp.charts.diverging import RatingLine, diverging_bars
-from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
+from evalapp.charts.forest import Axis, ForestLine, forest, in_words, says_of_differences, says_of_means
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.lines import CHARACTER
 from evalapp.core.marks import marked
@@ -105,6 +106,7 @@ def differences_charts(
                 labels[pair.challenger.candidate.pk],
                 pair.difference.difference,
                 is_marked=pair.is_significant,
+                untested=pair.untested,
             )
             for pair in shown
         ]
@@ -117,6 +119,31 @@ def differences_charts(
         says = says_of_differences(lines, name, is_share=is_share)
         panels.append(Panel(of, forest(lines, axis, says=says, longest=longest if len(ranges) > 1 else 0)))
     return panels
+
+
+def hollow_words(pairs: Sequence[ComparedPair]) -> str:
+    """What a hollow mark among these differences says."""
+    untested = any(pair.untested for pair in pairs)
+    return f"a hollow mark cannot be told from none{' or is not tested' if untested else ''}"
+
+
+def strengths_chart(judged: PairResults) -> Chart | None:
+    """How strong each candidate is, strongest first; None where no strength is defined."""
+    labels = labels_of(judged.judgements.candidates)
+    lines = [
+        ForestLine("Strength", labels[row.candidate.pk], labels[row.candidate.pk], row.strength)
+        for row in judged.strengths
+        if row.strength.defined
+    ]
+    if not lines:
+        return None
+    axis = Axis("Strength", list(labels.values()), (judged.low_end, judged.span), reference=0.0)
+    first, last = lines[0], lines[-1]
+    says = (
+        f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label}, "
+        f"{in_words(last.measure)}; 0 is an average candidate."
+    )
+    return forest(lines, axis, says=says)
 
 
 def _reach(pair: ComparedPair) -> float:
@@ -160,6 +187,7 @@ def page_charts(
     return {
         "ratings_chart": ratings_chart(comparison),
         "differences_charts": differences_charts(pairs, reference, comparison.rows) if reference else [],
+        "hollow_words": hollow_words(pairs),
         "agreement_chart": agreement_chart(scores, criterion) if criterion else None,
     }
 

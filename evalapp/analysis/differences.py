@@ -59,6 +59,11 @@ class ComparedPair:
         return self.adjusted_p is not None and self.adjusted_p < SIGNIFICANT
 
     @property
+    def untested(self) -> str:
+        """Why a difference that is defined has no p; empty where it has one. It is no finding of "no difference"."""
+        return self.difference.p_model.reason if self.difference.difference.defined else ""
+
+    @property
     def span(self) -> int:
         """The largest difference that the scale allows."""
         return _span_of(self.criterion)

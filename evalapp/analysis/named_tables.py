@@ -1,6 +1,7 @@
 """The tables of the analysis pages, each by its name: what is copied from a page and what a report prints."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from evalapp.analysis.agreement_tables import (
     beside_others_table,
@@ -10,10 +11,12 @@ from evalapp.analysis.agreement_tables import (
 )
 from evalapp.analysis.classification import LABEL_COLUMNS
 from evalapp.analysis.columns import METRICS
+from evalapp.analysis.differences import ComparedPair
 from evalapp.analysis.pair_tables import pairs_table, strengths_table
 from evalapp.analysis.shown import TableSource
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
+from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
@@ -173,7 +176,7 @@ def differences_table(shown: TableSource) -> Table | None:
         [
             shown.label(pair.challenger),
             pair.name,
-            pair.difference.difference,
+            _with_what_was_not_tested(pair),
             pair.adjusted_p,
             pair.superiority,
             *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
@@ -197,6 +200,14 @@ def differences_table(shown: TableSource) -> Table | None:
         rows,
         "Paired by item and reviewer, with 95% intervals over items and reviewers; p adjusted over all rows.",
     )
+
+
+def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
+    """The difference, with why it has no p: an empty cell alone reads as "nothing found"."""
+    found = pair.difference.difference
+    if not pair.untested:
+        return found
+    return replace(found, note="; ".join(filter(None, (found.note, f"not tested: {pair.untested}"))))
 
 
 def reviewers_table(shown: TableSource) -> Table:

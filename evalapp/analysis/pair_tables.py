@@ -13,27 +13,43 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
             row.share,
             row.wins,
             row.losses,
-            row.ties,
-            row.both_bad,
+            *(() if judged.is_ranking else (row.ties, row.both_bad, row.bad_share)),
         ]
         for row in judged.pairs
     ]
-    counts = [Column(label, "count") for label in ("First better", "Second better", "Equal", "Both bad")]
-    first = Column("First preferred", "share", is_measure=True, anchor="win-share")
-    note = "A tie counts half, “both bad” is left out."
-    return Table(
-        "pairs", "Who is preferred to whom", [Column("First"), Column("Second"), first, *counts], rows, note
-    )
+    columns = [
+        Column("First"),
+        Column("Second"),
+        Column("First preferred", "share", is_measure=True, anchor="win-share"),
+        Column("First better", "count"),
+        Column("Second better", "count"),
+    ]
+    note = "Each ranking tells every pair in it."
+    if not judged.is_ranking:
+        # In an order nobody says "equal" of a pair, nor that both are bad.
+        columns += [
+            Column("Equal", "count"),
+            Column("Both bad", "count"),
+            Column("Share of both bad", "share", is_measure=True, anchor="win-share"),
+        ]
+        note = "A tie counts half, “both bad” is left out and stands apart."
+    return Table("pairs", "Who is preferred to whom", columns, rows, note)
 
 
 def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
     rows: list[list[Cell]] = [
-        [labels[row.candidate.pk], row.strength, row.mean_rank, row.best] for row in judged.strengths
+        [
+            labels[row.candidate.pk],
+            row.strength,
+            *((row.mean_rank,) if judged.is_ranking else ()),
+            row.best,
+        ]
+        for row in judged.strengths
     ]
     columns = [
         Column("Candidate"),
         Column("Strength", "figure", is_measure=True, anchor="bradley-terry-strength"),
-        Column("Mean rank", "figure", is_measure=True, anchor="mean-rank"),
+        *([Column("Mean rank", "figure", is_measure=True, anchor="mean-rank")] if judged.is_ranking else []),
         Column("Put first alone", "count"),
     ]
     note = "Bradley–Terry: 0 is an average candidate of this campaign."
@@ -41,10 +57,10 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
 
 
 def checks_table(judged: PairResults) -> Table:
-    rows: list[list[Cell]] = [
-        ["The answer shown first wins", judged.first_side],
-        ["Krippendorff's alpha, nominal", judged.alpha],
-        ["The same verdict", judged.exact],
+    columns = [
+        Column("The answer shown first wins", "share", is_measure=True, anchor="position-effect"),
+        Column("The same verdict", "share", is_measure=True, anchor="percent-agreement"),
+        Column("Krippendorff's alpha, nominal", "figure", is_measure=True, anchor="krippendorffs-alpha"),
     ]
-    columns = [Column("What"), Column("Figure", "figure", is_measure=True)]
+    rows: list[list[Cell]] = [[judged.first_side, judged.exact, judged.alpha]]
     return Table("checks", "Position and agreement", columns, rows)

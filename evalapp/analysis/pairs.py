@@ -121,6 +121,11 @@ class PairRow:
         return self.wins + self.losses + self.ties + self.both_bad
 
     @property
+    def items(self) -> int:
+        """On how many items they were judged; the share of wins leaves out those of which both are bad alone."""
+        return self.bad_share.n
+
+    @property
     def is_decided(self) -> bool:
         """Whether the interval leaves out an even match."""
         return (

@@ -1,6 +1,5 @@
 """Human means of few reviews made narrower by a metric that was computed for all outputs."""
 
-import math
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -10,10 +9,7 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult
-from evalapp.stats.prediction_powered import PredictionPowered, in_words, prediction_powered_mean
-
-# Less is shown as 0%.
-LEAST_WORTH = 0.005
+from evalapp.stats.prediction_powered import NO_NARROWER, PredictionPowered, in_words, prediction_powered_mean
 
 
 class NarrowedMean(NamedTuple):
@@ -27,14 +23,9 @@ class NarrowedMean(NamedTuple):
     sentence: str
 
     @property
-    def is_no_narrower(self) -> bool:
-        """Whether the metric is worth more reviewed items, and yet leaves the interval as wide as it was, or wider."""
-        with_metric, alone = self.found.mean.half_width, self.found.classical.half_width
-        if with_metric is None or alone is None:
-            return False
-        return (self.worth or 0.0) >= LEAST_WORTH and (
-            with_metric > alone or math.isclose(with_metric, alone)
-        )
+    def caution(self) -> str:
+        """What must not be read into the gain; empty where there is nothing of the kind."""
+        return NO_NARROWER if self.found.is_no_narrower else ""
 
     @property
     def worth(self) -> float | None:

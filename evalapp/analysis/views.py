@@ -18,7 +18,7 @@ from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.cases import FILTER_PARTS, column_metric
-from evalapp.analysis.charts import human_against_metric, page_charts
+from evalapp.analysis.charts import hollow_words, human_against_metric, page_charts
 from evalapp.analysis.choosing import chosen_metric, chosen_reference, chosen_scale
 from evalapp.analysis.classification import label_columns
 from evalapp.analysis.compared_case import comparisons_of_item
@@ -237,6 +237,7 @@ def _large_context(
         "labels": {},
         "ratings_chart": found.stored.ratings_chart,
         "differences_charts": differences.charts if differences else [],
+        "hollow_words": hollow_words(differences.pairs if differences else []),
         "agreement_chart": found.stored.agreement_charts.get(criterion.key) if criterion else None,
         "people": people,
         "people_choices": people_choices(request, people),

@@ -1,5 +1,6 @@
 """Forest plots: estimates with their intervals on one axis."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -13,13 +14,16 @@ LEAST_DIGITS = 1
 
 
 class ForestLine(NamedTuple):
-    """An estimate. ``candidate`` is whose colour and shape it has; one that is not ``is_marked`` is hollow."""
+    """An estimate. ``candidate`` is whose colour and shape it has; one that is not ``is_marked`` is hollow.
+    ``untested``: why nothing tells whether it differs from the reference.
+    """
 
     group: str
     label: str
     candidate: str
     measure: Measure
     is_marked: bool = True
+    untested: str = ""
 
 
 class Axis(NamedTuple):
@@ -129,21 +133,28 @@ def _digits(measure: Measure) -> int:
 
 
 def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share: bool = False) -> str:
-    """Which differences are marked, and how many cannot be told from none."""
+    """Which differences are marked, how many cannot be told from none, and which were not tested and why."""
     marked = [line for line in lines if line.is_marked and line.measure.value is not None]
     told = [
         f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than {reference} by "
         f"{in_words(_positive(line.measure), is_share=is_share)}"
         for line in marked
     ]
-    rest = sum(line.measure.value is not None for line in lines) - len(marked)
+    defined = [line for line in lines if line.measure.value is not None]
+    untested = Counter(line.untested for line in defined if line.untested and not line.is_marked)
+    rest = len(defined) - len(marked) - untested.total()
     if rest and marked:
         told.insert(min(len(told), 3), f"{rest} of {rest + len(marked)} cannot be told from none")
     elif rest:
-        told.append(f"no difference from {reference} can be told from none")
+        told.append(f"no {'other ' if untested else ''}difference from {reference} can be told from none")
+    # Behind all others, whatever is left out of a long list: it must not read as "no difference".
+    apart = "".join(
+        f" {count} of {len(defined)} {'is' if count == 1 else 'are'} not tested: {reason}."
+        for reason, count in untested.items()
+    )
     # It begins with a word of ours, never with a name.
-    said = listed(told) or "no difference is defined."
-    return said[:1].upper() + said[1:]
+    said = listed(told) or ("" if apart else "no difference is defined.")
+    return f"{said[:1].upper()}{said[1:]}{apart}".strip()
 
 
 def says_of_means(lines: Sequence[ForestLine]) -> str:

@@ -108,11 +108,16 @@ def csv_lines(table: Table) -> Iterator[str]:
 def _plain(cell: Cell, column: Column) -> list[Cell]:
     if not column.is_measure:
         assert not isinstance(cell, Measure)  # noqa: S101 - the column says what its cells are
-        return [round(cell, 6) if isinstance(cell, float) else cell]
+        return [_rounded(cell) if isinstance(cell, float) else cell]
     if not isinstance(cell, Measure):
         return [""] * len(_PARTS)
-    figures = ("" if each is None else round(each, 6) for each in (cell.value, cell.low, cell.high))
+    figures = ("" if each is None else _rounded(each) for each in (cell.value, cell.low, cell.high))
     return [*figures, cell.n, cell.reason, cell.note]
+
+
+def _rounded(figure: float) -> float:
+    # Of −0.0 nobody knows what it means; a sum with 0 has no such sign.
+    return round(figure, 6) + 0.0
 
 
 def markdown(table: Table) -> str:

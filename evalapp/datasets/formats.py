@@ -41,12 +41,18 @@ class Reading(NamedTuple):
     problems: list[FieldProblem]
 
 
+EXAMPLE = '{"prompt": "…", "completion": "…"}'
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How fields of a file become a row: the split rule, and the field that names the group."""
+    """How fields of a file become a row: the split rule, the field that names the group, and a row as it is
+    shown to who wrote another.
+    """
 
     split_rule: SplitRule = field(default_factory=ByField)
     group_field: str = "group"
+    example: str = EXAMPLE
 
 
 class _RowError(Exception):
@@ -207,18 +213,18 @@ def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], 
 
 
 def _read_line(number: int, content: bytes, layout: Layout, *, is_cut: bool) -> Reading:
-    return reading_of(number, lambda: _parse(content, is_cut=is_cut), layout)
+    return reading_of(number, lambda: _parse(content, is_cut=is_cut, example=layout.example), layout)
 
 
 def object_of(content: bytes, *, is_cut: bool = False) -> dict[str, Any] | FieldProblem:
     """A line's JSON object, or what keeps it from being one. ``is_cut``: no line break ends the line."""
     try:
-        return _parse(content, is_cut=is_cut)
+        return _parse(content, is_cut=is_cut, example=EXAMPLE)
     except _RowError as error:
         return error.problem
 
 
-def _parse(content: bytes, *, is_cut: bool) -> dict[str, Any]:
+def _parse(content: bytes, *, is_cut: bool, example: str) -> dict[str, Any]:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -240,9 +246,7 @@ def _parse(content: bytes, *, is_cut: bool) -> dict[str, Any]:
     except RecursionError as error:
         raise _RowError("row", "The row is nested too deeply to be read.", "Flatten it.") from error
     if not isinstance(value, dict):
-        raise _RowError(
-            "row", "The line is JSON, but no object.", 'Write {"prompt": "…", "completion": "…"}.'
-        )
+        raise _RowError("row", "The line is JSON, but no object.", f"Write {example}.")
     return value
 
 

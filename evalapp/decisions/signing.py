@@ -84,9 +84,15 @@ def why_not_shipped(campaign: Campaign, taken: CampaignGate) -> str:
         return (
             f"{campaign} has the gate “{taken.gate}”: a candidate ships by signing a look at it that says so."
         )
+    late = campaign.gates_taken.filter(is_exploratory=True).select_related("gate").first()
+    own = (
+        "has taken none"
+        if late is None
+        else f"took “{late.gate}” after its first review, so that it explores"
+    )
     return (
         f"This project decides by the gate “{taken.gate}” (campaign {taken.campaign.name}), and {campaign} "
-        "has taken none: a candidate ships by signing a look that says so. Sign one of a campaign with a "
+        f"{own}: a candidate ships by signing a look that says so. Sign one of a campaign with a "
         "gate, or decide here “not yet” or “do not ship”."
     )
 

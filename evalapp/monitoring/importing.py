@@ -19,7 +19,7 @@ from evalapp.datasets.formats import FileProblemError, Layout, Reading, read_jso
 from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByShares
-from evalapp.monitoring.models import ProductionOutput, Stream
+from evalapp.monitoring.models import WEEK, DrawState, ProductionOutput, Stream
 from evalapp.monitoring.services import lock_going
 from evalapp.runs.answers import LONGEST_ANSWER
 
@@ -35,7 +35,7 @@ MOMENT_FIELDS = ("at", "timestamp", "time", "moment")
 _BATCH = 1_000
 # Clocks of two machines differ a little; an answer of tomorrow is a mistake.
 _AHEAD = dt.timedelta(minutes=5)
-_LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}))
+_LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}')
 
 
 class OutputsError(InvalidError):
@@ -50,10 +50,28 @@ class OutputsError(InvalidError):
 
 
 class Imported(NamedTuple):
-    """``stored`` are new; ``known`` were here already, just the same."""
+    """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in no week
+    that is still to be drawn.
+    """
 
     stored: int
     known: int
+    not_reviewed: int = 0
+
+    @property
+    def words(self) -> str:
+        def counted(count: int, verb: str) -> str:
+            return f"{count:,} output{'' if count == 1 else 's'} {verb if count == 1 else verb.replace('is', 'are')}"
+
+        told = [f"{counted(self.stored, 'is')} stored."]
+        if self.known:
+            told.append(f"{self.known:,} {'was' if self.known == 1 else 'were'} here already.")
+        if self.not_reviewed:
+            told.append(
+                f"{self.not_reviewed:,} of them {'lies' if self.not_reviewed == 1 else 'lie'} before the first week or "
+                "in a week that is drawn already, and will not be reviewed."
+            )
+        return " ".join(told)
 
 
 def read_outputs(file: BinaryIO, name: str) -> Iterator[Reading]:
@@ -116,12 +134,12 @@ def import_outputs(*, stream: Stream, rows: Iterable[Reading], by: User | None) 
         raise OutputsError(["There is no row. Each needs “id”, “prompt” and “output”."])
     with transaction.atomic():
         # One import of a stream after the other, so that what is new is decided once.
-        lock_going(stream)
+        going = lock_going(stream)
         new = _new(stream, found, places, problems)
         if problems:
             raise OutputsError(problems)
         ProductionOutput.objects.bulk_create(new, batch_size=_BATCH)
-        imported = Imported(len(new), len(found) - len(new))
+        imported = Imported(len(new), len(found) - len(new), _never_drawn(going, new))
         record("stream.outputs_imported", by=by, obj=stream, project=stream.project, data=imported._asdict())
     return imported
 
@@ -142,6 +160,16 @@ def _new(
         if found[external_id].content_hash != content_hash
     ]
     return [output for external_id, output in found.items() if external_id not in here]
+
+
+def _never_drawn(stream: Stream, outputs: Sequence[ProductionOutput]) -> int:
+    """How many lie before what is still to be drawn, and in no week that waits for its outputs."""
+    next_begins_at = stream.next_draw_at - WEEK
+    waiting = list(
+        stream.draws.filter(state__in=[DrawState.DUE, DrawState.EMPTY]).values_list("begins_at", "ends_at")
+    )
+    moments = [each.happened_at for each in outputs if each.happened_at < next_begins_at]
+    return sum(not any(start <= moment < end for start, end in waiting) for moment in moments)
 
 
 def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[ProductionOutput | None, list[str]]:

@@ -194,8 +194,8 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
         except ProblemError as error:
             return _render(request, stream, problem=error)
         else:
-            known = f" {imported.known:,} were here already." if imported.known else ""
-            messages.success(request, f"{imported.stored:,} outputs are stored.{known}")
+            tell = messages.warning if imported.not_reviewed else messages.success
+            tell(request, imported.words)
             return redirect("stream_detail", request.project.slug, stream.pk)
     context = {"stream": stream, "form": form, "problems": problems, **STATION}
     return render(request, "monitoring/import.html", context, status=status)

@@ -6,10 +6,11 @@ from importlib import metadata
 
 from evalapp.analysis import agreement, differences
 from evalapp.analysis.comparison import Comparison
-from evalapp.analysis.pairs import PairResults
+from evalapp.analysis.pairs import PairResults, PairRow, StrengthRow
 from evalapp.analysis.shown import Shown
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure
+from evalapp.stats.correlation import RESAMPLED_KENDALL
 
 SOFTWARE = (
     "evalapp",
@@ -137,8 +138,11 @@ def _of_agreement(shown: Shown) -> str:
         f"more; its intervals are percentile bootstraps over outputs with {agreement.REPLICATES} replicates, seed "
         f"{differences.SEED}."
         + (
-            f" Correlations with {shown.metric.label} are Spearman's, their intervals clustered by item, with as many "
-            "replicates and the same seed."
+            f" Correlations with {shown.metric.label} are Spearman's over all outputs, within items and between "
+            "candidates, and Kendall's tau-b and Pearson's over all outputs; pairs ranked alike are an accuracy with "
+            "tie calibration. Their intervals are clustered by item, with as many replicates and the same seed; those "
+            "within items are Student's t over items, and Kendall's of more than "
+            f"{RESAMPLED_KENDALL} outputs come from the items' influences."
             if shown.metric is not None
             else ""
         )
@@ -147,9 +151,16 @@ def _of_agreement(shown: Shown) -> str:
 
 def _of_pairs(judged: PairResults) -> str:
     return (
-        "Shares of wins count a tie as half and leave “both bad” out; strengths are Bradley–Terry's, 0 being an average "
-        f"candidate; intervals over items, seed {differences.SEED}{_signed(judged.first_side)}."
+        f"Shares of wins count a tie as half and leave “both bad” out{_signed(_first(judged.pairs, 'share'))}; strengths "
+        f"are Bradley–Terry's, 0 being an average candidate{_signed(_first(judged.strengths, 'strength'))}. The share for "
+        f"the answer shown first is of the verdicts for one of two{_signed(judged.first_side)}. Intervals of all three "
+        f"are over items and speak of these reviewers. Agreement is Krippendorff's alpha, nominal{_signed(judged.alpha)}."
     )
+
+
+def _first(rows: Sequence[PairRow | StrengthRow], name: str) -> Measure | None:
+    """All of a column are made alike, so that one signs for them."""
+    return next((getattr(row, name) for row in rows), None)
 
 
 def _signed(measure: Measure | None) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from evalapp.analysis.charts import (
     agreement_chart,
     differences_charts,
+    hollow_words,
     human_against_metric,
     means_charts,
     ratings_chart,
+    strengths_chart,
 )
 from evalapp.analysis.differences import Contradiction
 from evalapp.analysis.disagreements import find_disagreements
@@ -92,7 +94,7 @@ def differences_section(shown: Shown) -> Iterator[Block | None]:
     yield table(differences_table(shown))
     if shown.reference is not None:
         for panel in differences_charts(shown.pairs, shown.reference, shown.comparison.rows):
-            caption = f"Differences, {panel.of}; a hollow mark cannot be told from none"
+            caption = f"Differences, {panel.of}; {hollow_words(shown.pairs)}"
             yield picture(caption, panel.chart)
 
 
@@ -168,6 +170,7 @@ def pairs_section(shown: Shown, judged: PairResults) -> Iterator[Block | None]:
     """Who is preferred to whom, where answers were compared."""
     yield table(pairs_table(judged, shown.labels))
     yield table(strengths_table(judged, shown.labels))
+    yield picture("Strengths with their 95% intervals", strengths_chart(judged))
     yield table(checks_table(judged))
 
 

@@ -25,6 +25,11 @@ from evalapp.stats.scores import (
 
 #: With fewer reviewed items the weight is guesswork.
 FEWEST_REVIEWED = 10
+#: Of further reviewed items that the metric stands for; less is shown as 0%.
+LEAST_WORTH = 0.005
+NO_NARROWER = (
+    "No narrower: most of the width comes from how few reviewers there are, of whom a metric says nothing."
+)
 
 ASSUMPTION = (
     "It takes for granted that the reviewed items were drawn at random from all items, and that the metric "
@@ -51,6 +56,14 @@ class PredictionPowered(NamedTuple):
     reviewed: int
     unreviewed: int
     assumption: str = ASSUMPTION
+
+    @property
+    def is_no_narrower(self) -> bool:
+        """Whether the metric is worth more reviewed items, and yet leaves the interval as wide as it was, or wider."""
+        with_metric, alone = self.mean.half_width, self.classical.half_width
+        if with_metric is None or alone is None or (self.gain.value or 1.0) - 1 < LEAST_WORTH:
+            return False
+        return with_metric > alone or math.isclose(with_metric, alone)
 
 
 def prediction_powered_mean(
@@ -106,7 +119,7 @@ def prediction_powered_mean(
 
 
 def in_words(found: PredictionPowered) -> str:
-    """One sentence with the gain, or why there is none."""
+    """One sentence with the gain, or why there is none; a second where the interval has nothing of it."""
     if not found.mean.defined:
         return f"The metric cannot narrow the interval: {found.mean.reason}."
     gain, correlation = found.gain.value, found.correlation.value
@@ -119,6 +132,7 @@ def in_words(found: PredictionPowered) -> str:
     return start + (
         f"the metric of {found.unreviewed} more is worth {more}% more reviewed items; "
         f"a metric with this r can give {100 * ((found.most.value or 1) - 1):.0f}% at most."
+        f"{f' {NO_NARROWER}' if found.is_no_narrower else ''}"
     )
 
 

@@ -16,7 +16,7 @@ from evalapp.metrics.catalogue import CATALOGUE
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Output
 from evalapp.scoring.models import MetricResult
-from evalapp.stats.prediction_powered import PredictionPowered
+from evalapp.stats.prediction_powered import PredictionPowered, in_words
 from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -172,7 +172,9 @@ def test_an_interval_that_few_reviewers_keep_wide_says_so(half_width: float, gai
         unreviewed=28,
     )
     mean = NarrowedMean(CampaignCandidate(), Criterion(), found, "")
-    assert mean.is_no_narrower is said
+    assert bool(mean.caution) is said
+    # Wherever the gain is told, what keeps it out of the interval is told, too.
+    assert in_words(found).endswith("of whom a metric says nothing.") is said
 
 
 def test_many_outputs_are_compared_with_every_metric_by_a_job(

@@ -13,6 +13,9 @@ from evalapp.analysis.comparison import compare
 from evalapp.analysis.named_tables import TABLES
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
+from evalapp.core.tables import Column, Table, csv_lines
+from evalapp.judgements.verdicts import Verdict
+from evalapp.measure import Measure
 from evalapp.registry.prices import set_price
 from evalapp.runs.models import Output
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
@@ -167,7 +170,27 @@ def test_who_is_preferred_can_be_taken(
         assert address(campaign, name, "csv") in page.content.decode()
     (row,) = records(campaign, manager, "pairs")
     assert (row["First"], row["First preferred"], row["Second better"]) == ("old of Pairs", "0.0", "6")
-    assert len(records(campaign, manager, "strengths")) == 2
+    strengths = records(campaign, manager, "strengths")
+    assert len(strengths) == 2 and "Mean rank" not in strengths[0]
+
+
+def test_a_pair_of_which_both_are_bad_everywhere_was_judged_on_all_its_items(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    campaign = pairs_campaign(project, [reviewer])
+    judge_by(campaign, reviewer, lambda _: Verdict("both_bad"))
+    (row,) = records(campaign, manager, "pairs")
+    assert (row["Both bad"], row["Share of both bad"], row["Share of both bad n"]) == ("6", "1.0", "6")
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").content.decode()
+    assert re.search(r'data-label="Items">6<', page)
+
+
+def test_a_ranking_has_ranks_and_no_verdict_on_both(project: Project, reviewer: User, manager: User) -> None:
+    labels = ("old", "new", "third")
+    campaign = pairs_campaign(project, [reviewer], method="ranking", labels=labels, rows=2)
+    judge_by(campaign, reviewer, lambda _: Verdict(ranks=(1, 2, 3)))
+    assert "Mean rank" in records(campaign, manager, "strengths")[0]
+    assert not {"Equal", "Both bad", "Share of both bad"} & set(records(campaign, manager, "pairs")[0])
 
 
 def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User) -> None:
@@ -180,3 +203,28 @@ def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User
     assert text.rstrip().endswith("A filtered view: exploratory.")
     refused = client_of(manager).get(address(campaign, "people", "csv", "?by=99"))
     assert refused.status_code == 400
+
+
+def test_a_difference_that_cannot_be_tested_says_so_wherever_it_stands(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=4)
+    said = {("formal", n): answers(tone=4) for n in range(1, 5)}
+    said |= {("plain", n): answers(tone=5) for n in range(1, 5)}
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+
+    tone = next(row for row in records(campaign, manager, "differences") if row["Criterion"] == "Tone")
+    assert (tone["Difference"], tone["p (Holm)"]) == ("1.0", "")
+    assert tone["Difference note"].endswith("not tested: no variation")
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").content.decode()
+    words = " ".join(strip_tags(page).split())
+    assert "can be told from none." not in words.replace("; a hollow mark", "")
+    assert "Not tested: no variation" in words and "or is not tested" in words
+    assert " are not tested: no variation." in words
+
+
+def test_a_figure_is_never_less_than_0_and_0() -> None:
+    found = Measure(value=-1e-12, n=2, low=-0.0, high=0.5, signature="x")
+    table = Table("t", "T", [Column("A", "figure", is_measure=True), Column("B", "p")], [[found, -0.0]])
+    assert "-0" not in "".join(csv_lines(table))

@@ -56,6 +56,9 @@ def test_a_look_is_posted_read_and_signed_by_another_than_the_trainer(
     assert (posted.status_code, posted.json()["verdict"]) == (201, "ship")
     assert program.post(where).status_code == 200
     assert program.get(where).json() == posted.json()
+    # What is hashed has every digit that was computed; what is read has none of them that says nothing.
+    shown = posted.json()["evaluation"]["level"]
+    assert shown == 0.05 and GateEvaluation.objects.get().level == pytest.approx(shown)
     assert [each["look"] for each in program.get(f"{where}looks/").json()["results"]] == [1]
     assert GateEvaluation.objects.count() == 1
     decision = {

@@ -38,9 +38,13 @@ def test_a_stream_is_watched_and_fed(
     assert "threshold-tone" in refused["fields"]
     rows = {"rows": rows_of(3, timezone.now())}
     sender = program_of(engineer)
-    assert sender.post(f"{start}{stream['id']}/outputs/", rows).json() == {"stored": 3, "known": 0}
+    assert sender.post(f"{start}{stream['id']}/outputs/", rows).json() == {
+        "stored": 3,
+        "known": 0,
+        "not_reviewed": 0,
+    }
     again = sender.post(f"{start}{stream['id']}/outputs/", rows)
-    assert (again.status_code, again.json()) == (201, {"stored": 0, "known": 3})
+    assert (again.status_code, again.json()) == (201, {"stored": 0, "known": 3, "not_reviewed": 0})
     rows["rows"][0]["output"] = "No."
     problem = problem_in(sender.post(f"{start}{stream['id']}/outputs/", rows), 400)
     assert "another content" in problem["message"]

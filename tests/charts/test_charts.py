@@ -7,7 +7,7 @@ import pytest
 
 from evalapp.charts.diverging import RatingLine, diverging_bars, segments
 from evalapp.charts.drawing import PHONE_WIDTH, WIDTH, as_png, as_svg
-from evalapp.charts.forest import Axis, ForestLine, forest, says_of_means
+from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
 from evalapp.charts.heat_map import TINT
 from evalapp.charts.theme import CANDIDATES, RATINGS, SHAPES, Scheme, colour, resolved, themed
 from tests.charts import samples
@@ -175,6 +175,21 @@ def test_each_chart_says_what_is_seen() -> None:
     assert samples.agreement().says == (
         "Weighted kappa on Tone is highest between Reviewer 1 and Reviewer 2, 0.71, and lowest between "
         "Reviewer 1 and Reviewer 3, −1.00."
+    )
+
+
+def test_what_was_not_tested_is_no_difference_that_was_not_found() -> None:
+    untested = ForestLine(
+        "Tone", "v1", "v1", samples.measured(1, 1, 1), is_marked=False, untested="no variation"
+    )
+    open_ = ForestLine("Clarity", "v1", "v1", samples.measured(0.1, -1, 1), is_marked=False)
+    marked = ForestLine("Accuracy", "v1", "v1", samples.measured(1, 0.5, 1.5))
+    assert says_of_differences([untested], "Base") == "1 of 1 is not tested: no variation."
+    assert says_of_differences([untested, open_], "Base") == (
+        "No other difference from Base can be told from none. 1 of 2 is not tested: no variation."
+    )
+    assert says_of_differences([untested, marked, open_], "Base").endswith(
+        "; 1 of 2 cannot be told from none. 1 of 3 is not tested: no variation."
     )
 
 

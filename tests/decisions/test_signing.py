@@ -15,12 +15,13 @@ from evalapp.decisions.services import decide
 from evalapp.dossier import check, main
 from evalapp.gates.looks import look_at
 from evalapp.gates.models import CampaignGate, GateEvaluation
+from evalapp.gates.services import take_gate
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all
-from tests.gates.making import make_gated_campaign, tuned_of
+from tests.gates.making import make_gate, make_gated_campaign, tuned_of
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +143,13 @@ def test_nothing_ships_round_the_gate_by_a_campaign_that_has_none(
     )
     assert (page.status_code, "decides by the gate “Gate of Gated" in page.text) == (400, True)
     assert decide(verdict="do_not_ship", **said).verdict == "do_not_ship"  # type: ignore[arg-type]
+    # One that was taken late is not "none", and ships nothing either.
+    late = make_gate(project, rubric=beside.rubric_version.rubric, name="Late")
+    take_gate(campaign=beside, gate=late, champion=candidate.model_version, by=manager)
+    with pytest.raises(
+        ConflictError, match=r"took “Late.*” after its first review, so that it explores: a candidate"
+    ):
+        decide(verdict="ship", **said)  # type: ignore[arg-type]
     assert not ModelVersion.objects.filter(alias="champion").exists()
     evaluation = looked(taken, reviewer, engineer)
     assert sign(evaluation, manager).candidate == evaluation.candidate

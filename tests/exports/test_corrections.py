@@ -283,6 +283,8 @@ def test_the_page_and_the_api_tell_the_same(
     assert "8 accepted, 0 not decided on, 0 rejected." in page
     assert "The references may be stale for ROUGE-L on Tone" in page
     assert "Perhaps stale references for" in page
+    # On a phone each row is a card that names its figures.
+    assert 'data-label="Edit rate"' in page
     assert "Few corrections: of 6 examples; from 30 on these words are said without reserve." in page
     base = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/analysis/corrections/"
     told = program_of(engineer).get(f"{base}?criterion=tone").json()

@@ -100,7 +100,7 @@ def test_what_explores_is_never_0_and_the_api_and_the_json_say_the_same(
     taken = reviewed(project, [reviewer, engineer], 5, rows=12, split="validation")
     assert exit_of(str(taken.campaign.pk)) == 2
     assert GateEvaluation.objects.get().verdict == "ship"
-    capsys.readouterr()
+    assert capsys.readouterr().out.startswith("v1 Gated: not yet (its figures alone: ship)\nExploratory: ")
     assert exit_of(str(taken.campaign.pk), "--json") == 2
     told = json.loads(capsys.readouterr().out)
     assert (told["verdict"], told["verdict_of_figures"]) == ("not_yet", "ship")

@@ -1,5 +1,6 @@
 """Production outputs come in whole or not at all, once each, with every problem told."""
 
+import datetime as dt
 import io
 import json
 
@@ -8,9 +9,10 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.monitoring.importing import Imported, OutputsError, given_outputs, import_outputs, read_outputs
-from evalapp.monitoring.models import ProductionOutput, Stream
+from evalapp.monitoring.models import WEEK, DrawState, ProductionOutput, Stream
+from evalapp.monitoring.weeks import open_due_weeks
 from tests.at_once import at_once
-from tests.monitoring.making import make_stream, rows_of, send
+from tests.monitoring.making import carry_out, drawn_week, make_stream, rows_of, send
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +35,7 @@ def test_the_same_outputs_sent_again_are_there_once(stream: Stream) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_same_file_at_once_is_stored_once(stream: Stream) -> None:
     rows = rows_of(20, timezone.now())
-    assert sorted(at_once(3, lambda _: send(stream, rows))) == [(0, 20), (0, 20), (20, 0)]
+    assert sorted(at_once(3, lambda _: send(stream, rows))) == [(0, 20, 0), (0, 20, 0), (20, 0, 0)]
 
 
 def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> None:
@@ -121,3 +123,30 @@ def test_rows_of_a_request_are_left_as_they_were(stream: Stream) -> None:
     before = json.dumps(rows)
     list(given_outputs(rows))
     assert json.dumps(rows) == before
+
+
+def test_what_belongs_to_no_week_to_come_is_counted(stream: Stream) -> None:
+    now = timezone.now()
+    long_ago = rows_of(2, now - 5 * WEEK, first=500)
+    assert send(stream, [*long_ago, *rows_of(1, now, first=600)]) == Imported(3, 0, 2)
+    # Sent again they are known, and nobody is told twice.
+    assert send(stream, long_ago) == Imported(0, 2, 0)
+    drawn_week(stream)
+    late = send(stream, rows_of(1, now - dt.timedelta(days=3), first=90))
+    assert late == Imported(1, 0, 1)
+    assert late.words == (
+        "1 output is stored. 1 of them lies before the first week or in a week that is drawn already, and will not be "
+        "reviewed."
+    )
+
+
+def test_a_week_that_waits_for_its_outputs_still_takes_them(stream: Stream) -> None:
+    assert open_due_weeks() == 1
+    assert carry_out(stream.draws.get()).state == DrawState.EMPTY
+    assert send(stream, rows_of(1, timezone.now() - dt.timedelta(days=2))).not_reviewed == 0
+
+
+def test_a_line_of_another_form_is_told_the_fields_of_an_output(stream: Stream) -> None:
+    file = io.BytesIO(b'{"id": "1", "prompt": "Why?", "output": "Because."}\n[1]\n')
+    with pytest.raises(OutputsError, match=r'Row 2, row: .* Write \{"id": "…", "prompt"'):
+        import_outputs(stream=stream, rows=read_outputs(file, "out.jsonl"), by=None)

@@ -16,7 +16,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.inbox import inbox_of
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.monitoring.alerts import raise_alerts
-from evalapp.monitoring.models import RetrainProposal, Stream
+from evalapp.monitoring.models import WEEK, RetrainProposal, Stream
 from evalapp.monitoring.services import acknowledge, dismiss_proposal
 from tests.cast import client_of
 from tests.factories import YES_NO, make_rubric
@@ -87,6 +87,18 @@ def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Cl
     )
     assert "No week is over yet" not in page
     assert browser.post(address, {}).status_code == 400
+
+
+def test_one_output_is_told_as_one_and_what_is_never_reviewed_is_told(
+    project: Project, browser: Client, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer])
+    file = SimpleUploadedFile("out.jsonl", json.dumps(rows_of(1, timezone.now() - 5 * WEEK)[0]).encode())
+    page = text_of(
+        browser.post(f"/projects/{project.slug}/monitor/{stream.pk}/import/", {"file": file}, follow=True)
+    )
+    assert "1 output is stored. 1 of them lies before the first week or in a week" in page
+    assert "1 output has come in;" in page
 
 
 def test_a_week_shows_what_was_drawn_and_how_likely(

@@ -200,6 +200,7 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     # How it was made: seeds, tests, versions.
     assert "adjusted by Holm over all 6 comparisons" in words and "seed 20260000" in words
     assert "numpy " in words and "SHA-256" in words
+    assert "and Kendall's tau-b and Pearson's over all outputs; pairs ranked alike are an accuracy" in words
 
 
 def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
@@ -343,7 +344,19 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     assert f'action="/projects/{project.slug}/compare/{campaign.pk}/reports/"' in results
     words = words_of(page_of(report))
     assert "What people prefer" in words and "Who is preferred to whom" in words
-    assert "strengths are Bradley–Terry's" in words
+    # Each figure has the signature of its own measure, its own unit and its definition.
+    assert re.search(r"leave “both bad” out \(win-share\|[^)]*\); strengths are Bradley–Terry's", words)
+    assert re.search(
+        r"an average candidate \(bradley-terry\|[^)]*\)\. The share for the answer shown first", words
+    )
+    assert re.search(
+        r"The answer shown first wins The same verdict Krippendorff's alpha, nominal \d+% \(\d+% to \d+%\)",
+        words,
+    )
+    assert "Strongest is new of Pairs, " in words and "<svg" in page_of(report)
+    assert "Share of both bad" in words and "Mean rank" not in words
+    for defined in ("Win share", "Position effect", "Krippendorff's alpha", "Percent agreement"):
+        assert f"{defined} " in words[words.index("What the figures are") :]
     assert "SHA-256 of the judgements (6 records)" in words
     assert "What people say" not in words
 

@@ -11,6 +11,7 @@ from evalapp.rubrics.models import Criterion
 
 KINDS = [kind.value for kind in ConditionKind]
 STATES = ("held", "failed", "open")
+LEVEL_DIGITS = 12
 
 
 class GateConditionSerializer(serializers.Serializer[Any]):
@@ -111,6 +112,7 @@ class EvaluationSerializer(Shown):
     candidate = serializers.IntegerField(source="candidate_id")
     label = serializers.CharField(source="candidate.label")
     results = ResultSerializer(many=True)
+    level = serializers.SerializerMethodField()
     items = serializers.SerializerMethodField()
     reviewers = serializers.SerializerMethodField()
     reviews = serializers.SerializerMethodField()
@@ -124,6 +126,10 @@ class EvaluationSerializer(Shown):
             "is_simulated", "why_beside_ledger", "more_reviews", "items", "reviewers", "reviews", "reviews_digest",
             "body_hash", "evaluated_at", "evaluated_by",
         )  # fmt: skip
+
+    def get_level(self, evaluation: GateEvaluation) -> float:
+        # The hashed record keeps every digit; here 0.050000000000000044 would only be read as a mistake.
+        return float(f"{evaluation.level:.{LEVEL_DIGITS}g}")
 
     def get_items(self, evaluation: GateEvaluation) -> int:
         return int(evaluation.record["items"])

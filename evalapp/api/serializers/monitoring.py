@@ -65,6 +65,9 @@ class ProductionRowsBody(Body):
 class ImportedSerializer(serializers.Serializer[Any]):
     stored = serializers.IntegerField(help_text="New.")
     known = serializers.IntegerField(help_text="Here already, just the same.")
+    not_reviewed = serializers.IntegerField(
+        help_text="Of those stored: lie before the first week or in a week that is drawn already, and will not be reviewed."
+    )
 
 
 class WeekSerializer(Shown):

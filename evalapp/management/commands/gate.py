@@ -94,7 +94,14 @@ class Command(BaseCommand):
         return last
 
     def _print(self, evaluation: GateEvaluation) -> None:
-        self.stdout.write(f"{evaluation.candidate.label}: {evaluation.get_verdict_display().lower()}")
+        verdict = GateVerdict(evaluation.verdict_for_delivery).label.lower()
+        # Nobody reads “ship” of what nobody can sign.
+        beside = (
+            ""
+            if evaluation.may_be_signed
+            else f" (its figures alone: {evaluation.get_verdict_display().lower()})"
+        )
+        self.stdout.write(f"{evaluation.candidate.label}: {verdict}{beside}")
         if evaluation.is_simulated:
             self.stdout.write("Simulated: no person has rated, so it decides nothing.")
         elif evaluation.is_exploratory:

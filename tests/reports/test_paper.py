@@ -1,0 +1,90 @@
+"""What a sheet of paper shows: nothing runs off it, and nothing is set over something else."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+import pytest
+import typst
+
+from evalapp.reports import paper
+from evalapp.reports.document import Block, Document, facts
+
+SVG = "{http://www.w3.org/2000/svg}"
+LINK = "{http://www.w3.org/1999/xlink}href"
+MARGIN_MM = 18
+POINTS_PER_MM = 72 / 25.4
+HASH = "0123456789abcdef" * 4
+NAME = "Accuracy of the statements made"
+
+
+class _Run(NamedTuple):
+    """A piece of text in a line, in points."""
+
+    baseline: float
+    start: float
+    end: float
+
+
+def _runs(node: ET.Element, x: float = 0, y: float = 0) -> Iterator[_Run]:
+    numbers = [float(each) for each in re.findall(r"-?[\d.]+", node.get("transform", ""))]
+    if numbers:
+        x, y = x + numbers[-2], y + numbers[-1]
+    glyphs = [float(each.get("x", 0)) for each in node.findall(f"{SVG}use") if each.get(LINK)]
+    if glyphs:
+        yield _Run(round(y, 1), x + min(glyphs), x + max(glyphs))
+    for child in node:
+        yield from _runs(child, x, y)
+
+
+def _pages(*blocks: Block | None) -> list[list[_Run]]:
+    document = Document("Report", "Project", "made", "banner")
+    document.section("Found", blocks)
+    made = typst.compile(paper._files(document), format="svg")
+    pages = made if isinstance(made, list) else [made]
+    return [list(_runs(ET.fromstring(page))) for page in pages]
+
+
+def _table(heads: list[str], *, words: int = 1, reason: str = "") -> Block:
+    figure = {"main": "0.51 (0.32 to 0.64)", "beside": "n = 120; among 4 candidates"}
+    row = [{"main": NAME, "beside": ""} if at < words else figure for at in range(len(heads))]
+    second = [*row[:-1], {"main": reason, "beside": ""}] if reason else row
+    columns = [{"label": label, "is_figure": at >= words} for at, label in enumerate(heads)]
+    return {"kind": "table", "title": "T", "columns": columns, "rows": [row, second], "note": ""}
+
+
+CORRELATIONS = [
+    "Criterion", "Spearman, all outputs", "Spearman within items", "Spearman between candidates", "Kendall’s tau-b",
+    "Pearson", "Pairs ranked alike",
+]  # fmt: skip
+
+
+def test_a_hash_beside_a_long_name_stays_on_the_paper() -> None:
+    name = "SHA-256 of the reviews, as a gate's look names it (96 records)"
+    for value in (HASH, "W" * 64):
+        (runs,) = _pages(facts([(name, value), ("Data of this report, SHA-256", HASH)]))
+        edge = (210 - MARGIN_MM) * POINTS_PER_MM
+        assert max(run.end for run in runs) < edge
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        _table(CORRELATIONS),
+        _table(CORRELATIONS, reason="The metric did not vary among the outputs of at least four candidates"),
+        _table(["First", "Second", "First preferred", "First better", "Second better", "Equal", "Both bad"], words=2),
+    ],
+    ids=["six figures", "a reason among them", "two names"],
+)  # fmt: skip
+def test_words_keep_their_room_beside_many_figures(block: Block) -> None:
+    for runs in _pages(block):
+        lines = defaultdict(list)
+        for run in runs:
+            lines[run.baseline].append(run)
+        for line in lines.values():
+            for left, right in pairwise(sorted(line, key=lambda run: run.start)):
+                assert left.end < right.start
+        assert max(run.end for run in runs) < (210 - MARGIN_MM) * POINTS_PER_MM
