@@ -102,16 +102,21 @@ def decide(
     # A signed look rests on people's reviews alone.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
     is_simulated = is_simulated and evaluation is None
-    decision = Decision.objects.create(
-        project=campaign.project, campaign=campaign, is_simulated=is_simulated, **said
+    return _recorded(
+        Decision(project=campaign.project, campaign=campaign, is_simulated=is_simulated, **said), by=by
     )
-    if evaluation is not None:
+
+
+def _recorded(decision: Decision, *, by: User) -> Decision:
+    """The decision kept and audited, sealed where it signs a look, and carried out where it ships."""
+    decision.save()
+    if decision.evaluation_id is not None:
         decision.seal = seal_of(decision)
         decision.save(update_fields=["seal"])
-    data = {"verdict": verdict, **({"seal": decision.seal} if decision.seal else {})}
-    record("decision.made", by=by, obj=decision, project=campaign.project, data=data)
-    if verdict == DecisionVerdict.SHIP:
-        set_alias(version=candidate, alias=ModelAlias.CHAMPION, by=by, decision=decision.pk)
+    data = {"verdict": decision.verdict, **({"seal": decision.seal} if decision.seal else {})}
+    record("decision.made", by=by, obj=decision, project=decision.project, data=data)
+    if decision.verdict == DecisionVerdict.SHIP:
+        set_alias(version=decision.candidate, alias=ModelAlias.CHAMPION, by=by, decision=decision.pk)
     return decision
 
 

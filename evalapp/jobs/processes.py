@@ -39,6 +39,7 @@ def kill_group(leader: int, started: float, *, seconds: float, patience: float =
     already. A number that now belongs to a process of another start is left alone: it is somebody else's.
     """
     until = time.monotonic() + patience
+    # Its parent is dead, and nobody else is told when a process ends: so it is looked at.
     while time.monotonic() < until and _members(leader, started):
         time.sleep(_POLL_SECONDS)
     deadline = time.monotonic() + seconds
