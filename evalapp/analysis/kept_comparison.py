@@ -6,14 +6,12 @@ from evalapp.analysis.comparison import CandidateRow, Comparison, ReviewerRow
 from evalapp.analysis.figures import OutdatedError, Subjects
 from evalapp.analysis.keeping import Standing, Wanted, figures_of, standing_of, stored_of, subjects_of
 from evalapp.analysis.large import (
-    AgainstMetric,
+    Asked,
+    Chosen,
     StoredComparison,
-    StoredDifferences,
-    against_metric,
+    chosen_in,
     counted_reviewers,
-    differences_in,
     nothing_stored,
-    part_of,
     stored_comparison,
     with_counts,
 )
@@ -42,20 +40,22 @@ class LargeComparison:
     row: StoredAnalysis | None
     names: ReviewerNames
 
-    def differences(self, reference: CandidateRow) -> StoredDifferences:
-        """The differences of the others from ``reference``; nothing where none are stored."""
-        if self.row is None:
-            return StoredDifferences([], [])
-        return differences_in(self.row.figures, self.subjects, self.comparison, reference)
-
-    def against(self, criterion: Criterion, metric: MetricDescription) -> AgainstMetric | None:
-        """What is stored of a criterion beside a metric, if anything is."""
-        part = part_of(criterion, metric)
-        figures = figures_of(self.campaign, self.wanted, part).get(part)
+    def chosen(
+        self,
+        *,
+        reference: CandidateRow | None = None,
+        criterion: Criterion | None = None,
+        metric: MetricDescription | None = None,
+    ) -> Chosen:
+        """What is stored of these, in one read; nothing where nothing is."""
+        asked = Asked(reference, criterion, metric)
+        figures = {}
+        if self.row is not None:
+            figures = figures_of(self.campaign, self.wanted, *asked.parts.values())
         try:
-            return None if figures is None else against_metric(figures, self.subjects)
+            return chosen_in(figures, self.subjects, self.comparison, asked)
         except OutdatedError:
-            return None
+            return chosen_in({}, self.subjects, self.comparison, asked)
 
 
 def large_comparison(campaign: Campaign, wanted: Wanted, *, reader_id: int) -> LargeComparison:

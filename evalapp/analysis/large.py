@@ -56,17 +56,16 @@ Step = Callable[[int, int, str], None]
 
 
 class StoredComparison(NamedTuple):
-    """What every reader of the page sees. ``correlations`` by metric; ``decided`` as in `with_adjudicated`;
-    ``kept`` by a view. ``reviewers`` and ``agreement_charts``, by criterion, call reviewers by their numbers.
+    """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``kept`` by a view.
+    ``reviewers`` are called by their numbers.
 
-    The differences stand beside it, by the candidate that the others are held against (`differences_in`): a page
-    shows those from one. Charts are stored as they are drawn: building one takes longer than the rest of a page.
+    What a page shows of one candidate, criterion or metric stands in a part of its own (`Chosen`): reading all
+    takes longer than the rest of a page. Charts are stored as they are drawn, for the same reason.
     """
 
     comparison: Comparison
     contradiction: Contradiction | None
     agreement: list[AgreementRow]
-    correlations: dict[str, list[CorrelationRow]]
     marks: list[CandidateMarks]
     unblinding: Unblinding | None
     decided: int
@@ -75,7 +74,6 @@ class StoredComparison(NamedTuple):
     kept: Kept | None
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
-    agreement_charts: dict[str, Chart | None]
     reversals: Reversals
 
 
@@ -94,8 +92,32 @@ class AgainstMetric(NamedTuple):
     outputs: int
 
 
+class Chosen(NamedTuple):
+    """What is stored of the candidate, the criterion and the metric that a page is asked for; empty, or None, where
+    nothing is. The chart of agreement calls reviewers by their numbers.
+    """
+
+    differences: StoredDifferences
+    against: AgainstMetric | None
+    correlations: list[CorrelationRow]
+    agreement_chart: Chart | None
+
+
 def part_of(criterion: Criterion, metric: MetricDescription) -> str:
     return f"{criterion.key}/{metric.name}"
+
+
+# No key of a criterion has a colon.
+def differences_part(reference: CandidateRow) -> str:
+    return f"differences:{reference.candidate.pk}"
+
+
+def correlations_part(metric: MetricDescription) -> str:
+    return f"correlations:{metric.name}"
+
+
+def agreement_part(criterion: Criterion) -> str:
+    return f"agreement:{criterion.key}"
 
 
 def comparison_parts(
@@ -110,26 +132,24 @@ def comparison_parts(
     stage("Means and their intervals")
     comparison = compare(shown)
     stage.total += len(comparison.metrics) * (1 + len(scores.scales))
-    differences: dict[str, Any] = {}
     for row in comparison.rows:
         stage(f"Differences from {row.label}")
         pairs = compare_pairs(shown, comparison, row, everything=True)
         found = StoredDifferences(pairs, differences_charts(pairs, row, comparison.rows))
-        differences[str(row.candidate.pk)] = _tuple_as_json(found)
+        yield differences_part(row), _tuple_as_json(found)
     stage("Agreement")
     agreement = agreement_rows(scores)
-    agreement_charts = {each.key: agreement_chart(scores, each) for each in scores.scales}
-    correlations = {}
+    for each in scores.scales:
+        yield agreement_part(each), {"chart": as_json(agreement_chart(scores, each))}
     for metric in comparison.metrics:
         stage(f"People against {metric.label}")
-        correlations[metric.name] = correlation_rows(shown, metric)
+        yield correlations_part(metric), {"rows": as_json(correlation_rows(shown, metric), names_rows=True)}
     stage("Reversals inside strata")
     reversals = find_reversals(shown)
     for_all = StoredComparison(
         comparison=comparison,
         contradiction=find_contradiction(shown, comparison),
         agreement=agreement,
-        correlations=correlations,
         marks=marks_by_candidate(scores, people=people, among=narrowed.reviews),
         unblinding=unblinding_of(scores.campaign),
         decided=adjudicated.decided,
@@ -138,10 +158,9 @@ def comparison_parts(
         kept=narrowed.kept,
         reviewers=reviewer_rows(scores, NOBODY),
         ratings_chart=ratings_chart(comparison),
-        agreement_charts=agreement_charts,
         reversals=reversals,
     )
-    yield "", {**_tuple_as_json(for_all), "differences": differences}
+    yield "", _tuple_as_json(for_all)
     drawn = _some_outputs(shown)
     for metric in comparison.metrics:
         for criterion in scores.scales:
@@ -188,24 +207,48 @@ def stored_comparison(figures: dict[str, Any], subjects: Subjects) -> StoredComp
     return StoredComparison(comparison, **{name: from_json(figures[name], known) for name in names})
 
 
-def differences_in(
-    figures: dict[str, Any], subjects: Subjects, comparison: Comparison, reference: CandidateRow
-) -> StoredDifferences:
-    """The stored differences of the others from ``reference``, a row of ``comparison``."""
-    stored = figures["differences"].get(str(reference.candidate.pk))
-    if stored is None:
-        return StoredDifferences([], [])
+class Asked(NamedTuple):
+    """The candidate that the others are held against (a row of the comparison), the criterion and the metric of a
+    page; None where it has none.
+    """
+
+    reference: CandidateRow | None = None
+    criterion: Criterion | None = None
+    metric: MetricDescription | None = None
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The names of what is stored of these, by the field of `Chosen` that it is for."""
+        found = {}
+        if self.reference is not None:
+            found["differences"] = differences_part(self.reference)
+        if self.criterion is not None:
+            found["agreement_chart"] = agreement_part(self.criterion)
+        if self.metric is not None:
+            found["correlations"] = correlations_part(self.metric)
+        if self.criterion is not None and self.metric is not None:
+            found["against"] = part_of(self.criterion, self.metric)
+        return found
+
+
+def chosen_in(figures: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: Asked) -> Chosen:
+    """``figures`` by part, of those that are stored. Raises `OutdatedError` as `from_json`."""
     known = _with_rows(subjects, comparison)
-    return StoredDifferences(**{name: from_json(stored[name], known) for name in StoredDifferences._fields})
+    stored = {
+        field: {name: from_json(value, known) for name, value in figures[part].items()}
+        for field, part in asked.parts.items()
+        if part in figures
+    }
+    return Chosen(
+        differences=StoredDifferences(**stored.get("differences", {"pairs": [], "charts": []})),
+        against=AgainstMetric(**stored["against"]) if "against" in stored else None,
+        correlations=stored.get("correlations", {}).get("rows", []),
+        agreement_chart=stored.get("agreement_chart", {}).get("chart"),
+    )
 
 
 def _with_rows(subjects: Subjects, comparison: Comparison) -> Subjects:
     return replace(subjects, rows={row.candidate.pk: row for row in comparison.rows})
-
-
-def against_metric(figures: dict[str, Any], subjects: Subjects) -> AgainstMetric:
-    found = {name: from_json(figures[name], subjects) for name in AgainstMetric._fields}
-    return AgainstMetric(**found)
 
 
 def nothing_stored(
@@ -227,9 +270,7 @@ def nothing_stored(
     ]
     design = Design(campaign.items_total, 0, 0, None, campaign.places_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(
-        comparison, None, [], {}, [], None, 0, [], None, None, [], None, {}, _NOT_LOOKED_FOR
-    )
+    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_LOOKED_FOR)
 
 
 def with_counts(

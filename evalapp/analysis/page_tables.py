@@ -77,7 +77,7 @@ class PageTables(TableSource):
         if self.reference is None:
             return []
         if self.large:
-            return self.large.differences(self.reference).pairs
+            return self.large.chosen(reference=self.reference).differences.pairs
         return compare_pairs(self._scores, self.comparison, self.reference, everything=True)
 
     @property
@@ -108,7 +108,7 @@ class PageTables(TableSource):
         if self.metric is None:
             return []
         if self.large:
-            return self.large.stored.correlations.get(self.metric.name, [])
+            return self.large.chosen(metric=self.metric).correlations
         return correlation_rows(self._scores, self.metric)
 
     @property

@@ -52,7 +52,7 @@ def evidence_of(wanted: ComparisonFilter, tuned: ModelVersion, *, people: str, r
         comparison, usage, kept = found.comparison, found.stored.usage, found.stored.kept
         standing = found.standing
         if standing.computed_at is not None:
-            contest = contest_of(comparison, tuned, lambda row: found.differences(row).pairs)
+            contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).differences.pairs)
     else:
         narrowed = load_narrowed(wanted, people=people)
         comparison, usage, kept = compare(narrowed.scores), usage_of(narrowed.scores), narrowed.kept

@@ -205,9 +205,9 @@ def _large_context(
     scales = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
     criterion = chosen_scale(scales, request.GET.get("criterion", ""), contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
-    against = found.against(criterion, metric) if criterion and metric else None
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
-    differences = found.differences(reference) if reference else None
+    shown = found.chosen(reference=reference, criterion=criterion, metric=metric)
+    differences, against = shown.differences, shown.against
     is_reviewing = is_reviewing_blind(campaign, request.user)
     return {
         "station": "compare",
@@ -218,7 +218,7 @@ def _large_context(
         "contradiction": contradiction,
         "scales": scales,
         "reference": reference,
-        "pairs": differences.pairs if differences else [],
+        "pairs": differences.pairs,
         "narrowing": narrowing_of(
             request,
             chosen,
@@ -236,9 +236,9 @@ def _large_context(
         "marks": found.stored.marks,
         "labels": {},
         "ratings_chart": found.stored.ratings_chart,
-        "differences_charts": differences.charts if differences else [],
-        "hollow_words": hollow_words(differences.pairs if differences else []),
-        "agreement_chart": found.stored.agreement_charts.get(criterion.key) if criterion else None,
+        "differences_charts": differences.charts,
+        "hollow_words": hollow_words(differences.pairs),
+        "agreement_chart": shown.agreement_chart,
         "people": people,
         "people_choices": people_choices(request, people),
         "adjudicated_count": found.stored.decided,
@@ -248,7 +248,7 @@ def _large_context(
         "chart": against.chart if against else None,
         "drawn_of": against.outputs if against and against.outputs > POINTS_DRAWN else 0,
         "disagreements": against.disagreements if against else None,
-        "correlations": found.stored.correlations.get(metric.name, []) if metric else [],
+        "correlations": shown.correlations,
     }
 
 

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis import keeping, severity
+from evalapp.analysis.agreement import correlation_rows
+from evalapp.analysis.charts import agreement_chart
 from evalapp.analysis.comparison import compare, reviewer_rows
 from evalapp.analysis.differences import compare_pairs, find_contradiction
 from evalapp.analysis.figures import OutdatedError, Subjects, as_json, from_json
@@ -67,9 +69,16 @@ def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, revi
     assert found.comparison == comparison
     assert found.stored.contradiction == find_contradiction(scores, comparison)
     reference = comparison.rows[0]
-    assert found.differences(reference).pairs == compare_pairs(scores, comparison, reference, everything=True)
+    pairs = compare_pairs(scores, comparison, reference, everything=True)
+    assert found.chosen(reference=reference).differences.pairs == pairs
     assert found.reviewers == reviewer_rows(scores, reviewer.pk)
-    assert set(found.stored.correlations) == {metric.name for metric in comparison.metrics}
+    for metric in comparison.metrics:
+        for criterion in scores.scales:
+            shown = found.chosen(reference=reference, criterion=criterion, metric=metric)
+            assert shown.correlations == correlation_rows(scores, metric)
+            assert shown.agreement_chart == agreement_chart(scores, criterion)
+            assert shown.against and shown.against.outputs == len(scores.outputs)
+            assert shown.differences.pairs == pairs
 
 
 def test_before_anything_is_computed_the_page_counts_and_says_what_is_missing(

@@ -149,7 +149,7 @@ class DifferenceList(AnalysisView):
             chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)
             if chosen is None:
                 raise MissingError("There is no such candidate in this comparison.")
-            return self.page(found.differences(chosen).pairs)
+            return self.page(found.chosen(reference=chosen).differences.pairs)
         scores = self.narrowed(campaign_id).scores
         comparison = compare(scores)
         candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
@@ -169,14 +169,15 @@ class AgreementDetail(AnalysisView):
         """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
         if (found := self.kept(campaign_id)) is not None:
             name = self.query["metric"]
-            correlations = found.stored.correlations.get(name, [])
+            metric = next((each for each in found.comparison.metrics if each.name == name), None)
+            correlations = found.chosen(metric=metric).correlations
             return {"metric": name, "agreement": found.stored.agreement, "correlations": correlations}
         scores = self.narrowed(campaign_id).scores
-        metric = scores.metric_named(self.query["metric"])
+        described = scores.metric_named(self.query["metric"])
         return {
-            "metric": metric.name,
+            "metric": described.name,
             "agreement": agreement_rows(scores),
-            "correlations": correlation_rows(scores, metric),
+            "correlations": correlation_rows(scores, described),
         }
 
 
