@@ -139,11 +139,11 @@ def strengths_chart(judged: PairResults) -> Chart | None:
         return None
     axis = Axis("Strength", list(labels.values()), (judged.low_end, judged.span), reference=0.0)
     first, last = lines[0], lines[-1]
-    says = (
-        f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label}, "
-        f"{in_words(last.measure)}; 0 is an average candidate."
-    )
-    return forest(lines, axis, says=says)
+    if first.measure.value == last.measure.value:
+        told = f"No candidate is stronger than another, {in_words(first.measure)}"
+    else:
+        told = f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label}, {in_words(last.measure)}"
+    return forest(lines, axis, says=f"{told}; 0 is an average candidate.")
 
 
 def _reach(pair: ComparedPair) -> float:

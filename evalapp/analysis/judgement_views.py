@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.charts import strengths_chart
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.pair_lists import FILTER_PARTS, as_lines, find_judgements, judgement_csv, pair_filter
 from evalapp.analysis.pairs import Judgements, load_judgements, pair_results
@@ -54,9 +55,11 @@ def pair_results_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Who wins against whom, how strong each candidate is, what the side does; below it what metrics say."""
     judgements = _loaded(request, campaign_id)
     scores = load_scores(judgements.campaign)
+    results = pair_results(judgements)
     context = {
         **_context(request, judgements),
-        "results": pair_results(judgements),
+        "results": results,
+        "strengths_chart": strengths_chart(results),
         "comparison": compare(scores),
         "usage": usage_of(scores),
     }

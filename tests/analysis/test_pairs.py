@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis.charts import strengths_chart
 from evalapp.analysis.pair_lists import as_lines, find_judgements, lines_of_item, pair_filter
 from evalapp.analysis.pairs import Judged, load_judgements, pair_results
 from evalapp.analysis.verdicts_apart import verdicts_apart
@@ -233,6 +234,16 @@ def test_the_results_page_shows_shares_strengths_and_sides(
     # People first, metrics below.
     assert html.index("Who is preferred to whom") < html.index("What metrics say")
     assert "outcome=second" in html and ">11</a>" in html
+    assert 'data-chart="strengths-drawn"' in html and "Strongest is new" in html
+
+
+def test_the_chart_calls_nobody_strongest_where_all_are_equal(
+    campaign: Campaign, reviewer: User, other_reviewer: User
+) -> None:
+    judge_by(campaign, reviewer, prefers("new"))
+    judge_by(campaign, other_reviewer, prefers("old"))
+    chart = strengths_chart(pair_results(load_judgements(campaign)))
+    assert chart is not None and chart.says.startswith("No candidate is stronger than another, 0.0")
 
 
 def test_a_page_costs_the_same_for_one_judgement_and_for_many(
