@@ -9,7 +9,8 @@ from evalapp.analysis.agreement import AgreementRow, agreement_rows
 from evalapp.analysis.cases import CaseFilter, CaseRow, find_cases, with_excerpts
 from evalapp.analysis.hints import Checks, Hint, Quality, hints_of
 from evalapp.analysis.reading import reading_times
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.sampled import SampledItems, sampled_scores
+from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -52,10 +53,12 @@ class NamedChecks(NamedTuple):
 
 class CampaignQuality(NamedTuple):
     """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: where answers are
-    compared and reviewers checked, how each does on that.
+    compared and reviewers checked, how each does on that. ``sample``: the items that agreement, differences and
+    hints about scores are of; None where they are of all.
     """
 
     scores: CampaignScores
+    sample: SampledItems | None
     team: TeamProgress
     agreement: list[AgreementSoFar]
     differing: list[CaseRow]
@@ -87,7 +90,7 @@ def agreement_so_far(scores: CampaignScores) -> list[AgreementSoFar]:
 
 def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     """All that the page shows; ``reader`` is the id of who reads it, whom it calls "You"."""
-    scores = load_scores(campaign)
+    scores, sample = sampled_scores(campaign)
     team = team_progress(campaign, reader_id=reader)
     differing = find_cases(scores, CaseFilter(differ=True))
     checks = _checks(campaign)
@@ -96,6 +99,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     is_reviewing = person is not None and is_reviewing_blind(campaign, person.user)
     return CampaignQuality(
         scores=scores,
+        sample=sample,
         team=team,
         agreement=agreement_so_far(scores),
         differing=with_excerpts(scores, differing[:MOST_DIFFERING]),

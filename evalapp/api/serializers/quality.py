@@ -49,11 +49,20 @@ class UnblindingSerializer(serializers.Serializer[Any]):
     sure_right = serializers.IntegerField()
 
 
+class SampledItemsSerializer(serializers.Serializer[Any]):
+    items = serializers.IntegerField(help_text="Items drawn at random.")
+    of = serializers.IntegerField(help_text="Items reviewed so far.")
+
+
 class QualitySerializer(serializers.Serializer[Any]):
     """``unblinding`` is null before anybody was asked, and for who still reviews the campaign blind."""
 
     is_reviewing = serializers.BooleanField(
         help_text="You still review this campaign blind; its results and cases show what you should not know."
+    )
+    sample = SampledItemsSerializer(
+        allow_null=True,
+        help_text="Of a large campaign, the items that agreement, differences and hints about scores are of; else null.",
     )
     agreement = AgreementSoFarSerializer(many=True)
     differing = CaseRowSerializer(many=True, help_text="The outputs on which reviewers differ most.")

@@ -1,0 +1,43 @@
+"""The scores of some items of a large campaign, drawn at random, where a page needs scores themselves and a reader
+waits for it.
+"""
+
+from random import Random
+from typing import NamedTuple
+
+from evalapp.analysis import keeping
+from evalapp.analysis.differences import SEED
+from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.campaigns.models import Campaign, ItemOutput, Place, Purpose
+from evalapp.reviews.counts import scores_given
+
+
+class SampledItems(NamedTuple):
+    """``items`` drawn of those that have been reviewed, ``of`` in all."""
+
+    items: int
+    of: int
+
+
+class SampledScores(NamedTuple):
+    """``sample`` is None where the scores are of every item."""
+
+    scores: CampaignScores
+    sample: SampledItems | None
+
+
+def sampled_scores(campaign: Campaign) -> SampledScores:
+    """All scores, or of a large campaign those of as many items as have about `keeping.MOST_AT_REQUEST`.
+
+    Every item has the same chance, and keeps all its scores: what is worked out within items stays as it is. The
+    same items are drawn until others are reviewed.
+    """
+    given = scores_given(campaign)
+    if given <= keeping.MOST_AT_REQUEST:
+        return SampledScores(load_scores(campaign), None)
+    reviewed = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, reviews_done__gt=0)
+    items = sorted(set(reviewed.order_by().values_list("item_id", flat=True)))
+    number = max(len(items) * keeping.MOST_AT_REQUEST // given, 1)
+    drawn = Random(SEED).sample(items, number)  # noqa: S311 - a sample for figures, no secret
+    outputs = list(ItemOutput.objects.filter(item__in=drawn).values_list("pk", flat=True))
+    return SampledScores(load_scores(campaign, outputs=outputs), SampledItems(number, len(items)))
