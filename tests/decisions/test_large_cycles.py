@@ -15,7 +15,10 @@ from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError
 from evalapp.decisions.cycles import cycles_of
+from evalapp.decisions.models import Decision
+from evalapp.decisions.services import decide
 from evalapp.jobs.models import JobState
 from evalapp.reviews.models import Score
 from tests.cast import client_of
@@ -59,6 +62,15 @@ def computed(campaign: Campaign) -> None:
     assert job.state == JobState.SUCCEEDED, job.error
 
 
+def form_of(campaign: Campaign) -> str:
+    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/"
+
+
+def decided(campaign: Campaign, by: User) -> Decision:
+    plain = campaign.candidates.get(model_version__label="plain").model_version
+    return decide(campaign=campaign, candidate=plain, verdict="not_yet", note="", by=by)
+
+
 def home_of(campaign: Campaign) -> str:
     return f"/projects/{campaign.project.slug}/"
 
@@ -68,9 +80,13 @@ def read_without_scores(browser: Client, address: str) -> str:
     with CaptureQueriesContext(connection) as queries:
         page = browser.get(address)
     assert page.status_code == 200
-    table = f'"{Score._meta.db_table}"'
-    assert not [each["sql"] for each in queries if table in each["sql"]]
+    assert not scores_read(queries)
     return page.text
+
+
+def scores_read(queries: CaptureQueriesContext) -> list[str]:
+    table = f'"{Score._meta.db_table}"'
+    return [each["sql"] for each in queries if table in each["sql"]]
 
 
 def test_the_home_shows_what_a_job_has_stored(campaign: Campaign, manager: User, engineer: User) -> None:
@@ -106,3 +122,42 @@ def test_small_campaigns_are_worked_out_beside_a_large_one(campaign: Campaign, s
     assert [each.is_computed for each in found] == [True, False]
     assert found[0].standing is None and found[0].comparison == compare(load_scores(small))
     assert comparisons_of([]) == []
+
+
+def test_the_form_of_a_decision_waits_for_its_figures(campaign: Campaign, manager: User) -> None:
+    browser = client_of(manager)
+    page = read_without_scores(browser, form_of(campaign))
+    assert "are not computed yet" in page and "Compute them" in page and "Record the decision" not in page
+    with pytest.raises(ConflictError, match="Have them computed"):
+        decided(campaign, manager)
+    assert not Decision.objects.exists()
+    computed(campaign)
+    page = read_without_scores(browser, form_of(campaign))
+    assert "no review has come in since" in page and "Record the decision" in page
+
+
+def test_a_decision_keeps_how_far_its_figures_are_behind(
+    campaign: Campaign, manager: User, engineer: User
+) -> None:
+    computed(campaign)
+    then = compare(load_scores(campaign)).rows[1]
+    review_all(campaign, engineer, SAID)
+    with CaptureQueriesContext(connection) as queries:
+        decision = decided(campaign, manager)
+    assert not scores_read(queries)
+    evidence = decision.evidence
+    assert evidence["human"]["tone"]["value"] == then.cell("tone").mean.value
+    assert evidence["design"]["reviews"] == 4 * ROWS
+    assert evidence["standing"]["reviews_since"] == 2 * ROWS
+    assert decision.computed_at == campaign.stored_analyses.get(part="").computed_at
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/decisions/{decision.pk}/").text
+    assert "on figures as of" in page and f"{2 * ROWS} reviews before it" in page
+    assert decided(campaign, manager) == decision, "the same numbers, so the same decision"
+
+
+def test_a_decision_on_figures_of_its_moment_has_no_standing(small: Campaign, manager: User) -> None:
+    one = small.candidates.get().model_version
+    decision = decide(campaign=small, candidate=one, verdict="not_yet", note="", by=manager)
+    assert "standing" not in decision.evidence and decision.computed_at is None
+    page = client_of(manager).get(f"/projects/{small.project.slug}/decisions/{decision.pk}/").text
+    assert "on the numbers of its moment" in page
