@@ -46,11 +46,21 @@ class DetectableSerializer(serializers.Serializer[Any]):
     distance = MeasureSerializer()
 
 
+class SampleSerializer(serializers.Serializer[Any]):
+    """So many items of all, drawn at random; the same ones every time."""
+
+    items = serializers.IntegerField()
+    of_items = serializers.IntegerField()
+
+
 class DetectionSerializer(serializers.Serializer[Any]):
-    """``design`` is the campaign's once all reviews are in; null with fewer than two items."""
+    """``design`` is the campaign's once all reviews are in; null with fewer than two items. ``sample``: the items that
+    the variances are from; null where they are from all.
+    """
 
     design = PlannedDesignSerializer(allow_null=True)
     variances = CriterionVarianceSerializer(many=True)
+    sample = SampleSerializer(allow_null=True)
     detectable = DetectableSerializer(many=True)
 
 
