@@ -1,6 +1,6 @@
 """Analyses of large campaigns: computed by a job, stored with the version of the data, and read by pages."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
-from evalapp.reviews.counts import CampaignCounts, data_version, scores_given
+from evalapp.reviews.counts import CampaignCounts, data_version, people_of, scores_given
 from evalapp.reviews.models import ScoreCount
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import NOT_LEVELS, Criterion
@@ -96,6 +96,15 @@ class Standing(NamedTuple):
 def is_large(campaign: Campaign, *, people: str = "all") -> bool:
     """Whether the comparison is a job's to compute, not a request's."""
     return scores_given(campaign, people=people) > MOST_AT_REQUEST
+
+
+def large_among(campaigns: Sequence[Campaign]) -> set[int]:
+    """The ids of those of one project that are large, in one query."""
+    if not campaigns:
+        return set()
+    counts = ScoreCount.objects.filter(people_of(campaigns[0], "all"), campaign__in=campaigns)
+    totals = counts.order_by().values("campaign").annotate(total=Sum("scores"))
+    return set(totals.filter(total__gt=MOST_AT_REQUEST).values_list("campaign", flat=True))
 
 
 def subjects_of(campaign: Campaign) -> Subjects:

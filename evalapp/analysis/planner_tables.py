@@ -59,7 +59,9 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
     ]
     figures = [Column(label, "figure") for label in ("Items", "Reviewers", "The rest")]
     columns = [CRITERION, Column("Of"), *figures, Column("Note")]
-    return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows)
+    sample = context.get("sample")
+    note = f"From {sample.told}." if sample is not None else ""
+    return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows, note)
 
 
 def _spread(name: str, of: str, variance: Variance) -> list[Cell]:

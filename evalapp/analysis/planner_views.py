@@ -12,7 +12,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.planner import Plan, design_of_campaign, detectable, plan, variances_of
 from evalapp.analysis.planner_forms import PlanForm
 from evalapp.analysis.planner_tables import PLAN_TABLES
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.sampled import sampled_scores
 from evalapp.analysis.table_views import as_csv, as_markdown
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState, Method, Purpose
 from evalapp.core.errors import MissingError
@@ -106,7 +106,8 @@ def _source(
 
 def _planned(request: MemberRequest, campaign: Campaign | None, version: RubricVersion) -> dict[str, Any]:
     criteria = list(version.criteria.filter(kind=CriterionKind.SCALE).order_by("position"))
-    variances = variances_of(load_scores(campaign)) if campaign is not None else []
+    found = sampled_scores(campaign) if campaign is not None else None
+    variances = variances_of(found.scores) if found is not None else []
     design = design_of_campaign(campaign) if campaign is not None else None
     by_key = {each.criterion.key: each for each in variances}
     planned: Plan | None = None
@@ -123,6 +124,7 @@ def _planned(request: MemberRequest, campaign: Campaign | None, version: RubricV
         "form": form,
         "planned": planned,
         "variances": variances,
+        "sample": found.sample if found is not None else None,
         "design": design,
         "detectable": detectable(variances, design) if design is not None else [],
     }

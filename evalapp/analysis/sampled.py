@@ -11,12 +11,19 @@ from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.campaigns.models import Campaign, ItemOutput, Place, Purpose
 from evalapp.reviews.counts import scores_given
 
+# Fewer tell too little of how items differ, however many reviewers each has.
+LEAST_ITEMS = 30
+
 
 class SampledItems(NamedTuple):
-    """``items`` drawn of those that have been reviewed, ``of`` in all."""
+    """``items`` drawn of the ``of_items`` that have been reviewed."""
 
     items: int
-    of: int
+    of_items: int
+
+    @property
+    def told(self) -> str:
+        return f"{self.items:,} of the {self.of_items:,} items reviewed so far, drawn at random"
 
 
 class SampledScores(NamedTuple):
@@ -37,7 +44,7 @@ def sampled_scores(campaign: Campaign) -> SampledScores:
         return SampledScores(load_scores(campaign), None)
     reviewed = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, reviews_done__gt=0)
     items = sorted(set(reviewed.order_by().values_list("item_id", flat=True)))
-    number = max(len(items) * keeping.MOST_AT_REQUEST // given, 1)
+    number = min(max(len(items) * keeping.MOST_AT_REQUEST // given, LEAST_ITEMS), len(items))
     drawn = Random(SEED).sample(items, number)  # noqa: S311 - a sample for figures, no secret
     outputs = list(ItemOutput.objects.filter(item__in=drawn).values_list("pk", flat=True))
     return SampledScores(load_scores(campaign, outputs=outputs), SampledItems(number, len(items)))

@@ -6,12 +6,8 @@ from typing import NamedTuple
 from django.db.models import Avg, Count
 
 from evalapp.accounts.models import User
+from evalapp.analysis.campaign_comparison import comparison_of
 from evalapp.analysis.columns import METRICS
-from evalapp.analysis.comparison import Comparison, compare
-from evalapp.analysis.keeping import Wanted, is_large
-from evalapp.analysis.kept_comparison import large_comparison
-from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.jobs.models import JobState
@@ -78,7 +74,7 @@ def measure_choices(sweep: Sweep, reader: User) -> MeasureChoices:
     return MeasureChoices(choices, hidden)
 
 
-def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable, reader: User) -> dict[int, float]:
+def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable) -> dict[int, float]:
     """The measure by the id of the training's run, where it is known."""
     if choice.key in LOSSES:
         found = {row.run.pk: getattr(row, choice.key) for row in table.rows if row.is_done}
@@ -89,7 +85,7 @@ def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable, reader: Us
         by_version = _metric_means(int(of), name)
     else:
         campaign = next(each for each in _campaigns(sweep) if each.pk == int(of))
-        by_version = _human_means(campaign, name, reader)
+        by_version = _human_means(campaign, name)
     return {
         row.run.pk: by_version[row.run.produced_id]
         for row in table.rows
@@ -143,16 +139,10 @@ def _criteria(campaign: Campaign) -> Sequence[Criterion]:
     return list(criteria.exclude(kind__in=NOT_LEVELS).order_by("position"))
 
 
-def _human_means(campaign: Campaign, key: str, reader: User) -> Mapping[int, float]:
+def _human_means(campaign: Campaign, key: str) -> Mapping[int, float]:
     found = {}
-    for row in _comparison(campaign, reader).rows:
+    for row in comparison_of(campaign).comparison.rows:
         cell = row.cell(key)
         if cell is not None and cell.mean.value is not None:
             found[row.candidate.model_version_id] = cell.mean.value
     return found
-
-
-def _comparison(campaign: Campaign, reader: User) -> Comparison:
-    if not is_large(campaign):
-        return compare(load_scores(campaign))
-    return large_comparison(campaign, Wanted(AnalysisKind.COMPARISON), reader_id=reader.pk).comparison

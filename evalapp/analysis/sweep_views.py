@@ -29,7 +29,7 @@ def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
     table = sweep_table(sweep)
     choices = measure_choices(sweep, request.user)
     measure = choices.chosen(request.GET.get("by", ""))
-    values = values_of(measure, sweep, table, request.user)
+    values = values_of(measure, sweep, table)
     context = {
         "station": "runs",
         "sweep": sweep,

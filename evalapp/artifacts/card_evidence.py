@@ -86,6 +86,10 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
         + ("." if complete is None else f"; {complete:,} of {design.places_total:,} places complete.")
         + (" **Simulated: these are no opinions of people.**" if design.is_simulated else "")
     )
+    if each.standing is not None and each.standing.computed_at is not None:
+        since = each.standing.reviews_since
+        behind = f"; {since:,} of these reviews came in later" if since else ""
+        yield f"The figures are as of {each.standing.computed_at:%d %B %Y, %H:%M} UTC{behind}."
     rows = [(escaped(cell.criterion.name), *_measured(cell.mean)) for cell in each.row.human]
     rows += [("Total, 1 to 5", *_measured(each.row.total))]
     yield table(("reviewers say", "value", "95% interval", "n", "signature"), rows)

@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 from evalapp.accounts.models import User
-from evalapp.analysis.comparison import CandidateRow, Comparison, compare
-from evalapp.analysis.keeping import Wanted, is_large
-from evalapp.analysis.kept_comparison import large_comparison
-from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.campaign_comparison import comparison_of
+from evalapp.analysis.comparison import CandidateRow, Comparison
+from evalapp.analysis.keeping import Standing
 from evalapp.analysis.pairs import load_judgements, pair_results
-from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -20,8 +18,6 @@ from evalapp.registry.models import ModelVersion
 
 # Each may take a second while the reader waits.
 SHOWN_CAMPAIGNS = 4
-# Nobody reviews as them: the operator on the command line.
-NOBODY = 0
 
 
 class Preference(NamedTuple):
@@ -34,13 +30,16 @@ class Preference(NamedTuple):
 
 
 class CampaignEvidence(NamedTuple):
-    """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here blind."""
+    """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here blind.
+    ``standing`` says how far a large campaign's figures are behind.
+    """
 
     campaign: Campaign
     comparison: Comparison | None
     row: CandidateRow | None
     preferences: list[Preference]
     is_withheld: bool
+    standing: Standing | None = None
 
     @property
     def metrics(self) -> list["NamedMeasure"]:
@@ -124,15 +123,10 @@ def _of_campaign(campaign: Campaign, version: ModelVersion, reader: User | None)
         return CampaignEvidence(campaign, None, None, [], is_withheld=True)
     if campaign.compares:
         return CampaignEvidence(campaign, None, None, _preferences(campaign, version), is_withheld=False)
-    if is_large(campaign):
-        reader_id = reader.pk if reader is not None else NOBODY
-        comparison = large_comparison(
-            campaign, Wanted(AnalysisKind.COMPARISON), reader_id=reader_id
-        ).comparison
-    else:
-        comparison = compare(load_scores(campaign))
-    row = next((row for row in comparison.rows if row.candidate.model_version_id == version.pk), None)
-    return CampaignEvidence(campaign, comparison, row, [], is_withheld=False)
+    found = comparison_of(campaign)
+    rows = found.comparison.rows
+    row = next((row for row in rows if row.candidate.model_version_id == version.pk), None)
+    return CampaignEvidence(campaign, found.comparison, row, [], is_withheld=False, standing=found.standing)
 
 
 def _preferences(campaign: Campaign, version: ModelVersion) -> list[Preference]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from evalapp.accounts.models import Project
+from evalapp.analysis.campaign_comparison import CampaignComparison, comparisons_of
 from evalapp.analysis.columns import HEADLINE_METRIC
-from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell, compare
-from evalapp.analysis.differences import Contradiction, find_contradiction
-from evalapp.analysis.scores import CampaignScores, load_many
+from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.differences import Contradiction
+from evalapp.analysis.keeping import Standing
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.models import DatasetVersion
 from evalapp.decisions.models import Decision
@@ -24,7 +25,7 @@ class CycleRow(NamedTuple):
 
     ``row`` is the comparison's row of the candidate that the cycle is about (the newest tuned one);
     ``training`` is the run that made it, None where it was made elsewhere; ``data`` what it was trained
-    on, else what was reviewed. ``export`` is the newest.
+    on, else what was reviewed. ``export`` is the newest. ``standing`` as in `CampaignComparison`.
     """
 
     number: int
@@ -36,6 +37,7 @@ class CycleRow(NamedTuple):
     decision: Decision | None
     export: Export | None
     comparison: Comparison
+    standing: Standing | None
 
     @property
     def training_rows(self) -> int:
@@ -61,14 +63,10 @@ def cycles_of(project: Project) -> list[CycleRow]:
         .prefetch_related("decisions", "exports__dataset_version__dataset")
         .order_by("-id")[:SHOWN]
     )
-    loaded = load_many(campaigns)
-    compared = [(loaded[campaign.pk], compare(loaded[campaign.pk])) for campaign in campaigns]
-    trainings = _trainings(candidate_of_cycle(comparison) for _, comparison in compared)
+    compared = comparisons_of(campaigns)
+    trainings = _trainings(candidate_of_cycle(found.comparison) for found in compared)
     newest = launched.count()
-    return [
-        _cycle(newest - position, scores, comparison, trainings)
-        for position, (scores, comparison) in enumerate(compared)
-    ]
+    return [_cycle(newest - position, found, trainings) for position, found in enumerate(compared)]
 
 
 def _trainings(rows: Iterable[CandidateRow | None]) -> dict[int, Run]:
@@ -79,10 +77,8 @@ def _trainings(rows: Iterable[CandidateRow | None]) -> dict[int, Run]:
     }
 
 
-def _cycle(
-    number: int, scores: CampaignScores, comparison: Comparison, trainings: dict[int, Run]
-) -> CycleRow:
-    campaign, row = scores.campaign, candidate_of_cycle(comparison)
+def _cycle(number: int, found: CampaignComparison, trainings: dict[int, Run]) -> CycleRow:
+    campaign, row = found.campaign, candidate_of_cycle(found.comparison)
     training = trainings.get(row.candidate.model_version_id) if row is not None else None
     return CycleRow(
         number=number,
@@ -90,10 +86,11 @@ def _cycle(
         data=training.dataset_version if training else campaign.dataset_version,
         training=training,
         row=row,
-        contradiction=find_contradiction(scores, comparison),
+        contradiction=found.contradiction,
         decision=max(campaign.decisions.all(), key=lambda decision: decision.pk, default=None),
         export=max(campaign.exports.all(), key=lambda export: export.pk, default=None),
-        comparison=comparison,
+        comparison=found.comparison,
+        standing=found.standing,
     )
 
 

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.db import models
 
 from evalapp.accounts.models import Project, User
@@ -17,7 +19,8 @@ class Decision(BaseModel):
     """What was decided on a campaign's candidate, by whom, on which numbers. Never changed: a later
     decision is a new row, and the newest one stands.
 
-    ``evidence`` holds the measures as they were shown when it was made. With an ``evaluation`` it signs a
+    ``evidence`` holds the measures as they were shown when it was made; of a large campaign with their ``standing``,
+    since a job had computed them earlier. With an ``evaluation`` it signs a
     gate's verdict; ``seal`` is then the hash that ends its dossier.
     """
 
@@ -44,6 +47,12 @@ class Decision(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.candidate.label}: {self.get_verdict_display().lower()}"
+
+    @property
+    def computed_at(self) -> datetime | None:
+        """When a job had computed its measures; None where they were of its own moment."""
+        computed_at = self.evidence.get("standing", {}).get("computed_at")
+        return datetime.fromisoformat(computed_at) if computed_at else None
 
 
 class SavedView(BaseModel):

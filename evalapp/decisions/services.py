@@ -6,12 +6,12 @@ from django.db import transaction
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project as create_bare_project
-from evalapp.analysis.comparison import CandidateRow, Comparison, compare
+from evalapp.analysis.campaign_comparison import CampaignComparison, comparison_of
+from evalapp.analysis.comparison import CandidateRow, Comparison
 from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
-from evalapp.analysis.scores import load_scores
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.core.errors import InvalidError, NotAllowedError
+from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import seal_of
 from evalapp.decisions.models import Decision, DecisionVerdict
 from evalapp.decisions.signing import require_no_gate, require_seen, require_signable
@@ -68,19 +68,21 @@ def decide(
     A look that is signed already is signed anew only by who has seen that: ``replaces`` is the id of its newest
     decision, else ConflictError. The same once more, by the same person on the same numbers, is the decision that
     stands already.
+    Of a large campaign the numbers are those that a job has stored, and the evidence keeps how far they are behind;
+    where nothing is stored, ConflictError, unless a look is signed, which has numbers of its own.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
-    comparison = compare(load_scores(campaign))
+    found = comparison_of(campaign)
+    comparison = found.comparison
     row = _row_of(comparison, campaign, candidate)
     judged = pair_results(load_judgements(campaign)) if campaign.compares else None
-    if not comparison.design.reviews and not (judged and judged.judgements.rows):
-        raise InvalidError(f"{campaign.name} has no review yet; a decision needs evidence.")
+    _require_evidence(found, judged, has_look=evaluation is not None)
     said = {
         "candidate": candidate,
         "verdict": verdict,
         "note": note.strip(),
-        "evidence": _evidence(comparison, row, judged),
+        "evidence": _evidence(found, row, judged),
         "decided_by": by,
         "evaluation_id": evaluation.pk if evaluation is not None else None,
     }
@@ -145,6 +147,18 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
         raise InvalidError(message, fields={"note": [message]})
 
 
+def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, has_look: bool) -> None:
+    """A look at a gate has figures of its own, so signing it does not wait for those of the comparison."""
+    name = found.campaign.name
+    if not found.comparison.design.reviews and not (judged and judged.judgements.rows):
+        raise InvalidError(f"{name} has no review yet; a decision needs evidence.")
+    if not has_look and not found.is_computed:
+        raise ConflictError(
+            f"The figures of {name} are not computed yet, so a decision would keep none. Have them computed on its "
+            "comparison, then decide."
+        )
+
+
 def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> None:
     """What is decided otherwise than a gate says is read again by whoever audits it."""
     if verdict != evaluation.verdict and not note.strip():
@@ -159,8 +173,9 @@ def _holds(standing: Decision, said: dict[str, Any]) -> bool:
     return is_same and (is_shipped or standing.verdict != DecisionVerdict.SHIP)
 
 
-def _evidence(comparison: Comparison, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:
+def _evidence(found: CampaignComparison, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:
     """What the decision stands on, as the database gives it back."""
+    comparison, standing = found.comparison, found.standing
     evidence: dict[str, Any] = {
         "design": comparison.design._asdict(),
         "human": {cell.criterion.key: cell.mean.as_dict() for cell in row.human},
@@ -170,4 +185,12 @@ def _evidence(comparison: Comparison, row: CandidateRow, judged: PairResults | N
     }
     if judged is not None:
         evidence["pairs"] = judged.as_dict()
+    if standing is not None:
+        # The design is counted now, the other figures are of then.
+        computed_at = standing.computed_at
+        evidence["standing"] = {
+            "computed_at": computed_at.isoformat() if computed_at is not None else None,
+            "reviews_since": standing.reviews_since,
+            "changes_since": standing.changes_since,
+        }
     return cast(dict[str, Any], json.loads(json.dumps(evidence)))

@@ -8,9 +8,8 @@ from evalapp.accounts.forms import DeleteProjectForm, ProjectForm, ProjectSettin
 from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import may_create_project
-from evalapp.analysis.comparison import compare
+from evalapp.analysis.campaign_comparison import comparison_of
 from evalapp.analysis.pairs import load_judgements, pair_results
-from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
@@ -118,8 +117,8 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = get_or_missing(
         request.project.campaigns.select_related("project", "rubric_version"), pk=campaign_id
     )
-    comparison = compare(load_scores(campaign))
-    about = candidate_of_cycle(comparison)
+    found = comparison_of(campaign)
+    about = candidate_of_cycle(found.comparison)
     gate = binding_gate(campaign)
     form = DecisionForm(
         request.POST or None,
@@ -140,7 +139,9 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
     context = {
         "station": "compare",
         "campaign": campaign,
-        "comparison": comparison,
+        "comparison": found.comparison,
+        "standing": found.standing,
+        "is_computed": found.is_computed,
         "results": pair_results(load_judgements(campaign)) if campaign.compares else None,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "form": form,

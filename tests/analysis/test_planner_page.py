@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis import keeping, sampled
 from evalapp.analysis.planner import (
     FAR,
     NO_INTERVAL,
@@ -336,3 +337,21 @@ def test_the_planner_s_tables_are_taken_along_with_the_plan_of_the_address(
     assert markdown.text.startswith("**The plan**") and "For 80% that all pass" in markdown.text
     assert browser.get(f"{url_of(project)}tables/power.md").status_code == 404
     assert "There is no table" in browser.get(f"{url_of(project)}tables/other.csv").text
+
+
+def test_a_large_campaign_is_planned_from_some_of_its_items(
+    reviewed: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, program = f"{url_of(reviewed.project)}?campaign={reviewed.pk}", program_of(manager)
+    assert "drawn at random" not in client_of(manager).get(address).text
+    assert program.get(api_of(reviewed)).json()["sample"] is None
+    # Half of what there is.
+    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", len(load_scores(reviewed).answers) // 2)
+    monkeypatch.setattr(sampled, "LEAST_ITEMS", 2)
+    told = f"From {ROWS // 2} of the {ROWS} items reviewed so far, drawn at random."
+    assert told in client_of(manager).get(address).text
+    table = client_of(manager).get(f"{url_of(reviewed.project)}tables/variances.md?campaign={reviewed.pk}")
+    assert told in table.text
+    answer = program.get(api_of(reviewed)).json()
+    assert answer["sample"] == {"items": ROWS // 2, "of_items": ROWS}
+    assert answer["design"]["items"] == ROWS, "what is planned is the whole"

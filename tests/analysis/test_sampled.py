@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import keeping, sampled
 from evalapp.analysis.sampled import SampledItems, sampled_scores
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
@@ -30,6 +30,7 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 @pytest.fixture
 def a_third_at_most(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "MOST_AT_REQUEST", len(load_scores(campaign).answers) // 3)
+    monkeypatch.setattr(sampled, "LEAST_ITEMS", 2)
 
 
 def test_all_scores_are_read_where_they_are_few(campaign: Campaign) -> None:
@@ -55,4 +56,4 @@ def test_the_quality_of_a_large_campaign_says_from_how_many_items(campaign: Camp
     page = client_of(manager).get(f"/projects/{project}/campaigns/{campaign.pk}/quality/").text
     assert "are taken from 4 of the 12 items reviewed so far, drawn at random" in " ".join(page.split())
     told = program_of(manager).get(f"/api/v1/projects/{project}/campaigns/{campaign.pk}/quality/").json()
-    assert told["sample"] == {"items": 4, "of": 12}
+    assert told["sample"] == {"items": 4, "of_items": 12}

@@ -169,7 +169,7 @@ def test_metrics_of_their_answers_are_a_choice(
     choices = measure_choices(sweep, engineer)
     choice = choices.chosen(f"metric-{generation.pk}-rougeL")
     assert (choice.words, choice.lower_is_better) == ("ROUGE-L, in Answers", False)
-    assert values_of(choice, sweep, sweep_table(sweep), engineer) == by_version
+    assert values_of(choice, sweep, sweep_table(sweep)) == by_version
     page = page_of(client_for(engineer), sweep, by=choice.key)
     assert "the ROUGE-L rose from 0.05 to 0.25" in page
     assert "selected>ROUGE-L, in Answers" in page
@@ -197,7 +197,7 @@ def test_peoples_scores_are_a_choice_but_not_for_who_reviews_there_blind(
     choices = measure_choices(sweep, manager)
     choice = choices.chosen(key)
     assert choice.words == "Tone, in Round"
-    found = values_of(choice, sweep, sweep_table(sweep), manager)
+    found = values_of(choice, sweep, sweep_table(sweep))
     assert list(found.values()) == [1, 2, 3, 4]
     assert "the Tone rose from 1.5 to 3.5" in page_of(client_for(manager), sweep, by=key)
 

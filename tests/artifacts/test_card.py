@@ -8,6 +8,10 @@ from django.urls import reverse
 from huggingface_hub import ModelCard
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis import keeping
+from evalapp.analysis.keeping import Wanted, start_analysis
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.tasks import compute
 from evalapp.artifacts.card import card_of
 from evalapp.artifacts.evidence import evidence_of
 from evalapp.campaigns.models import Campaign
@@ -123,6 +127,27 @@ def test_people_metrics_and_decisions_with_n_intervals_and_signatures(
     assert entry["dataset"]["name"] == "Clients of Spring round v1, feedback"
     assert {"type": "human_tone", "name": "Tone, rated by people", "value": 5.0} in entry["metrics"]
     assert manager.name not in card
+
+
+def test_figures_of_a_large_campaign_are_told_with_their_age(
+    project: Project,
+    manager: User,
+    reviewed: Campaign,
+    monkeypatch: pytest.MonkeyPatch,
+    client_for: ClientFor,
+) -> None:
+    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    plain = ModelVersion.objects.get(label="plain")
+    nobody, as_of = "nobody has rated them", "The figures are as of"
+    card = card_of(plain, reader=None)
+    assert "undefined: not computed yet" in card and as_of not in card
+    assert nobody not in card, "its figures are missing, not its reviews"
+    compute(start_analysis(campaign=reviewed, wanted=Wanted(AnalysisKind.COMPARISON), by=None).pk)
+    reviewed.stored_analyses.update(reviews=12)
+    card = card_of(plain, reader=None)
+    assert "| Tone | 5.000 |" in card and as_of in card and "; 4 of these reviews came in later." in card
+    page = client_for(manager).get(reverse("model_version", args=[project.slug, plain.pk])).text
+    assert as_of in page and "4 of these reviews came in later" in page
 
 
 def test_who_still_reviews_blind_reads_no_result_of_that_campaign(

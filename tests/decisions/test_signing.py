@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis import keeping
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.models import Decision
@@ -66,6 +67,17 @@ def test_a_signed_ship_moves_the_champion_and_is_sealed(
     assert sign(evaluation, manager) == decision
     with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
         Decision.objects.filter(pk=decision.pk).update(note="Otherwise.")
+
+
+def test_signing_a_look_waits_for_no_comparison(
+    taken: CampaignGate, reviewer: User, engineer: User, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation = looked(taken, reviewer, engineer)
+    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    decision = sign(evaluation, manager)
+    assert decision.evidence["standing"]["computed_at"] is None
+    assert decision.evidence["total"]["reason"] == "not computed yet"
+    assert decision.seal
 
 
 def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(

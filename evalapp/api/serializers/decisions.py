@@ -11,7 +11,9 @@ from evalapp.decisions.services import MAX_NOTE
 
 
 class DecisionSerializer(Shown):
-    """``evidence`` holds the measures as they stood when it was made."""
+    """``evidence`` holds the measures as they stood when it was made; of a campaign with more than 20,000 scores those
+    that a job had stored, with their ``standing``: when that was, and how many reviews and changes before.
+    """
 
     campaign = serializers.IntegerField(source="campaign_id")
     candidate = serializers.IntegerField(source="candidate_id", help_text="Id of a model version.")

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from evalapp.api.fields import Body, Number, Text, Whole
 from evalapp.api.serializers.common import MeasureSerializer
+from evalapp.api.serializers.quality import SampledItemsSerializer
 
 
 class SpreadSerializer(serializers.Serializer[Any]):
@@ -47,10 +48,13 @@ class DetectableSerializer(serializers.Serializer[Any]):
 
 
 class DetectionSerializer(serializers.Serializer[Any]):
-    """``design`` is the campaign's once all reviews are in; null with fewer than two items."""
+    """``design`` is the campaign's once all reviews are in; null with fewer than two items. ``sample``: the items that
+    the variances are from; null where they are from all.
+    """
 
     design = PlannedDesignSerializer(allow_null=True)
     variances = CriterionVarianceSerializer(many=True)
+    sample = SampledItemsSerializer(allow_null=True)
     detectable = DetectableSerializer(many=True)
 
 

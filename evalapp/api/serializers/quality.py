@@ -50,8 +50,10 @@ class UnblindingSerializer(serializers.Serializer[Any]):
 
 
 class SampledItemsSerializer(serializers.Serializer[Any]):
-    items = serializers.IntegerField(help_text="Items drawn at random.")
-    of = serializers.IntegerField(help_text="Items reviewed so far.")
+    """So many items drawn at random of those reviewed so far; the same ones until others are."""
+
+    items = serializers.IntegerField()
+    of_items = serializers.IntegerField()
 
 
 class QualitySerializer(serializers.Serializer[Any]):

@@ -69,7 +69,7 @@ class SweepCurve(SweepView):
                 f"This sweep has no measure {by!r}. It has {', '.join(each.key for each in choices.choices)}."
             )
             raise InvalidError(message, fields={"by": [message]})
-        curve = learning_curve(table, measure, values_of(measure, sweep, table, self.person))
+        curve = learning_curve(table, measure, values_of(measure, sweep, table))
         return {"curve": curve, "measures": choices.choices}
 
 
