@@ -158,6 +158,14 @@ def _lines(alt: Any, followed: Followed, rows: list[dict[str, Any]], title: str)
     }
     lines = alt.Chart(alt.InlineData(values=points)).mark_line(strokeWidth=2, aria=False)
     layers = [lines.encode(x=_weeks(alt), **look)]
+    alone = [name for name, values in shown.items() if sum(value is not None for value in values) == 1]
+    if alone:
+        # Of one week there is no line to draw.
+        known = [point for point in points if point["line"] in alone and point["at"] is not None]
+        level = alt.Chart(alt.InlineData(values=known)).encode(
+            x=_weeks(alt), y=look["y"], color=look["color"]
+        )
+        layers.append(level.mark_tick(orient="horizontal", thickness=2, size=24, aria=False))
     if followed.threshold is not None:
         level = alt.Chart(alt.InlineData(values=[{"line": THRESHOLD, "at": followed.threshold}]))
         # From edge to edge, also where there is one week alone.

@@ -12,8 +12,9 @@ NOT_ENOUGH = "not enough data"
 
 class Followed(NamedTuple):
     """A criterion's weeks, in order. ``smoothed``: the exponentially weighted mean of the weeks with at least 30
-    reviews (None before the first), which stays where it was in the others. ``chart``: None where ``reason``
-    says why none can be made.
+    reviews (None before the first), which stays where it was in the others; from the first week that ``chart``
+    judges it is the average that is held against its limit, which starts from the baseline. ``chart``: None where
+    ``reason`` says why none can be made.
     """
 
     kpis: list[Kpi]
@@ -78,7 +79,7 @@ def is_enough(kpi: Kpi) -> bool:
 def follow(kpis: Sequence[Kpi], *, threshold: float | None, baseline_weeks: int) -> Followed:
     """``kpis``: one criterion's, by week; at least one."""
     weeks = [Week(kpi.value, kpi.reviews if kpi.value is not None else 0) for kpi in kpis]
-    deviation = _deviation(kpis)
+    deviation = _deviation(kpis, baseline_weeks)
     chart, reason = None, ""
     if deviation is None:
         reason = "no week varies, so there is nothing to judge a change by"
@@ -90,23 +91,32 @@ def follow(kpis: Sequence[Kpi], *, threshold: float | None, baseline_weeks: int)
             baseline_weeks=baseline_weeks,
         )
         reason = chart.reason
-    return Followed(list(kpis), _smoothed(kpis), chart, threshold, reason)
+    return Followed(list(kpis), _smoothed(kpis, chart), chart, threshold, reason)
 
 
-def _smoothed(kpis: Sequence[Kpi]) -> list[float | None]:
+def _smoothed(kpis: Sequence[Kpi], chart: ControlChart | None) -> list[float | None]:
+    averages = [point.average for point in chart.points] if chart is not None else [None] * len(kpis)
     found: list[float | None] = []
     level: float | None = None
-    for kpi in kpis:
-        if is_enough(kpi) and kpi.value is not None:
+    for kpi, average in zip(kpis, averages, strict=True):
+        if average is not None:
+            level = average
+        elif is_enough(kpi) and kpi.value is not None:
             level = kpi.value if level is None else level + WEIGHT * (kpi.value - level)
         found.append(level)
     return found
 
 
-def _deviation(kpis: Sequence[Kpi]) -> float | None:
+def _deviation(kpis: Sequence[Kpi], baseline_weeks: int) -> float | None:
     """Standard deviation of one review, such that it gives back the weeks' own errors: these hold what outputs
     with several reviews and unequal weights cost. None where no week varies.
+
+    From the baseline's weeks, and on to the first that varies: weeks that are judged must not widen their own
+    limit, nor move that of weeks before them.
     """
     squares = [kpi.error**2 * kpi.reviews for kpi in kpis if is_enough(kpi) and kpi.error is not None]
-    mean = sum(squares) / len(squares) if squares else 0.0
-    return math.sqrt(mean) if mean > 0 else None
+    first = next((place for place, square in enumerate(squares) if square > 0), None)
+    if first is None:
+        return None
+    used = squares[: max(baseline_weeks, first + 1)]
+    return math.sqrt(sum(used) / len(used))

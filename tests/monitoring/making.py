@@ -100,8 +100,11 @@ def judged_weeks(
     key: str = "tone",
     rate: bool = False,
     lower_is_better: bool = False,
+    error: Sequence[float] | None = None,
 ) -> list[Draw]:
-    """Judged weeks with these means as they were stored, each in a campaign of its own."""
+    """Judged weeks with these means as they were stored, each in a campaign of its own. ``error``: their standard
+    errors, else 0.12.
+    """
     last = stream.draws.select_related("campaign__dataset_version").last()
     data = last.campaign.dataset_version if last else make_version(stream.project, name=f"Data of {stream}")
     first = stream.draws.count()
@@ -128,7 +131,7 @@ def judged_weeks(
                 closed_at=ends_at + WEEK,
             ),
         )
-        error = None if value is None else 0.12
+        its_error = 0.12 if error is None else error[number - first - 1]
         Kpi.objects.create(
             draw=week,
             criterion_key=key,
@@ -138,7 +141,7 @@ def judged_weeks(
             value=value,
             low=None if value is None else value - 0.24,
             high=None if value is None else value + 0.24,
-            error=error,
+            error=None if value is None else its_error,
             reviews=reviews,
             items=reviews,
             reason="no answers" if value is None else "",

@@ -148,6 +148,47 @@ def test_a_planted_drift_alarms_and_a_steady_stream_does_not(project: Project, r
 
 
 @pytest.mark.django_db
+def test_the_smoothed_line_is_the_average_that_the_limit_is_for(project: Project, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], baseline_weeks=8)
+    # The first week lies off, and the smoothed figure of the baseline's weeks ends elsewhere than the baseline's mean.
+    judged_weeks(stream, [4.2] * 6 + [3.9, 3.9, 3.75, None, 3.9])
+    (tone,) = followed_criteria(stream)
+    assert tone.chart is not None
+    averages = [point.average for point in tone.chart.points]
+    assert averages[8] is not None and averages[:8] == [None] * 8
+    assert tone.smoothed[8:] == [averages[8], averages[8], averages[10]]
+    assert tone.smoothed[7] == pytest.approx(4.2 - 0.3 * 0.36)
+
+
+@pytest.mark.django_db
+def test_weeks_that_are_judged_do_not_move_the_limit_of_those_before(
+    project: Project, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer], baseline_weeks=8)
+    weeks = judged_weeks(stream, steady_weeks(10))
+    (then,) = followed_criteria(stream)
+    # Worse weeks vary more.
+    judged_weeks(stream, [3.0] * 4, error=[0.4] * 4)
+    (now,) = followed_criteria(stream)
+    assert then.chart and now.chart
+    assert now.chart.points[: len(weeks)] == then.chart.points
+
+
+@pytest.mark.django_db
+def test_a_baseline_without_a_single_error_is_judged_once_one_appears(
+    project: Project, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer], baseline_weeks=8)
+    weeks = judged_weeks(
+        stream, [0.0] * 9 + [0.3, 0.3], key=YES_NO, rate=True, error=[0.0] * 9 + [0.07, 0.07]
+    )
+    (early,) = followed_criteria(stream, up_to=weeks[8])
+    assert early.chart is None and "no week varies" in early.reason
+    (rate,) = followed_criteria(stream)
+    assert rate.is_drifting
+
+
+@pytest.mark.django_db
 def test_few_reviews_are_never_judged(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     judged_weeks(stream, steady_weeks(14))
