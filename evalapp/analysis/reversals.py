@@ -56,7 +56,7 @@ class FoundReversal(NamedTuple):
                 if len(telling) == len(stratified.strata)
                 else f"not for every {self.field}"
             )
-            return f"{whole}, but {where}: {inside}; {sure} after Holm’s adjustment."
+            return f"{whole}, but {where}: {inside}; {sure} for these reviewers, after Holm’s adjustment."
         if self.reversal.kind == "all":
             return (
                 f"{whole}, but it is below for every {self.field} with {LEAST_ITEMS} items or more: {inside}. "

@@ -244,6 +244,7 @@ def _finding(
         is_hint=told.verdict == "hint",
         has_others=has_others,
         so_far=gain.n if is_tentative else None,
+        apart=people_apart(criterion.name, ceiling) if finding == "open" and _is_under_hint(after) else "",
     )
     return MetricFinding(metric, references, corrected, others, gain, finding, sentence)
 
@@ -251,17 +252,39 @@ def _finding(
 def finding_of(before: MetricTrust, after: MetricTrust, gain: Measure) -> Finding:
     """The references are stale where the metric follows people against corrections, surely better than
     against the references; the metric is blind where even the upper end of what it reaches against
-    corrections is under what makes a hint. What neither shows is open.
+    corrections is under what makes a hint, and people surely agree far enough for something to follow
+    them. What neither shows is open.
     """
     useful = ("follows", "hint")
     if before.verdict in useful:
         return "follows"
     if after.verdict in useful and gain.low is not None and gain.low > 0:
         return "stale"
-    high = after.correlation.high
-    if high is not None and high < HINT * (after.ceiling.value or 1.0):
-        return "blind"
-    return "open"
+    return "blind" if _is_under_hint(after) and _can_be_followed(after.ceiling) else "open"
+
+
+def _is_under_hint(found: MetricTrust) -> bool:
+    high = found.correlation.high
+    return high is not None and high < HINT * (found.ceiling.value or 1.0)
+
+
+def _can_be_followed(ceiling: Measure) -> bool:
+    """Whether people surely agree: nothing follows noise, and that is no fault of a metric's."""
+    return ceiling.low is not None and ceiling.low >= HINT
+
+
+def people_apart(name: str, ceiling: Measure) -> str:
+    """Why it is not shown that anything could follow people; "" where it is."""
+    if _can_be_followed(ceiling):
+        return ""
+    if ceiling.value is None:
+        return f"how far people agree on {name} is not known ({ceiling.reason})"
+    if ceiling.low is None or ceiling.high is None:
+        return f"how far people agree on {name} is not known surely ({ceiling.note})"
+    return (
+        f"people may agree too little on {name} for anything to follow them (expected ceiling "
+        f"{ceiling.value:.1f}, {ceiling.low:.1f} to {ceiling.high:.1f})"
+    )
 
 
 def sentence_of(
@@ -272,9 +295,10 @@ def sentence_of(
     is_hint: bool,
     has_others: bool,
     so_far: int | None,
+    apart: str = "",
 ) -> str:
-    """What is found, in words. ``so_far``: on how many outputs, where that is told with reserve. ``is_hint``: what follows people is a hint
-    at them and no more.
+    """What is found, in words. ``so_far``: on how many outputs, where that is told with reserve. ``is_hint``: what
+    follows people is a hint at them and no more. ``apart``: why a metric that follows nobody is not called blind.
     """
     label = metric.label
     own = (
@@ -298,6 +322,11 @@ def sentence_of(
         return (
             f"{label} may be blind to {name}: {reserve} does not follow people even against what they "
             "would have said. Collect corrections of more items, drawn at random, before you give it up."
+        )
+    if finding == "open" and apart:
+        return (
+            f"{label} does not follow people on {name} even against what they would have said; whether that is the "
+            f"metric's fault cannot be told: {apart}."
         )
     return {
         "blind": f"{label} is blind to {name}: it does not follow people even against what they would have "

@@ -13,6 +13,7 @@ from evalapp.analysis.finder import finder_from
 from evalapp.analysis.views import campaign_or_missing, chosen_people, filter_refused
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
+from evalapp.exports.queries import TrayCounts, tray_counts
 from evalapp.exports.services import open_tray
 
 
@@ -43,5 +44,17 @@ def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
         only=found.item_output_ids,
         picked_because=wanted.describe() + view.told,
     )
-    messages.success(request, f"The feedback on {found.count} outputs waits in the tray.")
+    show = messages.success if tray_counts(export).included else messages.warning
+    show(request, _told(found.count, tray_counts(export)))
     return redirect("export_detail", request.project.slug, export.pk)
+
+
+def _told(outputs: int, counts: TrayCounts) -> str:
+    of = f"the feedback on {outputs:,} output{'' if outputs == 1 else 's'}"
+    left_out = f"{counts.left_out:,} left out, each with its reason"
+    if counts.included:
+        return f"A tray is open with {of}: {counts.included:,} row{'' if counts.included == 1 else 's'} in, {left_out}."
+    return (
+        f"A tray is open with {of}, but no row of it can be trained on as it is: {left_out}. Where answers are poor, "
+        "have them corrected first: start a campaign over these items."
+    )

@@ -150,8 +150,11 @@ def _of_agreement(shown: Shown) -> str:
 
 
 def _of_pairs(judged: PairResults) -> str:
+    counted = "count a tie as half and leave “both bad” out"
+    if judged.is_ranking:
+        counted = "are of the pairs that each ranking tells, without ties"
     return (
-        f"Shares of wins count a tie as half and leave “both bad” out{_signed(_first(judged.pairs, 'share'))}; strengths "
+        f"Shares of wins {counted}{_signed(_first(judged.pairs, 'share'))}; strengths "
         f"are Bradley–Terry's, 0 being an average candidate{_signed(_first(judged.strengths, 'strength'))}. The share for "
         f"the answer shown first is of the verdicts for one of two{_signed(judged.first_side)}. Intervals of all three "
         f"are over items and speak of these reviewers. Agreement is Krippendorff's alpha, nominal{_signed(judged.alpha)}."

@@ -29,7 +29,7 @@ from evalapp.analysis.pair_tables import checks_table, pairs_table, strengths_ta
 from evalapp.analysis.pairs import PairResults
 from evalapp.analysis.shown import Shown
 from evalapp.analysis.unblinding import Unblinding
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, Method
 from evalapp.core.figures import as_text
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.reports.document import Block, listing, notice, paragraph, picture, table
@@ -195,6 +195,15 @@ def candidates_section(shown: Shown) -> Iterator[Block | None]:
 
 def rubric_section(campaign: Campaign) -> Iterator[Block | None]:
     """What was asked, in the words that reviewers had."""
+    if campaign.compares:
+        asked = (
+            "put the answers in order"
+            if campaign.method == Method.RANKING
+            else "say which of two answers is better"
+        )
+        yield paragraph(
+            f"Reviewers were asked to {asked}; the rubric told them what to look at, and was not scored."
+        )
     rows: list[list[Cell]] = []
     for criterion in campaign.rubric_version.criteria.order_by("position"):
         is_scale = criterion.kind == CriterionKind.SCALE

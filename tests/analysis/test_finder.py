@@ -248,7 +248,10 @@ def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
         "You own 1. Call us."
     }
     assert set(tray.rows.values_list("example__row_number", flat=True)) == {1}
-    assert "Of what the finder found:" in browser.get(answer["Location"]).text
+    page = browser.get(answer["Location"]).text
+    assert "Of what the finder found:" in page and re.search(
+        r"\d rows? in, \d+ left out, each with its", page
+    )
     _holds_what_was_found_and_leaves_the_rest(tray, manager)
     nothing = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY.replace('score=2', 'score=1')}")
     assert nothing.status_code == 400 and "nothing to export" in text_of(nothing)

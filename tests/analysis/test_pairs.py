@@ -107,7 +107,7 @@ def test_a_reviewer_who_always_takes_the_first_shows_as_an_effect_of_the_side(
 
 
 def test_a_ranking_tells_every_pair_and_a_mean_rank(
-    project: Project, reviewer: User, other_reviewer: User
+    project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     campaign = pairs_campaign(
         project, [reviewer, other_reviewer], method="ranking", labels=("old", "new", "third"), rows=4
@@ -127,6 +127,8 @@ def test_a_ranking_tells_every_pair_and_a_mean_rank(
     assert [row.mean_rank.value for row in results.strengths] == [1, 2, 3]
     assert {(pair.wins, pair.losses) for pair in results.pairs} == {(0, 8), (8, 0)}
     assert results.exact.value == 1.0
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").text
+    assert "positions in turn" in page and "a tie counts half" not in page
 
 
 def test_each_number_leads_to_exactly_its_judgements(

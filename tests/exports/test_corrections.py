@@ -19,6 +19,7 @@ from evalapp.exports.correction_report import (
     Finding,
     correction_report,
     finding_of,
+    people_apart,
     sentence_of,
 )
 from evalapp.exports.correction_scoring import start_measuring
@@ -235,9 +236,28 @@ def test_what_is_found_rests_on_the_ends_of_the_intervals(
     gain: tuple[float, float, float],
     expected: Finding,
 ) -> None:
-    ceiling = Measure(value=0.9, n=50, signature="ceiling", note="none")
+    ceiling = measure(0.8, 0.9, 0.95)
     trusts = [trust_of("Tone", CATALOGUE["rougeL"], measure(*each), ceiling) for each in (before, after)]
     assert finding_of(trusts[0], trusts[1], measure(*gain)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "why"),
+    [
+        (measure(0.0, 0.3, 0.6), "people may agree too little on Tone"),
+        (Measure.undefined("one reviewer", signature="ceiling"), "is not known (one reviewer)"),
+    ],
+)
+def test_no_metric_is_called_blind_to_what_people_do_not_agree_on(ceiling: Measure, why: str) -> None:
+    nothing = measure(-0.1, 0.0, 0.05)
+    trust = trust_of("Tone", CATALOGUE["rougeL"], nothing, ceiling)
+    finding = finding_of(trust, trust, measure(-0.1, 0.0, 0.1))
+    assert finding == "open"
+    apart = people_apart("Tone", ceiling)
+    sentence = sentence_of(
+        "Tone", trust.metric, finding, is_hint=False, has_others=True, so_far=None, apart=apart
+    )
+    assert why in sentence and "blind" not in sentence
 
 
 def test_a_hint_is_called_one_and_few_corrections_are_told_with_reserve() -> None:

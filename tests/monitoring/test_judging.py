@@ -293,6 +293,7 @@ def test_an_alert_is_raised_told_and_mailed_once(
     assert (send_due_mail(), send_due_mail()) == (1, 0)
     (message,) = mail.outbox
     assert set(message.bcc) == {owner.email, manager.email} and message.to == []
+    assert message.message()["To"] == "undisclosed-recipients:;"
     assert f"https://evalapp.example/projects/{project.slug}/monitor/{stream.pk}/" in message.body
     alert = Alert.objects.get()
     assert (alert.mail_state, alert.mail_note) == (MailState.SENT, "To 2 people who decide in the project.")

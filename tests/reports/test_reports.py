@@ -25,6 +25,7 @@ from evalapp.decisions.left_files import files_of
 from evalapp.decisions.services import decide
 from evalapp.gates.looks import look_at
 from evalapp.jobs.models import JobState
+from evalapp.judgements.verdicts import Verdict
 from evalapp.registry.models import ModelVersion
 from evalapp.reports.models import Report, ReportState
 from evalapp.reports.services import start_report
@@ -332,6 +333,18 @@ def test_a_campaign_without_a_review_has_a_report_that_says_so(campaign: Campaig
     assert "What metrics say" in words and "What people say" not in words
 
 
+def test_a_report_of_rankings_speaks_of_no_ties(
+    project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = pairs_campaign(
+        project, [reviewer, other_reviewer], method="ranking", labels=("old", "new", "third"), rows=4
+    )
+    judge_by(campaign, reviewer, lambda texts: Verdict("", list(range(1, len(texts) + 1))))
+    words = words_of(page_of(made(campaign, manager)))
+    assert "Shares of wins are of the pairs that each ranking tells, without ties" in words
+    assert "were asked to put the answers in order; the rubric told them what to look at" in words
+
+
 def test_a_campaign_that_compares_tells_who_is_preferred(
     project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
@@ -353,6 +366,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         r"The answer shown first wins The same verdict Krippendorff's alpha, nominal \d+% \(\d+% to \d+%\)",
         words,
     )
+    assert "were asked to say which of two answers is better" in words
     assert "Strongest is new of Pairs, " in words and "<svg" in page_of(report)
     assert "Share of both bad" in words and "Mean rank" not in words
     for defined in ("Win share", "Position effect", "Krippendorff's alpha", "Percent agreement"):
