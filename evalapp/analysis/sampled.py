@@ -45,6 +45,9 @@ def sampled_scores(campaign: Campaign) -> SampledScores:
     reviewed = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, reviews_done__gt=0)
     items = sorted(set(reviewed.order_by().values_list("item_id", flat=True)))
     number = min(max(len(items) * keeping.MOST_AT_REQUEST // given, LEAST_ITEMS), len(items))
+    if number == len(items):
+        # Few items, each with very many scores.
+        return SampledScores(load_scores(campaign), None)
     drawn = Random(SEED).sample(items, number)  # noqa: S311 - a sample for figures, no secret
     outputs = list(ItemOutput.objects.filter(item__in=drawn).values_list("pk", flat=True))
     return SampledScores(load_scores(campaign, outputs=outputs), SampledItems(number, len(items)))

@@ -51,6 +51,13 @@ def test_a_drawn_item_keeps_all_its_scores(campaign: Campaign) -> None:
 
 
 @pytest.mark.usefixtures("a_third_at_most")
+def test_too_few_items_to_draw_from_are_all_read(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampled, "LEAST_ITEMS", ROWS)
+    scores, sample = sampled_scores(campaign)
+    assert sample is None and scores.answers == load_scores(campaign).answers
+
+
+@pytest.mark.usefixtures("a_third_at_most")
 def test_the_quality_of_a_large_campaign_says_from_how_many_items(campaign: Campaign, manager: User) -> None:
     project = campaign.project.slug
     page = client_of(manager).get(f"/projects/{project}/campaigns/{campaign.pk}/quality/").text
