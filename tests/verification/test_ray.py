@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from evalapp.accounts.models import Project, User
+from evalapp.artifacts.merging import start_merge
+from evalapp.artifacts.models import MergeFormat
+from evalapp.artifacts.tasks import merge
 from evalapp.core.installation import this_installation
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset, create_version
@@ -23,7 +26,8 @@ from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_base
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation, start_look, start_training
-from evalapp.runs.tasks import carry_out_generation, carry_out_look, carry_out_training
+from evalapp.runs.sharing import HELP_TASK
+from evalapp.runs.tasks import carry_out_generation, carry_out_help, carry_out_look, carry_out_training
 from tests.installations import eventually
 from tests.ray_head import RayHead, running_head
 from tests.run_directory.tiny import make_base
@@ -93,8 +97,8 @@ class Runs:
                   "checkpoint_steps": 2, "dtype": "fp32", "device": "cpu", "lora": {"rank": 4}, **settings}  # fmt: skip
         return start(base=self._base, name=name, hyperparameters=chosen, **self._common)
 
-    def generation(self, candidates: list[ModelVersion]) -> Run:
-        sampling = {"max_tokens": 4, "engine": "transformers", "dtype": "fp32", "device": "cpu"}
+    def generation(self, candidates: list[ModelVersion], **settings: object) -> Run:
+        sampling = {"max_tokens": 4, "engine": "transformers", "dtype": "fp32", "device": "cpu", **settings}
         return start_generation(
             splits=["test"], candidates=candidates, name="Answers", sampling=sampling, **self._common
         )
@@ -178,6 +182,90 @@ def test_what_the_node_lacks_is_said_on_the_run(
     run.job.refresh_from_db()
     assert run.job.state == JobState.FAILED
     assert "The base “Other, Base” is in no model folder of" in run.job.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parts_of_a_generation_are_answered_on_the_cluster_by_two_workers_as_the_whole_is_here(
+    runs: Runs, base: ModelVersion, settings
+) -> None:
+    run = runs.generation([base], shards=3)
+    leader = threading.Thread(target=carry_out_generation, args=[run.job_id])
+    leader.start()
+    try:
+        help_wanted = Job.objects.filter(task=HELP_TASK, params__run=run.pk).order_by("pk")
+        eventually(help_wanted.exists, 180, "the leader asks for help")
+        carry_out_help(help_wanted[0].pk)
+    finally:
+        leader.join(300)
+    run = Run.objects.select_related("job").get(pk=run.pk)
+    assert (run.job.error, run.job.state) == ("", JobState.SUCCEEDED)
+    helped = help_wanted[0]
+    assert (helped.error, helped.state) == ("", JobState.SUCCEEDED)
+    assert [(shard.outputs, shard.done, shard.takes) for shard in run.shards.order_by("number")] == [
+        (2, 2, 1), (1, 1, 1), (1, 1, 1),
+    ]  # fmt: skip
+    assert helped.pk in run.shards.values_list("holder", flat=True), "both took parts"
+
+    settings.RAY = None
+    whole = runs.generation([base])
+    carry_out_generation(whole.job_id)
+    assert answers(run) == answers(whole)
+    assert len(answers(run)) == 4
+
+
+def answers(run: Run) -> list[tuple[int, str]]:
+    return list(run.outputs.order_by("example").values_list("example", "text"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_adapter_is_merged_on_the_cluster_into_what_it_is_merged_into_here(
+    runs: Runs, engineer: User, settings
+) -> None:
+    run = runs.training("To be merged")
+    carry_out_training(run.job_id)
+    adapter = Run.objects.select_related("produced__base__model", "produced__model").get(pk=run.pk).produced
+    assert adapter is not None
+    there = start_merge(version=adapter, by=engineer, dtype=MergeFormat.FP32)
+    merge(there.job_id)
+    settings.RAY = None
+    here = start_merge(version=adapter, by=engineer, dtype=MergeFormat.BASE)
+    merge(here.job_id)
+    for merged in (there, here):
+        merged.refresh_from_db()
+        merged.job.refresh_from_db()
+        assert (merged.job.error, merged.job.state) == ("", JobState.SUCCEEDED)
+        assert (settings.ARTIFACTS_FOLDER / merged.folder / "model.safetensors").is_file()
+    assert there.result["files"] == here.result["files"], "the base's own format is float32"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parts_whose_base_the_node_lacks_say_so_and_are_answered_once_it_is_there(
+    runs: Runs, base: ModelVersion, head: RayHead
+) -> None:
+    generation = runs.generation([base], shards=2)
+    # The node is this very machine, so a folder of the worker's must not be where the run says.
+    here = Path(base.path)
+    kept = {
+        here: here.with_name("known to the worker alone"),
+        head.home / "models": head.home / "put aside",
+    }
+    for folder, aside in kept.items():
+        folder.rename(aside)
+    try:
+        carry_out_generation(generation.job_id)
+    finally:
+        for folder, aside in kept.items():
+            aside.rename(folder)
+    generation.job.refresh_from_db()
+    assert generation.job.state == JobState.FAILED
+    assert "The base “Tiny, Base” is in no model folder of" in generation.job.error
+    assert not generation.outputs.exists()
+
+    retry_job(job=generation.job, by=None)
+    carry_out_generation(generation.job_id)
+    generation.job.refresh_from_db()
+    assert (generation.job.error, generation.job.state) == ("", JobState.SUCCEEDED)
+    assert len(answers(generation)) == 4
 
 
 @pytest.mark.django_db(transaction=True)
