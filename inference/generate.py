@@ -28,7 +28,7 @@ from inference.spec import (
     Output,
 )
 from run_directory.adapters import Adapter, check_adapter
-from run_directory.bases import Base, check_base
+from run_directory.bases import Base, check_base, check_weights
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
 from run_directory.machine import (
@@ -96,6 +96,7 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
 def _prepare(directory: RunDirectory) -> _Prepared:
     spec = GenerationSpec.from_json(directory.spec, where=SPEC_FILE)
     base = check_base(directory.place(spec.base_folder))
+    check_weights(base)
     adapters = {
         one.key: _adapter(one, directory.place(one.adapter_folder), base)
         for one in spec.candidates

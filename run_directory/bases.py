@@ -21,7 +21,7 @@ from run_directory.model_files import (
     reading,
     shown,
 )
-from run_directory.weights import Tensor, read_header
+from run_directory.weights import Tensor, not_finite_in, read_header
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 # What else decides which tokens a text becomes.
@@ -85,6 +85,19 @@ def check_base(folder: Path | str) -> Base:
     folder = Path(folder)
     with reading(folder):
         return _checked(folder)
+
+
+def check_weights(base: Base) -> None:
+    """Raises UnusableModelError where a weight is infinite or no number: such a base answers with garbage and says
+    nothing of it. Reads every file, at about a second for a gigabyte.
+    """
+    with reading(base.folder):
+        for file in _weights_files(base.folder):
+            if (name := not_finite_in(file)) is not None:
+                raise UnusableModelError(
+                    f"{file}: {shown(name)} holds an infinity or what is no number, so neither an answer nor a training "
+                    "could come of it; copy or download the model again"
+                )
 
 
 def check_settings(folder: Path) -> None:

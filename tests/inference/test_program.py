@@ -10,7 +10,7 @@ from inference.engines import _installed
 from inference.spec import GenerationReport, GenerationResult, SamplingParameters
 from run_directory.protocol import ExitCode
 from tests.inference.runs import TOTAL, make_spec, outputs_of, rows, texts_of
-from tests.run_directory.tiny import result_of, run, start, wait_for, write_run
+from tests.run_directory.tiny import result_of, run, spoiled, start, wait_for, write_run
 
 
 def test_killed_and_started_again_it_ends_with_what_an_undisturbed_run_has(
@@ -73,6 +73,17 @@ def test_a_garbage_row_ends_in_one_sentence(base: Path, adapter: Path, tmp_path:
     folder = write_run(tmp_path / "run", make_spec(base, adapter, rows=1, engine=engine), [{"example": 3}])
     assert run("inference", folder)[0] == ExitCode.FAILED
     assert result_of(folder)["message"].startswith("data.jsonl line 1: ")
+
+
+@pytest.mark.parametrize("engine", ["transformers", "auto"])
+def test_a_base_that_could_only_answer_garbage_is_refused(
+    base: Path, adapter: Path, tmp_path: Path, engine: str
+) -> None:
+    spec = make_spec(spoiled(base, tmp_path / "base"), adapter, engine=engine)
+    folder = write_run(tmp_path / "run", spec, rows())
+    assert run("inference", folder)[0] == ExitCode.FAILED
+    assert "model.norm.weight' holds an infinity or what is no number" in result_of(folder)["message"]
+    assert not (folder / "outputs.jsonl").exists()
 
 
 @pytest.mark.vllm

@@ -86,3 +86,13 @@ def test_the_tensor_that_holds_no_finite_number_is_named(tmp_path: Path, dtype: 
     save_file(tensors, tmp_path / "x.safetensors")
     expected = "a" if value in ("inf", "-inf", "nan") else None
     assert not_finite_in(tmp_path / "x.safetensors") == expected
+
+
+def test_numbers_of_other_types_are_taken_for_finite(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    ones = torch.full((3,), -1, dtype=torch.int16)
+    save_file({"a": ones, "b": torch.tensor([float("nan")])}, tmp_path / "x.safetensors")
+    assert not_finite_in(tmp_path / "x.safetensors") == "b"
+    assert not_finite_in(written(tmp_path / "y.safetensors", {"a": entry((2, 4), (0, 4), "F4")}, 4)) is None

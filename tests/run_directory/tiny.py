@@ -1,6 +1,7 @@
 """A real Llama of random weights, small enough to train in a second, and ways to start the programs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -83,6 +84,17 @@ def make_adapter(base: Path, folder: Path, *, seed: int = 1, **config: Any) -> P
             if "lora_B" in name:
                 weight.normal_(std=0.2)
     model.save_pretrained(folder, save_embedding_layers=False)
+    return folder
+
+
+def spoiled(base: Path, folder: Path) -> Path:
+    """The same base with one weight that is no number, of which its fingerprint need not tell."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(base, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][-1] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 

@@ -8,9 +8,10 @@ import pytest
 from run_directory.adapters import check_adapter
 from run_directory.bases import check_base
 from run_directory.files import sha256_of
+from run_directory.model_files import UnusableModelError
 from run_directory.program import Refusal
 from run_directory.protocol import ExitCode
-from tests.run_directory.tiny import make_adapter, make_base, opened, run, write_run
+from tests.run_directory.tiny import make_adapter, make_base, opened, run, spoiled, write_run
 from training import merge as merging
 from training.merge import merge
 from training.merge_spec import MergeReport, MergeResult, MergeSpec
@@ -85,6 +86,15 @@ def test_another_base_or_adapter_than_was_registered_is_refused(
     with pytest.raises(Refusal, match="is not the one that was registered"):
         merged(tmp_path / "b", spec_of(base, adapter, adapter_sha256="0" * 64))
     assert [path.name for path in (tmp_path / "b").iterdir() if path.is_dir()] == []
+
+
+def test_nothing_is_merged_into_a_base_whose_weights_are_no_numbers(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    bad = spoiled(base, tmp_path / "bad")
+    spec = spec_of(base, adapter, base_folder=str(bad), base_fingerprint=check_base(bad).fingerprint)
+    with pytest.raises(UnusableModelError, match=r"model\.norm\.weight' holds an infinity"):
+        merged(tmp_path / "a", spec)
 
 
 def test_a_model_that_answers_otherwise_is_not_published(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from run_directory.protocol import ExitCode
-from tests.run_directory.tiny import events_of, result_of, run, start, wait_for, write_run
+from tests.run_directory.tiny import events_of, result_of, run, spoiled, start, wait_for, write_run
 from tests.training.runs import STEPS, make_spec, rows
 from training.checkpoints import latest_checkpoint
 from training.spec import TrainingReport, TrainingResult
@@ -99,6 +99,12 @@ def test_a_garbage_spec_ends_in_one_sentence(tmp_path: Path, spec: str, said: st
     assert "Traceback" not in result["message"]
     assert "Traceback" in (folder / "program.log").read_text()
     assert events_of(folder)[-1]["message"] == result["message"]
+
+
+def test_a_base_from_which_no_training_could_come_is_refused(base: Path, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", make_spec(spoiled(base, tmp_path / "base")), rows())
+    assert run("training", folder)[0] == ExitCode.FAILED
+    assert "model.norm.weight' holds an infinity or what is no number" in result_of(folder)["message"]
 
 
 def test_a_missing_spec_and_a_spec_that_changed_are_refused(base: Path, tmp_path: Path) -> None:
