@@ -173,10 +173,13 @@ def _turn(taken: CampaignGate, candidate: ModelVersion, seen: _Seen) -> Turn:
         return Turn(plain, why="prompts and checkpoints are chosen on these rows")
     ledger = _locked_ledger(taken)
     numbers = challengers_of(ledger)
-    challenger = numbers.get(candidate.pk, len(numbers) + 1)
+    challenger = numbers.get((candidate.pk, taken.campaign_id), max(numbers.values(), default=0) + 1)
     if challenger > ledger.challengers:
         Ledger.objects.filter(pk=ledger.pk, spent_at=None).update(spent_at=Now())
-        words = f"{ledger} is spent: {ledger.challengers} candidates have been looked at on it"
+        words = (
+            f"{ledger} is spent: {ledger.challengers} candidates have been looked at on it, one that several "
+            "campaigns tested counted in each"
+        )
         return Turn(plain, why=f"{words}, so it is development data")
     before = list(
         ledger.looks_taken.filter(challenger=challenger).order_by("look").values_list("share", "planned")
@@ -226,10 +229,15 @@ def _locked_ledger(taken: CampaignGate) -> Ledger:
     return ledgers.get(**of_split)
 
 
-def challengers_of(ledger: Ledger) -> dict[int, int]:
-    """The candidates that were looked at on the ledger, each with its number there."""
-    pairs = ledger.looks_taken.order_by("challenger").values_list("candidate", "challenger").distinct()
-    return {candidate: number for candidate, number in pairs if number is not None}
+def challengers_of(ledger: Ledger) -> dict[tuple[int, int], int]:
+    """The candidates that were looked at on the ledger and the campaign of it, each with its number there.
+
+    A second campaign of a candidate is another test of it: its reviews are no continuation of the first one's, which is
+    what levels under repeated looks take for granted, so it has a part of the level of its own.
+    """
+    looks = ledger.looks_taken.order_by("challenger").distinct()
+    found = looks.values_list("candidate", "taken__campaign", "challenger")
+    return {(candidate, campaign): number for candidate, campaign, number in found if number is not None}
 
 
 def _told(

@@ -65,6 +65,7 @@ def ledger_of(campaign: Campaign) -> Ledger | None:
 class LedgerRow(NamedTuple):
     challenger: int
     candidate: ModelVersion
+    campaign: Campaign
     looks: int
     reviews: int
     planned: int
@@ -72,9 +73,9 @@ class LedgerRow(NamedTuple):
 
 
 def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
-    """One row a candidate, in the order in which they were first looked at."""
+    """One row a candidate and campaign, in the order in which they were first looked at."""
     looks = (
-        ledger.looks_taken.select_related("candidate")
+        ledger.looks_taken.select_related("candidate", "taken__campaign")
         .defer("reviews", "record")
         .order_by("challenger", "look")
     )
@@ -85,7 +86,13 @@ def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
         planned = look.planned or 0
         reviews = round((look.share or 0) * planned)
         rows[number] = LedgerRow(
-            number, look.candidate, before + 1, reviews, planned, look.get_verdict_display()
+            number,
+            look.candidate,
+            look.taken.campaign,
+            before + 1,
+            reviews,
+            planned,
+            look.get_verdict_display(),
         )
     return list(rows.values())
 

@@ -119,11 +119,13 @@ def _render(
 ) -> HttpResponse:
     ledger = ledger_of(campaign)
     parts = [_part(taken) for taken in taken_by(campaign)]
+    rows = ledger_rows(ledger) if ledger is not None else []
     context = {
         "campaign": campaign,
         "parts": parts,
         "ledger": ledger,
-        "ledger_rows": ledger_rows(ledger) if ledger is not None else [],
+        "ledger_rows": rows,
+        "ledger_campaigns": len({row.campaign for row in rows}),
         "form": form or TakeGateForm(campaign=campaign, project=request.project),
         "problem": problem,
         "is_reviewing": is_reviewing_blind(campaign, request.user),

@@ -5,6 +5,7 @@ The bounds speak of new items and new reviewers (crossed), as everything that a 
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,19 +29,30 @@ def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: flo
     Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the scale
     is near (`scale_ends.reach_below`), and cut at the ends. Where all scores are the same there is no spread:
     then at most a share p of new items differs, p by Clopper and Pearson for none among these, and the bound
-    takes those to lie at the end of the scale. ``n`` counts items. Undefined without scores.
+    takes those to lie at the end of the scale. No bound is nearer to an end than that of as many items which all lie
+    there. ``n`` counts items. Undefined without scores.
     """
     require_alpha(alpha)
     label = signature(
-        "mean-bounds", 3, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
+        "mean-bounds", 4, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
     )
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=label)
 
     def below(value: float, reach: float) -> float:
-        return float(reach_below(reach, place=value, smallest=smallest, largest=largest))
+        return float(reach_below(reach, place=value, smallest=smallest, largest=largest, alpha=alpha))
 
-    return _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label)
+    found = _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label)
+    if found.low is None or found.high is None:
+        return found
+    best = best_bound(len(ratings.items), alpha=alpha, smallest=smallest, largest=largest)
+    return replace(found, low=min(found.low, best), high=max(found.high, smallest + largest - best))
+
+
+def best_bound(items: int, *, alpha: float, smallest: float, largest: float) -> float:
+    """The lower bound where every score of so many items is the best there is."""
+    same: float = alpha ** (1 / items)
+    return smallest + same * (largest - smallest)
 
 
 def difference_bounds(
@@ -54,14 +66,18 @@ def difference_bounds(
     require_alpha(alpha)
     pairs = paired_scores(challenger, champion)
     label = signature(
-        "difference-bounds", 3, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
+        "difference-bounds", 4, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
     )
     if not len(pairs):
         return Measure.undefined(NO_PAIRS, signature=label)
     centre = float(challenger.item_means().mean() + champion.item_means().mean()) / 2
 
     def below(value: float, reach: float) -> float:
-        return float(difference_reach_below(value, reach, centre=centre, smallest=smallest, largest=largest))
+        return float(
+            difference_reach_below(
+                value, reach, centre=centre, smallest=smallest, largest=largest, alpha=alpha
+            )
+        )
 
     span = largest - smallest
     return _bounds(pairs, below, ends=(-span, span), alpha=alpha, label=label)

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from evalapp.measure import Measure, signature
+from evalapp.stats.bounds import best_bound
 from evalapp.stats.components import VarianceComponents
 from evalapp.stats.proportions import upper_bound
 from evalapp.stats.resampling import Array
@@ -428,7 +429,7 @@ def _shortfalls(
     place, spread = requirement.place, requirement.spread
     if place is not None and place.difference is None:
         if not place.smallest < place.mean < place.largest:
-            return np.full(noise.size, place.mean - _bound_without_spread(place, requirement, design))
+            return np.full(noise.size, place.mean - _bound_at_an_end(place, requirement, design))
         spread = place.possible(spread)
     found = precision(spread, design, careful=True)
     critical = float(stdtrit(found.degrees, 1 - requirement.level))
@@ -436,24 +437,32 @@ def _shortfalls(
     if place is None:
         return found.error * (reach - noise)
     if place.difference is None:
-        return _shortfalls_of_mean(place, found.error, noise, reach)
+        low = _lows_of_mean(place, found.error, noise, reach, alpha=requirement.level)
+        return place.mean - np.minimum(low, _best(place, requirement, design))
     estimate = place.difference + found.error * noise
-    ends = {"centre": place.mean, "smallest": place.smallest, "largest": place.largest}
-    further = difference_reach_below(estimate, found.error * reach, **ends)
+    further = difference_reach_below(
+        estimate,
+        found.error * reach,
+        centre=place.mean,
+        smallest=place.smallest,
+        largest=place.largest,
+        alpha=requirement.level,
+    )
     low = np.maximum(estimate - further, place.smallest - place.largest)
     return place.difference - low
 
 
-def _bound_without_spread(place: Place, requirement: Requirement, design: Design) -> float:
+def _bound_at_an_end(place: Place, requirement: Requirement, design: Design) -> float:
     """At an end of the scale nothing varies, and a gate's bound is on how many items could differ."""
-    if place.mean <= place.smallest:
-        return place.smallest
-    same: float = requirement.level ** (1 / design.items)
-    return place.smallest + same * (place.largest - place.smallest)
+    return place.smallest if place.mean <= place.smallest else _best(place, requirement, design)
 
 
-def _shortfalls_of_mean(place: Place, error: float, noise: Array, reach: Array) -> Array:
-    """Of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on logits, so that a
+def _best(place: Place, requirement: Requirement, design: Design) -> float:
+    return best_bound(design.items, alpha=requirement.level, smallest=place.smallest, largest=place.largest)
+
+
+def _lows_of_mean(place: Place, error: float, noise: Array, reach: Array, *, alpha: float) -> Array:
+    """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on logits, so that a
     sample which happens to be high has a small standard error as well. ``reach`` in standard errors.
     """
     half = (place.largest - place.smallest) / 2
@@ -462,8 +471,9 @@ def _shortfalls_of_mean(place: Place, error: float, noise: Array, reach: Array) 
     estimate = np.tanh(math.atanh(d) + on_logits * noise)
     score = place.smallest + half * (estimate + 1)
     own_reach = reach * half * on_logits * (1 - estimate**2)
-    further = reach_below(own_reach, place=score, smallest=place.smallest, largest=place.largest)
-    return place.mean - np.maximum(score - further, place.smallest)
+    further = reach_below(own_reach, place=score, smallest=place.smallest, largest=place.largest, alpha=alpha)
+    lows: Array = np.maximum(score - further, place.smallest)
+    return lows
 
 
 def _items(enough: Callable[[int], bool], name: str, note: str) -> Measure:

@@ -12,6 +12,7 @@ from evalapp.dossier import digest
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.looks import look_at
 from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
+from evalapp.gates.queries import ledger_rows
 from evalapp.gates.services import take_gate
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
@@ -127,6 +128,34 @@ def test_a_candidate_more_than_planned_spends_the_version_also_from_another_camp
     assert (ledger.challengers, ledger.spent_at is not None) == (1, True)
     assert (evaluation.is_exploratory, evaluation.ledger, evaluation.level) == (True, None, 0.05)
     assert "development data" in evaluation.record["why_beside_ledger"]
+
+
+def test_a_second_campaign_of_a_candidate_is_another_test_with_a_part_of_the_level_of_its_own(
+    project: Project, reviewer: User, engineer: User, manager: User
+) -> None:
+    """Going on with the looks of the first would release what is no better in 7 of 100 campaigns at a level of 5%."""
+    first = make_gated_campaign(project, [reviewer, engineer], challengers=2)
+    campaign, gate, candidate = first.campaign, first.gate, tuned_of(first)
+    review_all(campaign, reviewer, GOOD)
+    assert look_at(taken=first, candidate=candidate, by=manager).evaluation.challenger == 1
+    looks = []
+    for name in ("Second", "Third"):
+        again = draft_of(
+            project, [reviewer, engineer], campaign.dataset_version, campaign.rubric_version, [candidate],
+            split=campaign.split, name=name,
+        )  # fmt: skip
+        open_campaign(campaign=again, by=manager)
+        taken_again = take_gate(campaign=again, gate=gate, by=manager)
+        for person in (reviewer, engineer):
+            review_all(again, person, {})
+        looks.append(look_at(taken=taken_again, candidate=candidate, by=manager).evaluation)
+    second, third = looks
+    assert (second.challenger, second.look, second.share) == (2, 1, 1.0)
+    assert second.level == pytest.approx(gate.alpha / 2)
+    assert (third.ledger, third.is_exploratory) == (None, True)
+    assert "counted in each" in third.record["why_beside_ledger"]
+    rows = ledger_rows(Ledger.objects.get())
+    assert [(row.challenger, row.campaign.name) for row in rows] == [(1, campaign.name), (2, "Second")]
 
 
 def test_what_was_trained_on_the_tested_prompts_fails_and_what_is_unknown_is_open(

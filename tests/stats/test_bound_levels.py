@@ -79,7 +79,7 @@ DESIGNS = [(60, 3, None), (60, 5, None), (100, 12, 3), (60, 20, 1)]
 @pytest.mark.verification
 @pytest.mark.parametrize("shares", SHARES)
 @pytest.mark.parametrize(("items", "reviewers", "overlap"), DESIGNS)
-@pytest.mark.parametrize("mean", [3.5, 4.2, 4.7, 4.8])
+@pytest.mark.parametrize("mean", [3.5, 4.2, 4.7, 4.8, 4.93])
 def test_the_level_is_held_all_over_the_scale(
     mean: float, items: int, reviewers: int, overlap: int | None, shares: str
 ) -> None:

@@ -60,6 +60,23 @@ def test_where_all_scores_are_the_same_the_bound_is_on_how_many_items_could_diff
     assert found.high == 5
 
 
+@pytest.mark.parametrize("fours", [1, 2, 3, 5])
+def test_nearly_all_the_best_is_next_to_all_of_it(fours: int) -> None:
+    """Before, the bound of a single 4 among five hundred 5s was 1.01."""
+    best = np.full((100, 5), 5.0)
+    table = best.copy()
+    table[np.arange(fours) * 7, np.arange(fours) % 5] = 4
+    of_best, found = (
+        mean_bounds(Ratings.from_table(each.tolist()), alpha=0.025, smallest=1, largest=5)
+        for each in (best, table)
+    )
+    assert found.low is not None and of_best.low is not None
+    assert found.low <= of_best.low, "a worse answer raises no bound"
+    assert found.low > 4.7
+    turned = mean_bounds(Ratings.from_table((6 - table).tolist()), alpha=0.025, smallest=1, largest=5)
+    assert turned.high == pytest.approx(6 - found.low)
+
+
 @pytest.mark.parametrize(("table", "note"), [([[4, 4]], "one item"), ([[4], [5]], "one reviewer")])
 def test_without_two_items_and_two_reviewers_there_is_no_bound(table: list[list[float]], note: str) -> None:
     ratings = Ratings.from_table(table)

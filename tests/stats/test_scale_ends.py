@@ -1,19 +1,23 @@
 """Near the end of a scale a bound moves further out, by the transformation it is defined by, and never nearer."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.stats import gamma, norm
 
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
 
-ENDS = {"smallest": 1.0, "largest": 5.0}
+ENDS = {"smallest": 1.0, "largest": 5.0, "alpha": 0.025}
 places, reaches = st.floats(1.0, 5.0), st.floats(0.0, 6.0)
 
 
 def test_by_hand() -> None:
     # d = 0.6: y = 0.6/0.8 = 0.75 and its slope 1/0.512, so a reach of 0.75 · 0.512 leads to the middle.
-    assert reach_below(0.384, place=0.6, smallest=-1, largest=1) == pytest.approx(0.6)
+    assert reach_below(0.384, place=0.6, smallest=-1, largest=1, alpha=0.025) == pytest.approx(0.6)
     # On 1 to 5 the same place is 4.2, and distances are twice as long.
     assert reach_below(0.768, place=4.2, **ENDS) == pytest.approx(1.2)
 
@@ -36,7 +40,9 @@ def test_never_nearer_and_below_the_middle_the_same(place: float, reach: float) 
 
 
 def test_far_from_the_ends_it_is_students() -> None:
-    assert reach_below(0.3, place=2.4, smallest=-1000, largest=1000) == pytest.approx(0.3, rel=1e-3)
+    assert reach_below(0.3, place=2.4, smallest=-1000, largest=1000, alpha=0.025) == pytest.approx(
+        0.3, rel=1e-3
+    )
 
 
 def test_the_nearer_the_end_the_further_the_bound() -> None:
@@ -48,6 +54,32 @@ def test_the_nearer_the_end_the_further_the_bound() -> None:
 
 def test_at_the_very_end_nothing_of_the_scale_is_left_out() -> None:
     assert reach_below(0.1, place=5.0, **ENDS) == 4.0
+
+
+@pytest.mark.parametrize("place", [4.2, 4.7, 4.9, 4.99, 4.998])
+def test_a_reach_longer_than_the_way_to_the_end_does_not_fall_to_the_other_end(place: float) -> None:
+    """What is missing to the end is a rare event: as many marks as Student's t at that level would need to see it."""
+    missing = 5 - place
+    found = [float(reach_below(missing * times, place=place, **ENDS)) for times in (1, 2, 4)]
+    marks = norm.ppf(0.975) ** 2 / np.array([1, 4, 16]) * (1 - missing / 4) / (missing / 4)
+    rare = [min(gamma.ppf(0.975, missing / 4 * n + 1) / n, 1) - missing / 4 for n in marks]
+    stretched = [bent(missing * times, place) for times in (1, 2, 4)]
+    expected = [min(far, 3 * 4 * near) for far, near in zip(stretched, rare, strict=True)]
+    assert found == pytest.approx(
+        [max(*each) for each in zip(expected, (missing, 2 * missing, 4 * missing), strict=True)], rel=0.01
+    )
+
+
+def test_nearly_only_the_best_answer_is_not_taken_for_nearly_the_worst() -> None:
+    """One 4 among five hundred 5s: Student's reach with one degree of freedom is 13 times the way to the end."""
+    assert reach_below(0.0254, place=4.998, **ENDS) == pytest.approx(0.9, abs=0.1)
+    assert bent(0.0254, 4.998) > 3.9
+
+
+def bent(reach: float, place: float) -> float:
+    d = (place - 3) / 2
+    y = d / math.sqrt(1 - d * d) - reach / 2 / (1 - d * d) ** 1.5
+    return 2 * (d - y / math.hypot(1, y))
 
 
 @pytest.mark.parametrize("centre", [1.4, 3.0, 4.6])
