@@ -1,8 +1,9 @@
 """Each condition of a gate on a campaign's scores, and what they add up to."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
@@ -12,13 +13,7 @@ from evalapp.gates.lineage import CleanCheck
 from evalapp.gates.models import GateVerdict
 from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion, CriterionKind
-from evalapp.stats.bounds import (
-    difference_bounds,
-    items_for_none,
-    mean_bounds,
-    scale_for_bound,
-    share_bounds,
-)
+from evalapp.stats.bounds import difference_bounds, items_to_reach, mean_bounds, share_bounds
 from evalapp.stats.ratings import Ratings
 
 HELD, FAILED, OPEN = "held", "failed", "open"
@@ -28,8 +23,8 @@ MOST_REVIEWS = 1_000_000
 @dataclass(frozen=True)
 class Result:
     """``state``: held, failed (shown to be false), or open. ``more_reviews`` of the candidate would show an
-    open one if its estimate stays: those left to the planned end where its level is enough by then; None where
-    that is not to be expected, or not a matter of reviews.
+    open one if its estimate stays: on a ledger those left to the planned end; None where that is not to be expected, or
+    not a matter of reviews.
     """
 
     condition: Condition
@@ -142,13 +137,19 @@ def _on_scores(look: Callable[[Condition, Inputs], Result]) -> Callable[[Conditi
     return looked
 
 
+class _Bounds(Protocol):
+    """At a level, on so many times as many items as there are."""
+
+    def __call__(self, level: float, times: float = 1.0) -> Measure: ...
+
+
 @_on_scores
 def _floor(condition: Condition, inputs: Inputs) -> Result:
     ratings = _ratings(inputs, condition, inputs.candidate)
     smallest, largest = _range(inputs, condition)
 
-    def bounds(level: float) -> Measure:
-        return mean_bounds(ratings, alpha=level, smallest=smallest, largest=largest)
+    def bounds(level: float, times: float = 1.0) -> Measure:
+        return mean_bounds(ratings, alpha=level, smallest=smallest, largest=largest, times=times)
 
     return _above(condition, bounds, condition.threshold or 0.0, ratings, inputs, what="mean")
 
@@ -160,8 +161,10 @@ def _against_champion(condition: Condition, inputs: Inputs) -> Result:
     smallest, largest = _range(inputs, condition)
     against = _ratings(inputs, condition, inputs.champion)
 
-    def bounds(level: float) -> Measure:
-        return difference_bounds(ratings, against, alpha=level, smallest=smallest, largest=largest)
+    def bounds(level: float, times: float = 1.0) -> Measure:
+        return difference_bounds(
+            ratings, against, alpha=level, smallest=smallest, largest=largest, times=times
+        )
 
     margin = condition.threshold or 0.0
     threshold = -margin if condition.kind == ConditionKind.NON_INFERIORITY else margin
@@ -170,7 +173,7 @@ def _against_champion(condition: Condition, inputs: Inputs) -> Result:
 
 def _above(
     condition: Condition,
-    bounds: Callable[[float], Measure],
+    bounds: _Bounds,
     threshold: float,
     ratings: Ratings,
     inputs: Inputs,
@@ -178,7 +181,7 @@ def _above(
     what: str,
     is_strict: bool = False,
 ) -> Result:
-    """The lower bound has to reach the threshold (strictly: be above it). ``bounds``: at a level."""
+    """The lower bound has to reach the threshold (strictly: be above it)."""
     found = bounds(inputs.level)
     if found.value is None:
         return Result(condition, OPEN, f"There is no {what} yet: {found.reason}.", found)
@@ -202,14 +205,13 @@ def _above(
             "more reviews alone are not expected to show it.",
             found,
         )
-    at_end = bounds(inputs.end_level)
-    return Result(
-        condition,
-        OPEN,
-        f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach {limit} yet.",
-        found,
-        _more(ratings, _growth(found.value, at_end.low, threshold), inputs),
-    )
+
+    def is_reached(times: float) -> bool:
+        low = bounds(inputs.end_level, times).low
+        return low is not None and (low > threshold or (low == threshold and not is_strict))
+
+    reason = f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach {limit} yet."
+    return _open_yet(Result(condition, OPEN, reason, found), ratings, is_reached, inputs)
 
 
 @_on_scores
@@ -260,16 +262,16 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
             "more reviews alone are not expected to show it."
         )
         return Result(condition, OPEN, reason, found)
-    if found.value == 0:
-        factor: float | None = items_for_none(ceiling=ceiling, alpha=inputs.end_level) / len(marks.items)
-    else:
-        at_end = share_bounds(marks, alpha=inputs.end_level)
-        factor = _growth(found.value, at_end.high, ceiling)
+
+    def is_reached(times: float) -> bool:
+        high = share_bounds(marks, alpha=inputs.end_level, times=times).high
+        return high is not None and high <= ceiling
+
     reason = (
         f"The rate is {_percent(found.value)}, and its upper bound, {_percent(found.high)}, "
         f"is over {_percent(ceiling)} still."
     )
-    return Result(condition, OPEN, reason, found, _more(marks, factor, inputs))
+    return _open_yet(Result(condition, OPEN, reason, found), marks, is_reached, inputs)
 
 
 def _figure(value: float) -> str:
@@ -280,15 +282,27 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}%"
 
 
-def _growth(estimate: float, bound: float | None, threshold: float) -> float | None:
-    return None if bound is None else scale_for_bound(estimate=estimate, bound=bound, threshold=threshold)
-
-
-def _more(ratings: Ratings, factor: float | None, inputs: Inputs) -> int | None:
-    """How many reviews of the candidate more, where the sample has to grow by ``factor`` at the planned end."""
-    if factor is None:
-        return None
-    return min(max(round(len(ratings) * (factor - 1)), inputs.remaining, 1), MOST_REVIEWS)
+def _open_yet(
+    result: Result, ratings: Ratings, is_reached: Callable[[float], bool], inputs: Inputs
+) -> Result:
+    """The open result with the reviews of the candidate that would show it at the planned end, or why none would.
+    ``is_reached``: on so many times as many items.
+    """
+    times = items_to_reach(is_reached, most=MOST_REVIEWS / len(ratings))
+    if times is None:
+        words = "More reviews by these reviewers are not expected to show it, because how they differ stays; more reviewers may."
+        return replace(result, reason=f"{result.reason} {words}")
+    items = len(ratings.items)
+    more = max(round((math.ceil(items * times) - items) * len(ratings) / items), 1)
+    if more <= inputs.remaining:
+        return replace(result, more_reviews=inputs.remaining)
+    if not inputs.remaining:
+        return replace(result, more_reviews=more)
+    words = (
+        f"The {inputs.remaining:,} reviews that are left of the plan are not expected to be enough, about {more:,} would "
+        "be, and nothing of the level is left after them: plan a larger test on other examples."
+    )
+    return replace(result, reason=f"{result.reason} {words}")
 
 
 def _contamination(condition: Condition, inputs: Inputs) -> Result:

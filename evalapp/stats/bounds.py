@@ -1,6 +1,8 @@
 """One-sided bounds for decisions: each end holds at the level ``alpha`` by itself.
 
-The bounds speak of new items and new reviewers (crossed), as everything that a decision rests on.
+The bounds speak of new items and new reviewers (crossed), as everything that a decision rests on. With ``times`` each is
+what it would be on so many times as many items by the same reviewers, if they vary as these do: from that a gate tells
+how many more reviews it takes.
 """
 
 import math
@@ -23,7 +25,9 @@ def require_alpha(alpha: float) -> None:
         raise ValueError(f"the one-sided level is {alpha}; give a share such as 0.05")
 
 
-def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: float) -> Measure:
+def mean_bounds(
+    ratings: Ratings, *, alpha: float, smallest: float, largest: float, times: float = 1.0
+) -> Measure:
     """Mean over items of the item means, with a lower and an upper bound, each one-sided at ``alpha``.
 
     Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the scale
@@ -42,21 +46,27 @@ def mean_bounds(ratings: Ratings, *, alpha: float, smallest: float, largest: flo
     def below(value: float, reach: float) -> float:
         return float(reach_below(reach, place=value, smallest=smallest, largest=largest, alpha=alpha))
 
-    found = _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label)
+    found = _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label, times=times)
     if found.low is None or found.high is None:
         return found
-    best = best_bound(len(ratings.items), alpha=alpha, smallest=smallest, largest=largest)
+    best = best_bound(len(ratings.items) * times, alpha=alpha, smallest=smallest, largest=largest)
     return replace(found, low=min(found.low, best), high=max(found.high, smallest + largest - best))
 
 
-def best_bound(items: int, *, alpha: float, smallest: float, largest: float) -> float:
+def best_bound(items: float, *, alpha: float, smallest: float, largest: float) -> float:
     """The lower bound where every score of so many items is the best there is."""
     same: float = alpha ** (1 / items)
     return smallest + same * (largest - smallest)
 
 
 def difference_bounds(
-    challenger: Ratings, champion: Ratings, *, alpha: float, smallest: float, largest: float
+    challenger: Ratings,
+    champion: Ratings,
+    *,
+    alpha: float,
+    smallest: float,
+    largest: float,
+    times: float = 1.0,
 ) -> Measure:
     """`mean_bounds` of the paired differences, challenger minus champion, blocked by reviewer.
 
@@ -80,7 +90,7 @@ def difference_bounds(
         )
 
     span = largest - smallest
-    return _bounds(pairs, below, ends=(-span, span), alpha=alpha, label=label)
+    return _bounds(pairs, below, ends=(-span, span), alpha=alpha, label=label, times=times)
 
 
 def _bounds(
@@ -90,6 +100,7 @@ def _bounds(
     ends: tuple[float, float],
     alpha: float,
     label: str,
+    times: float,
 ) -> Measure:
     """``below``: how far under an estimate its lower bound lies, from it and Student's reach. The upper bound is
     that of the scale turned round.
@@ -98,13 +109,13 @@ def _bounds(
     value, items = float(ratings.item_means().mean()), len(ratings.items)
     spread = crossed_spread(ratings, careful=True)
     if not isinstance(spread, str):
-        reach = student_quantile(1 - 2 * alpha, spread.degrees) * spread.error
+        reach = student_quantile(1 - 2 * alpha, spread.degrees) * spread.with_items(times)
         low = max(value - below(value, reach), smallest)
         high = min(value + below(smallest + largest - value, reach), largest)
         return Measure(value=value, n=items, low=low, high=high, signature=label)
     if items < 2 or len(ratings.reviewers) < 2 or np.ptp(ratings.score):
         return Measure(value=value, n=items, note=f"no interval: {spread}", signature=label)
-    differing = 1 - alpha ** (1 / items)
+    differing = 1 - alpha ** (1 / (items * times))
     return Measure(
         value=value,
         n=items,
@@ -119,7 +130,7 @@ def _no_scores(ratings: Ratings) -> str:
     return "every answer is N/A" if ratings.not_applicable else "no scores"
 
 
-def share_bounds(marks: Ratings, *, alpha: float) -> Measure:
+def share_bounds(marks: Ratings, *, alpha: float, times: float = 1.0) -> Measure:
     """Mean over items of the share of marks (scores of 1 among 0 and 1), with exact one-sided bounds.
 
     Clopper and Pearson's at the effective number of independent marks: what a simple sample of that size
@@ -136,18 +147,18 @@ def share_bounds(marks: Ratings, *, alpha: float) -> Measure:
     if items < 2 or len(marks.reviewers) < 2:
         note = f"no interval: {'one item' if items < 2 else 'one reviewer'}"
         return Measure(value=share, n=items, note=note, signature=label)
-    effective = _effective_marks(marks, share, alpha)
+    effective = _effective_marks(marks, share, alpha, times)
     low, high = clopper_pearson(share * effective, effective, alpha=alpha)
     return Measure(value=share, n=items, low=min(low, share), high=max(high, share), signature=label)
 
 
-def _effective_marks(marks: Ratings, share: float, alpha: float) -> float:
+def _effective_marks(marks: Ratings, share: float, alpha: float, times: float) -> float:
     spread = crossed_spread(marks, careful=True)
     if isinstance(spread, str):
-        return float(len(marks.items))
+        return len(marks.items) * times
     ratio = student_quantile(1 - 2 * alpha, 1e9) / student_quantile(1 - 2 * alpha, spread.degrees)
-    effective = share * (1 - share) / spread.error**2 * ratio**2
-    return min(max(effective, 1.0), float(len(marks)))
+    effective = share * (1 - share) / spread.with_items(times) ** 2 * ratio**2
+    return min(max(effective, 1.0), len(marks) * times)
 
 
 def clopper_pearson(successes: float, n: float, *, alpha: float) -> tuple[float, float]:
@@ -160,16 +171,18 @@ def clopper_pearson(successes: float, n: float, *, alpha: float) -> tuple[float,
     return low, high
 
 
-def scale_for_bound(*, estimate: float, bound: float, threshold: float) -> float | None:
-    """By how much a sample has to grow for its bound to reach the threshold, if the estimate stays.
+def items_to_reach(is_reached: Callable[[float], bool], *, most: float) -> float | None:
+    """How many times as many items it takes until ``is_reached`` (of ``times``, as bounds have it) holds, to 0.05%.
 
-    The distance of a bound shrinks with the square root. None where the estimate itself is not beyond it.
+    None where ``most`` times are not enough.
     """
-    gap, reach = abs(estimate - threshold), abs(estimate - bound)
-    is_beyond = (estimate - threshold) * (estimate - bound) > 0
-    if not is_beyond or gap == 0:
+    if not is_reached(most):
         return None
-    return max((reach / gap) ** 2, 1.0)
+    low, high = 1.0, most
+    while high / low > 1.0005:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if is_reached(middle) else (middle, high)
+    return high
 
 
 def items_for_none(*, ceiling: float, alpha: float) -> int:

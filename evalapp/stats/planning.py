@@ -13,7 +13,6 @@ so more items help until the reviewers' part is what is left. ``level`` is the c
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ import numpy as np
 from evalapp.measure import Measure, signature
 from evalapp.stats.bounds import best_bound
 from evalapp.stats.components import VarianceComponents
-from evalapp.stats.proportions import upper_bound
 from evalapp.stats.resampling import Array
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
@@ -124,173 +122,60 @@ def precision(spread: Spread, design: Design, *, careful: bool = False) -> Preci
     return Precision(math.sqrt(variance), max(variance**2 / wobble, 1.0))
 
 
-def power_of(distance: float, found: Precision, *, level: float, sides: Sides) -> float:
-    """Chance that t goes beyond its critical value when the truth is ``distance`` away.
-
-    ``level`` is the chance of a false finding. Towards the side of ``distance`` only where ``sides`` is 1.
-    """
-    from scipy.special import nctdtr, stdtrit
-
-    if found.error == 0:
-        return float(distance > 0)
-    shift = distance / found.error
-    if sides == 2:
-        shift = abs(shift)
-    critical = float(stdtrit(found.degrees, 1 - level / sides))
-    above = 1 - float(nctdtr(found.degrees, shift, critical))
-    if not math.isfinite(above):
-        above = _noncentral_above(shift, critical, found.degrees)
-    if sides == 2:
-        # Where the other tail is too small for the function it is too small to matter.
-        below = float(nctdtr(found.degrees, shift, -critical))
-        above += below if math.isfinite(below) else 0.0
-    return min(max(above, 0.0), 1.0)
-
-
-def _noncentral_above(shift: float, critical: float, degrees: float) -> float:
-    """Chance that noncentral t exceeds ``critical``, as a mean over quantiles of the standard deviation."""
-    from scipy.special import chdtri, ndtr
-
-    points = (np.arange(4000) + 0.5) / 4000
-    deviation = np.sqrt(chdtri(degrees, 1 - points) / degrees)
-    return float(ndtr(shift - critical * deviation).mean())
-
-
-def power_of_difference(
-    difference: float,
+def smallest_difference(
     spread: Spread,
     design: Design,
     *,
-    margin: float = 0.0,
-    level: float = 0.05,
-    sides: Sides = 2,
-) -> Measure:
-    """Chance to find a true paired difference (or mean minus floor) of ``difference``.
-
-    ``margin``: for non-inferiority, how much worse is still as good; then one-sided. ``spread`` is that of
-    the paired differences. ``n`` counts items.
-    """
-    _require_share(level, "level")
-    if margin < 0:
-        raise ValueError(f"the margin is {margin}; give how much worse is still as good, 0 or more")
-    if margin and sides == 2:
-        raise ValueError("non-inferiority is one-sided: ask for sides=1")
-    power = power_of(difference + margin, precision(spread, design), level=level, sides=sides)
-    name = signature("power-of-difference", margin=margin, level=level, sides=sides)
-    return Measure(value=power, n=design.items, signature=name, note=_panel(design))
-
-
-def smallest_difference(
-    spread: Spread, design: Design, *, power: float = 0.8, level: float = 0.05, sides: Sides = 2
-) -> Measure:
-    """The smallest true difference that the design finds with ``power``; ``n`` counts items."""
-    from scipy.optimize import brentq
-
-    _require_share(level, "level")
-    _require_share(power, "power")
-    found = precision(spread, design)
-    reach = found.error
-    while power_of(reach, found, level=level, sides=sides) < power:
-        reach *= 2
-
-    def missing(difference: float) -> float:
-        return power_of(difference, found, level=level, sides=sides) - power
-
-    name = signature("smallest-difference", power=power, level=level, sides=sides)
-    value = float(brentq(missing, 0.0, reach, xtol=1e-9)) if missing(0.0) < 0 else 0.0
-    return Measure(value=value, n=design.items, signature=name, note=_panel(design))
-
-
-def items_for_difference(
-    difference: float,
-    spread: Spread,
-    *,
-    reviewers: int = 1,
-    overlap: int | None = None,
-    margin: float = 0.0,
     power: float = 0.8,
     level: float = 0.05,
     sides: Sides = 2,
+    seed: int = 0,
 ) -> Measure:
-    """Items to find a true difference of ``difference`` with ``power``; ``n`` is the answer too.
+    """The smallest true paired difference that the design finds with ``power``; ``n`` counts items.
 
-    Undefined where no number of items does it: then the reviewers' part is too large and only more
-    reviewers help.
+    ``level`` is the chance of a false finding, to either side where ``sides`` is 2. By seeded simulation of what the
+    analysis has to go by: it takes its variances from the scores themselves, and few reviewers tell theirs badly.
     """
-    _require_share(power, "power")
-    start = Design(items=2, reviewers=reviewers, overlap=overlap)
-
-    def enough(items: int) -> bool:
-        design = replace(start, items=items)
-        found = power_of_difference(difference, spread, design, margin=margin, level=level, sides=sides)
-        return (found.value or 0.0) >= power
-
-    name = signature(
-        "items-for-difference", difference=difference, margin=margin, power=power, level=level, sides=sides
-    )
-    return _items(enough, name, _panel(start))
-
-
-def decisive_pairs_for_win_rate(rate: float, *, power: float = 0.8, level: float = 0.05) -> Measure:
-    """Pairs with a winner to tell a true win rate from 50%, two-sided, by the normal approximation."""
     _require_share(level, "level")
     _require_share(power, "power")
-    _require_share(rate, "win rate")
-    name = signature("pairs-for-win-rate", rate=rate, power=power, level=level)
-    if rate == 0.5:
-        return Measure.undefined("a win rate of 50% is no difference", signature=name)
-    normal = NormalDist()
-    reach = normal.inv_cdf(1 - level / 2) * 0.5 + normal.inv_cdf(power) * math.sqrt(rate * (1 - rate))
-    pairs = math.ceil((reach / (rate - 0.5)) ** 2 - 1e-9)
-    return Measure(value=pairs, n=pairs, signature=name)
+    from scipy.special import stdtrit
+
+    generator = np.random.default_rng(seed)
+    error, degrees = _found_precision(spread, design, generator)
+    critical = stdtrit(degrees, 1 - level / sides)
+    shortfalls = critical * error - precision(spread, design).error * generator.normal(size=DRAWS)
+    name = signature("smallest-difference", 2, power=power, level=level, sides=sides, draws=DRAWS, seed=seed)
+    value = max(float(np.quantile(shortfalls, power)), 0.0)
+    return Measure(value=value, n=design.items, signature=name, note=_panel(design))
 
 
-def power_of_win_rate(rate: float, pairs: int, *, level: float = 0.05) -> Measure:
-    """Chance to find a true win rate over ``pairs`` pairs with a winner; as the function above."""
-    _require_share(level, "level")
-    _require_share(rate, "win rate")
-    normal = NormalDist()
-    reach = abs(rate - 0.5) * math.sqrt(pairs) - normal.inv_cdf(1 - level / 2) * 0.5
-    power = normal.cdf(reach / math.sqrt(rate * (1 - rate)))
-    return Measure(value=power, n=pairs, signature=signature("power-of-win-rate", rate=rate, level=level))
+def _found_precision(spread: Spread, design: Design, generator: np.random.Generator) -> tuple[Array, Array]:
+    """Standard errors and degrees of freedom that `evalapp.stats.scores.crossed_spread` comes to in `DRAWS` campaigns.
 
-
-def power_of_rate_ceiling(rate: float, limit: float, cases: int, *, level: float = 0.05) -> Measure:
-    """Chance that the exact one-sided upper bound of a rate comes out at or under ``limit``.
-
-    ``rate``: the true share of material errors, say; ``cases``: independent outputs. With too few cases even
-    none in all of them does not do: the chance is 0.
+    Each mean square of a full table is its expectation times a chi-square over its degrees; of a part of the table that
+    is close.
     """
-    from scipy.special import bdtr
 
-    _require_share(level, "level")
-    if not 0 <= rate <= 1:
-        raise ValueError(f"a rate of {rate} is outside 0 to 1")
-    _require_share(limit, "limit")
-    if cases < 1:
-        raise ValueError(f"{cases} cases show nothing; plan at least 1")
-    name = signature("power-of-rate-ceiling", limit=limit, level=level)
-    allowed = most_allowed(limit, cases, level=level)
-    if allowed is None:
-        note = f"even 0 of {cases} does not show that it is at most {100 * limit:g}%"
-        return Measure(value=0.0, n=cases, signature=name, note=note)
-    power = float(bdtr(allowed, cases, rate))
-    return Measure(value=power, n=cases, signature=name, note=f"at most {allowed} of {cases} pass")
+    def drawn(expected: float, degrees: int) -> Array:
+        found: Array = expected * generator.chisquare(degrees, size=DRAWS) / degrees
+        return found
 
-
-def most_allowed(limit: float, cases: int, *, level: float) -> int | None:
-    """How many of ``cases`` may be so for the upper bound to stay within ``limit``; None where not even 0."""
-
-    def bound(successes: int) -> float:
-        return upper_bound(successes, cases, level=1 - level).value or 0.0
-
-    if bound(0) > limit:
-        return None
-    low, high = 0, cases
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if bound(middle) <= limit else (low, middle)
-    return low
+    rest = spread.rest**2 / design.reviews
+    of_items = spread.item**2 / design.items + rest
+    if design.reviewers == 1:
+        return np.sqrt(drawn(of_items, design.items - 1)), np.full(DRAWS, design.items - 1.0)
+    reviewers = min(design.reviewers, design.reviews)
+    of_reviewers = spread.reviewer**2 / reviewers + rest
+    if design.each == 1:
+        alone = drawn(of_reviewers + of_items - rest, reviewers - 1)
+        return np.sqrt(alone), np.full(DRAWS, reviewers - 1.0)
+    rest_degrees = max(design.reviews - design.items - reviewers + 1, 1)
+    found_rest = drawn(rest, rest_degrees)
+    items = np.maximum(drawn(of_items, design.items - 1), found_rest)
+    people = np.maximum(drawn(of_reviewers, reviewers - 1), found_rest)
+    variance = items + people - found_rest
+    wobble = items**2 / (design.items - 1) + people**2 / (reviewers - 1) + found_rest**2 / rest_degrees
+    return np.sqrt(variance), np.maximum(variance**2 / wobble, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,7 +289,10 @@ def items_for_joint_power(
     power: float = 0.8,
     seed: int = 0,
 ) -> Measure:
-    """Items for every criterion to pass together with ``power``; as :func:`items_for_difference`."""
+    """Items for every criterion to pass together with ``power``; ``n`` is the answer too.
+
+    Undefined where no number of items does it: then the reviewers' part is too large and only more reviewers help.
+    """
     _require_share(power, "power")
     start = Design(items=2, reviewers=reviewers, overlap=overlap)
 

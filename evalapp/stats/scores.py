@@ -78,10 +78,17 @@ def weighted_total(scores: Mapping[Hashable, float | None], weights: Mapping[Has
 
 
 class Spread(NamedTuple):
-    """Standard error of a candidate score and its degrees of freedom."""
+    """Standard error of a candidate score and its degrees of freedom. ``of_reviewers``: how much of the squared error
+    is how these reviewers differ, which no further score of theirs takes away.
+    """
 
     error: float
     degrees: float
+    of_reviewers: float = 0.0
+
+    def with_items(self, times: float) -> float:
+        """The standard error on ``times`` as many items by the same reviewers, if they vary as these do."""
+        return math.sqrt(self.of_reviewers + (self.error**2 - self.of_reviewers) / times)
 
 
 def crossed_interval(ratings: Ratings, *, level: float) -> Interval:
@@ -112,12 +119,14 @@ def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
     weight = 1 / (len(ratings.items) * ratings.per_item[ratings.item])
     rest = max(parts.rest, 0.0) * float((weight**2).sum())
     terms: list[_Term] = []
+    of_reviewers = 0.0
     if parts.item_apart or not parts.reviewer_apart:
         item_weights = np.bincount(ratings.item, weights=weight).astype(np.float64)
         terms.append(_term(parts.item, item_weights, rest))
     if parts.reviewer_apart:
         reviewer_weights = np.bincount(ratings.reviewer, weights=weight).astype(np.float64)
         terms.append(_term(parts.reviewer, reviewer_weights, rest))
+        of_reviewers = max(parts.reviewer, 0.0) * float((reviewer_weights**2).sum())
     variance = sum(term.variance for term in terms)
     wobble = sum(term.variance**2 / term.degrees for term in terms)
     if len(terms) == 2:
@@ -131,7 +140,7 @@ def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
     if careful and parts.reviewer_apart:
         last = terms[-1]
         degrees = careful_degrees(last.variance, last.degrees, variance=variance, wobble=wobble)
-    return Spread(math.sqrt(variance), degrees)
+    return Spread(math.sqrt(variance), degrees, min(of_reviewers, variance))
 
 
 def careful_degrees(of_reviewers: float, reviewers: float, *, variance: float, wobble: float) -> float:

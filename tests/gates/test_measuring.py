@@ -8,8 +8,10 @@ from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.gates.conditions import TOTAL, Condition, ConditionKind
 from evalapp.gates.lineage import CleanCheck
-from evalapp.gates.measuring import Inputs, Outcome, measure
+from evalapp.gates.measuring import Inputs, Outcome, Result, measure
 from evalapp.rubrics.models import Criterion
+from evalapp.stats.bounds import mean_bounds
+from evalapp.stats.ratings import Ratings
 
 TONE = Criterion(pk=1, key="tone", name="Tone", kind="scale", minimum=1, maximum=5, low_threshold=2, weight=1)
 ERROR = Criterion(pk=2, key="error", name="Error", kind="yes_no", minimum=0, maximum=1, undesired=1)
@@ -63,6 +65,18 @@ def floor(threshold: float, criterion: str = "tone") -> Condition:
 
 
 FIVES = [[5, 5]] * 60
+ALIKE = [
+    [5, 4, 4],
+    [4, 4, 5],
+    [5, 5, 4],
+    [3, 4, 4],
+    [4, 5, 4],
+    [5, 4, 5],
+    [4, 3, 4],
+    [4, 5, 5],
+    [4, 4, 3],
+    [5, 4, 5],
+]
 MIXED = [[5, 4], [4, 4], [5, 5], [4, 3], [5, 4], [5, 5], [4, 4], [5, 5], [3, 4], [5, 4]]
 
 
@@ -75,28 +89,43 @@ def test_a_floor_is_held_by_the_lower_bound_failed_by_the_upper_and_open_between
 
 
 def test_an_open_floor_says_how_many_more_reviews_would_show_it() -> None:
-    result = asked(floor(4.2), tone=MIXED).results[0]
-    assert result.measure is not None and result.measure.low is not None and result.measure.value is not None
-    reach, gap = result.measure.value - result.measure.low, result.measure.value - 4.2
-    assert result.more_reviews == round(20 * ((reach / gap) ** 2 - 1))
-    hopeless = asked(floor(4.6), tone=MIXED).results[0]
+    (result,) = asked(floor(3.9), tone=ALIKE).results
+    assert (result.state, result.more_reviews is not None) == ("open", True)
+    more = result.more_reviews or 0
+    found = mean_bounds(Ratings.from_table(ALIKE), alpha=LEVEL, smallest=1, largest=5, times=1 + more / 30)
+    assert found.low == pytest.approx(3.9, abs=0.02)
+    hopeless = asked(floor(4.6), tone=ALIKE).results[0]
     assert hopeless.more_reviews is None
     assert "not expected" in hopeless.reason
 
 
+def test_where_reviewers_differ_no_number_of_their_reviews_is_promised() -> None:
+    severe = [[5, 5, 2], [4, 5, 2], [5, 4, 3], [5, 5, 3]] * 20
+    (result,) = asked(floor(3.8), tone=severe).results
+    assert (result.state, result.more_reviews) == ("open", None)
+    assert "how they differ stays; more reviewers may" in result.reason
+
+
 def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_level() -> None:
-    def more(conditions: list[Condition], remaining: int, **tables: Table) -> list[int | None]:
+    def at_a_look(conditions: list[Condition], remaining: int, **tables: Table) -> list[Result]:
         inputs = Inputs(scores(**tables), CHALLENGER, CHAMPION, 1e-6, CLEAN, False, LEVEL, remaining)
-        return [result.more_reviews for result in measure(conditions, inputs).results]
+        return measure(conditions, inputs).results
 
     veto = Condition(ConditionKind.VETO, "error", "Error", 0.05)
     # Enough for the level that is left for the end: what remains of the plan will do, and no less is promised.
-    assert more([floor(4.8), veto], 96, tone=FIVES, error=[[0, 0]] * 60) == [96, 96]
-    # Not enough by then: as many as the end's level needs.
-    (at_end,) = asked(floor(4.2), tone=MIXED).results
+    found = at_a_look([floor(4.8), veto], 96, tone=FIVES, error=[[0, 0]] * 60)
+    assert [each.more_reviews for each in found] == [96, 96]
+    (at_end,) = asked(floor(3.9), tone=ALIKE).results
     assert at_end.more_reviews is not None
-    assert more([floor(4.2)], 3, tone=MIXED) == [at_end.more_reviews]
-    assert more([floor(4.2)], at_end.more_reviews + 50, tone=MIXED) == [at_end.more_reviews + 50]
+    (enough,) = at_a_look([floor(3.9)], at_end.more_reviews + 50, tone=ALIKE)
+    assert enough.more_reviews == at_end.more_reviews + 50
+    # After the plan nothing of the level is left, so no number beyond it is promised.
+    (few,) = at_a_look([floor(3.9)], 3, tone=ALIKE)
+    assert few.more_reviews is None
+    assert (
+        f"The 3 reviews that are left of the plan are not expected to be enough, about {at_end.more_reviews:,}"
+        in (few.reason)
+    )
 
 
 def test_the_total_is_asked_as_a_criterion_is() -> None:

@@ -8,8 +8,8 @@ from evalapp.stats.bounds import (
     clopper_pearson,
     difference_bounds,
     items_for_none,
+    items_to_reach,
     mean_bounds,
-    scale_for_bound,
     share_bounds,
     share_without_any,
 )
@@ -136,12 +136,31 @@ def test_marks_of_one_reviewer_that_hang_together_count_as_fewer() -> None:
     assert share_bounds(one, alpha=0.05).high > share_bounds(spread, alpha=0.05).high  # type: ignore[operator]
 
 
-def test_how_much_a_sample_has_to_grow() -> None:
-    # Half the distance takes four times the sample.
-    assert scale_for_bound(estimate=4.6, bound=4.4, threshold=4.5) == pytest.approx(4)
-    assert scale_for_bound(estimate=0.02, bound=0.08, threshold=0.05) == pytest.approx(4)
-    assert scale_for_bound(estimate=4.4, bound=4.2, threshold=4.5) is None
-    assert scale_for_bound(estimate=4.5, bound=4.2, threshold=4.5) is None
+def test_more_items_by_the_same_reviewers_take_away_all_but_how_these_differ() -> None:
+    """Against the same table many times over, whose items and rest are as many times as many."""
+    table = [[4, 5, 3], [5, 5, 2], [3, 5, 2], [5, 4, 4], [4, 5, 3], [5, 5, 4]] * 4
+    once, often = Ratings.from_table(table), Ratings.from_table(table * 50)
+    spread = crossed_spread(once)
+    assert not isinstance(spread, str)
+    found = [crossed_spread(each) for each in (once, often)]
+    assert spread.with_items(1) == pytest.approx(spread.error)
+    assert spread.with_items(50) == pytest.approx(found[1].error, rel=0.02)  # type: ignore[union-attr]
+    assert spread.with_items(1e9) ** 2 == pytest.approx(spread.of_reviewers, rel=1e-6)
+    assert spread.of_reviewers > 0.5 * spread.error**2
+
+
+def test_how_many_items_it_takes_is_what_their_bound_says() -> None:
+    ratings = Ratings.from_table(TABLE)
+
+    def reaches(threshold: float, times: float) -> bool:
+        low = mean_bounds(ratings, alpha=0.05, smallest=-99, largest=99, times=times).low
+        return low is not None and low >= threshold
+
+    times = items_to_reach(lambda times: reaches(3.2, times), most=1000)
+    assert times is not None and times > 1
+    assert reaches(3.2, times) and not reaches(3.2, 0.99 * times)
+    value = float(ratings.item_means().mean())
+    assert items_to_reach(lambda times: reaches(value - 0.1, times), most=1e6) is None, "the reviewers differ"
 
 
 @pytest.mark.parametrize("alpha", [0, 0.5, 5, -1])
