@@ -131,7 +131,7 @@ def load(prepared: PreparedRun) -> LoadedRun:
 
     begun, data = prepared.begun, prepared.data
     spec, directory = begun.spec, begun.directory
-    _warn_about(data, directory)
+    _warn_about(data, spec, directory)
     directory.interruption.check()
     device = chosen_device(torch, device=spec.device, dtype=spec.dtype, threads=spec.threads, rank=own_rank())
     meet(device)
@@ -375,8 +375,15 @@ def _unfinished(checkpoint: Path, run: LoadedRun) -> bool:
     return step < run.steps and not history.exhausted(run.spec.patience)
 
 
-def _warn_about(data: TrainingData, directory: RunDirectory) -> None:
+def _warn_about(data: TrainingData, spec: TrainingSpec, directory: RunDirectory) -> None:
     account = data.account
+    if spec.validation_share and not account.validation:
+        directory.events.write(
+            "warning",
+            "No row is held out to validate on, because there are too few: no validation loss is measured, nothing stops "
+            "the training early, and the last step is kept.",
+            name="no_validation",
+        )
     useless = [row for row in account.dropped_rows if row.reason != "not_drawn"]
     if useless:
         directory.events.write(

@@ -34,7 +34,7 @@ _SETTINGS = (
     ("learning_rate", "learning rate"), ("schedule", "schedule"), ("warmup_share", "warm-up share"),
     ("weight_decay", "weight decay"), ("max_gradient_norm", "largest gradient norm"), ("batch_size", "rows a forward pass"),
     ("accumulation_steps", "forward passes a step"), ("epochs", "epochs asked for"), ("max_steps", "steps asked for"),
-    ("loss_on", "loss on"), ("beta", "beta"), ("patience", "patience of early stopping"), ("validation_share", "share held out"),
+    ("loss_on", "loss on"), ("beta", "beta"), ("patience", "patience of early stopping"), ("validation_share", "share to hold out"),
     ("seed", "seed"), ("dtype", "number format asked for"),
 )  # fmt: skip
 _ONLY_PREFERENCES = frozenset({"beta"})
@@ -175,11 +175,12 @@ def _data(training: Run) -> Iterator[str]:
     version = training.dataset_version
     rows = training.rows
     yield (f"{escaped(version)} ({code(version.content_hash)}), {_counts(version)}. {_provenance(version)}")
+    said = " ".join(training.left_out)
     yield (
         f"Of {rows.get('in', 0):,} rows, {rows.get('used', 0):,} were kept whole, {rows.get('truncated', 0):,} cut at the "
         f"end and {rows.get('dropped', 0):,} dropped{_reasons(rows.get('reasons', {}))}. "
         f"{rows.get('train', 0):,} were there to train on, {rows.get('validation', 0):,} held out to choose the step. "
-        f"{_read(training)}"
+        f"{_read(training)}" + (f" {said}" if said else "")
     )
 
 

@@ -8,6 +8,7 @@ from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.methods import METHODS, OBJECTIVES, name_of
+from evalapp.runs.row_words import left_out_sentences
 
 
 class RunKind(models.TextChoices):
@@ -163,6 +164,11 @@ class Run(BaseModel):
     def rows_read_in(self, passes: float) -> int:
         """Training rows that at least one step has read after so many passes."""
         return round(min(1.0, passes) * int(self.rows.get("train", 0)))
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is to be said of the version's rows that a training did not take."""
+        return list(left_out_sentences(self.rows, self.method_name))
 
     @property
     def not_drawn(self) -> int:

@@ -85,7 +85,7 @@ def test_a_training_becomes_an_adapter_with_its_curve(training: Run) -> None:
     assert run.points.get(step=4).values["validation_loss"] == 0.6
     assert run.rows == {
         "in": 6, "used": 4, "truncated": 1, "dropped": 1, "reasons": {"empty_completion": 1},
-        "train": 5, "validation": 0, "passed_over": 0,
+        "train": 5, "validation": 0, "passed_over": 0, "passed_over_validation": 0, "draws_validation": False,
     }  # fmt: skip
     assert run.rows["in"] == run.rows["used"] + run.rows["truncated"] + run.rows["dropped"]
 

@@ -127,6 +127,16 @@ def test_rows_that_do_not_fit_are_counted_and_named(base: Path, tmp_path: Path) 
     assert warned == {"dropped_rows", "truncated_rows", "few_rows"}
 
 
+def test_that_nothing_is_held_out_although_asked_for_is_said(base: Path, tmp_path: Path) -> None:
+    train(tmp_path / "run", make_spec(base, rows=4, max_steps=1, validation_share=0.2))
+    (said,) = (
+        event["message"]
+        for event in events_of(tmp_path / "run")
+        if event["fields"].get("name") == "no_validation"
+    )
+    assert "nothing stops the training early" in said
+
+
 def test_a_training_that_diverges_is_said_to(base: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
