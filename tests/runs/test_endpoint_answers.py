@@ -44,6 +44,7 @@ class Sent(NamedTuple):
     body: Any = None
     headers: dict[str, str] = {}
     cut_at: int | None = None
+    is_chunked: bool = False
 
 
 def said(text: str, *, finish: str = "stop", usage: bool = True) -> Sent:
@@ -77,7 +78,11 @@ class Server:
         handler.send_response(sent.status)
         for name, value in sent.headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(content)))
+        if sent.is_chunked:
+            handler.send_header("Transfer-Encoding", "chunked")
+            content = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
+        else:
+            handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         handler.wfile.write(content[: sent.cut_at])
 
