@@ -24,7 +24,6 @@ from evalapp.core.errors import ConflictError, MissingError, ProblemError
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 
-
 ErrorInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 
