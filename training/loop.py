@@ -202,6 +202,12 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
         f"{counted(run.data.account.train, 'row')}); "
         f"the {made} is of step {report.kept_step}."
     )
+    if report.steps < run.steps:
+        patience = counted(run.spec.patience or 0, "evaluation")
+        said += (
+            f" It stopped early, before the {run.steps:,} steps that were planned, because the validation loss had not "
+            f"fallen further for {patience}."
+        )
     return said, report
 
 
@@ -343,10 +349,13 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
         chat_template_sha256=base.chat_template_sha256,
         device=run.device,
         packages=package_versions(*PACKAGES),
-        seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - run.begun.started,
+        seconds=directory.events.seconds_of_earlier_attempts("training")
+        + time.monotonic()
+        - run.begun.started,
         peak_memory_bytes=peak_memory_bytes(torch, run.device),
         drawn_rows=run.data.drawn_rows,
         processes=own_rank().count,
+        planned_steps=run.steps,
     )
 
 

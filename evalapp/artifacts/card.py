@@ -38,6 +38,7 @@ _SETTINGS = (
     ("seed", "seed"), ("dtype", "number format asked for"),
 )  # fmt: skip
 _ONLY_PREFERENCES = frozenset({"beta"})
+_ONLY_VALIDATED = frozenset({"patience", "validation_share"})
 
 
 def card_of(version: ModelVersion, *, reader: User | None, merged: MergedExport | None = None) -> str:
@@ -241,6 +242,8 @@ def _training(origin: Origin) -> Iterator[str]:
     elif result.get("kept_step"):
         said.append(f"the weights are of step {result['kept_step']}; no validation loss was measured for it")
     yield f"{joined(said)}."
+    if training.stopped_early:
+        yield f"It stopped early: {training.stopped_early}."
     if result.get("trainable_parameters"):
         yield (
             f"{result['trainable_parameters']:,} of {result['total_parameters']:,} weights were trained "
@@ -268,7 +271,9 @@ def _settings(spec: dict[str, Any], result: dict[str, Any]) -> Iterable[Sequence
         value = result.get(name) if name == "learning_rate" else spec.get(name)
         if value is None or (name in _ONLY_PREFERENCES and spec.get("objective") == "sft"):
             continue
-        yield words, escaped(value)
+        # Where nothing is held out, what would follow from it has no effect.
+        is_idle = name in _ONLY_VALIDATED and result.get("rows", {}).get("validation") == 0 and value
+        yield words, f"{escaped(value)}{' (without effect: no row was held out)' if is_idle else ''}"
     if result.get("max_length"):
         yield "longest row, in tokens", f"{result['max_length']:,}"
 

@@ -9,6 +9,7 @@ from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.methods import METHODS, OBJECTIVES, name_of
 from evalapp.runs.row_words import left_out_sentences
+from run_directory.words import counted
 
 
 class RunKind(models.TextChoices):
@@ -164,6 +165,15 @@ class Run(BaseModel):
     def rows_read_in(self, passes: float) -> int:
         """Training rows that at least one step has read after so many passes."""
         return round(min(1.0, passes) * int(self.rows.get("train", 0)))
+
+    @property
+    def stopped_early(self) -> str:
+        """How a training ended before its steps were done; empty where it did not, or where that is not known."""
+        planned, done = self.result.get("planned_steps"), self.result.get("steps")
+        if self.kind != RunKind.TRAINING or planned is None or done is None or done >= planned:
+            return ""
+        patience = counted(int(self.spec.get("patience") or 0), "evaluation")
+        return f"after {done:,} of {planned:,} steps, because the validation loss had not fallen further for {patience}"
 
     @property
     def left_out(self) -> list[str]:
