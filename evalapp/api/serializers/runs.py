@@ -50,8 +50,8 @@ SAMPLING_SHAPE: dict[str, Any] = {
                 {"type": "string", "description": "The same as text."},
                 {"type": "null"},
             ],
-            "description": "A JSON schema (2020-12) that every answer follows. vLLM and addresses can; transformers alone "
-            "cannot.",
+            "description": "A JSON schema (2020-12) that every answer follows that ends by itself; one that is cut at "
+            "max_tokens (finish_reason length) is no whole JSON. vLLM and addresses can; transformers alone cannot.",
         },
         "engine": {"type": "string", "enum": ["auto", "vllm", "vllm-cpu", "transformers"], "default": "auto"},
         "batch_size": {
