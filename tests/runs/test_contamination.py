@@ -226,6 +226,7 @@ def test_nobody_but_an_owner_decides(
     rows_hash = rows_hash_of(known_leaks(leaky).leaks["pairs"])  # type: ignore[union-attr]  # it is quick
     answer = client.post(reverse("contamination", args=place), {"reason": REASON, "rows_hash": rows_hash})
     assert answer.status_code == 403
+    assert "Ask an owner of the project." in answer.content.decode()
     assert not ContaminationDecision.objects.exists()
 
 
