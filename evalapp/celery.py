@@ -39,6 +39,7 @@ app.conf.beat_schedule = {
         "schedule": 2.0,
         "options": {"expires": 10},
     },
+    "finish-removals": {"task": "evalapp.artifacts.tasks.finish_removals", "schedule": 3600.0},
     "judge-due-weeks": {
         "task": "evalapp.monitoring.tasks.judge_due_weeks",
         "schedule": 60.0,

@@ -283,7 +283,7 @@ def _report(
         resumed_from=resumed_from,
         packages=package_versions(*PACKAGES),
         environment=_environment(run),
-        seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - began,
+        seconds=directory.events.seconds_of_earlier_attempts("inference") + time.monotonic() - began,
         peak_memory_bytes=peak_memory,
     )
 

@@ -179,12 +179,16 @@ class Events:
             # Whoever watched has closed the terminal; the file is the record.
             self._console = os.open(os.devnull, os.O_WRONLY)
 
-    def seconds_of_earlier_attempts(self) -> float:
-        """Wall time of the earlier attempts, each from its first event to its last."""
-        total, previous = 0.0, None
+    def seconds_of_earlier_attempts(self, program: str) -> float:
+        """Wall time of the program's earlier attempts, each from its first event to its last; another program, such as
+        the look before a training, may have run in the folder, too.
+        """
+        total, previous, is_own = 0.0, None, False
         for event in self.past:
             time = datetime.fromisoformat(event.time)
-            if previous is not None and event.kind != "started":
+            if event.kind == "started":
+                is_own = event.fields.get("program") == program
+            elif previous is not None and is_own:
                 total += (time - previous).total_seconds()
             previous = time
         return total

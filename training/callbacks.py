@@ -41,7 +41,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no
         self.evaluation_steps = evaluation_interval(run.spec, run.steps) if run.data.validation else None
         self.sampler = Sampler(run)
         self.memory_limit = memory_bytes(torch, run.device)
-        self.earlier_seconds = run.directory.events.seconds_of_earlier_attempts()
+        self.earlier_seconds = run.directory.events.seconds_of_earlier_attempts("training")
         self.started = time.monotonic()
         self.evaluating_since: float | None = None
         self.evaluated_for = 0.0

@@ -131,7 +131,7 @@ def load(prepared: PreparedRun) -> LoadedRun:
 
     begun, data = prepared.begun, prepared.data
     spec, directory = begun.spec, begun.directory
-    _warn_about(data, directory)
+    _warn_about(data, spec, directory)
     directory.interruption.check()
     device = chosen_device(torch, device=spec.device, dtype=spec.dtype, threads=spec.threads, rank=own_rank())
     meet(device)
@@ -202,6 +202,12 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
         f"{counted(run.data.account.train, 'row')}); "
         f"the {made} is of step {report.kept_step}."
     )
+    if report.steps < run.steps:
+        patience = counted(run.spec.patience or 0, "evaluation")
+        said += (
+            f" It stopped early, before the {run.steps:,} steps that were planned, because the validation loss had not "
+            f"fallen further for {patience}."
+        )
     return said, report
 
 
@@ -343,10 +349,13 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
         chat_template_sha256=base.chat_template_sha256,
         device=run.device,
         packages=package_versions(*PACKAGES),
-        seconds=directory.events.seconds_of_earlier_attempts() + time.monotonic() - run.begun.started,
+        seconds=directory.events.seconds_of_earlier_attempts("training")
+        + time.monotonic()
+        - run.begun.started,
         peak_memory_bytes=peak_memory_bytes(torch, run.device),
         drawn_rows=run.data.drawn_rows,
         processes=own_rank().count,
+        planned_steps=run.steps,
     )
 
 
@@ -375,8 +384,15 @@ def _unfinished(checkpoint: Path, run: LoadedRun) -> bool:
     return step < run.steps and not history.exhausted(run.spec.patience)
 
 
-def _warn_about(data: TrainingData, directory: RunDirectory) -> None:
+def _warn_about(data: TrainingData, spec: TrainingSpec, directory: RunDirectory) -> None:
     account = data.account
+    if spec.validation_share and not account.validation:
+        directory.events.write(
+            "warning",
+            "No row is held out to validate on, because there are too few: no validation loss is measured, nothing stops "
+            "the training early, and the last step is kept.",
+            name="no_validation",
+        )
     useless = [row for row in account.dropped_rows if row.reason != "not_drawn"]
     if useless:
         directory.events.write(

@@ -333,6 +333,8 @@ class TrainingReport(Record):
     """Ids of the rows to train on, where `data_share` drew them."""
     processes: int = 1
     """That trained together, each on a device of the kind that `device` says."""
+    planned_steps: int | None = None
+    """What `steps` would be had nothing stopped it early; None in a report of an earlier release."""
 
 
 @dataclass(frozen=True, kw_only=True)

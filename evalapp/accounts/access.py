@@ -13,6 +13,7 @@ from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.http import answers_problems
 
 P = ParamSpec("P")
+_AN = frozenset({Role.OWNER, Role.ENGINEER})
 
 
 class MemberRequest(HttpRequest):
@@ -32,13 +33,20 @@ def membership_for(user: Any, slug: str, permission: Permission) -> Membership:
         raise MissingError("There is no such project, or you are not a member of it.")
     membership.user = user
     if not allows(membership.role, permission):
-        # What a manager may not do, no other manager may.
-        whom = "an owner" if membership.role == Role.MANAGER else "an owner or a manager"
         raise NotAllowedError(
             f"Your role here is {membership.get_role_display().lower()}; it may not {permission.value}. "
-            f"Ask {whom} of the project."
+            f"Ask {_who_may(permission)} of the project."
         )
     return membership
+
+
+def _who_may(permission: Permission) -> str:
+    """“an owner”, “an owner or a manager”: the roles that have the permission."""
+    names = [
+        f"{'an' if role in _AN else 'a'} {role.label.lower()}" for role in Role if allows(role, permission)
+    ]
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def project_view(

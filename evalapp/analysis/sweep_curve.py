@@ -41,7 +41,8 @@ def learning_curve(table: SweepTable, measure: MeasureChoice, values: Mapping[in
     for row in table.rows:
         if row.examples and row.run.pk in values:
             words = words_without(row.combination, SEED, SHARE)
-            by_words[words].append(Observation(row.share, row.examples, values[row.run.pk]))
+            seen = Observation(row.share, row.examples, values[row.run.pk], row.steps, row.is_improving)
+            by_words[words].append(seen)
     courses = []
     for words, observations in by_words.items():
         points = curve_points(observations)
@@ -71,7 +72,7 @@ def _verdict(course: Course, measure: MeasureChoice) -> str:
             "examples), and a curve needs two that clearly differ."
         )
     last = course.gains[-1]
-    parts = [_opening(last, measure), _what_happened(last, measure)]
+    parts = [_opening(last, measure), _what_happened(last, measure), _steps_instead(last)]
     if last.is_beyond_chance is None:
         parts.append("With one seed, how much of that is chance is unknown; two more seeds would tell.")
     if len(course.gains) == 1:
@@ -89,6 +90,8 @@ def _opening(last: Gain, measure: MeasureChoice) -> str:
         return "More of the same examples do not seem to help:"
     if is_little:
         return "More of the same examples would change little:"
+    if last.may_be_steps:
+        return "More examples, or more steps on the same ones, may help still:"
     return (
         "More examples would probably help still:"
         if last.is_beyond_chance
@@ -110,6 +113,19 @@ def _what_happened(last: Gain, measure: MeasureChoice) -> str:
         f"doubling{chance}."
         if moved != "stayed"
         else f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} stayed at {_figure(after.mean)}{chance}."
+    )
+
+
+def _steps_instead(last: Gain) -> str:
+    """What else may have bought the gain, and how to tell."""
+    if not last.may_be_steps:
+        return ""
+    before, after = last.before, last.after
+    which = "all" if before.improving == before.runs else f"{before.improving} of {before.runs}"
+    return (
+        f"But the larger share took more optimiser steps as well ({after.steps or 0:,.0f} and not {before.steps or 0:,.0f}), and of "
+        f"the smaller one’s trainings {which} had their lowest validation loss at the last step: more steps may be what "
+        "helped. A sweep of the same shares with the same number of steps (“Steps at most”, max_steps in the API) tells."
     )
 
 

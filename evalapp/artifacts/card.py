@@ -34,10 +34,11 @@ _SETTINGS = (
     ("learning_rate", "learning rate"), ("schedule", "schedule"), ("warmup_share", "warm-up share"),
     ("weight_decay", "weight decay"), ("max_gradient_norm", "largest gradient norm"), ("batch_size", "rows a forward pass"),
     ("accumulation_steps", "forward passes a step"), ("epochs", "epochs asked for"), ("max_steps", "steps asked for"),
-    ("loss_on", "loss on"), ("beta", "beta"), ("patience", "patience of early stopping"), ("validation_share", "share held out"),
+    ("loss_on", "loss on"), ("beta", "beta"), ("patience", "patience of early stopping"), ("validation_share", "share to hold out"),
     ("seed", "seed"), ("dtype", "number format asked for"),
 )  # fmt: skip
 _ONLY_PREFERENCES = frozenset({"beta"})
+_ONLY_VALIDATED = frozenset({"patience", "validation_share"})
 
 
 def card_of(version: ModelVersion, *, reader: User | None, merged: MergedExport | None = None) -> str:
@@ -175,11 +176,12 @@ def _data(training: Run) -> Iterator[str]:
     version = training.dataset_version
     rows = training.rows
     yield (f"{escaped(version)} ({code(version.content_hash)}), {_counts(version)}. {_provenance(version)}")
+    said = " ".join(training.left_out)
     yield (
         f"Of {rows.get('in', 0):,} rows, {rows.get('used', 0):,} were kept whole, {rows.get('truncated', 0):,} cut at the "
         f"end and {rows.get('dropped', 0):,} dropped{_reasons(rows.get('reasons', {}))}. "
         f"{rows.get('train', 0):,} were there to train on, {rows.get('validation', 0):,} held out to choose the step. "
-        f"{_read(training)}"
+        f"{_read(training)}" + (f" {said}" if said else "")
     )
 
 
@@ -240,6 +242,8 @@ def _training(origin: Origin) -> Iterator[str]:
     elif result.get("kept_step"):
         said.append(f"the weights are of step {result['kept_step']}; no validation loss was measured for it")
     yield f"{joined(said)}."
+    if training.stopped_early:
+        yield f"It stopped early: {training.stopped_early}."
     if result.get("trainable_parameters"):
         yield (
             f"{result['trainable_parameters']:,} of {result['total_parameters']:,} weights were trained "
@@ -267,7 +271,9 @@ def _settings(spec: dict[str, Any], result: dict[str, Any]) -> Iterable[Sequence
         value = result.get(name) if name == "learning_rate" else spec.get(name)
         if value is None or (name in _ONLY_PREFERENCES and spec.get("objective") == "sft"):
             continue
-        yield words, escaped(value)
+        # Where nothing is held out, what would follow from it has no effect.
+        is_idle = name in _ONLY_VALIDATED and result.get("rows", {}).get("validation") == 0 and value
+        yield words, f"{escaped(value)}{' (without effect: no row was held out)' if is_idle else ''}"
     if result.get("max_length"):
         yield "longest row, in tokens", f"{result['max_length']:,}"
 

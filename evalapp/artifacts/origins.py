@@ -76,7 +76,7 @@ def contamination_words(training: Run) -> str:
     if report.is_refused:
         return f"Training rows stand in an evaluation split, so scores there may measure memory: {said}"
     clean = (
-        f"None of the {report.evaluation_rows:,} prompts of the evaluation splits stands in the "
+        f"Of the {report.evaluation_rows:,} different rows of the evaluation splits none has its prompt in the "
         f"{report.training_rows:,} training rows (exact prompt, or half of its runs of 8 words in one row)."
     )
     return f"{clean} {said}".strip()

@@ -8,6 +8,7 @@ import shutil
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 
 from django.conf import settings
 from django.db import transaction
@@ -19,9 +20,11 @@ from evalapp.artifacts.models import ArtifactKind, MergedExport, SetAside
 from evalapp.artifacts.places import GOING, folder_at, root_of, size_of, stored_name
 from evalapp.audit.services import record
 from evalapp.core.artifacts import remove_from_store
-from evalapp.core.errors import ConflictError, MissingError
+from evalapp.core.errors import ConflictError, MissingError, ProblemError
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
+
+ErrorInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 
 class NeededError(ConflictError):
@@ -94,16 +97,36 @@ def remove(*, row: SetAside, by: User | None) -> None:
 
 
 def sweep() -> None:
-    """Delete what an interrupted removal left on its way out; what was not removed after all goes back."""
+    """Delete what an interrupted removal left on its way out; what was not removed after all goes back.
+
+    Several may do so at once, and beside a removal: what one is at is left to it. Raises the first error once all
+    that can be finished is.
+    """
+    problems: list[Exception] = []
     for kind in ArtifactKind:
         for going in _going(root_of(kind)):
-            row = SetAside.objects.filter(pk=int(going.name.removeprefix(GOING)), kind=kind).first()
-            if row is None or row.removed_at is None:
-                place = root_of(kind) / row.path if row else None
-                if place is not None and not place.exists():
-                    going.rename(place)
-            else:
-                _delete(going, row)
+            try:
+                _finish(kind, going)
+            except (OSError, ProblemError) as error:
+                problems.append(error)
+    if problems:
+        raise problems[0]
+
+
+def _finish(kind: ArtifactKind, going: Path) -> None:
+    number = int(going.name.removeprefix(GOING))
+    with transaction.atomic():
+        # A removal holds its row until what it did with the folder is known.
+        found = SetAside.objects.select_for_update(skip_locked=True)
+        row = found.filter(pk=number, kind=kind).first()
+        if row is None:
+            return
+        place = root_of(kind) / row.path
+        if row.removed_at is None:
+            if going.exists() and not place.exists():
+                going.rename(place)
+            return
+    _delete(going, row)
 
 
 def _standing(row: SetAside) -> SetAside:
@@ -185,7 +208,13 @@ def _delete(going: Path, row: SetAside) -> None:
     if stored := stored_name(ArtifactKind(row.kind), row.path):
         remove_from_store(stored)
     if going.is_dir() and not going.is_symlink():
-        shutil.rmtree(going)
+        shutil.rmtree(going, onerror=_unless_gone)
+
+
+def _unless_gone(remove: object, path: str, error: ErrorInfo) -> None:
+    """Several may delete one folder at once."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _audit(action: str, row: SetAside, versions: list[ModelVersion], by: User | None) -> None:

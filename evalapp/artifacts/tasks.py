@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from evalapp.artifacts import hub, merging
+from evalapp.artifacts import hub, merging, removal
 from evalapp.jobs.work import carry_out
 
 
@@ -12,3 +12,9 @@ def merge(job_id: int) -> None:
 @shared_task(name=hub.TASK)
 def bring_from_hub(job_id: int) -> None:
     carry_out(job_id, hub.bring, task=hub.TASK)
+
+
+@shared_task(name="evalapp.artifacts.tasks.finish_removals", ignore_result=True)
+def finish_removals() -> None:
+    """What a removal that was cut off has left."""
+    removal.sweep()

@@ -69,7 +69,15 @@ def complete(
     except OutgoingFailedError as error:
         raise CompletionError(f"{error}.", is_passing=True) from error
     _require_success(answer, secret)
-    return completion_of(answer.text, secret=secret)
+    try:
+        return completion_of(answer.text, secret=secret)
+    except CompletionError as error:
+        if not answer.broke_off:
+            raise
+        came = f"{len(answer.text):,} characters of it came: {without_secret(answer.text, secret)}"
+        raise CompletionError(
+            f"The address began to answer, and the connection broke off. {came}", is_passing=True
+        ) from error
 
 
 def completion_of(text: str, *, secret: str = "") -> Completion:
@@ -79,7 +87,7 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
         choice = found["choices"][0]
         content = choice["message"]["content"]
     except (ValueError, RecursionError, LookupError, TypeError) as error:
-        # Half a body is what a broken connection leaves, and a page in HTML what a proxy in trouble sends.
+        # A page in HTML is what a proxy in trouble sends, and it may be gone when the question is asked again.
         raise CompletionError(
             f"The address does not answer as chat completions do: {without_secret(text, secret)}",
             is_passing=True,

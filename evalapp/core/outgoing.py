@@ -221,6 +221,8 @@ class Answer(NamedTuple):
     location: str = ""
     retry_after: str = ""
     """The header of that name, as it was sent."""
+    broke_off: str = ""
+    """Where the body ended before its end, how, in words; what came of it is ``text``."""
 
 
 def send(
@@ -252,7 +254,7 @@ def send(
                     preload_content=False,
                 )
                 # A body that is cut off is an answer all the same: its status has come.
-                text = _beginning(response, most_bytes)
+                text, broke_off = _beginning(response, most_bytes)
                 location = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
                 retry_after = response.headers.get("Retry-After", "")
                 response.close()
@@ -262,18 +264,21 @@ def send(
         if call.is_over:
             # Also where the library took the cut for the end of an answer.
             raise OutgoingFailedError(f"No whole answer within {seconds:g} seconds")
-    return Answer(response.status, text, location, retry_after)
+    return Answer(response.status, text, location, retry_after, broke_off)
 
 
-def _beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> str:
-    read = b""
-    with contextlib.suppress(HTTPError, OSError):
+def _beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> tuple[str, str]:
+    """The body as far as it came and is read, and how it broke off, if it did."""
+    read, broke_off = b"", ""
+    try:
         # decode_content off: a small compressed body may be a very large one.
         for chunk in response.stream(_CHUNK, decode_content=False):
             read += chunk
             if len(read) >= most_bytes:
                 break
-    return read[:most_bytes].decode("utf-8", "replace").replace("\x00", "\ufffd")
+    except (HTTPError, OSError) as error:
+        broke_off = _in_words(error)
+    return read[:most_bytes].decode("utf-8", "replace").replace("\x00", "\ufffd"), broke_off
 
 
 def _in_words(error: Exception) -> str:

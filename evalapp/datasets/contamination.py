@@ -14,7 +14,7 @@ of the field for decontamination (8-gram containment, 13-gram overlap).
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 CONTAINED_WORDS = 8
@@ -44,24 +44,32 @@ class HasPrompt(Protocol):
 
 class Match(NamedTuple):
     """``training_row`` and ``evaluation_row`` are row numbers; ``share`` is the contained share.
-    ``evaluation_hash`` is the evaluation row's ``prompt_hash``: row numbers of other versions repeat.
+    ``evaluation_hash`` is the evaluation row's ``prompt_hash`` and ``evaluation_version`` the key of the dataset
+    version that it was read from, None for a row of none: row numbers of other versions repeat.
     """
 
     training_row: int
     evaluation_row: int
     share: float
     evaluation_hash: str = ""
+    evaluation_version: int | None = None
+
+    @property
+    def prompts(self) -> tuple[int, str]:
+        """What has met: the same prompt may evaluate in several versions."""
+        return self.training_row, self.evaluation_hash
 
 
 @dataclass(frozen=True, slots=True)
 class ContaminationReport:
-    """Matches by kind, each pair in one kind only: the worst."""
+    """Matches by kind, each pair in one kind only: the worst. ``names`` are those of the evaluation rows' versions."""
 
     exact: list[Match]
     contained: list[Match]
     shared: list[Match]
     training_rows: int
     evaluation_rows: int
+    names: Mapping[int | None, str] = field(default_factory=dict)
 
     @property
     def refused(self) -> list[Match]:
@@ -77,24 +85,57 @@ class ContaminationReport:
         """Numbers of the training rows that must go, in order."""
         return sorted({match.training_row for match in self.refused})
 
-    def with_held_out(self, other: "ContaminationReport") -> "ContaminationReport":
-        """The report and one on the same training data and other evaluation rows, as one."""
-        return ContaminationReport(
-            self.exact + other.exact,
-            self.contained + other.contained,
-            self.shared + other.shared,
-            self.training_rows,
-            self.evaluation_rows + other.evaluation_rows,
-        )
+    def with_held_out(self, other: "ContaminationReport", *, repeated: int) -> "ContaminationReport":
+        """The report and one on the same training data and other evaluation rows, as one. ``repeated`` of the other's
+        rows evaluate in this one, too: they are counted, and what they have met is told, once.
+        """
+        merged: list[list[Match]] = []
+        told: set[tuple[int, str]] = set()
+        for own, others in (
+            (self.exact, other.exact),
+            (self.contained, other.contained),
+            (self.shared, other.shared),
+        ):
+            kept = [match for match in own if match.prompts not in told]
+            told |= {match.prompts for match in kept}
+            new = [match for match in others if match.prompts not in told]
+            told |= {match.prompts for match in new}
+            merged.append(kept + new)
+        exact, contained, shared = merged
+        evaluation_rows = self.evaluation_rows + other.evaluation_rows - repeated
+        return ContaminationReport(exact, contained, shared, self.training_rows, evaluation_rows, self.names)
 
     def sentences(self) -> list[str]:
         """One sentence per kind that was found, naming the first rows."""
+        return self.refusal_sentences() + self.weaker_sentences()
+
+    def refusal_sentences(self) -> list[str]:
+        """Those of what a training is refused for, which an owner may decide on."""
         kinds = (
             (self.exact, "the same prompt as"),
             (self.contained, f"half or more of the {CONTAINED_WORDS}-word sequences of"),
-            (self.shared, f"a sequence of {SHARED_WORDS} words in common with"),
         )
-        return [_sentence(matches, words) for matches, words in kinds if matches]
+        return [self._sentence(matches, words) for matches, words in kinds if matches]
+
+    def weaker_sentences(self) -> list[str]:
+        """Those of what is only reported."""
+        words = f"a sequence of {SHARED_WORDS} words in common with"
+        return [self._sentence(self.shared, words)] if self.shared else []
+
+    def _sentence(self, matches: list[Match], words: str) -> str:
+        pairs = ", ".join(
+            f"row {match.training_row:,} (evaluation row {match.evaluation_row:,}{self._of(match)})"
+            for match in matches[:MOST_NAMED]
+        )
+        rows = len({match.training_row for match in matches})
+        others = len(matches) - MOST_NAMED
+        more = f" and {others:,} more pair{'' if others == 1 else 's'}" if others > 0 else ""
+        subject = "1 training row has" if rows == 1 else f"{rows:,} training rows have"
+        return f"{subject} {words} an evaluation row: {pairs}{more}."
+
+    def _of(self, match: Match) -> str:
+        name = self.names.get(match.evaluation_version)
+        return f" of {name}" if name else ""
 
 
 def contamination(
@@ -204,7 +245,9 @@ class _EvaluationIndex:
 
     def match(self, training_row: int, position: int, share: float) -> Match:
         row = self.rows[position]
-        return Match(training_row, row.row_number, share, row.prompt_hash)
+        # Rows that are compared before they are stored have no version.
+        version = getattr(row, "version_id", None)
+        return Match(training_row, row.row_number, share, row.prompt_hash, version)
 
     def sharing(self, grams: Iterable[Gram]) -> list[int]:
         return sorted({position for gram in grams for position in self._long.get(gram, ())})
@@ -234,15 +277,3 @@ def _grams(words: list[str], size: int) -> set[Gram]:
 
 def _long_grams(words: list[str]) -> set[Gram]:
     return _grams(words, SHARED_WORDS) if len(words) >= SHARED_WORDS else set()
-
-
-def _sentence(matches: list[Match], words: str) -> str:
-    pairs = ", ".join(
-        f"row {match.training_row:,} (evaluation row {match.evaluation_row:,})"
-        for match in matches[:MOST_NAMED]
-    )
-    rows = len({match.training_row for match in matches})
-    others = len(matches) - MOST_NAMED
-    more = f" and {others:,} more pair{'' if others == 1 else 's'}" if others > 0 else ""
-    subject = "1 training row has" if rows == 1 else f"{rows:,} training rows have"
-    return f"{subject} {words} an evaluation row: {pairs}{more}."

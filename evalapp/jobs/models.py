@@ -133,7 +133,9 @@ class Job(BaseModel):
 
     @property
     def percent(self) -> int | None:
-        """Whole percent done, or None while the total is unknown."""
+        """Whole percent done: of a success all, or None while the total is unknown."""
+        if self.state == JobState.SUCCEEDED:
+            return 100
         if not self.progress_total:
             return None
         return min(100, 100 * self.progress_done // self.progress_total)

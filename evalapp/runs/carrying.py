@@ -40,7 +40,7 @@ CONSOLE_FILE = "console.log"
 """What a program says before it has opened its own log: a missing library, a wrong interpreter."""
 _LAST_WORDS = 600
 WHY_ALLOWED = (
-    "The training goes on: no prompt is repeated, and passages that many texts share are no proof of memory. "
+    "The training goes on with what is only this alike: passages that many texts share are no proof of memory. "
     "Look at these rows if they should have nothing in common."
 )
 
@@ -123,13 +123,14 @@ def _require_clean(work: Work, run: Run) -> None:
         run.result = {"leaks": leaks_of(run.dataset_version, error.report)}
         run.save(update_fields=["result"])
         raise
-    why = WHY_ALLOWED
     run.result = {}
     if allowed.decision is not None:
         run.result = {"leaks": leaks_of(run.dataset_version, allowed.report)}
-        why = f"The training goes on by an owner's decision: “{allowed.decision.reason}”"
-    for sentence in allowed.report.sentences():
-        work.log(f"{sentence} {why}", level="warning")
+        for sentence in allowed.report.refusal_sentences():
+            why = f"The training goes on by an owner's decision: “{allowed.decision.reason}”"
+            work.log(f"{sentence} {why}", level="warning")
+    for sentence in allowed.report.weaker_sentences():
+        work.log(f"{sentence} {WHY_ALLOWED}", level="warning")
     run.contamination_decision = allowed.decision
     run.save(update_fields=["result", "contamination_decision"])
 

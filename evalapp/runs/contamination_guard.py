@@ -5,9 +5,10 @@ It goes on only by an owner's recorded decision, which covers exactly the rows t
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.contamination import ContaminationReport, contamination
@@ -17,9 +18,11 @@ from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.models import ContaminationDecision, Run
 
 ROWS_WHILE_SOMEBODY_WAITS = 5_000
-_FIELDS = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")
+_FIELDS = ("version", "row_number", "prompt_hash", "messages", "references", "pairs", "rated")
 _CHUNK = 1_000
 Pair = dict[str, Any]
+Content = tuple[str, str]
+"""A row's prompt hash and its references."""
 
 
 class Allowed(NamedTuple):
@@ -40,7 +43,7 @@ class ContaminatedError(ConflictError):
         self.report = report
         super().__init__(
             f"Training on {version} was refused, because a score would then measure memory: "
-            f"{' '.join(report.sentences())} Make a version without these training rows, or let an owner of the "
+            f"{' '.join(report.refusal_sentences())} Make a version without these training rows, or let an owner of the "
             "project decide on them on the version's page, “Rows that also evaluate”."
         )
 
@@ -68,23 +71,35 @@ def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
     words = [
         text for pair in templates.values_list("system_prompt", "prompt_template") for text in pair if text
     ]
-    evaluation = evaluation_examples(version).only(*_FIELDS)
+    # Of a row that several versions repeat the version's own is told, else the oldest.
+    own_first = Case(When(version=version, then=0), default=1)
+    evaluation = evaluation_examples(version).only(*_FIELDS).order_by(own_first, "pk")
     learnt = examples_of(version, [Split.TRAIN])
-    report = contamination(_read(learnt), _distinct(evaluation), templates=words)
-    if not version.counts.get(Split.VALIDATION):
-        return report
-    held_out = examples_of(version, [Split.VALIDATION]).only(*_FIELDS)
-    return report.with_held_out(contamination(_read(learnt), held_out, templates=words))
+    seen: set[Content] = set()
+    report = contamination(_read(learnt), _distinct(evaluation, seen), templates=words)
+    if version.counts.get(Split.VALIDATION):
+        held_out = examples_of(version, [Split.VALIDATION]).only(*_FIELDS)
+        own: set[Content] = set()
+        beside = contamination(_read(learnt), _distinct(held_out, own), templates=words)
+        report = report.with_held_out(beside, repeated=len(own & seen))
+    return replace(report, names=_names_of(report))
 
 
-def _distinct(rows: Iterable[Example]) -> Iterator[Example]:
-    """Versions of a dataset repeat their rows; one of each is compared and told."""
-    seen: set[tuple[str, str]] = set()
+def _distinct(rows: Iterable[Example], seen: set[Content]) -> Iterator[Example]:
+    """Versions of a dataset repeat their rows; one of each is compared and told, and ``seen`` holds them all."""
     for row in rows:
         content = (row.prompt_hash, json.dumps(row.references))
         if content not in seen:
             seen.add(content)
             yield row
+
+
+def _names_of(report: ContaminationReport) -> dict[int | None, str]:
+    matches = (*report.refused, *report.shared)
+    met = {each.evaluation_version for each in matches if each.evaluation_version is not None}
+    return {
+        each.pk: str(each) for each in DatasetVersion.objects.filter(pk__in=met).select_related("dataset")
+    }
 
 
 def pairs_of(version: DatasetVersion, report: ContaminationReport) -> list[Pair]:
@@ -99,6 +114,7 @@ def pairs_of(version: DatasetVersion, report: ContaminationReport) -> list[Pair]
             "training_row": match.training_row,
             "training_hash": hashes[match.training_row],
             "evaluation_row": match.evaluation_row,
+            "evaluation_version": match.evaluation_version,
             "evaluation_hash": match.evaluation_hash,
         }
         for kind, matches in kinds
@@ -124,6 +140,7 @@ def leaks_of(version: DatasetVersion, report: ContaminationReport) -> dict[str, 
     return {
         "is_refused": report.is_refused,
         "sentences": report.sentences(),
+        "refusal_sentences": report.refusal_sentences(),
         "rows": report.refused_rows,
         "pairs": pairs_of(version, report),
         "training_rows": report.training_rows,

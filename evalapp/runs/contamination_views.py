@@ -23,7 +23,7 @@ from evalapp.runs.contamination_decisions import (
     standing_decision,
 )
 from evalapp.runs.contamination_guard import Pair, known_leaks
-from evalapp.runs.contamination_pairs import evaluating_rows
+from evalapp.runs.contamination_pairs import MetRows
 
 MOST_SHOWN = 100
 
@@ -94,10 +94,5 @@ def _shown(version: DatasetVersion, pairs: list[Pair]) -> list[ShownPair]:
     learnt = {
         each.row_number: each for each in examples_of(version, TRAINING_SPLITS).filter(row_number__in=rows)
     }
-    met = evaluating_rows(version, pairs)
-    return [
-        ShownPair(
-            pair, learnt.get(pair["training_row"]), met.get((pair["evaluation_hash"], pair["evaluation_row"]))
-        )
-        for pair in pairs
-    ]
+    met = MetRows(version, pairs)
+    return [ShownPair(pair, learnt.get(pair["training_row"]), met.of(pair)) for pair in pairs]

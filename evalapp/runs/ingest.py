@@ -18,7 +18,7 @@ from evalapp.runs.directory import folder_for
 from evalapp.runs.events import GarbageError
 from evalapp.runs.models import DrawnRows, Output, Run
 from evalapp.runs.signals import outputs_stored
-from evalapp.runs.training_rows import passed_over, row_key
+from evalapp.runs.training_rows import left_out, row_key
 from inference.spec import Engine, GenerationReport
 from inference.spec import Output as WrittenOutput
 from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, Device
@@ -131,7 +131,7 @@ def account_of(run: Run, account: RowAccount, objective: Objective) -> dict[str,
         "reasons": dict(Counter(row.reason for row in account.dropped_rows)),
         "train": account.train,
         "validation": account.validation,
-        "passed_over": passed_over(run.dataset_version, objective),
+        **left_out(run.dataset_version, objective),
     }
 
 

@@ -8,6 +8,8 @@ from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.methods import METHODS, OBJECTIVES, name_of
+from evalapp.runs.row_words import left_out_sentences
+from run_directory.words import counted
 
 
 class RunKind(models.TextChoices):
@@ -29,8 +31,8 @@ class ContaminationDecision(BaseModel):
     """An owner's decision that trainings on a dataset version may go on although rows of it also evaluate.
 
     It covers exactly ``rows``, the matches that would refuse them: [{"kind": "exact"|"contained", "share",
-    "training_row", "training_hash", "evaluation_row", "evaluation_hash"}], where the hashes are the training row's
-    content hash and the evaluation row's prompt hash; ``rows_hash`` is the SHA-256 of them all. Never changed.
+    "training_row", "training_hash", "evaluation_row", "evaluation_version", "evaluation_hash"}], where the hashes are the
+    training row's content hash and the evaluation row's prompt hash, and older decisions name no version; ``rows_hash`` is the SHA-256 of them all. Never changed.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="contamination_decisions")
@@ -163,6 +165,20 @@ class Run(BaseModel):
     def rows_read_in(self, passes: float) -> int:
         """Training rows that at least one step has read after so many passes."""
         return round(min(1.0, passes) * int(self.rows.get("train", 0)))
+
+    @property
+    def stopped_early(self) -> str:
+        """How a training ended before its steps were done; empty where it did not, or where that is not known."""
+        planned, done = self.result.get("planned_steps"), self.result.get("steps")
+        if self.kind != RunKind.TRAINING or planned is None or done is None or done >= planned:
+            return ""
+        patience = counted(int(self.spec.get("patience") or 0), "evaluation")
+        return f"after {done:,} of {planned:,} steps, because the validation loss had not fallen further for {patience}"
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is to be said of the version's rows that a training did not take."""
+        return list(left_out_sentences(self.rows, self.method_name))
 
     @property
     def not_drawn(self) -> int:

@@ -73,5 +73,8 @@ def _reference(example: Example, row: str, run: Run) -> tuple[str, str]:
         case PreferenceRow(chosen=turns):
             return turns[0].content, "The better answer"
         case JudgedRow(completion=turns, label=label):
-            return turns[0].content, "Rated good" if label else "Rated bad"
+            good, bad = (
+                ("Rated good", "Rated bad") if example.rated else ("The better answer", "The worse answer")
+            )
+            return turns[0].content, good if label else bad
     return "", ""

@@ -17,6 +17,7 @@ LAST_PART = 10
 class SweepRun(NamedTuple):
     """``values`` are those of the sweep's settings, in words. ``examples`` is how many rows it read, None before
     its end; the losses, tokens and seconds are those so far. ``validation_loss`` is the lowest, whose weights are kept.
+    ``steps`` is how many it took, None before its end, and ``is_improving`` whether the lowest was its last.
     """
 
     run: Run
@@ -29,6 +30,8 @@ class SweepRun(NamedTuple):
     tokens: int | None
     seconds: float | None
     is_best: bool = False
+    steps: int | None = None
+    is_improving: bool = False
 
     @property
     def cells(self) -> list[tuple[str, str]]:
@@ -132,6 +135,10 @@ def _row(sweep: Sweep, run: Run, figures: _Figures) -> SweepRun:
         training_loss=fmean(last) if last else None,
         tokens=figures.tokens,
         seconds=figures.seconds,
+        steps=run.result.get("steps"),
+        # Of equal losses the first is kept.
+        is_improving=bool(figures.validation)
+        and figures.validation.index(min(figures.validation)) == len(figures.validation) - 1,
     )
 
 

@@ -1,6 +1,7 @@
 """What each objective learns from a dataset version: its lines of data.jsonl."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -11,13 +12,7 @@ from training.spec import DataRow, JudgedRow, Objective, PreferenceRow, Training
 
 Common = dict[str, object]
 
-_WITHOUT_PREFERENCES = Q(pairs=[], rated=[])
-_TAKES_PART: dict[Objective, Q] = {
-    # A row without any answer is the program's to drop and to name.
-    "sft": ~Q(references=[]) | _WITHOUT_PREFERENCES,
-    "dpo": ~Q(pairs=[]),
-    "kto": ~_WITHOUT_PREFERENCES,
-}
+_HAS_PAIRS, _IS_RATED = ~Q(pairs=[]), ~Q(rated=[])
 LACKS: dict[Objective, str] = {
     "sft": "no answer to learn",
     "dpo": "no pair of a better and a worse answer",
@@ -28,18 +23,53 @@ LACKS: dict[Objective, str] = {
 
 def training_examples(version: DatasetVersion, objective: Objective) -> QuerySet[Example]:
     """The training and validation rows that have something for the objective, in the order of the file."""
-    return examples_of(version, TRAINING_SPLITS).filter(_TAKES_PART[objective])
+    return examples_of(version, TRAINING_SPLITS).filter(_takes_part(version, objective))
 
 
-def passed_over(version: DatasetVersion, objective: Objective) -> int:
-    """How many training and validation rows have nothing for the objective."""
-    return examples_of(version, TRAINING_SPLITS).exclude(_TAKES_PART[objective]).count()
+def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
+    """What became of the training and validation rows that have nothing for the objective, for ``Run.rows``.
+
+    ``passed_over`` are those rows, ``passed_over_validation`` those of them that were to validate, and
+    ``draws_validation`` says that these were all of the version's, so that training rows are held out instead. Of kto
+    also ``judged_by``: "ratings", with the rows passed over whose pairs nobody rated as ``unrated_pairs``, or "pairs".
+    """
+    rest = examples_of(version, TRAINING_SPLITS).exclude(_takes_part(version, objective))
+    validation = rest.filter(split=Split.VALIDATION).count()
+    found = {
+        "passed_over": rest.count(),
+        "passed_over_validation": validation,
+        "draws_validation": bool(validation) and not _holds_validation(version, objective),
+    }
+    if objective != "kto":
+        return found
+    if not _has_ratings(version):
+        return {**found, "judged_by": "pairs"}
+    return {**found, "judged_by": "ratings", "unrated_pairs": rest.filter(_HAS_PAIRS).count()}
+
+
+def _takes_part(version: DatasetVersion, objective: Objective) -> Q:
+    if objective == "sft":
+        # A row without any answer is the program's to drop and to name.
+        return ~Q(references=[]) | ~(_HAS_PAIRS | _IS_RATED)
+    if objective == "dpo":
+        return _HAS_PAIRS
+    # The worse answer of a pair is not a bad one, nor the better one good: where people have said which answers are,
+    # the sides of pairs would overrule them.
+    return _IS_RATED if _has_ratings(version) else _HAS_PAIRS
+
+
+def _has_ratings(version: DatasetVersion) -> bool:
+    return examples_of(version, TRAINING_SPLITS).filter(_IS_RATED).exists()
+
+
+def _holds_validation(version: DatasetVersion, objective: Objective) -> bool:
+    return training_examples(version, objective).filter(split=Split.VALIDATION).exists()
 
 
 def training_rows(version: DatasetVersion, objective: Objective) -> Iterator[DataRow]:
     """Rows as the program reads them; those of one prompt stay on one side of the validation split."""
-    # The program splits by itself unless the version has a validation split of its own.
-    is_marked = bool(version.counts.get(Split.VALIDATION))
+    # The program splits by itself unless the version has rows to validate this objective on.
+    is_marked = _holds_validation(version, objective)
     rows_of = _ROWS[objective]
     fields = ("row_number", "split", "messages", "references", "group_key", "pairs", "rated")
     for example in training_examples(version, objective).only(*fields).iterator(chunk_size=1000):
@@ -92,7 +122,7 @@ def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
 
 
 def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
-    """The rated answers; of a row without any, both sides of its pairs."""
+    """The rated answers; of a row without any, which takes part where no row has one, both sides of its pairs."""
     rated = [(each["answer"], each["good"]) for each in example.rated]
     sides = [(pair[side], side == "chosen") for pair in example.pairs for side in ("chosen", "rejected")]
     for number, (answer, is_good) in enumerate(rated or sides, start=1):

@@ -1,6 +1,6 @@
 """What each candidate of a run took: tokens, time, and what its answers cost at the price that is set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -63,6 +63,12 @@ def candidate_usage(run: Run) -> list[CandidateUsage]:
         for entry in run.candidates.all()
         if entry.model_version_id in found
     ]
+
+
+def cut_json(run: Run, usage: Iterable[CandidateUsage]) -> int:
+    """Answers that were to follow a JSON schema and were cut before their end, so that they cannot."""
+    has_schema = bool(run.spec.get("sampling", {}).get("json_schema"))
+    return sum(each.cut for each in usage) if has_schema else 0
 
 
 def _usage(

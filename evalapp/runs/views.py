@@ -30,7 +30,7 @@ from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
 from evalapp.runs.sample_answers import shown_samples
 from evalapp.runs.shortage import half_batch, start_with_half_batch
 from evalapp.runs.training_figures import latest_figures
-from evalapp.runs.usage import candidate_usage
+from evalapp.runs.usage import candidate_usage, cut_json
 
 STATION = "runs"
 OUTPUTS_ON_PAGE = 20
@@ -61,13 +61,15 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
     if run.kind == RunKind.LOOK:
         return _look_page(request, run)
+    usage = candidate_usage(run) if run.kind not in LEARNING_KINDS else []
     context = {
         "station": STATION,
         "run": run,
         "job": run.job,
         "events": latest_events(run.job),
         "contamination_decisions": [run.contamination_decision] if run.contamination_decision else [],
-        "usage": candidate_usage(run) if run.kind not in LEARNING_KINDS else [],
+        "usage": usage,
+        "cut_json": cut_json(run, usage),
         "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
         "splits": queries.split_counts(run.dataset_version),
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
@@ -282,7 +284,9 @@ def _initial(query: QueryDict) -> dict[str, Any]:
 
 
 def _started(request: MemberRequest, run: Run) -> HttpResponse:
-    messages.success(request, f"“{run.name}” waits for the model worker; this page follows it.")
+    # A model at an address is asked by whatever worker is free.
+    whom = "the model worker" if run.job.queue == "models" else "a worker"
+    messages.success(request, f"“{run.name}” waits for {whom}; this page follows it.")
     return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
 
 

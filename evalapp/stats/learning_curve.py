@@ -13,15 +13,21 @@ BEYOND_CHANCE = 2.0
 
 
 class Observation(NamedTuple):
-    """One training: which size it was meant to have, how many examples it had, and what came out."""
+    """One training: which size it was meant to have, how many examples it had, and what came out. ``steps`` is how many
+    optimiser steps it took, and ``is_improving`` whether its validation loss was the lowest at the last of them.
+    """
 
     share: float
     examples: int
     value: float
+    steps: int | None = None
+    is_improving: bool = False
 
 
 class CurvePoint(NamedTuple):
-    """``low`` and ``high`` are the least and the greatest value of ``runs`` trainings of one size."""
+    """``low`` and ``high`` are the least and the greatest value of ``runs`` trainings of one size; ``improving`` of them
+    were at the end of their ``steps``, the mean, which is None where that is not known of all.
+    """
 
     share: float
     examples: float
@@ -29,6 +35,8 @@ class CurvePoint(NamedTuple):
     low: float
     high: float
     runs: int
+    steps: float | None = None
+    improving: int = 0
 
 
 class Gain(NamedTuple):
@@ -45,6 +53,15 @@ class Gain(NamedTuple):
     @property
     def per_doubling(self) -> float:
         return self.total / math.log2(self.after.examples / self.before.examples)
+
+    @property
+    def may_be_steps(self) -> bool:
+        """Whether more optimiser steps may have bought it as well as more examples: the trainings of more examples took
+        more steps, and one of fewer examples was improving when its own were done.
+        """
+        before, after = self.before.steps, self.after.steps
+        took_more = before is not None and after is not None and after > before
+        return self.total > 0 and took_more and self.before.improving > 0
 
     @property
     def is_beyond_chance(self) -> bool | None:
@@ -67,9 +84,16 @@ def curve_points(observations: Iterable[Observation]) -> list[CurvePoint]:
             min(each.value for each in found),
             max(each.value for each in found),
             len(found),
+            _mean_steps(found),
+            sum(each.is_improving for each in found),
         )
         for share, found in sorted(by_share.items())
     ]
+
+
+def _mean_steps(observations: Sequence[Observation]) -> float | None:
+    known = [each.steps for each in observations if each.steps is not None]
+    return fmean(known) if len(known) == len(observations) else None
 
 
 def gains(

@@ -22,5 +22,5 @@ def percent(share: object) -> str:
 
 @register.filter
 def in_words(name: str) -> str:
-    """A name from a program ("prompt_too_long") as words."""
-    return str(name).replace("_", " ")
+    """A name from a program ("prompt_too_long") as words; what is more than a name stays as it was said."""
+    return str(name).replace("_", " ") if str(name).isidentifier() else str(name)

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
+from evalapp.accounts.tokens import create_api_token
 from evalapp.analysis.sweep_curve import learning_curve
 from evalapp.analysis.sweep_measures import MeasureChoice, measure_choices, values_of
 from evalapp.campaigns.services import create_campaign, open_campaign
@@ -100,6 +101,26 @@ def test_what_the_curve_says_of_more_examples() -> None:
     assert "within what differs by seed" in noisy
     sure = answer_to(2.0, 2.01, 1.5, 1.51, sizes=(100, 200), seeds=2)
     assert sure.startswith("More examples would probably help still")
+
+
+def test_the_curve_does_not_call_more_steps_more_examples(
+    sweep: Sweep, engineer: User, client_for: ClientFor
+) -> None:
+    for run in sweep.runs.filter(spec__data_share=1.0):
+        run.result = {**run.result, "steps": 9}
+        run.save(update_fields=["result"])
+    page = page_of(client_for(engineer), sweep)
+    assert "More examples, or more steps on the same ones, may help still" in page
+    assert (
+        "took more optimiser steps as well (9 and not 4), and of the smaller one’s trainings all had" in page
+    )
+    headers = {"Authorization": f"Bearer {create_api_token(user=engineer, name='Test', by=engineer).secret}"}
+    address = f"/api/v1/projects/{sweep.project.slug}/sweeps/{sweep.pk}/curve/"
+    told = Client().get(address, headers=headers).json()
+    [gain] = told["curves"][0]["gains"]
+    assert gain["may_be_steps"] is True
+    assert [point["steps"] for point in told["curves"][0]["points"]] == [4, 9]
+    assert "max_steps" in told["answer"][0]
 
 
 def test_too_few_sizes_say_nothing() -> None:

@@ -62,7 +62,9 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
     assert "| rank | 2 |" in how and "| seed | 42 |" in how and "| beta |" not in how
     assert "training loss from 2 to 0.5, validation loss 0.6 at the kept step 4." in how
     assert "Ran on Abacus" in how
-    assert "None of the 5 prompts of the evaluation splits stands in the 6 training rows" in card
+    assert (
+        "Of the 5 different rows of the evaluation splits none has its prompt in the 6 training rows" in card
+    )
     assert f"SHA-256 of adapter\\_model.safetensors: `{adapter.content_hash}`".replace("\\", "") in card
     unknown = section(card, "What is not known")
     assert "nobody has rated them on a scale here" in unknown

@@ -37,7 +37,7 @@ def test_a_merged_model_is_kept_with_its_hashes_and_taken_along(
     project: Project, engineer: User, adapter: ModelVersion, client_for: ClientFor, settings
 ) -> None:
     found = merged(adapter, engineer)
-    assert (found.job.error, found.job.state) == ("", JobState.SUCCEEDED)
+    assert (found.job.error, found.job.state, found.job.percent) == ("", JobState.SUCCEEDED, 100)
     folder = Path(settings.ARTIFACTS_FOLDER) / found.folder
     assert {
         path.name: sha256_of(path) for path in folder.iterdir() if path.name != "manifest.json"

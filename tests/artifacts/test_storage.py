@@ -17,8 +17,9 @@ from evalapp.artifacts.findings import artifacts
 from evalapp.artifacts.merging import start_merge
 from evalapp.artifacts.models import ArtifactKind, MergedExport, SetAside
 from evalapp.artifacts.removal import NeededError, keep, remove, set_aside
-from evalapp.artifacts.tasks import merge
+from evalapp.artifacts.tasks import finish_removals, merge
 from evalapp.audit.models import AuditEvent
+from evalapp.celery import app
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.jobs.models import Job, JobState
@@ -365,6 +366,42 @@ def test_an_interrupted_removal_is_finished_or_undone(engineer: User, adapter: M
     removal.sweep()
     assert not folder.exists()
     assert not going.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_scheduled_work_finishes_what_a_kill_cut_off_beside_removals_that_go_on(
+    engineer: User, adapter: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.loader.import_default_modules()
+    assert app.conf.beat_schedule["finish-removals"]["task"] in app.tasks
+    folder, row = folder_of(adapter), aside(adapter, engineer)
+    move_away = removal._move_away
+
+    def move_away_and_be_swept(kind: ArtifactKind, row: SetAside) -> Path:
+        going = move_away(kind, row)
+        # The removal is not committed: it is no kill that left this.
+        sweeping = threading.Thread(target=swept)
+        sweeping.start()
+        sweeping.join()
+        assert going.is_dir() and not folder.exists()
+        return going
+
+    def swept() -> None:
+        finish_removals()
+        connection.close()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(removal, "_move_away", move_away_and_be_swept)
+        # As a kill would, the commit is the last thing done.
+        patched.setattr(removal, "_delete", lambda going, row: None)
+        remove(row=row, by=engineer)
+    assert len(list(folder.parent.iterdir())) == 1
+    both = [threading.Thread(target=swept) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert list(folder.parent.iterdir()) == []
 
 
 def test_the_page_lists_sets_aside_and_removes(

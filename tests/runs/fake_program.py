@@ -211,6 +211,7 @@ def train(folder: Path, behaviour: dict) -> dict:
         "packages": {"python": "3"},
         "seconds": 0.1,
         "peak_memory_bytes": 1024,
+        "planned_steps": behaviour.get("planned_steps", 4),
     }
 
 

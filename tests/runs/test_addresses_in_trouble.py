@@ -42,13 +42,20 @@ pytestmark = pytest.mark.django_db(transaction=True)
             Sent(body=b"<html>Sign in to the proxy</html>"),
             "The address does not answer as chat completions do: &lt;html&gt;Sign in to the proxy&lt;/html&gt;",
         ),
-        (Sent(body=said("half an answer").body, cut_at=40), "3 questions in a row brought no answer"),
+        (
+            Sent(body=said("half an answer").body, cut_at=40),
+            "The address began to answer, and the connection broke off. 40 characters of it came: {&quot;model&quot;",
+        ),
+        (
+            Sent(body=said("half an answer").body, cut_at=40, is_chunked=True),
+            "The address began to answer, and the connection broke off.",
+        ),
         (
             Sent(body=b'data: {"choices": [{"delta": {"content": "Hal'),
             "The address does not answer as chat completions do: data:",
         ),
     ],
-    ids=["429", "HTML", "half a body", "half a stream"],
+    ids=["429", "HTML", "half a body", "a broken chunk", "half a stream"],
 )
 def test_lasting_trouble_ends_the_run_with_a_sentence_and_a_retry_asks_again(
     start, server, engineer, client_for, monkeypatch, trouble, sentence

@@ -3,12 +3,16 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
 from evalapp.accounts.models import User
+from evalapp.artifacts.card import card_of
 from evalapp.jobs import executor, lease
 from evalapp.jobs.lease import worker_name
 from evalapp.jobs.models import Job, JobState
@@ -85,7 +89,7 @@ def test_a_training_becomes_an_adapter_with_its_curve(training: Run) -> None:
     assert run.points.get(step=4).values["validation_loss"] == 0.6
     assert run.rows == {
         "in": 6, "used": 4, "truncated": 1, "dropped": 1, "reasons": {"empty_completion": 1},
-        "train": 5, "validation": 0, "passed_over": 0,
+        "train": 5, "validation": 0, "passed_over": 0, "passed_over_validation": 0, "draws_validation": False,
     }  # fmt: skip
     assert run.rows["in"] == run.rows["used"] + run.rows["truncated"] + run.rows["dropped"]
 
@@ -97,6 +101,22 @@ def test_only_training_rows_are_trained_on(training: Run) -> None:
     assert [json.loads(line)["prompt"][-1]["content"] for line in lines] == [
         f"train question {number}" for number in range(6)
     ]
+
+
+def test_a_training_that_stopped_early_says_so_on_its_page_and_card(
+    training: Run, behave: Behave, engineer: User, client_for: Callable[[User | None], Client]
+) -> None:
+    behave(planned_steps=9)
+    carry_out_training(training.job_id)
+    run = reload(training)
+    why = "after 4 of 9 steps, because the validation loss had not fallen further for 3 evaluations"
+    assert run.stopped_early == why
+    page = client_for(engineer).get(reverse("run_detail", args=[run.project.slug, run.pk])).content.decode()
+    assert f"<dt>Stopped early</dt><dd>{why}</dd>" in page
+    assert run.produced is not None
+    card = card_of(run.produced, reader=engineer)
+    assert f"It stopped early: {why}." in card
+    assert "| patience of early stopping | 3 (without effect: no row was held out) |" in card
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.runs import contamination_guard
 from evalapp.runs.contamination_decisions import allow_contamination, rows_hash_of
 from evalapp.runs.contamination_guard import ContaminatedError, compared_with_evaluation, known_leaks
+from evalapp.runs.contamination_pairs import named_pairs
 from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.runs.services import start_look, start_training
 from evalapp.runs.tasks import carry_out_look, carry_out_training
@@ -114,7 +115,8 @@ def test_two_datasets_may_be_validated_on_the_same_rows(project: Project, engine
         made.append(create_version(dataset=dataset, rows=rows, by=engineer))
     for version in made:
         report = compared_with_evaluation(version)
-        assert (report.is_refused, report.training_rows) == (False, 1)
+        # The rows that both hold out are counted once.
+        assert (report.is_refused, report.training_rows, report.evaluation_rows) == (False, 1, 2)
 
 
 def test_a_row_of_several_versions_is_told_once(project: Project, engineer: User) -> None:
@@ -128,6 +130,53 @@ def test_a_row_of_several_versions_is_told_once(project: Project, engineer: User
         dataset=dataset, rows=[row("First?", "train"), row("Second?", "train")], by=engineer
     )
     assert [match.training_row for match in compared_with_evaluation(version).exact] == [2]
+
+
+@pytest.mark.parametrize("is_stored_with_its_version", [True, False])
+def test_the_version_that_evaluates_is_named_and_no_other_that_holds_the_row(
+    project: Project, engineer: User, base: ModelVersion, behave: Behave, client_for: ClientFor,
+    is_stored_with_its_version: bool,
+) -> None:  # fmt: skip
+    other = create_dataset(project=project, name="Others", by=engineer)
+    create_version(dataset=other, rows=[row("Second?", "validation"), row("Old?", "train")], by=engineer)
+    newest = create_version(
+        dataset=other, rows=[row("Second?", "validation"), row("New?", "train")], by=engineer
+    )
+    dataset = create_dataset(project=project, name="Questions", by=engineer)
+    version = create_version(
+        dataset=dataset, rows=[row("First?", "train"), row("Second?", "train")], by=engineer
+    )
+    with pytest.raises(ContaminatedError, match=r"row 2 \(evaluation row 1 of Others v2\)"):
+        train(version, base, engineer)
+    assert "Row 1 of Others v2" in page(
+        client_for(engineer), "contamination", project.slug, dataset.pk, version.number
+    )
+    pairs = known_leaks(version).leaks["pairs"]  # type: ignore[union-attr]  # it is quick
+    if not is_stored_with_its_version:
+        del pairs[0]["evaluation_version"]
+    assert named_pairs(version, pairs)[0]["evaluation_data"]["dataset_version"] == newest.pk
+
+
+def test_a_decision_is_credited_with_its_own_rows_alone(
+    project: Project, owner: User, engineer: User, base: ModelVersion, behave: Behave, client_for: ClientFor
+) -> None:
+    alike = " ".join(f"word{number}" for number in range(13))
+    longer = " ".join(f"other{number}" for number in range(60))
+    dataset = create_dataset(project=project, name="Leaky", by=engineer)
+    learnt = [row("Same?", "train"), row(f"{alike} and this", "train")]
+    rows = [*learnt, row("Same?", "test"), row(f"{longer} {alike}", "test")]
+    version = create_version(dataset=dataset, rows=rows, by=engineer)
+    with pytest.raises(ContaminatedError) as refused:
+        train(version, base, engineer)
+    assert "13 words" not in refused.value.message
+    decide(version, owner)
+    run = train(version, base, engineer)
+    carry_out_training(run.job_id)
+    same, shared = run.job.events.filter(text__contains="an evaluation row").values_list("text", flat=True)
+    assert "row 1 (evaluation row 3 of Leaky v1)" in same
+    assert "by an owner's decision" in same
+    assert "row 2 (evaluation row 4 of Leaky v1)" in shared
+    assert "decision" not in shared
 
 
 def test_an_owner_decides_on_the_page_and_the_training_goes_on_and_says_so_everywhere(
@@ -177,6 +226,7 @@ def test_nobody_but_an_owner_decides(
     rows_hash = rows_hash_of(known_leaks(leaky).leaks["pairs"])  # type: ignore[union-attr]  # it is quick
     answer = client.post(reverse("contamination", args=place), {"reason": REASON, "rows_hash": rows_hash})
     assert answer.status_code == 403
+    assert "Ask an owner of the project." in answer.content.decode()
     assert not ContaminationDecision.objects.exists()
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import ConflictError, InvalidError
@@ -31,6 +32,7 @@ from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
 from evalapp.runs.tasks import carry_out_asking
 from tests.receiver import Receiver, receiving
+from tests.runs.test_views import generation_form
 
 SECRET = "sk-nobody-may-see-this"
 
@@ -44,6 +46,7 @@ class Sent(NamedTuple):
     body: Any = None
     headers: dict[str, str] = {}
     cut_at: int | None = None
+    is_chunked: bool = False
 
 
 def said(text: str, *, finish: str = "stop", usage: bool = True) -> Sent:
@@ -77,7 +80,11 @@ class Server:
         handler.send_response(sent.status)
         for name, value in sent.headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(content)))
+        if sent.is_chunked:
+            handler.send_header("Transfer-Encoding", "chunked")
+            content = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
+        else:
+            handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         handler.wfile.write(content[: sent.cut_at])
 
@@ -226,6 +233,27 @@ def test_a_passing_trouble_is_asked_again_and_nothing_is_lost(start, server, tro
     server.answer = first_in_trouble
     run = carried_out(start())
     assert (run.job.error, run.rows["used"], len(server.asked)) == ("", 3, 6)
+
+
+def test_answers_to_a_schema_that_were_cut_are_told_and_counted(
+    start, server, engineer, client_for, project, version, candidate
+):
+    usual = server.answer
+    server.answer = lambda body: (
+        said('{"name": "A', finish="length") if body["messages"][-1]["content"].endswith("1") else usual(body)
+    )
+    run = carried_out(start(json_schema='{"type": "object"}'))
+    client = client_for(engineer)
+    page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
+    assert (
+        "1 of these answers was cut at 8 tokens, so it is no whole JSON and does not follow the schema"
+        in page
+    )
+    form = client.get(reverse("generation_new", args=[project.slug])).content.decode()
+    assert "cut at the most tokens is no whole JSON" in form
+    asked = generation_form(version, candidate)
+    answer = client.post(reverse("generation_new", args=[project.slug]), asked, follow=True).content.decode()
+    assert "waits for a worker; this page follows it" in answer
 
 
 def test_a_question_that_is_refused_is_counted_with_its_reason_and_the_others_answered(start, server):
@@ -447,6 +475,7 @@ def test_a_batch_file_goes_out_and_its_answers_come_back(project, engineer, vers
     )
     run = Run.objects.get(kind="import")
     assert page.status_code == 200
+    assert "batch_expired" in browser.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
     assert (run.rows["in"], run.rows["used"], run.rows["dropped"]) == (6, 4, 2)
     assert sorted(run.rows["reasons"]) == [
         'the address answered 400: {"error": "too long"}',

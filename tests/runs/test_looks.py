@@ -131,6 +131,22 @@ def test_sample_answers_that_take_long_are_named_on_the_page_and_by_the_interfac
     assert told["notes"][0].startswith(sentence)
 
 
+def test_the_page_tells_one_estimate_of_time(look: Run, engineer: User, client_for: ClientFor) -> None:
+    carry_out_look(look.job_id)
+    look.refresh_from_db()
+    parts = {
+        "preparing_seconds": 20.6,
+        "training_seconds": 0.0,
+        "evaluating_seconds": 0.0,
+        "saving_seconds": 0.0,
+    }
+    look.result["estimate"] |= parts
+    look.save(update_fields=["result"])
+    page = page_of(look, client_for(engineer))
+    # Above, as the part that takes it, and together.
+    assert (page.count("21 s<"), page.count("20 s<")) == (3, 0)
+
+
 def test_a_batch_that_does_not_fit_leaves_the_rest_of_the_look(
     look: Run, behave: Behave, engineer: User, client_for: ClientFor
 ) -> None:

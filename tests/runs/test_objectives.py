@@ -12,6 +12,7 @@ from django.urls import reverse
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.contamination_guard import ContaminatedError
@@ -70,17 +71,11 @@ def started(project: Project, version: DatasetVersion, base: ModelVersion, by: U
         (
             "kto",
             [
-                ("row-2", "Good 1.", True),
-                ("row-2.2", "Bad 1.", False),
-                ("row-3", "Good 1.", True),
-                ("row-3.2", "Bad 1.", False),
-                ("row-3.3", "Good 2.", True),
-                ("row-3.4", "Bad 2.", False),
                 ("row-4", "Fine.", True),
                 ("row-4.2", "Poor.", False),
                 ("row-6", "Fine.", True),
             ],
-            2,
+            4,
         ),
     ],
 )
@@ -106,7 +101,62 @@ def test_each_objective_reads_what_it_learns_from_and_counts_the_rest(
     if objective != "sft":
         # The answers to one prompt are never on both sides of the validation split.
         assert {line["group"] for line in lines if line["id"].startswith("row-3")} <= {"row-3"}
-    assert lines[-1]["split"] == ("train" if objective == "sft" else "validation")
+    # Of SFT the only validation row has nothing, so the program holds some out.
+    assert lines[-1]["split"] == (None if objective == "sft" else "validation")
+
+
+def made(project: Project, by: User, rows: list[ExampleRow]) -> DatasetVersion:
+    return create_version(dataset=create_dataset(project=project, name="Made", by=by), rows=rows, by=by)
+
+
+def trained(run: Run) -> tuple[list[dict[str, Any]], Run]:
+    """What the program was given, and the run as it is then."""
+    carry_out_training(run.job_id)
+    run.refresh_from_db()
+    assert run.job.state == "succeeded", run.job.error
+    return [json.loads(line) for line in (folder_for(run) / "data.jsonl").read_text().splitlines()], run
+
+
+def page_of(run: Run, client: Client) -> str:
+    return client.get(reverse("run_detail", args=[run.project.slug, run.pk])).content.decode()
+
+
+def test_kto_learns_no_side_of_a_pair_as_bad_where_people_said_which_answers_are(
+    project: Project, engineer: User, preferred: DatasetVersion, base: ModelVersion,
+    client_for: Callable[[User | None], Client],
+) -> None:  # fmt: skip
+    lines, run = trained(started(project, preferred, base, engineer, objective="kto"))
+    assert [line["completion"][0]["content"] for line in lines if not line["label"]] == ["Poor."]
+    assert (run.rows["judged_by"], run.rows["unrated_pairs"]) == ("ratings", 2)
+    page = page_of(run, client_for(engineer))
+    assert "2 of these have pairs but no rated answer." in page
+
+
+def test_kto_takes_the_sides_of_pairs_where_no_answer_is_rated_and_says_so(
+    project: Project, engineer: User, base: ModelVersion, behave: Behave,
+    client_for: Callable[[User | None], Client],
+) -> None:  # fmt: skip
+    rows = [replace(row, references=[], pairs=PAIRS[:1]) for row in rows_of("train", 3)]
+    lines, run = trained(started(project, made(project, engineer, rows), base, engineer, objective="kto"))
+    assert [line["label"] for line in lines] == [True, False] * 3
+    assert (run.rows["judged_by"], run.rows["passed_over"]) == ("pairs", 0)
+    assert "No answer of the version is rated, so the better answers of its pairs" in page_of(
+        run, client_for(engineer)
+    )
+
+
+@pytest.mark.parametrize("objective", ["dpo", "kto"])
+def test_validation_rows_without_preferences_leave_the_holding_out_to_the_program(
+    project: Project, engineer: User, base: ModelVersion, behave: Behave, objective: str,
+    client_for: Callable[[User | None], Client],
+) -> None:  # fmt: skip
+    rows = [replace(row, pairs=PAIRS[:1], rated=RATED) for row in rows_of("train", 5)]
+    version = made(project, engineer, [*rows, *rows_of("train", 1, start=5), *rows_of("validation", 2)])
+    lines, run = trained(started(project, version, base, engineer, objective=objective, validation_share=0.2))
+    assert {line["split"] for line in lines} == {None}
+    page = page_of(run, client_for(engineer))
+    assert "3 more rows (1 for training, 2 for validation) have nothing for" in page
+    assert "what is held out, if any, is drawn from its training rows" in page
 
 
 @pytest.mark.parametrize(

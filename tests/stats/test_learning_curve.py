@@ -15,7 +15,7 @@ def gains_of(observations: list[Observation], *, lower_is_better: bool = True):
 
 def test_a_point_is_the_mean_of_its_share_with_its_reach() -> None:
     points = curve_points(seen((1.0, 40, 1.0), (0.5, 19, 2.0), (0.5, 21, 3.0)))
-    assert points == [(0.5, 20.0, 2.5, 2.0, 3.0, 2), (1.0, 40.0, 1.0, 1.0, 1.0, 1)]
+    assert [point[:6] for point in points] == [(0.5, 20.0, 2.5, 2.0, 3.0, 2), (1.0, 40.0, 1.0, 1.0, 1.0, 1)]
 
 
 def test_a_gain_is_counted_for_each_doubling_and_positive_where_better() -> None:
@@ -26,6 +26,24 @@ def test_a_gain_is_counted_for_each_doubling_and_positive_where_better() -> None
     assert score.total == 0.5
     [worse] = gains_of(seen((0.5, 100, 1.0), (1.0, 200, 1.5)))
     assert worse.total == -0.5
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_improving", "values", "may_be_steps"),
+    [
+        ((60, 120), True, (2.0, 1.5), True),
+        ((60, 60), True, (2.0, 1.5), False),
+        ((60, 120), False, (2.0, 1.5), False),
+        ((60, 120), True, (2.0, 2.5), False),
+        ((None, 120), True, (2.0, 1.5), False),
+    ],
+)
+def test_a_gain_may_be_that_of_more_steps(
+    steps: tuple[int | None, int], is_improving: bool, values: tuple[float, float], may_be_steps: bool
+) -> None:
+    smaller = Observation(0.5, 100, values[0], steps[0], is_improving)
+    [gain] = gains_of([smaller, Observation(1.0, 200, values[1], steps[1], is_improving=True)])
+    assert gain.may_be_steps is may_be_steps
 
 
 def test_the_spread_between_seeds_is_pooled_and_says_what_chance_is() -> None:

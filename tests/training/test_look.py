@@ -1,5 +1,6 @@
 """A look before a training, on the tiny model."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from training.look import look
 from training.look_report import Estimate, LengthBin, LookReport, LookResult, ShownRow, TimedBatches, Trial
 from training.rendering import pieces
 from training.row_lengths import length_bins
-from training.spec import TrainingReport
+from training.spec import TrainingReport, TrainingResult
 
 
 def looked(folder: Path, base: Path, given: list[dict[str, Any]], **fields: Any) -> LookReport:
@@ -50,6 +51,12 @@ def test_the_program_leaves_a_report_and_no_weights_and_the_training_follows(
     # The look's result is not the training's, though they have one spec.
     assert run("training", folder) == (ExitCode.SUCCEEDED, "")
     assert (folder / "adapter").is_dir()
+    *_, started, ended = (event for event in events_of(folder) if event["kind"] in ("started", "finished"))
+    took = datetime.fromisoformat(ended["time"]) - datetime.fromisoformat(started["time"])
+    trained_there = TrainingResult.from_json((folder / "result.json").read_bytes()).report
+    assert trained_there is not None
+    # Its own time, without the look's.
+    assert trained_there.seconds <= took.total_seconds()
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from run_directory.adapters import check_adapter
 from run_directory.bases import check_base
 from run_directory.files import sha256_of
 from run_directory.program import Refusal
-from tests.run_directory.tiny import events_of, make_adapter
+from tests.run_directory.tiny import events_of, make_adapter, opened, write_run
 from tests.training.runs import STEPS, make_spec, rows, train
 from training.publishing import publish_adapter, publish_model
+from training.recipes import train as train_in
 from training.spec import LoraParameters, TrainingReport
 
 KNOWN_LOSSES = [6.2350, 6.3017, 5.9620, 5.7350, 5.5520, 5.4080, 5.2070, 5.1400]
@@ -107,10 +108,16 @@ def test_the_best_weights_on_validation_are_kept_and_training_stops_early(base: 
         # Nothing that training teaches: what is learned of the others makes these the less likely.
         one["completion"] = [{"role": "assistant", "content": "zebra quartz vivid jumbo fjord"}]
     spec = make_spec(base, learning_rate=0.05, max_steps=30, evaluations=30, patience=2)
-    report = train(tmp_path / "run", spec, given)
+    write_run(tmp_path / "run", spec, given)
+    said, report = train_in(opened(tmp_path / "run"))
     best = min(report.validation_losses, key=lambda step: step.loss)
     assert report.kept_step == best.step
     assert report.steps == best.step + 2 < 30
+    assert report.planned_steps == 30
+    assert said.endswith(
+        "It stopped early, before the 30 steps that were planned, because the validation loss had not fallen further for "
+        "2 evaluations."
+    )
     assert (report.rows.train, report.rows.validation) == (20, 4)
 
 
@@ -125,6 +132,16 @@ def test_rows_that_do_not_fit_are_counted_and_named(base: Path, tmp_path: Path) 
     assert [(row.id, row.reason) for row in account.dropped_rows] == [("row-2", "prompt_too_long")]
     warned = {event["fields"]["name"] for event in events_of(tmp_path / "run") if event["kind"] == "warning"}
     assert warned == {"dropped_rows", "truncated_rows", "few_rows"}
+
+
+def test_that_nothing_is_held_out_although_asked_for_is_said(base: Path, tmp_path: Path) -> None:
+    train(tmp_path / "run", make_spec(base, rows=4, max_steps=1, validation_share=0.2))
+    (said,) = (
+        event["message"]
+        for event in events_of(tmp_path / "run")
+        if event["fields"].get("name") == "no_validation"
+    )
+    assert "nothing stops the training early" in said
 
 
 def test_a_training_that_diverges_is_said_to(base: Path, tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ class ContaminationPairSerializer(serializers.Serializer[Any]):
     training_row = serializers.IntegerField()
     training_hash = serializers.CharField()
     evaluation_row = serializers.IntegerField()
+    evaluation_version = serializers.IntegerField(
+        default=None,
+        help_text="The dataset version of the evaluation row; null in what an earlier release stored.",
+    )
     evaluation_hash = serializers.CharField()
 
 

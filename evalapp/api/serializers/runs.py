@@ -50,8 +50,8 @@ SAMPLING_SHAPE: dict[str, Any] = {
                 {"type": "string", "description": "The same as text."},
                 {"type": "null"},
             ],
-            "description": "A JSON schema (2020-12) that every answer follows. vLLM and addresses can; transformers alone "
-            "cannot.",
+            "description": "A JSON schema (2020-12) that every answer follows that ends by itself; one that is cut at "
+            "max_tokens (finish_reason length) is no whole JSON. vLLM and addresses can; transformers alone cannot.",
         },
         "engine": {"type": "string", "enum": ["auto", "vllm", "vllm-cpu", "transformers"], "default": "auto"},
         "batch_size": {
@@ -96,7 +96,10 @@ class RunShardSerializer(Shown):
 
 class RunSerializer(Shown):
     """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``; of a training
-    also how many of these were there to ``train`` on and for ``validation``. ``rows_read`` is how many of the first at
+    also how many of these were there to ``train`` on and for ``validation``, and how many rows of the version had nothing
+    for its objective and were ``passed_over`` (``passed_over_validation`` of them were to validate; where these were all
+    such rows, ``draws_validation``); of kto, whether ``judged_by`` "ratings" (with ``unrated_pairs`` passed over) or the
+    sides of "pairs". ``rows_read`` is how many of the first at
     least one step read: fewer where the training ended before one pass; null before its end, and where none is trained.
     ``engine_reason`` says why this engine and device.
     """

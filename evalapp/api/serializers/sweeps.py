@@ -95,6 +95,10 @@ class CurvePointSerializer(serializers.Serializer[Any]):
     low = serializers.FloatField()
     high = serializers.FloatField()
     trainings = serializers.IntegerField(source="runs")
+    steps = serializers.FloatField(allow_null=True, help_text="Optimiser steps, the mean over the trainings.")
+    improving = serializers.IntegerField(
+        help_text="Trainings whose validation loss was the lowest at their last step."
+    )
 
 
 class GainSerializer(serializers.Serializer[Any]):
@@ -105,6 +109,9 @@ class GainSerializer(serializers.Serializer[Any]):
     total = serializers.FloatField()
     per_doubling = serializers.FloatField()
     standard_error = serializers.FloatField(allow_null=True, help_text="Of total; null with one seed.")
+    may_be_steps = serializers.BooleanField(
+        help_text="More steps may have bought it: after had more, and before was improving at the end of its own."
+    )
 
 
 class CourseSerializer(serializers.Serializer[Any]):

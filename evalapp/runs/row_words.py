@@ -1,0 +1,37 @@
+"""What a training's account says of the rows of its dataset version that it did not take, in sentences."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from run_directory.words import counted
+
+
+def left_out_sentences(rows: Mapping[str, Any], method_name: str) -> Iterator[str]:
+    """``rows`` is ``Run.rows``; an older run's says less, and nothing that it does not say is told."""
+    passed_over = int(rows.get("passed_over", 0))
+    if passed_over:
+        has = "has" if passed_over == 1 else "have"
+        yield f"{_more(passed_over, rows.get('passed_over_validation'))} {has} nothing for {method_name} and took no part."
+    if unrated := rows.get("unrated_pairs"):
+        yield (
+            f"{unrated:,} of these {'has' if unrated == 1 else 'have'} pairs but no rated answer. Where answers of a version "
+            "are rated, KTO learns from these alone, since a pair’s worse answer need not be a bad one."
+        )
+    if rows.get("judged_by") == "pairs":
+        yield (
+            "No answer of the version is rated, so the better answers of its pairs were taken as good and the worse ones "
+            "as bad."
+        )
+    if rows.get("draws_validation"):
+        yield (
+            "The version’s own validation rows have nothing for this, so what is held out, if any, is drawn from its "
+            "training rows."
+        )
+
+
+def _more(passed_over: int, validation: int | None) -> str:
+    if validation is None:
+        return counted(passed_over, "more row")
+    if validation in (0, passed_over):
+        return counted(passed_over, "more validation row" if validation else "more training row")
+    return f"{counted(passed_over, 'more row')} ({passed_over - validation:,} for training, {validation:,} for validation)"
