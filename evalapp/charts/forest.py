@@ -39,13 +39,15 @@ class Axis(NamedTuple):
     is_share: bool = False
 
 
-def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0) -> Chart:
+def forest(
+    lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0, names_one: bool = False
+) -> Chart:
     """A line an estimate; one that is undefined has its reason in the table and no mark. ``longest`` as in
-    `Labels.axis`: the chart is one of several, so that a single group is named, too.
+    `Labels.axis`: the chart is one of several, so that a single group is named, too, as it is with ``names_one``.
     """
     import altair as alt
 
-    names = grouped_labels([(line.group, line.label) for line in lines], names_one=bool(longest))
+    names = grouped_labels([(line.group, line.label) for line in lines], names_one=names_one or bool(longest))
     y = names.axis(alt, longest=longest)
     marks = [
         {"line": key, "of": name, **_mark(line, is_share=axis.is_share)}
