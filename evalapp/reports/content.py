@@ -146,12 +146,17 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
     found.append(paragraph(says_of_means(totals)))
     if contradiction is not None:
         found.append(paragraph(_contradiction(contradiction)))
-    turned = find_reversals(shown.originals).found
-    if turned:
+    turned = find_reversals(shown.originals)
+    if turned.found:
         found += [
             notice("The overall difference is not the same everywhere."),
-            listing([each.sentence for each in turned]),
+            listing([each.sentence for inside in turned.first for each in inside.found]),
         ]
+    if turned.more:
+        fields = ", ".join(inside.field for inside in turned.folded)
+        found.append(
+            paragraph(f"And {turned.more} more, inside {fields}: the page of the comparison has them all.")
+        )
     if not comparison.design.reviews and not campaign.compares:
         found.append(notice("No review has been submitted yet; there is nothing that people say."))
     return found
