@@ -326,6 +326,7 @@ def severity_table(shown: TableSource) -> Table | None:
         label = shown.labels[row.candidate.pk]
         scored = [("Total on 1–5", row.total), *((of.name, score) for of, score in row.scores)]
         rows += [[label, name, score.raw, score.score, score.error] for name, score in scored]
+    same = ", ".join(criterion.name for criterion in severity.unvaried)
     columns = [
         CANDIDATE,
         CRITERION,
@@ -338,7 +339,8 @@ def severity_table(shown: TableSource) -> Table | None:
         "Scores adjusted for severity",
         columns,
         rows,
-        "As if every reviewer had scored all answers; 95% intervals over new items and new reviewers.",
+        "As if every reviewer had scored all answers; 95% intervals over new items and new reviewers."
+        + (f" Not in the total, because every score there is the same: {same}." if same else ""),
     )
 
 
