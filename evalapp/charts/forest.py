@@ -148,7 +148,7 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
     if rest and marked:
         told.insert(min(len(told), 3), f"{rest} of {rest + len(marked)} cannot be told from none")
     elif rest:
-        told.append(f"no {'other ' if untested else ''}difference from {reference} can be told from none")
+        told.append(f"no {'tested ' if untested else ''}difference from {reference} can be told from none")
     # Behind all others, whatever is left out of a long list: it must not read as "no difference".
     apart = "".join(
         f" {count} of {len(defined)} {'is' if count == 1 else 'are'} not tested: {reason}."

@@ -93,7 +93,7 @@ def _shares(shown: Shown) -> Table:
 
 
 def differences_section(shown: Shown) -> Iterator[Block | None]:
-    yield table(differences_table(shown))
+    yield table(differences_table(shown, has_shares=False))
     if shown.reference is not None:
         rows = shown.comparison.rows
         for panel in differences_charts(shown.pairs, shown.reference, rows, most=MOST_ON_A_SHEET):

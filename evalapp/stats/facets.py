@@ -99,13 +99,18 @@ class FacetRatings:
 
     def without(self, criteria: Collection[Hashable]) -> Self:
         """The scores on the other criteria, with the labels that these have."""
-        facets = ((self.item, self.items), (self.candidate, self.candidates), (self.reviewer, self.reviewers))
         kept = [place for place, code in enumerate(self.criterion) if self.criteria[code] not in criteria]
-        columns = [
-            [labels[codes[place]] for place in kept]
-            for codes, labels in (*facets, (self.criterion, self.criteria))
-        ]
-        rest = self.from_columns(*columns, self.score[kept].tolist())
+
+        def column(codes: Codes, labels: Sequence[Hashable]) -> list[Hashable]:
+            return [labels[codes[place]] for place in kept]
+
+        rest = self.from_columns(
+            column(self.item, self.items),
+            column(self.candidate, self.candidates),
+            column(self.reviewer, self.reviewers),
+            column(self.criterion, self.criteria),
+            self.score[kept].tolist(),
+        )
         return replace(rest, not_applicable=self.not_applicable)
 
     def raw_means(self) -> Array:
