@@ -1,3 +1,4 @@
+import datetime as dt
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -8,7 +9,11 @@ from django.utils import timezone
 from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, Role, User
 from evalapp.accounts.permissions import GRANTABLE, Permission, allows
 from evalapp.accounts.secrets import hash_of
+from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import MissingError
+
+# What begins or ends a role.
+_OF_ROLES = ("member.added", "member.role_changed", "member.removed", "member.left")
 
 
 def may_create_project(user: User) -> bool:
@@ -116,3 +121,22 @@ def person_of_token(secret: str) -> ApiToken | None:
         .filter(unexpired, token_hash=hash_of(secret), revoked_at=None, user__is_active=True)
         .first()
     )
+
+
+def role_at(project: Project, user: User, moment: dt.datetime) -> str:
+    """The role that somebody had in a project at a moment, as words; empty where nothing tells.
+
+    The audit keeps what ended each role, so the first of that since then tells it; else it is today's.
+    """
+    events = AuditEvent.objects.filter(
+        object_type="user", object_id=user.pk, project_id=project.pk, action__in=_OF_ROLES, at__gt=moment
+    )
+    first = events.order_by("id").first()
+    if first is not None:
+        role = first.data.get("before") or first.data.get("role", "")
+        return "" if first.action == "member.added" else _named(role)
+    return _named(project.memberships.filter(user=user).values_list("role", flat=True).first() or "")
+
+
+def _named(role: str) -> str:
+    return str(Role(role).label).lower() if role in Role.values else ""

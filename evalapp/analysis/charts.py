@@ -16,7 +16,7 @@ from evalapp.charts.chart import Chart, Panel, finished, unlike
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.forest import Axis, ForestLine, forest, in_words, says_of_differences, says_of_means
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
-from evalapp.charts.lines import CHARACTER
+from evalapp.charts.lines import CHARACTER, parted
 from evalapp.core.marks import marked
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion, CriterionKind
@@ -32,6 +32,11 @@ LEAST_PART = 0.1
 
 def ratings_chart(comparison: Comparison) -> Chart | None:
     """How often each level was given, a bar a candidate and scale criterion; None where there is no rating."""
+    return next(iter(ratings_charts(comparison)), None)
+
+
+def ratings_charts(comparison: Comparison, *, most: int | None = None) -> list[Chart]:
+    """The same in charts of ``most`` lines; none where there is no rating."""
     labels = labels_of([row.candidate for row in comparison.rows])
     lines = [
         RatingLine(
@@ -44,7 +49,9 @@ def ratings_chart(comparison: Comparison) -> Chart | None:
         for row in comparison.rows
         if (cell := row.human[position]).is_scale and cell.criterion == criterion
     ]
-    return diverging_bars(lines) if any(line.total for line in lines) else None
+    if not any(line.total for line in lines):
+        return []
+    return [diverging_bars(part, names_one=len(part) < len(lines)) for part in parted(lines, most)]
 
 
 def _directed(criterion: Criterion) -> str:
@@ -52,8 +59,10 @@ def _directed(criterion: Criterion) -> str:
     return f"{criterion.name} ({criterion.minimum} is best)" if criterion.lower_is_better else criterion.name
 
 
-def means_charts(comparison: Comparison) -> list[Panel]:
-    """Candidates' means on scale criteria with their intervals, a panel a range; none where none is defined."""
+def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Panel]:
+    """Candidates' means on scale criteria with their intervals, a panel a range and ``most`` lines; none where none
+    is defined.
+    """
     labels = labels_of([row.candidate for row in comparison.rows])
     panels = []
     present = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
@@ -68,7 +77,10 @@ def means_charts(comparison: Comparison) -> list[Panel]:
         if any(line.measure.defined for line in lines):
             domain = scales[0].drawn_range
             axis = Axis(f"Mean with its 95% interval, on {of}", list(labels.values()), domain)
-            panels.append(Panel(of, forest(lines, axis, says=says_of_means(lines))))
+            panels += [
+                Panel(of, forest(part, axis, says=says_of_means(part), names_one=len(part) < len(lines)))
+                for part in parted(lines, most)
+            ]
     return panels
 
 
@@ -80,13 +92,18 @@ def _axis_of(criterion: Criterion) -> str:
 
 
 def differences_charts(
-    pairs: Sequence[ComparedPair], reference: CandidateRow, rows: Sequence[CandidateRow]
+    pairs: Sequence[ComparedPair],
+    reference: CandidateRow,
+    rows: Sequence[CandidateRow],
+    *,
+    most: int | None = None,
 ) -> list[Panel]:
     """Each candidate less the reference, hollow where it cannot be told from none; ``rows`` are all candidates.
 
     A panel for each range, with an axis in its own points. All panels show the same part of their ranges, so one
     length is one share of the scale everywhere: half a point of 1–5 is drawn as long as 1.25 points of 0–10. Where
-    lower is better the axis runs down, so that right is better on every scale.
+    lower is better the axis runs down, so that right is better on every scale. A range of more than ``most`` lines
+    has several panels.
     """
     labels = labels_of([row.candidate for row in rows])
     name = labels[reference.candidate.pk]
@@ -116,8 +133,20 @@ def differences_charts(
         far = part * shown[0].drawn_span
         title = "Difference of shares" if is_share else f"Difference in points of {of}"
         axis = Axis(title, list(labels.values()), (-far, far), reference=0.0, is_share=is_share)
-        says = says_of_differences(lines, name, is_share=is_share)
-        panels.append(Panel(of, forest(lines, axis, says=says, longest=longest if len(ranges) > 1 else 0)))
+        parts = parted(lines, most)
+        is_one = len(ranges) == len(parts) == 1
+        panels += [
+            Panel(
+                of,
+                forest(
+                    part,
+                    axis,
+                    says=says_of_differences(part, name, is_share=is_share),
+                    longest=0 if is_one else longest,
+                ),
+            )
+            for part in parts
+        ]
     return panels
 
 

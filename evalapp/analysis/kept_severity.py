@@ -50,7 +50,7 @@ def severity_shown(view: ComparisonFilter, *, people: str, reader_id: int) -> Sh
     if found is None or stored is None:
         of = "this view" if view.view else f"the {ratings:,} scores of this campaign"
         reason = f"The model has not been fitted yet to {of}."
-        unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "", [])
+        unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "", [], [])
         return ShownSeverity(unfitted, standing, True in counts.simulated, names, None)
     kept = from_json(stored.figures["kept"], subjects_of(campaign))
     return ShownSeverity(found, standing, True in counts.simulated, names, kept)

@@ -169,7 +169,8 @@ def marks_table(shown: TableSource) -> Table | None:
     return Table("marks", "What reviewers marked in the answers", columns, rows)
 
 
-def differences_table(shown: TableSource) -> Table | None:
+def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table | None:
+    """``has_shares``: of pairs won, tied and lost with their intervals, for which paper has no room."""
     if shown.reference is None or not shown.pairs:
         return None
     rows: list[list[Cell]] = [
@@ -180,6 +181,7 @@ def differences_table(shown: TableSource) -> Table | None:
             pair.adjusted_p,
             pair.superiority,
             *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
+            *((pair.record.win, pair.record.tie, pair.record.loss) if pair.record else (None, None, None)),
         ]
         for pair in shown.pairs
     ]
@@ -192,7 +194,12 @@ def differences_table(shown: TableSource) -> Table | None:
         Column("Won", "count"),
         Column("Tied", "count"),
         Column("Lost", "count"),
+        Column("Share won", "share", is_measure=True, anchor="wins-ties-and-losses"),
+        Column("Share tied", "share", is_measure=True),
+        Column("Share lost", "share", is_measure=True),
     ]
+    if not has_shares:
+        columns, rows = columns[:-3], [row[:-3] for row in rows]
     return Table(
         "differences",
         f"Differences from {shown.label(shown.reference)}",
@@ -301,6 +308,7 @@ def narrowed_table(shown: TableSource) -> Table | None:
             row.found.mean,
             row.found.correlation,
             row.worth,
+            row.caution,
         ]
         for row in shown.narrowed
     ]
@@ -313,6 +321,7 @@ def narrowed_table(shown: TableSource) -> Table | None:
         ),
         Column("r", "figure", is_measure=True),
         Column("More reviews' worth", "share"),
+        Column("Caution"),
     ]
     return Table("narrowed", "Few reviews, many metric scores", columns, rows)
 
@@ -326,6 +335,7 @@ def severity_table(shown: TableSource) -> Table | None:
         label = shown.labels[row.candidate.pk]
         scored = [("Total on 1–5", row.total), *((of.name, score) for of, score in row.scores)]
         rows += [[label, name, score.raw, score.score, score.error] for name, score in scored]
+    same = ", ".join(criterion.name for criterion in severity.unvaried)
     columns = [
         CANDIDATE,
         CRITERION,
@@ -338,7 +348,8 @@ def severity_table(shown: TableSource) -> Table | None:
         "Scores adjusted for severity",
         columns,
         rows,
-        "As if every reviewer had scored all answers; 95% intervals over new items and new reviewers.",
+        "As if every reviewer had scored all answers; 95% intervals over new items and new reviewers."
+        + (f" Not in the total, because every score there is the same: {same}." if same else ""),
     )
 
 

@@ -9,7 +9,13 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult
-from evalapp.stats.prediction_powered import NO_NARROWER, PredictionPowered, in_words, prediction_powered_mean
+from evalapp.stats.prediction_powered import (
+    NO_NARROWER,
+    UNCERTAIN,
+    PredictionPowered,
+    in_words,
+    prediction_powered_mean,
+)
 
 
 class NarrowedMean(NamedTuple):
@@ -25,7 +31,11 @@ class NarrowedMean(NamedTuple):
     @property
     def caution(self) -> str:
         """What must not be read into the gain; empty where there is nothing of the kind."""
-        return NO_NARROWER if self.found.is_no_narrower else ""
+        told = [
+            UNCERTAIN if self.found.is_uncertain else "",
+            NO_NARROWER if self.found.is_no_narrower else "",
+        ]
+        return " ".join(filter(None, told))
 
     @property
     def worth(self) -> float | None:

@@ -1,6 +1,7 @@
 """Where the difference of two candidates turns round inside the values of a metadata field."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -15,16 +16,22 @@ from evalapp.stats.strata import LEAST_ITEMS, Reversal, Stratified, reversals, s
 
 # A field with more values is a name or a number; its strata would be single items.
 MOST_STRATA = 12
+# So many are read; a page folds the others, and a report counts them.
+MOST_TOLD = 5
+_MOST_NAMED = 3
 
 
 class FoundReversal(NamedTuple):
-    """``higher`` has the higher mean overall; inside the telling strata ``lower`` has."""
+    """``higher`` has the higher mean overall; inside the telling strata ``lower`` has. ``alike`` are other fields that
+    divide the items just as ``field`` does.
+    """
 
     criterion: Criterion
     higher: CampaignCandidate
     lower: CampaignCandidate
     field: str
     reversal: Reversal
+    alike: tuple[str, ...] = ()
 
     @property
     def overall(self) -> float:
@@ -41,9 +48,7 @@ class FoundReversal(NamedTuple):
         """What is found, with its numbers."""
         stratified, telling = self.reversal.stratified, self.reversal.telling
         higher, lower = (each.model_version.label for each in (self.higher, self.lower))
-        name = self.criterion.name
-        if self.criterion.kind != CriterionKind.SCALE and self.criterion is not TOTAL:
-            name = f"{name} ({self.criterion.axis_label})"
+        name = self._criterion_in_words
         whole = f"{name}: overall {higher} is {self.overall:.2f} above {lower} ({stratified.items} items)"
         inside = ", ".join(
             f"{each.name} {abs(each.difference):.2f} below ({each.items} items)" for each in telling
@@ -64,36 +69,136 @@ class FoundReversal(NamedTuple):
             )
         return f"{whole}, but it is below for {len(telling)} of {len(stratified.strata)} values of {self.field}: {inside}."
 
+    @property
+    def _criterion_in_words(self) -> str:
+        """Its name, with what is counted and which way is better where nobody would guess it."""
+        if self.criterion is TOTAL:
+            return self.criterion.name
+        is_scale = self.criterion.kind == CriterionKind.SCALE
+        told = [
+            "" if is_scale else self.criterion.axis_label,
+            "lower is better" if self.criterion.is_less_better else "",
+        ]
+        words = ", ".join(filter(None, told))
+        return f"{self.criterion.name} ({words})" if words else self.criterion.name
+
+
+class Inside(NamedTuple):
+    """What is found inside one field, the surest first."""
+
+    field: str
+    alike: tuple[str, ...]
+    found: list[FoundReversal]
+
 
 class Reversals(NamedTuple):
-    """``fields`` were looked at; ``reason`` says why none was, where none was. ``left_out`` are values of these, and
-    other fields, with too few items to look at.
+    """``found`` goes by fields, that of the surest first. ``fields`` were looked at; ``reason`` says why none was,
+    where none was. ``left_out`` are values of these, and other fields, with too few items to look at;
+    ``of_candidates`` fields that tell of an answer and not of its item.
     """
 
     found: list[FoundReversal]
     fields: list[str]
     reason: str
     left_out: tuple[str, ...] = ()
+    of_candidates: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> list[Inside]:
+        """The `MOST_TOLD` to read, by field."""
+        return _by_field(self.found[:MOST_TOLD])
+
+    @property
+    def folded(self) -> list[Inside]:
+        return _by_field(self.found[MOST_TOLD:])
+
+    @property
+    def more(self) -> int:
+        """How many are folded."""
+        return max(0, len(self.found) - MOST_TOLD)
+
+    @property
+    def notes(self) -> str:
+        """What was not looked at, and why; nothing where all was."""
+        told = []
+        if self.left_out:
+            told.append(f"Too few items to look at: {', '.join(self.left_out)}.")
+        if self.of_candidates:
+            names = [*self.of_candidates[:_MOST_NAMED]]
+            if len(self.of_candidates) > len(names):
+                names.append(f"{len(self.of_candidates) - len(names)} more")
+            told.append(
+                f"Not looked at, because named after a candidate, so that they tell of its answer: {', '.join(names)}."
+            )
+        return " ".join(told)
+
+
+def _by_field(found: Iterable[FoundReversal]) -> list[Inside]:
+    return [
+        Inside(field, alike, list(inside))
+        for (field, alike), inside in groupby(found, lambda each: (each.field, each.alike))
+    ]
 
 
 def find_reversals(scores: CampaignScores) -> Reversals:
-    """Every pair of candidates on every criterion and the total, inside every field of few values."""
+    """Every pair of candidates on every criterion and the total, inside every field of few values.
+
+    Fields that divide the items alike are one. A field whose path names a candidate is left out: it tells of that
+    candidate's answer, or of what was said of it, and inside strata made of what came out any difference turns.
+    """
     if len(scores.candidates) < 2 or not scores.answers:
         return Reversals([], [], "there are no two candidates with scores")
-    names = [each.name for each in example_fields(scores.campaign) if 2 <= each.distinct <= MOST_STRATA]
+    few = [each.name for each in example_fields(scores.campaign) if 2 <= each.distinct <= MOST_STRATA]
+    of_candidates = tuple(name for name in few if _names_candidate(name, scores.candidates))
+    names = [name for name in few if name not in of_candidates]
     if not names:
-        return Reversals([], [], f"no field of the examples has 2 to {MOST_STRATA} values")
-    family = _stratified(scores, values_by_item(scores.campaign, names))
-    looked_at = [name for name in names if any(key[-1] == name for key in family)]
+        reason = f"no {'other ' if of_candidates else ''}field of the examples has 2 to {MOST_STRATA} values"
+        return Reversals([], [], reason, (), of_candidates)
+    strata = values_by_item(scores.campaign, names)
+    alike = _alike(strata)
+    family = _stratified(scores, {name: strata[name] for name in alike})
+    looked_at = [name for name in alike if any(key[-1] == name for key in family)]
     if not looked_at:
         reason = f"no field has two values with {LEAST_ITEMS} items or more of two candidates"
-        return Reversals([], [], reason, tuple(names))
+        return Reversals([], [], reason, tuple(names), of_candidates)
     told = reversals(family)
+    surest: dict[str, float] = {}
+    for key, reversal in told.items():
+        p = reversal.adjusted_p or 0.0
+        surest[key[-1]] = min(p, surest.get(key[-1], p))
     found = [
-        _found(scores, key, reversal)
-        for key, reversal in sorted(told.items(), key=lambda each: each[1].adjusted_p or 0.0)
+        _found(scores, key, reversal, alike[key[-1]])
+        for key, reversal in sorted(
+            told.items(), key=lambda each: (surest[each[0][-1]], each[0][-1], each[1].adjusted_p or 0.0)
+        )
     ]
-    return Reversals(found, looked_at, "", _left_out(family, names))
+    looked_at = [each for name in looked_at for each in (name, *alike[name])]
+    return Reversals(found, looked_at, "", _left_out(family, list(alike)), of_candidates)
+
+
+def _names_candidate(field: str, candidates: Iterable[CampaignCandidate]) -> bool:
+    """Whether a step of the field's path is a candidate's label: "means.bart.overall"."""
+    path = f".{field}.".casefold()
+    return any(f".{each.model_version.label}.".casefold() in path for each in candidates)
+
+
+def _alike(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str, ...]]:
+    """The fields, each with later ones that divide the items in the same way under other values."""
+    first_of: dict[tuple[tuple[int, int], ...], str] = {}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value_by_item in strata.items():
+        places: dict[str, int] = {}
+        division = tuple(
+            (item, places.setdefault(value, len(places)))
+            for item, value in sorted(value_by_item.items())
+            if value
+        )
+        first = first_of.setdefault(division, name)
+        if first == name:
+            found[name] = ()
+        else:
+            found[first] += (name,)
+    return found
 
 
 def _left_out(family: Mapping["_Key", Stratified], names: Sequence[str]) -> tuple[str, ...]:
@@ -135,8 +240,8 @@ def _stratified(scores: CampaignScores, strata: Mapping[str, Mapping[int, str]])
     return family
 
 
-def _found(scores: CampaignScores, key: _Key, reversal: Reversal) -> FoundReversal:
+def _found(scores: CampaignScores, key: _Key, reversal: Reversal, alike: tuple[str, ...]) -> FoundReversal:
     place, one, other, name = key
     pair = (scores.candidates[one], scores.candidates[other])
     higher, lower = pair if reversal.stratified.overall > 0 else pair[::-1]
-    return FoundReversal(_criteria(scores)[place], higher, lower, name, reversal)
+    return FoundReversal(_criteria(scores)[place], higher, lower, name, reversal, alike)

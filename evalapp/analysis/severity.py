@@ -47,7 +47,8 @@ class CampaignSeverity(NamedTuple):
     """``ratings`` scores on scale criteria. Where they are more than ``MOST_FITTED``, or there are none,
     there is nothing else and ``reason`` says why. ``reviewer_groups`` and ``candidate_groups``: who can be
     compared with whom, as they are called; one group each is well. ``note``: a caution about the whole.
-    ``unscored``: scale criteria that nobody gave a score on, which are left out.
+    ``unscored``: scale criteria that nobody gave a score on, which are left out; ``unvaried``: those on which every
+    score is the same, beside others that vary: they are undefined, and no part of totals.
     """
 
     ratings: int
@@ -59,6 +60,7 @@ class CampaignSeverity(NamedTuple):
     candidate_groups: list[list[str]]
     note: str
     unscored: list[Criterion]
+    unvaried: list[Criterion]
 
     @property
     def is_connected(self) -> bool:
@@ -89,7 +91,7 @@ def severity_of(
     ratings = facet_ratings(scores)
     reason = _why_not(scores, ratings)
     if reason:
-        return CampaignSeverity(len(ratings), reason, scores.scales, [], [], [], [], "", [])
+        return CampaignSeverity(len(ratings), reason, scores.scales, [], [], [], [], "", [], [])
     fitted = [each for each in scores.scales if each.pk in ratings.criteria]
     weights: dict[Hashable, float] = {each.pk: float(each.weight) for each in fitted}
     scales: dict[Hashable, Scale] = {each.pk: (each.minimum, each.maximum) for each in fitted}
@@ -117,6 +119,7 @@ def severity_of(
         ],
         note="" if model.converged or not model.rounds else NOT_SETTLED,
         unscored=[each for each in scores.scales if each not in fitted],
+        unvaried=[each for each in fitted if each.pk in model.unvaried],
     )
 
 

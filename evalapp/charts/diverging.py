@@ -48,11 +48,13 @@ def segments(counts: Sequence[int]) -> list[Segment]:
     return found
 
 
-def diverging_bars(lines: Sequence[RatingLine]) -> Chart:
-    """A bar a line, those of one group together; the table has every level's count."""
+def diverging_bars(lines: Sequence[RatingLine], *, names_one: bool = False) -> Chart:
+    """A bar a line, those of one group together; the table has every level's count. ``names_one``: a single group is
+    named, too.
+    """
     import altair as alt
 
-    names = grouped_labels([(line.group, line.label) for line in lines])
+    names = grouped_labels([(line.group, line.label) for line in lines], names_one=names_one)
     parts = [part for each in zip(names.keys, names.names, lines, strict=True) for part in _parts(*each)]
     ends = ("worst", "best") if any(line.is_lower_better for line in lines) else ("lowest", "highest")
     words = f"datum.value == 1 ? '{ends[0]}' : datum.value == {TONES} ? '{ends[1]}' : ''"

@@ -39,13 +39,15 @@ class Axis(NamedTuple):
     is_share: bool = False
 
 
-def forest(lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0) -> Chart:
+def forest(
+    lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0, names_one: bool = False
+) -> Chart:
     """A line an estimate; one that is undefined has its reason in the table and no mark. ``longest`` as in
-    `Labels.axis`: the chart is one of several, so that a single group is named, too.
+    `Labels.axis`: the chart is one of several, so that a single group is named, too, as it is with ``names_one``.
     """
     import altair as alt
 
-    names = grouped_labels([(line.group, line.label) for line in lines], names_one=bool(longest))
+    names = grouped_labels([(line.group, line.label) for line in lines], names_one=names_one or bool(longest))
     y = names.axis(alt, longest=longest)
     marks = [
         {"line": key, "of": name, **_mark(line, is_share=axis.is_share)}
@@ -146,7 +148,7 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
     if rest and marked:
         told.insert(min(len(told), 3), f"{rest} of {rest + len(marked)} cannot be told from none")
     elif rest:
-        told.append(f"no {'other ' if untested else ''}difference from {reference} can be told from none")
+        told.append(f"no {'tested ' if untested else ''}difference from {reference} can be told from none")
     # Behind all others, whatever is left out of a long list: it must not read as "no difference".
     apart = "".join(
         f" {count} of {len(defined)} {'is' if count == 1 else 'are'} not tested: {reason}."

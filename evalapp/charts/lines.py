@@ -1,7 +1,8 @@
 """The vertical axis of charts with a line a candidate, those of one criterion together under its name."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import altair as alt
@@ -18,8 +19,20 @@ HEADING_CHARACTER = 7.4
 # A longer label does not go beside the marks on a phone: there it is shown in two lines.
 MOST_ON_A_LINE = 20
 BREAK = "\n"
+# Of a sheet of paper, headings counted: in the size at which their names are still read.
+MOST_ON_A_SHEET = 28
 HEADING, OF_HEADING = "h", "datum.value[0] === 'h'"
 _TEXT = "slice(datum.value, indexof(datum.value, ' ') + 1)"
+
+
+class Grouped(Protocol):
+    """A line of a chart."""
+
+    @property
+    def group(self) -> str: ...
+
+
+Line = TypeVar("Line", bound=Grouped)
 
 
 class Labels(NamedTuple):
@@ -73,6 +86,30 @@ def grouped_labels(lines: Sequence[tuple[str, str]], *, names_one: bool = False)
         order.append(keys[-1])
     names = [f"{group}: {label}" if has_headings else label for group, label in lines]
     return Labels(keys, order, names)
+
+
+def parted(lines: Sequence[Line], most: int | None) -> list[list[Line]]:
+    """The lines in parts of ``most`` with their headings, all of them in one where it is None.
+
+    A group goes on in the next part only where it alone is longer than one.
+    """
+    if most is None:
+        return [list(lines)]
+    parts: list[list[Line]] = []
+    room = 0
+    for _, found in groupby(lines, lambda line: line.group):
+        group = list(found)
+        if len(group) + 1 > room or not parts:
+            parts.append([])
+            room = most
+        for line in group:
+            takes = 1 if parts[-1] and parts[-1][-1].group == line.group else 2
+            if takes > room:
+                parts.append([])
+                room, takes = most, 2
+            room -= takes
+            parts[-1].append(line)
+    return parts
 
 
 def _breakable(label: str) -> str:

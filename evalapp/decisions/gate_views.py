@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.accounts.queries import role_at
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
@@ -16,6 +17,7 @@ from evalapp.decisions.forms import SigningForm
 from evalapp.decisions.models import Decision
 from evalapp.decisions.services import decide
 from evalapp.decisions.signing import signed_before, trainer_of, why_not_signed_by
+from evalapp.decisions.since_look import since_look
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.queries import versions_of
@@ -37,6 +39,10 @@ def decision_detail(request: MemberRequest, decision_id: int) -> HttpResponse:
     context = {
         "decision": decision,
         "evaluation": decision.evaluation,
+        "role": role_at(request.project, decision.decided_by, decision.created_at)
+        if decision.decided_by
+        else "",
+        "since": since_look(decision.evaluation) if decision.evaluation is not None else None,
         "campaign": decision.campaign,
         "is_reviewing": is_reviewing_blind(decision.campaign, request.user),
         **STATION,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import F
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from evalapp.accounts.models import User
@@ -28,6 +29,10 @@ from evalapp.webhooks.telling import tell
 logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
+LOST = "The worker was lost while it sent this; whether it arrived is not known."
+_GOING = (MailState.WAITING, MailState.SENDING)
+# The first key of the locks of e-mails that go out; the alert is the second.
+_MAIL_LOCK = 20003
 NO_MAIL = "This installation sends no e-mail: its operator sets EVALAPP_EMAIL_URL."
 
 
@@ -129,17 +134,47 @@ def _propose(alert: Alert) -> None:
 
 
 def send_due_mail() -> int:
-    """Send what waits, once each: an alert is taken by one conditional UPDATE before it goes out; how many went.
+    """Send what waits, by one worker at a time; how many went.
 
-    One whose server cannot be reached waits for the next turn, five times at most.
+    One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker died
+    while it sent: it may arrive twice, and is never lost without a word.
     """
-    sent = 0
-    waiting = Alert.objects.filter(mail_state=MailState.WAITING).select_related("stream__project", "draw")
-    for alert in waiting.order_by("pk")[:100]:
-        taken = Alert.objects.filter(pk=alert.pk, mail_state=MailState.WAITING)
-        if taken.update(mail_state=MailState.SENDING, mail_attempts=F("mail_attempts") + 1):
-            sent += _send(alert)
-    return sent
+    going = Alert.objects.filter(mail_state__in=_GOING).select_related("stream__project", "draw")
+    return sum(_claim(alert) and _send_once(alert) for alert in going.order_by("pk")[:100])
+
+
+@transaction.atomic
+def _claim(alert: Alert) -> bool:
+    """Count an attempt, unless another worker is at it or has been since the alert was read.
+
+    The lock is that of a transaction, which ends with a worker that is killed. A time limit instead of it would send
+    slow mail twice.
+    """
+    if not _locked(alert, "SELECT pg_try_advisory_xact_lock(%s, %s)"):
+        return False
+    if alert.mail_state == MailState.SENDING and alert.mail_attempts >= MOST_ATTEMPTS:
+        _note(alert, MailState.FAILED, LOST)
+        return False
+    claimed = _as_read(alert).update(mail_state=MailState.SENDING, mail_attempts=F("mail_attempts") + 1)
+    alert.mail_state, alert.mail_attempts = MailState.SENDING, alert.mail_attempts + 1
+    return bool(claimed)
+
+
+@transaction.atomic
+def _send_once(alert: Alert) -> bool:
+    _locked(alert, "SELECT pg_advisory_xact_lock(%s, %s) IS NOT NULL")
+    # Another may have taken it for lost before the lock was ours.
+    return _as_read(alert).exists() and _send(alert)
+
+
+def _locked(alert: Alert, statement: str) -> bool:
+    with connection.cursor() as database:
+        database.execute(statement, [_MAIL_LOCK, alert.pk % 2**31])
+        return bool(database.fetchone()[0])
+
+
+def _as_read(alert: Alert) -> QuerySet[Alert]:
+    return Alert.objects.filter(pk=alert.pk, mail_state=alert.mail_state, mail_attempts=alert.mail_attempts)
 
 
 def _send(alert: Alert) -> bool:
@@ -160,7 +195,7 @@ def _send(alert: Alert) -> bool:
         message.send()
     except (OSError, smtplib.SMTPException) as error:
         logger.warning("The e-mail of alert %s is not sent: %s", alert.pk, error)
-        is_last = alert.mail_attempts + 1 >= MOST_ATTEMPTS
+        is_last = alert.mail_attempts >= MOST_ATTEMPTS
         _note(alert, MailState.FAILED if is_last else MailState.WAITING, f"Not sent: {error}"[:300])
         return False
     count = len(people)
@@ -171,7 +206,8 @@ def _send(alert: Alert) -> bool:
 
 
 def _note(alert: Alert, state: MailState, note: str) -> None:
-    Alert.objects.filter(pk=alert.pk, mail_state=MailState.SENDING).update(mail_state=state, mail_note=note)
+    """Write down what came of the attempt, unless it was taken for lost and another has been made."""
+    _as_read(alert).update(mail_state=state, mail_note=note)
 
 
 def _deciders(alert: Alert) -> Sequence[User]:

@@ -33,6 +33,8 @@ OUTPUT_FIELDS = ("output", "answer", "response", "text")
 VERSION_FIELDS = ("model_version", "model")
 MOMENT_FIELDS = ("at", "timestamp", "time", "moment")
 _BATCH = 1_000
+# An earlier answer is a mistake; the year 1 of some zones is stored, and cannot be read back.
+_EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Clocks of two machines differ a little; an answer of tomorrow is a mistake.
 _AHEAD = dt.timedelta(minutes=5)
 _LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}')
@@ -241,6 +243,8 @@ def _moment(fields: dict[str, Any], now: dt.datetime, problems: list[str]) -> tu
         moment = moment.replace(tzinfo=dt.UTC)
     if moment > now + _AHEAD:
         problems.append(f"{name}: {moment.isoformat()} is in the future. Check the clock or the time zone.")
+    elif moment < _EARLIEST:
+        problems.append(f"{name}: “{value[:40]}” is before 1970. Check the clock or the year.")
     return moment, True
 
 

@@ -18,7 +18,7 @@ from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
 from evalapp.reports import sections
-from evalapp.reports.decided import gate_section, moment, signatures_section, verdict_words
+from evalapp.reports.decided import gate_section, moment, signatures_section, since_words, verdict_words
 from evalapp.reports.definitions import definitions
 from evalapp.reports.document import Block, Document, facts, listing, notice, paragraph
 from evalapp.reports.method import banner, method_paragraphs
@@ -124,20 +124,19 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
             )
         )
     taken = campaign.gates_taken.order_by("is_exploratory", "-id").first()
-    look = (
-        taken.evaluations.select_related("candidate").defer("reviews").order_by("-id").first()
-        if taken
-        else None
-    )
-    decision = campaign.decisions.select_related("candidate").order_by("-id").first()
+    look = taken.evaluations.select_related("candidate").order_by("-id").first() if taken else None
+    decision = campaign.decisions.select_related("candidate", "evaluation__candidate").order_by("-id").first()
     if look is not None:
-        found.append(paragraph(f"The gate says of {verdict_words(look)}"))
+        found += [paragraph(f"The gate says of {verdict_words(look)}"), notice(since_words(look))]
     if decision is not None:
         found.append(
             paragraph(
                 f"Decided on {moment(decision.created_at)}: {decision}{' (sealed)' if decision.seal else ''}."
             )
         )
+        # Of an earlier look than the one above.
+        if decision.evaluation is not None and decision.evaluation != look:
+            found.append(notice(since_words(decision.evaluation)))
     totals = [
         ForestLine("Total on 1–5", shown.label(row), "", row.total)
         for row in comparison.rows
@@ -146,12 +145,17 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
     found.append(paragraph(says_of_means(totals)))
     if contradiction is not None:
         found.append(paragraph(_contradiction(contradiction)))
-    turned = find_reversals(shown.originals).found
-    if turned:
+    turned = find_reversals(shown.originals)
+    if turned.found:
         found += [
             notice("The overall difference is not the same everywhere."),
-            listing([each.sentence for each in turned]),
+            listing([each.sentence for inside in turned.first for each in inside.found]),
         ]
+    if turned.more:
+        fields = ", ".join(inside.field for inside in turned.folded)
+        found.append(
+            paragraph(f"And {turned.more} more, inside {fields}: the page of the comparison has them all.")
+        )
     if not comparison.design.reviews and not campaign.compares:
         found.append(notice("No review has been submitted yet; there is nothing that people say."))
     return found

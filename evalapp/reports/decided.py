@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 
+from evalapp.accounts.queries import role_at
 from evalapp.campaigns.models import Campaign
 from evalapp.core.tables import Cell, Column, Table, in_words
 from evalapp.decisions.models import Decision
+from evalapp.decisions.since_look import since_look
 from evalapp.gates.conditions import ConditionKind
 from evalapp.gates.measuring import FAILED, OPEN
 from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
@@ -48,6 +50,7 @@ def _gate(taken: CampaignGate) -> Iterator[Block | None]:
         yield paragraph("Nobody has looked through it yet.")
     for evaluation in latest.values():
         yield notice(verdict_words(evaluation), TONES[evaluation.verdict])
+        yield notice(since_words(evaluation))
         yield table(_conditions(evaluation))
 
 
@@ -77,6 +80,19 @@ def verdict_words(evaluation: GateEvaluation) -> str:
     elif evaluation.is_exploratory:
         words += f" Exploratory: {record['why_beside_ledger']}."
     return words
+
+
+def since_words(evaluation: GateEvaluation) -> str:
+    """That reviews changed after the look, where they did; the report's figures are of the reviews of now."""
+    changed = since_look(evaluation).words
+    if not changed:
+        return ""
+    sealed = evaluation.decisions.exclude(seal="").exists()
+    when = "the verdict was sealed" if sealed else "this look"
+    return (
+        f"Reviews changed after {when}: {changed}. What the gate says of {evaluation.candidate} rests on the reviews as "
+        f"they were on {moment(evaluation.evaluated_at)}; the other figures here are of the reviews of now."
+    )
 
 
 def _conditions(evaluation: GateEvaluation) -> Table:
@@ -114,7 +130,9 @@ def signatures_section(campaign: Campaign) -> Iterator[Block | None]:
 
 def _signature(decision: Decision) -> Block | None:
     simulated = " (on simulated reviews)" if decision.is_simulated else ""
-    by = str(decision.decided_by) if decision.decided_by is not None else "a former member"
+    person = decision.decided_by
+    role = role_at(decision.project, person, decision.created_at) if person is not None else ""
+    by = f"{person or 'a former member'}{f', {role}' if role else ''}"
     return facts(
         [
             ("Decision", f"{decision.candidate}: {decision.get_verdict_display().lower()}{simulated}"),

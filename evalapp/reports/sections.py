@@ -8,7 +8,7 @@ from evalapp.analysis.charts import (
     hollow_words,
     human_against_metric,
     means_charts,
-    ratings_chart,
+    ratings_charts,
     strengths_chart,
 )
 from evalapp.analysis.differences import Contradiction
@@ -30,6 +30,7 @@ from evalapp.analysis.pairs import PairResults
 from evalapp.analysis.shown import Shown
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.campaigns.models import Campaign, Method
+from evalapp.charts.lines import MOST_ON_A_SHEET
 from evalapp.core.figures import as_text
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.reports.document import Block, listing, notice, paragraph, picture, table
@@ -66,9 +67,10 @@ def people_section(shown: Shown) -> Iterator[Block | None]:
     ]
     note = "Means over items with 95% intervals over items and reviewers."
     yield table(Table("means", "Means on scales", columns, rows, note))
-    for panel in means_charts(shown.comparison):
+    for panel in means_charts(shown.comparison, most=MOST_ON_A_SHEET):
         yield picture(f"Means with their 95% intervals, on {panel.of}", panel.chart)
-    yield picture("How often each level was given", ratings_chart(shown.comparison))
+    for chart in ratings_charts(shown.comparison, most=MOST_ON_A_SHEET):
+        yield picture("How often each level was given", chart)
     yield table(_shares(shown))
 
 
@@ -91,9 +93,10 @@ def _shares(shown: Shown) -> Table:
 
 
 def differences_section(shown: Shown) -> Iterator[Block | None]:
-    yield table(differences_table(shown))
+    yield table(differences_table(shown, has_shares=False))
     if shown.reference is not None:
-        for panel in differences_charts(shown.pairs, shown.reference, shown.comparison.rows):
+        rows = shown.comparison.rows
+        for panel in differences_charts(shown.pairs, shown.reference, rows, most=MOST_ON_A_SHEET):
             caption = f"Differences, {panel.of}; {hollow_words(shown.pairs)}"
             yield picture(caption, panel.chart)
 

@@ -1,7 +1,7 @@
 """Scores with all four facets: who gave which candidate's answer to which item how much on which criterion."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -88,6 +88,30 @@ class FacetRatings:
         """The code of each score's candidate and criterion together."""
         cells: Codes = self.candidate * len(self.criteria) + self.criterion
         return cells
+
+    def unvaried(self) -> tuple[Hashable, ...]:
+        """The criteria on which every score is the same."""
+        return tuple(
+            label
+            for code, label in enumerate(self.criteria)
+            if np.ptp(self.score[self.criterion == code]) == 0
+        )
+
+    def without(self, criteria: Collection[Hashable]) -> Self:
+        """The scores on the other criteria, with the labels that these have."""
+        kept = [place for place, code in enumerate(self.criterion) if self.criteria[code] not in criteria]
+
+        def column(codes: Codes, labels: Sequence[Hashable]) -> list[Hashable]:
+            return [labels[codes[place]] for place in kept]
+
+        rest = self.from_columns(
+            column(self.item, self.items),
+            column(self.candidate, self.candidates),
+            column(self.reviewer, self.reviewers),
+            column(self.criterion, self.criteria),
+            self.score[kept].tolist(),
+        )
+        return replace(rest, not_applicable=self.not_applicable)
 
     def raw_means(self) -> Array:
         """Mean over items of the item means, candidates × criteria; NaN where there is no score."""

@@ -2,7 +2,7 @@
 
 The metric says how the reviewed items differ from all items, and the mean of the reviews is corrected by
 that much, times the weight at which it helps most (PPI++, Angelopoulos, Duchi and Zrnic 2023). A metric that
-says nothing about people gets weight 0 and changes nothing.
+says nothing about people gets a weight near 0, the nearer the more items are reviewed.
 """
 
 import math
@@ -25,10 +25,17 @@ from evalapp.stats.scores import (
 
 #: With fewer reviewed items the weight is guesswork.
 FEWEST_REVIEWED = 10
+#: With fewer a metric that says nothing seems worth a quarter more reviewed items in 1 of 100 draws and more.
+FEWEST_FOR_GAIN = 30
 #: Of further reviewed items that the metric stands for; less is shown as 0%.
 LEAST_WORTH = 0.005
 NO_NARROWER = (
     "No narrower: most of the width comes from how few reviewers there are, of whom a metric says nothing."
+)
+
+UNCERTAIN = (
+    f"The gain is uncertain: with fewer than {FEWEST_FOR_GAIN} reviewed items a metric that says nothing of people can "
+    "seem to help."
 )
 
 ASSUMPTION = (
@@ -56,6 +63,11 @@ class PredictionPowered(NamedTuple):
     reviewed: int
     unreviewed: int
     assumption: str = ASSUMPTION
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether it shows a gain on so few reviewed items that it may be chance."""
+        return self.reviewed < FEWEST_FOR_GAIN and (self.gain.value or 1.0) - 1 >= LEAST_WORTH
 
     @property
     def is_no_narrower(self) -> bool:
@@ -132,6 +144,7 @@ def in_words(found: PredictionPowered) -> str:
     return start + (
         f"the metric of {found.unreviewed} more is worth {more}% more reviewed items; "
         f"a metric with this r can give {100 * ((found.most.value or 1) - 1):.0f}% at most."
+        f"{f' {UNCERTAIN}' if found.is_uncertain else ''}"
         f"{f' {NO_NARROWER}' if found.is_no_narrower else ''}"
     )
 

@@ -21,6 +21,7 @@ from evalapp.stats.scores import student_quantile
 
 Scale = tuple[float, float]
 
+NO_VARIATION = "no variation"
 NOT_SETTLED = "the model did not settle within its rounds: read it as approximate"
 
 
@@ -50,7 +51,8 @@ class Severity(NamedTuple):
 class SeverityModel(NamedTuple):
     """``scores`` by candidate and criterion; ``totals`` by candidate on 1–5 with the weights given.
 
-    ``deviations``: standard deviation of each kind of effect, in units of the model: about a point of 1–5
+    ``unvaried``: criteria on which every score is the same, beside others that vary; they teach nothing, are
+    undefined and take no part in totals. ``deviations``: standard deviation of each kind of effect, in units of the model: about a point of 1–5
     seen from the middle of the scale. ``groups``: who can be compared with whom; more than one group of
     reviewers or of candidates leaves what would compare them undefined.
     """
@@ -62,6 +64,7 @@ class SeverityModel(NamedTuple):
     deviations: dict[str, float]
     rounds: int
     converged: bool
+    unvaried: tuple[Hashable, ...] = ()
 
 
 def severity_model(
@@ -76,7 +79,7 @@ def severity_model(
 
     ``scales``: lowest and highest level by criterion. ``weights`` by criterion for the totals, else equal; 0
     takes no part. ``progress`` is called with rounds done and most rounds. Everything is undefined with one
-    reviewer and where a criterion does not vary; scores and severities are where no chain of common items
+    reviewer and where no criterion varies, a criterion that does not vary by itself; scores and severities are where no chain of common items
     links the reviewers, scores alone where none links the candidates. Raises ValueError for a score outside
     its scale and a criterion without one.
     """
@@ -84,6 +87,11 @@ def severity_model(
     bounds = [_scale(scales, criterion) for criterion in ratings.criteria]
     _require_inside(ratings, bounds)
     share = _weights(ratings, weights)
+    unvaried = ratings.unvaried()
+    if 0 < len(unvaried) < len(ratings.criteria):
+        rest = ratings.without(unvaried)
+        model = severity_model(rest, scales=scales, weights=weights, level=level, progress=progress)
+        return _with_unvaried(model, ratings, unvaried, level)
     groups = linked_groups(ratings) if len(ratings) else LinkedGroups((), ())
     reason = _cannot_fit(ratings, groups)
     if reason:
@@ -149,9 +157,8 @@ def _cannot_fit(ratings: FacetRatings, groups: LinkedGroups) -> str:
         return "one reviewer"
     if len(ratings.items) < 2:
         return "one item"
-    for code in range(len(ratings.criteria)):
-        if np.ptp(ratings.score[ratings.criterion == code]) == 0:
-            return "no variation on a criterion" if len(ratings.criteria) > 1 else "no variation"
+    if ratings.unvaried():
+        return NO_VARIATION
     return no_link("reviewers", groups.reviewers) if len(groups.reviewers) > 1 else ""
 
 
@@ -174,6 +181,26 @@ def _undefined(ratings: FacetRatings, groups: LinkedGroups, reason: str, level: 
         deviations={},
         rounds=0,
         converged=False,
+    )
+
+
+def _with_unvaried(
+    model: SeverityModel, ratings: FacetRatings, unvaried: tuple[Hashable, ...], level: float
+) -> SeverityModel:
+    """The model of the other criteria, with these undefined, and with whoever has scores on these alone."""
+    bare = _undefined(ratings, model.groups, NO_VARIATION, level)
+    severities = {
+        reviewer: Severity(
+            severity.points, severity.error, {**blank.by_criterion, **severity.by_criterion}, severity.infit
+        )
+        for reviewer, blank in bare.severities.items()
+        for severity in [model.severities.get(reviewer, blank)]
+    }
+    return model._replace(
+        scores={**bare.scores, **model.scores},
+        totals={**bare.totals, **model.totals},
+        severities=severities,
+        unvaried=unvaried,
     )
 
 

@@ -168,7 +168,7 @@ def test_an_interval_that_few_reviewers_keep_wide_says_so(half_width: float, gai
         correlation=measured(0.9),
         gain=measured(gain),
         most=measured(5.0),
-        reviewed=12,
+        reviewed=40,
         unreviewed=28,
     )
     mean = NarrowedMean(CampaignCandidate(), Criterion(), found, "")

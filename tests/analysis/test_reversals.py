@@ -9,7 +9,7 @@ from evalapp.analysis import keeping
 from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import INSTITUTIONAL, make_segmented, review_with_reversal, segment_of
 from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -118,3 +118,41 @@ def test_where_every_field_has_strata_too_small_nothing_is_said_to_be_clear(
     reason = "no field has two values with 10 items or more of two candidates"
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
     assert f"were not looked for: {reason}." in page
+
+
+def test_fields_that_divide_alike_are_one_and_those_of_a_candidate_none(
+    project: Project, panel: Sequence[User], manager: User
+) -> None:
+    def fields(row: int) -> dict[str, object]:
+        segment = segment_of(row)
+        return {
+            "published": {"Plain": {"rank": 2 if segment == INSTITUTIONAL else 1}},
+            "segment": segment,
+            "segment_code": "I" if segment == INSTITUTIONAL else "R",
+        }
+
+    campaign = make_segmented(project, panel, rows=ROWS, fields=fields)
+    review_with_reversal(campaign, panel, rows=ROWS)
+    told = find_reversals(load_scores(campaign))
+    assert [(each.criterion.key, each.field, each.alike) for each in told.found] == [
+        ("tone", "segment", ("segment_code",)),
+        ("total", "segment", ("segment_code",)),
+    ]
+    assert told.of_candidates == ("published.Plain.rank",)
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    assert "named after a candidate, so that they tell of its answer: published.Plain.rank." in page
+    assert "segment_code divides the items alike" in page
+
+
+def test_many_are_folded_by_field(campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalapp.analysis.reversals.MOST_TOLD", 1)
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    before, after = page.split("<summary>1 more</summary>")
+    assert "Tone: overall" in before and "Total: overall" not in before
+    assert "Total: overall" in after and after.count("Inside segment") == 1
+
+
+def test_a_reversal_says_which_way_is_better(campaign: Campaign) -> None:
+    told = find_reversals(load_scores(campaign)).found[0]
+    told.criterion.lower_is_better = True
+    assert told.sentence.startswith("Tone (lower is better): overall plain is 0.67 above formal")

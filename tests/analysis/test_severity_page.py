@@ -1,5 +1,6 @@
 """How severe reviewers are, on its page and in the API: beside the raw means, under pseudonyms."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -108,6 +109,24 @@ def test_the_page_says_it_all_under_pseudonyms(
         f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/quality/",
     ):
         assert url_of(reviewed) in client_of(manager).get(address).text
+
+
+def test_one_criterion_without_variation_leaves_the_others_fitted(
+    campaign: Campaign, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    for person, by in ((other_reviewer, 0), (reviewer, -1)):
+        given = {place: replace(each, scores={**each.scores, "tone": 4}) for place, each in said(by).items()}
+        review_all(campaign, person, given)
+    result = found(load_scores(campaign))
+    assert [each.key for each in result.unvaried] == ["tone"]
+    for row in result.candidates:
+        of = {criterion.key: score for criterion, score in row.scores}
+        assert (of["tone"].score.reason, of["tone"].raw) == ("no variation", 4)
+        assert all(of[key].score.defined for key in of if key != "tone") and row.total.score.defined
+    assert all(row.severity.points.defined for row in result.reviewers)
+    page = client_of(manager).get(url_of(campaign)).text
+    assert "Not in the total, because every score there is the same: Tone." in page
+    assert page.count("No variation") == len(LABELS)
 
 
 def test_names_stand_there_where_the_project_shows_them(

@@ -62,6 +62,18 @@ def test_the_copied_means_are_those_of_the_comparison(campaign: Campaign, manage
         assert row["Tone (1–5) n"] == "6"
 
 
+def test_copied_differences_have_the_shares_won_tied_and_lost(campaign: Campaign, manager: User) -> None:
+    (tone,) = [
+        row for row in records(campaign, manager, "differences") if row["Criterion"].startswith("Tone")
+    ]
+    for outcome in ("won", "tied", "lost"):
+        share, low, high = (float(tone[f"Share {outcome}{part}"]) for part in ("", " low", " high"))
+        assert 0 <= low <= share <= high <= 1
+        assert share == pytest.approx(int(tone[outcome.capitalize()]) / 12)
+    text = client_of(manager).get(address(campaign, "differences", "md")).content.decode()
+    assert "Share won" in text
+
+
 def test_markdown_is_text_in_the_browser(campaign: Campaign, manager: User) -> None:
     answer = client_of(manager).get(address(campaign, "differences", "md"))
     assert answer["Content-Type"] == "text/plain; charset=utf-8"

@@ -186,7 +186,7 @@ def test_what_was_not_tested_is_no_difference_that_was_not_found() -> None:
     marked = ForestLine("Accuracy", "v1", "v1", samples.measured(1, 0.5, 1.5))
     assert says_of_differences([untested], "Base") == "1 of 1 is not tested: no variation."
     assert says_of_differences([untested, open_], "Base") == (
-        "No other difference from Base can be told from none. 1 of 2 is not tested: no variation."
+        "No tested difference from Base can be told from none. 1 of 2 is not tested: no variation."
     )
     assert says_of_differences([untested, marked, open_], "Base").endswith(
         "; 1 of 2 cannot be told from none. 1 of 3 is not tested: no variation."

@@ -56,6 +56,9 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         {"id": "g", "prompt": "Why?", "output": "Because.", "strata": "loans"},
         {"id": "h" * 201, "prompt": "Why?", "output": "Because."},
         {"id": "i", "prompt": "Why?", "output": "Bec\x00ause."},
+        {"id": "j", "prompt": "Why?", "output": "Because.", "at": "0001-01-01T00:00:00+14:00"},
+        {"id": "k", "prompt": "Why?", "output": "Because.", "timestamp": "1969-12-31T23:59:59Z"},
+        {"id": "l", "prompt": "Why?", "output": "Because.", "at": "9999-12-31T23:59:59-14:00"},
     ]
     with pytest.raises(OutputsError) as caught:
         send(stream, rows)
@@ -73,6 +76,9 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         11: "must be an object of fields",
         12: "the limit is 200",
         13: "NUL",
+        14: "at: “0001-01-01T00:00:00+14:00” is before 1970",
+        15: "timestamp: “1969-12-31T23:59:59Z” is before 1970",
+        16: "is in the future",
     }.items():
         assert any(line.startswith(f"Row {number},") and words in line for line in told.split("\n")), (
             number,

@@ -2,14 +2,16 @@
 
 import json
 import smtplib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
+from threading import Event
 
 import numpy as np
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.db import Error, transaction
+from django.db import DatabaseError, Error, connection, transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
@@ -17,7 +19,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.decisions.cycles import cycles_of
-from evalapp.monitoring.alerts import raise_alerts, send_due_mail
+from evalapp.monitoring.alerts import LOST, raise_alerts, send_due_mail
 from evalapp.monitoring.forms import StreamForm
 from evalapp.monitoring.judging import judge, judge_due_weeks
 from evalapp.monitoring.models import Alert, Draw, DrawState, Kpi, MailState, RetrainProposal, SampledOutput
@@ -331,6 +333,56 @@ def test_a_mail_server_that_is_away_is_tried_again_and_given_up(
         assert send_due_mail() == 0
     alert = Alert.objects.get()
     assert (alert.mail_state, alert.mail_attempts, alert.mail_note) == (MailState.FAILED, 5, "Not sent: gone")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_whose_worker_dies_is_sent_by_the_next(
+    project: Project, reviewer: User, settings, monkeypatch
+) -> None:
+    settings.SENDS_MAIL = True
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = judged_weeks(stream, [3.0])
+    raise_alerts(week)
+    sends = EmailBackend.send_messages
+    begun, goes_on, workers = Event(), Event(), []
+
+    def slow(*given: object) -> int:
+        with connection.cursor() as database:
+            database.execute("SELECT pg_backend_pid()")
+            workers.append(database.fetchone()[0])
+        begun.set()
+        goes_on.wait(30)
+        return 0
+
+    monkeypatch.setattr(EmailBackend, "send_messages", slow)
+    with ThreadPoolExecutor(1) as pool:
+        dying = pool.submit(lambda: at_once(1, lambda _: send_due_mail()))
+        assert begun.wait(30)
+        monkeypatch.setattr(EmailBackend, "send_messages", sends)
+        assert send_due_mail() == 0, "it is being sent"
+        assert Alert.objects.get().mail_state == MailState.SENDING
+        with connection.cursor() as database:
+            # What the server sees of a worker that is killed.
+            database.execute("SELECT pg_terminate_backend(%s, 10000)", workers)
+        assert (send_due_mail(), send_due_mail()) == (1, 0)
+        goes_on.set()
+        assert isinstance(dying.result()[0], DatabaseError)
+    assert len(mail.outbox) == 1
+    assert (Alert.objects.get().mail_state, Alert.objects.get().mail_attempts) == (MailState.SENT, 2)
+
+
+@pytest.mark.django_db
+def test_a_mail_that_loses_every_worker_is_given_up_with_a_word(
+    project: Project, reviewer: User, settings
+) -> None:
+    settings.SENDS_MAIL = True
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = judged_weeks(stream, [3.0])
+    raise_alerts(week)
+    Alert.objects.update(mail_state=MailState.SENDING, mail_attempts=5)
+    assert send_due_mail() == 0
+    alert = Alert.objects.get()
+    assert (alert.mail_state, alert.mail_note, mail.outbox) == (MailState.FAILED, LOST, [])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import load_scores
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.models import Example
@@ -90,6 +91,10 @@ def test_it_is_imported_whole_and_its_means_are_the_published_ones(
 
     page = client_for(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/")
     assert page.status_code == 200
+    # Its metadata has the published ranks of each system, in whose strata every difference turns round.
+    told = find_reversals(load_scores(campaign))
+    assert told.found == []
+    assert "published_means.bart.overall-ranking" in told.of_candidates
 
     with pytest.raises(ConflictError, match="Exactly this file is imported already"):
         received(project, manager, Path(FILE).read_bytes(), "again.jsonl")

@@ -10,12 +10,15 @@ from xml.etree import ElementTree as ET
 import pytest
 import typst
 
+from evalapp.charts.diverging import RatingLine, diverging_bars
+from evalapp.charts.lines import MOST_ON_A_SHEET, parted
 from evalapp.reports import paper
-from evalapp.reports.document import Block, Document, facts
+from evalapp.reports.document import Block, Document, facts, paragraph, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
 MARGIN_MM = 18
+FOOT_MM = 279 - 20
 POINTS_PER_MM = 72 / 25.4
 HASH = "0123456789abcdef" * 4
 NAME = "Accuracy of the statements made"
@@ -41,11 +44,26 @@ def _runs(node: ET.Element, x: float = 0, y: float = 0) -> Iterator[_Run]:
 
 
 def _pages(*blocks: Block | None) -> list[list[_Run]]:
+    return [list(_runs(page)) for page in _sheets(*blocks)]
+
+
+def _sheets(*blocks: Block | None) -> list[ET.Element]:
     document = Document("Report", "Project", "made", "banner")
     document.section("Found", blocks)
     made = typst.compile(paper._files(document), format="svg")
     pages = made if isinstance(made, list) else [made]
-    return [list(_runs(ET.fromstring(page))) for page in pages]
+    return [ET.fromstring(page) for page in pages]
+
+
+def _pictures(node: ET.Element, x: float = 0, y: float = 0) -> Iterator[tuple[float, float]]:
+    """How far right and down each reaches, in points."""
+    numbers = [float(each) for each in re.findall(r"-?[\d.]+", node.get("transform", ""))]
+    if numbers:
+        x, y = x + numbers[-2], y + numbers[-1]
+    if node.tag == f"{SVG}image":
+        yield x + float(node.get("width", 0)), y + float(node.get("height", 0))
+    for child in node:
+        yield from _pictures(child, x, y)
 
 
 def _table(heads: list[str], *, words: int = 1, reason: str = "") -> Block:
@@ -88,3 +106,36 @@ def test_words_keep_their_room_beside_many_figures(block: Block) -> None:
             for left, right in pairwise(sorted(line, key=lambda run: run.start)):
                 assert left.end < right.start
         assert max(run.end for run in runs) < (210 - MARGIN_MM) * POINTS_PER_MM
+
+
+CANDIDATES = [
+    f"Candidate {number} tuned on the corrections of May, rank {number}, by hand" for number in range(8)
+]
+BARS = [
+    RatingLine(criterion, candidate, [(str(level), level) for level in range(1, 6)])
+    for criterion in ("Tone", "Accuracy", "Completeness", "Usefulness")
+    for candidate in CANDIDATES
+]
+
+
+@pytest.mark.parametrize("most", [MOST_ON_A_SHEET, None])
+def test_a_chart_stays_above_the_foot_of_its_page(most: int | None) -> None:
+    charts = [diverging_bars(part) for part in parted(BARS, most)]
+    before = paragraph("Words before it. " * 120)
+    sheets = _sheets(before, *(picture("Ratings", chart) for chart in charts))
+    found = [each for sheet in sheets for each in _pictures(sheet)]
+    assert len(found) == len(charts)
+    for right, down in found:
+        assert right <= (210 - MARGIN_MM) * POINTS_PER_MM + 0.1
+        assert down <= FOOT_MM * POINTS_PER_MM + 0.1
+
+
+def test_many_lines_are_drawn_in_charts_of_whole_criteria() -> None:
+    parts = parted(BARS, MOST_ON_A_SHEET)
+    assert [[line.group for line in part][::8] for part in parts] == [
+        ["Tone", "Accuracy", "Completeness"],
+        ["Usefulness"],
+    ]
+    assert [line for part in parts for line in part] == BARS
+    many = [RatingLine("Tone", str(number), []) for number in range(60)]
+    assert [len(part) for part in parted(many, MOST_ON_A_SHEET)] == [27, 27, 6]

@@ -14,6 +14,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
+from evalapp.accounts.services import change_role
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.narrowing import load_narrowed
@@ -31,6 +32,7 @@ from evalapp.reports.models import Report, ReportState
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
+from evalapp.reviews.services import amend_review
 from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.api.conftest import program_of
@@ -275,7 +277,7 @@ def test_the_pdf_is_the_same_document_for_screen_readers_too(reviewed: Campaign,
 
 
 def test_a_gate_and_its_signature_are_in_it(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    project: Project, reviewer: User, other_reviewer: User, manager: User, owner: User
 ) -> None:
     taken = make_gated_campaign(project, [reviewer, other_reviewer])
     campaign = taken.campaign
@@ -298,9 +300,23 @@ def test_a_gate_and_its_signature_are_in_it(
     assert look.body_hash in words and taken.gate.body_hash in words
     for result in look.record["results"]:
         assert result["words"] in words
-    assert signed.seal in words and f"Signed by {manager}" in words and "As agreed." in words
+    assert signed.seal in words and f"Signed by {manager}, manager" in words and "As agreed." in words
     # The reviews that the look rests on are those of the report.
     assert words.count(look.reviews_digest) == 2
+    assert "Reviews changed after" not in words
+    address = f"/projects/{project.slug}/decisions/{signed.pk}/"
+    assert "Reviews changed after" not in client_of(manager).get(address).text
+
+    # The role is that of the moment of signing.
+    change_role(membership=project.memberships.get(user=manager), role="engineer", by=owner)
+    assert f"By {manager} (manager)," in client_of(manager).get(address).text
+    review = campaign.reviews.filter(reviewer=reviewer).order_by("pk")[0]
+    amend_review(review=review, by=reviewer, answers=answers(tone=1), revision=1)
+    words = words_of(page_of(made(campaign, manager)))
+    in_short = words[words.index("In short") : words.index("What people say")]
+    assert "Reviews changed after the verdict was sealed: 1 amended." in in_short
+    page = client_of(manager).get(address).text
+    assert "Reviews changed after this verdict was sealed: 1 amended." in page
 
 
 def test_limits_are_said_where_they_apply(

@@ -5,6 +5,8 @@ import pytest
 
 from evalapp.stats.prediction_powered import (
     ASSUMPTION,
+    FEWEST_FOR_GAIN,
+    LEAST_WORTH,
     PredictionPowered,
     in_words,
     prediction_powered_mean,
@@ -163,6 +165,25 @@ def test_the_words_tell_the_gain_and_its_limit() -> None:
     assert "% more reviewed items" in text
     ratings, metric = sampled(np.random.default_rng(8), reviewed=200, further=50, reviewers=3, r=0.0)
     assert "adds nothing" in in_words(prediction_powered_mean(ratings, metric))
+
+
+def gains(draws: int, *, reviewed: int, r: float) -> list[float]:
+    found = []
+    for seed in range(draws):
+        ratings, metric = sampled(
+            np.random.default_rng(seed), reviewed=reviewed, further=500, reviewers=1, r=r
+        )
+        mean = prediction_powered_mean(ratings, metric, interval="items")
+        found.append((mean.gain.value or 1.0) - 1)
+        # Whoever reads a gain below the limit reads that it may be chance.
+        assert mean.is_uncertain is (reviewed < FEWEST_FOR_GAIN and found[-1] >= LEAST_WORTH)
+    return found
+
+
+def test_a_metric_that_says_nothing_seems_worth_something_on_few_reviewed_items() -> None:
+    of_ten, of_enough = (gains(1000, reviewed=n, r=0.0) for n in (10, FEWEST_FOR_GAIN))
+    assert np.mean(np.array(of_ten) >= 0.25) > 0.05
+    assert np.mean(np.array(of_enough) >= 0.25) < 0.015
 
 
 def coverage(draws: int, *, reviewed: int, reviewers: int, r: float) -> tuple[float, float]:

@@ -64,6 +64,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(help_text="Why nothing was fitted; empty where it was.")
     note = serializers.CharField()
     unscored = serializers.SerializerMethodField(help_text="Scales that nobody gave a score on: left out.")
+    unvaried = serializers.SerializerMethodField(
+        help_text="Scales on which every score is the same: undefined, and no part of totals."
+    )
     is_connected = serializers.BooleanField()
     reviewer_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
@@ -78,6 +81,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
 
     def get_unscored(self, found: dict[str, Any]) -> list[str]:
         return [criterion.key for criterion in found["unscored"]]
+
+    def get_unvaried(self, found: dict[str, Any]) -> list[str]:
+        return [criterion.key for criterion in found["unvaried"]]
 
 
 class MetricTrustSerializer(serializers.Serializer[Any]):
