@@ -228,7 +228,7 @@ def test_the_dossier_is_downloaded_holds_and_ends_with_the_seal_on_the_page(
     address = f"/projects/{taken.campaign.project.slug}/decisions/{decision.pk}/"
     page = client_of(engineer).get(address).content.decode()
     assert decision.seal in page
-    assert "All 1 conditions hold" in page
+    assert "The one condition holds" in page
     answer = client_of(engineer).get(f"{address}dossier/")
     file = tmp_path / "dossier.jsonl"
     file.write_bytes(b"".join(answer.streaming_content))  # type: ignore[attr-defined]

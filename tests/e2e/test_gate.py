@@ -50,7 +50,7 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     expect(page.get_by_text("Nobody has looked yet.")).to_be_visible()
     page.get_by_label("Candidate", exact=True).select_option("plain")
     page.get_by_role("button", name="Look now").click()
-    expect(page.get_by_text("All 1 conditions hold.")).to_be_visible()
+    expect(page.get_by_text("The one condition holds.")).to_be_visible()
     page.get_by_role("link", name="Sign…").click()
     page.get_by_label("Ship", exact=True).check()
     page.get_by_label("Note").fill("The advisers agree.")

@@ -111,7 +111,7 @@ def test_a_campaign_takes_looks_and_says_so(
     for person in (reviewer, engineer):
         review_all(campaign, person, {"plain": answers(tone=5)})
     browser.post(f"{address}look/", {"candidate": "plain"})
-    said = "All 1 conditions hold"
+    said = "The one condition holds"
     for page in (address, f"/projects/{project.slug}/campaigns/{campaign.pk}/", *_compare(campaign)):
         assert said in text_of(browser.get(page)), page
     page = text_of(browser.get(address))
