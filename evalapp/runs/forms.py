@@ -264,8 +264,8 @@ class GenerationForm(forms.Form):
     seed = forms.IntegerField(**within(SAMPLING_LIMITS, "seed"), initial=SAMPLING["seed"], label="Seed")
     json_schema = forms.CharField(
         required=False, label="JSON schema of the answers", widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Every answer that ends by itself follows it; one that is cut at the most tokens is no whole JSON, so leave "
-        "room, and the run’s page counts these. vLLM and addresses can; transformers alone cannot.",
+        help_text="Every answer that ends by itself follows it. One cut at “Tokens at most” is no whole JSON, so leave room; the "
+        "run’s page counts these. vLLM and addresses can; transformers alone cannot.",
     )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(

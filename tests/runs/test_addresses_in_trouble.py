@@ -25,6 +25,7 @@ from tests.runs.test_endpoint_answers import (
     server,
     start,
 )
+from tests.runs.test_views import generation_form
 
 __all__ = ["_loopback", "candidate", "endpoint", "server", "start"]
 
@@ -97,6 +98,27 @@ def test_an_address_that_never_answers_in_time_is_told(
     first, *later = run.job.events.filter(level="warning").order_by("pk").values_list("text", flat=True)
     assert first.startswith(f"{endpoint.name}, row-") and "It is asked again in 0 s, " in first
     assert later and not any("asked again" in each for each in later)
+
+
+def test_answers_to_a_schema_that_were_cut_are_told_and_counted(
+    start, server, engineer, client_for, project, version, candidate
+):
+    usual = server.answer
+    server.answer = lambda body: (
+        said('{"name": "A', finish="length") if body["messages"][-1]["content"].endswith("1") else usual(body)
+    )
+    run = carried_out(start(json_schema='{"type": "object"}'))
+    client = client_for(engineer)
+    page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
+    assert (
+        "1 of these answers was cut at 8 tokens, so it is no whole JSON and does not follow the schema"
+        in page
+    )
+    form = client.get(reverse("generation_new", args=[project.slug])).content.decode()
+    assert "One cut at “Tokens at most” is no whole JSON" in form
+    asked = generation_form(version, candidate)
+    answer = client.post(reverse("generation_new", args=[project.slug]), asked, follow=True).content.decode()
+    assert "waits for a worker; this page follows it" in answer
 
 
 def test_examples_go_before_every_question_and_stand_with_the_run(

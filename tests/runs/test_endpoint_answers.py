@@ -32,7 +32,6 @@ from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
 from evalapp.runs.tasks import carry_out_asking
 from tests.receiver import Receiver, receiving
-from tests.runs.test_views import generation_form
 
 SECRET = "sk-nobody-may-see-this"
 
@@ -233,27 +232,6 @@ def test_a_passing_trouble_is_asked_again_and_nothing_is_lost(start, server, tro
     server.answer = first_in_trouble
     run = carried_out(start())
     assert (run.job.error, run.rows["used"], len(server.asked)) == ("", 3, 6)
-
-
-def test_answers_to_a_schema_that_were_cut_are_told_and_counted(
-    start, server, engineer, client_for, project, version, candidate
-):
-    usual = server.answer
-    server.answer = lambda body: (
-        said('{"name": "A', finish="length") if body["messages"][-1]["content"].endswith("1") else usual(body)
-    )
-    run = carried_out(start(json_schema='{"type": "object"}'))
-    client = client_for(engineer)
-    page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
-    assert (
-        "1 of these answers was cut at 8 tokens, so it is no whole JSON and does not follow the schema"
-        in page
-    )
-    form = client.get(reverse("generation_new", args=[project.slug])).content.decode()
-    assert "cut at the most tokens is no whole JSON" in form
-    asked = generation_form(version, candidate)
-    answer = client.post(reverse("generation_new", args=[project.slug]), asked, follow=True).content.decode()
-    assert "waits for a worker; this page follows it" in answer
 
 
 def test_a_question_that_is_refused_is_counted_with_its_reason_and_the_others_answered(start, server):
