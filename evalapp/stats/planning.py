@@ -6,7 +6,7 @@ between items, between reviewers and by the rest; the mean of a design has the v
     item / items + reviewer / reviewers + rest / (items · overlap)
 
 so more items help until the reviewers' part is what is left. ``level`` is the chance of a false finding, such as
-0.05. Powers use Student's noncentral t with the degrees of freedom of the analysis that will be done
+0.05. Powers are simulated with the standard errors and degrees of freedom that the analysis will come to
 (:func:`~evalapp.stats.scores.crossed_spread`).
 """
 
