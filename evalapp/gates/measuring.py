@@ -115,8 +115,8 @@ def _ratings(inputs: Inputs, condition: Condition, entry: CampaignCandidate) -> 
     return inputs.scores.ratings(criterion, entry)
 
 
-def _range(inputs: Inputs, condition: Condition) -> tuple[float, float]:
-    criterion = criterion_of(inputs.scores, condition)
+def scale_of(condition: Condition, criterion: Criterion | None) -> tuple[float, float]:
+    """The ends of the scale that the condition's mean lies on."""
     if condition.criterion == TOTAL or criterion is None:
         return 1.0, 5.0
     return float(criterion.minimum), float(criterion.maximum)
@@ -146,7 +146,7 @@ class _Bounds(Protocol):
 @_on_scores
 def _floor(condition: Condition, inputs: Inputs) -> Result:
     ratings = _ratings(inputs, condition, inputs.candidate)
-    smallest, largest = _range(inputs, condition)
+    smallest, largest = scale_of(condition, criterion_of(inputs.scores, condition))
 
     def bounds(level: float, times: float = 1.0) -> Measure:
         return mean_bounds(ratings, alpha=level, smallest=smallest, largest=largest, times=times)
@@ -158,7 +158,7 @@ def _floor(condition: Condition, inputs: Inputs) -> Result:
 def _against_champion(condition: Condition, inputs: Inputs) -> Result:
     assert inputs.champion is not None  # noqa: S101 - `_on_scores` has looked
     ratings = _ratings(inputs, condition, inputs.candidate)
-    smallest, largest = _range(inputs, condition)
+    smallest, largest = scale_of(condition, criterion_of(inputs.scores, condition))
     against = _ratings(inputs, condition, inputs.champion)
 
     def bounds(level: float, times: float = 1.0) -> Measure:

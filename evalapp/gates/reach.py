@@ -2,23 +2,48 @@
 
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import cost_of_draft
+from evalapp.core.figures import as_text
 from evalapp.gates.conditions import Condition, ConditionKind
+from evalapp.gates.measuring import scale_of
 from evalapp.gates.models import CampaignGate
 from evalapp.gates.queries import ledger_of
-from evalapp.stats.bounds import items_for_none, share_without_any
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.bounds import best_bound, items_for_best, items_for_none, share_without_any
 from evalapp.stats.sequential import Spending
 
 RATES = (ConditionKind.LOW_SHARE, ConditionKind.VETO)
 
 
 def out_of_reach(taken: CampaignGate) -> list[str]:
-    """A sentence for each condition that no result could meet: too few items for a rate, or fewer items or
+    """A sentence for each condition that no result could meet: too few items for a rate or a floor, or fewer items or
     reviewers than are asked for. One look at the planned end is taken for granted, which has the most level.
     """
     level, items = _level(taken), _items(taken.campaign)
     reviewers = taken.campaign.reviewers.count()
+    criteria = {each.key: each for each in taken.campaign.rubric_version.criteria.all()}
     told = [_why(condition, level=level, items=items, reviewers=reviewers) for condition in taken.gate.asked]
+    told += [
+        _why_no_floor(condition, criteria.get(condition.criterion), level=level, items=items)
+        for condition in taken.gate.asked
+        if condition.kind == ConditionKind.FLOOR and items
+    ]
     return [each for each in told if each]
+
+
+def _why_no_floor(condition: Condition, criterion: Criterion | None, *, level: float, items: int) -> str:
+    ends = scale_of(condition, criterion)
+    limit = condition.threshold or 0.0
+    best = best_bound(items, alpha=level, smallest=ends[0], largest=ends[1])
+    if best >= limit:
+        return ""
+    wanted = items_for_best(limit, alpha=level, smallest=ends[0], largest=ends[1])
+    takes = (
+        "no number of items shows the end of the scale" if wanted is None else f"it takes {wanted:,} items"
+    )
+    return (
+        f"{condition.words}. Even where every score is the best there is, {items:,} items show only a mean of at least "
+        f"{as_text(best, digits=2)}; {takes}."
+    )
 
 
 def _items(campaign: Campaign) -> int:

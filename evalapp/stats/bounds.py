@@ -59,6 +59,14 @@ def best_bound(items: float, *, alpha: float, smallest: float, largest: float) -
     return smallest + same * (largest - smallest)
 
 
+def items_for_best(threshold: float, *, alpha: float, smallest: float, largest: float) -> int | None:
+    """How many items it takes until `best_bound` reaches the threshold; None for the end of the scale itself."""
+    share = (threshold - smallest) / (largest - smallest)
+    if share >= 1:
+        return None
+    return max(math.ceil(math.log(alpha) / math.log(share)), 1) if share > 0 else 1
+
+
 def difference_bounds(
     challenger: Ratings,
     champion: Ratings,

@@ -195,6 +195,7 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
         project,
         [reviewer, engineer],
         TONE_FLOOR,
+        Condition(ConditionKind.FLOOR, "clarity", "Clarity", 3.9),
         veto,
         lenient,
         items,
@@ -208,9 +209,15 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
     # 1 − 0.05^(1/6) of 6 items; 0.9^29 is under 5%, 0.9^28 is not.
     assert "Even without a single one, 6 items show only that it is at most 39.3%; it takes 29 items." in told
     assert "At least 7 items reviewed. The campaign has 6." in told
+    # 1 + 4 · 0.05^(1/6), and 1 + 4 · 0.05^(1/10) is 3.96.
+    assert "6 items show only a mean of at least 3.43; it takes 10 items." in told
     open_campaign(campaign=taken.campaign, by=project.created_by)
     assert browser.get(address).text.count("No candidate can pass") == 1
-    assert told.count("Even without") == 1 and "At least 2 reviewers. The campaign" not in told
+    assert (
+        told.count("Even without") == 1
+        and told.count("Even where") == 1
+        and "At least 2 reviewers. The campaign" not in told
+    )
     for person in (reviewer, engineer):
         review_all(taken.campaign, person, {"v1 Gated": answers(tone=5)})
     look = {"taken": taken.pk, "candidate": "v1 Gated"}

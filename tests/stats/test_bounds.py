@@ -5,8 +5,10 @@ import pytest
 from scipy.stats import binomtest
 
 from evalapp.stats.bounds import (
+    best_bound,
     clopper_pearson,
     difference_bounds,
+    items_for_best,
     items_for_none,
     items_to_reach,
     mean_bounds,
@@ -75,6 +77,14 @@ def test_nearly_all_the_best_is_next_to_all_of_it(fours: int) -> None:
     assert found.low > 4.7
     turned = mean_bounds(Ratings.from_table((6 - table).tolist()), alpha=0.025, smallest=1, largest=5)
     assert turned.high == pytest.approx(6 - found.low)
+
+
+def test_how_many_items_the_best_answers_take_to_show_a_floor() -> None:
+    ends = {"alpha": 0.05, "smallest": 1.0, "largest": 5.0}
+    items = items_for_best(4.8, **ends)
+    assert items is not None
+    assert best_bound(items, **ends) >= 4.8 > best_bound(items - 1, **ends)
+    assert (items_for_best(5.0, **ends), items_for_best(1.0, **ends)) == (None, 1)
 
 
 @pytest.mark.parametrize(("table", "note"), [([[4, 4]], "one item"), ([[4], [5]], "one reviewer")])
