@@ -341,7 +341,7 @@ def _gate(world: SimpleNamespace) -> None:
             "challenger": None,
         },
         body_hash=DIGEST,
-        reviews='{"review":1}',
+        reviews='{"review":1,"revision":1,"counts":true}',
         reviews_digest=DIGEST,
         evaluated_at=timezone.now(),
     )
