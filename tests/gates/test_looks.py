@@ -19,6 +19,7 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.services import amend_review
 from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.stats.sequential import look_levels
+from tests.cast import client_of
 from tests.factories import answers, example_row, make_outputs, review_all
 from tests.gates.making import TONE_FLOOR, draft_of, make_gate, make_gated_campaign, tuned_of
 
@@ -156,6 +157,9 @@ def test_a_second_campaign_of_a_candidate_is_another_test_with_a_part_of_the_lev
     assert "counted in each" in third.record["why_beside_ledger"]
     rows = ledger_rows(Ledger.objects.get())
     assert [(row.challenger, row.campaign.name) for row in rows] == [(1, campaign.name), (2, "Second")]
+    page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/").text
+    assert "Each campaign of a candidate is a test of its own." in page
+    assert '<td data-label="Campaign">Second</td>' in page
 
 
 def test_what_was_trained_on_the_tested_prompts_fails_and_what_is_unknown_is_open(
