@@ -211,7 +211,7 @@ class CaseQuery:
         if self.view.narrows_reviews or (chosen and self._is_answered):
             of_each = [f"other.candidate_id = {self._value(each)}" for each in chosen]
             conditions += [self._item_has(each) for each in of_each or ["true"]]
-        # Joined as one statement the planner expects a single row where there are half a million, and takes hours.
+        # Joined as one statement the planner expects one row where there are half a million, and takes minutes on end.
         return (
             "outputs AS MATERIALIZED (SELECT o.id, o.item_id, o.candidate_id, o.output_id FROM evalapp_item i "  # noqa: S608
             "JOIN evalapp_itemoutput o ON o.item_id = i.id JOIN evalapp_example e ON e.id = i.example_id "
