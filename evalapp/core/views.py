@@ -1,12 +1,11 @@
 import sys
 
-from django.core.cache import cache
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
+from evalapp.core.health import look
 from evalapp.core.http import problem_response, wants_json
 from evalapp.core.middleware import unavailable
 from evalapp.core.storage import storage_problem
@@ -14,19 +13,9 @@ from evalapp.core.storage import storage_problem
 
 def healthz(request: HttpRequest) -> HttpResponse:
     """200 when the database and the cache answer, else 503 naming which does not."""
-    parts = {"database": True, "cache": True}
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except AWAY:
-        parts["database"] = False
-    try:
-        cache.get("healthz")
-    except AWAY:
-        parts["cache"] = False
-    healthy = all(parts.values())
-    response = JsonResponse({"healthy": healthy, **parts}, status=200 if healthy else 503)
-    if not healthy:
+    found = look()
+    response = JsonResponse(found, status=200 if found["healthy"] else 503)
+    if not found["healthy"]:
         response["Retry-After"] = "2"
     return response
 

@@ -1,0 +1,73 @@
+"""What `/healthz` says. Each part is asked on a thread of its own, and waited for a bounded time."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Lock, Thread
+from typing import Any
+
+import psycopg
+from django.core.cache import cache
+from django.db import connection
+
+from evalapp.core.away import AWAY
+
+ANSWER_SECONDS = 2.0
+"""A part that has not answered after this long counts as away."""
+
+
+@dataclass
+class Part:
+    """Something that must answer; ``ask`` raises one of AWAY where it does not.
+
+    It is asked by one thread at a time: however many look at once, a part that hangs holds one thread.
+    """
+
+    ask: Callable[[], object]
+    _lock: Lock = field(default_factory=Lock)
+    _answer: Future[bool] | None = None
+
+    def asked(self) -> Future[bool]:
+        """The answer that is under way, or a new one: False where the part is away."""
+        with self._lock:
+            if self._answer is None or self._answer.done():
+                self._answer = Future()
+                Thread(target=self._carry_out, args=[self._answer], daemon=True).start()
+            return self._answer
+
+    def _carry_out(self, answer: Future[bool]) -> None:
+        try:
+            self.ask()
+        except AWAY:
+            answer.set_result(False)
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            answer.set_exception(error)
+        else:
+            answer.set_result(True)
+
+
+def _ask_database() -> None:
+    # Not from the pool of the requests: they may hold every connection of it.
+    with psycopg.connect(**connection.get_connection_params()) as own:
+        own.execute("SELECT 1")
+
+
+def _ask_cache() -> None:
+    cache.get("healthz")
+
+
+PARTS = {"database": Part(_ask_database), "cache": Part(_ask_cache)}
+
+
+def look() -> dict[str, Any]:
+    """``healthy`` and, for each part, whether it answers; after ANSWER_SECONDS at the latest."""
+    asked = {name: part.asked() for name, part in PARTS.items()}
+    answers = {name: _within(answer) for name, answer in asked.items()}
+    return {"healthy": all(answers.values()), **answers}
+
+
+def _within(answer: Future[bool]) -> bool:
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except TimeoutError:
+        return False
