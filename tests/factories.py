@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,9 +54,14 @@ def make_version(
     train: int = 2,
     name: str = "Clients",
     first_row: int = 1,
+    metadata: Callable[[int], Mapping[str, Any]] = lambda number: {},
 ) -> DatasetVersion:
-    """``rows`` examples of a split under review, then ``train`` training rows."""
-    examples = [example_row(n, split=split) for n in range(first_row, first_row + rows)]
+    """``rows`` examples of a split under review, then ``train`` training rows.
+
+    ``metadata``: of a row under review, by its number.
+    """
+    numbers = range(first_row, first_row + rows)
+    examples = [example_row(n, split=split, metadata=metadata(n)) for n in numbers]
     examples += [example_row(1000 + n, split="train") for n in range(train)]
     dataset = create_dataset(project=project, name=name, by=None)
     return create_version(dataset=dataset, rows=iter(examples), by=None)

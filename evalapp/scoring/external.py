@@ -14,8 +14,9 @@ from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
 from evalapp.metrics.catalogue import CATALOGUE
 from evalapp.runs.models import Output, Run
-from evalapp.scoring.external_rows import LARGEST_VALUE, GivenScore, matched
+from evalapp.scoring.external_rows import LARGEST_VALUE, GivenScore, ScoresError
 from evalapp.scoring.models import Better, ExternalMetric, MetricResult
+from evalapp.scoring.score_join import JoinedLine, join_scores
 
 MOST_METRICS = 50
 LONGEST_NAME = 60
@@ -26,11 +27,24 @@ _OWN_WORDS = ("total", "edit rate", "classification f1", "macro f1", "weighted f
 
 
 class StoredScores(NamedTuple):
-    """How many values are new, how many replaced another, and how many stood there already."""
+    """How many values are new, how many replace another, and how many stand there already.
+
+    ``joined_by``: by what the lines found their outputs (see `ScoreJoin`), and how many. ``without_score``:
+    outputs of the chosen run that no line names, None without a run. ``problems``: lines that cannot be
+    used, because of which nothing is stored. ``first``: the first lines with their outputs.
+    """
 
     added: int
     changed: int
     unchanged: int
+    joined_by: dict[str, int]
+    without_score: int | None
+    problems: list[str]
+    first: list[JoinedLine]
+
+    @property
+    def lines(self) -> int:
+        return self.added + self.changed + self.unchanged
 
 
 class RunCoverage(NamedTuple):
@@ -125,40 +139,60 @@ def store_scores(
     scores: Iterable[GivenScore],
     by: User | None,
     run: Run | None = None,
+    item_field: str = "",
+    checks_only: bool = False,
     field: str = "file",
 ) -> StoredScores:
     """Keep a value for each output, all or none; one that stands there already is replaced.
 
-    The same scores again change nothing. ``run``: whose outputs are meant where lines name row and
-    candidate. Raises ScoresError with every line that cannot be used, MissingError where the metric was
-    deleted meanwhile.
+    The same scores again change nothing. ``run``: whose outputs are meant where lines name item or row, and
+    candidate; ``item_field``: the metadata field that ``item`` names, as `item_field_of` gives it.
+    ``checks_only``: nothing is stored, and lines that cannot be used are told in ``problems``; otherwise
+    raises ScoresError with every one of them. MissingError where the metric was deleted meanwhile.
     """
     if not ExternalMetric.objects.select_for_update().filter(pk=metric.pk).exists():
         raise MissingError(f"“{metric.name}” has been deleted. Make it anew to store its scores.")
-    found = matched(
+    joined = join_scores(
         scores,
         outputs_of_project=Output.objects.filter(run__project=metric.project_id),
         run=run,
+        item_field=item_field,
         refusal_of=lambda value: _off_scale(metric, value),
         field=field,
     )
+    if joined.problems and not checks_only:
+        raise ScoresError(joined.problems, field=field)
+    found = joined.values
     stored = values_of(metric, found)
     added = [pk for pk in found if pk not in stored]
     changed = [pk for pk, value in found.items() if pk in stored and stored[pk] != value]
+    result = StoredScores(
+        added=len(added),
+        changed=len(changed),
+        unchanged=len(found) - len(added) - len(changed),
+        joined_by=joined.joined_by,
+        without_score=joined.without_score,
+        problems=joined.problems,
+        first=joined.first,
+    )
+    if not checks_only and (added or changed):
+        _write(metric, {pk: found[pk] for pk in (*added, *changed)})
+        counts = {name: getattr(result, name) for name in ("added", "changed", "unchanged", "joined_by")}
+        record("external_metric.scored", by=by, obj=metric, project=metric.project, data=counts)
+    return result
+
+
+def _write(metric: ExternalMetric, values: dict[int, float]) -> None:
     MetricResult.objects.bulk_create(
         (
-            MetricResult(output_id=pk, metric=metric.metric, signature=metric.signature, value=found[pk])
-            for pk in (*added, *changed)
+            MetricResult(output_id=pk, metric=metric.metric, signature=metric.signature, value=value)
+            for pk, value in values.items()
         ),
         batch_size=_BATCH,
         update_conflicts=True,
         unique_fields=["output", "metric"],
         update_fields=["signature", "value", "reason", "detail"],
     )
-    result = StoredScores(len(added), len(changed), len(found) - len(added) - len(changed))
-    if added or changed:
-        record("external_metric.scored", by=by, obj=metric, project=metric.project, data={**result._asdict()})
-    return result
 
 
 def _off_scale(metric: ExternalMetric, value: float) -> str:

@@ -32,10 +32,16 @@ class ScoresForm(forms.Form):
         required=False,
         empty_label="Any; the lines name outputs by id",
         label="Outputs of",
-        help_text="Needed where lines name row and candidate.",
+        help_text="Needed where lines name item or row, and candidate.",
+    )
+    item_field = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Metadata field that names an item",
+        help_text="Leave empty to use the rows' ids (“item”, “id” or the like).",
     )
     file = forms.FileField(
-        label="File", help_text="JSONL or CSV with “value” and “output”, or “row” and “candidate”."
+        label="File", help_text="JSONL or CSV with “value” and “output”, or “item” and “candidate”."
     )
 
     def __init__(self, *args: Any, project: Project, **options: Any) -> None:

@@ -9,10 +9,12 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
+from evalapp.runs.models import Output
 from evalapp.scoring import external
 from evalapp.scoring.external_forms import ExternalMetricForm, ScoresForm
 from evalapp.scoring.external_rows import read_scores
 from evalapp.scoring.models import ExternalMetric
+from evalapp.scoring.score_join import JoinedLine, item_field_of
 
 STATION = "compare"
 
@@ -43,30 +45,67 @@ def external_metric_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.START_RUNS)
 def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
-    """A metric with the runs that it scores; a POST adds a file of scores, whole or not at all."""
+    """A metric with the runs that it scores; a POST adds a file of scores, whole or not at all, or only checks it."""
     metric = _metric(request, metric_id)
     data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
     form = ScoresForm(data, files, project=request.project)
+    checks_only = request.POST.get("action") == "check"
+    checked = None
     if form.is_bound and form.is_valid():
-        file = form.cleaned_data["file"]
         try:
-            stored = external.store_scores(
-                metric=metric,
-                scores=read_scores(file.file, file.name),
-                run=form.cleaned_data["run"],
-                by=request.user,
-            )
+            stored = _store(request, metric, form, checks_only=checks_only)
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(
-                request,
-                f"{stored.added:,} scores are new, {stored.changed:,} replaced others, "
-                f"{stored.unchanged:,} stood there already.",
-            )
-            return redirect("external_metric", request.project.slug, metric.pk)
-    context = {"station": STATION, "metric": metric, "form": form, "coverage": external.coverage_of(metric)}
-    return render(request, "scoring/external.html", context, status=400 if form.errors else 200)
+            if not checks_only:
+                messages.success(request, _told(stored))
+                return redirect("external_metric", request.project.slug, metric.pk)
+            checked = stored
+    context = {
+        "station": STATION,
+        "metric": metric,
+        "form": form,
+        "coverage": external.coverage_of(metric),
+        "checks_only": checks_only,
+        "checked": checked,
+        "first_lines": _with_outputs(checked.first) if checked else [],
+    }
+    # The check is put into the page that still holds the file, which a refusal's status would prevent.
+    status = 400 if form.errors and not checks_only else 200
+    return render(request, "scoring/external.html", context, status=status)
+
+
+def _store(
+    request: MemberRequest, metric: ExternalMetric, form: ScoresForm, *, checks_only: bool
+) -> external.StoredScores:
+    file, run = form.cleaned_data["file"], form.cleaned_data["run"]
+    item_field = item_field_of(run, form.cleaned_data["item_field"])
+    return external.store_scores(
+        metric=metric,
+        scores=read_scores(file.file, file.name, item_field=item_field),
+        run=run,
+        item_field=item_field,
+        checks_only=checks_only,
+        by=request.user,
+    )
+
+
+def _told(stored: external.StoredScores) -> str:
+    joined = " and ".join(f"{count:,} by {how}" for how, count in stored.joined_by.items())
+    without = (
+        f" {stored.without_score:,} outputs of the run have none in this file."
+        if stored.without_score
+        else ""
+    )
+    return (
+        f"{stored.added:,} scores are new, {stored.changed:,} replaced others, "
+        f"{stored.unchanged:,} stood there already; joined: {joined}.{without}"
+    )
+
+
+def _with_outputs(lines: list[JoinedLine]) -> list[tuple[JoinedLine, Output]]:
+    outputs = Output.objects.select_related("example", "candidate").in_bulk([line.output for line in lines])
+    return [(line, outputs[line.output]) for line in lines]
 
 
 @require_POST

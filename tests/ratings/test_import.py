@@ -279,6 +279,18 @@ def test_items_of_a_dataset_are_found_by_prompt_or_field(
     assert ratings_import.records_imported == 1
 
 
+def test_items_are_not_found_by_row_number_where_rows_have_ids(project: Project, manager: User) -> None:
+    version = make_version(project, rows=3, train=0, metadata=lambda number: {"item": f"c-{4 - number}"})
+    content = table(("3", "base", "Mara", "Accuracy", 4, "", "An answer."))
+
+    ratings_import = received(project, manager, content)
+    job = carried_out(ratings_import, manager, dataset_version=version.pk)
+
+    assert job.state == "failed"
+    assert "The rows of Clients v1 have ids, in the metadata field “item”" in job.error
+    assert not Review.objects.exists()
+
+
 def test_a_reviewer_who_rated_some_answers_of_an_item_has_a_whole_place(
     project: Project, manager: User
 ) -> None:

@@ -24,6 +24,7 @@ from evalapp.runs.models import Output, Run
 from evalapp.scoring.external import create_external_metric, delete_external_metric, store_scores
 from evalapp.scoring.external_rows import ScoresError, read_scores
 from evalapp.scoring.models import ExternalMetric, MetricResult
+from evalapp.scoring.score_join import item_field_of
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_outputs, make_version, review_all, run_scoring
@@ -57,11 +58,22 @@ def lines(**rows: object) -> bytes:
 
 
 def stored(
-    metric: ExternalMetric, content: bytes, *, name: str = "scores.jsonl", run: Run | None = None
+    metric: ExternalMetric,
+    content: bytes,
+    *,
+    name: str = "scores.jsonl",
+    run: Run | None = None,
+    item_field: str = "",
 ) -> tuple[int, int, int]:
-    return store_scores(
-        metric=metric, scores=read_scores(io.BytesIO(content), name), run=run, by=metric.created_by
+    item_field = item_field_of(run, item_field)
+    result = store_scores(
+        metric=metric,
+        scores=read_scores(io.BytesIO(content), name, item_field=item_field),
+        run=run,
+        item_field=item_field,
+        by=metric.created_by,
     )
+    return result.added, result.changed, result.unchanged
 
 
 def refused(
@@ -145,7 +157,7 @@ def test_every_problem_of_a_file_is_told_at_once(
         "Row 9: the value 11 lies over the scale's largest, 10.",
         "Row 10: there is no value; leave lines without a score out.",
         "Row 11: names a row, but no run is chosen; choose it, or name the output by its id.",
-        "Row 12: has neither “output” nor “row”, so its output is unknown.",
+        "Row 12: has neither “output” nor “item” nor “row”, so its output is unknown.",
         "Row 13: “output” is 'x', not a whole number.",
         "Row 14: The row has 2 cells, the header 4. A cell that holds the delimiter or a line break must stand in double quotes.",
     ]
@@ -302,7 +314,17 @@ def test_a_program_stores_the_same(project: Project, run: Run, engineer: User, c
     first, second = run.outputs.order_by("pk")[:2]
     body = {"scores": [{"output": first.pk, "value": -1.5}, {"output": second.pk, "value": 2}]}
     answer = program.post(f"{place}scores/", body)
-    assert (answer.status_code, answer.json()) == (200, {"added": 2, "changed": 0, "unchanged": 0})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "added": 2,
+            "changed": 0,
+            "unchanged": 0,
+            "problems": [],
+            "joined_by": {"output id": 2},
+            "without_score": None,
+        },
+    )
     assert program.post(f"{place}scores/", body).json()["unchanged"] == 2
     assert program.get(f"{place}scores/").json()["results"] == [
         {"output": first.pk, "value": -1.5},
@@ -314,7 +336,7 @@ def test_a_program_stores_the_same(project: Project, run: Run, engineer: User, c
     assert answer.status_code == 400
     assert answer.json()["error"]["fields"]["scores"] == [
         "scores.0: the value 1e+300 is outside of ±1e+12.",
-        "scores.1: has neither “output” nor “row”, so its output is unknown.",
+        "scores.1: has neither “output” nor “item” nor “row”, so its output is unknown.",
     ]
     file = SimpleUploadedFile("s.jsonl", lines(a={"row": 1, "candidate": "formal", "value": 7}))
     answer = program.ask(

@@ -2,9 +2,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Id, Number, Shown, Text, Whole
+from evalapp.api.fields import Body, Flag, Id, Number, Shown, Text, Whole
 from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE
+from evalapp.scoring.external_rows import LONGEST_ITEM
 from evalapp.scoring.models import Better, ExternalMetric
+
+_ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."
+_CHECKS_ONLY = "Store nothing; tell what would be joined by what, and what cannot be."
 
 
 class ExternalMetricSerializer(Shown):
@@ -24,22 +28,31 @@ class ExternalMetricBody(Body):
 
 
 class ScoreBody(Body):
-    """The output by its id, or by the row's number in the run's dataset version and the candidate's label."""
+    """The output by its id, or by the candidate's label and the row: ``item``, its value of the metadata field
+    ``item_field``, or ``row``, its number in the run's dataset version, where the rows have no ids.
+    """
 
     value = Number()
     output = Id(required=False)
+    item = Text(max_length=LONGEST_ITEM, required=False)
     row = Whole(min_value=1, required=False)
     candidate = Text(max_length=80, required=False)
     sample = Whole(required=False, default=0)
 
 
 class ScoresBody(Body):
-    run = Id(required=False, help_text="Needed where scores name row and candidate.")
+    run = Id(required=False, help_text="Needed where scores name item or row, and candidate.")
+    item_field = Text(max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD)
+    checks_only = Flag(required=False, default=False, help_text=_CHECKS_ONLY)
     scores = ScoreBody(many=True, allow_empty=False)
 
 
 class ScoreFileBody(Body):
     run = serializers.IntegerField(required=False, min_value=1, help_text="As above.")
+    item_field = serializers.CharField(
+        max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD
+    )
+    checks_only = serializers.BooleanField(required=False, default=False, help_text=_CHECKS_ONLY)
     file = serializers.FileField(help_text="JSONL or CSV with the same fields, in UTF-8.")
 
 
@@ -47,6 +60,16 @@ class StoredScoresSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
     changed = serializers.IntegerField(help_text="Another value stood there.")
     unchanged = serializers.IntegerField()
+    joined_by = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How many were joined by “output id”, by a metadata field (its name) or by “row number”.",
+    )
+    without_score = serializers.IntegerField(
+        allow_null=True, help_text="Outputs of the run that no score names; null without a run."
+    )
+    problems = serializers.ListField(
+        child=serializers.CharField(), help_text="Scores that cannot be used; empty once stored."
+    )
 
 
 class ExternalScoreSerializer(serializers.Serializer[Any]):

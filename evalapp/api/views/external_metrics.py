@@ -18,6 +18,7 @@ from evalapp.runs.models import Run
 from evalapp.scoring import external
 from evalapp.scoring.external_rows import MOST_BYTES, GivenScore, read_scores
 from evalapp.scoring.models import ExternalMetric, MetricResult
+from evalapp.scoring.score_join import item_field_of
 
 
 class ExternalView(ProjectView):
@@ -65,14 +66,25 @@ class ExternalScores(ExternalView):
 
     @operation("Store external scores", body=ScoresBody, result=StoredScoresSerializer)
     def post(self, metric_id: int) -> object:
-        """All or none; a score that an output has already is replaced, and the same again changes nothing."""
+        """All or none; a score that an output has already is replaced, and the same again changes nothing.
+
+        400 for scores that name their row by number alone where the rows have ids.
+        """
         metric = self.metric(metric_id)
         values = self.body()
         run = self.named_run(values.get("run"))
         scores = (
             GivenScore(place=f"scores.{position}", **each) for position, each in enumerate(values["scores"])
         )
-        return external.store_scores(metric=metric, scores=scores, run=run, by=self.person, field="scores")
+        return external.store_scores(
+            metric=metric,
+            scores=scores,
+            run=run,
+            item_field=item_field_of(run, values["item_field"]),
+            checks_only=values["checks_only"],
+            by=self.person,
+            field="scores",
+        )
 
 
 class ExternalScoreFile(ExternalView):
@@ -87,9 +99,13 @@ class ExternalScoreFile(ExternalView):
         if file.size > MOST_BYTES:
             message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
             raise InvalidError(message, fields={"file": [message]})
+        run = self.named_run(values.get("run"))
+        item_field = item_field_of(run, values["item_field"])
         return external.store_scores(
             metric=metric,
-            scores=read_scores(file.file, file.name),
-            run=self.named_run(values.get("run")),
+            scores=read_scores(file.file, file.name, item_field=item_field),
+            run=run,
+            item_field=item_field,
+            checks_only=values["checks_only"],
             by=self.person,
         )
