@@ -1,24 +1,27 @@
 """The OpenAPI schema of the machine API, at /api/v1/schema/.
 
 It is public: it is the same in every installation of this release and holds no data, and clients are
-generated from it before anybody has a token.
+generated from it before anybody has a token. Each process writes it once: it takes a second, and whoever asks
+needs no account.
 """
 
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import Any, cast
+from functools import cache
+from hashlib import sha256
+from threading import Lock
+from typing import Any, NamedTuple, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.renderers import OpenApiJsonRenderer
-from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from evalapp.api.operations import JSONAlways
 from evalapp.core.errors import InvalidError, MissingError
@@ -39,14 +42,37 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         )
 
 
-class SchemaView(SpectacularAPIView):
+class Written(NamedTuple):
+    """The schema as it is sent, and what tells it from that of another release."""
+
+    body: bytes
+    etag: str
+
+
+_writing = Lock()
+
+
+def written_schema() -> Written:
+    """The schema, written at the first call; whoever calls meanwhile waits for the same."""
+    with _writing:
+        return _write_schema()
+
+
+@cache
+def _write_schema() -> Written:
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    body = OpenApiJsonRenderer().render(schema, renderer_context={})
+    return Written(body, f'"{sha256(body).hexdigest()[:32]}"')
+
+
+class SchemaView(APIView):
     """OpenAPI 3.1 as JSON."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
-    renderer_classes = [OpenApiJsonRenderer]
     content_negotiation_class = JSONAlways
     http_method_names = ["get", "head"]
+    schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -55,12 +81,12 @@ class SchemaView(SpectacularAPIView):
             message = "The schema takes no parameters."
             raise InvalidError(message, fields={name[:80]: [message] for name in request.GET})
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        finished = super().finalize_response(request, response, *args, **kwargs)
-        if finished.status_code >= HTTPStatus.BAD_REQUEST:
-            finished.accepted_renderer = JSONRenderer()
-            finished.accepted_media_type = JSONRenderer.media_type
-        return finished
+    def get(self, request: Request) -> HttpResponseBase:
+        schema = written_schema()
+        response = HttpResponse(schema.body, content_type=OpenApiJsonRenderer.media_type)
+        response["Content-Disposition"] = 'inline; filename="evalapp.json"'
+        response["ETag"] = schema.etag
+        return get_conditional_response(request, etag=schema.etag, response=response) or response
 
 
 def only_this_version(endpoints: list[Route]) -> list[Route]:

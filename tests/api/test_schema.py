@@ -87,3 +87,20 @@ def test_it_takes_no_parameters(query: str, db: None) -> None:
     answer = Client().get(f"/api/v1/schema/?{query}")
     assert problem_in(answer, 400)["message"] == "The schema takes no parameters."
     assert "X-Own" not in answer.headers
+
+
+def test_it_is_written_once_however_many_ask(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks needs no account, and writing it takes a second."""
+    first = Client().get("/api/v1/schema/")
+
+    def write(*args: object, **options: object) -> None:
+        raise AssertionError("written again")
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", write)
+    assert Client().get("/api/v1/schema/").content == first.content
+
+
+def test_a_client_that_has_it_is_not_sent_it_again(db: None) -> None:
+    etag = Client().get("/api/v1/schema/")["ETag"]
+    again = Client().get("/api/v1/schema/", headers={"If-None-Match": etag})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", etag)
