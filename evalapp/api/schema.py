@@ -60,7 +60,7 @@ def written_schema() -> Written:
 
 @cache
 def _write_schema() -> Written:
-    schema = SchemaGenerator().get_schema(request=None, public=True)
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     body = OpenApiJsonRenderer().render(schema, renderer_context={})
     return Written(body, f'"{sha256(body).hexdigest()[:32]}"')
 
