@@ -59,8 +59,13 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
 def checks_table(judged: PairResults) -> Table:
     columns = [
         Column("The answer shown first wins", "share", is_measure=True, anchor="position-effect"),
-        Column("The same verdict", "share", is_measure=True, anchor="percent-agreement"),
-        Column("Krippendorff's alpha, nominal", "figure", is_measure=True, anchor="krippendorffs-alpha"),
+        Column("The same verdict", "share", is_measure=True, anchor="agreement-of-comparisons"),
+        Column(
+            "Krippendorff's alpha, both orientations",
+            "figure",
+            is_measure=True,
+            anchor="agreement-of-comparisons",
+        ),
     ]
     rows: list[list[Cell]] = [[judged.first_side, judged.exact, judged.alpha]]
     return Table("checks", "Position and agreement", columns, rows)

@@ -13,7 +13,7 @@ from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Me
 from evalapp.judgements.duels import POINTS, duels_of
 from evalapp.judgements.models import Choice
 from evalapp.measure import Measure
-from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
+from evalapp.stats.pair_agreement import preference_alpha, same_verdict_share
 from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, win_share
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
@@ -207,13 +207,10 @@ class PairResults:
 
 def pair_results(judgements: Judgements) -> PairResults:
     """Shares, strengths, the effect of a side and agreement, each with its interval."""
-    duels = [
-        Duel(row.item_id, row.reviewer_id, first, second, points)
-        for row in judgements.rows
-        for first, second, points in row.duels()
-    ]
+    duels = _duels(judgements.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
-    ratings = _as_ratings(judgements)
+    # Of the verdicts that the design asked for, without those added because people differed.
+    designed = _duels(row for row in judgements.rows if not row.is_added)
     ruled_on = set(judgements.campaign.comparison_rulings.values_list("comparison_id", flat=True))
     return PairResults(
         judgements=judgements,
@@ -221,10 +218,18 @@ def pair_results(judgements: Judgements) -> PairResults:
         strengths=_strength_rows(judgements, duels),
         first_side=first_side_share(duels),
         first_side_counts=(decided[1.0], decided[0.0]),
-        alpha=krippendorff_alpha(ratings, scale="nominal", seed=SEED, replicates=REPLICATES),
-        exact=percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
+        alpha=preference_alpha(designed, seed=SEED, replicates=REPLICATES),
+        exact=same_verdict_share(designed, seed=SEED, replicates=REPLICATES),
         adjudicated=len({row.comparison_id for row in judgements.rows} & ruled_on),
     )
+
+
+def _duels(rows: Iterable[Judged]) -> list[Duel]:
+    return [
+        Duel(row.item_id, row.reviewer_id, first, second, points)
+        for row in rows
+        for first, second, points in row.duels()
+    ]
 
 
 def _turned(duel: Duel, first: int) -> Duel:
@@ -287,23 +292,3 @@ def _mean_rank(judgements: Judgements, candidate_id: int) -> Measure | None:
     ]
     columns = tuple(zip(*ranked, strict=True)) if ranked else ((), (), ())
     return candidate_score(Ratings.from_columns(*columns), bounds=(1, len(judgements.candidates)))
-
-
-def _as_ratings(judgements: Judgements) -> Ratings:
-    """Verdicts that the design asked for, as nominal answers to "who wins here", whatever side each reviewer
-    saw them on.
-    """
-    items: list[object] = []
-    reviewers: list[object] = []
-    answers: list[float | None] = []
-    for row in judgements.rows:
-        if row.is_added:
-            continue
-        for first, second, points in row.duels():
-            answer = 2.0 if points is None else points
-            if points is not None and first > second:
-                answer = 1 - points
-            items.append((row.item_id, min(first, second), max(first, second)))
-            reviewers.append(row.reviewer_id)
-            answers.append(answer)
-    return Ratings.from_columns(items, reviewers, answers)

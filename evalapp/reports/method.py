@@ -157,7 +157,8 @@ def _of_pairs(judged: PairResults) -> str:
         f"Shares of wins {counted}{_signed(_first(judged.pairs, 'share'))}; strengths "
         f"are Bradley–Terry's, 0 being an average candidate{_signed(_first(judged.strengths, 'strength'))}. The share for "
         f"the answer shown first is of the verdicts for one of two{_signed(judged.first_side)}. Intervals of all three "
-        f"are over items and speak of these reviewers. Agreement is Krippendorff's alpha, nominal{_signed(judged.alpha)}."
+        f"are over items and speak of these reviewers. Agreement is Krippendorff's alpha of verdicts counted in both "
+        f"orientations, so that the order of the candidates has no part in it{_signed(judged.alpha)}."
     )
 
 

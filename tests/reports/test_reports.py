@@ -379,13 +379,13 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         r"an average candidate \(bradley-terry\|[^)]*\)\. The share for the answer shown first", words
     )
     assert re.search(
-        r"The answer shown first wins The same verdict Krippendorff's alpha, nominal \d+% \(\d+% to \d+%\)",
+        r"The answer shown first wins The same verdict Krippendorff's alpha, both orientations \d+% \(\d+% to \d+%\)",
         words,
     )
     assert "were asked to say which of two answers is better" in words
     assert "Strongest is new of Pairs, " in words and "<svg" in page_of(report)
     assert "Share of both bad" in words and "Mean rank" not in words
-    for defined in ("Win share", "Position effect", "Krippendorff's alpha", "Percent agreement"):
+    for defined in ("Win share", "Position effect", "Agreement of comparisons"):
         assert f"{defined} " in words[words.index("What the figures are") :]
     assert "SHA-256 of the judgements (6 records)" in words
     assert "What people say" not in words

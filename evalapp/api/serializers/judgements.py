@@ -169,8 +169,12 @@ class PairResultsSerializer(serializers.Serializer[Any]):
     pairs = PairSerializer(many=True)
     strengths = StrengthSerializer(many=True)
     first_side = MeasureSerializer()
-    alpha = MeasureSerializer()
-    agreement = MeasureSerializer()
+    alpha = MeasureSerializer(
+        help_text="Krippendorff's alpha of verdicts counted in both orientations; n counts items."
+    )
+    agreement = MeasureSerializer(
+        help_text="Of every two verdicts on the same two answers, the share that says the same; n counts items."
+    )
     adjudicated = serializers.IntegerField(
         help_text="How many comparisons are decided on; every figure is of what reviewers gave."
     )

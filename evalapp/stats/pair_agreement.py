@@ -1,0 +1,143 @@
+"""Agreement of reviewers who compare answers, the same in whatever order the candidates are listed.
+
+"The first is better" has no meaning that two pairs of candidates share: which of them is first is an accident of
+a list. So every verdict counts in both orientations, as "the one is better" and as "the other is worse".
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+
+from evalapp.measure import Measure, signature
+from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
+from evalapp.stats.pairs import NO_DUELS, Duel, agreeing_shares
+from evalapp.stats.resampling import (
+    DEFAULT_REPLICATES,
+    Array,
+    WeightedStatistic,
+    bootstrap,
+    pattern_weights,
+    require_level,
+    too_few_items,
+)
+from evalapp.stats.scores import FOR_THIS_PANEL
+
+TIE, BOTH_BAD = "tie", "both bad"
+
+
+def preference_alpha(
+    duels: Sequence[Duel], *, seed: int = 0, replicates: int = DEFAULT_REPLICATES, level: float = 0.95
+) -> Measure:
+    """Krippendorff's alpha of verdicts on pairs, each verdict counted in both orientations.
+
+    Two verdicts on the same two candidates of an item agree where they prefer the same one, or are both a tie, or
+    both "both bad". By chance two preferences agree in half of the cases, whichever candidate wins how often; ties
+    and "both bad" as often as they are given. Without those, and with every reviewer on every pair, it is Kendall's
+    coefficient of agreement u, for rankings the mean of Kendall's tau over every two reviewers. ``n`` counts items
+    with two verdicts on the same two candidates. The interval resamples whole items, with all their pairs: for this
+    panel.
+    Sources: Krippendorff (2011); Kendall and Babington Smith (1940); Ehrenberg (1952).
+    """
+    require_level(level)
+    name = signature("preference-alpha", orientations=2, bootstrap=replicates, seed=seed, level=level)
+    if reason := _cannot_agree(duels):
+        return Measure.undefined(reason, signature=name)
+    return _over_items(_agreement_counts(duels), _alpha, name, seed=seed, replicates=replicates, level=level)
+
+
+def same_verdict_share(
+    duels: Sequence[Duel], *, seed: int = 0, replicates: int = DEFAULT_REPLICATES, level: float = 0.95
+) -> Measure:
+    """Of every two verdicts on the same two candidates, the share that says the same: a mean over items.
+
+    Not corrected for chance. ``n`` and the interval are as of `preference_alpha`.
+    """
+    require_level(level)
+    name = signature("same-verdict-share", bootstrap=replicates, seed=seed, level=level)
+    if reason := _cannot_agree(duels):
+        return Measure.undefined(reason, signature=name)
+    shares = np.array(list(agreeing_shares(duels).values()))
+    rows = np.column_stack([shares, np.ones_like(shares)])
+    return _over_items(rows, _mean, name, seed=seed, replicates=replicates, level=level)
+
+
+def _cannot_agree(duels: Sequence[Duel]) -> str:
+    if not duels:
+        return NO_DUELS
+    given = Counter((duel.item, duel.reviewer, frozenset((duel.first, duel.second))) for duel in duels)
+    if max(given.values()) > 1:
+        raise ValueError(
+            "a reviewer gave two verdicts on the same two answers: agreement between reviewers takes one each; "
+            "hidden repeats belong to the intra-rater measure"
+        )
+    if len({duel.reviewer for duel in duels}) < 2:
+        return ONE_REVIEWER
+    return "" if any(len(said) > 1 for said in _by_pair(duels).values()) else NO_OVERLAP
+
+
+def _by_pair(duels: Iterable[Duel]) -> dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]]:
+    """By item and two candidates: each verdict as who is better, a tie, or both bad."""
+    found: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = defaultdict(list)
+    for duel in duels:
+        if duel.points in (0.0, 1.0):
+            said: Hashable = ("better", duel.first if duel.points else duel.second)
+        else:
+            said = BOTH_BAD if duel.points is None else TIE
+        found[duel.item, frozenset((duel.first, duel.second))].append(said)
+    return found
+
+
+def _agreement_counts(duels: Iterable[Duel]) -> Array:
+    """One row an item with two verdicts on one pair: its disagreement, its verdicts, and how many of those prefer
+    one, are a tie, or call both bad. No column knows which candidate stands first.
+    """
+    rows: dict[Hashable, Array] = {}
+    for (item, _), said in _by_pair(duels).items():
+        if len(said) < 2:
+            continue
+        counts = Counter(said)
+        equal = sum(times * (times - 1) for times in counts.values())
+        unequal = (len(said) * (len(said) - 1) - equal) / (len(said) - 1)
+        ties, bad = counts[TIE], counts[BOTH_BAD]
+        own = np.array([unequal, len(said), len(said) - ties - bad, ties, bad], dtype=np.float64)
+        rows[item] = rows[item] + own if item in rows else own
+    return np.stack(list(rows.values()))
+
+
+def _alpha(sums: Array) -> Array:
+    unequal, verdicts, preferences, ties, bad = sums.T
+    # Two preferences of different pairs agree in one of the two orientations, so half of them count as alike.
+    alike = preferences * (preferences - 1) / 2 + ties * (ties - 1) + bad * (bad - 1)
+    expected = verdicts * (verdicts - 1) - alike
+    expected[expected <= 0] = np.nan
+    result: Array = 1 - (verdicts - 1) * unequal / expected
+    return result
+
+
+def _mean(sums: Array) -> Array:
+    result: Array = sums[:, 0] / sums[:, 1]
+    return result
+
+
+def _over_items(
+    rows: Array, statistic: WeightedStatistic, name: str, *, seed: int, replicates: int, level: float
+) -> Measure:
+    """``statistic`` of the sums of ``rows`` (items × columns), with its interval."""
+    n = len(rows)
+    kinds, times = np.unique(rows, axis=0, return_counts=True)
+
+    def of(weights: Array) -> Array:
+        return statistic(weights @ kinds)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = float(of(times[None, :].astype(np.float64))[0])
+    if not np.isfinite(value):
+        return Measure.undefined(NO_VARIATION, n=n, signature=name)
+    if few := too_few_items(n):
+        return Measure(value=value, n=n, note=few, signature=name)
+    weights = pattern_weights(times.astype(np.float64), replicates=replicates, seed=seed)
+    low, high, note = bootstrap(of, weights, level=level)
+    return Measure(
+        value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
+    )
