@@ -1,6 +1,5 @@
 """The case page: one prompt, and all that was said about its outputs."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
+from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.metrics.catalogue import MetricDescription
 from evalapp.reviews.models import Flag, Review, SendBack
 from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
@@ -18,13 +18,6 @@ from evalapp.reviews.send_backs import waiting_among
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
-
-
-class WordChange(NamedTuple):
-    """A run of words; ``kind`` is "same", "removed" or "added"."""
-
-    kind: str
-    text: str
 
 
 class CaseReview(NamedTuple):
@@ -36,7 +29,7 @@ class CaseReview(NamedTuple):
     name: str
     answers: list[tuple[Criterion, str]]
     tags: list[str]
-    correction: list[WordChange]
+    correction: WordChanges | None
     marks: list[ShownSpan]
     send_back: SendBack | None = None
 
@@ -179,7 +172,7 @@ def _case_review(review: Review, name: str) -> CaseReview:
         name,
         sorted(answers, key=lambda answer: answer[0].position),
         [given.tag.label for given in review.tags.all()],
-        word_changes(text, correction.text) if correction else [],
+        word_changes(text, correction.text) if correction else None,
         [mark for criterion, spans in _by_criterion(review) for mark in shown_spans(criterion, spans, text)],
     )
 
@@ -211,20 +204,3 @@ def _case_metrics(
         else:
             shown.append(CaseMetric(rule.name, None, RULE_CHANGED, [], True))
     return shown
-
-
-def word_changes(before: str, after: str) -> list[WordChange]:
-    """The words that a correction took out and put in, in reading order."""
-    old, new = before.split(), after.split()
-    changes: list[WordChange] = []
-    for kind, a_start, a_end, b_start, b_end in difflib.SequenceMatcher(
-        a=old, b=new, autojunk=False
-    ).get_opcodes():
-        if kind == "equal":
-            changes.append(WordChange("same", " ".join(old[a_start:a_end])))
-            continue
-        if a_end > a_start:
-            changes.append(WordChange("removed", " ".join(old[a_start:a_end])))
-        if b_end > b_start:
-            changes.append(WordChange("added", " ".join(new[b_start:b_end])))
-    return changes

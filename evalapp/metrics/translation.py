@@ -17,6 +17,11 @@ from evalapp.metrics.rows import well_formed
 
 Name = Literal["bleu", "chrf", "ter"]
 
+MOST_EDITED_WORDS = 5_000
+"""Words of an output, and of its correction, between which the edit rate is counted at most: the search for moved
+words tries a thousand places, each in time that grows with the words.
+"""
+
 NAMES: Final[tuple[Name, ...]] = ("bleu", "chrf", "ter")
 
 
@@ -110,10 +115,18 @@ def edit_rate(output: str, correction: str) -> Measure:
     """How much of an output its accepted correction changed: TER against the correction.
 
     Word insertions, deletions, substitutions and shifts per 100 words of the correction: 0 is
-    untouched. Undefined for an empty correction, which asks for no rate but for a rejection.
+    untouched. Undefined for an empty correction, which asks for no rate but for a rejection, and where either
+    has more than MOST_EDITED_WORDS.
     """
+    if max(len(output.split()), len(correction.split())) > MOST_EDITED_WORDS:
+        label = _edit_rate_signature(sentence_score("ter", "", [""]))
+        return Measure.undefined(f"more than {MOST_EDITED_WORDS:,} words", signature=label)
     measure = sentence_score("ter", output, [correction])
-    label = measure.signature.replace("ter|", "edit-rate|", 1)
+    label = _edit_rate_signature(measure)
     if not correction.strip():
         return Measure.undefined("the correction is empty", signature=label)
     return Measure(value=measure.value, n=1, signature=label)
+
+
+def _edit_rate_signature(measure: Measure) -> str:
+    return measure.signature.replace("ter|", "edit-rate|", 1)

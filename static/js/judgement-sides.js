@@ -48,7 +48,8 @@ export class Sides {
   #view(view) {
     this.#shows = view;
     for (const [name, button] of Object.entries(this.buttons)) button?.setAttribute("aria-pressed", String(name === view));
-    const parts = view === "diff" ? diffWords(this.#sides[0].text, this.#sides[1].text) : [];
+    const { parts, isTooLong } =
+      view === "diff" ? diffWords(this.#sides[0].text, this.#sides[1].text) : { parts: [], isTooLong: false };
     for (const [position, element] of this.elements.entries()) {
       const raw = element.querySelector("[data-answer-raw]");
       element.querySelector("[data-answer]").hidden = view !== "text";
@@ -58,7 +59,10 @@ export class Sides {
       else raw.textContent = view === "raw" ? this.#sides[position].text : "";
     }
     const legend = this.root.querySelector("[data-compare-legend]");
-    if (legend) legend.hidden = view !== "diff";
+    if (legend) {
+      legend.hidden = view !== "diff";
+      legend.querySelector("[data-too-long]").hidden = !isTooLong;
+    }
     this.onView();
   }
 }

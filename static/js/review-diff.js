@@ -1,10 +1,13 @@
 // A word diff: the longest common subsequence of words, after cutting what is equal at both ends.
 
+// What is left of one text times what is left of the other; past it the table would stop the typing.
 const MOST_CELLS = 4_000_000;
+const TOO_LONG = "Too long to compare word by word: the old text comes first, then the new one.";
 
 const words = (text) => text.match(/\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu) ?? [];
 
-// [kind, text] with kind "same", "cut" or "new", in reading order.
+// parts: [kind, text] with kind "same", "cut" or "new", in reading order. isTooLong: all between what is equal at
+// both ends stands there as one cut and one new text.
 export function diffWords(before, after) {
   const a = words(before);
   const b = words(after);
@@ -12,17 +15,13 @@ export function diffWords(before, after) {
   while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
   let end = 0;
   while (end < a.length - start && end < b.length - start && a.at(-1 - end) === b.at(-1 - end)) end += 1;
-  const parts = [
-    ["same", a.slice(0, start)],
-    ...between(a.slice(start, a.length - end), b.slice(start, b.length - end)),
-    ["same", a.slice(a.length - end)],
-  ];
-  return joined(parts);
+  const [cut, fresh] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  const isTooLong = cut.length * fresh.length > MOST_CELLS;
+  const middle = isTooLong ? [["cut", cut], ["new", fresh]] : between(cut, fresh);
+  return { parts: joined([["same", a.slice(0, start)], ...middle, ["same", a.slice(a.length - end)]]), isTooLong };
 }
 
 function between(a, b) {
-  // Past this the table would stop the typing; the whole middle is shown as replaced.
-  if (a.length * b.length > MOST_CELLS) return [["cut", a], ["new", b]];
   const width = b.length + 1;
   const common = new Uint16Array((a.length + 1) * width);
   for (let i = a.length - 1; i >= 0; i -= 1)
@@ -58,12 +57,19 @@ function joined(parts) {
 
 export function showDiff(element, before, after) {
   const tags = { same: "span", cut: "del", new: "ins" };
+  const { parts, isTooLong } = diffWords(before, after);
   element.replaceChildren(
-    ...diffWords(before, after).map(([kind, text]) => {
+    ...parts.map(([kind, text]) => {
       const part = document.createElement(tags[kind]);
       part.textContent = text;
       return part;
     }),
   );
+  if (isTooLong) {
+    const hint = document.createElement("p");
+    hint.className = "hint";
+    hint.textContent = TOO_LONG;
+    element.prepend(hint);
+  }
   element.hidden = before === after;
 }

@@ -145,7 +145,7 @@ def test_a_case_shows_all_that_was_said_under_pseudonyms(
     formal = page.context["case"].outputs[0]
     assert [given.name for given in formal.reviews] == ["Reviewer 1", "Reviewer 2"]
     assert [shown for criterion, shown in formal.reviews[0].answers if criterion.key == "tone"] == ["2"]
-    assert [(change.kind, change.text) for change in formal.reviews[0].correction] == [
+    assert [(change.kind, change.text) for change in formal.reviews[0].correction.changes] == [
         ("same", "Portfolio 1 holds 60%"),
         ("removed", "shares and pays 1% a year."),
         ("added", "bonds."),
