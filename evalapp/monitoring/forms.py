@@ -171,6 +171,12 @@ class OutputsForm(forms.Form):
         return file
 
 
+class AcceptForm(forms.Form):
+    """The feedback that the page showed."""
+
+    dataset_version = forms.IntegerField(required=False)
+
+
 class DismissForm(forms.Form):
     reason = forms.CharField(
         max_length=500,

@@ -296,7 +296,8 @@ class ProposalState(models.TextChoices):
 class RetrainProposal(BaseModel):
     """What an alert proposes: to train again on what reviewers said. A person accepts it, or says why not.
 
-    ``dataset_version``: the feedback it was accepted for. A stream has one to decide at a time.
+    ``dataset_version``: the feedback it was accepted for; ``weeks``: [{"week": number, "rows": int}], the weeks of the
+    stream in which its training rows were reviewed. A stream has one to decide at a time.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="proposals")
@@ -305,6 +306,7 @@ class RetrainProposal(BaseModel):
     dataset_version = models.ForeignKey(
         DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    weeks = models.JSONField(default=list, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

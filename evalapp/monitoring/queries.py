@@ -5,7 +5,6 @@ from collections import defaultdict
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from evalapp.accounts.models import Project
-from evalapp.datasets.models import DatasetVersion, VersionState
 from evalapp.monitoring.following import Followed, follow
 from evalapp.monitoring.models import Alert, Draw, DrawState, Kpi, ProductionOutput, RetrainProposal, Stream
 
@@ -40,7 +39,7 @@ def alerts_of(stream: Stream) -> QuerySet[Alert]:
 
 def proposals_of(stream: Stream) -> QuerySet[RetrainProposal]:
     return stream.proposals.select_related(
-        "alert", "decided_by", "dataset_version__dataset", "stream__project"
+        "alert__draw", "decided_by", "dataset_version__dataset", "stream__project"
     ).order_by("-id")
 
 
@@ -58,11 +57,3 @@ def followed_criteria(stream: Stream, *, up_to: Draw | None = None) -> list[Foll
         for key, found in series.items()
         if found[-1].draw.number == last
     ]
-
-
-def feedback_version(project: Project) -> DatasetVersion | None:
-    """The newest dataset version that an export of feedback made, with rows to train on; None without one."""
-    made = DatasetVersion.objects.filter(
-        dataset__project=project, state=VersionState.READY, exports__isnull=False, counts__train__gt=0
-    )
-    return made.select_related("dataset").order_by("-id").first()

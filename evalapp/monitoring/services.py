@@ -18,6 +18,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset
+from evalapp.monitoring.feedback import feedback_for
 from evalapp.monitoring.models import (
     WEEK,
     Alert,
@@ -27,7 +28,6 @@ from evalapp.monitoring.models import (
     Stream,
     StreamReviewer,
 )
-from evalapp.monitoring.queries import feedback_version
 from evalapp.registry.services import register_imported
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
 
@@ -293,20 +293,31 @@ def acknowledge(*, alert: Alert, by: User) -> None:
 
 
 @transaction.atomic
-def accept_proposal(*, proposal: RetrainProposal, by: User) -> DatasetVersion:
-    """Decide to train again, on the newest feedback; the training itself is started by its own page.
+def accept_proposal(
+    *, proposal: RetrainProposal, by: User, dataset_version: int | None = None
+) -> DatasetVersion:
+    """Decide to train again on rows that were reviewed in the proposal's stream, and keep which weeks they are of; the
+    training itself is started by its own page. ``dataset_version``: the one that was shown, else the newest.
 
-    Raises ConflictError where it is decided, or no feedback has been exported yet.
+    Raises ConflictError where it is decided, no feedback of the week that alerted or a later one has been exported
+    yet, or the version that was shown cannot be taken.
     """
-    project = proposal.stream.project
-    version = feedback_version(project)
-    if version is None:
+    possible = feedback_for(proposal)
+    if not possible:
         raise ConflictError(
-            "There is no dataset version from feedback to train on yet. Export the corrections of a week first, "
-            "then accept."
+            f"There is no dataset version from feedback of “{proposal.stream}” since {proposal.alert.draw} to train "
+            "on yet. Export the corrections of that week first, then accept."
         )
-    _decide(proposal, ProposalState.ACCEPTED, by, dataset_version=version)
-    return version
+    shown = (each for each in possible if dataset_version in (None, each.version.pk))
+    chosen = next(shown, None)
+    if chosen is None:
+        raise ConflictError(
+            f"That dataset version has other rows than those reviewed in “{proposal.stream}” since "
+            f"{proposal.alert.draw}. Reload the page, and accept what it shows."
+        )
+    weeks = [{"week": week, "rows": rows} for week, rows in chosen.weeks.items()]
+    _decide(proposal, ProposalState.ACCEPTED, by, dataset_version=chosen.version, weeks=weeks)
+    return chosen.version
 
 
 @transaction.atomic
@@ -323,5 +334,6 @@ def _decide(proposal: RetrainProposal, state: ProposalState, by: User, **changes
     open_one = RetrainProposal.objects.filter(pk=proposal.pk, state=ProposalState.PROPOSED)
     if not open_one.update(state=state, decided_at=Now(), decided_by=by, **changes):
         raise ConflictError("This proposal has been decided already. Reload the page.")
-    data = {"alert": proposal.alert_id, **{name: str(value) for name, value in changes.items()}}
+    told = {name: value if isinstance(value, list) else str(value) for name, value in changes.items()}
+    data = {"alert": proposal.alert_id, **told}
     record(f"retrain.{state}", by=by, obj=proposal, project=proposal.stream.project, data=data)

@@ -20,12 +20,12 @@ from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
-from evalapp.monitoring.forms import DismissForm, OutputsForm, StreamForm
+from evalapp.monitoring.feedback import Feedback, feedback_for
+from evalapp.monitoring.forms import AcceptForm, DismissForm, OutputsForm, StreamForm
 from evalapp.monitoring.importing import OutputsError, import_outputs, read_outputs
 from evalapp.monitoring.models import DrawState, Kpi, ProposalState, RetrainProposal, Stream
 from evalapp.monitoring.queries import (
     alerts_of,
-    feedback_version,
     followed_criteria,
     proposals_of,
     streams_of,
@@ -150,7 +150,7 @@ def _render(
         "alerts": list(alerts_of(stream)[:ALERTS_SHOWN]),
         "proposals": proposals,
         "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
-        "feedback": feedback_version(request.project),
+        "feedback": _feedback(proposals),
         "is_due": stream.next_draw_at <= timezone.now(),
         "waits_to_be_drawn": any(week.state in (DrawState.EMPTY, DrawState.DUE) for week in weeks),
         "tells_webhook": request.project.webhook_endpoints.filter(
@@ -238,6 +238,12 @@ def alert_acknowledge(request: MemberRequest, stream_id: int, alert_id: int) -> 
     return _acted(request, stream, "Acknowledged. From the next week on the same may alert again.")
 
 
+def _feedback(proposals: list[RetrainProposal]) -> Feedback | None:
+    """The newest that the proposal to decide can be accepted for."""
+    to_decide = (each for each in proposals if each.state == ProposalState.PROPOSED)
+    return next((found for each in to_decide for found in feedback_for(each)[:1]), None)
+
+
 def _proposal(stream: Stream, proposal_id: int) -> RetrainProposal:
     return get_or_missing(proposals_of(stream), pk=proposal_id)
 
@@ -245,11 +251,14 @@ def _proposal(stream: Stream, proposal_id: int) -> RetrainProposal:
 @require_POST
 @project_view(Permission.DECIDE)
 def proposal_accept(request: MemberRequest, stream_id: int, proposal_id: int) -> HttpResponse:
-    """Then to the training's page, filled in with the newest feedback."""
+    """Then to the training's page, filled in with the feedback that was shown."""
     stream = _stream(request, stream_id)
     proposal = _proposal(stream, proposal_id)
+    form = AcceptForm(request.POST)
+    # What is no number names no version.
+    shown = form.cleaned_data["dataset_version"] if form.is_valid() else 0
     try:
-        version = services.accept_proposal(proposal=proposal, by=request.user)
+        version = services.accept_proposal(proposal=proposal, by=request.user, dataset_version=shown)
     except ProblemError as error:
         return _render(request, stream, problem=error)
     messages.success(request, "Accepted. Look at the settings, then start the training.")

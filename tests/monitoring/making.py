@@ -151,11 +151,22 @@ def judged_weeks(
     return weeks
 
 
-def make_feedback(stream: Stream, campaign: Campaign) -> Any:
+def make_feedback(stream: Stream, campaign: Campaign, *, rows: int = 1, **fields: Any) -> Any:
     """A dataset version as an export of the campaign's corrections leaves it."""
-    row = ExampleRow(split="train", messages=[{"role": "user", "content": "May I?"}], references=["You may."])
-    version = create_version(dataset=stream.dataset, rows=[row], by=None)
-    campaign.exports.create(project=stream.project, name="Corrections", dataset_version=version, state="done")
+    name = f"Corrections {campaign.exports.count() + 1} of {campaign}"
+    export = campaign.exports.create(project=stream.project, name=name, state="done")
+    examples = [
+        ExampleRow(
+            split="train",
+            messages=[{"role": "user", "content": f"May I, {export.pk}, {number}?"}],
+            references=["You may."],
+            provenance={"export": export.pk},
+        )
+        for number in range(rows)
+    ]
+    version = create_version(dataset=stream.dataset, rows=[*examples, *fields.get("kept", ())], by=None)
+    export.dataset_version = version
+    export.save()
     return version
 
 

@@ -18,6 +18,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.rows import ExampleRow
 from evalapp.decisions.cycles import cycles_of
 from evalapp.monitoring.alerts import LOST, raise_alerts, send_due_mail
 from evalapp.monitoring.forms import StreamForm
@@ -397,6 +398,39 @@ def test_two_workers_judge_and_mail_once(project: Project, reviewer: User, setti
     assert sorted(at_once(3, lambda _: send_due_mail())) == [0, 0, 1]
     assert Alert.objects.get().value == 1.0
     assert Kpi.objects.filter(draw=week, criterion_key="tone").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_proposal_is_accepted_for_rows_reviewed_in_its_own_stream_since_its_week(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    other = make_stream(project, [reviewer], "Mail")
+    early, week = judged_weeks(stream, [4.5, 3.0])
+    (elsewhere,) = judged_weeks(other, [4.5])
+    raise_alerts(week)
+    proposal = RetrainProposal.objects.get()
+    of_early = make_feedback(stream, Campaign.objects.get(draw=early), rows=2)
+    foreign = make_feedback(other, Campaign.objects.get(draw=elsewhere), rows=3)
+    kept = [
+        ExampleRow(
+            split="train",
+            messages=example.messages,
+            references=example.references,
+            provenance=example.provenance,
+        )
+        for example in (*of_early.examples.all(), *foreign.examples.all())
+    ]
+    mixed = make_feedback(stream, Campaign.objects.get(draw=week), rows=4, kept=kept)
+    for version in (None, of_early.pk, foreign.pk, mixed.pk):
+        with pytest.raises(ConflictError, match="since week 2"):
+            accept_proposal(proposal=proposal, by=manager, dataset_version=version)
+
+    own = make_feedback(stream, Campaign.objects.get(draw=week), rows=4, kept=kept[:2])
+    make_feedback(other, Campaign.objects.get(draw=elsewhere), rows=3)
+    assert accept_proposal(proposal=proposal, by=manager) == own
+    proposal.refresh_from_db()
+    assert proposal.weeks == [{"week": 1, "rows": 2}, {"week": 2, "rows": 4}]
 
 
 @pytest.mark.django_db

@@ -120,7 +120,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     address = f"/projects/{project.slug}/monitor/{stream.pk}/"
     page = text_of(browser.get(address))
     assert "under the threshold of 4.00" in page and "Past the threshold" in page and "Train again?" in page
-    assert "sends no e-mail" in page and "No feedback has been exported yet." in page
+    assert "sends no e-mail" in page and "No feedback of week 1 or later has been exported yet." in page
     assert "1 to look at" in text_of(browser.get(f"/projects/{project.slug}/monitor/"))
     proposal = RetrainProposal.objects.get()
     early = browser.post(f"{address}proposals/{proposal.pk}/accept/")
@@ -128,7 +128,13 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     empty = browser.post(f"{address}proposals/{proposal.pk}/dismiss/", {"reason": " "})
     assert empty.status_code == 400 and "why it is not trained again" in text_of(empty)
     version = make_feedback(stream, Campaign.objects.get(draw=week))
-    accepted = browser.post(f"{address}proposals/{proposal.pk}/accept/")
+    page = browser.get(address)
+    assert "1 training row, 1 of week 1, and none from elsewhere." in text_of(page)
+    assert f'name="dataset_version" value="{version.pk}"' in page.content.decode()
+    other = make_feedback(make_stream(project, [reviewer], "Other"), Campaign.objects.get(draw=week))
+    wrong = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": other.pk + 1})
+    assert wrong.status_code == 409 and "accept what it shows" in text_of(wrong)
+    accepted = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": version.pk})
     assert accepted["Location"].startswith(f"/projects/{project.slug}/runs/new/training/")
     assert f"dataset_version={version.pk}" in accepted["Location"]
     form = browser.get(accepted["Location"]).content.decode()
@@ -138,6 +144,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     assert again.status_code == 409 and "acknowledged already" in text_of(again)
     page = text_of(browser.get(address))
     assert "Accepted" in page and "Train again?" not in page
+    assert f"for {version} (1 row of week 1)" in page
     assert client_of(engineer).post(f"{address}proposals/{proposal.pk}/dismiss/").status_code == 403
 
 

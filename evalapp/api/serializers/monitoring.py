@@ -119,6 +119,8 @@ class AlertSerializer(Shown):
 
 
 class ProposalSerializer(Shown):
+    """``weeks``: the weeks in which the version's training rows were reviewed, [{"week", "rows"}]; once accepted."""
+
     alert = serializers.IntegerField(source="alert_id")
     dataset_version = serializers.IntegerField(source="dataset_version_id", allow_null=True)
     decided_by = serializers.CharField(allow_null=True)
@@ -130,6 +132,7 @@ class ProposalSerializer(Shown):
             "alert",
             "state",
             "dataset_version",
+            "weeks",
             "reason",
             "decided_at",
             "decided_by",
