@@ -1,6 +1,5 @@
 """A judge beside the people who rated the same outputs: its verdicts are shown in no other way."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -13,14 +12,14 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.measure import Measure
 from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
 from evalapp.rubrics.models import Criterion, CriterionKind
-from evalapp.stats.agreement import Scale, krippendorff_alpha, quadratic_kappa
+from evalapp.stats.against_others import beside_panel
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 
 ENOUGH = 10
-PERSON, OTHER, JUDGE = "person", "other person", "judge"
+JUDGE = "judge"
 
 
 class JudgedCandidate(NamedTuple):
@@ -37,8 +36,9 @@ class JudgedCandidate(NamedTuple):
 
 @dataclass(frozen=True)
 class JudgeAgreement:
-    """``alpha`` and ``kappa``: the judge with one person an output, drawn at random; ``people_alpha`` and
-    ``people_kappa``: two people of the same outputs, which is as far as they agree themselves.
+    """``alpha`` and ``kappa``: the judge with a person; ``people_alpha`` and ``people_kappa``: two people with each
+    other, which is as far as they agree themselves; the gaps are the judge's less the people's. All six are of the
+    outputs that the judge and at least two people answered, and of every person's answer there.
     ``correlation``: the judge with the mean of people, and ``ceiling`` what could be expected of any.
     Without levels in order only the alphas are told. ``candidates`` is empty where nobody has rated.
     """
@@ -47,8 +47,10 @@ class JudgeAgreement:
     outputs: int
     alpha: Measure
     people_alpha: Measure
+    alpha_gap: Measure
     kappa: Measure | None
     people_kappa: Measure | None
+    kappa_gap: Measure | None
     correlation: Measure | None
     ceiling: Measure | None
     candidates: list[JudgedCandidate]
@@ -65,19 +67,24 @@ class JudgeAgreement:
     @property
     def sentence(self) -> str:
         """How far to trust it, in words."""
-        judged, people = _ends(self.alpha), _ends(self.people_alpha)
+        judged, gap = _ends(self.alpha), _ends(self.alpha_gap)
         if judged is None:
             reason = self.alpha.reason or self.alpha.note
             return f"Whether the judge agrees with people cannot be told: {reason}."
-        if people is None:
+        if gap is None:
             return (
                 "How far people agree among themselves is not known, so neither is how far the judge could."
             )
-        if judged.high < people.low:
+        if gap.high < 0:
             return "The judge agrees with a person less than two people do: do not take it for one."
-        if judged.low > 0:
-            return "The judge agrees with a person about as two people do, as far as these outputs show."
-        return "Nothing shows that the judge agrees with people beyond chance."
+        if judged.low <= 0:
+            return "Nothing shows that the judge agrees with people beyond chance."
+        if gap.low > 0:
+            return (
+                "The judge agrees with a person more than two people agree with each other, who differ a lot: it is "
+                "steadier than one of them, which does not make it right."
+            )
+        return "The judge agrees with a person about as two people do, as far as these outputs show."
 
 
 class _Ends(NamedTuple):
@@ -101,30 +108,30 @@ def judge_agreement(judge: ModelJudge, scores: CampaignScores) -> JudgeAgreement
     counts = dict.fromkeys(VerdictState.values, 0)
     for verdict in verdicts.values():
         counts[verdict.state] += 1
+    answers = [
+        (answer.item_output_id, answer.reviewer_id, answer.value)
+        for answer in scores.answers_to(criterion)
+        if answer.value is not None and not answer.is_added
+    ]
     by_output: dict[int, list[int]] = {}
-    for answer in scores.answers_to(criterion):
-        if answer.value is not None and not answer.is_added:
-            by_output.setdefault(answer.item_output_id, []).append(answer.value)
+    for pk, _, given in answers:
+        by_output.setdefault(pk, []).append(given)
     said = {
-        output.item_output_id: verdicts[output.output_id].value
+        output.item_output_id: value
         for output in scores.outputs
-        if output.output_id in verdicts and verdicts[output.output_id].value is not None
+        if output.output_id in verdicts and (value := verdicts[output.output_id].value) is not None
     }
-    with_judge, among_people = _drawn(
-        by_output, {pk: value for pk, value in said.items() if value is not None}
-    )
+    judged = [(pk, JUDGE, value) for pk, value in said.items() if pk in by_output]
     is_scale = criterion.kind == CriterionKind.SCALE
     has_order = criterion.kind != CriterionKind.CATEGORY
-
-    def alpha(ratings: Ratings) -> Measure:
-        kind: Scale = "ordinal" if is_scale else "nominal"
-        return krippendorff_alpha(ratings, scale=kind, seed=SEED, replicates=REPLICATES)
-
-    def kappa(ratings: Ratings, other: str) -> Measure | None:
-        return (
-            quadratic_kappa(ratings, PERSON, other, seed=SEED, replicates=REPLICATES) if has_order else None
-        )
-
+    beside = beside_panel(
+        _ratings([*answers, *judged]),
+        JUDGE,
+        levels=[float(level) for level in criterion.levels],
+        is_ordered=has_order,
+        seed=SEED,
+        replicates=REPLICATES,
+    )
     correlation = ceiling = None
     if is_scale:
         means = scores.output_means(criterion)
@@ -139,10 +146,12 @@ def judge_agreement(judge: ModelJudge, scores: CampaignScores) -> JudgeAgreement
     return JudgeAgreement(
         counts=counts,
         outputs=len(scores.outputs),
-        alpha=alpha(with_judge),
-        people_alpha=alpha(among_people),
-        kappa=kappa(with_judge, JUDGE),
-        people_kappa=kappa(among_people, OTHER),
+        alpha=beside.alpha,
+        people_alpha=beside.panel_alpha,
+        alpha_gap=beside.alpha_gap,
+        kappa=beside.kappa,
+        people_kappa=beside.panel_kappa,
+        kappa_gap=beside.kappa_gap,
         correlation=correlation,
         ceiling=ceiling,
         candidates=_candidates(scores, criterion, by_output, said) if has_order else [],
@@ -156,23 +165,7 @@ def _verdicts(judge: ModelJudge, scores: CampaignScores) -> dict[int, ModelVerdi
     return {each.output_id: each for each in found.defer("answer") if each.output_id in reviewed}
 
 
-def _drawn(by_output: dict[int, list[int]], said: dict[int, int]) -> tuple[Ratings, Ratings]:
-    """The judge and a person of each output; and two people of each, of the same outputs."""
-    # Reproducible, and nothing depends on its secrecy.
-    generator = random.Random(SEED)  # noqa: S311
-    judged: list[tuple[int, str, int]] = []
-    people: list[tuple[int, str, int]] = []
-    for pk in sorted(by_output):
-        if pk not in said:
-            continue
-        given = generator.sample(by_output[pk], k=min(2, len(by_output[pk])))
-        judged += [(pk, PERSON, given[0]), (pk, JUDGE, said[pk])]
-        if len(given) == 2:
-            people += [(pk, PERSON, given[0]), (pk, OTHER, given[1])]
-    return _ratings(judged), _ratings(people)
-
-
-def _ratings(rows: Sequence[tuple[int, str, int]]) -> Ratings:
+def _ratings(rows: Sequence[tuple[int, int | str, int]]) -> Ratings:
     return Ratings.from_columns(
         [item for item, _, _ in rows], [rater for _, rater, _ in rows], [value for _, _, value in rows]
     )
@@ -182,7 +175,7 @@ def _candidates(
     scores: CampaignScores,
     criterion: Criterion,
     by_output: dict[int, list[int]],
-    said: dict[int, int | None],
+    said: dict[int, int],
 ) -> list[JudgedCandidate]:
     ends = (float(criterion.minimum), float(criterion.maximum))
     found = []

@@ -32,16 +32,17 @@ def judge_table(judged: Judged, name: str) -> Table:
 def agreement_table(judged: Judged) -> Table:
     """How far the judge agrees with people, beside how far they do themselves."""
     found = judged.found
-    rows: list[list[Cell]] = [["Alpha", found.alpha, found.people_alpha]]
+    rows: list[list[Cell]] = [["Alpha", found.alpha, found.people_alpha, found.alpha_gap]]
     if found.kappa is not None:
-        rows.append(["Quadratic kappa", found.kappa, found.people_kappa])
+        rows.append(["Quadratic kappa", found.kappa, found.people_kappa, found.kappa_gap])
     if found.correlation is not None:
-        rows.append(["Spearman with the mean of people", found.correlation, None])
-        rows.append(["Expected ceiling of Spearman", found.ceiling, None])
+        rows.append(["Spearman with the mean of people", found.correlation, None, None])
+        rows.append(["Expected ceiling of Spearman", found.ceiling, None, None])
     columns = [
         Column("Measure"),
         Column("The judge with a person", "figure", is_measure=True, anchor="model-judge"),
         Column("Two people, the same outputs", "figure", is_measure=True, anchor="model-judge"),
+        Column("Difference", "figure", is_measure=True, anchor="model-judge"),
     ]
     note = f"{found.sentence} 95% intervals over outputs, for this panel."
     return Table("agreement", _title(judged, "beside people"), columns, rows, note)

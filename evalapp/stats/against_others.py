@@ -47,6 +47,21 @@ class AgainstOthers(NamedTuple):
     within_one: Measure
 
 
+class BesidePanel(NamedTuple):
+    """A rater who is none of a panel with one of its members, and two members with each other, on the same items.
+
+    ``n`` counts those items. The gaps are the rater's less the panel's, from the same resamples. No kappas where
+    the answers have no order.
+    """
+
+    alpha: Measure
+    panel_alpha: Measure
+    alpha_gap: Measure
+    kappa: Measure | None
+    panel_kappa: Measure | None
+    kappa_gap: Measure | None
+
+
 class _Beside(NamedTuple):
     """Pairs of own and another's level, each distinct pair once (``own``, ``other``: positions in the
     levels). ``item``, ``pair`` and ``share`` have one entry for each score of another: how much of its item's
@@ -109,12 +124,120 @@ def against_others(
     return AgainstOthers(**found)
 
 
+def beside_panel(
+    ratings: Ratings,
+    rater: Hashable,
+    *,
+    levels: Sequence[float],
+    is_ordered: bool = True,
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
+) -> BesidePanel:
+    """How far ``rater`` agrees with one of the others, and any two of the others with each other.
+
+    Both are of the items that ``rater`` and at least two others scored, take every score of those, and count an
+    item once however many others there are, so the two can be compared. Where no item has two others, the rater's
+    are of the items with one, and the others' are undefined. Alpha is ordinal, or nominal without an order; kappa
+    has quadratic weights, the panel's with the members' common margins.
+    """
+    require_level(level)
+    known = np.array(sorted(set(levels)), dtype=np.float64)
+    items = _items_of_panel(ratings, rater)
+    judged = _beside(_on_items(ratings, items) if items.any() else ratings, rater, known)
+    panel = _among_others(ratings, rater, items, known) if items.any() else None
+
+    def told(statistic: Statistic, name: str) -> tuple[Measure, Measure, Measure]:
+        def signed(whose: str) -> str:
+            return signature(f"{name}-{whose}", bootstrap=replicates, seed=seed, level=level)
+
+        def measured(beside: _Beside | None, whose: str) -> Measure:
+            drawn = _drawn(beside, seed=seed, replicates=replicates)
+            alone = NO_OVERLAP if len(ratings) else "no scores"
+            return _measured(beside, drawn, statistic, signed(whose), level=level, alone=alone)
+
+        gap = _gap(judged, panel, statistic, signed("gap"), seed=seed, replicates=replicates, level=level)
+        return measured(judged, "of-rater"), measured(panel, "of-panel"), gap
+
+    alpha = told(_ordinal_alpha if is_ordered else _nominal_alpha, "krippendorff-alpha")
+    kappa = told(_kappa, "quadratic-kappa") if is_ordered else (None, None, None)
+    return BesidePanel(*alpha, *kappa)
+
+
+def _items_of_panel(ratings: Ratings, rater: Hashable) -> npt.NDArray[np.bool_]:
+    """Which items ``rater`` and at least two others scored."""
+    code = ratings.reviewers.index(rater) if rater in ratings.reviewers else -1
+    own = np.bincount(ratings.item[ratings.reviewer == code], minlength=len(ratings.items))
+    result: npt.NDArray[np.bool_] = (own > 0) & (ratings.per_item - own >= 2)
+    return result
+
+
+def _on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable = None) -> Ratings:
+    code = ratings.reviewers.index(without) if without is not None else -1
+    kept = np.flatnonzero(items[ratings.item] & (ratings.reviewer != code))
+    # By item, so that the same items have the same numbers whosever scores are left out.
+    kept = kept[np.argsort(ratings.item[kept], kind="stable")]
+    return Ratings.from_columns(
+        ratings.item[kept].tolist(),
+        [ratings.reviewers[code] for code in ratings.reviewer[kept].tolist()],
+        ratings.score[kept].tolist(),
+    )
+
+
+def _among_others(ratings: Ratings, rater: Hashable, items: npt.NDArray[np.bool_], levels: Array) -> _Beside:
+    """Every two scores of others on an item, both ways round, so that neither side is anybody's."""
+    together, _ = _of_shared_items(coincidences(_on_items(ratings, items, without=rater)))
+    own = _positions(together.own, levels)[together.cell]
+    other = _positions(together.other, levels)[together.cell]
+    item = np.concatenate([together.item, together.item])
+    cell = np.concatenate([own * levels.size + other, other * levels.size + own])
+    cells, place = np.unique(cell, return_inverse=True)
+    share = 1 / np.bincount(item)[item]
+    return _Beside(
+        cells // levels.size, cells % levels.size, levels, int(np.max(item)) + 1, item, place, share
+    )
+
+
+def _gap(
+    judged: _Beside | None,
+    panel: _Beside | None,
+    statistic: Statistic,
+    name: str,
+    *,
+    seed: int,
+    replicates: int,
+    level: float,
+) -> Measure:
+    if judged is None or panel is None:
+        return Measure.undefined(NO_OVERLAP, signature=name)
+    n = judged.items
+
+    def of(weights: Array) -> Array:
+        return statistic(judged, judged.counts(weights)) - statistic(panel, panel.counts(weights))
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = float(of(np.ones((1, n)))[0])
+    if not np.isfinite(value):
+        return Measure.undefined("one item" if n < 2 else NO_VARIATION, n=n, signature=name)
+    if few := too_few_items(n):
+        return Measure(value=value, n=n, note=few, signature=name)
+    low, high, note = bootstrap(of, unit_weights(n, replicates=replicates, seed=seed), level=level)
+    return Measure(
+        value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
+    )
+
+
+def _positions(scores: Array, levels: Array) -> npt.NDArray[np.int64]:
+    position = np.searchsorted(levels, scores)
+    if scores.size and not (levels[np.minimum(position, levels.size - 1)] == scores).all():
+        raise ValueError(f"a score is not among the levels {levels.tolist()}")
+    return position
+
+
 def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _Beside | None:
     if ratings.has_repeats():
         raise ValueError("a reviewer scored the same item twice: give one score each")
-    position = np.searchsorted(levels, ratings.score)
-    if len(ratings) and not (levels[np.minimum(position, levels.size - 1)] == ratings.score).all():
-        raise ValueError(f"a score is not among the levels {levels.tolist()}")
+    position = _positions(ratings.score, levels)
     code = ratings.reviewers.index(reviewer) if reviewer in ratings.reviewers else -1
     mine = ratings.reviewer == code
     own = np.full(len(ratings.items), -1)
@@ -140,10 +263,16 @@ def _drawn(beside: _Beside | None, *, seed: int, replicates: int) -> Array:
 
 
 def _measured(
-    beside: _Beside | None, drawn: Array, statistic: Statistic, name: str, *, level: float
+    beside: _Beside | None,
+    drawn: Array,
+    statistic: Statistic,
+    name: str,
+    *,
+    level: float,
+    alone: str = ALONE,
 ) -> Measure:
     if beside is None:
-        return Measure.undefined(ALONE, signature=name)
+        return Measure.undefined(alone, signature=name)
     n = beside.items
 
     def of(counts: Array) -> Array:

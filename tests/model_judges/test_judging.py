@@ -273,6 +273,18 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     asked(contrary, campaign)
     found = judge_agreement(contrary, load_scores(campaign))
     assert found.alpha.value is not None and found.alpha.value < 0
+    told = (
+        program_of(manager)
+        .get(f"projects/{project.slug}/judges/{contrary.pk}/campaigns/{campaign.pk}/")
+        .json()
+    )
+    # The judge and the people on the same outputs, with both people's answers, none drawn.
+    assert (told["alpha"]["n"], told["people_alpha"]["n"], told["alpha_gap"]["n"]) == (12, 12, 12)
+    assert told["alpha_gap"]["value"] == pytest.approx(told["alpha"]["value"] - 1)
+    page = (
+        client_of(manager).get(reverse("judge_campaign", args=[project.slug, contrary.pk, campaign.pk])).text
+    )
+    assert "On the 12 outputs that the judge and at least two people answered" in page
     assert "less than two people do" in found.sentence or "beyond chance" in found.sentence
 
 

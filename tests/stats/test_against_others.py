@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evalapp.stats.against_others import ALONE, against_others, mean_kappa
+from evalapp.stats.against_others import ALONE, against_others, beside_panel, mean_kappa
 from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement, quadratic_kappa
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.reliability import icc
@@ -92,3 +92,83 @@ def test_mean_kappa_is_the_mean_of_the_pairs() -> None:
     assert mean_kappa(Ratings.from_table([[3], [4]])).reason == "one reviewer"
     assert mean_kappa(Ratings.from_table([[4, 4]] * 3)).reason == "no variation"
     assert mean_kappa(Ratings.from_table([[4, None], [None, 3]])).reason == "no item has two scores"
+
+
+def judged_panel(reviewers: int, *, items: int = 200, seed: int = 4, noise: float = 1.0) -> Ratings:
+    """A judge who answers as people do: the last column."""
+    generator = np.random.default_rng(seed)
+    true = generator.normal(3, 1, items)[:, None]
+    said = np.clip(np.rint(true + generator.normal(0, noise, (items, reviewers + 1))), 1, 5)
+    rows = [
+        (item, "judge" if person == reviewers else person, float(score))
+        for item, own in enumerate(said)
+        for person, score in enumerate(own)
+    ]
+    return Ratings.from_columns(*zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_of_two_people_the_panels_alpha_is_that_of_the_two(ordered: bool) -> None:
+    ratings = judged_panel(2)
+    people = Ratings.from_columns(
+        *zip(
+            *(
+                (int(item), int(person), float(score))
+                for item, person, score in zip(ratings.item, ratings.reviewer, ratings.score, strict=True)
+                if ratings.reviewers[person] != "judge"
+            ),
+            strict=True,
+        )
+    )
+    found = beside_panel(ratings, "judge", levels=LEVELS, is_ordered=ordered, replicates=200)
+    scale = "ordinal" if ordered else "nominal"
+    pair = krippendorff_alpha(people, scale=scale, replicates=1)
+    assert found.panel_alpha.value == pytest.approx(pair.value, abs=1e-9)
+    assert found.alpha_gap.value == pytest.approx(found.alpha.value - found.panel_alpha.value)
+    assert found.alpha_gap.low < found.alpha_gap.value < found.alpha_gap.high
+    assert (found.kappa is None) is not ordered
+
+
+def test_a_judge_who_answers_as_one_of_them_agrees_as_far_as_they_do() -> None:
+    for people in (2, 3, 5):
+        gaps = [
+            beside_panel(judged_panel(people, seed=seed), "judge", levels=LEVELS, replicates=1)
+            for seed in range(40)
+        ]
+        assert np.mean([each.alpha_gap.value for each in gaps]) == pytest.approx(0, abs=0.02)
+        assert np.mean([each.kappa_gap.value for each in gaps]) == pytest.approx(0, abs=0.02)
+
+
+def test_both_are_of_the_same_items_and_of_every_persons_score() -> None:
+    # Items 0 to 19 have three people, who agree on none; items 20 to 39 one alone, with whom the judge agrees.
+    rows = [(item, person, float(1 + (item + person) % 3)) for item in range(20) for person in range(3)]
+    rows += [(item, "judge", 1.0) for item in range(20)]
+    rows += [(item, who, 2.0) for item in range(20, 40) for who in (0, "judge")]
+    found = beside_panel(
+        Ratings.from_columns(*zip(*rows, strict=True)),
+        "judge",
+        levels=LEVELS,
+        is_ordered=False,
+        replicates=50,
+    )
+    assert (found.alpha.n, found.panel_alpha.n, found.alpha_gap.n) == (20, 20, 20)
+    assert found.panel_alpha.value < 0
+    # The order in which scores come in has no part in it.
+    again = beside_panel(
+        Ratings.from_columns(*zip(*rows[::-1], strict=True)),
+        "judge",
+        levels=LEVELS,
+        is_ordered=False,
+        replicates=50,
+    )
+    assert again.alpha.value == pytest.approx(found.alpha.value)
+    assert again.alpha_gap.value == pytest.approx(found.alpha_gap.value)
+
+
+def test_where_nobody_shares_an_item_with_another_the_panel_is_undefined() -> None:
+    rows = [(item, who, float(1 + item % 4)) for item in range(12) for who in ("a", "judge")]
+    found = beside_panel(
+        Ratings.from_columns(*zip(*rows, strict=True)), "judge", levels=LEVELS, replicates=50
+    )
+    assert (found.alpha.value, found.alpha.n) == (1.0, 12)
+    assert found.panel_alpha.value is None and found.alpha_gap.reason

@@ -60,7 +60,9 @@ class JudgedCandidateSerializer(serializers.Serializer[Any]):
 
 
 class JudgeAgreementSerializer(serializers.Serializer[Any]):
-    """``alpha`` and ``kappa``: the judge with a person; beside them two people of the same outputs."""
+    """``alpha`` and ``kappa``: the judge with a person; beside them two people with each other, and the judge's less
+    the people's. All are of the outputs that the judge and at least two people answered.
+    """
 
     outputs = serializers.IntegerField()
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="Verdicts by state.")
@@ -68,8 +70,10 @@ class JudgeAgreementSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
     alpha = MeasureSerializer()
     people_alpha = MeasureSerializer()
+    alpha_gap = MeasureSerializer()
     kappa = MeasureSerializer(allow_null=True)
     people_kappa = MeasureSerializer(allow_null=True)
+    kappa_gap = MeasureSerializer(allow_null=True)
     correlation = MeasureSerializer(allow_null=True)
     ceiling = MeasureSerializer(allow_null=True)
     candidates = JudgedCandidateSerializer(many=True)
