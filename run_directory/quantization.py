@@ -1,0 +1,69 @@
+"""Which bases have quantised weights, and what can be done with those. Standard library only."""
+
+import re
+from collections.abc import Mapping
+
+from run_directory.model_files import shown
+from run_directory.weights import Tensor
+
+VLLM_READS = ("gptq", "awq", "fp8", "compressed-tensors")
+"""Methods whose weights vLLM reads on a GPU with nothing installed beside it."""
+UNNAMED = "unnamed"
+"""Of weights that are quantised without saying how."""
+_UNPACKED = frozenset({"gguf"})
+"""Methods whose weights transformers never saves packed: settings of them are left from an unpacked copy."""
+_METHOD = re.compile(r"[a-z0-9_-]{1,40}")
+_PACKED = re.compile(r"\.(qweight|qzeros|weight_packed)$")
+
+
+def quantization_of(config: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
+    """The method in small letters ("gptq", "awq", "fp8", …), or "" for plain weights.
+
+    ``config``: of config.json. Weights that are packed although it names no method are `UNNAMED`.
+    """
+    text = config.get("text_config")
+    for settings in (config, text if isinstance(text, dict) else {}):
+        found = settings.get("quantization_config") or settings.get("compression_config")
+        if not isinstance(found, dict):
+            continue
+        method = str(found.get("quant_method") or UNNAMED).lower()
+        if method not in _UNPACKED:
+            return method if _METHOD.fullmatch(method) else UNNAMED
+    packed = any(_PACKED.search(name) or tensor.dtype.startswith("F8") for name, tensor in tensors.items())
+    return UNNAMED if packed else ""
+
+
+def in_words(method: str) -> str:
+    """The method as people write it."""
+    return "by a method that config.json does not name" if method == UNNAMED else shown(method.upper())[1:-1]
+
+
+def why_not_trainable(method: str) -> str:
+    """What follows the name of such a base, up to the full stop; empty for plain weights."""
+    if not method:
+        return ""
+    return (
+        f"has quantised weights ({in_words(method)}), which can be neither trained nor merged with an adapter; take the "
+        "model before it was quantised (the method qlora rounds that to 4 bits by itself while it trains)"
+    )
+
+
+def why_not_registrable(method: str) -> str:
+    """The same of a base that no engine here answers from; empty for plain weights and what vLLM reads."""
+    if not method or method in VLLM_READS:
+        return ""
+    return (
+        f"has quantised weights ({in_words(method)}), which none of the programs here reads; take the model before it was "
+        f"quantised, or a copy in {', '.join(each.upper() for each in VLLM_READS)}, or serve it elsewhere and register it "
+        "as a model at an address"
+    )
+
+
+def why_not_answering(method: str) -> str:
+    """The same of a run that would not use vLLM on a GPU; empty for plain weights."""
+    if not method:
+        return ""
+    return (
+        f"has quantised weights ({in_words(method)}), from which only vLLM on a GPU answers; choose that engine on a "
+        "machine with a GPU, or serve the model elsewhere and register it as a model at an address"
+    )
