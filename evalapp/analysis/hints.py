@@ -1,17 +1,19 @@
 """Hints about reviewers, each with its figures and the cases behind it. A hint asks somebody to look; nothing
 follows from one by itself.
 
-`HINTS` is the list of everything that is looked for: add a function of `Quality` there to look for more.
+`HINTS` is the list of everything that is looked for in ratings: add a function of `Quality` there to look for more;
+`comparison_hints` has that of comparisons.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple, cast
 
 from django.utils import timezone
 
+from evalapp.analysis.pairs import Judgements
 from evalapp.analysis.reading import Reading
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignState
@@ -67,15 +69,20 @@ class Hint(NamedTuple):
 
 @dataclass(frozen=True)
 class Quality:
-    """All that hints are made from."""
+    """All that hints are made from; ``judgements`` where answers are compared."""
 
     scores: CampaignScores
     team: TeamProgress
     reading: dict[int, Reading]
     checks: Sequence[Checks] = ()
+    judgements: Judgements | None = None
+
+    @property
+    def numbers(self) -> Mapping[int, int]:
+        return self.scores.numbers if self.judgements is None else self.judgements.numbers
 
     def number(self, reviewer_id: int) -> int:
-        return self.scores.numbers[reviewer_id]
+        return self.numbers[reviewer_id]
 
 
 HintFunction = Callable[[Quality], Iterator[Hint]]
@@ -143,7 +150,10 @@ def too_fast(quality: Quality) -> Iterator[Hint]:
         ]
         if own.reviews < LEAST_REVIEWS:
             continue
-        evidence = _faster_than_others(own, others) or _faster_than_reading(own)
+        texts = "the answer, and of its context where it was new"
+        if quality.judgements is not None:
+            texts = "answers and context that were new"
+        evidence = _faster_than_others(own, others) or _faster_than_reading(own, texts)
         if evidence:
             cases = {"reviewer": quality.number(reviewer_id)}
             yield Hint("too_fast", "Very fast", reviewer_id, evidence, cases)
@@ -163,11 +173,11 @@ def _faster_than_others(own: Reading, others: Sequence[Reading]) -> str:
     )
 
 
-def _faster_than_reading(own: Reading) -> str:
+def _faster_than_reading(own: Reading, texts: str) -> str:
     if own.words_per_minute <= MOST_WORDS_PER_MINUTE:
         return ""
     return (
-        f"{own.words_per_minute:,.0f} words a minute of the answer, and of its context where it was new (median of "
+        f"{own.words_per_minute:,.0f} words a minute of {texts} (median of "
         f"the latest {own.reviews} reviews, {own.seconds:.1f} active seconds each). Silent reading takes about 240, "
         f"and beyond {MOST_WORDS_PER_MINUTE} a text is skimmed at most."
     )
@@ -400,10 +410,12 @@ HINTS: list[HintFunction] = [
     at_odds,
     keeps_to_a_side,
 ]
-"""What is looked for, in the order of the page. Nothing else knows the single hints."""
+"""What is looked for in ratings, in the order of the page."""
 
 
-def hints_of(quality: Quality) -> list[Hint]:
-    """Every hint, those about one reviewer together in the order of their numbers."""
-    found = [hint for look in HINTS for hint in look(quality)]
-    return sorted(found, key=lambda hint: quality.scores.numbers.get(hint.reviewer_id, len(found) + 1))
+def hints_of(quality: Quality, looks: Sequence[HintFunction] | None = None) -> list[Hint]:
+    """Every hint, those about one reviewer together in the order of their numbers. ``looks``: what to look for,
+    `HINTS` unless said.
+    """
+    found = [hint for look in looks or HINTS for hint in look(quality)]
+    return sorted(found, key=lambda hint: quality.numbers.get(hint.reviewer_id, len(found) + 1))

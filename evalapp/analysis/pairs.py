@@ -207,10 +207,10 @@ class PairResults:
 
 def pair_results(judgements: Judgements) -> PairResults:
     """Shares, strengths, the effect of a side and agreement, each with its interval."""
-    duels = _duels(judgements.rows)
+    duels = duels_told_by(judgements.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
     # Of the verdicts that the design asked for, without those added because people differed.
-    designed = _duels(row for row in judgements.rows if not row.is_added)
+    designed = duels_told_by(row for row in judgements.rows if not row.is_added)
     ruled_on = set(judgements.campaign.comparison_rulings.values_list("comparison_id", flat=True))
     return PairResults(
         judgements=judgements,
@@ -224,7 +224,8 @@ def pair_results(judgements: Judgements) -> PairResults:
     )
 
 
-def _duels(rows: Iterable[Judged]) -> list[Duel]:
+def duels_told_by(rows: Iterable[Judged]) -> list[Duel]:
+    """Every two answers of each row, whoever stood first coming first."""
     return [
         Duel(row.item_id, row.reviewer_id, first, second, points)
         for row in rows

@@ -7,7 +7,9 @@ from django.db.models import Max
 
 from evalapp.analysis.agreement import AgreementRow, agreement_rows
 from evalapp.analysis.cases import CaseFilter, CaseRow, find_cases, with_excerpts
+from evalapp.analysis.comparison_hints import HINTS_OF_COMPARISONS, ReviewerVerdicts, verdicts_by_reviewer
 from evalapp.analysis.hints import Checks, Hint, Quality, hints_of
+from evalapp.analysis.pairs import load_judgements
 from evalapp.analysis.reading import reading_times
 from evalapp.analysis.sampled import SampledItems, sampled_scores
 from evalapp.analysis.scores import CampaignScores
@@ -51,9 +53,14 @@ class NamedChecks(NamedTuple):
     checks: ComparisonChecks
 
 
+class NamedVerdicts(NamedTuple):
+    name: str
+    given: ReviewerVerdicts
+
+
 class CampaignQuality(NamedTuple):
     """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: where answers are
-    compared and reviewers checked, how each does on that. ``sample``: the items that agreement, differences and
+    compared and reviewers checked, how each does on that; ``verdicts``: what each said there. ``sample``: the items that agreement, differences and
     hints about scores are of; None where they are of all.
     """
 
@@ -68,6 +75,7 @@ class CampaignQuality(NamedTuple):
     unblinding: Unblinding | None
     is_reviewing: bool
     compared: list[NamedChecks]
+    verdicts: list[NamedVerdicts]
 
     @property
     def is_early(self) -> bool:
@@ -94,7 +102,9 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     team = team_progress(campaign, reader_id=reader)
     differing = find_cases(scores, CaseFilter(differ=True))
     checks = _checks(campaign)
-    hints = hints_of(Quality(scores, team, reading_times(campaign.pk), checks))
+    judgements = load_judgements(campaign) if campaign.compares else None
+    quality = Quality(scores, team, reading_times(campaign), checks, judgements)
+    hints = hints_of(quality, HINTS_OF_COMPARISONS if campaign.compares else None)
     person = campaign.reviewers.filter(user=reader).select_related("user").first()
     is_reviewing = person is not None and is_reviewing_blind(campaign, person.user)
     return CampaignQuality(
@@ -112,6 +122,9 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
             NamedChecks(team.names.of(each.seat.user_id), each)
             for each in checks
             if isinstance(each, ComparisonChecks)
+        ],
+        verdicts=[
+            NamedVerdicts(team.names.of(each.reviewer_id), each) for each in verdicts_by_reviewer(quality)
         ],
     )
 

@@ -4,39 +4,73 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from evalapp.campaigns.models import Campaign
+
 READ_OF_EACH = 100
 
-# A reviewer meets the answers of an item one after another and its context with each: it is new with the
-# first alone. Less than a millisecond is no time that anybody took, and nothing to divide by. Counting spaces takes a fraction of the time that splitting long contexts into words would.
+# Less than a millisecond is no time that anybody took, and nothing to divide by. Counting spaces takes a fraction of
+# the time that splitting long contexts into words would.
 _READING = """
 SELECT each.reviewer_id, count(*),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds / greatest(each.words, 1)),
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY 60 * (each.words + each.context_words) / each.seconds)
-FROM evalapp_campaignreviewer seat CROSS JOIN LATERAL (
-    SELECT review.reviewer_id, review.seconds_active AS seconds,
-           cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY 60 * (each.new_words + each.context_words) / each.seconds)
+FROM evalapp_campaignreviewer seat CROSS JOIN LATERAL ({latest}) AS each
+WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id
+"""
+
+# A reviewer meets the answers of an item one after another and its context with each: it is new with the first alone.
+_REVIEWS = """
+    SELECT review.reviewer_id, review.seconds_active AS seconds, said.words, said.words AS new_words,
            CASE WHEN example.context = '' OR EXISTS (
                SELECT 1 FROM evalapp_review earlier
                WHERE earlier.place_id = review.place_id AND earlier.id < review.id
-           ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END
-           AS context_words
+           ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END AS context_words
     FROM evalapp_review review
     JOIN evalapp_itemoutput item_output ON item_output.id = review.item_output_id
     JOIN evalapp_item item ON item.id = item_output.item_id
     JOIN evalapp_example example ON example.id = item.example_id
     JOIN evalapp_output output ON output.id = item_output.output_id
+    CROSS JOIN LATERAL (SELECT cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words) AS said
     WHERE review.campaign_id = seat.campaign_id AND review.reviewer_id = seat.user_id
       AND review.purpose = 'review' AND review.seconds_active >= 0.001
     ORDER BY review.id DESC LIMIT %(latest)s
-) AS each
-WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id
 """
+# Of three answers compared by twos each is met twice.
+_COMPARISONS = """
+    SELECT judgement.reviewer_id, judgement.seconds_active AS seconds, read.words, read.new_words,
+           CASE WHEN example.context = '' OR EXISTS (
+               SELECT 1 FROM evalapp_judgement earlier
+               WHERE earlier.place_id = judgement.place_id AND earlier.id < judgement.id
+           ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END AS context_words
+    FROM evalapp_judgement judgement
+    JOIN evalapp_comparison comparison ON comparison.id = judgement.comparison_id
+    JOIN evalapp_item item ON item.id = comparison.item_id
+    JOIN evalapp_example example ON example.id = item.example_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(each.words), 0) AS words,
+               coalesce(sum(each.words) FILTER (WHERE NOT each.is_known), 0) AS new_words
+        FROM (
+            SELECT cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words, EXISTS (
+                SELECT 1 FROM evalapp_judgement earlier
+                WHERE earlier.place_id = judgement.place_id AND earlier.id < judgement.id
+                  AND item_output.id = ANY(earlier.outputs)
+            ) AS is_known
+            FROM evalapp_itemoutput item_output JOIN evalapp_output output ON output.id = item_output.output_id
+            WHERE item_output.id = ANY(judgement.outputs)
+        ) AS each
+    ) AS read
+    WHERE judgement.campaign_id = seat.campaign_id AND judgement.reviewer_id = seat.user_id
+      AND judgement.purpose = 'review' AND judgement.seconds_active >= 0.001
+    ORDER BY judgement.id DESC LIMIT %(latest)s
+"""
+_READING_OF_REVIEWS = _READING.format(latest=_REVIEWS)
+_READING_OF_COMPARISONS = _READING.format(latest=_COMPARISONS)
 
 
 class Reading(NamedTuple):
-    """Of a reviewer's latest 100 timed reviews: medians of active seconds, of those per word of the answer,
-    and of the words a minute that were new to them, context and answer.
+    """Of a reviewer's latest 100 timed reviews or comparisons: medians of active seconds, of those per word of the
+    answer (of all answers compared), and of the words a minute that were new to them, context and answers.
     """
 
     reviews: int
@@ -45,8 +79,9 @@ class Reading(NamedTuple):
     words_per_minute: float
 
 
-def reading_times(campaign_id: int) -> dict[int, Reading]:
-    """How fast each reviewer reads and rates; reviews without a time are left out."""
+def reading_times(campaign: Campaign) -> dict[int, Reading]:
+    """How fast each reviewer reads and rates, or compares; what has no time is left out."""
+    query = _READING_OF_COMPARISONS if campaign.compares else _READING_OF_REVIEWS
     with connection.cursor() as database:
-        database.execute(_READING, {"campaign": campaign_id, "latest": READ_OF_EACH})
+        database.execute(query, {"campaign": campaign.pk, "latest": READ_OF_EACH})
         return {row[0]: Reading(row[1], *map(float, row[2:])) for row in database.fetchall()}

@@ -90,7 +90,9 @@ def view_query(context: template.Context) -> str:
 
 @register.simple_tag(takes_context=True)
 def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
-    """The list of the cases behind a hint about a reviewer."""
+    """The list of the cases behind a hint about a reviewer; of the judgements, where answers are compared."""
+    if campaign.compares:
+        return judgements_url(context, campaign, **hint.cases)
     return str(cases_url(context, campaign, **hint.cases))
 
 

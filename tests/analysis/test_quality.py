@@ -59,7 +59,7 @@ def panel(campaign: Campaign, other_reviewer: User, engineer: User) -> Callable[
         return look_again()
 
     def look_again() -> list[Hint]:
-        return hints_of(Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk)))
+        return hints_of(Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign)))
 
     return look
 
@@ -123,16 +123,16 @@ def test_speed_needs_both_the_others_and_the_words(
     assert "0.5 active seconds a review (median of the latest 32), the others 20.0" in found.evidence
     # The same third of the others' time, but slower than anybody reads: no hint.
     Review.objects.filter(campaign=campaign, reviewer=reviewer).update(seconds_active=5.0)
-    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk))
+    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign))
     assert hints_of(quality) == []
     # No times, no hint.
     Review.objects.filter(campaign=campaign, reviewer=reviewer).update(seconds_active=0)
-    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk))
+    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign))
     assert hints_of(quality) == []
 
 
 def read_at(campaign: Campaign) -> list[Hint]:
-    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign.pk))
+    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign))
     return [hint for hint in hints_of(quality) if hint.kind == "too_fast"]
 
 
@@ -145,7 +145,7 @@ def test_a_panel_that_is_fast_as_a_whole_is_told_too(
     for person in (reviewer, other_reviewer):
         review_all(campaign, person, VARIED, seconds_active=10.4)
     assert read_at(campaign) == []
-    rates = [each.words_per_minute for each in reading_times(campaign.pk).values()]
+    rates = [each.words_per_minute for each in reading_times(campaign).values()]
     assert rates == pytest.approx([60 * 103 / 10.4] * 2)
 
     Review.objects.filter(campaign=campaign).update(seconds_active=5)
@@ -388,7 +388,7 @@ def test_a_time_that_nobody_took_does_not_break_the_page(
     Review.objects.filter(campaign=campaign, pk=campaign.reviews.latest("pk").pk).update(
         seconds_active=1e-310
     )
-    (reading,) = reading_times(campaign.pk).values()
+    (reading,) = reading_times(campaign).values()
     assert (reading.reviews, reading.seconds) == (31, 20.0)
     assert (
         client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/").status_code

@@ -21,13 +21,28 @@ class AgreementSoFarSerializer(AgreementRowSerializer):
 
 
 class HintSerializer(serializers.Serializer[Any]):
-    """Something to look at; nothing follows from it by itself. ``cases`` are parameters of the list of cases."""
+    """Something to look at; nothing follows from it by itself. ``cases`` are parameters of the list of cases,
+    or, where answers are compared, of the page of judgements.
+    """
 
     kind = serializers.CharField(source="hint.kind")
     title = serializers.CharField(source="hint.title")
     reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
     evidence = serializers.CharField(source="hint.evidence")
     cases = serializers.DictField(source="hint.cases")
+
+
+class ReviewerVerdictsSerializer(serializers.Serializer[Any]):
+    """``first_side``: of a reviewer's preferences, the share for the answer that stood first; 0.5 is expected."""
+
+    reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
+    verdicts = serializers.IntegerField(source="given.verdicts")
+    ties = serializers.IntegerField(source="given.ties")
+    both_bad = serializers.IntegerField(source="given.both_bad")
+    first_side = MeasureSerializer(source="given.first_side")
+    seconds = serializers.FloatField(
+        source="given.seconds", allow_null=True, help_text="Median of active seconds of the latest 100."
+    )
 
 
 class LeftItemSerializer(serializers.Serializer[Any]):
@@ -70,6 +85,9 @@ class QualitySerializer(serializers.Serializer[Any]):
     differing = CaseRowSerializer(many=True, help_text="The outputs on which reviewers differ most.")
     differing_total = serializers.IntegerField()
     hints = HintSerializer(many=True)
+    verdicts = ReviewerVerdictsSerializer(
+        many=True, help_text="Where answers are compared: each reviewer's verdicts."
+    )
     left_items = LeftItemSerializer(many=True)
     unblinding = UnblindingSerializer(allow_null=True)
 
