@@ -1,6 +1,6 @@
 """Index of the models, so that Django finds those of every package. Define none here."""
 
-from evalapp.accounts.models import ApiToken, Invitation, Membership, Project, User
+from evalapp.accounts.models import ApiToken, Invitation, Membership, OneTimeLink, Project, User
 from evalapp.adjudication.models import (
     Adjudication,
     AdjudicationRevision,
@@ -89,7 +89,7 @@ __all__ = [
     "ExternalMetric", "Flag", "Gate", "GateEvaluation", "GoldAnswer", "GoldVerdict", "HubDownload", "Invitation", "Item",
     "ItemOutput", "Job", "JobEvent", "Judgement", "JudgementDraft", "JudgementRevision",
     "JudgementSendBack", "Kpi", "LabelParser", "Ledger", "LeftFiles", "MachinePrice", "Membership", "MergedExport", "MetricResult", "Model",
-    "ModelJudge", "ModelVerdict", "ModelVersion", "Output", "Place", "ProductionOutput", "Project",
+    "ModelJudge", "ModelVerdict", "ModelVersion", "OneTimeLink", "Output", "Place", "ProductionOutput", "Project",
     "RatingsImport", "RatingsProblem", "ReasonTag", "RecordedReviewer", "Report", "RetrainProposal",
     "Review", "ReviewCount", "ReviewRevision", "ReviewTag", "Rubric", "RubricVersion", "RuleCheck", "Run",
     "RunCandidate", "RunShard", "SampleAnswer", "SampledOutput", "SavedView", "Score", "ScoreCount", "SendBack", "SetAside", "Skip", "SpanAnswer",

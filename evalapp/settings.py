@@ -110,6 +110,7 @@ ACCOUNT_FORMS = {
     "login": "evalapp.accounts.door_forms.SignInForm",
     "change_password": "evalapp.accounts.door_forms.ChangePasswordForm",
     "reset_password_from_key": "evalapp.accounts.door_forms.ChoosePasswordForm",
+    "user_token": "evalapp.accounts.door_forms.PasswordLinkForm",
 }
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

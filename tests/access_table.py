@@ -49,6 +49,7 @@ ACCESS: dict[str, Access] = {
     "invitation_accept": both(LINK),
     "profile": both(SIGNED_IN),
     "identity_unlink": both(SIGNED_IN),
+    "email_verify": both(SIGNED_IN),
     "person_delete": both(SIGNED_IN),
     "token_list": both(SIGNED_IN),
     "token_revoke": both(SIGNED_IN),

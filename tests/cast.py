@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from evalapp.accounts.models import Membership, Project, Role, User
 
@@ -14,7 +15,8 @@ BACKEND = "evalapp.accounts.backends.AccountBackend"
 
 
 def make_user(name: str, **fields: object) -> User:
-    """A person who cannot sign in by password; `client_for` signs them in."""
+    """A person of a verified email who cannot sign in by password; `client_for` signs them in."""
+    fields = {"email_verified_at": timezone.now(), **fields}
     return User.objects.create_user(f"{name.replace(' ', '.')}@cast.example", name=name.title(), **fields)
 
 

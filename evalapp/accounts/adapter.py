@@ -3,6 +3,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from evalapp.accounts.models import User
+from evalapp.accounts.one_time_links import void_links_for
 from evalapp.accounts.people import lock_person
 
 
@@ -14,7 +15,8 @@ class ClosedSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     @transaction.atomic
     def set_password(self, user: User, password: str) -> None:
-        """Store the password and nothing else of the account. ConflictError once its data is deleted."""
+        """Store the password and void the links that would set another. ConflictError once the data is deleted."""
         lock_person(user)
         user.set_password(password)
         user.save(update_fields=["password"])
+        void_links_for(user, by=user)

@@ -5,6 +5,10 @@ from typing import Any
 from allauth.account import forms as allauth
 from django.db import transaction
 
+from evalapp.accounts.email_verification import note_copied_link, verify_email
+from evalapp.accounts.models import User
+from evalapp.accounts.one_time_links import Purpose, find_link, use_link
+from evalapp.accounts.people import lock_person
 from evalapp.accounts.tokens import revoke_all_api_tokens
 
 
@@ -40,6 +44,27 @@ class ChoosePasswordForm(allauth.ResetPasswordKeyForm):  # type: ignore[misc]  #
 
     @transaction.atomic
     def save(self) -> None:
-        """Set the password, and end what was made with the old one: somebody else may have known it."""
+        """Consume the link and set the password; end what was made with the old one, which others may know.
+
+        Raises ConflictError where the link opens nothing any more.
+        """
+        lock_person(self.user)
+        link = use_link(self.temp_key, Purpose.PASSWORD)
+        if link.is_mailed or link.created_by is None:
+            verify_email(self.user, how="mailed link" if link.is_mailed else "link of the server")
+        else:
+            note_copied_link(self.user, maker=link.created_by)
         super().save()
         revoke_all_api_tokens(user=self.user, by=self.user)
+
+
+class PasswordLinks:
+    """What allauth asks of its generator of tokens: whether a link sets this person's password."""
+
+    def check_token(self, user: User, secret: str) -> bool:
+        link = find_link(secret, Purpose.PASSWORD)
+        return link is not None and link.user_id == user.pk
+
+
+class PasswordLinkForm(allauth.UserTokenForm):  # type: ignore[misc]  # likewise
+    token_generator = PasswordLinks()

@@ -8,8 +8,10 @@ from typing import NamedTuple
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from evalapp.accounts.addresses import checked_email
+from evalapp.accounts.email_verification import verify_email
 from evalapp.accounts.invitations import accept_open_invitations, has_open_invitation
 from evalapp.accounts.models import User
 from evalapp.accounts.people import lock_person
@@ -18,6 +20,7 @@ from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.core.names import checked_name
 
 PROVIDER = "oidc"
+_HOW = "single sign-on"
 
 
 class SignOnRefusedError(NotAllowedError):
@@ -44,13 +47,16 @@ class Identity(NamedTuple):
 @transaction.atomic
 def admit(identity: Identity) -> User:
     """The account of this identity: the one linked to it, else that of its verified address, which is
-    linked from now on; else a new one where they are invited or their domain is open.
+    linked from now on; else a new one where they are invited or their domain is open. An account that others
+    may have made under the address is theirs alone from then on (see `verify_email`).
 
     Raises SignOnRefusedError for everybody else, in words that tell nothing about other people.
     """
     linked = SocialAccount.objects.select_related("user").filter(provider=PROVIDER, uid=identity.key).first()
     if linked is not None:
-        return _open(linked.user)
+        known = _open(linked.user)
+        verify_email(known, how=_HOW)
+        return known
     email = _verified_address(identity)
     user = User.objects.with_email(email).filter(is_simulated=False).first()
     if user is None:
@@ -61,8 +67,8 @@ def admit(identity: Identity) -> User:
             f"The account of {email} belongs to another identity of {provider_name()}. If it is yours, too, sign in "
             "the way you did before and unlink that one in your profile, or ask the site admin."
         )
-    user = _open(user)
-    lock_person(user)
+    user = lock_person(_open(user))
+    verify_email(user, how=_HOW)
     SocialAccount.objects.create(provider=PROVIDER, uid=identity.key, user=user, extra_data={})
     record("person.identity_linked", by=user, obj=user, data={"issuer": identity.issuer})
     return user
@@ -126,7 +132,7 @@ def _new_person(identity: Identity, email: str) -> User:
         name = checked_name(identity.name, of="yourself")
     except InvalidError:
         name = email.partition("@")[0]
-    user = User.objects.create_user(email, None, name=name)
+    user = User.objects.create_user(email, None, name=name, email_verified_at=timezone.now())
     record("person.created", by=user, obj=user, data={"issuer": identity.issuer})
     accept_open_invitations(user=user)
     return user

@@ -4,6 +4,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from evalapp.accounts.addresses import checked_email
 from evalapp.core.models import BaseModel
@@ -18,6 +19,8 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """An account of the server's own commands: whoever runs them vouches for the email."""
+        fields.setdefault("email_verified_at", timezone.now())
         return self.create_user(email, password, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
@@ -39,6 +42,12 @@ class User(AbstractBaseUser, PermissionsMixin, BaseModel):
     # Single-letter keys can be switched off or remapped (WCAG 2.1.4): {"enabled": bool, "map": {...}}.
     review_keys = models.JSONField(default=dict, blank=True)
     anonymised_at = models.DateTimeField(null=True, blank=True)
+    # When it was last shown that the email is theirs; null where only a copied link says so.
+    email_verified_at = models.DateTimeField(null=True, blank=True)
+    # Whose copied link set the password: they may know it, and what was made with it.
+    password_link_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -103,6 +112,8 @@ class Invitation(BaseModel):
     role = models.CharField(max_length=10, choices=Role.choices)
     token_hash = models.CharField(max_length=64, unique=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    # Sent to the email by the server and shown to nobody else: whoever opens it has the mailbox.
+    is_mailed = models.BooleanField(default=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -110,6 +121,27 @@ class Invitation(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.email} as {self.role}"
+
+
+class OneTimeLink(BaseModel):
+    """A link that sets a password, or signs the site admin in, once. Only its hash is stored."""
+
+    class Purpose(models.TextChoices):
+        PASSWORD = "password", "Set a password"
+        EMERGENCY = "emergency", "Sign in"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="one_time_links")
+    purpose = models.CharField(max_length=10, choices=Purpose.choices)
+    token_hash = models.CharField(max_length=64, unique=True)
+    # Null: one of the server's own commands. A link ends with its maker, so it never becomes the server's.
+    created_by = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    is_mailed = models.BooleanField(default=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.purpose} link for {self.user_id}"
 
 
 class ApiToken(BaseModel):

@@ -1,6 +1,5 @@
 """Writes to a person's own account, and its end."""
 
-from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
@@ -14,7 +13,8 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from evalapp.accounts.addresses import FORMER_DOMAIN
-from evalapp.accounts.models import Invitation, Membership, Project, Role, User
+from evalapp.accounts.models import Invitation, Membership, OneTimeLink, Project, Role, User
+from evalapp.accounts.one_time_links import Purpose, make_link, void_links_of
 from evalapp.accounts.queries import may_reset_password_of
 from evalapp.accounts.services import lock_members, withdraw_invitations
 from evalapp.accounts.signals import person_anonymised, reviewing_ended
@@ -37,37 +37,41 @@ def update_profile(*, user: User, by: User, name: str, review_keys: dict[str, ob
     return user
 
 
-def lock_person(user: User) -> None:
-    """Hold off the deletion of the person's data until the transaction ends; ConflictError after it."""
-    present = User.objects.filter(pk=user.pk, anonymised_at=None)
-    if present.select_for_update(no_key=True).first() is None:
+def lock_person(user: User) -> User:
+    """Hold off the deletion of the person's data until the transaction ends; the person as they are now.
+
+    Raises ConflictError after the deletion.
+    """
+    present = User.objects.filter(pk=user.pk, anonymised_at=None).select_for_update(no_key=True).first()
+    if present is None:
         raise ConflictError("This person's data has been deleted in the meantime; nothing was changed.")
+    return present
 
 
-def password_path(user: User) -> str:
-    """The address that sets a new password: valid for three days, void once used or signed in."""
+def password_path(user: User, *, by: User | None, is_mailed: bool = False) -> str:
+    """The path of a new link that sets the password (see `evalapp.accounts.one_time_links.make_link`)."""
+    secret = make_link(user=user, purpose=Purpose.PASSWORD, by=by, is_mailed=is_mailed)
     return reverse(
-        "account_reset_password_from_key",
-        kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
+        "account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": secret}
     )
 
 
 @transaction.atomic
 def create_reset_link(*, membership: Membership, by: Membership) -> str:
-    """The path of a link with which the member sets a new password.
+    """The path of a link with which the member sets a new password, as long as ``by`` could still make it.
 
     Raises NotAllowedError where the account is out of reach of ``by``
     (see `evalapp.accounts.queries.may_reset_password_of`).
     """
     if not settings.PASSWORDS_ALLOWED:
         raise NotAllowedError("Passwords are switched off in this installation, so there is none to set.")
-    if not may_reset_password_of(membership.user, viewer=by):
+    if not may_reset_password_of(membership.user, viewer=by.user):
         raise NotAllowedError(
             "This person has roles that you could not have given them, here or in another project; "
             "ask an owner of each, or the site admin."
         )
     record("person.reset_link_created", by=by.user, obj=membership.user, project=membership.project)
-    return password_path(membership.user)
+    return password_path(membership.user, by=by.user)
 
 
 @transaction.atomic
@@ -93,6 +97,7 @@ def anonymise_person(*, user: User, by: User) -> User:
     label = f"Former member {person.pk}"
     # Partly by chance: nobody can take an address beforehand that they cannot know.
     former_address = f"former-member-{person.pk}-{get_random_string(12).lower()}@{FORMER_DOMAIN}"
+    void_links_of(person, by=by)
     objects = {"user": [person.pk], **_delete_what_names(person, former_address)}
     person_anonymised.send(sender=User, user=person)
     person.name, person.email = label, former_address
@@ -121,6 +126,7 @@ def _delete_what_names(person: User, former_address: str) -> dict[str, list[int]
     EmailAddress.objects.filter(user=person).delete()
     Authenticator.objects.filter(user=person).delete()
     SocialAccount.objects.filter(user=person).delete()
+    OneTimeLink.objects.filter(user=person).delete()
     _end_sessions(person)
     return {"invitation": invitation_ids, "apitoken": token_ids}
 

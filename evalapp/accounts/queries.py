@@ -38,7 +38,7 @@ def member_rows(project: Project, *, viewer: Membership) -> list[MemberRow]:
         project.memberships.select_related("user").order_by("user__is_simulated", "role", "user__name", "id")
     )
     memberships.sort(key=lambda each: Role.values.index(each.role))
-    manageable = _people_all_of_whose_roles_are_in_reach(viewer, [each.user_id for each in memberships])
+    manageable = _people_all_of_whose_roles_are_in_reach(viewer.user, [each.user_id for each in memberships])
     grantable = GRANTABLE[viewer.role]
     return [
         MemberRow(
@@ -59,25 +59,27 @@ def simulated_among(user_ids: Iterable[int | None]) -> set[int]:
     return set(User.objects.filter(pk__in=known, is_simulated=True).values_list("pk", flat=True))
 
 
-def may_reset_password_of(user: User, *, viewer: Membership) -> bool:
+def may_reset_password_of(user: User, *, viewer: User) -> bool:
     """Whether ``viewer`` may copy a link that sets a new password for ``user``.
 
     A link is the account: so only for people whose every role, in every project, the viewer could
     have given them, and never for the site admin. A manager of one project cannot walk into another.
     """
-    if user.is_simulated or user.pk == viewer.user_id:
+    if user.is_simulated or user.pk == viewer.pk:
         return False
     return user.pk in _people_all_of_whose_roles_are_in_reach(viewer, [user.pk])
 
 
-def _people_all_of_whose_roles_are_in_reach(viewer: Membership, user_ids: list[int]) -> set[int]:
+def _people_all_of_whose_roles_are_in_reach(viewer: User, user_ids: list[int]) -> set[int]:
     reach = Q(pk__in=[])
-    for role, project_id in viewer.user.memberships.values_list("role", "project_id"):
+    for role, project_id in viewer.memberships.values_list("role", "project_id"):
         if allows(role, Permission.MANAGE_MEMBERS):
             reach |= Q(project_id=project_id, role__in=GRANTABLE[role])
-    out_of_reach = Membership.objects.filter(user__in=user_ids).exclude(reach).values("user_id")
+    roles = Membership.objects.filter(user__in=user_ids)
+    in_reach = roles.filter(reach).values("user_id")
+    out_of_reach = roles.exclude(reach).values("user_id")
     people = User.objects.filter(pk__in=user_ids, is_active=True, is_superuser=False)
-    return set(people.exclude(pk__in=out_of_reach).values_list("pk", flat=True))
+    return set(people.filter(pk__in=in_reach).exclude(pk__in=out_of_reach).values_list("pk", flat=True))
 
 
 def open_invitations(project: Project) -> QuerySet[Invitation]:

@@ -5,12 +5,14 @@ Locks are taken in one order: the projects, the campaigns that somebody leaves, 
 
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
+from evalapp.accounts.one_time_links import void_links_of
 from evalapp.accounts.permissions import Permission, allows, may_grant
 from evalapp.accounts.signals import reviewing_ended
 from evalapp.audit.services import record
@@ -27,13 +29,15 @@ _RESERVED = {"new", "all", "none"}
 def create_project(*, name: str, by: User, description: str = "", is_demonstration: bool = False) -> Project:
     """A project whose first owner is ``by``; its address is made from the name and stays.
 
-    Raises InvalidError where the name is empty or too long.
+    Raises InvalidError where the name is empty or too long, NotAllowedError as `require_own_account` does.
     """
     name = checked_name(name, of="the project")
     project = _insert_with_free_slug(
         Project(name=name, description=description, is_demonstration=is_demonstration, created_by=by)
     )
+    require_own_account(by, project=project, role=Role.OWNER)
     Membership.objects.create(project=project, user=by, role=Role.OWNER)
+    void_links_of(by, by=by)
     record("project.created", by=by, obj=project, project=project)
     return project
 
@@ -74,15 +78,18 @@ def update_project(
 def add_member(*, project: Project, user: User, role: str, by: User | None) -> Membership:
     """Make ``user`` a member. ``by`` None is the system (a command, an accepted invitation).
 
-    Raises ConflictError where they are one already, NotAllowedError where ``by`` may not give the role.
+    Raises ConflictError where they are one already, NotAllowedError where ``by`` may not give the role, or as
+    `require_own_account` does.
     """
     if by is not None:
         require_grant(project, by, role)
+    require_own_account(user, project=project, role=role)
     membership, created = Membership.objects.get_or_create(
         project=project, user=user, defaults={"role": Role(role)}
     )
     if not created:
         raise ConflictError(f"{user} is already a member of this project, as {membership.role}.")
+    void_links_of(user, by=by)
     record("member.added", by=by, obj=user, project=project, data={"role": role})
     return membership
 
@@ -106,6 +113,7 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
     current.role = Role(role)
     current.save(update_fields=["role"])
     withdraw_invitations(project=current.project, of=current.user, by=by, role=role)
+    void_links_of(current.user, by=by)
     if not allows(role, Permission.REVIEW):
         reviewing_ended.send(sender=Membership, user=current.user, project=current.project, by=by)
     record(
@@ -131,6 +139,8 @@ def remove_member(*, membership: Membership, by: User) -> None:
     _require_another_owner(current)
     current.delete()
     withdraw_invitations(project=current.project, of=current.user, by=by)
+    void_invitations_to(project=current.project, email=current.user.email, by=by)
+    void_links_of(current.user, by=by)
     reviewing_ended.send(sender=Membership, user=current.user, project=current.project, by=by)
     record("member.removed", by=by, obj=current.user, project=current.project, data={"role": current.role})
 
@@ -140,12 +150,22 @@ def withdraw_invitations(*, project: Project, of: User, by: User | None, role: s
 
     Call it under `lock_members`: who is no manager any more must not come back by a link of their own.
     """
-    for invitation in project.invitations.filter(created_by=of, accepted_at=None, revoked_at=None):
-        if may_grant(role, invitation.role):
-            continue
+    theirs = project.invitations.filter(created_by=of, accepted_at=None, revoked_at=None)
+    _void_invitations([each for each in theirs if not may_grant(role, each.role)], by=by)
+
+
+def void_invitations_to(*, project: Project, email: str, by: User | None) -> None:
+    """Void the open links that would let the holder of an email into the project, whoever made them."""
+    _void_invitations(
+        project.invitations.filter(email=email.lower(), accepted_at=None, revoked_at=None), by=by
+    )
+
+
+def _void_invitations(invitations: Iterable[Invitation], *, by: User | None) -> None:
+    for invitation in invitations:
         open_one = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
         if open_one.update(revoked_at=timezone.now()):
-            record("invitation.revoked", by=by, obj=invitation, project=project)
+            record("invitation.revoked", by=by, obj=invitation, project=invitation.project)
 
 
 def lock_members(project_ids: Iterable[int]) -> None:
@@ -176,6 +196,44 @@ def _require_another_owner(membership: Membership) -> None:
         raise ConflictError(
             "This is the project's last owner. Make somebody else an owner first, then try again."
         )
+
+
+def require_own_account(user: User, *, project: Project, role: str) -> None:
+    """Raises NotAllowedError where somebody else may hold the account, and would gain by this role.
+
+    Whoever copied the link by which its password was set may have used it themselves. Until the person shows
+    that the email is theirs, the account gets no project but its first, nor any but those in which whoever
+    copied the link could give this role to anybody.
+    """
+    if user.email_verified_at is not None or user.is_simulated:
+        return
+    if not user.memberships.exclude(project=project).exists():
+        return
+    maker = user.password_link_by
+    if maker is not None and maker.is_active:
+        own_role = (
+            Membership.objects.filter(project=project, user=maker).values_list("role", flat=True).first()
+        )
+        if own_role is not None and may_grant(own_role, role):
+            return
+    raise NotAllowedError(
+        f"The email {user.email} is not verified: the password was set by a link that somebody copied, who may "
+        f"know it. An account in a second project needs a verified email. {how_to_verify()}"
+    )
+
+
+def how_to_verify() -> str:
+    """What a person can do here to verify their email."""
+    ways = []
+    if settings.SIGN_ON:
+        ways.append(f"sign in with {settings.SIGN_ON.name}")
+    if settings.SENDS_MAIL:
+        ways.append("ask for a link by mail on your profile")
+    ways.append(
+        "ask whoever runs this installation for a link (`manage.py create_owner --email EMAIL --link`)"
+    )
+    first, *others = ways
+    return f"{first[0].upper()}{first[1:]}" + "".join(f", or {each}" for each in others) + "."
 
 
 def require_grant(project: Project, by: User, role: str) -> None:

@@ -37,6 +37,7 @@ urlpatterns = [
     ),
     path("invitations/<str:token>/", invitation.invitation_accept, name="invitation_accept"),
     path("profile/", profile.profile, name="profile"),
+    path("profile/verify/", profile.email_verify, name="email_verify"),
     path("profile/unlink/", sign_on.identity_unlink, name="identity_unlink"),
     path("profile/delete/", profile.person_delete, name="person_delete"),
     path("profile/tokens/", profile.token_list, name="token_list"),

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 
 from evalapp.accounts.forms import NewPersonForm
 from evalapp.accounts.identities import provider_name
-from evalapp.accounts.invitations import accept_as, accept_as_new_person
+from evalapp.accounts.invitations import accept_as, accept_as_new_person, claim_account, claimed_by
 from evalapp.accounts.models import Invitation, User
 from evalapp.accounts.queries import invitation_for
 from evalapp.core.errors import NotAllowedError
@@ -20,25 +20,30 @@ BACKEND = "evalapp.accounts.backends.AccountBackend"
 @never_cache
 @answers_problems
 def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
-    """Whoever holds the link: joins when signed in, makes an account when new, signs in otherwise."""
+    """Whoever holds the link: joins when signed in, makes an account when new, signs in otherwise.
+
+    A link that was mailed also opens an account that somebody else has made under the same email.
+    """
     invitation = invitation_for(token)
-    if request.user.is_authenticated:
+    claimed = claimed_by(invitation)
+    if request.user.is_authenticated and claimed is None:
         return _join(request, invitation)
-    if User.objects.with_email(invitation.email).exists():
+    if claimed is None and User.objects.with_email(invitation.email).exists():
         return redirect(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
     form = NewPersonForm(request.POST or None, email=invitation.email)
     if request.method == "POST" and not settings.PASSWORDS_ALLOWED:
         raise NotAllowedError(f"Passwords are switched off here. Join with {provider_name()}.")
     if request.method == "POST" and form.is_valid():
-        user = accept_as_new_person(
-            invitation=invitation, name=form.cleaned_data["name"], password=form.cleaned_data["password1"]
-        )
+        given = {"name": form.cleaned_data["name"], "password": form.cleaned_data["password1"]}
+        if claimed is None:
+            user = accept_as_new_person(invitation=invitation, **given)
+        else:
+            user = claim_account(invitation=invitation, user=claimed, **given)
         login(request, user, backend=BACKEND)
         return redirect("/")
     status = 400 if form.errors else 200
-    return render(
-        request, "accounts/invitation.html", {"invitation": invitation, "form": form}, status=status
-    )
+    context = {"invitation": invitation, "form": form, "claimed": claimed}
+    return render(request, "accounts/invitation.html", context, status=status)
 
 
 def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:

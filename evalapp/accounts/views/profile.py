@@ -2,8 +2,10 @@
 
 import datetime as dt
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -13,11 +15,17 @@ from django.views.decorators.http import require_POST
 from evalapp.accounts.access import person_of, signed_in_view
 from evalapp.accounts.forms import DeletePersonForm, ProfileForm, TokenForm
 from evalapp.accounts.identities import has_identity
-from evalapp.accounts.people import anonymise_person, update_profile
+from evalapp.accounts.mailing import LinkMail, send_links
+from evalapp.accounts.models import User
+from evalapp.accounts.one_time_links import PASSWORD_DAYS
+from evalapp.accounts.people import anonymise_person, password_path, update_profile
 from evalapp.accounts.queries import tokens_of
+from evalapp.accounts.services import how_to_verify
 from evalapp.accounts.tokens import create_api_token, revoke_api_token
-from evalapp.core.errors import InvalidError
-from evalapp.core.http import get_or_missing
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.http import ServiceAwayError, get_or_missing
+
+_MAIL_AGAIN_SECONDS = 300
 
 
 @signed_in_view
@@ -28,8 +36,44 @@ def profile(request: HttpRequest) -> HttpResponse:
         update_profile(user=user, by=user, name=form.cleaned_data["name"], review_keys=form.review_keys())
         messages.success(request, "Saved.")
         return redirect("profile")
-    context = {"form": form, "delete_form": DeletePersonForm(), "has_identity": has_identity(user)}
+    context = {
+        "form": form,
+        "delete_form": DeletePersonForm(),
+        "has_identity": has_identity(user),
+        "how_to_verify": "" if user.email_verified_at else how_to_verify(),
+        "sends_verification": _sends_verification(user),
+    }
     return render(request, "accounts/profile.html", context, status=400 if form.errors else 200)
+
+
+def _sends_verification(user: User) -> bool:
+    return settings.SENDS_MAIL and settings.PASSWORDS_ALLOWED and user.email_verified_at is None
+
+
+@require_POST
+@signed_in_view
+def email_verify(request: HttpRequest) -> HttpResponse:
+    """Mail a link that sets a password: who opens it has the mailbox, so the email is verified."""
+    user = person_of(request)
+    if not _sends_verification(user):
+        raise ConflictError(
+            f"No link is sent: {'the email is verified.' if user.email_verified_at else how_to_verify()}"
+        )
+    if not cache.add(f"verification-mail:{user.pk}", 1, _MAIL_AGAIN_SECONDS):
+        raise ConflictError(
+            "A link was sent to you a moment ago. Look into your mail, also where junk is kept."
+        )
+    link = request.build_absolute_uri(password_path(user, by=user, is_mailed=True))
+    words = (
+        "Somebody, probably you, asked to verify this email. The link lets you choose a new password, once and within "
+        f"{PASSWORD_DAYS} days. It ends every earlier sign-in and API token of the account."
+    )
+    (problem,) = send_links([LinkMail(user.email, "Verify your email", words, link)])
+    if problem:
+        cache.delete(f"verification-mail:{user.pk}")
+        raise ServiceAwayError(f"The mail was not sent: {problem}. Try again in a minute.")
+    messages.success(request, f"A link is on its way to {user.email}.")
+    return redirect("profile")
 
 
 @never_cache

@@ -102,7 +102,7 @@ def emergency_sign_in(request: HttpRequest, token: str) -> HttpResponse:
     """The site admin, by a link that `manage.py sign_in_link` printed."""
     person = person_of_emergency_link(token)
     if request.method == "POST":
-        login(request, use_emergency_link(person), backend=BACKEND)
+        login(request, use_emergency_link(token), backend=BACKEND)
         return redirect("/")
     return render(request, "account/emergency.html", {"person": person})
 

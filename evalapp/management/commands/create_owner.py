@@ -10,10 +10,13 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils import timezone
 
 from evalapp.accounts.addresses import checked_email
+from evalapp.accounts.email_verification import verify_email
 from evalapp.accounts.identities import provider_name
 from evalapp.accounts.models import User
+from evalapp.accounts.one_time_links import void_links_of
 from evalapp.accounts.people import password_path
 from evalapp.audit.services import record
 from evalapp.core.errors import ProblemError
@@ -56,7 +59,8 @@ class Command(BaseCommand):
             raise CommandError(f"{email!r} is not an e-mail address.") from error
         user = User.objects.with_email(email).first()
         password = None
-        needs_one = user is None or not user.has_usable_password()
+        # The password of an email that was never verified may be somebody else's.
+        needs_one = user is None or not user.has_usable_password() or user.email_verified_at is None
         if settings.PASSWORDS_ALLOWED and not options["link"] and needs_one:
             password = self._ask_password(email, options["name"])
         try:
@@ -67,7 +71,7 @@ class Command(BaseCommand):
         if not settings.PASSWORDS_ALLOWED:
             self.stdout.write(f"{email} can sign in with {provider_name()} at {address}/accounts/login/")
         elif password is None:
-            self.stdout.write(f"Set the password of {email} at {address}{password_path(user)}")
+            self.stdout.write(f"Set the password of {email} at {address}{password_path(user, by=None)}")
             self.stdout.write("The link works once, within three days.")
         else:
             self.stdout.write(f"{email} can sign in at {address}/accounts/login/")
@@ -99,19 +103,27 @@ class Command(BaseCommand):
         is_new = user is None
         if user is None:
             name = checked_name(options["name"], of="the person") if options["name"] else ""
-            user = User.objects.create_user(email, password, name=name)
+            user = User.objects.create_user(email, password, name=name, email_verified_at=timezone.now())
             record("person.created", by=None, obj=user)
-        elif password is not None:
-            user.set_password(password)
-            user.save(update_fields=["password"])
-            record("person.password_set", by=None, obj=user)
-        elif settings.PASSWORDS_ALLOWED:
-            record("person.reset_link_created", by=None, obj=user)
+        else:
+            _keep_person(user, password)
         if options["admin"] and not user.is_superuser:
             user.is_superuser = True
             user.save(update_fields=["is_superuser"])
+            void_links_of(user, by=None)
             record("person.made_site_admin", by=None, obj=user)
         # Without one a new account could open nothing: it takes an owner to open another project.
         if name := options["project"] or (FIRST_PROJECT if is_new else ""):
             found_project(name=name, by=user)
         return user
+
+
+def _keep_person(user: User, password: str | None) -> None:
+    """What the command does to an account that is there: it vouches for the email, and sets the password."""
+    verify_email(user, how="create_owner")
+    if password is not None:
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        record("person.password_set", by=None, obj=user)
+    elif settings.PASSWORDS_ALLOWED:
+        record("person.reset_link_created", by=None, obj=user)
