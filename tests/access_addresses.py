@@ -169,7 +169,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         for name in (
             *("detail", "edit", "discard", "items", "progress", "flags", "quality", "open", "pause"),
             *("resume", "close"),
-            *("reviewers_add", "reviewer_remove", "assignments", "quota", "deadline", "additions"),
+            *("reviewers_add", "reviewer_remove", "assignments", "quota", "release", "deadline", "additions"),
             "checks",
             *("gold_remove", "calibration", "admit"),
         )

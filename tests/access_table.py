@@ -155,6 +155,7 @@ ACCESS: dict[str, Access] = {
     "campaign_close": both(P.EDIT_CAMPAIGNS),
     "campaign_assignments": both(P.EDIT_CAMPAIGNS),
     "campaign_quota": both(P.EDIT_CAMPAIGNS),
+    "campaign_release": both(P.EDIT_CAMPAIGNS),
     "campaign_deadline": both(P.EDIT_CAMPAIGNS),
     # reviews
     "review_home": both(SIGNED_IN),
@@ -426,6 +427,7 @@ ACCESS: dict[str, Access] = {
     "api_campaign_close": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_reviewers": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_quota": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
+    "api_campaign_release": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_deadline": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_reassign": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_items": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),

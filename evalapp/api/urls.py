@@ -159,6 +159,11 @@ urlpatterns: list[URLPattern] = [
         campaigns.CampaignQuota.as_view(),
         name="api_campaign_quota",
     ),
+    path(
+        f"{_CAMPAIGN}/reviewers/<int:person_id>/release/",
+        campaigns.CampaignRelease.as_view(),
+        name="api_campaign_release",
+    ),
     path(f"{_CAMPAIGN}/deadline/", campaigns.CampaignDeadline.as_view(), name="api_campaign_deadline"),
     path(f"{_CAMPAIGN}/reassign/", campaigns.CampaignReassign.as_view(), name="api_campaign_reassign"),
     path(f"{_CAMPAIGN}/items/", campaigns.CampaignItems.as_view(), name="api_campaign_items"),

@@ -23,6 +23,16 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.checks import make_repeats_due
+from evalapp.campaigns.fair_share import (
+    ELIGIBLE,
+    FOR_ANYBODY,
+    HAND_NOW,
+    TO_BE_TAKEN_OVER,
+    hand_of,
+    hand_parameters,
+    hand_size,
+    take_over,
+)
 from evalapp.campaigns.models import (
     Campaign,
     CampaignReviewer,
@@ -36,9 +46,6 @@ from evalapp.campaigns.quotas import has_room
 from evalapp.core.joined import JoinedRows
 from evalapp.core.prepared import prepared_cursor
 
-HAND = 5
-# With one output an item there is nothing to interleave; one place is on screen, one is prefetched.
-HAND_OF_SINGLE_OUTPUTS = 2
 SPACING = 2
 # A place with a submitted review keeps its reviewer for a working day, because the rest of it is
 # worth most from the same person.
@@ -47,28 +54,12 @@ STARTED_LEASE = timedelta(hours=24)
 _BEHIND_ALL = 2_147_483_647
 _CAMPAIGN_LOCK = 20_001
 
-# Scalar subqueries and not NOT EXISTS: the planner may turn the latter into a hash join, which reads all
-# finished work before it offers one place; these are two index look-ups for each place on offer. And
-# "<> 1", not IS NULL, which the planner takes to be rare: it would then sort all free places instead of
-# walking them in order to the first that fits.
-_ELIGIBLE = """
-    coalesce((SELECT 1 FROM evalapp_place mine
-              WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s
-                AND p.purpose <> 'repeat' LIMIT 1), 0) <> 1
-    AND coalesce((SELECT 1 FROM evalapp_skip s
-                  WHERE s.item_id = p.item_id AND s.reviewer_id = %(user)s LIMIT 1), 0) <> 1
-"""
-
 _HELD = """
 SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at FROM evalapp_place
 WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'held'
 ORDER BY held_since NULLS FIRST, id
 """
 
-# Not where another place of the item waits for this person.
-_FOR_ANYBODY = """p.assigned_to_id IS NULL AND %(admitted)s
-    AND coalesce((SELECT 1 FROM evalapp_place waiting
-                  WHERE waiting.item_id = p.item_id AND waiting.assigned_to_id = %(user)s LIMIT 1), 0) <> 1"""
 _FOR_ONE = "p.assigned_to_id = %(user)s AND p.purpose = 'review' AND %(admitted)s"
 # What checks this person comes when it is due; before they are admitted there is calibration only.
 _CHECK = """p.assigned_to_id = %(user)s AND p.purpose <> 'review' AND p.rank <= %(due)s
@@ -79,8 +70,7 @@ _ONWARDS = "AND p.rank > %(cursor)s"
 _FIRST_FREE = """
     SELECT p.id, p.rank FROM evalapp_place p
     WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND {whose} AND {eligible}
-      AND (SELECT count(*) FROM evalapp_place h
-           WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s AND h.state = 'held') < %(hand)s
+      AND (SELECT held < most FROM hand_now)
     ORDER BY p.rank LIMIT 1 FOR UPDATE OF p SKIP LOCKED
 """
 
@@ -88,9 +78,10 @@ _FIRST_FREE = """
 # and no review is lost: what is submitted of it is written behind the claim, and waits for both.
 # Three walks, each along an index of its own: places of other people are never stepped over.
 CLAIM = f"""
-WITH due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=_ELIGIBLE)}
-), own AS ({_FIRST_FREE.format(whose=f"{_FOR_ONE} {_ONWARDS}", eligible=_ELIGIBLE)}
-), open_to_all AS ({_FIRST_FREE.format(whose=f"{_FOR_ANYBODY} {_ONWARDS}", eligible=_ELIGIBLE)}
+WITH hand_now AS MATERIALIZED ({HAND_NOW}
+), due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=ELIGIBLE)}
+), own AS ({_FIRST_FREE.format(whose=f"{_FOR_ONE} {_ONWARDS}", eligible=ELIGIBLE)}
+), open_to_all AS ({_FIRST_FREE.format(whose=f"{FOR_ANYBODY} {_ONWARDS}", eligible=ELIGIBLE)}
 ), offered AS (
     SELECT id, rank, is_check FROM (
         SELECT id, rank, true AS is_check FROM due
@@ -217,11 +208,6 @@ def started_lease_of(campaign: Campaign) -> timedelta:
     return max(lease_of(campaign), STARTED_LEASE)
 
 
-def hand_size(campaign: Campaign) -> int:
-    """How many places a reviewer holds at once."""
-    return HAND if campaign.reviews_a_place > 1 else HAND_OF_SINGLE_OUTPUTS
-
-
 def next_assignment(
     *, seat: CampaignReviewer, showing: tuple[UUID, int] | None = None
 ) -> Assignment | NoWork:
@@ -256,8 +242,8 @@ def held_places(seat: CampaignReviewer) -> list[HeldPlace]:
 
 
 def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
-    """Claim one more place, or none where nothing is free for this reviewer, the hand is full or the
-    quota leaves no room for another.
+    """Claim one more place, or none where nothing is free for this reviewer, the hand has its fair share or
+    the quota leaves no room for another. Who holds nothing takes over what somebody else has not begun.
 
     Free places behind the reviewer's cursor (returned ones) come when those before it are used up.
     """
@@ -267,16 +253,23 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
         locked = _locked(seat)
         if locked is None:
             return []
-        if has_room(locked):
-            claimed = _claim_after(locked.cursor, locked, campaign)
+        is_room = has_room(locked)
+        if is_room:
+            claimed = _claim_after(locked.cursor, locked)
             if not claimed:
                 return_lapsed_places(campaign=campaign, except_of=seat.user_id)
-                claimed = _claim_after(-1, locked, campaign)
+                claimed = _claim_after(-1, locked)
             if claimed:
                 return claimed
+        parameters = claim_parameters(seat=locked, cursor=-1)
+        hand = hand_of(parameters)
+        if hand.is_full:
+            return []
         # The ordinary work has ended, so what repeats some of it comes now at the latest.
         if campaign.repeat_share and make_repeats_due(campaign=campaign, seat=locked):
-            return _claim_after(_BEHIND_ALL, locked, campaign)
+            return _claim_after(_BEHIND_ALL, locked)
+        if is_room and not hand.held:
+            return [HeldPlace(*row) for row in take_over(parameters)]
     return []
 
 
@@ -301,13 +294,14 @@ def is_admitted(seat: CampaignReviewer) -> bool:
     return not seat.campaign.calibration_items or seat.admitted_at is not None
 
 
-def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int) -> dict[str, Any]:
+def claim_parameters(*, seat: CampaignReviewer, cursor: int) -> dict[str, Any]:
+    campaign = seat.campaign
     return {
         "campaign": campaign.pk,
         "user": seat.user_id,
         "seat": seat.pk,
         "cursor": cursor,
-        "hand": hand_size(campaign),
+        **hand_parameters(campaign),
         "admitted": is_admitted(seat),
         "due": seat.reviews_done // campaign.reviews_a_place,
         "lease": lease_of(campaign),
@@ -317,9 +311,9 @@ def claim_parameters(*, seat: CampaignReviewer, campaign: Campaign, cursor: int)
     }
 
 
-def _claim_after(cursor: int, seat: CampaignReviewer, campaign: Campaign) -> list[HeldPlace]:
+def _claim_after(cursor: int, seat: CampaignReviewer) -> list[HeldPlace]:
     with prepared_cursor() as database:
-        database.execute(CLAIM, claim_parameters(seat=seat, campaign=campaign, cursor=cursor))
+        database.execute(CLAIM, claim_parameters(seat=seat, cursor=cursor))
         return [HeldPlace(*row[:-1]) for row in database.fetchall()]
 
 
@@ -391,12 +385,13 @@ def _choose(
 # Each part has its index: what is free for anybody, free for this person, and in somebody's hands.
 _WHY_NOTHING = f"""
 SELECT EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'free'
-               AND {_FOR_ANYBODY} AND {_ELIGIBLE})
+               AND {FOR_ANYBODY} AND {ELIGIBLE})
     OR EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'free'
-               AND {_FOR_ONE} AND {_ELIGIBLE}),
+               AND {_FOR_ONE} AND {ELIGIBLE})
+    OR EXISTS (SELECT 1 FROM evalapp_place p WHERE {TO_BE_TAKEN_OVER}),
     (SELECT min(p.lease_expires_at) FROM evalapp_place p
-     WHERE p.campaign_id = %(campaign)s AND p.state = 'held' AND {_ELIGIBLE} AND p.purpose = 'review'
-       AND ({_FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
+     WHERE p.campaign_id = %(campaign)s AND p.state = 'held' AND {ELIGIBLE} AND p.purpose = 'review'
+       AND ({FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
     EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state IN ('free', 'held')
             AND p.assigned_to_id <> %(user)s AND p.purpose = 'review')
 """  # noqa: S608 - constants only; every value is a parameter
@@ -419,18 +414,13 @@ def _why_nothing(seat: CampaignReviewer) -> NoWork:
         database.execute(_WHY_NOTHING, {"campaign": campaign.pk, "user": seat.user_id, "admitted": True})
         some_is_free, earliest, is_with_others = database.fetchone()
     if some_is_free:
-        # Somebody else's claim of it was under way and came to nothing.
+        # Somebody else's claim of it was under way, or its holder was just submitting.
         return NoWork(NoWorkReason.ALL_TAKEN, timezone.now())
     if earliest is not None:
-        return NoWork(NoWorkReason.ALL_TAKEN, earliest)
+        # After the deadline nothing is handed out, so a lease that ends later brings nothing.
+        is_late = campaign.deadline is not None and earliest >= campaign.deadline
+        return NoWork(NoWorkReason.ALL_TAKEN, None if is_late else earliest)
     return NoWork(NoWorkReason.ASSIGNED_TO_OTHERS if is_with_others else NoWorkReason.NOTHING_LEFT_FOR_YOU)
-
-
-def why_over(seat: CampaignReviewer) -> NoWork | None:
-    """Why nothing is handed out, without claiming anything; None while the reviewer has places in hand."""
-    if seat.campaign.state == CampaignState.CLOSED:
-        return NoWork(NoWorkReason.CLOSED)
-    return None if held_places(seat) else _why_nothing(seat)
 
 
 def lock_open_campaign(campaign_id: int) -> None:

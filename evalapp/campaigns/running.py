@@ -15,8 +15,17 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.added_sides import insert_added_places
 from evalapp.campaigns.design import MOST_OVERLAP
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Item, Place, Purpose
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignReviewer,
+    CampaignState,
+    Item,
+    Place,
+    PlaceState,
+    Purpose,
+)
 from evalapp.campaigns.opening import insert_items, set_totals, strata_of_campaign
+from evalapp.campaigns.services import give_back
 from evalapp.core.errors import ConflictError, InvalidError
 
 RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
@@ -102,6 +111,37 @@ def set_quota(*, seat: CampaignReviewer, quota: int | None, by: User | None) -> 
         data={"reviewer": seat.user_id, "quota": quota},
     )
     return seat
+
+
+@transaction.atomic
+def release_held(*, seat: CampaignReviewer, by: User | None) -> int:
+    """Give what a reviewer holds back to everybody; how many items. What they submitted of it stays, and what they
+    still submit counts while nobody has the item; else its text is kept.
+
+    An item of which they reviewed a part is not offered to them again. One that they are submitting at this very
+    moment stays. Raises ConflictError unless the campaign runs.
+    """
+    campaign = seat.campaign
+    if not Campaign.objects.filter(pk=campaign.pk, state__in=RUNNING).exists():
+        campaign.refresh_from_db(fields=["state"])
+        raise ConflictError(
+            f"“{campaign}” is {campaign.get_state_display().lower()}; nobody holds an item there."
+        )
+    held = Place.objects.filter(
+        campaign=campaign, reviewer=seat.user, state=PlaceState.HELD, purpose=Purpose.REVIEW
+    )
+    released = sum(
+        give_back(place=place, reviewer=seat.user, reason="Released by a manager", is_lapse=True)
+        for place in held.order_by("pk").select_for_update(skip_locked=True)
+    )
+    record(
+        "campaign.items_released",
+        by=by,
+        obj=campaign,
+        project=campaign.project,
+        data={"reviewer": seat.user_id, "places": released},
+    )
+    return released
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.forms import DeadlineForm, QuotaForm, ReassignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.campaigns.queries import campaigns_of, seats_with_places, waiting_for_anybody
-from evalapp.campaigns.running import reassign, set_deadline, set_quota
+from evalapp.campaigns.running import RUNNING, reassign, release_held, set_deadline, set_quota
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import field_errors, get_or_missing, show_problem
 
@@ -19,6 +19,11 @@ STATION = {"station": "campaigns"}
 
 def _campaign(request: MemberRequest, pk: int) -> Campaign:
     return get_or_missing(campaigns_of(request.project), pk=pk)
+
+
+def _seat(campaign: Campaign, pk: int) -> CampaignReviewer:
+    seats = CampaignReviewer.objects.select_related("user", "campaign__project")
+    return get_or_missing(seats, pk=pk, campaign=campaign)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,6 +51,7 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
         "form": form,
         "seats": list(seats_with_places(campaign)),
         "for_anybody": waiting_for_anybody(campaign),
+        "can_release": campaign.state in RUNNING,
         **STATION,
     }
     return render(request, "campaigns/assignments.html", context, status=status)
@@ -86,14 +92,28 @@ def campaign_deadline(request: MemberRequest, pk: int) -> HttpResponse:
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_quota(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
     """One person's quota; empty for the campaign's own."""
-    campaign = _campaign(request, pk)
-    person = get_or_missing(
-        CampaignReviewer.objects.select_related("user", "campaign__project"), pk=seat, campaign=campaign
-    )
+    person = _seat(_campaign(request, pk), seat)
     form = QuotaForm(request.POST)
     if not form.is_valid():
         errors = field_errors(form)
         raise InvalidError(f"The quota of {person.user}: {errors['quota'][0]}", fields=errors)
     set_quota(seat=person, quota=form.cleaned_data["quota"], by=request.user)
     messages.success(request, f"The quota of {person.user} is set.")
+    return redirect("campaign_assignments", slug=request.project.slug, pk=pk)
+
+
+@require_POST
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_release(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+    """Give back what one person holds."""
+    person = _seat(_campaign(request, pk), seat)
+    released = release_held(seat=person, by=request.user)
+    if not request.project.shows_reviewer_names:
+        # How much somebody held tells which number of the progress page they are.
+        words = f"What {person.user} held goes to others."
+    elif released:
+        words = f"{released:,} item{'s' if released > 1 else ''} of {person.user} go{'' if released > 1 else 'es'} to others."
+    else:
+        words = f"{person.user} holds nothing now."
+    messages.success(request, words)
     return redirect("campaign_assignments", slug=request.project.slug, pk=pk)

@@ -31,6 +31,11 @@ urlpatterns = [
         name="campaign_quota",
     ),
     path(
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/release/",
+        running_views.campaign_release,
+        name="campaign_release",
+    ),
+    path(
         "projects/<slug:slug>/campaigns/<int:pk>/deadline/",
         running_views.campaign_deadline,
         name="campaign_deadline",

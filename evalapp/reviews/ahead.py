@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import Assignment, held_places, next_assignment
 from evalapp.campaigns.models import CampaignReviewer
 from evalapp.core.errors import InvalidError, ProblemError
 
@@ -27,7 +27,8 @@ def ahead_of(
     seat_of: Callable[[], CampaignReviewer],
     payload_of: Callable[[CampaignReviewer, Assignment], dict[str, Any]],
 ) -> dict[str, Any]:
-    """``{"ahead": task}`` for the answer to a submission that asks for it (``?ahead``), else nothing.
+    """``{"ahead": task, "is_shown_held": bool}`` for the answer to a submission that asks for it (``?ahead``),
+    else nothing. Without the second, nobody knows whether what the page shows meanwhile is still theirs.
 
     None where nothing comes or it cannot be told: the submission is stored, and its answer says so.
     """
@@ -35,7 +36,10 @@ def ahead_of(
         return {}
     try:
         seat = seat_of()
-        found = next_assignment(seat=seat, showing=showing(request))
-        return {"ahead": payload_of(seat, found) if isinstance(found, Assignment) else None}
+        shown = showing(request)
+        found = next_assignment(seat=seat, showing=shown)
+        ahead = payload_of(seat, found) if isinstance(found, Assignment) else None
+        is_held = shown is None or any(place.key == shown[0] for place in held_places(seat))
     except ProblemError:
         return {"ahead": None}
+    return {"ahead": ahead, "is_shown_held": is_held}

@@ -1,28 +1,33 @@
-"""The closing question: once a reviewer's part is done, which outputs they believe the tuned model wrote.
+"""The closing question: when a campaign is closed, which outputs a reviewer believes to be a tuned model's.
 
-Its answers make the unblinding index. They are never said to be right or wrong, because a review can be
-amended until the campaign closes; what is shown tells no more than the review screen did.
+Its answers make the unblinding index. Neither that it is asked nor what it asks about depends on the kinds of
+the candidates: what a blind reviewer learns of the one from the other could move their next reviews. It is
+asked when nothing can be submitted or amended any more, and no answer is said to be right or wrong.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from evalapp.accounts.models import Membership
+from evalapp.accounts.permissions import Permission, allows
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import NoWork, why_over
-from evalapp.campaigns.models import CampaignReviewer, Purpose
+from evalapp.campaigns.models import CampaignReviewer, CampaignState, Purpose
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.registry.models import TUNED_KINDS
 from evalapp.reviews.models import Belief, ClosingAnswer, Review
 from evalapp.reviews.queries import Task, task_for
 
-CLOSING_QUESTION = "Which of these do you think came from the tuned model?"
-# Of each kind; few enough to be read again, balanced so that both arms of the index have answers.
-ASKED_OF_EACH = 3
+CLOSING_QUESTION = "Which of these do you think came from a tuned model?"
+# Few enough to be read again.
+MOST_ASKED = 6
+# Later nobody remembers what they thought.
+ASKED_FOR = timedelta(days=30)
 
 
 class ClosingOutput(NamedTuple):
@@ -39,49 +44,43 @@ class ClosingQuestion(NamedTuple):
 
 
 def asked_outputs(seat: CampaignReviewer) -> list[ClosingOutput]:
-    """Up to three outputs of tuned candidates and three of others that this person reviewed, chosen and
-    ordered by the campaign's seed; none unless the campaign is blind and they reviewed both kinds.
+    """Up to six of the outputs that this person reviewed, drawn by the campaign's seed whatever wrote them."""
+    reviewed = Review.objects.filter(
+        campaign=seat.campaign, reviewer=seat.user, purpose=Purpose.REVIEW
+    ).values_list("place__key", "place__outputs_order", "item_output_id")
+    # By the output, so that one that was reviewed twice is asked about once.
+    outputs = {
+        item_output_id: ClosingOutput(key, order.index(item_output_id), item_output_id)
+        for key, order, item_output_id in reviewed.order_by("-pk")
+    }
+
+    def drawn(output: ClosingOutput) -> str:
+        """A number that nobody can predict from the output's id."""
+        return sha256(f"{seat.campaign.seed}:{seat.user_id}:{output.item_output_id}".encode()).hexdigest()
+
+    return sorted(outputs.values(), key=drawn)[:MOST_ASKED]
+
+
+def is_asked(seat: CampaignReviewer) -> bool:
+    """Whether the closing question waits for this reviewer: of a blind campaign, for 30 days from its end, whoever
+    reviewed in it. Not where their role shows them the results, from which they can know.
     """
     campaign = seat.campaign
-    if not campaign.is_blind or seat.user.is_simulated:
-        return []
-    reviewed = Review.objects.filter(
-        campaign=campaign, reviewer=seat.user, purpose=Purpose.REVIEW
-    ).values_list(
-        "place__key", "place__outputs_order", "item_output_id", "item_output__candidate__model_version__kind"
-    )
-    arms: dict[bool, dict[int, ClosingOutput]] = {True: {}, False: {}}
-    for key, order, item_output_id, kind in reviewed.order_by("-pk"):
-        # By the output, so that one that was reviewed twice is asked about once.
-        output = ClosingOutput(key, order.index(item_output_id), item_output_id)
-        arms[kind in TUNED_KINDS][item_output_id] = output
-    if not (arms[True] and arms[False]):
-        return []
-
-    def drawn(purpose: str, output: ClosingOutput) -> str:
-        """A number that nobody can predict from the output's kind or id."""
-        return sha256(
-            f"{purpose}:{campaign.seed}:{seat.user_id}:{output.item_output_id}".encode()
-        ).hexdigest()
-
-    chosen = [
-        output
-        for arm in arms.values()
-        for output in sorted(arm.values(), key=lambda each: drawn("choice", each))[:ASKED_OF_EACH]
-    ]
-    return sorted(chosen, key=lambda each: drawn("order", each))
-
-
-def is_asked(seat: CampaignReviewer, no_work: NoWork | None) -> bool:
-    """Whether the closing question waits for this reviewer, to whom nothing is handed out any more."""
-    if no_work is None or not no_work.is_over or seat.closing_at is not None:
+    if campaign.state != CampaignState.CLOSED or not campaign.is_blind:
         return False
-    return bool(asked_outputs(seat))
+    if seat.closing_at is not None or seat.user.is_simulated or not seat.reviews_done:
+        return False
+    if campaign.closed_at is None or campaign.closed_at < timezone.now() - ASKED_FOR:
+        return False
+    roles = Membership.objects.filter(project=campaign.project_id, user=seat.user_id)
+    if any(allows(role, Permission.VIEW_ANALYSIS) for role in roles.values_list("role", flat=True)):
+        return False
+    return not campaign.compares
 
 
 def closing_questions(seat: CampaignReviewer) -> list[ClosingQuestion]:
     """What is asked, as the reviewer may see it; empty where nothing is asked now (see `is_asked`)."""
-    if not is_asked(seat, why_over(seat)):
+    if not is_asked(seat):
         return []
     return [
         ClosingQuestion(
@@ -98,7 +97,7 @@ def answer_closing(*, seat: CampaignReviewer, beliefs: Mapping[tuple[UUID, int],
 
     An output that is left out gets no answer. Raises InvalidError without any, for an unknown belief and
     for an output that is not asked about; ConflictError where the question was answered or declined
-    before, or their part is not done yet.
+    before, or is not asked yet.
     """
     _end_question(seat)
     asked = {(each.place_key, each.slot): each.item_output_id for each in asked_outputs(seat)}
@@ -134,10 +133,10 @@ def decline_closing(*, seat: CampaignReviewer) -> None:
 
 
 def _end_question(seat: CampaignReviewer) -> None:
-    if not is_asked(seat, why_over(seat)):
+    if not is_asked(seat):
         raise ConflictError(
-            "The closing question is asked once, when your part is done: you have answered it already, or "
-            "there is still something to review.",
+            "The closing question is asked once, within 30 days after the campaign is closed: you have answered "
+            "it already, or it is not asked now.",
             code="not_asked",
         )
     waiting = CampaignReviewer.objects.filter(pk=seat.pk, closing_at=None, left_at=None)

@@ -21,7 +21,7 @@ from evalapp.reviews.closing import (
 from evalapp.reviews.models import Belief
 from evalapp.reviews.queries import seat_for
 
-THANKS = "Thank you. You can still change your reviews until the campaign closes."
+THANKS = "Thank you. Your guesses are stored."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

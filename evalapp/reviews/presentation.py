@@ -53,7 +53,7 @@ NO_WORK_WORDS = {
     NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
     NoWorkReason.ALL_TAKEN: (
         "Nothing free right now",
-        "What is left is in other reviewers' hands. If one of them leaves an item, it comes to you.",
+        "Other reviewers are at work on what is left. When one skips an item, or leaves it too long, it comes to you.",
     ),
     NoWorkReason.NOTHING_LEFT_FOR_YOU: (
         "Your part is done",
@@ -74,14 +74,14 @@ def no_work_payload(no_work: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
             "title": title,
             "text": text,
             "come_back_at": _iso(no_work.come_back_at),
-            "closing_url": closing_url(seat, no_work),
+            "closing_url": closing_url(seat),
         }
     }
 
 
-def closing_url(seat: CampaignReviewer, no_work: NoWork) -> str:
+def closing_url(seat: CampaignReviewer) -> str:
     """Where the closing question is asked; empty unless it waits for this reviewer."""
-    return reverse("review_closing", args=[seat.campaign.key]) if is_asked(seat, no_work) else ""
+    return reverse("review_closing", args=[seat.campaign.key]) if is_asked(seat) else ""
 
 
 def task_url(place_key: Any, slot: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from evalapp.campaigns.allocation import Assignment, NoWork
 from evalapp.campaigns.models import CampaignReviewer
@@ -34,10 +35,11 @@ def nothing_comes(request: HttpRequest, seat: CampaignReviewer, found: NoWork) -
     context = {
         "seat": seat,
         "no_work": found,
+        "is_time_to_look": found.come_back_at is not None and found.come_back_at <= timezone.now(),
         "title": title,
         "text": text,
         "progress": progress,
-        "closing_url": closing_url(seat, found),
+        "closing_url": closing_url(seat),
         "out_of": f"of {progress_payload(seat)['total']:,}",
         "station": "reviews",
     }

@@ -19,6 +19,7 @@ from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
+from evalapp.reviews.closing import is_asked
 from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.forms import (
@@ -96,7 +97,8 @@ def review_home(request: HttpRequest) -> HttpResponse:
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
     shown = [(seat, progress_payload(seat), goes_on_at_will(seat)) for seat in running]
     shown.sort(key=lambda each: _order_at_home(each[0].campaign, each[1]))
-    context = {"running": shown, "ended": ended, "station": "reviews"}
+    asking = [seat for seat in ended if is_asked(seat)]
+    context = {"running": shown, "ended": ended, "asking": asking, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
 

@@ -40,9 +40,10 @@ def blinding_index(guesses: Sequence[Guess], *, level: float = 0.95) -> Blinding
     """(right - wrong) / all answers in each arm: 0 guessing, 1 all known, below 0 the opposite believed.
 
     "Cannot tell" counts as neither. The overall index is the mean of the arms, so that believing every
-    output to be tuned gives 0. ``n`` counts answers. The interval is the wider of two: Student's t over
-    reviewers' own indices, and Wilson's over answers (for the mean of the arms combined by MOVER), because
-    few reviewers who all answer alike are no proof. Undefined for an arm without an answer.
+    output to be tuned gives 0, whatever number of them is. ``n`` counts answers. The interval is the wider of
+    two: Student's t over reviewers, by what each adds to the index (so that answers about one kind only, or
+    about more of one, count as they are), and Wilson's over answers (for the mean of the arms combined by
+    MOVER), because few reviewers who all answer alike are no proof. Undefined for an arm without an answer.
     Sources: Bang, Ni and Davis (2004); Zou and Donner (2008).
     """
     require_level(level)
@@ -58,7 +59,7 @@ def _arm(guesses: Sequence[Guess], arm: str, level: float) -> Measure:
     n = len(guesses)
     value = sum(guess.credit for guess in guesses) / n
     over_answers = _over_answers(value, n, level)
-    over_reviewers = _over_reviewers(_mean_by_reviewer(guesses).values(), value, level)
+    over_reviewers = _over_reviewers(_shares_by_reviewer(guesses).values(), value, level)
     low, high = _wider(over_answers, over_reviewers)
     return Measure(value=value, n=n, low=low, high=high, note=over_reviewers.note, signature=name)
 
@@ -75,20 +76,23 @@ def _overall(guesses: Sequence[Guess], tuned: Measure, other: Measure, level: fl
         below += (arm.value - low) ** 2
         above += (high - arm.value) ** 2
     over_answers = (value - math.sqrt(below) / 2, value + math.sqrt(above) / 2)
-    by_arm = [_mean_by_reviewer(guess for guess in guesses if guess.is_tuned is arm) for arm in (True, False)]
-    both = [
-        (by_arm[0][reviewer] + by_arm[1][reviewer]) / 2 for reviewer in by_arm[0] if reviewer in by_arm[1]
-    ]
-    over_reviewers = _over_reviewers(both, value, level)
+    halves: dict[Hashable, float] = defaultdict(float)
+    for is_tuned in (True, False):
+        of_arm = [guess for guess in guesses if guess.is_tuned is is_tuned]
+        for reviewer, share in _shares_by_reviewer(of_arm).items():
+            halves[reviewer] += share / 2
+    over_reviewers = _over_reviewers(halves.values(), value, level)
     low, high = _wider(over_answers, over_reviewers)
     return Measure(value=value, n=len(guesses), low=low, high=high, note=over_reviewers.note, signature=name)
 
 
-def _mean_by_reviewer(guesses: Iterable[Guess]) -> dict[Hashable, float]:
-    by_reviewer: dict[Hashable, list[int]] = defaultdict(list)
+def _shares_by_reviewer(guesses: Sequence[Guess]) -> dict[Hashable, float]:
+    """How far each reviewer's answers move the mean credit from what it is; the shares add up to 0."""
+    mean = sum(guess.credit for guess in guesses) / len(guesses)
+    shares: dict[Hashable, float] = defaultdict(float)
     for guess in guesses:
-        by_reviewer[guess.reviewer].append(guess.credit)
-    return {reviewer: sum(given) / len(given) for reviewer, given in by_reviewer.items()}
+        shares[guess.reviewer] += (guess.credit - mean) / len(guesses)
+    return shares
 
 
 def _over_answers(value: float, n: int, level: float) -> tuple[float, float]:
@@ -97,11 +101,12 @@ def _over_answers(value: float, n: int, level: float) -> tuple[float, float]:
     return 2 * low - 1, 2 * high - 1
 
 
-def _over_reviewers(indices: Iterable[float], value: float, level: float) -> Interval:
-    given = np.asarray(list(indices), dtype=np.float64)
+def _over_reviewers(shares: Iterable[float], value: float, level: float) -> Interval:
+    given = np.asarray(list(shares), dtype=np.float64)
     if given.size < 2:
         return Interval(None, None, "one reviewer: the interval is over their answers only")
-    reach = student_quantile(level, given.size - 1) * float(given.std(ddof=1)) / math.sqrt(given.size)
+    error = math.sqrt(given.size / (given.size - 1) * float(np.square(given).sum()))
+    reach = student_quantile(level, given.size - 1) * error
     return Interval(value - reach, value + reach)
 
 

@@ -6,7 +6,7 @@ import { Drafts } from "./review-drafts.js";
 import { listenForKeys, showKeys } from "./review-keys.js";
 import { Outbox } from "./review-outbox.js";
 import { send } from "./review-server.js";
-import { clockTime, Status } from "./review-status.js";
+import { clockTime, comesBack, Status } from "./review-status.js";
 import { Store } from "./review-store.js";
 
 const TAKEN_OFF = "You were taken off this campaign";
@@ -198,7 +198,7 @@ export class Desk {
     const closingLine = this.part("end-closing");
     if (closingLine) closingLine.hidden = !closing;
     if (closing) closingLine.querySelector("a").href = closing;
-    this.#end(title, when ? `${text} The earliest: ${clockTime(when)}.` : text);
+    this.#end(title, when ? `${text} ${comesBack(new Date(when))}` : text);
     this.part("end").querySelector(".buttons a").focus();
   }
 
@@ -227,8 +227,21 @@ export class Desk {
     if (this.#store.unsent.length) return;
     this.status.sayUnsent("");
     if (this.#form.hidden && !this.part("end").hidden) this.#lookAgain();
-    else if (this.task.url === submission.showing && answer.body.ahead !== undefined) this.#ahead = answer.body.ahead;
-    else if (!this.#ahead && this.task.url !== submission.url) this.#fetchAhead();
+    else if (this.task.url === submission.showing && answer.body.ahead !== undefined) {
+      this.#ahead = answer.body.ahead;
+      if (answer.body.is_shown_held === false) this.#goPastLost();
+    } else if (!this.#ahead && this.task.url !== submission.url) this.#fetchAhead();
+  }
+
+  // What was fetched ahead went to somebody who had nothing, before it was shown.
+  #goPastLost() {
+    this.#drafts.stop();
+    this.#store.dropDrafts(this.task.url);
+    this.say("That one went to a reviewer who had nothing to do");
+    if (this.#ahead) return this.#show(this.#ahead);
+    this.#form.hidden = true;
+    this.#offerSkip(false);
+    return this.#lookAgain();
   }
 
   #wasRefused(submission, answer) {

@@ -9,6 +9,13 @@ const inWords = (seconds) => {
 export const clockTime = (when) =>
   new Date(when).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
+// When a place can become free by itself: the end of a lease, which may be another day.
+export function comesBack(when) {
+  if (when <= new Date()) return "Look again now.";
+  const day = when.toDateString() === new Date().toDateString() ? "" : `${when.toLocaleDateString(document.documentElement.lang)} `;
+  return `The first that can come back by itself does so at ${day}${clockTime(when)}.`;
+}
+
 function copyable(words) {
   const label = document.createElement("label");
   label.append("What you gave, to be copied");

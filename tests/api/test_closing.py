@@ -3,6 +3,7 @@
 import pytest
 
 from evalapp.accounts.models import Project, User
+from evalapp.campaigns.services import close_campaign
 from evalapp.reviews.models import ClosingAnswer
 from tests.api.conftest import problem_in, program_of
 from tests.closing_campaign import OTHER, TUNED, make_tuned_campaign
@@ -11,7 +12,9 @@ from tests.factories import review_all
 pytestmark = pytest.mark.django_db
 
 
-def test_a_program_is_asked_once_at_the_end(project: Project, reviewer: User, other_reviewer: User) -> None:
+def test_a_program_is_asked_once_when_the_campaign_is_closed(
+    project: Project, reviewer: User, other_reviewer: User
+) -> None:
     campaign = make_tuned_campaign(project, [reviewer, other_reviewer])
     api = program_of(reviewer)
     path = f"reviews/campaigns/{campaign.key}/"
@@ -19,6 +22,8 @@ def test_a_program_is_asked_once_at_the_end(project: Project, reviewer: User, ot
     problem_in(api.post(f"{path}closing/", {"beliefs": []}), 409)
 
     review_all(campaign, reviewer, {})
+    assert api.post(f"{path}next/").json()["no_work"]["closing_question"] is False
+    close_campaign(campaign=campaign, by=project.created_by)
     assert api.post(f"{path}next/").json()["no_work"]["closing_question"] is True
     asked = api.get(f"{path}closing/")
     assert len(asked.json()["texts"]) == 6

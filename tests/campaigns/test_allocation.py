@@ -6,7 +6,6 @@ from django.utils import timezone
 
 from evalapp.campaigns.allocation import (
     CLAIM,
-    HAND,
     Assignment,
     NoWork,
     NoWorkReason,
@@ -18,6 +17,7 @@ from evalapp.campaigns.allocation import (
     started_lease_of,
     take_again,
 )
+from evalapp.campaigns.fair_share import HAND
 from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Skip
 from evalapp.campaigns.services import close_campaign, give_back, pause_campaign, resume_campaign
 from tests.campaigns.making import make_open_campaign, make_team
@@ -207,7 +207,7 @@ def test_the_claim_walks_the_index_of_free_places_and_no_finished_work():
         )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE evalapp_place")
-        parameters = claim_parameters(seat=seat, campaign=campaign, cursor=0)
+        parameters = claim_parameters(seat=seat, cursor=0)
         cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
         (plan,) = cursor.fetchone()
     nodes = list(walk_plan(plan[0]["Plan"]))
@@ -231,7 +231,7 @@ def test_the_claim_of_assigned_work_steps_over_nobody_elses():
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE evalapp_place")
         for start in (0, -1, 9000):
-            parameters = claim_parameters(seat=seat, campaign=campaign, cursor=start)
+            parameters = claim_parameters(seat=seat, cursor=start)
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
             (plan,) = cursor.fetchone()
             nodes = list(walk_plan(plan[0]["Plan"]))

@@ -87,7 +87,7 @@ NO_PAGES = {
     "report_file": "a file of the report",
     "ratings_problems": "a CSV file",
     "adjudication_next": "leads on to the next disagreement, or to their list",
-    "review_closing": "asked once a reviewer's part is done; tests/e2e/test_closing.py looks at it",
+    "review_closing": "asked once after a campaign is closed; tests/e2e/test_closing.py looks at it",
     "emergency_sign_in": "a link of one use, held by tests/accounts/test_sign_on.py",
     "oidc_begin": "there with a provider only; tests/e2e/test_sign_on.py goes through it",
     "oidc_callback": "there with a provider only; tests/e2e/test_sign_on.py goes through it",

@@ -18,7 +18,7 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
 from evalapp.campaigns.gold import GoldRow, set_gold
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place, PlaceState
-from evalapp.campaigns.running import reassign
+from evalapp.campaigns.running import reassign, release_held
 from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
 from evalapp.reviews.answers import ReviewAnswers
@@ -149,6 +149,49 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
     assert Review.objects.count() == 40 * 2 * 3 == ItemOutput.objects.count() * 3
     done = sum(CampaignReviewer.objects.values_list("reviews_done", flat=True))
     assert done == Review.objects.count()
+
+
+def test_what_is_held_and_not_begun_changes_hands_and_the_quota_stays_exact():
+    project, people = make_team(12)
+    campaign = make_open_campaign(project, people, rows=40, candidates=2, overlap=1)
+    # Three fill their hands and go; one of them is released by the manager, by and by.
+    for person in people[:3]:
+        for _ in range(5):
+            next_assignment(seat=seat_of(campaign, person))
+
+    def work(number):
+        person = people[3 + number]
+        chance, lost = random.Random(number), 0
+        for _ in range(2000):
+            connection.close()
+            found = next_assignment(seat=seat_of(campaign, person))
+            if not isinstance(found, Assignment):
+                return lost
+            if chance.random() < 0.1:
+                release_held(seat=seat_of(campaign, people[0]), by=None)
+            try:
+                submit(campaign, person, found)
+            except ConflictError as error:
+                # Somebody who had nothing took it, which is told; the text is kept.
+                assert "Your text is kept" in str(error)
+                lost += 1
+        raise AssertionError("The campaign never ended for this reviewer.")
+
+    results = at_once(9, work)
+    assert [result for result in results if isinstance(result, Exception)] == []
+    # The others did all but what is on the screens of those who went.
+    left = Place.objects.exclude(state=PlaceState.COMPLETE)
+    assert {(place.state, place.reviewer_id) for place in left} <= {
+        (PlaceState.HELD, person.pk) for person in people[:3]
+    }
+    assert left.count() == left.values("reviewer").distinct().count()
+    for person in people[:3]:
+        while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+            submit(campaign, person, found)
+    assert not campaign.places.exclude(state=PlaceState.COMPLETE).exists()
+    assert Review.objects.count() == 80 == Review.objects.values("item_output").distinct().count()
+    at_two = Review.objects.values("place").annotate(people=Count("reviewer", distinct=True))
+    assert not at_two.filter(people__gt=1).exists()
 
 
 def test_closing_waits_for_submissions_under_way_and_lets_none_in_after():

@@ -54,3 +54,32 @@ def test_the_interval_holds_zero_for_reviewers_who_guess() -> None:
         assert overall.low is not None and overall.high is not None
         held += overall.low <= 0 <= overall.high
     assert held / 400 >= 0.95
+
+
+def test_texts_drawn_whatever_their_kind_do_not_pass_guessing_off_as_knowledge() -> None:
+    generator = np.random.default_rng(12)
+    for share in (1 / 6, 0.8):
+        told = 0
+        for _ in range(300):
+            given = []
+            for reviewer in range(8):
+                # Each has a leaning, and as many tuned texts among six as the draw gives.
+                lean = generator.choice([0.0, 0.4, 1.0])
+                given += [
+                    Guess(reviewer, bool(tuned), bool(said))
+                    for tuned, said in zip(
+                        generator.random(6) < share, generator.random(6) < lean, strict=True
+                    )
+                ]
+            low = blinding_index(given).overall.low
+            told += low is not None and low > 0
+        assert told / 300 <= 0.04, share
+
+
+def test_who_answered_about_one_kind_only_counts_in_the_interval() -> None:
+    both = [each for r in range(3) for each in guesses(r, [True, False, None], [False, True, None])]
+    alone = guesses(3, [True] * 6, []) + guesses(4, [], [True] * 6)
+    found = blinding_index(both + alone).overall
+    without = blinding_index(both).overall
+    assert found.value == 0 == without.value
+    assert found.high is not None and without.high is not None and found.high > 0.5

@@ -156,6 +156,12 @@ class MovedSerializer(serializers.Serializer[Any]):
     )
 
 
+class ReleasedSerializer(serializers.Serializer[Any]):
+    released = serializers.IntegerField(
+        allow_null=True, help_text="How many items; null unless the project shows reviewers' names."
+    )
+
+
 class AddItemsBody(Body):
     items = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all left.")
 

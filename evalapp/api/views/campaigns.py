@@ -28,6 +28,7 @@ from evalapp.api.serializers.campaigns import (
     QuotaBody,
     QuotaSerializer,
     ReassignBody,
+    ReleasedSerializer,
     ReviewersBody,
     RoundBody,
     StoredSerializer,
@@ -48,7 +49,14 @@ from evalapp.campaigns.queries import (
     possible_reviewers,
     usable_datasets,
 )
-from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
+from evalapp.campaigns.running import (
+    add_items,
+    add_places,
+    reassign,
+    release_held,
+    set_deadline,
+    set_quota,
+)
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.calibration import people_in_round
@@ -237,6 +245,15 @@ class CampaignQuota(CampaignView):
         """The most items that this person is handed; what they have stays."""
         seat = self.seat(campaign_id, person_id)
         return set_quota(seat=seat, quota=self.body()["quota"], by=self.person)
+
+
+class CampaignRelease(CampaignView):
+    @operation("Release what a reviewer holds", result=ReleasedSerializer)
+    def post(self, campaign_id: int, person_id: int) -> object:
+        """It goes to others; what they submitted of it stays. 409 unless the campaign runs."""
+        released = release_held(seat=self.seat(campaign_id, person_id), by=self.person)
+        # How much somebody held tells which number of the progress they are.
+        return {"released": released if self.project.shows_reviewer_names else None}
 
 
 class CampaignReassign(CampaignView):

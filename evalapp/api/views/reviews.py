@@ -118,19 +118,18 @@ class NextTask(ReviewView):
 
 def no_work_body(found: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
     _, text = NO_WORK_WORDS[found.reason]
-    asks = is_asked(seat, found)
     return {
         "reason": found.reason,
         "text": text,
         "come_back_at": found.come_back_at,
-        "closing_question": asks,
+        "closing_question": is_asked(seat),
     }
 
 
 class ClosingQuestion(ReviewView):
     @operation("Read the closing question", result=ClosingSerializer)
     def get(self, key: UUID) -> object:
-        """Asked once in a blind campaign, when my part is done."""
+        """Asked once, after a blind campaign is closed. What is asked depends on nothing that is hidden."""
         return {"question": CLOSING_QUESTION, "texts": closing_questions(self.seat(key))}
 
     @operation("Answer the closing question", body=ClosingBody, status=204)
