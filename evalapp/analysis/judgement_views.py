@@ -12,6 +12,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.charts import strengths_chart
 from evalapp.analysis.comparison import compare
+from evalapp.analysis.models import ReviewedValues
 from evalapp.analysis.pair_lists import FILTER_PARTS, as_lines, find_judgements, judgement_csv, pair_filter
 from evalapp.analysis.pairs import Judgements, load_judgements, pair_results
 from evalapp.analysis.scores import load_scores
@@ -55,10 +56,13 @@ def pair_results_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Who wins against whom, how strong each candidate is, what the side does; below it what metrics say."""
     judgements = _loaded(request, campaign_id)
     scores = load_scores(judgements.campaign)
-    results = pair_results(judgements)
+    is_adjudicated = request.GET.get("values") == ReviewedValues.ADJUDICATED
+    values = ReviewedValues.ADJUDICATED if is_adjudicated else ReviewedValues.ORIGINAL
+    results = pair_results(judgements, values=values)
     context = {
         **_context(request, judgements),
         "results": results,
+        "shows_adjudicated": is_adjudicated and bool(results.adjudicated),
         "strengths_chart": strengths_chart(results),
         "comparison": compare(scores),
         "usage": usage_of(scores),

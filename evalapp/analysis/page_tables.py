@@ -138,7 +138,7 @@ class PageTables(TableSource):
         if not self.view.campaign.compares:
             return None
         judgements = load_judgements(self.view.campaign, people=self.people)
-        return pair_results(judgements) if judgements.rows else None
+        return pair_results(judgements, values=self._values) if judgements.rows else None
 
     @property
     def note(self) -> str:
@@ -149,7 +149,7 @@ class PageTables(TableSource):
         return " ".join(filter(None, [as_of, FILTERED if self.view.is_narrowed else ""]))
 
     @property
-    def _values(self) -> str:
+    def _values(self) -> ReviewedValues:
         is_adjudicated = self.asked.get("values") == ReviewedValues.ADJUDICATED
         return ReviewedValues.ADJUDICATED if is_adjudicated else ReviewedValues.ORIGINAL
 

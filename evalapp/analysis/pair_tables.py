@@ -1,5 +1,6 @@
 """The tables of campaigns whose answers are compared, as they are copied and as a report prints them."""
 
+from evalapp.analysis.models import ReviewedValues
 from evalapp.analysis.pairs import PairResults
 from evalapp.core.tables import Cell, Column, Table
 
@@ -33,7 +34,13 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
             Column("Share of both bad", "share", is_measure=True, anchor="win-share"),
         ]
         note = "A tie counts half, “both bad” is left out and stands apart."
-    return Table("pairs", "Who is preferred to whom", columns, rows, note)
+    return Table("pairs", "Who is preferred to whom", columns, rows, f"{note}{_decided(judged)}")
+
+
+def _decided(judged: PairResults) -> str:
+    if judged.values != ReviewedValues.ADJUDICATED or not judged.adjudicated:
+        return ""
+    return f" With {judged.adjudicated} adjudicated comparison{'' if judged.adjudicated == 1 else 's'}."
 
 
 def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
@@ -52,7 +59,7 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
         *([Column("Mean rank", "figure", is_measure=True, anchor="mean-rank")] if judged.is_ranking else []),
         Column("Put first alone", "count"),
     ]
-    note = "Bradley–Terry: 0 is an average candidate of this campaign."
+    note = f"Bradley–Terry: 0 is an average candidate of this campaign.{_decided(judged)}"
     return Table("strengths", "Strength of each candidate", columns, rows, note)
 
 

@@ -1,17 +1,20 @@
 """What people said of compared answers: who wins against whom, how strong each is, what a side does."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
 from django.db.models import F, Min
 
+from evalapp.adjudication.models import ComparisonRuling
 from evalapp.analysis.differences import SEED
+from evalapp.analysis.models import ReviewedValues
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
 from evalapp.judgements.duels import POINTS, duels_of
 from evalapp.judgements.models import Choice
+from evalapp.judgements.verdicts import Verdict
 from evalapp.measure import Measure
 from evalapp.stats.pair_agreement import preference_alpha, same_verdict_share
 from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, win_share
@@ -149,10 +152,12 @@ class StrengthRow:
 class PairResults:
     """All that the page of results shows. ``first_side``: of the verdicts for one of two, the share for
     the answer that stood before the other; ``first_side_counts``: for it, and for the other. ``adjudicated``:
-    how many of the comparisons are decided on; the figures are of what reviewers gave all the same.
+    how many of the comparisons are decided on. ``values``: whether pairs and strengths have those decisions in the
+    place of what reviewers gave; ``judgements``, sides and agreement are always of what they gave.
     """
 
     judgements: Judgements
+    values: ReviewedValues
     pairs: list[PairRow]
     strengths: list[StrengthRow]
     first_side: Measure
@@ -205,23 +210,48 @@ class PairResults:
         return -self.span
 
 
-def pair_results(judgements: Judgements) -> PairResults:
+def pair_results(judgements: Judgements, *, values: ReviewedValues = ReviewedValues.ORIGINAL) -> PairResults:
     """Shares, strengths, the effect of a side and agreement, each with its interval."""
+    rulings = _rulings_on(judgements)
+    counted = _with_rulings(judgements, rulings) if values == ReviewedValues.ADJUDICATED else judgements
     duels = duels_told_by(judgements.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
     # Of the verdicts that the design asked for, without those added because people differed.
     designed = duels_told_by(row for row in judgements.rows if not row.is_added)
-    ruled_on = set(judgements.campaign.comparison_rulings.values_list("comparison_id", flat=True))
     return PairResults(
         judgements=judgements,
-        pairs=_pair_rows(judgements.candidates, duels),
-        strengths=_strength_rows(judgements, duels),
+        values=values,
+        pairs=_pair_rows(counted.candidates, duels_told_by(counted.rows)),
+        strengths=_strength_rows(counted, duels_told_by(counted.rows)),
         first_side=first_side_share(duels),
         first_side_counts=(decided[1.0], decided[0.0]),
         alpha=preference_alpha(designed, seed=SEED, replicates=REPLICATES),
         exact=same_verdict_share(designed, seed=SEED, replicates=REPLICATES),
-        adjudicated=len({row.comparison_id for row in judgements.rows} & ruled_on),
+        adjudicated=len(rulings),
     )
+
+
+def _rulings_on(judgements: Judgements) -> dict[int, ComparisonRuling]:
+    """What was decided on comparisons of which there are judgements here, by comparison."""
+    judged = {row.comparison_id for row in judgements.rows}
+    rulings = judgements.campaign.comparison_rulings.all()
+    return {ruling.comparison_id: ruling for ruling in rulings if ruling.comparison_id in judged}
+
+
+def _with_rulings(judgements: Judgements, rulings: Mapping[int, ComparisonRuling]) -> Judgements:
+    """Every verdict on a decided comparison becomes what was decided, so that it weighs as before."""
+    outputs = {output for ruling in rulings.values() for output in ruling.outputs}
+    owner = dict(ItemOutput.objects.filter(pk__in=outputs).values_list("pk", "candidate"))
+
+    def decided(row: Judged) -> Judged:
+        ruling = rulings.get(row.comparison_id)
+        if ruling is None:
+            return row
+        told: Verdict = ruling.verdict.turned([owner[output] for output in ruling.outputs], row.shown)
+        ranks = None if told.ranks is None else tuple(rank for rank in told.ranks if rank is not None)
+        return row._replace(choice=told.choice, ranks=ranks)
+
+    return replace(judgements, rows=[decided(row) for row in judgements.rows])
 
 
 def duels_told_by(rows: Iterable[Judged]) -> list[Duel]:

@@ -11,9 +11,11 @@ from evalapp.adjudication.appeals import REQUEST, RULING, answer_appeal, appeal,
 from evalapp.adjudication.disagreements import disputed_comparisons
 from evalapp.adjudication.models import Appeal, ComparisonRuling, DiscussionMessage
 from evalapp.adjudication.services import rule_on
+from evalapp.analysis.models import ReviewedValues
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import next_assignment
+from evalapp.campaigns.models import Comparison, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError, StaleError
 from evalapp.decisions.inbox import inbox_of
 from evalapp.judgements.models import Judgement
@@ -40,7 +42,83 @@ def own_page(judgement) -> str:
 # Deciding
 
 
-def test_a_ruling_stands_beside_the_judgements_and_in_no_figure(disputed, manager) -> None:
+def test_with_adjudicated_comparisons_the_decision_stands_in_place_of_the_verdicts(disputed, manager) -> None:
+    campaign = disputed.campaign
+    judgements = load_judgements(campaign)
+    # Each of four comparisons has one verdict for either answer.
+    (given,) = pair_results(judgements).pairs
+    assert (given.wins, given.losses, given.share.value) == (4, 4, 0.5)
+    ruling = decide(disputed, manager)
+
+    results = pair_results(judgements, values=ReviewedValues.ADJUDICATED)
+
+    (pair,) = results.pairs
+    winner = ItemOutput.objects.get(pk=ruling.outputs[1]).candidate_id
+    ahead, behind = (pair.wins, pair.losses) if pair.first.pk == winner else (pair.losses, pair.wins)
+    assert (ahead, behind) == (5, 3)
+    strengths = {row.candidate.pk: row for row in results.strengths}
+    assert strengths[winner].strength.value > 0 and strengths[winner].best == 5
+    # What reviewers gave is still what sides and agreement are of.
+    original = pair_results(judgements)
+    assert (results.alpha, results.exact, results.first_side) == (
+        original.alpha,
+        original.exact,
+        original.first_side,
+    )
+
+
+def test_page_interface_and_copied_table_have_the_switch_to_adjudicated_comparisons(
+    disputed, manager
+) -> None:
+    campaign, project = disputed.campaign, disputed.campaign.project.slug
+    page = f"/projects/{project}/compare/{campaign.pk}/pairs/"
+    browser, program = client_of(manager), program_of(manager)
+    assert "adjudicated comparison" not in browser.get(page).text
+    decide(disputed, manager)
+
+    plain, switched = browser.get(page).text, browser.get(f"{page}?values=adjudicated").text
+    assert 'href="?values=adjudicated"' in plain and "With 1 adjudicated comparison<" in plain
+    assert "the decision stands in place of each of them" in switched
+    counts = [sorted((row.wins, row.losses)) for row in browser.get(page).context["results"].pairs]
+    changed = browser.get(f"{page}?values=adjudicated").context["results"].pairs
+    assert counts == [[4, 4]] and [sorted((row.wins, row.losses)) for row in changed] == [[3, 5]]
+
+    told = program.get(f"projects/{project}/campaigns/{campaign.pk}/pairs/?values=adjudicated").json()
+    assert (told["values"], told["adjudicated"]) == ("adjudicated", 1)
+    assert sorted((told["pairs"][0]["wins"], told["pairs"][0]["losses"])) == [3, 5]
+    assert program.get(f"projects/{project}/campaigns/{campaign.pk}/pairs/").json()["values"] == "original"
+    copied = browser.get(f"/projects/{project}/compare/{campaign.pk}/tables/pairs.md?values=adjudicated").text
+    assert "With 1 adjudicated comparison." in copied
+
+
+def test_an_adjudicated_ranking_is_told_with_its_ranks(ranking, reviewer, other_reviewer, manager) -> None:
+    judge_all(ranking, reviewer, Verdict("", [1, 2, 3]))
+    judge_all(ranking, other_reviewer, Verdict("", [3, 2, 1]))
+    for row in disputed_comparisons(ranking).rows:
+        comparison = Comparison.objects.get(pk=row.subject_id)
+        order = {
+            output: ItemOutput.objects.get(pk=output).candidate.position for output in comparison.outputs
+        }
+        ranks = [1 + order[output] for output in comparison.outputs]
+        rule_on(
+            campaign=ranking,
+            comparison=comparison,
+            verdict=Verdict("", ranks),
+            reason=WHY,
+            revision=0,
+            by=manager,
+        )
+
+    results = pair_results(load_judgements(ranking), values=ReviewedValues.ADJUDICATED)
+
+    by_position = sorted(results.strengths, key=lambda row: row.candidate.position)
+    assert [row.mean_rank.value for row in by_position] == [1, 2, 3]
+    assert [row.best for row in by_position] == [6, 0, 0]
+
+
+def test_a_ruling_stands_beside_the_judgements_and_in_no_figure_of_what_reviewers_gave(
+    disputed, manager
+) -> None:
     campaign = disputed.campaign
     before = list(Judgement.objects.order_by("pk").values())
     figures = pair_results(load_judgements(campaign)).as_dict()

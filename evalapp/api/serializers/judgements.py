@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Flag, Number, Paging, Shown, Text, Whole
-from evalapp.api.serializers.analysis import PeopleQuery
+from evalapp.api.serializers.analysis import VALUES, PeopleQuery
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 from evalapp.api.serializers.reviews import NoWorkSerializer, ReviewProgressSerializer
 from evalapp.judgements.gold import OUTCOMES
@@ -124,6 +124,15 @@ class JudgementSerializer(serializers.Serializer[Any]):
         return [candidate.pk for candidate in line.shown]
 
 
+class PairResultsQuery(PeopleQuery):
+    values = serializers.ChoiceField(
+        choices=VALUES,
+        required=False,
+        default="original",
+        help_text="“adjudicated”: what was decided stands in place of the verdicts that differ.",
+    )
+
+
 class VerdictsApartSerializer(serializers.Serializer[Any]):
     """``farthest`` and ``mean``: distances of two verdicts, from 0 (the same) to 1 (the opposite preference)."""
 
@@ -161,6 +170,7 @@ class PairResultsSerializer(serializers.Serializer[Any]):
 
     campaign = serializers.IntegerField()
     people = serializers.CharField()
+    values = serializers.ChoiceField(choices=VALUES)
     is_reviewing = serializers.BooleanField()
     method = serializers.CharField()
     judgements = serializers.IntegerField()
@@ -176,7 +186,7 @@ class PairResultsSerializer(serializers.Serializer[Any]):
         help_text="Of every two verdicts on the same two answers, the share that says the same; n counts items."
     )
     adjudicated = serializers.IntegerField(
-        help_text="How many comparisons are decided on; every figure is of what reviewers gave."
+        help_text="How many comparisons are decided on; first_side, alpha and agreement are of what reviewers gave."
     )
 
 

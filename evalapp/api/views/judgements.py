@@ -4,12 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.models import ReviewedValues
 from evalapp.analysis.pair_lists import as_lines
 from evalapp.analysis.pairs import Judged, Judgements, load_judgements, pair_results
 from evalapp.analysis.verdicts_apart import verdicts_apart, with_lines
 from evalapp.api.fields import Nothing
 from evalapp.api.operations import Answer, ApiView, operation
-from evalapp.api.serializers.analysis import PeopleQuery
 from evalapp.api.serializers.judgements import (
     ComparisonTaskSerializer,
     JudgementAmendmentBody,
@@ -18,6 +18,7 @@ from evalapp.api.serializers.judgements import (
     JudgementSerializer,
     MyJudgementSerializer,
     NextComparisonSerializer,
+    PairResultsQuery,
     PairResultsSerializer,
     VerdictDraftBody,
     VerdictsApartSerializer,
@@ -66,16 +67,17 @@ class PairsView(AnalysisView):
 class PairResultsDetail(PairsView):
     required_permission = Permission.VIEW_ANALYSIS
 
-    @operation("Read who is preferred to whom", query=PeopleQuery, result=PairResultsSerializer)
+    @operation("Read who is preferred to whom", query=PairResultsQuery, result=PairResultsSerializer)
     def get(self, campaign_id: int) -> object:
         """Of a campaign that compares answers: shares of wins, strengths, the effect of standing first. Empty
         for one that rates them one by one.
         """
         judgements = self.judgements(campaign_id)
-        results = pair_results(judgements)
+        results = pair_results(judgements, values=ReviewedValues(self.query["values"]))
         return {
             "campaign": campaign_id,
             "people": self.people(),
+            "values": results.values,
             "is_reviewing": is_reviewing_blind(judgements.campaign, self.person),
             "method": judgements.campaign.method,
             "judgements": len(judgements.rows),
