@@ -43,7 +43,9 @@ def back_up(environment: Environment, target: Path) -> Manifest:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
             dump = Path(folder) / DATABASE_MEMBER
             run_client_program(
-                "pg_dump", "--format=custom", "--no-owner", f"--file={dump}", environment.database_url
+                "pg_dump",
+                *("--format=custom", "--no-owner", f"--file={dump}"),
+                database_url=environment.database_url,
             )
             return write_backup(
                 target,

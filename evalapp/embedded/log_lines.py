@@ -10,6 +10,11 @@ _SECRET = re.compile(
     r"|password(?:/|%2F)reset(?:/|%2F)key(?:/|%2F)[0-9A-Za-z]+-)[\w%~.:=-]{12,}",
     re.IGNORECASE,
 )
+# What PostgreSQL adds to a refusal, such as "Failing row contains (…)": what people wrote and scored. It may go over
+# several lines, and in a text for programmers its line breaks are written out.
+_DETAILS = re.compile(
+    r"(\n|\\n)(DETAIL|CONTEXT): .*?(?=\n\nThe above exception|\n\nDuring handling of|\Z)", re.DOTALL
+)
 
 
 def without_secrets(text: str) -> str:
@@ -18,7 +23,7 @@ def without_secrets(text: str) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """A log line and its trace, whoever wrote them, `without_secrets`."""
+    """A log line and its trace, whoever wrote them, `without_secrets` and without the rows of a refusal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
+        return _DETAILS.sub(r"\1\2: left out of the log", without_secrets(super().format(record)))

@@ -51,8 +51,21 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
     "log_checkpoints": "off",
-    "log_min_duration_statement": "1s",
     "idle_in_transaction_session_timeout": "10min",
+}
+
+# Statements and the details of errors hold what people wrote and scored: "Failing row contains (…)". The log is
+# read by other people than those, and kept elsewhere.
+_NO_CONTENT_IN_THE_LOG = {
+    "log_statement": "none",
+    "log_duration": "off",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
 }
 
 
@@ -127,6 +140,7 @@ class PostgresServer:
             "fsync": "on" if self._durable else "off",
             "synchronous_commit": "on" if self._durable else "off",
             "full_page_writes": "on" if self._durable else "off",
+            **_NO_CONTENT_IN_THE_LOG,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Program(

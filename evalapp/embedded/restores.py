@@ -8,6 +8,7 @@ disturbs ends by the same question.
 """
 
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -38,6 +39,10 @@ _UNDER_WAY, _DONE = ".restore", ".restore-done"
 # Inside the folder: the backup's members, then its files about to be placed, and the earlier ones.
 _UNPACKED, _COMING, _ASIDE, _TOKEN = "unpacked", "coming", "aside", "token"
 _OTHER_CONNECTIONS_SECONDS = 3
+# How `pg_restore` writes: each on a line, and before the first table's rows.
+_SETTING, _FIRST_ROWS = re.compile(rb"SET (\w+) = .*;$"), b"-- Data for Name: "
+# Minor releases of November 2026 note this at each column, and an earlier `pg_dump` takes it along.
+_NOTE = re.compile(rb"ALTER TABLE ONLY .+ ALTER COLUMN .+ SET \(pg_attver=\d+\);$")
 _LOCK = 7_306_512_094  # any number that nothing else in the database locks
 
 
@@ -135,6 +140,7 @@ def _prepare(environment: Environment, source: Path) -> tuple[Manifest, Path]:
 
 
 def _replace_database(environment: Environment, script: Path) -> None:
+    _leave_out_what_others_wrote(environment, script)
     token = (script.parent / _TOKEN).read_text(encoding="ascii")
     begin = f"SELECT pg_advisory_xact_lock({_LOCK}); DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
     end = f"COMMENT ON SCHEMA public IS 'evalapp restore {token}';"
@@ -142,12 +148,26 @@ def _replace_database(environment: Environment, script: Path) -> None:
         run_client_program(
             "psql",
             *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
-            *(f"--command={begin}", f"--file={script}", f"--command={end}", environment.database_url),
+            *(f"--command={begin}", f"--file={script}", f"--command={end}"),
+            database_url=environment.database_url,
         )
     except ServiceProblem as problem:
         raise ServiceProblem(
             f"The database refused the backup, and is as it was before, as are the files. {problem}"
         ) from problem
+
+
+def _leave_out_what_others_wrote(environment: Environment, script: Path) -> None:
+    """Make comments of what the server does not know: settings of a later PostgreSQL, another's own notes."""
+    with psycopg.connect(environment.database_url, connect_timeout=5) as connection:
+        known = {str(name) for (name,) in connection.execute("SELECT name FROM pg_settings")}
+    # In its place, as long as it was: the rows that follow may be many gigabytes.
+    with script.open("r+b") as file:
+        while not (line := file.readline()).startswith(_FIRST_ROWS) and line:
+            setting = _SETTING.match(line)
+            if _NOTE.match(line) or (setting and setting[1].decode() not in known):
+                file.seek(-len(line), os.SEEK_CUR)
+                file.write(b"--" + line[2:])
 
 
 def _database_holds(environment: Environment, token: Path) -> bool:

@@ -10,6 +10,7 @@ import psycopg
 import redis
 
 from evalapp.embedded import restores
+from evalapp.embedded.database_versions import check_database_version
 from evalapp.embedded.ownership import Ownership, wait_until
 from evalapp.embedded.postgres import PostgresServer
 from evalapp.embedded.problems import ServiceProblem
@@ -78,6 +79,7 @@ def ensure_running_alone(wanted: Environment) -> Iterator[None]:
                     raise ServiceProblem(
                         "The database in DATABASE_URL does not answer: start it or correct the address."
                     )
+                check_database_version(wanted)
                 _settle_restore(wanted)
                 yield
     finally:

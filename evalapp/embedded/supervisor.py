@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evalapp.embedded import logs, programs, state
 from evalapp.embedded.addresses import check_address_is_free, health
+from evalapp.embedded.database_versions import check_database_version
 from evalapp.embedded.interrupts import Interrupts, StopRequested
 from evalapp.embedded.ownership import Owner, Ownership
 from evalapp.embedded.postgres import PostgresServer
@@ -14,6 +15,7 @@ from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.processes import Child, Program, stop_together
 from evalapp.embedded.restores import settle
 from evalapp.embedded.services import broker_answers, database_answers
+from evalapp.embedded.sole_use import SoleUse
 from evalapp.embedded.valkey import ValkeyServer
 from evalapp.env import Environment
 
@@ -84,6 +86,7 @@ class Supervisor:
         self._ownership = Ownership(environment)
         self._postgres = PostgresServer(environment, pause=self._interrupts.pause)
         self._valkey = ValkeyServer(environment, pause=self._interrupts.pause)
+        self._sole_use = SoleUse(environment, pause=self._interrupts.pause)
         self._services: list[Service] = []
         self._one_shots: Iterator[OneShot] = iter(())
         self._running_one_shot: tuple[OneShot, Child] | None = None
@@ -132,6 +135,9 @@ class Supervisor:
             raise ServiceProblem(
                 "The database in DATABASE_URL does not answer: start it or correct the address."
             )
+        else:
+            check_database_version(environment)
+            self._sole_use.take()
         if environment.embedded_valkey:
             self._adopt(Service("valkey", self._valkey.spawn), self._valkey.start())
         elif not broker_answers(environment):
@@ -186,6 +192,8 @@ class Supervisor:
 
     def _tend(self) -> None:
         now = time.monotonic()
+        if not self._environment.embedded_postgres:
+            self._sole_use.keep()
         for service in self._services:
             self._tend_service(service, now)
         self._tend_one_shot()
@@ -252,6 +260,7 @@ class Supervisor:
         # A second Ctrl-C: the person does not want to wait for tasks in hand.
         self._stop_services(programs.WEB)
         self._stop_services(programs.DEFAULT_WORKER, programs.MODEL_WORKER, programs.BEAT)
+        self._sole_use.release()
         with self._ownership.without_users(_OTHER_USERS_SECONDS):
             self._stop_services("valkey")
             stop_together(self._children("postgres"))

@@ -7,6 +7,7 @@ from io import StringIO
 from types import SimpleNamespace
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from gunicorn.config import Config
 
@@ -62,3 +63,20 @@ def test_other_addresses_are_logged_as_they_are(log: StringIO) -> None:
     paths = "/projects/invitations/members/ /projects/a/invitations/12/revoke/"
     logging.getLogger("evalapp").warning("%s", paths)
     assert paths in log.getvalue()
+
+
+@pytest.mark.django_db
+def test_rows_that_the_database_refused_are_in_no_log(log: StringIO) -> None:
+    written = "the summary\n\nomits the dosage"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE reviews (comment text CHECK (comment = ''))")
+        try:
+            with transaction.atomic():
+                cursor.execute("INSERT INTO reviews VALUES (%s)", [written])
+        except IntegrityError as error:
+            logging.getLogger("evalapp").exception("refused")
+            logging.getLogger("evalapp").warning("%r", error)
+    assert log.getvalue().count('violates check constraint "reviews_comment_check"') >= 3
+    assert "the summary" not in log.getvalue()
+    assert "the dosage" not in log.getvalue()
+    assert "The above exception was the direct cause" in log.getvalue()

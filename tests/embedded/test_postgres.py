@@ -185,6 +185,31 @@ class TestAsRoot:
             server.start()
 
 
+def test_what_people_wrote_is_not_in_the_log(home: Environment, server: PostgresServer):
+    server.start()
+    server.stop()
+    # As an earlier release, or the site, wrote them.
+    with (home.postgres_folder / "data" / "postgresql.conf").open("a") as file:
+        file.write("log_min_duration_statement = 0\nlog_statement = 'all'\nlog_parameter_max_length = -1\n")
+    server.start()
+    text = "the summary omits the dosage"
+    with psycopg.connect(home.database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE reviews (id int UNIQUE, comment text CHECK (comment = ''))")
+        connection.execute("SELECT length(%s)", [text])
+        connection.execute(psycopg.sql.SQL("SELECT length({})").format(text))
+        for statement in (
+            "INSERT INTO reviews VALUES (1, %s)",
+            "INSERT INTO reviews (comment, none) VALUES (%s, 1)",
+        ):
+            with pytest.raises(psycopg.Error):
+                connection.execute(statement, [text])
+        with pytest.raises(psycopg.Error), connection.cursor().copy("COPY reviews FROM STDIN") as copy:
+            copy.write(f"1\t{text}\n")
+    log = (home.log_folder / "postgres.log").read_text()
+    assert 'new row for relation "reviews" violates check constraint' in log
+    assert text not in log
+
+
 def test_stop_steps_end_with_a_kill(home: Environment, server: PostgresServer):
     child = server.start()
     os.kill(child.pid, signal.SIGSTOP)

@@ -12,6 +12,8 @@ from evalapp.core.artifacts import artifact_store
 from evalapp.core.errors import ProblemError
 from evalapp.core.installation import disagreements
 from evalapp.embedded import preparation, programs
+from evalapp.embedded.database_versions import check_database_version
+from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.services import broker_answers, database_answers
 from evalapp.env import Environment, environment
 from evalapp.registry.folders import bases_on_disk
@@ -54,6 +56,11 @@ def _problems(wanted: Environment) -> Iterator[str]:
     for name in unanswered:
         yield f"The {name} does not answer: start it, open its port to this machine, or correct the address."
     if unanswered:
+        return
+    try:
+        check_database_version(wanted)
+    except ServiceProblem as too_old:
+        yield str(too_old)
         return
     yield from disagreements()
     if not preparation.is_current():

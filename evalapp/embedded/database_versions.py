@@ -1,0 +1,23 @@
+"""Which servers of yours the product can use."""
+
+import psycopg
+
+from evalapp.embedded.binaries import POSTGRES_MAJOR
+from evalapp.embedded.problems import ServiceProblem
+from evalapp.env import Environment
+
+OLDEST_MAJOR = 15
+"""Constraints that take two empty values for the same one (NULLS NOT DISTINCT) need it."""
+
+
+def check_database_version(environment: Environment) -> None:
+    """Raise ServiceProblem where the database is of a PostgreSQL that the product cannot use; it must answer."""
+    if environment.embedded_postgres:
+        return
+    with psycopg.connect(environment.database_url, connect_timeout=5) as connection:
+        major = connection.info.server_version // 10_000
+    if major < OLDEST_MAJOR:
+        raise ServiceProblem(
+            f"The database in DATABASE_URL is a PostgreSQL {major}, and evalapp needs PostgreSQL {OLDEST_MAJOR} to"
+            f" {POSTGRES_MAJOR}: bring the server to one of them, or unset DATABASE_URL for the embedded one."
+        )

@@ -1,0 +1,54 @@
+"""Room kept for the embedded PostgreSQL, for when the disk has none left.
+
+A server that runs reads on beside a full disk. One that was killed needs a few megabytes to recover, and would stay
+away until somebody makes room.
+"""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from evalapp.env import Environment
+
+PARTS = 4
+PART_BYTES = 16 * 2**20  # a segment of the write-ahead log
+_NEEDED_BYTES = 8 * 2**20
+
+
+def fill(environment: Environment) -> None:
+    """Put the room aside where it is missing, once that leaves four times as much to others; best effort."""
+    with contextlib.suppress(OSError):
+        for part in _parts(environment):
+            if not part.exists() and _free(environment) > 5 * PARTS * PART_BYTES:
+                _take(part)
+
+
+def give(environment: Environment) -> bool:
+    """Before the server starts again: give a part away where the disk is full; whether one was."""
+    with contextlib.suppress(OSError):
+        if _free(environment) < _NEEDED_BYTES:
+            for part in _parts(environment):
+                if part.exists():
+                    part.unlink()
+                    return True
+    return False
+
+
+def _take(part: Path) -> None:
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, PART_BYTES)
+    except OSError:
+        part.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _parts(environment: Environment) -> list[Path]:
+    return [environment.postgres_folder / f"reserve-{number}" for number in range(1, PARTS + 1)]
+
+
+def _free(environment: Environment) -> int:
+    return shutil.disk_usage(environment.postgres_folder).free
