@@ -256,8 +256,8 @@ def own_appeals(given: Given, person: User) -> QuerySet[Appeal]:
 
 
 def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    """Adds what they are about, who decided it and who answered."""
-    return appeals.select_related(
+    """Adds what they are about, also as it was before it was changed, who decided it and who answered."""
+    return appeals.prefetch_related("adjudication__revisions", "ruling__revisions").select_related(
         "appellant",
         "answered_by",
         "decided_by",

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from typing import Any, ClassVar
@@ -277,5 +278,16 @@ class Appeal(BaseModel):
 
     @property
     def decision(self) -> Adjudication | ComparisonRuling | None:
-        """What was decided, where the appeal is against that."""
+        """What was decided, where the appeal is against that, as it is now."""
         return self.adjudication or self.ruling
+
+    @property
+    def appealed(
+        self,
+    ) -> "Adjudication | AdjudicationRevision | ComparisonRuling | ComparisonRulingRevision | None":
+        """What was decided as it was appealed against, whatever it was changed to since. Reads the revisions."""
+        decision = self.decision
+        if decision is None or decision.revision == self.revision:
+            return decision
+        revisions: Iterable[AdjudicationRevision | ComparisonRulingRevision] = decision.revisions.all()
+        return next((each for each in revisions if each.revision == self.revision), decision)

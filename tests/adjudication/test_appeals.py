@@ -16,6 +16,7 @@ from evalapp.reviews.models import Review, SendBack
 from evalapp.reviews.presentation import review_url
 from evalapp.reviews.send_backs import send_back
 from tests.adjudication.conftest import address, name_distinctly
+from tests.api.conftest import program_of
 from tests.cast import client_of
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,14 @@ def test_against_a_decision_from_page_to_page(
     assert decision.revisions.get().value == 4
     seen = client_of(reviewer).get(mine).text
     assert "You are right." in seen and "Changed" in seen
+    # What was appealed is still read, beside what it was changed to.
+    assert f'Your appeal against <strong class="number">4</strong>: {WHY}' in seen
+    told = client_of(owner).get(page).text
+    assert 'Tone was decided as <strong class="number">4</strong>: Only the greeting is stiff.' in told
+    assert 'Since the appeal it was changed to <strong class="number">2</strong>: You are right.' in told
+    assert "The decision on Tone: 4</a>" in client_of(owner).get(entry.href).text
+    read = program_of(owner).get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/appeals/").json()
+    assert [(each["appealed"], each["decided"]) for each in read["results"]] == [("4", "2")]
     assert not [each for each in inbox_of(campaign.project) if each.kind == "appeal"]
     assert client_of(owner).post(page, {"outcome": "upheld", "answer": "No."}).status_code == 409
     actions = AuditEvent.objects.filter(action__startswith="appeal.").order_by("pk")

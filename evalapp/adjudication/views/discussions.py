@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.appeals import DECISION, REQUEST, RULING, Given, appeal
+from evalapp.adjudication.appeals import DECISION, REQUEST, RULING, Given, appeal, with_subject
 from evalapp.adjudication.beside import decisions_about, rulings_about
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.forms import AppealForm, MessageForm
@@ -243,9 +243,8 @@ def _decisions(own: _Own, person_id: int, form: AppealForm | None) -> list[dict[
     is_judgement = isinstance(own.given, Judgement)
     told = _ruling(own.given) if isinstance(own.given, Judgement) else _adjudications(own.given)
     field = "ruling" if is_judgement else "adjudication"
-    mine = Appeal.objects.filter(
-        appellant=person_id, **{f"{field}__in": [each.decision.pk for each in told]}
-    ).order_by("revision")
+    about = {f"{field}__in": [each.decision.pk for each in told]}
+    mine = with_subject(Appeal.objects.filter(appellant=person_id, **about)).order_by("revision")
     latest = {getattr(each, f"{field}_id"): each for each in mine}
     found = []
     for each in told:

@@ -83,6 +83,8 @@ class AppealSerializer(serializers.Serializer[Any]):
     item_output = serializers.SerializerMethodField()
     comparison = serializers.SerializerMethodField()
     against = serializers.SerializerMethodField()
+    appealed = serializers.SerializerMethodField()
+    decided = serializers.SerializerMethodField()
     appellant = serializers.SerializerMethodField()
     reason = serializers.CharField()
     outcome = serializers.ChoiceField(choices=Outcome.choices, allow_blank=True)
@@ -105,6 +107,14 @@ class AppealSerializer(serializers.Serializer[Any]):
     def get_against(self, appeal: Appeal) -> str:
         """In words."""
         return against_words(appeal)
+
+    def get_appealed(self, appeal: Appeal) -> str:
+        """The decision that the appeal is against, in words, as it was then; empty for a request."""
+        return appeal.appealed.words if appeal.appealed else ""
+
+    def get_decided(self, appeal: Appeal) -> str:
+        """The decision as it is now; empty for a request."""
+        return appeal.decision.words if appeal.decision else ""
 
     def get_appellant(self, appeal: Appeal) -> str:
         """A pseudonym, unless the project shows names."""
