@@ -4,21 +4,20 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from evalapp.core.away import AWAY
-from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError, TooLargeError
+from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
 from evalapp.core.gone import GoneError, is_gone
-from evalapp.core.http import ServiceAwayError, problem_body
+from evalapp.core.http import ServiceAwayError, body_problem, problem_body
 from evalapp.core.middleware import away_message
 from evalapp.core.storage import storage_problem
 
 logger = logging.getLogger(__name__)
 
-SHOWN_PROBLEMS = 100
 RETRY_SECONDS = "2"
 WHOLE_BODY = "body"
 
@@ -47,15 +46,15 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
 _TRANSLATED: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
     (Http404, MissingError, "There is nothing at this address, or it is not yours to see."),
     (PermissionDenied, NotAllowedError, "Your role in this project does not allow this."),
-    (RequestDataTooBig, TooLargeError, "The request is larger than the limit. Send less at once."),
     (SuspiciousOperation, InvalidError, "The request could not be read. Check how your client builds it."),
 )
 
 
 def as_problem(exception: Exception) -> ProblemError | None:
     """What a caller can mend of an exception; None where there is nothing."""
-    if isinstance(exception, ProblemError):
-        return exception
+    problem = exception if isinstance(exception, ProblemError) else body_problem(exception)
+    if problem is not None:
+        return problem
     if isinstance(exception, exceptions.ValidationError):
         return invalid(dict(by_field(exception.detail)))
     if isinstance(exception, exceptions.APIException):
@@ -64,7 +63,9 @@ def as_problem(exception: Exception) -> ProblemError | None:
         return GoneError()
     if isinstance(exception, AWAY):
         return ServiceAwayError(away_message(exception))
-    return next((problem(words) for kind, problem, words in _TRANSLATED if isinstance(exception, kind)), None)
+    return next(
+        (translated(words) for kind, translated, words in _TRANSLATED if isinstance(exception, kind)), None
+    )
 
 
 def invalid(fields: Mapping[str, Sequence[str]]) -> InvalidError:
@@ -72,7 +73,7 @@ def invalid(fields: Mapping[str, Sequence[str]]) -> InvalidError:
     name, texts = next(iter(fields.items()))
     count = sum(map(len, fields.values()))
     more = f" ({count - 1:,} more, see fields.)" if count > 1 else ""
-    return InvalidError(f"{name}: {texts[0]}{more}", fields=dict(list(fields.items())[:SHOWN_PROBLEMS]))
+    return InvalidError(f"{name}: {texts[0]}{more}", fields=fields)
 
 
 class _FrameworkError(ProblemError):

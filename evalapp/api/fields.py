@@ -1,12 +1,14 @@
 """Fields that take a value as it is or refuse it: no text that reads like a number, no "yes" for true."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, cast
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import SkipField, empty
 
+from evalapp.core.errors import MOST_PROBLEMS
 from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE
 
 LARGEST_ID = 2**63 - 1
@@ -65,6 +67,29 @@ class Fields(serializers.DictField):
         return super().to_internal_value(data)
 
 
+class List(serializers.ListField):
+    """A list whose length is checked before its values, and of which MOST_PROBLEMS bad values are told."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            raise ValidationError(self.error_messages["max_length"].format(max_length=self.max_length))
+        return super().to_internal_value(data)
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        values: list[Any] = []
+        problems: dict[str, Any] = {}
+        for position, each in enumerate(data):
+            try:
+                values.append(self.child.run_validation(each))
+            except ValidationError as error:
+                problems[str(position)] = error.detail
+            if len(problems) == MOST_PROBLEMS:
+                break
+        if problems:
+            raise ValidationError(problems)
+        return values
+
+
 class Body(serializers.Serializer[Any]):
     """What a request may hold; a field that is not declared is refused, never ignored."""
 
@@ -87,8 +112,7 @@ class Body(serializers.Serializer[Any]):
         values: dict[str, Any] = {}
         problems: dict[str, Any] = {
             name[:80] or "non_field_errors": [f"There is no such field here. Known: {known}."]
-            for name in map(str, data)
-            if name not in self.fields
+            for name in islice((name for name in map(str, data) if name not in self.fields), MOST_PROBLEMS)
         }
         for name, field in self.fields.items():
             check = getattr(self, f"validate_{name}", None)

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
+MOST_PROBLEMS = 50
+"""So many are told at once, whatever was sent: who mends these sends it again and sees the next."""
+_LONGEST_NAME = 120
+_LONGEST_TEXT = 2_000
+
 
 class ProblemError(Exception):
     """Something the caller can mend.
 
     ``message`` is one sentence or two: what was wrong, where, how to mend it.
-    ``fields`` maps a field's name to its own messages.  ``code`` is stable for machines.
+    ``fields`` maps a field's name to its own messages, of which MOST_PROBLEMS are kept; names and messages are cut,
+    since they may repeat what somebody sent.  ``code`` is stable for machines.
     """
 
     status = 400
@@ -16,9 +22,9 @@ class ProblemError(Exception):
     def __init__(
         self, message: str, *, fields: Mapping[str, Sequence[str]] | None = None, code: str | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fields = {name: list(texts) for name, texts in (fields or {}).items()}
+        self.message = _cut(message, _LONGEST_TEXT)
+        super().__init__(self.message)
+        self.fields = _first(fields or {})
         if code:
             self.code = code
 
@@ -85,3 +91,19 @@ class NoRoomError(ProblemError):
 
     status = 507
     code = "no_room"
+
+
+def _first(fields: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    kept: dict[str, list[str]] = {}
+    left = MOST_PROBLEMS
+    for name, texts in fields.items():
+        if left <= 0:
+            break
+        shown = [_cut(text, _LONGEST_TEXT) for text in texts[:left]]
+        kept.setdefault(_cut(name, _LONGEST_NAME), []).extend(shown)
+        left -= max(1, len(shown))
+    return kept
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"

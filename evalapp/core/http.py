@@ -4,12 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from evalapp.core.errors import MissingError, ProblemError
+from evalapp.core.errors import MissingError, ProblemError, TooLargeError
 
 Row = TypeVar("Row", bound=Model)
 
@@ -26,6 +28,19 @@ def wants_json(request: HttpRequest) -> bool:
     return request.path.startswith("/api/") or request.headers.get("Accept", "").startswith(
         "application/json"
     )
+
+
+def body_problem(exception: object) -> ProblemError | None:
+    """What is wrong with a body that Django refuses to read, where it can say it; else None."""
+    if isinstance(exception, RequestDataTooBig):
+        return TooLargeError("The request is larger than the limit. Send less at once.")
+    if isinstance(exception, TooManyFieldsSent):
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        return TooLargeError(f"The request has more than {most:,} fields. Send less at once.")
+    if isinstance(exception, TooManyFilesSent):
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        return TooLargeError(f"The request has more than {most:,} files. Send less at once.")
+    return None
 
 
 def problem_body(error: ProblemError) -> dict[str, Any]:

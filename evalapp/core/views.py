@@ -6,7 +6,7 @@ from django.shortcuts import render
 from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
 from evalapp.core.health import look
-from evalapp.core.http import problem_response, wants_json
+from evalapp.core.http import body_problem, problem_response, wants_json
 from evalapp.core.middleware import unavailable
 from evalapp.core.storage import storage_problem
 
@@ -48,7 +48,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-
+    if (problem := body_problem(exception)) is not None:
+        return problem_response(request, problem)
     return problem_response(
         request, InvalidError("The request could not be read. Go back, reload and try again.")
     )

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.datasets.csv_files import Use, read_csv, read_header, usual_mapping
 from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise
 from evalapp.datasets.formats import FileProblemError, Layout, Reading, read_jsonl, reading_of
@@ -25,7 +25,6 @@ from evalapp.runs.answers import LONGEST_ANSWER
 
 MOST_ROWS = 100_000
 MOST_BYTES = 200 * 2**20
-SHOWN_PROBLEMS = 100
 LONGEST_ID = 200
 LONGEST_VERSION = 120
 ID_FIELDS = ("id", "external_id")
@@ -47,7 +46,7 @@ class OutputsError(InvalidError):
         self.problems = list(problems)
         more = f" There are {len(problems) - 1:,} more problems." if len(problems) > 1 else ""
         super().__init__(
-            f"Nothing was imported. {problems[0]}{more}", fields={"file": list(problems[:SHOWN_PROBLEMS])}
+            f"Nothing was imported. {problems[0]}{more}", fields={"file": list(problems[:MOST_PROBLEMS])}
         )
 
 

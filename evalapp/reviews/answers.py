@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.core.names import has_visible
 from evalapp.reviews.spans import CheckedSpan, Span, as_body, checked_spans, read_spans
 from evalapp.rubrics.fields import NOT_APPLICABLE
@@ -111,19 +111,22 @@ def _read_criteria(version_id: int) -> list[RubricCriterion]:
 
 
 class _Problems:
-    """Collects every problem, so that a person mends them all at once."""
+    """Collects every problem, so that a person mends them all at once; at MOST_PROBLEMS no more is looked at."""
 
     def __init__(self) -> None:
         self.fields: dict[str, list[str]] = {}
+        self.count = 0
 
     def add(self, name: str, message: str) -> None:
         self.fields.setdefault(name, []).append(message)
+        self.count += 1
+        if self.count == MOST_PROBLEMS:
+            self.raise_if_any()
 
     def raise_if_any(self) -> None:
         if self.fields:
             first = next(iter(self.fields.values()))[0]
-            count = sum(map(len, self.fields.values()))
-            more = f" ({count - 1} more)" if count > 1 else ""
+            more = f" ({self.count - 1} more)" if self.count > 1 else ""
             raise InvalidError(f"The review was not stored: {first}{more}", fields=self.fields)
 
 

@@ -1,6 +1,5 @@
 """What comes in: a plain form, or JSON from the page's own script."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -11,6 +10,7 @@ from django.http import HttpRequest, QueryDict
 
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import wants_json
+from evalapp.core.strict_json import read_json
 from evalapp.reviews.answers import (
     LONGEST_SKIP_REASON,
     Answer,
@@ -43,25 +43,10 @@ def is_json(request: HttpRequest) -> bool:
 
 def json_body(request: HttpRequest) -> dict[str, Any]:
     """The body as an object; InvalidError for anything else, however deep or broken."""
-    try:
-        body = json.loads(request.body, object_pairs_hook=_no_doubles, parse_constant=_no_constants)
-        depth = _depth(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidError(f"The request is not JSON that can be read: {str(error)[:120]}.") from error
-    if not isinstance(body, dict) or depth > _DEEPEST:
+    body = read_json(request.body, any_text=True)
+    if not isinstance(body, dict) or _depth(body) > _DEEPEST:
         raise InvalidError("The request must be a flat JSON object.")
     return body
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    body = dict(pairs)
-    if len(body) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return body
-
-
-def _no_constants(name: str) -> float:
-    raise ValueError(f"{name} is no number")
 
 
 def _depth(value: Any) -> int:
@@ -131,8 +116,8 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
 
 def _mark(value: str) -> object:
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return read_json(value.encode("utf-8", "surrogatepass"), any_text=True)
+    except InvalidError:
         return None
 
 

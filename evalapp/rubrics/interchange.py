@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.rubrics.drafts import (
     MOST_CRITERIA,
     MOST_LEVELS,
@@ -32,7 +32,6 @@ from evalapp.rubrics.problems import unkept_character
 
 FORMAT = 1
 LARGEST_FILE = 128 * 1024
-MOST_PROBLEMS = 50
 _DEEPEST = 12
 _LONGEST_SHOWN = 80
 _HEAD = ("evalapp_rubric", "name", "description", "instructions", "criteria")

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise, require_lines
 from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
@@ -18,7 +18,6 @@ MOST_ROWS = 100_000
 MOST_BYTES = 200 * 2**20
 LONGEST_ANSWER = 200_000
 LONGEST_LINE = 4 * 2**20
-SHOWN_PROBLEMS = 100
 TEXT_FIELDS = ("text", "output", "answer")
 ROW_FIELDS = ("row", "row_number")
 REFUSED = "refused"
@@ -66,7 +65,7 @@ class AnswersError(InvalidError):
         self.problems = problems
         first = problems[0]
         more = f" {len(problems) - 1:,} more rows have problems." if len(problems) > 1 else ""
-        super().__init__(f"Nothing was imported. {first}{more}", fields={"file": problems[:SHOWN_PROBLEMS]})
+        super().__init__(f"Nothing was imported. {first}{more}", fields={"file": problems[:MOST_PROBLEMS]})
 
 
 def read_answers(file: BinaryIO, name: str) -> Iterator[ImportedAnswer]:

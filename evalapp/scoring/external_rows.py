@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.datasets.csv_files import read_cells, read_header
 from evalapp.datasets.files import CSV, HEAD_BYTES, recognise, require_lines
 from evalapp.datasets.formats import FileProblemError, object_of
@@ -14,7 +14,6 @@ from evalapp.datasets.rows import FieldProblem
 MOST_SCORES = 50_000
 MOST_BYTES = 20 * 2**20
 LONGEST_LINE = 64 * 2**10
-SHOWN_PROBLEMS = 100
 # Sums of many values of this size are still numbers, and no score needs more.
 LARGEST_VALUE = 1e12
 FIELDS = ("output", "item", "row", "candidate", "sample", "value")
@@ -46,16 +45,21 @@ class GivenScore(NamedTuple):
     problem: str = ""
 
 
+def told(problems: list[str]) -> list[str]:
+    """The first of them, and how many there are beside these."""
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    rest = len(problems) - MOST_PROBLEMS + 1
+    return [*problems[: MOST_PROBLEMS - 1], f"{rest:,} more lines have problems; mend these first."]
+
+
 class ScoresError(InvalidError):
     """Nothing was stored; ``problems`` has one sentence for each bad line, and where it stands."""
 
     def __init__(self, problems: list[str], *, field: str = "file") -> None:
         self.problems = problems
         more = f" {len(problems) - 1:,} more lines have problems." if len(problems) > 1 else ""
-        shown = problems[:SHOWN_PROBLEMS]
-        if len(problems) > SHOWN_PROBLEMS:
-            shown.append(f"{len(problems) - SHOWN_PROBLEMS:,} more lines have problems; mend these first.")
-        super().__init__(f"Nothing was stored. {problems[0]}{more}", fields={field: shown})
+        super().__init__(f"Nothing was stored. {problems[0]}{more}", fields={field: told(problems)})
 
 
 def read_scores(file: BinaryIO, name: str, *, item_field: str = "") -> Iterator[GivenScore]:

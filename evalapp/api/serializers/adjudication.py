@@ -5,7 +5,7 @@ from rest_framework import serializers
 from evalapp.adjudication.appeals import against_words, subject_of
 from evalapp.adjudication.disagreements import APART_CHOICES, USUAL_APART
 from evalapp.adjudication.models import Adjudication, Appeal, Outcome
-from evalapp.api.fields import Body, Flag, Id, Paging, Text, Whole
+from evalapp.api.fields import Body, Flag, Id, List, Paging, Text, Whole
 from evalapp.campaigns.models import Comparison, ItemOutput
 from evalapp.judgements.models import Choice
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
@@ -129,7 +129,7 @@ class AppealAnswerBody(Body):
     choice = serializers.ChoiceField(
         choices=Choice.choices, allow_blank=True, default="", help_text="The new verdict on a pair."
     )
-    ranks = serializers.ListField(
+    ranks = List(
         child=Whole(min_value=1, max_value=5),
         max_length=5,
         allow_null=True,

@@ -3,7 +3,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Flag, Id, Paging, Shown, Text, Whole
+from evalapp.api.fields import Body, Flag, Id, List, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.campaigns.design import (
     LEASE_MINUTES,
@@ -70,14 +70,14 @@ class CampaignBody(Body):
     rubric_version = Id()
     dataset_version = Id()
     split = serializers.ChoiceField(choices=Split.choices)
-    candidates = serializers.ListField(
+    candidates = List(
         child=Id(),
         min_length=1,
         max_length=MOST_CANDIDATES,
         help_text="Ids of model versions, in their order.",
         error_messages={"min_length": "Choose at least one candidate."},
     )
-    reviewers = serializers.ListField(
+    reviewers = List(
         child=Id(),
         min_length=1,
         max_length=1_000,
@@ -195,7 +195,7 @@ class GoldAnswerBody(Body):
 
 
 class GoldBody(Body):
-    answers = serializers.ListField(child=GoldAnswerBody(), min_length=1, max_length=1_000)
+    answers = List(child=GoldAnswerBody(), min_length=1, max_length=1_000)
 
 
 class GoldAnswerSerializer(Shown):
@@ -282,7 +282,7 @@ class AddedToSerializer(serializers.Serializer[Any]):
 
 
 class ReviewersBody(Body):
-    reviewers = serializers.ListField(child=Id(), min_length=1, max_length=1_000)
+    reviewers = List(child=Id(), min_length=1, max_length=1_000)
 
 
 class ItemListQuery(Paging):

@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Flag, Paging, Shown, Text
+from evalapp.api.fields import Body, Flag, List, Paging, Shown, Text
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.metrics.labels import LONGEST_LABEL, MOST_LABELS
 from evalapp.scoring.labels import LONGEST_FIELD, LONGEST_PATTERN
@@ -24,9 +24,7 @@ class LabelParserBody(Body):
     pattern = Text(max_length=LONGEST_PATTERN, required=False, allow_blank=True, default="")
     field = Text(max_length=LONGEST_FIELD, required=False, allow_blank=True, default="")
     ignore_case = Flag(required=False, default=True)
-    labels = serializers.ListField(
-        child=Text(max_length=LONGEST_LABEL), required=False, default=list, max_length=MOST_LABELS
-    )
+    labels = List(child=Text(max_length=LONGEST_LABEL), required=False, default=list, max_length=MOST_LABELS)
 
 
 class ClassScoreSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Fields, Flag, Id, Number, Paging, Shown, Text, Whole
+from evalapp.api.fields import Body, Fields, Flag, Id, List, Number, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField, MessageSerializer
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.datasets.csv_files import DELIMITERS, Use
@@ -51,7 +51,7 @@ class DatasetBody(Body):
 
 
 class VersionBody(Body):
-    rows = serializers.ListField(
+    rows = List(
         child=Fields(),
         min_length=1,
         max_length=MOST_INLINE_ROWS,

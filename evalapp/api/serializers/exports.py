@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Flag, Id, Number, Paging, Shown, Text
+from evalapp.api.fields import Body, Flag, Id, List, Number, Paging, Shown, Text
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.exports.models import Export, ExportRow, RowDecision, RowKind
@@ -95,7 +95,7 @@ class RowDecisionBody(Body):
 
 class ManyDecisionsBody(Body):
     decision = serializers.ChoiceField(choices=MANY_DECISIONS)
-    rows = serializers.ListField(
+    rows = List(
         child=Id(), min_length=1, max_length=10_000, required=False, help_text="Left out: all undecided rows."
     )
 

@@ -1,10 +1,11 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Flag, Id, Number, Shown, Text, Whole
-from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE
-from evalapp.scoring.external_rows import LONGEST_ITEM
+from evalapp.api.fields import Body, Flag, Id, List, Number, Shown, Text, Whole
+from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE, StoredScores
+from evalapp.scoring.external_rows import LONGEST_ITEM, MOST_SCORES, told
 from evalapp.scoring.models import Better, ExternalMetric
 
 _ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."
@@ -44,7 +45,7 @@ class ScoresBody(Body):
     run = Id(required=False, help_text="Needed where scores name item or row, and candidate.")
     item_field = Text(max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD)
     checks_only = Flag(required=False, default=False, help_text=_CHECKS_ONLY)
-    scores = ScoreBody(many=True, allow_empty=False)
+    scores = List(child=ScoreBody(), min_length=1, max_length=MOST_SCORES)
 
 
 class ScoreFileBody(Body):
@@ -67,9 +68,11 @@ class StoredScoresSerializer(serializers.Serializer[Any]):
     without_score = serializers.IntegerField(
         allow_null=True, help_text="Outputs of the run that no score names; null without a run."
     )
-    problems = serializers.ListField(
-        child=serializers.CharField(), help_text="Scores that cannot be used; empty once stored."
-    )
+    problems = serializers.SerializerMethodField(help_text="Scores that cannot be used; empty once stored.")
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_problems(self, stored: StoredScores) -> list[str]:
+        return told(stored.problems)
 
 
 class ExternalScoreSerializer(serializers.Serializer[Any]):

@@ -2,10 +2,17 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Id, Number, Shown, Text, Whole
+from evalapp.api.fields import Body, Id, List, Number, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField, MeasureSerializer
 from evalapp.core.names import LONGEST_NAME
-from evalapp.gates.conditions import LARGEST_COUNT, MOST_CHALLENGERS, TOTAL, Condition, ConditionKind
+from evalapp.gates.conditions import (
+    LARGEST_COUNT,
+    MOST_CHALLENGERS,
+    MOST_CONDITIONS,
+    TOTAL,
+    Condition,
+    ConditionKind,
+)
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, GateVerdict
 from evalapp.rubrics.models import Criterion
 
@@ -61,7 +68,7 @@ class GateConditionBody(Body):
 class GateBody(Body):
     name = Text(max_length=LONGEST_NAME)
     rubric = Id()
-    conditions = GateConditionBody(many=True)
+    conditions = List(child=GateConditionBody(), max_length=MOST_CONDITIONS)
     alpha = Number(default=0.05, min_value=0.0001, max_value=0.2)
     planned_reviews = Whole(
         default=None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Fields, Flag, Number, Paging, Shown, Text, Whole
+from evalapp.api.fields import Body, Fields, Flag, List, Number, Paging, Shown, Text, Whole
 from evalapp.api.serializers.analysis import VALUES, PeopleQuery
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 from evalapp.api.serializers.reviews import NoWorkSerializer, ReviewProgressSerializer
@@ -206,7 +206,7 @@ class GoldVerdictBody(Body):
 
 
 class GoldVerdictsBody(Body):
-    verdicts = serializers.ListField(child=GoldVerdictBody(), min_length=1, max_length=1_000)
+    verdicts = List(child=GoldVerdictBody(), min_length=1, max_length=1_000)
 
 
 class GoldVerdictSerializer(Shown):

@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Fields, Id, Number, Paging, Shown, Text, Whole
+from evalapp.api.fields import Body, Fields, Id, List, Number, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.monitoring.following import is_enough
@@ -41,7 +41,7 @@ class StreamBody(Body):
     name = Text(max_length=LONGEST_STREAM_NAME)
     description = Text(max_length=2_000, allow_blank=True, default="")
     rubric_version = Id()
-    reviewers = serializers.ListField(child=Id(), max_length=500, help_text="Ids of members who review.")
+    reviewers = List(child=Id(), max_length=500, help_text="Ids of members who review.")
     outputs_a_week = Whole(min_value=1, max_value=MOST_OUTPUTS_A_WEEK)
     overlap = Whole(default=1, min_value=1, max_value=MOST_OVERLAP)
     strata_field = Text(max_length=100, allow_blank=True, default="")
@@ -53,7 +53,7 @@ class StreamBody(Body):
 
 
 class ProductionRowsBody(Body):
-    rows = serializers.ListField(
+    rows = List(
         child=Fields(),
         min_length=1,
         max_length=MOST_ROWS_IN_A_REQUEST,

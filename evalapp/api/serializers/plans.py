@@ -4,9 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Number, Text, Whole
+from evalapp.api.fields import Body, List, Number, Text, Whole
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.api.serializers.quality import SampledItemsSerializer
+from evalapp.gates.conditions import MOST_CONDITIONS
 
 
 class SpreadSerializer(serializers.Serializer[Any]):
@@ -84,7 +85,7 @@ class PlanBody(Body):
     reviewers = Whole()
     overlap = Whole(required=False, default=None, allow_null=True, help_text="Every reviewer without it.")
     level = Number(required=False, default=0.05, help_text="Chance of a false release of each, one-sided.")
-    aims = AimBody(many=True, allow_empty=False)
+    aims = List(child=AimBody(), min_length=1, max_length=MOST_CONDITIONS)
 
 
 class PlannedAimSerializer(serializers.Serializer[Any]):

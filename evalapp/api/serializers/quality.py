@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Whole
+from evalapp.api.fields import Body, List, Whole
 from evalapp.api.serializers.analysis import AgreementRowSerializer, CaseRowSerializer
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 
@@ -119,4 +119,4 @@ class BeliefBody(Body):
 class ClosingBody(Body):
     """No beliefs at all: the question is left out, and not asked again."""
 
-    beliefs = BeliefBody(many=True, allow_empty=True)
+    beliefs = List(child=BeliefBody(), max_length=100)

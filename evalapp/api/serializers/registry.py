@@ -3,7 +3,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Id, Paging, Shown, Text, Whole
+from evalapp.api.fields import Body, Id, List, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.contamination import ContaminationDecisionSerializer
 from evalapp.registry.models import ModelAlias, ModelKind, ModelVersion
@@ -89,9 +89,7 @@ class ShowingBody(Body):
     """``examples_version`` and ``example_rows`` (numbers) show rows of a training split before each question."""
 
     examples_version = Id(required=False, allow_null=True, default=None)
-    example_rows = serializers.ListField(
-        child=Whole(min_value=1), required=False, default=list, max_length=MOST_EXAMPLES
-    )
+    example_rows = List(child=Whole(min_value=1), required=False, default=list, max_length=MOST_EXAMPLES)
 
 
 class PromptBody(ShowingBody):

@@ -4,7 +4,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Flag, Number, Shown, Text, Whole
+from evalapp.api.fields import Body, Flag, List, Number, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.rubrics.drafts import (
     HIGHEST_LEVEL,
@@ -160,9 +160,7 @@ class OptionBody(Body):
 
 class ConditionBody(Body):
     criterion = Text(max_length=LONGEST_KEY)
-    values = serializers.ListField(
-        child=Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL), max_length=MOST_OPTIONS
-    )
+    values = List(child=Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL), max_length=MOST_OPTIONS)
 
 
 class CriterionBody(Body):
@@ -180,8 +178,8 @@ class CriterionBody(Body):
     low_threshold = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, allow_null=True, required=False)
     undesired = Whole(max_value=1, allow_null=True, required=False)
     lower_is_better = Flag(default=False)
-    tags = serializers.ListField(child=TagBody(), max_length=MOST_TAGS, required=False)
-    options = serializers.ListField(child=OptionBody(), max_length=MOST_OPTIONS, required=False)
+    tags = List(child=TagBody(), max_length=MOST_TAGS, required=False)
+    options = List(child=OptionBody(), max_length=MOST_OPTIONS, required=False)
     examples = serializers.DictField(child=Text(max_length=LONGEST_EXAMPLE, allow_blank=True), required=False)
     visible_if = ConditionBody(required=False, allow_null=True)
 
@@ -197,7 +195,7 @@ class CriterionBody(Body):
 
 
 class RubricVersionBody(Body):
-    criteria = serializers.ListField(child=CriterionBody(), min_length=1, max_length=MOST_CRITERIA)
+    criteria = List(child=CriterionBody(), min_length=1, max_length=MOST_CRITERIA)
     instructions = Text(max_length=LONGEST_INSTRUCTIONS, allow_blank=True, default="")
     based_on = Text(
         max_length=64,
@@ -214,9 +212,7 @@ class RubricBody(Body):
     name = Text(max_length=120)
     description = Text(max_length=2_000, allow_blank=True, default="")
     template = serializers.ChoiceField(choices=list(TEMPLATES), required=False, allow_null=True, default=None)
-    criteria = serializers.ListField(
-        child=CriterionBody(), min_length=1, max_length=MOST_CRITERIA, required=False
-    )
+    criteria = List(child=CriterionBody(), min_length=1, max_length=MOST_CRITERIA, required=False)
     instructions = Text(max_length=LONGEST_INSTRUCTIONS, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

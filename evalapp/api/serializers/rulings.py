@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.adjudication.models import ComparisonRuling
-from evalapp.api.fields import Body, Id, Paging, Text, Whole
+from evalapp.api.fields import Body, Id, List, Paging, Text, Whole
 from evalapp.api.serializers.adjudication import REASON, STATES, ThreadMessageSerializer
 from evalapp.judgements.models import Choice
 from evalapp.reviews.words import LONGEST_REASON
@@ -85,7 +85,7 @@ class RulingBody(Body):
         default="",
         help_text="Of a pair, in the order of its outputs.",
     )
-    ranks = serializers.ListField(
+    ranks = List(
         child=Whole(min_value=1, max_value=5), max_length=5, allow_null=True, default=None, help_text=RANKS
     )
     reason = Text(max_length=LONGEST_REASON, help_text=REASON)

@@ -4,7 +4,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Fields, Id, Paging, Shown, Text, Whole
+from evalapp.api.fields import Body, Fields, Id, List, Paging, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.datasets.models import Split
@@ -165,10 +165,8 @@ class Sampling(Fields):
 
 class BatchFileBody(Body):
     dataset_version = Id()
-    splits = serializers.ListField(
-        child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4
-    )
-    candidates = serializers.ListField(child=Id(), min_length=1, max_length=50)
+    splits = List(child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4)
+    candidates = List(child=Id(), min_length=1, max_length=50)
     sampling = Sampling(
         default=dict, help_text="Models at addresses take the sampling's own, up to json_schema."
     )
@@ -202,7 +200,7 @@ class OutputsBody(Body):
     dataset_version = Id()
     candidate = Id(help_text="Id of a model version of kind imported or endpoint.")
     name = Text(max_length=120)
-    rows = serializers.ListField(child=AnswerBody(), min_length=1, max_length=MOST_INLINE_ANSWERS)
+    rows = List(child=AnswerBody(), min_length=1, max_length=MOST_INLINE_ANSWERS)
 
 
 class OutputsUploadBody(Body):

@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Flag, Paging, Shown, Text
+from evalapp.api.fields import Body, Flag, List, Paging, Shown, Text
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.core.outgoing import LONGEST_ADDRESS
 from evalapp.webhooks.models import (
@@ -16,7 +16,7 @@ from evalapp.webhooks.models import (
 
 class WebhookBody(Body):
     address = Text(max_length=LONGEST_ADDRESS)
-    events = serializers.ListField(
+    events = List(
         child=serializers.ChoiceField(choices=WebhookEvent.choices),
         allow_empty=False,
         max_length=len(WebhookEvent.values),
