@@ -15,6 +15,14 @@ if (form) {
   const isPair = Boolean(form.querySelector("[data-choices]"));
   const verdict = new (isPair ? PairVerdict : RankVerdict)(desk, () => {});
   verdict.write(verdict.read());
+  // A figure gives the verdict and its reason comes next, as on the desk of ratings; of a ranking once it is whole.
+  const score = (value) => {
+    const isGiven = verdict.score(value);
+    if (isGiven && !verdict.missing) reason.focus();
+    return isGiven;
+  };
+  // Out of the reason to the verdict as long as that is open, else to the button.
+  const goOn = () => (verdict.missing ? verdict.focusCurrent() : form.querySelector(".desk-submit button").focus());
   listenForKeys({
     actions: {
       submit: () => form.requestSubmit(),
@@ -22,7 +30,7 @@ if (form) {
       skip: () => later.click(),
     },
     keys,
-    rubric: verdict,
+    rubric: { score, focusCurrent: goOn, toggleReason: () => false },
   });
   // What was refused is mended first.
   if (form.querySelector(".field-bad")) reason.focus();

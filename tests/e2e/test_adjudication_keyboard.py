@@ -51,6 +51,7 @@ def test_every_disagreement_is_decided_by_keyboard_alone(start):
     tab_to(page, "Next disagreement")
     press(page, "Enter")
     ready(page)
+    first = page.url
     # A figure decides the first criterion, then its reason is written; Esc leads to the next one.
     press(page, "2")
     assert page.evaluate("document.activeElement.name") == "reason-tone"
@@ -62,6 +63,7 @@ def test_every_disagreement_is_decided_by_keyboard_alone(start):
     page.wait_for_load_state()
     ready(page)
     expect(page.locator(".lede")).to_contain_text("2 of 4 disagreements decided")
+    assert page.url != first
     # Left for later, it comes again, because it is the only one.
     press(page, "Escape", "n")
     assert page.evaluate("document.activeElement.name") == "reason-clarity"
@@ -113,12 +115,14 @@ def test_verdicts_that_differ_are_decided_by_keyboard_alone(
     page.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/adjudication/next/")
     ready(page)
     # Figures give the verdict, then its reason; Esc leads out of it.
-    press(page, *(["2"] if is_pair else ["2", "1", "3"]), "c")
+    first = page.url
+    press(page, *(["2"] if is_pair else ["2", "1", "3"]))
     assert page.evaluate("document.activeElement.name") == "reason"
     page.keyboard.type("No 1 names the deadline.")
     press(page, "Control+Enter")
     expect(page.locator(".lede")).to_contain_text("1 of 2 disagreements decided")
     ready(page)
+    assert page.url != first
     # What is missing is said, and the verdict stays.
     press(page, "1") if is_pair else press(page, "1", "2", "3")
     press(page, "Control+Enter")
