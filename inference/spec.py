@@ -170,6 +170,9 @@ class Output(Record):
     example: str
     sample: int
     text: str
+    """The answer alone."""
+    reasoning: str = ""
+    """What the model thought before it, in a leading `<think>` part."""
     finish_reason: Literal["stop", "length", "refused"]
     """stop: the model ended; length: `max_tokens` or the context did; refused: never generated."""
     refusal: str | None = None

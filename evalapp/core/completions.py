@@ -6,11 +6,13 @@ import time
 from typing import Any, NamedTuple
 
 from evalapp.core.outgoing import Answer, OutgoingFailedError, send
+from run_directory.reasoning import Parted, parted
 
 ENDING = "/chat/completions"
 ANSWER_SECONDS = 60.0
 MOST_BYTES = 4 * 2**20
 _SHOWN = 200
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
 _KEY_REFUSED = (401, 403)
 _NOT_THERE = 404
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -33,8 +35,10 @@ class CompletionError(Exception):
 
 
 class Completion(NamedTuple):
-    """``text`` is the model's; ``model`` what the address says answered. Token counts are None where the
-    address told none. ``finish_reason`` is the address's own word, "" where there was none.
+    """``text`` is the model's answer; ``model`` what the address says answered. Token counts are None where the
+    address told none. ``finish_reason`` is the address's own word, "" where there was none. ``reasoning`` is what
+    the model thought before the answer, in a field of its own or a leading ``<think>`` part; where it was cut
+    meanwhile, the text is empty.
     """
 
     text: str
@@ -42,6 +46,7 @@ class Completion(NamedTuple):
     finish_reason: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning: str = ""
 
 
 def completions_address(address: str) -> str:
@@ -85,7 +90,9 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
     try:
         found: Any = json.loads(text)
         choice = found["choices"][0]
-        content = choice["message"]["content"]
+        message = choice["message"]
+        content = message["content"]
+        reasoning = _reasoning(message)
     except (ValueError, RecursionError, LookupError, TypeError) as error:
         # A page in HTML is what a proxy in trouble sends, and it may be gone when the question is asked again.
         raise CompletionError(
@@ -93,18 +100,26 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
             is_passing=True,
         ) from error
     finish = choice.get("finish_reason")
-    if content is None and finish == "content_filter":
+    if content is None and (finish == "content_filter" or reasoning):
         content = ""
     if not isinstance(content, str):
         raise CompletionError("The model's reply holds no text.")
     model, usage = found.get("model"), found.get("usage")
+    said = Parted(reasoning, content) if reasoning else parted(content)
     return Completion(
-        _storable(content),
+        _storable(said.answer),
         _storable(model)[:200] if isinstance(model, str) else "",
         _storable(finish)[:40] if isinstance(finish, str) else "",
         _count(usage, "prompt_tokens"),
         _count(usage, "completion_tokens"),
+        _storable(said.reasoning),
     )
+
+
+def _reasoning(message: dict[str, Any]) -> str:
+    """What a server took off the answer by itself, under one of the names that are usual for it."""
+    found = (message.get(name) for name in _REASONING_FIELDS)
+    return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
 def without_secret(text: str, secret: str) -> str:

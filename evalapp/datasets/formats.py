@@ -24,6 +24,7 @@ from evalapp.datasets.usual_formats import UsualFormatError, put_into_own_fields
 # The greatest number of digits that every reader of JSON keeps exactly.
 MOST_DIGITS = 18
 _HEAD_BYTES = 4096
+_OFFERED = ("tools", "functions")
 
 
 class FileProblemError(Exception):
@@ -47,12 +48,14 @@ EXAMPLE = '{"prompt": "…", "completion": "…"}'
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How fields of a file become a row: the split rule, the field that names the group, and a row as it is
-    shown to who wrote another.
+    shown to who wrote another. ``takes_tools``: rows that offer tools are taken, and these kept as metadata, because
+    the answer was given already.
     """
 
     split_rule: SplitRule = field(default_factory=ByField)
     group_field: str = "group"
     example: str = EXAMPLE
+    takes_tools: bool = False
 
 
 class _RowError(Exception):
@@ -104,13 +107,16 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
 
     ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
     with ``completion``; ``references``, ``label``, ``context``, ``metadata``, ``pairs``, ``rated`` as in
-    ``ExampleRow``; or what ``usual_formats`` knows. Fields that are not known are kept in the metadata.
+    ``ExampleRow``; or what ``usual_formats`` knows. Fields that are not known are kept in the metadata, but for
+    ``tools``, which would have to reach the model.
     """
     rule = layout.split_rule
     try:
         put_into_own_fields(fields)
     except UsualFormatError as error:
         raise _RowError(*error.problem) from error
+    if not layout.takes_tools:
+        _refuse_tools(fields)
     preferences = {name: _preferences(fields.pop(name, None), name) for name in ("pairs", "rated")}
     messages, references = _prompt(fields)
     label = _short(fields.pop("label", None), "label")
@@ -146,6 +152,22 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
         raise _RowProblemsError(problems)
     split = rule.split_of(given_split, group or prompt_hash(messages))
     return replace(row, split=split)
+
+
+def _refuse_tools(fields: dict[str, Any]) -> None:
+    """What a row offers to be called would change its answer, and neither a training nor a generation passes it on."""
+    for name in _OFFERED:
+        offered = fields.get(name)
+        if isinstance(offered, str):
+            offered = offered.strip().strip("[]{}").strip()
+        if offered:
+            raise _RowError(
+                name,
+                "The row offers tools, which are not passed to the model in training or generation, so its answer would "
+                "be another one.",
+                "Leave the row out, or remove the field; to keep it for people to read, put it into the row's metadata.",
+            )
+        fields.pop(name, None)
 
 
 class _RowProblemsError(Exception):

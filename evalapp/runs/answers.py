@@ -12,14 +12,17 @@ from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
 from evalapp.runs.batch_files import answer_of_line
+from run_directory.reasoning import parted
 from run_directory.records import RecordError, parse_json
 
 MOST_ROWS = 100_000
 MOST_BYTES = 200 * 2**20
 LONGEST_ANSWER = 200_000
+LONGEST_REASONING = 1_000_000
 LONGEST_LINE = 4 * 2**20
 TEXT_FIELDS = ("text", "output", "answer")
 ROW_FIELDS = ("row", "row_number")
+REASONING_FIELDS = ("reasoning", "reasoning_content")
 REFUSED = "refused"
 
 
@@ -39,6 +42,9 @@ class ImportedAnswer(NamedTuple):
     refusal: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning: str = ""
+    """What the model thought before its answer, where the file has it apart; a `<think>` part of the text is taken
+    off it when the answer is matched."""
     problem: str = ""
     """Why the row of the file holds no answer; the other fields then say nothing."""
 
@@ -52,6 +58,7 @@ class MatchedAnswer(NamedTuple):
     refusal: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning: str = ""
 
 
 Place = tuple[int, str]
@@ -72,7 +79,8 @@ def read_answers(file: BinaryIO, name: str) -> Iterator[ImportedAnswer]:
     """Answers of a .jsonl or .csv file that can be read twice. Raises AnswersError for what cannot be used.
 
     Fields: ``row`` (row number in the dataset version) or ``prompt`` (the whole text of the last user
-    turn); ``text``, ``output`` or ``answer``; ``sample`` (from 0) where a row has several answers.
+    turn); ``text``, ``output`` or ``answer``; ``sample`` (from 0) where a row has several answers;
+    ``reasoning``, which a ``<think>`` part before the answer becomes, too.
     Lines with a ``custom_id`` are those of an OpenAI batch's output.
     """
     head = file.read(HEAD_BYTES)
@@ -97,6 +105,7 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
     for number, answer in enumerate(answers, start=1):
         place = answer.place or f"Answer {number}"
         try:
+            answer = _with_reasoning_apart(answer)  # noqa: PLW2901 - the same answer, in its parts
             example_id, split = _example_for(answer, by_row, by_prompt, version)
             _check_text(answer)
             _check_first(seen.get((example_id, answer.sample)))
@@ -107,7 +116,7 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
         found.append(
             MatchedAnswer(
                 *(example_id, split, answer.sample, answer.text, answer.finish_reason, answer.refusal),
-                *(answer.prompt_tokens, answer.completion_tokens),
+                *(answer.prompt_tokens, answer.completion_tokens, answer.reasoning),
             )
         )
         if len(found) > MOST_ROWS:
@@ -117,6 +126,17 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
     if not found:
         raise AnswersError(["The file holds no answers. Each needs “row” or “prompt”, and “text”."])
     return found
+
+
+def _with_reasoning_apart(answer: ImportedAnswer) -> ImportedAnswer:
+    if answer.reasoning or answer.finish_reason == REFUSED:
+        return answer
+    said = parted(answer.text)
+    if not said.reasoning:
+        return answer._replace(text=said.answer)
+    # Without a closing it was cut while it thought.
+    finish = answer.finish_reason or ("length" if not said.answer else "")
+    return answer._replace(text=said.answer, reasoning=said.reasoning, finish_reason=finish)
 
 
 def _examples(
@@ -165,12 +185,16 @@ def _check_first(earlier: str | None) -> None:
 def _check_text(answer: ImportedAnswer) -> None:
     if answer.finish_reason == REFUSED:
         return
-    if not answer.text.strip():
+    if not answer.text.strip() and not answer.reasoning:
         raise ValueError("the answer is empty")
-    if "\x00" in answer.text:
+    if "\x00" in answer.text or "\x00" in answer.reasoning:
         raise ValueError("the answer holds a NUL character; remove it")
     if len(answer.text) > LONGEST_ANSWER:
         raise ValueError(f"the answer has {len(answer.text):,} characters; the limit is {LONGEST_ANSWER:,}")
+    if len(answer.reasoning) > LONGEST_REASONING:
+        raise ValueError(
+            f"the reasoning has {len(answer.reasoning):,} characters; the limit is {LONGEST_REASONING:,}"
+        )
     if not 0 <= answer.sample < 32768:
         raise ValueError("“sample” is not between 0 and 32767")
 
@@ -246,10 +270,12 @@ def _checked_answer(fields: object, place: str) -> ImportedAnswer:
             refusal=said.refusal,
             prompt_tokens=said.prompt_tokens,
             completion_tokens=said.completion_tokens,
+            reasoning=said.reasoning,
         )
     text = next((fields[name] for name in TEXT_FIELDS if name in fields), "")
     prompt = fields.get("prompt")
-    for name, value in (("answer", text), ("prompt", prompt)):
+    reasoning = next((fields[name] for name in REASONING_FIELDS if name in fields), None)
+    for name, value in (("answer", text), ("prompt", prompt), ("reasoning", reasoning)):
         if value is not None and not isinstance(value, str):
             raise ValueError(f"the {name} is no text; put it in double quotes")
         if value and not _is_unicode(value):
@@ -261,6 +287,7 @@ def _checked_answer(fields: object, place: str) -> ImportedAnswer:
         prompt=prompt,
         sample=_whole(fields.get("sample", 0), "sample"),
         place=place,
+        reasoning=reasoning or "",
     )
 
 

@@ -27,6 +27,7 @@ class BatchAnswer(NamedTuple):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     refusal: str = ""
+    reasoning: str = ""
 
 
 def batch_lines(
@@ -67,12 +68,20 @@ def answer_of_line(fields: dict[str, Any]) -> BatchAnswer:
         found = completion_of(json.dumps(response.get("body")))
     except CompletionError as error:
         raise ValueError(str(error).rstrip(".").lower()) from error
-    if not found.text.strip():
+    if not found.text.strip() and not found.reasoning:
         return BatchAnswer(
             row, sample, "", "refused", found.prompt_tokens, found.completion_tokens, "the answer is empty"
         )
     finish = "length" if found.finish_reason == "length" else "stop"
-    return BatchAnswer(row, sample, found.text, finish, found.prompt_tokens, found.completion_tokens)
+    return BatchAnswer(
+        row,
+        sample,
+        found.text,
+        finish,
+        found.prompt_tokens,
+        found.completion_tokens,
+        reasoning=found.reasoning,
+    )
 
 
 def _refused(row: int, sample: int, said: object, *, status: object = None) -> BatchAnswer:

@@ -205,6 +205,7 @@ def _output(run: Run, written: WrittenOutput, candidate_id: int, example_id: int
         sample_index=written.sample,
         # PostgreSQL keeps no NUL, and a model may emit one.
         text=written.text.replace("\x00", "�"),
+        reasoning=written.reasoning.replace("\x00", "�"),
         finish_reason=written.finish_reason,
         # An address that counts no tokens leaves none for the prompt either, and no prompt has none.
         prompt_tokens=written.prompt_tokens or None,

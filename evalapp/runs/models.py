@@ -252,7 +252,11 @@ class RunShard(BaseModel):
 
 
 class Output(models.Model):
-    """One generated or imported answer; exists once per run, example, candidate and sample."""
+    """One generated or imported answer; exists once per run, example, candidate and sample.
+
+    ``text`` is the answer alone, which is reviewed and scored; ``reasoning`` what the model thought before it, in
+    a ``<think>`` part or a field of its own. Where it was cut meanwhile, ``text`` is empty.
+    """
 
     id = models.BigAutoField(primary_key=True)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="outputs")
@@ -260,6 +264,7 @@ class Output(models.Model):
     candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="outputs")
     sample_index = models.PositiveSmallIntegerField(default=0)
     text = models.TextField()
+    reasoning = models.TextField(blank=True, db_default="", default="")
     finish_reason = models.CharField(max_length=20, blank=True)
     prompt_tokens = models.PositiveIntegerField(null=True)
     completion_tokens = models.PositiveIntegerField(null=True)

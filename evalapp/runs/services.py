@@ -300,6 +300,7 @@ def import_outputs(
             candidate=candidate,
             sample_index=answer.sample,
             text=answer.text,
+            reasoning=answer.reasoning,
             finish_reason=answer.finish_reason,
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,

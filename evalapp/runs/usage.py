@@ -14,7 +14,8 @@ REFUSED, CUT = "refused", "length"
 
 
 class CandidateUsage(NamedTuple):
-    """``answers`` are those given; means are over them. ``slow_seconds``: 95% of them took at most that.
+    """``answers`` are those given; means are over them. ``cut_reasoning``: of the ``cut``, those that were cut while
+    the model reasoned, so that there is no answer. ``slow_seconds``: 95% of them took at most that.
     ``cost`` of all, in ``currency``; None where no price is set or tokens were not counted.
     """
 
@@ -22,6 +23,7 @@ class CandidateUsage(NamedTuple):
     answers: int
     refused: int
     cut: int
+    cut_reasoning: int
     prompt_tokens: float | None
     completion_tokens: float | None
     seconds: float | None
@@ -47,6 +49,7 @@ def candidate_usage(run: Run) -> list[CandidateUsage]:
             answers=Count("pk", filter=given),
             refused=Count("pk", filter=~given),
             cut=Count("pk", filter=Q(finish_reason=CUT)),
+            cut_reasoning=Count("pk", filter=Q(finish_reason=CUT, text="") & ~Q(reasoning="")),
             counted=Count("completion_tokens", filter=given),
             mean_prompt=Avg("prompt_tokens", filter=given),
             mean_completion=Avg("completion_tokens", filter=given),
@@ -82,6 +85,7 @@ def _usage(
         answers=counted["answers"],
         refused=counted["refused"],
         cut=counted["cut"],
+        cut_reasoning=counted["cut_reasoning"],
         prompt_tokens=counted["mean_prompt"],
         completion_tokens=counted["mean_completion"],
         seconds=counted["mean_seconds"],

@@ -204,6 +204,25 @@ def test_a_bad_line_is_told_with_field_and_mending_and_its_neighbours_are_read(
     assert mend in bad.problems[0].mend
 
 
+@pytest.mark.parametrize("name", ["tools", "functions"])
+def test_tools_that_a_row_offers_are_refused_and_an_empty_list_of_them_is_none(name: str) -> None:
+    offered = [{"type": "function", "function": {"name": "lookup", "parameters": {}}}]
+    row = {"messages": [user("Q"), assistant("A")], "split": "train"}
+    for given_tools in (offered, json.dumps(offered)):
+        (reading,) = read(jsonl({**row, name: given_tools}))
+        (problem,) = reading.problems
+        assert (reading.row, problem.field) == (None, name)
+        assert "not passed to the model" in problem.problem
+    for nothing in (None, [], "", "[]"):
+        (reading,) = read(jsonl({**row, name: nothing}))
+        assert reading.row is not None
+        assert reading.row.metadata == {}
+    # Kept for people where the file says that it is metadata.
+    (reading,) = read(jsonl({**row, "metadata": {name: offered}}))
+    assert reading.row is not None
+    assert reading.row.metadata == {name: offered}
+
+
 def test_a_repeated_field_among_very_many_is_found_at_once() -> None:
     fields = ",".join(f'"f{number}":0' for number in range(60_000))
     started = time.perf_counter()

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from inference import generate as generate_module
-from inference.engines import chosen_engine
-from inference.prompts import row_seed
-from inference.spec import Candidate, GenerationReport, SamplingParameters
+from inference.engines import Generated, chosen_engine
+from inference.plan import Batch
+from inference.prompts import Prompt, row_seed
+from inference.spec import Candidate, GenerationReport, GenerationRow, SamplingParameters
+from run_directory.bases import check_base
 from run_directory.files import sha256_of
 from run_directory.model_files import UnusableModelError
 from run_directory.program import Refusal
-from run_directory.protocol import Device
+from run_directory.protocol import Device, Message
 from tests.inference.runs import CANDIDATES, ROWS, TOTAL, generate, make_spec, outputs_of, rows, texts_of
 from tests.run_directory.tiny import events_of, make_adapter, make_base
 
@@ -260,3 +262,18 @@ def test_a_quantised_base_is_refused_by_every_engine_but_vllm_on_a_gpu(
     spec = make_spec(folder, adapter, candidates=(Candidate(key="base", kind="base"),))
     with pytest.raises(Refusal, match="only vLLM on a GPU answers"):
         generate(tmp_path / "run", spec)
+
+
+@pytest.mark.parametrize(
+    ("said", "opens", "reasoning", "text"),
+    [("<think>First.</think>4", False, "First.", "4"), ("First", True, "First", ""), ("4", False, "", "4")],
+)
+def test_reasoning_is_written_apart_from_the_answer(
+    base: Path, said: str, opens: bool, reasoning: str, text: str
+) -> None:
+    row = GenerationRow(example="ex-0", messages=(Message(role="user", content="2 + 2?"),))
+    prompt = Prompt(row, [1, 2], opens_reasoning=opens)
+    batch = Batch(0, Candidate(key="base", kind="base"), (prompt,))
+    answer = Generated(text=said, finish_reason="stop", completion_tokens=3)
+    (written,) = generate_module._outputs(batch, check_base(base), [answer], seconds=1.0)
+    assert (written.reasoning, written.text) == (reasoning, text)

@@ -50,3 +50,13 @@ def test_answers_end_with_the_tokens_the_model_was_published_with(base: Path) ->
 
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     assert end_tokens(check_base(base), tokenizer) == [tokenizer.eos_token_id]
+
+
+def test_a_template_that_opens_a_part_of_reasoning_is_known(base: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    row, candidate = GenerationRow(example="e", messages=MESSAGES), Candidate(key="base", kind="base")
+    assert not encode([row], candidate, tokenizer)[0].opens_reasoning
+    tokenizer.chat_template += "{% if add_generation_prompt %}<think>\n{% endif %}"
+    assert encode([row], candidate, tokenizer)[0].opens_reasoning

@@ -8,7 +8,7 @@ from evalapp.api.fields import Body, Fields, Id, List, Paging, Shown, Text, Whol
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.datasets.models import Split
-from evalapp.runs.answers import LONGEST_ANSWER
+from evalapp.runs.answers import LONGEST_ANSWER, LONGEST_REASONING
 from evalapp.runs.models import (
     DrawnRows,
     Output,
@@ -191,6 +191,13 @@ class AnswerBody(Body):
     """``row`` is the row's number in the dataset version; without it, ``prompt`` decides."""
 
     text = Text(max_length=LONGEST_ANSWER)
+    reasoning = Text(
+        max_length=LONGEST_REASONING,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="What the model thought before it; a <think> part of the text becomes this, too.",
+    )
     row = Whole(min_value=1, required=False, allow_null=True, default=None)
     prompt = Text(max_length=1_000_000, required=False, allow_null=True, default=None)
     sample = Whole(max_value=32_767, default=0)
@@ -241,6 +248,8 @@ class DrawnRowsSerializer(Shown):
 
 
 class OutputSerializer(Shown):
+    """``text`` is the answer alone; ``reasoning`` what the model thought before it, neither reviewed nor scored."""
+
     example = serializers.IntegerField(source="example_id")
     row_number = serializers.IntegerField(source="example.row_number")
     split = serializers.CharField(source="example.split")
@@ -249,7 +258,7 @@ class OutputSerializer(Shown):
     class Meta:
         model = Output
         fields = (
-            "id", "example", "row_number", "split", "candidate", "sample_index", "text", "finish_reason",
+            "id", "example", "row_number", "split", "candidate", "sample_index", "text", "reasoning", "finish_reason",
             "prompt_tokens", "completion_tokens", "seconds",
         )  # fmt: skip
 
@@ -261,6 +270,9 @@ class CandidateUsageSerializer(serializers.Serializer[Any]):
     answers = serializers.IntegerField()
     refused = serializers.IntegerField()
     cut = serializers.IntegerField(help_text="Answers that ended at the longest length.")
+    cut_reasoning = serializers.IntegerField(
+        help_text="Those of them that were cut while the model still reasoned, so that there is no answer."
+    )
     prompt_tokens = serializers.FloatField(allow_null=True)
     completion_tokens = serializers.FloatField(allow_null=True)
     seconds = serializers.FloatField(allow_null=True)

@@ -126,6 +126,7 @@ class OutputsImport(RunView):
         rows = [
             ImportedAnswer(
                 text=row["text"],
+                reasoning=row["reasoning"],
                 example_row=row["row"],
                 prompt=row["prompt"],
                 sample=row["sample"],
