@@ -1,9 +1,15 @@
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
+from evalapp.accounts.models import Membership, User
 from evalapp.accounts.permissions import PERMISSIONS
+from evalapp.accounts.queries import may_create_project
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -26,6 +32,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "membership": membership,
         "may": names,
         "my_memberships": memberships,
+        "may_create_project": SimpleLazyObject(partial(_may_create_project, user, memberships)),
         "passwords_allowed": settings.PASSWORDS_ALLOWED,
         "sign_on_name": settings.SIGN_ON.name if settings.SIGN_ON else "",
     }
+
+
+def _may_create_project(user: User | AnonymousUser | None, memberships: Iterable[Membership]) -> bool:
+    return user is not None and user.is_authenticated and may_create_project(user, memberships)

@@ -16,12 +16,14 @@ from evalapp.core.errors import MissingError
 _OF_ROLES = ("member.added", "member.role_changed", "member.removed", "member.left")
 
 
-def may_create_project(user: User) -> bool:
-    """The site admin, and whoever already owns a project: others ask one of them.
+def may_create_project(user: User, memberships: Iterable[Membership] | None = None) -> bool:
+    """The site admin, and whoever already owns a project: others ask one of them. ``memberships`` are the user's,
+    where they have been read.
 
     The first owner of an installation is made by ``manage.py create_owner``.
     """
-    return user.is_superuser or user.memberships.filter(role=Role.OWNER).exists()
+    own = user.memberships.all() if memberships is None else memberships
+    return user.is_superuser or any(membership.role == Role.OWNER for membership in own)
 
 
 class MemberRow(NamedTuple):

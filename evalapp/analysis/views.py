@@ -34,6 +34,7 @@ from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.narrowing import load_narrowed, shared_part
 from evalapp.analysis.narrowing_form import filter_part, narrowing_of
+from evalapp.analysis.next_step import next_step_after
 from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.tables import comparison_lines
@@ -157,6 +158,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "agreement": agreement_rows(originals),
         "reviewers": reviewer_rows(originals, request.user.pk),
         "is_reviewing": is_reviewing,
+        "next_step": next_step_after(campaign),
         "unblinding": None if is_reviewing else unblinding_of(campaign),
         "marks": marks_by_candidate(originals, people=people, among=narrowed.reviews),
         "people": people,
@@ -232,6 +234,7 @@ def _large_context(
         "agreement": found.stored.agreement,
         "reviewers": found.reviewers,
         "is_reviewing": is_reviewing,
+        "next_step": next_step_after(campaign),
         "unblinding": None if is_reviewing else found.stored.unblinding,
         "marks": found.stored.marks,
         "labels": {},

@@ -15,6 +15,7 @@ from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice, Metho
 from evalapp.campaigns.queries import (
     Cost,
     CostOf,
+    answered_data,
     cost_of,
     possible_candidates,
     possible_reviewers,
@@ -231,7 +232,9 @@ class CampaignForm(forms.Form):
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
         newest = versions.first()
-        if newest is not None and not newest.counts.get(Split.TEST):
+        if (answered := answered_data(project)) is not None:
+            self.fields["dataset_version"].initial, self.fields["split"].initial = answered
+        elif newest is not None and not newest.counts.get(Split.TEST):
             held = (split for split in (Split.FEEDBACK, Split.VALIDATION) if newest.counts.get(split))
             self.fields["split"].initial = next(held, Split.TEST)
 

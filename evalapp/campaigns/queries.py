@@ -39,10 +39,11 @@ from evalapp.campaigns.models import (
 )
 from evalapp.campaigns.opening import coverage_of, strata_of
 from evalapp.campaigns.repeats import repeats_expected
-from evalapp.datasets.models import DatasetVersion, VersionState
+from evalapp.datasets.models import DatasetVersion, Split, VersionState
+from evalapp.jobs.models import JobState
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
-from evalapp.runs.models import RunCandidate
+from evalapp.runs.models import Run, RunCandidate
 
 # Without a review to go by: what reading and rating a paragraph or two takes.
 ASSUMED_SECONDS = 90
@@ -240,6 +241,28 @@ def usable_datasets(project: Project) -> QuerySet[DatasetVersion]:
         .select_related("dataset")
         .order_by("-id")
     )
+
+
+def answered_data(project: Project) -> tuple[int, str] | None:
+    """The newest usable dataset version that candidates have answered, and its split for a campaign: test, else
+    feedback, else validation; None where there is none. Test is also what stands where only training rows were answered.
+    """
+    runs = Run.objects.filter(
+        project=project,
+        dataset_version__in=usable_datasets(project).order_by().values("pk"),
+        job__state=JobState.SUCCEEDED,
+        candidates__isnull=False,
+    ).order_by("-dataset_version", "-pk")
+    newest = runs.values_list("dataset_version", flat=True).first()
+    if newest is None:
+        return None
+    answered = {
+        split
+        for splits in runs.filter(dataset_version=newest).values_list("splits", flat=True)
+        for split in splits
+    }
+    held_out = (Split.TEST, Split.FEEDBACK, Split.VALIDATION)
+    return newest, next((split for split in held_out if split in answered), Split.TEST)
 
 
 def possible_candidates(project: Project) -> QuerySet[ModelVersion]:

@@ -7,8 +7,8 @@ from evalapp.accounts.access import MemberRequest, person_of, project_view, sign
 from evalapp.accounts.forms import DeleteProjectForm, ProjectForm, ProjectSettingsForm, settings_of
 from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
-from evalapp.accounts.queries import may_create_project
 from evalapp.analysis.campaign_comparison import comparison_of
+from evalapp.analysis.next_step import next_step_after
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
@@ -21,6 +21,7 @@ from evalapp.decisions.cycles import (
     told_cycles,
 )
 from evalapp.decisions.deletion import JobsRunningError, delete_project
+from evalapp.decisions.first_steps import first_steps
 from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
 from evalapp.decisions.services import check_may_open_project, decide, open_project
@@ -42,8 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @signed_in_view
 def project_list(request: HttpRequest) -> HttpResponse:
-    may_create = may_create_project(person_of(request))
-    return render(request, "decisions/projects.html", {"station": "home", "may_create": may_create})
+    return render(request, "decisions/projects.html", {"station": "home"})
 
 
 def _only_reviews(memberships: list[Membership]) -> bool:
@@ -70,14 +70,19 @@ def project_new(request: HttpRequest) -> HttpResponse:
 def project_home(request: MemberRequest) -> HttpResponse:
     cycles = cycles_of(request.project)
     told = told_cycles(cycles)
+    story = next((cycle for cycle in told if cycle.contradiction), None)
+    steps = [] if cycles else first_steps(request.project, role=request.membership.role)
     return render(
         request,
         "decisions/home.html",
         {
             "station": "home",
             "cycles": cycles,
+            "steps": steps,
+            "next_step": next((step for step in steps if not step.is_done and step.href), None),
             "criteria": criteria_of_cycles(cycles),
-            "story": next((cycle for cycle in told if cycle.contradiction), None),
+            "story": story,
+            "story_trains": story is not None and next_step_after(story.campaign).trains,
             "corrections": next((c.export for c in told if c.export and c.export.dataset_version), None),
             "progress": progress_of(told),
             "inbox": inbox_of(request.project),

@@ -12,6 +12,7 @@ from evalapp.exports.selection import GivenCorrection, ReviewedOutput
 from evalapp.jobs.models import JobState
 from evalapp.reviews.models import Correction, Review, Score
 from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.runs.models import Run, RunKind
 from evalapp.stats.scores import weighted_total
 
 UNSUCCESSFUL = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
@@ -33,6 +34,14 @@ def exports_of(project: Project) -> QuerySet[Export]:
 def is_open(export: Export) -> bool:
     """Whether its rows may still be decided on."""
     return Export.objects.filter(open_for_decisions(), pk=export.pk).exists()
+
+
+def is_trained(export: Export) -> bool:
+    """Whether a training of the dataset version that it became was started."""
+    return (
+        export.dataset_version_id is not None
+        and Run.objects.filter(dataset_version=export.dataset_version_id, kind=RunKind.TRAINING).exists()
+    )
 
 
 def open_for_decisions() -> Q:

@@ -19,6 +19,7 @@ from evalapp.exports.queries import (
     decidable_rows,
     exports_of,
     is_open,
+    is_trained,
     tray_counts,
     tray_rows,
 )
@@ -78,6 +79,7 @@ def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
             "station": "export",
             "export": export,
             "counts": tray_counts(export),
+            "is_trained": is_trained(export),
             "is_reviewing": is_reviewing_blind(export.campaign, request.user),
             "page": keyset_page(tray_rows(export, kind=kind, show=show), request, order=("id",)),
             "kind": kind,

@@ -383,9 +383,13 @@ OFFICE = (
 )
 
 
+# More than these are found under "All projects".
+MOST_IN_SWITCHER = 12
+
+
 @register.inclusion_tag("components/rail.html", takes_context=True)
 def rail(context: template.Context) -> dict[str, Any]:
-    """The loop's stations in order, as far as the person's role opens them."""
+    """The project switcher, and the loop's stations in order, as far as the person's role opens them."""
     may = context.get("may") or set()
     project = context.get("project")
     station = context.get("station") or ""
@@ -403,13 +407,18 @@ def rail(context: template.Context) -> dict[str, Any]:
             if each.permission in may
         ]
 
+    # Who only reviews sees their reviews alone.
+    memberships = [each for each in context.get("my_memberships") or () if each.role != "reviewer"]
+    may_create = bool(context.get("may_create_project"))
     return {
         "project": project,
         "station": station,
         "may_home": "VIEW_HOME" in may,
         "stations": links(STATIONS),
         "office": links(OFFICE),
-        "memberships": context.get("my_memberships") or (),
+        "memberships": memberships[:MOST_IN_SWITCHER],
+        "may_create": may_create,
+        "switches": bool(memberships) or may_create,
     }
 
 

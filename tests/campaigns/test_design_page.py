@@ -1,5 +1,6 @@
 """The design form: what is refused is told where it was written."""
 
+import re
 from typing import Any
 
 import pytest
@@ -249,3 +250,33 @@ def test_the_cost_of_a_person_adds_up(
     too_many = said(overlap=9)
     assert "9 reviewers an item need at least 9 people." in too_many
     assert "Each of" not in too_many
+
+
+def test_a_new_design_begins_with_the_version_that_candidates_have_answered(
+    project: Project, manager: User
+) -> None:
+    def chosen() -> tuple[str, str]:
+        page = client_of(manager).get(f"/projects/{project.slug}/campaigns/new/").text
+        (version,) = re.findall(
+            r'<option value="(\d+)" selected',
+            page.partition('name="dataset_version"')[2].partition("</select>")[0],
+        ) or [""]
+        (split,) = re.findall(
+            r'<option value="(\w+)" selected', page.partition('name="split"')[2].partition("</select>")[0]
+        )
+        return version, split
+
+    answered = make_version(project, name="Answered")
+    candidates = make_candidates(project, ["plain"])
+    make_outputs(answered, {candidates[0]: "Answer {n}."})
+    newer = make_version(project, name="Newer")
+    assert newer.pk > answered.pk
+    # The newest has no answers, so a campaign over it could not be opened.
+    assert chosen() == (str(answered.pk), "feedback")
+    make_outputs(newer, {candidates[0]: "Answer {n}."})
+    assert chosen() == (str(newer.pk), "feedback")
+    # A link that proposes data is followed.
+    page = client_of(manager).get(
+        f"/projects/{project.slug}/campaigns/new/?dataset_version={answered.pk}&split=feedback"
+    )
+    assert f'<option value="{answered.pk}" selected' in page.text

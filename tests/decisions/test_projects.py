@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 def test_a_member_who_owns_nothing_opens_no_project(project: Project, manager: User, reviewer: User) -> None:
     for person in (manager, reviewer):
         browser = client_of(person)
-        assert "New project" not in browser.get("/projects/").content.decode()
+        assert "Create project" not in browser.get("/projects/").content.decode()
         assert browser.get("/projects/new/").status_code == 403
         answer = browser.post("/projects/new/", {"name": "Mine"})
         assert answer.status_code == 403
@@ -31,7 +31,7 @@ def test_a_member_who_owns_nothing_opens_no_project(project: Project, manager: U
 
 def test_an_owner_opens_another_and_lands_in_it(project: Project, owner: User) -> None:
     browser = client_of(owner)
-    assert "New project" in browser.get("/projects/").content.decode()
+    assert "Create project" in browser.get("/projects/").content.decode()
     answer = browser.post("/projects/new/", {"name": "Claims"}, follow=True)
     assert answer.redirect_chain == [("/projects/claims/", 302)]
     assert Project.objects.get(slug="claims").rubrics.get().versions.count() == 1
