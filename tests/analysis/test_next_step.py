@@ -8,6 +8,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.exports.models import Export
+from evalapp.jobs.models import Job
 from evalapp.reviews.models import Correction, Review
 from evalapp.runs.models import Run, RunKind
 from tests.cast import client_of
@@ -48,11 +49,12 @@ def test_training_is_proposed_for_corrections_alone_and_not_after_they_are_expor
     Export.objects.update(state="done", dataset_version=became)
     exported = f"/projects/{project.slug}/export/{Export.objects.get().pk}/"
     assert primary(client_of(manager).get(exported).text) == ["Train the next version"]
+    job = Job.objects.create(project=project, task="evalapp.runs.tasks.train", title="v2")
     Run.objects.create(
         project=project,
         kind=RunKind.TRAINING,
         name="v2",
-        job=Run.objects.first().job,
+        job=job,
         dataset_version=became,
         splits=["train"],
     )
