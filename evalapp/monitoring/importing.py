@@ -36,7 +36,9 @@ _BATCH = 1_000
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Clocks of two machines differ a little; an answer of tomorrow is a mistake.
 _AHEAD = dt.timedelta(minutes=5)
-_LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}', takes_tools=True)
+_LAYOUT = Layout(
+    ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}', takes_tools=True
+)
 
 
 class OutputsError(InvalidError):

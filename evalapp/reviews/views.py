@@ -14,6 +14,7 @@ from evalapp.accounts.people import update_profile
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.allocation import Assignment, next_assignment
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
+from evalapp.campaigns.work_left import seats_with_work
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
@@ -95,16 +96,17 @@ def review_home(request: HttpRequest) -> HttpResponse:
     )
     running = [seat for seat in seats if seat.campaign.state in _RUNNING]
     ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
-    shown = [(seat, progress_payload(seat), goes_on_at_will(seat)) for seat in running]
-    shown.sort(key=lambda each: _order_at_home(each[0].campaign, each[1]))
+    with_work = seats_with_work(running)
+    shown = [(seat, progress_payload(seat), goes_on_at_will(seat), seat.pk in with_work) for seat in running]
+    shown.sort(key=lambda each: _order_at_home(each[0].campaign, each[1], has_work=each[3]))
     asking = [seat for seat in ended if is_asked(seat)]
     context = {"running": shown, "ended": ended, "asking": asking, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
 
-def _order_at_home(campaign: Campaign, progress: dict[str, Any]) -> tuple[bool, bool]:
+def _order_at_home(campaign: Campaign, progress: dict[str, Any], *, has_work: bool) -> tuple[bool, bool]:
     """A sort key: paused campaigns come last, and before them those in which all seems done."""
-    is_done = progress["done"] >= progress["total"] or progress["mine"] >= progress["mine_total"]
+    is_done = not has_work or progress["mine"] >= progress["mine_total"]
     return campaign.state != CampaignState.OPEN, is_done
 
 

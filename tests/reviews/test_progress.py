@@ -6,7 +6,7 @@ from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.reviews.presentation import progress_payload
 from tests.campaigns.making import make_open_campaign
-from tests.reviews.conftest import submit
+from tests.reviews.conftest import claim, submit
 from tests.reviews.test_pages import JSON, next_url
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +91,21 @@ def test_home_leads_on_where_the_estimate_is_reached(campaign, reviewer, client_
     home = client_for(reviewer).get("/reviews/").text
     assert "Nothing is left" not in home
     assert f'<a href="{next_url(campaign)}">See whether anything is left' in home
+
+
+def test_nobody_is_asked_to_continue_where_nothing_is_left_for_them(
+    project, reviewer, other_reviewer, client_for
+):
+    campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=2, candidates=1, overlap=1)
+    submit(campaign, reviewer)
+    assert "Continue reviewing" in client_for(reviewer).get("/reviews/").text
+    held = claim(campaign, other_reviewer)
+    # What is left is on somebody else's screen.
+    home = client_for(reviewer).get("/reviews/").text
+    assert "Continue reviewing" not in home and "Nothing is free for you now." in home
+    assert "Start reviewing" in client_for(other_reviewer).get("/reviews/").text
+    submit(campaign, other_reviewer, held)
+    for person in (reviewer, other_reviewer):
+        home = client_for(person).get("/reviews/").text
+        assert "Continue reviewing" not in home and "Start reviewing" not in home
+        assert "Every review is in. Thank you." in home
