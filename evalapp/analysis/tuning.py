@@ -17,7 +17,7 @@ from evalapp.analysis.differences import ComparedPair, compare_pairs
 from evalapp.analysis.filters import ComparisonFilter, is_filter, read_filter
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.tuning_answer import Answer, answer_of
-from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer, CampaignState
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer, CampaignState, Method
 from evalapp.core.errors import MissingError
 from evalapp.measure import Measure, signature
 from evalapp.metrics.catalogue import MetricDescription
@@ -50,12 +50,34 @@ def prompts_over_base_of(tuned: ModelVersion) -> QuerySet[ModelVersion]:
     return prompts.select_related("model").order_by("-pk")
 
 
-def campaigns_between(tuned: ModelVersion) -> QuerySet[Campaign]:
-    """Campaigns that hold the tuned candidate against a prompt over its base, the most reviewed first, with
-    ``review_count``. Items that were picked for their scores say nothing of candidates.
+def imported_candidates(project: Project) -> QuerySet[ModelVersion]:
+    """Candidates whose answers came from elsewhere and were put to people beside others, newest first. What they
+    were made of is not known here, so somebody has to say which was tuned and which is a prompt.
     """
-    prompts = prompts_over_base_of(tuned).order_by().values("pk")
-    with_prompt = CampaignCandidate.objects.filter(model_version__in=prompts).values("campaign")
+    reviewed = CampaignCandidate.objects.filter(
+        campaign__project=project, campaign__picked_because="", campaign__method=Method.POINTWISE
+    ).exclude(campaign__state=CampaignState.DRAFT)
+    imported = ModelVersion.objects.filter(project=project, kind=ModelKind.IMPORTED)
+    return imported.filter(pk__in=reviewed.values("model_version")).select_related("model").order_by("-pk")
+
+
+def said_to_be(project: Project, tuned: str, prompt: str) -> tuple[ModelVersion, ModelVersion]:
+    """The imported candidates with these ids. Raises MissingError for another, or the same twice."""
+    imported = {str(each.pk): each for each in imported_candidates(project)}
+    if tuned == prompt or tuned not in imported or prompt not in imported:
+        raise MissingError("Choose two different candidates whose answers were imported.")
+    return imported[tuned], imported[prompt]
+
+
+def campaigns_between(tuned: ModelVersion, prompt: ModelVersion | None = None) -> QuerySet[Campaign]:
+    """Campaigns that hold the tuned candidate against a prompt over its base, or against the one that is said to be a
+    prompt, the most reviewed first, with ``review_count``. Items that were picked for their scores say nothing of
+    candidates.
+    """
+    prompts = ModelVersion.objects.filter(pk=prompt.pk) if prompt else prompts_over_base_of(tuned)
+    with_prompt = CampaignCandidate.objects.filter(model_version__in=prompts.order_by().values("pk")).values(
+        "campaign"
+    )
     return (
         Campaign.objects.filter(project=tuned.project_id, candidates__model_version=tuned, pk__in=with_prompt)
         .exclude(state=CampaignState.DRAFT)
@@ -100,15 +122,18 @@ def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | Non
     return found
 
 
-def contest_filter(campaign: Campaign, tuned: ModelVersion, query: QueryDict) -> ComparisonFilter:
+def contest_filter(
+    campaign: Campaign, tuned: ModelVersion, query: QueryDict, prompt: ModelVersion | None = None
+) -> ComparisonFilter:
     """The address's filter with the tuned candidate among its candidates; where it names none ("with"), the base and
-    all prompts over it are held against it.
+    all prompts over it, or what is said to be the ``prompt``, are held against it.
     """
     entries = list(campaign.candidates.select_related("model_version").order_by("position"))
     baselines = [
         str(entry.pk)
         for entry in entries
-        if is_baseline_of(tuned, entry.model_version) and not query.getlist("with")
+        if (entry.model_version == prompt if prompt else is_baseline_of(tuned, entry.model_version))
+        and not query.getlist("with")
     ]
     own = [str(entry.pk) for entry in entries if entry.model_version_id == tuned.pk]
     narrowed = QueryDict(mutable=True)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from evalapp.analysis.usage import ANSWERS_A_COST, Usage
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput
-from evalapp.registry.models import ModelVersion
+from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.prices import machine_price_of
 from evalapp.runs.models import Run, RunKind
 
@@ -124,6 +124,8 @@ def training_cost(tuned: ModelVersion) -> TrainingCost:
                 unknown = f"how long {current.label} was trained is not known here"
             else:
                 seconds, trainings = seconds + float(taken), trainings + 1
+        elif current.kind == ModelKind.IMPORTED:
+            unknown = f"how {current.label} was made is not known here"
         current = current.parent or current.base
     price = machine_price_of(tuned.project)
     if price is None and not unknown:

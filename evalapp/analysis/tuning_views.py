@@ -16,7 +16,9 @@ from evalapp.analysis.tuning import (
     chosen_campaign,
     chosen_tuned,
     contest_filter,
+    imported_candidates,
     prompts_over_base_of,
+    said_to_be,
     tuned_candidates,
 )
 from evalapp.analysis.tuning_evidence import evidence_of
@@ -34,14 +36,23 @@ MOST_OFFERED = 200
 @project_view(Permission.VIEW_ANALYSIS)
 def tuning(request: MemberRequest) -> HttpResponse:
     """``candidate`` names a tuned model version, ``campaign`` where it is compared, ``with`` others of it to hold
-    against it; what is left out is proposed. Parts that filter a comparison filter it here as well.
+    against it; what is left out is proposed. ``prompt`` names an imported candidate that
+    is said to be a prompt; ``candidate`` is then one that is said to be tuned. Parts that filter a comparison filter it here as well.
     """
-    tuned = chosen_tuned(request.project, request.GET.get("candidate", ""))
-    campaigns = list(campaigns_between(tuned)) if tuned is not None else []
+    asked, prompt = request.GET.get("candidate", ""), None
+    imported = list(imported_candidates(request.project)[:MOST_OFFERED])
+    tuned: ModelVersion | None
+    if "prompt" in request.GET:
+        tuned, prompt = said_to_be(request.project, asked, request.GET["prompt"])
+    else:
+        tuned = chosen_tuned(request.project, asked)
+    campaigns = list(campaigns_between(tuned, prompt)) if tuned is not None else []
     campaign = chosen_campaign(campaigns, request.GET.get("campaign", ""))
     context: dict[str, Any] = {
         "station": "compare",
         "tuned": tuned,
+        "said_prompt": prompt,
+        "imported": imported if len(imported) > 1 and (prompt or tuned is None) else [],
         "offered": tuned_candidates(request.project)[:MOST_OFFERED],
         "prompts": list(prompts_over_base_of(tuned)) if tuned is not None else [],
         "campaigns": [each for each in campaigns if not each.compares],
@@ -52,11 +63,11 @@ def tuning(request: MemberRequest) -> HttpResponse:
         "steps": [],
     }
     if tuned is not None and campaign is not None:
-        wanted = contest_filter(campaign, tuned, request.GET)
+        wanted = contest_filter(campaign, tuned, request.GET, prompt)
         if wanted.problems:
             return filter_refused(request, wanted)
         context |= _evidence(request, campaign, tuned, wanted)
-    if context["contest"] is None:
+    if context["contest"] is None and prompt is None:
         role = request.membership.role
         may = {permission.name for permission in Permission if allows(role, permission)}
         context["steps"] = [

@@ -1,6 +1,7 @@
 """Whether a reviewer's campaigns have something for them now, told without claiming anything."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -33,7 +34,7 @@ def seats_with_work(seats: Sequence[CampaignReviewer]) -> set[int]:
     ]
     if not running:
         return set()
-    parameters = {"seats": [seat.pk for seat in running], "user": running[0].user_id}
+    parameters: dict[str, Any] = {"seats": [seat.pk for seat in running], "user": running[0].user_id}
     with connection.cursor() as database:
         database.execute(_WITH_WORK, parameters)
         return {seat for (seat,) in database.fetchall()}

@@ -22,6 +22,7 @@ from tests.factories import (
     PLAIN,
     answers,
     make_adapter,
+    make_campaign,
     make_outputs,
     make_rubric,
     make_version,
@@ -341,3 +342,22 @@ def test_of_a_large_campaign_it_shows_what_a_job_has_stored(
     shown = page(client_for(engineer), campaign.project)
     assert "not computed yet" in shown
     assert "Compute them" in shown
+
+
+def test_of_imported_candidates_it_is_asked_which_is_which_and_then_answered(
+    project: Project, reviewer: User, manager: User, client_for: ClientFor
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=8, texts={"Ours": GOOD, "Theirs": PLAIN})
+    review_all(campaign, reviewer, {("Ours", row): answers(tone=5) for row in range(1, 9)})
+    client, address = client_for(manager), reverse("tuning", args=[project.slug])
+    page = client.get(address).text
+    assert "Which is which?" in page and "Say which was tuned" in page
+    ours, theirs = (ModelVersion.objects.get(label=label).pk for label in ("Ours", "Theirs"))
+    page = client.get(f"{address}?candidate={ours}&prompt={theirs}").text
+    assert "which is said to be a prompt" in page and 'id="answer"' in page
+    assert "the base as it is" not in page and "is not known here" in page
+    # Whoever mixed them up turns them round.
+    turned = client.get(f"{address}?candidate={theirs}&prompt={ours}").text
+    assert 'id="answer"' in turned and turned != page
+    for wrong in (f"candidate={ours}&prompt={ours}", f"candidate={ours}&prompt=0", "candidate=x&prompt=y"):
+        assert client.get(f"{address}?{wrong}").status_code == 404
