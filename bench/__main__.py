@@ -5,7 +5,7 @@ import sys
 
 BENCHMARKS = (
     *("rouge", "statistics_bootstrap", "severity", "import_rows"),
-    *("review_flow", "review_paint", "claim_scale", "dashboard", "start"),
+    *("review_flow", "review_paint", "claim_scale", "dashboard", "start", "slow_clients"),
     *("training", "generation"),
 )
 

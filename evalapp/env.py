@@ -40,8 +40,8 @@ LONGEST_SOCKET_PATH = 100
 SECRET_KEY_CHARACTERS = 64
 SHORTEST_SECRET_KEY = 32
 
-# Per process; a web process has four threads, a worker process one.
-POOL_SIZE = 8
+# Per process; a web process has four threads that work and eight that may wait for a slow client, a worker one.
+POOL_SIZE = 14
 CONNECT_TIMEOUT_SECONDS = 5
 RECONNECT_SECONDS = 4
 

@@ -5,6 +5,8 @@ import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
+from evalapp.core.web_timeouts import limit_requests
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalapp.settings")
 
 
@@ -24,4 +26,5 @@ class Handler(WSGIHandler):
 
 
 django.setup(set_prefix=False)
+limit_requests()
 application = Handler()

@@ -37,6 +37,7 @@ from evalapp.api.fields import Body, Nothing, Paging, Query
 from evalapp.api.pagination import KeysetPagination
 from evalapp.api.parsers import StrictJSONParser
 from evalapp.core.errors import InvalidError
+from evalapp.core.uploads import takes_imports
 
 READING = ("GET", "HEAD")
 Handler = Callable[..., object]
@@ -106,6 +107,13 @@ class ApiView(APIView):
         super().__init_subclass__(**options)
         if "required_permission" in vars(cls) and "post_permission" not in vars(cls):
             cls.post_permission = cls.required_permission
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        view = super().as_view(**initkwargs)
+        handlers = (getattr(cls, method, None) for method in cls.http_method_names)
+        declared = (getattr(handler, "operation", None) for handler in handlers)
+        return takes_imports(view) if any(each is not None and each.upload for each in declared) else view
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if self._declared(request.method or "") is None:

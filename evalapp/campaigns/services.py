@@ -28,6 +28,7 @@ from evalapp.campaigns.models import (
 )
 from evalapp.campaigns.opening import coverage_of, make_places, strata_of_campaign
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.web_timeouts import allow_long_statements
 from evalapp.rubrics.services import freeze
 
 _SEED_BITS = 31
@@ -125,6 +126,7 @@ def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     """Launch a draft: freezes the rubric, makes items, their outputs (the latest of each candidate) and
     the places. Raises InvalidError where outputs are missing, ConflictError where it is no draft.
     """
+    allow_long_statements()
     opened = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
     if not opened.update(state=CampaignState.OPEN, opened_at=Now()):
         raise ConflictError(f"“{campaign}” is not a draft any more; it can be launched once.")

@@ -26,3 +26,15 @@ def is_deadlock(exception: BaseException) -> bool:
     """Whether two transactions waited for each other, and this one was ended so that the other goes on."""
     deadlock = psycopg.errors.DeadlockDetected
     return isinstance(exception, deadlock) or isinstance(exception.__cause__, deadlock)
+
+
+def is_statement_timeout(exception: BaseException) -> bool:
+    """Whether the database took longer over a statement than a request may take."""
+    ended = psycopg.errors.QueryCanceled
+    return isinstance(exception, ended) or isinstance(exception.__cause__, ended)
+
+
+def is_lock_timeout(exception: BaseException) -> bool:
+    """Whether somebody else kept what a request needs locked for longer than a request may wait."""
+    locked = psycopg.errors.LockNotAvailable
+    return isinstance(exception, locked) or isinstance(exception.__cause__, locked)

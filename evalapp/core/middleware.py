@@ -3,16 +3,16 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import get_template
 from django.urls import Resolver404, resolve
 
-from evalapp.core.away import AWAY, is_deadlock
-from evalapp.core.errors import InvalidError, LengthMissingError, TooLargeError, WrongMethodError
+from evalapp.core.away import AWAY, is_deadlock, is_lock_timeout, is_statement_timeout
+from evalapp.core.errors import InvalidError, LengthMissingError, WrongMethodError
 from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import problem_response, wants_json
 from evalapp.core.storage import storage_problem
+from evalapp.core.web_timeouts import LOCK_SECONDS, STATEMENT_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,14 @@ AWAY_MESSAGE = (
 CROSSED_MESSAGE = (
     "Somebody else was changing the same things at this moment, and one of you had to give way. "
     "Nothing you sent was stored: send it again in a few seconds."
+)
+SLOW_MESSAGE = (
+    f"The database took longer than {STATEMENT_SECONDS} s over this, and the request was ended. Nothing you sent was "
+    "stored. Try it again later or ask for less at once; if it stays so, tell whoever runs this site: the log has it."
+)
+LOCKED_MESSAGE = (
+    f"Somebody else has kept the same things locked for more than {LOCK_SECONDS} s, and the request was ended. "
+    "Nothing you sent was stored: send it again in a minute."
 )
 
 
@@ -51,7 +59,11 @@ class ServiceUnavailableMiddleware:
 
 def away_message(exception: BaseException) -> str:
     """What to tell whoever met one of `evalapp.core.away.AWAY`."""
-    return CROSSED_MESSAGE if is_deadlock(exception) else AWAY_MESSAGE
+    if is_deadlock(exception):
+        return CROSSED_MESSAGE
+    if is_statement_timeout(exception):
+        return SLOW_MESSAGE
+    return LOCKED_MESSAGE if is_lock_timeout(exception) else AWAY_MESSAGE
 
 
 def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
@@ -81,7 +93,9 @@ class PrivatePagesMiddleware:
 
 
 class RequestLimitsMiddleware:
-    """Refuse a body over the limit before anything reads it; import routes have a limit of their own."""
+    """Refuse what no view could read, before anything looks at it. How large a body may be is decided once it is
+    known who sends it (`evalapp.accounts.body_limits`).
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -96,15 +110,6 @@ class RequestLimitsMiddleware:
         if request.META.get("HTTP_TRANSFER_ENCODING"):
             message = "The body is sent in chunks, without its length. Send it whole, with Content-Length."
             return problem_response(request, LengthMissingError(message))
-        try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-        is_upload = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
-        limit = settings.IMPORT_MAX_BYTES if is_upload else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if length > limit:
-            message = f"The request is {length:,} bytes; the limit here is {limit:,}. Send less at once."
-            return problem_response(request, TooLargeError(message))
         return self.get_response(request)
 
 

@@ -1,11 +1,18 @@
-"""Uploads on their way to the disk."""
+"""Uploads: which addresses take large ones, and their way to the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http import HttpResponse
+
+
+def takes_imports(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Mark a view whose forms may be as large as `IMPORT_MAX_BYTES`, from people who have signed in."""
+    view.takes_imports = True  # type: ignore[attr-defined]
+    return view
 
 
 class YieldingUploadHandler(TemporaryFileUploadHandler):

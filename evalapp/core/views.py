@@ -9,11 +9,16 @@ from evalapp.core.health import look
 from evalapp.core.http import body_problem, problem_response, wants_json
 from evalapp.core.middleware import unavailable
 from evalapp.core.storage import storage_problem
+from evalapp.web_protocol import REQUESTS
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 when the database and the cache answer, else 503 naming which does not."""
+    """200 when the database and the cache answer, else 503 naming which does not. Where the web server counts
+    them, ``requests`` says how many others this process has at work, and waiting for a thread.
+    """
     found = look()
+    if REQUESTS in request.META:
+        found["requests"] = request.META[REQUESTS]
     response = JsonResponse(found, status=200 if found["healthy"] else 503)
     if not found["healthy"]:
         response["Retry-After"] = "2"

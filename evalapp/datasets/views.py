@@ -15,6 +15,7 @@ from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.spreadsheets import csv_line
+from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
@@ -57,6 +58,7 @@ def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
 
 
 # Exempt from the middleware's check only until the handlers are set: it would read the body first.
+@takes_imports
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_DATA)

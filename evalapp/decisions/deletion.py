@@ -21,6 +21,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.core.web_timeouts import allow_long_statements
 from evalapp.datasets.models import Dataset
 from evalapp.decisions.left_files import files_of, remove_files
 from evalapp.decisions.models import LeftFiles
@@ -63,6 +64,7 @@ def delete_project(*, project: Project, typed_name: str, by: User) -> None:
 
 @transaction.atomic
 def _delete(project: Project, by: User) -> None:
+    allow_long_statements()
     if Project.objects.select_for_update().filter(pk=project.pk).first() is None:
         raise MissingError(f"“{project}” has been deleted already, with everything in it.")
     _require_no_job_at_work(project)

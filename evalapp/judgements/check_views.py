@@ -13,6 +13,7 @@ from evalapp.campaigns.models import CampaignState, Method
 from evalapp.campaigns.queries import campaigns_of
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing
+from evalapp.core.uploads import takes_imports
 from evalapp.judgements.checks import checks_of
 from evalapp.judgements.gold_forms import AnswerForm, KnownFileForm, VerdictForm
 from evalapp.reviews.named import under_names
@@ -20,6 +21,7 @@ from evalapp.reviews.named import under_names
 _SHOWN = 500
 
 
+@takes_imports
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_checks(request: MemberRequest, pk: int) -> HttpResponse:

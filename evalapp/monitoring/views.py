@@ -18,6 +18,7 @@ from evalapp.campaigns.queries import usable_rubrics
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
+from evalapp.core.uploads import takes_imports
 from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
 from evalapp.monitoring.feedback import Feedback, feedback_for
@@ -176,6 +177,7 @@ def stream_week(request: MemberRequest, stream_id: int, number: int) -> HttpResp
     return render(request, "monitoring/week.html", context)
 
 
+@takes_imports
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_DATA)
 def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:

@@ -14,6 +14,7 @@ from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.spreadsheets import csv_line
+from evalapp.core.uploads import takes_imports
 from evalapp.datasets.uploads import RefusingUploadHandler
 from evalapp.ratings import queries, services
 from evalapp.ratings.forms import RatingsForm, RatingsUploadForm
@@ -34,6 +35,7 @@ def ratings_list(request: MemberRequest) -> HttpResponse:
 
 
 # Exempt from the middleware's check only until the handlers are set: it would read the body first.
+@takes_imports
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)

@@ -12,6 +12,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
+from evalapp.core.uploads import takes_imports
 from evalapp.registry import queries, services
 from evalapp.registry.forms import AdapterForm, BaseModelForm, ImportedForm
 from evalapp.registry.models import ModelVersion
@@ -36,6 +37,7 @@ def base_new(request: MemberRequest) -> HttpResponse:
     ))  # fmt: skip
 
 
+@takes_imports
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_MODELS)
 def adapter_new(request: MemberRequest) -> HttpResponse:

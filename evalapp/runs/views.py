@@ -16,6 +16,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.marks import marked
 from evalapp.core.paging import keyset_page
+from evalapp.core.uploads import takes_imports
 from evalapp.jobs.queries import latest_events
 from evalapp.registry import queries as registry
 from evalapp.registry.models import ModelKind
@@ -197,6 +198,7 @@ def generation_new(request: MemberRequest) -> HttpResponse:
     )
 
 
+@takes_imports
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.START_RUNS)
 def outputs_import(request: MemberRequest) -> HttpResponse:

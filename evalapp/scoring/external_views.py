@@ -9,6 +9,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.uploads import takes_imports
 from evalapp.runs.models import Output
 from evalapp.scoring import external
 from evalapp.scoring.external_forms import ExternalMetricForm, ScoresForm
@@ -42,6 +43,7 @@ def external_metric_list(request: MemberRequest) -> HttpResponse:
     return render(request, "scoring/external_list.html", context, status=400 if form.errors else 200)
 
 
+@takes_imports
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.START_RUNS)
 def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:

@@ -91,5 +91,5 @@ def test_the_digest_follows_the_requirements_alone(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(command, "PROJECT", changed)
     changed.write_text(text + "\n[tool.something]\nx = 1\n")
     assert command.requirements_digest() == before
-    changed.write_text(text.replace('"gunicorn>=23"', '"gunicorn>=24"'))
+    changed.write_text(text.replace('"gunicorn>=27,<28"', '"gunicorn>=28"'))
     assert command.requirements_digest() != before
