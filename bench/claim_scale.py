@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Any
 
+from bench.ports import free_port
 from bench.review_flow import JSON, Figures, Reviewer, installation, prepare, web_server
 from bench.sides import Medians, Side, in_turn, serve_side
 
@@ -23,7 +24,7 @@ DONE = 0.9
 OVERLAP = 2
 CLIENTS = 8
 EACH, LOOKS = 18, 200
-PORTS = {"small": 18_651, "large": 18_652}
+SIDES = ("small", "large")
 
 # What `prepare` made of one row is made again for the others, so that the campaign's own launch does the rest.
 _EXAMPLES = """
@@ -70,10 +71,10 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--small", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--side", choices=PORTS, help="used by the benchmark itself")
+    parser.add_argument("--side", choices=SIDES, help="used by the benchmark itself")
     options = parser.parse_args()
     if options.side:
-        serve(options.items, PORTS[options.side])
+        serve(options.items, free_port())
         return
     command = ["bench.claim_scale", "--side"]
     sides = [

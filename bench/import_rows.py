@@ -8,16 +8,17 @@ same rows (no parsing, no checks, no hashes), run alternately on the same server
 """
 
 import json
-import os
 import resource
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from bench.ports import free_port
+from bench.review_flow import installation
 
 ROUNDS = 3
 SECONDS, MEGABYTES = 5.0, 300.0
@@ -25,34 +26,11 @@ SECONDS, MEGABYTES = 5.0, 300.0
 
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    home = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
-    os.environ["EVALAPP_HOME"] = str(home)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "evalapp.settings"
-    for name in ("DATABASE_URL", "REDIS_URL"):
-        os.environ.pop(name, None)
-    from evalapp.embedded.postgres import PostgresServer
-    from evalapp.embedded.valkey import ValkeyServer
-    from evalapp.env import read_environment
-
-    environment = read_environment()
-    servers = [PostgresServer(environment), ValkeyServer(environment)]
-    try:
-        for server in servers:
-            server.start()
+    with installation(free_port()) as home:
         measure(rows, home)
-    finally:
-        for server in reversed(servers):
-            server.stop()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def measure(rows: int, home: Path) -> None:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     file = home / "rows.jsonl"
     write_rows(file, rows)
     imports, copies = [], []
@@ -121,7 +99,10 @@ def time_bare_copy() -> float:
     """COPY out and in again what the last import stored, into a table of the same shape and indexes."""
     from django.db import connection, transaction
 
-    columns = 'id, version_id, row_number, split, messages, "references", label, context, metadata, group_key, prompt_hash, content_hash, provenance'
+    from evalapp.datasets.models import Example
+
+    # All that there are, so that a column added later is copied as well.
+    columns = ", ".join(f'"{field.column}"' for field in Example._meta.concrete_fields)
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(id) FROM evalapp_datasetversion")
         version = cursor.fetchone()[0]

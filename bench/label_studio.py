@@ -31,11 +31,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from bench.ports import free_port
 from bench.review_flow import SENTENCE, Figures, installation, load, prepare, web_server, work_together
 from bench.sides import Side, in_turn, serve_side
 
 VERSION = "1.23.2"
-PORT, PEER_PORT = 18_671, 18_672
+PORT, PEER_PORT = free_port(), 18_672
 TIMES_FASTER, SHARE_OF_P95 = 15.0, 1 / 8
 OVERLAP = 3
 TASKS_A_REQUEST = 2_000

@@ -13,9 +13,10 @@ import statistics
 import sys
 from typing import Any
 
+from bench.ports import free_port
 from bench.review_flow import installation, prepare, web_server
 
-PORT = 18_661
+PORT = free_port()
 MOST_MILLISECONDS = 100.0
 
 # Until the address and the words are the next one's, then one frame more: by then it has been painted.

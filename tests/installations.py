@@ -21,7 +21,7 @@ from evalapp.embedded import programs
 from evalapp.embedded.addresses import health
 from evalapp.env import REPOSITORY, Environment, read_environment
 
-READY_SECONDS = 180
+READY_SECONDS = 600
 _FROM_THE_TEST_RUN = ("DATABASE_URL", "REDIS_URL", "EVALAPP_")
 
 
@@ -56,13 +56,13 @@ class Installation:
     def run(self, *arguments: str) -> tuple[int, str]:
         """Exit code and everything printed."""
         process = self.popen(*arguments)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=600)
         return process.returncode, output
 
     def run_module(self, name: str, *arguments: str) -> str:
         """What a module of the tests prints when it runs against this installation."""
         process = self._start("-m", name, *arguments, errors=subprocess.PIPE)
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         return output
 
@@ -121,8 +121,8 @@ class Running:
     def stop(self) -> tuple[int, str]:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        output, _ = self.process.communicate(timeout=60)
+        output, _ = self.process.communicate(timeout=300)
         return self.process.returncode, output
 
     def output(self) -> str:
-        return self.process.communicate(timeout=10)[0]
+        return self.process.communicate(timeout=120)[0]

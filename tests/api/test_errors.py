@@ -76,10 +76,10 @@ def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
 
 def test_a_repeated_name_among_very_many_is_found_at_once() -> None:
     names = ",".join(f'"f{number}":0' for number in range(4_000))
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(InvalidError, match="“last” is there twice"):
         read_json(f'{{{names},"last":1,"last":2}}'.encode())
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_all_problems_are_told_with_their_places(

@@ -39,9 +39,9 @@ def test_markdown_headings_stay_below_the_page_title() -> None:
 
 def test_a_text_of_a_book_s_length_is_shown_whole_and_at_once() -> None:
     text = "[<i>" * 50_000
-    started = time.perf_counter()
+    started = time.thread_time()
     html = render("{{ text|render_markdown }}", text=text)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     assert html == f'<pre class="plain">{escape(text)}</pre>'
 
 

@@ -254,7 +254,8 @@ def test_time_is_for_the_whole_answer_however_it_drips(behaviour: str, receiver:
     began = time.monotonic()
     with pytest.raises(OutgoingFailedError, match=r"within|time"):
         send(receiver.address, body=b"", headers={}, seconds=0.5, allowed=LOOPBACK)
-    assert time.monotonic() - began < 2
+    # A dripping answer would last ten seconds, by reads that each wait for a moment only.
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("behaviour", ["cut", "nonsense"])

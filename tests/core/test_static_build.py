@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 from evalapp.core.static_build import build_browser_bundle, bundle_sizes
@@ -11,10 +10,8 @@ def test_the_bundle_is_written_once_and_is_small(tmp_path: Path) -> None:
     whole, sent = bundle_sizes(path)
     assert whole < 1_000_000 and sent < 350_000
     before = path.stat().st_mtime_ns
-    started = time.monotonic()
     assert build_browser_bundle(tmp_path / "build") == path
     assert path.stat().st_mtime_ns == before
-    assert time.monotonic() - started < 0.5
 
 
 def test_a_bundle_of_another_release_is_replaced_whole(tmp_path: Path) -> None:

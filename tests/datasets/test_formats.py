@@ -225,10 +225,10 @@ def test_tools_that_a_row_offers_are_refused_and_an_empty_list_of_them_is_none(n
 
 def test_a_repeated_field_among_very_many_is_found_at_once() -> None:
     fields = ",".join(f'"f{number}":0' for number in range(60_000))
-    started = time.perf_counter()
+    started = time.thread_time()
     (bad,) = read(f'{{"prompt":"Q",{fields},"last":1,"last":2}}\n'.encode())
     assert [problem.field for problem in bad.problems] == ["last"]
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_every_problem_of_a_row_is_told_at_once() -> None:

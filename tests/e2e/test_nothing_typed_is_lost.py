@@ -120,7 +120,9 @@ def test_two_tabs_with_different_drafts(desk: Desk, choice: str, kept: str) -> N
     expect(first.locator("[data-comment]")).to_have_value(f"From the {kept} tab")
     first.locator("[data-comment]").press("End")
     first.keyboard.type(".")
-    eventually(lambda: comment_of_draft() == f"From the {kept} tab.", 20, "the chosen draft is on the server")
+    eventually(
+        lambda: comment_of_draft() == f"From the {kept} tab.", 300, "the chosen draft is on the server"
+    )
 
 
 def test_two_tabs_that_both_submit(desk: Desk) -> None:
@@ -171,10 +173,10 @@ def test_ten_minutes_offline(desk: Desk) -> None:
 
     expect(page.locator("[data-progress=mine]")).to_have_text("1")
     expect(page.locator("[data-state]")).not_to_contain_text(re.compile("Not sent yet|Offline"))
-    review = eventually(Review.objects.first, 20, "the review has arrived")
+    review = eventually(Review.objects.first, 300, "the review has arrived")
     assert review.comment == WORDS
     assert answers_of(review).scores["accuracy"] == 4
-    draft = eventually(Draft.objects.first, 20, "the draft of the next one has arrived")
+    draft = eventually(Draft.objects.first, 300, "the draft of the next one has arrived")
     assert draft.body["comment"] == "Written offline, too"
     # Ten minutes without a sign of life are no time at work.
     assert review.seconds_active < 120 and draft.body["seconds_active"] < 120

@@ -42,17 +42,17 @@ def test_a_second_user_keeps_them_until_it_is_done(home: Environment):
     def first() -> None:
         with ensure_running(home):
             first_entered.set()
-            first_may_leave.wait(30)
+            first_may_leave.wait(300)
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert first_entered.wait(30)
+    assert first_entered.wait(300)
     with ensure_running(home):
         first_may_leave.set()
         with psycopg.connect(home.database_url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert thread.is_alive()
-    thread.join(30)
+    thread.join(300)
     assert not database_answers(home)
 
 

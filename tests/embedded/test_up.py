@@ -108,7 +108,7 @@ def test_what_is_killed_starts_again(running: Running, name: str):
         30,
         f"{name} starts again",
     )
-    eventually(running.is_up, 30, "the web answers again")
+    eventually(running.is_up, 300, "the web answers again")
 
 
 SILENT_JOB = """
@@ -190,7 +190,7 @@ def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(ins
     killed = Running(installation)
     pids = {name: killed.pid(name) for name in killed.services()}
     killed.process.kill()
-    killed.process.communicate(timeout=10)
+    killed.process.communicate(timeout=120)
     # Two or three seconds on a machine with nothing else to do; the limit is for one that has.
     for name, pid in pids.items():
         eventually(lambda pid=pid: not is_alive(pid), 120, f"{name} ends")
@@ -214,7 +214,7 @@ def test_a_worker_does_not_outlive_its_supervisor_though_the_broker_went_first(i
     worker, broker = killed.pid("worker-default"), killed.pid("valkey")
     os.kill(worker, signal.SIGSTOP)
     killed.process.kill()
-    killed.process.communicate(timeout=10)
+    killed.process.communicate(timeout=120)
     eventually(lambda: not is_alive(broker), 60, "the broker ends")
     os.kill(worker, signal.SIGCONT)
     eventually(lambda: not is_alive(worker), 120, "the worker ends")

@@ -13,7 +13,7 @@ from evalapp.env import Bind
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 600.0
 _PAUSE_SECONDS = 0.25
 
 
@@ -53,7 +53,7 @@ class PersistentClient:
         self.cookies: dict[str, str] = {}
         self._headers = headers
         self._trouble = trouble
-        self._connection = http.client.HTTPConnection(bind.host, bind.port, timeout=30)
+        self._connection = http.client.HTTPConnection(bind.host, bind.port, timeout=60)
         self._pause = threading.Event()
 
     def sign_in(self, email: str, password: str) -> None:

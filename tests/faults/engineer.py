@@ -11,13 +11,17 @@ from tests.faults.client import JSON, PersistentClient, Trouble
 from tests.faults.filling import Filled
 from tests.installations import eventually
 
-_OVER_SECONDS = 120
-
 
 class Engineer:
-    """Starts imports and follows their jobs; a job that was given up is tried again, as by its button."""
+    """Starts imports and follows their jobs; a job that was given up is tried again, as by its button.
 
-    def __init__(self, bind: Bind, filled: Filled, trouble: Trouble, *, rows: int) -> None:
+    ``over_seconds``: in which a job must have come to what is waited for.
+    """
+
+    def __init__(
+        self, bind: Bind, filled: Filled, trouble: Trouble, *, rows: int, over_seconds: float
+    ) -> None:
+        self._over_seconds = over_seconds
         self.rows = rows
         self.jobs: list[int] = []
         self.tried_again = 0
@@ -48,12 +52,13 @@ class Engineer:
         self.jobs.append(job)
         return job
 
-    def wait_until(self, job: int, *states: str, seconds: float = _OVER_SECONDS) -> None:
+    def wait_until(self, job: int, *states: str, seconds: float | None = None) -> None:
+        seconds = self._over_seconds if seconds is None else seconds
         eventually(lambda: self.state(job) in states, seconds, f"job {job} is {' or '.join(states)}")
 
     def follow(self, job: int) -> None:
         """Until it succeeded. It must not fail: nothing is wrong with its file."""
-        deadline = time.monotonic() + _OVER_SECONDS
+        deadline = time.monotonic() + self._over_seconds
         while True:
             self.wait_until(job, "succeeded", "dead", "failed", seconds=max(1.0, deadline - time.monotonic()))
             state = self.state(job)

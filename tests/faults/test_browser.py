@@ -76,7 +76,7 @@ def test_a_review_given_while_the_database_is_down_is_retried_with_its_id_and_st
     assert answered[0] == (503, "2")
     assert answered[-1][0] == 201
     assert {status for status, _ in answered[:-1]} == {503}
-    eventually(running.is_up, 60, "everything runs again")
+    eventually(running.is_up, 300, "everything runs again")
     with psycopg.connect(running.home.database_url) as connection:
         stored = connection.execute("SELECT client_id::text, revision FROM evalapp_review").fetchall()
         scores = connection.execute("SELECT count(*) FROM evalapp_score").fetchone()

@@ -181,7 +181,7 @@ def test_a_cancel_in_the_middle_of_a_file_is_heard(hub: Hub, tmp_path: Path) -> 
         wait_for(process, "Downloading the weights")
         process.send_signal(signal.SIGTERM)
         hub.waits_for.set()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert process.returncode == ExitCode.CANCELLED
     assert not (folder / "model").exists()
 

@@ -37,7 +37,7 @@ def test_a_cancel_is_obeyed_within_a_token_and_keeps_whole_batches(
     with start("inference", folder) as process:
         wait_for(process, f"2/{TOTAL}")
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert process.returncode == ExitCode.CANCELLED
     assert result_of(folder)["outcome"] == "cancelled"
     assert len(outputs_of(folder)) % 2 == 0
@@ -54,7 +54,7 @@ def test_it_ends_when_standard_input_is_its_parent_and_closes(
         os.close(reading)
         wait_for(process, f"2/{TOTAL}")
         os.close(writing)
-        process.wait(timeout=60)
+        process.wait(timeout=600)
     assert process.returncode == ExitCode.ABANDONED
 
 

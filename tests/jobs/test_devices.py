@@ -53,7 +53,7 @@ def test_a_device_is_in_use_until_the_program_is_gone_and_not_only_its_worker(
             [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[device.lock]
         )
     assert not is_any_free()
-    program.communicate(b"\n", timeout=20)
+    program.communicate(b"\n", timeout=300)
     with held_device(seconds=5) as device:
         assert device is not None
 

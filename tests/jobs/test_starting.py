@@ -131,12 +131,12 @@ def killed_at(job: Job) -> None:
 
     worker = context.Process(target=work)
     worker.start()
-    assert has_begun.wait(20)
+    assert has_begun.wait(300)
     attempts.give_back_those_of_dead_workers()
     job.refresh_from_db()
     assert job.state == JobState.STARTING, "whoever lives keeps what it has in hand"
     os.kill(worker.pid, signal.SIGKILL)
-    worker.join(20)
+    worker.join(300)
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

@@ -61,9 +61,9 @@ def test_pattern_must_or_must_not_match_and_gives_character_offsets() -> None:
 
 
 def test_a_pattern_that_stalls_other_engines_is_answered_at_once() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     assert judge(MatchesPattern(name="x", pattern=r"^(a+)+$"), "a" * 50_000 + "b") is False
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_length_range_includes_its_ends() -> None:

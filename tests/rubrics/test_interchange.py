@@ -398,9 +398,9 @@ def test_a_list_of_far_too_many_entries_is_refused_before_they_are_read(content:
 
 def test_keys_of_many_criteria_of_one_name_are_made_in_one_go() -> None:
     """Each number was counted up to from one again: of 20,000 names that took minutes."""
-    started = time.monotonic()
+    started = time.thread_time()
     keyed = with_keys([CriterionDraft(name="Tone", tags=[TagDraft("a")] * 2)] * 20_000)
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 10
     assert [draft.key for draft in keyed[:3]] == ["tone", "tone-2", "tone-3"]
     assert [tag.key for tag in keyed[0].tags] == ["a", "a-2"]
     assert len({draft.key for draft in keyed}) == 20_000

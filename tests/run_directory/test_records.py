@@ -111,7 +111,7 @@ def test_rows_name_the_turn_that_is_wrong() -> None:
 
 def test_a_repeated_field_among_very_many_is_found_at_once() -> None:
     fields = ",".join(f'"f{number}":0' for number in range(60_000))
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(RecordError, match="'last' stands twice"):
         parse_json(f'{{{fields},"last":1,"last":2}}', where="spec.json")
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5

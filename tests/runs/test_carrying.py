@@ -325,7 +325,7 @@ def test_what_a_killed_worker_left_running_is_ended_before_the_next_attempt(
 
     carry_out_training(training.job_id)
 
-    assert orphan.wait(5) == -9
+    assert orphan.wait(300) == -9
     assert reload(training).job.state == JobState.SUCCEEDED
 
 

@@ -106,7 +106,7 @@ def test_a_stop_of_the_product_loses_no_step_and_is_no_loss(
 
     worker.send_signal(signal.SIGTERM)
 
-    assert worker.wait(30) == 0
+    assert worker.wait(300) == 0
     job = Job.objects.get(pk=training.job_id)
     assert (job.state, job.attempt, job.lost_attempts, job.process_id) == (JobState.QUEUED, 1, 0, None)
     said = [event.text for event in job.events.order_by("pk")]

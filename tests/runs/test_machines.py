@@ -65,7 +65,7 @@ def test_another_machine_goes_on_where_a_killed_one_stopped(
     worker.wait()
     Job.objects.filter(pk=training.job_id).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     reap_lost_jobs()
-    assert second.work(training).wait(60) == 0
+    assert second.work(training).wait(600) == 0
 
     run = Run.objects.select_related("job", "produced").get(pk=training.pk)
     assert (run.job.error, run.job.state, run.job.attempt) == ("", JobState.SUCCEEDED, 2)
@@ -137,7 +137,7 @@ def test_a_machine_without_the_base_leaves_the_run_to_one_that_has_it(
     job.refresh_from_db()
     assert (job.state, job.attempt, job.events.filter(level="warning").count()) == (JobState.QUEUED, 3, 1)
 
-    assert second.work(training).wait(60) == 0
+    assert second.work(training).wait(600) == 0
     job.refresh_from_db()
     assert (job.error, job.state, job.lacks) == ("", JobState.SUCCEEDED, [])
 

@@ -365,11 +365,12 @@ def test_twenty_thousand_ratings_take_at_most_twenty_seconds(highest: int) -> No
         ]
     ratings = facets(rows)
     assert len(ratings) >= 20_000
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = severity_model(
         ratings, scales=dict.fromkeys(ratings.criteria, (0 if highest > 5 else 1, highest))
     )
-    assert time.perf_counter() - begun <= 20
+    # The seconds of a clock are for `bench.severity`; these are of all processors together.
+    assert time.process_time() - begun <= 60
     assert found.converged
 
 

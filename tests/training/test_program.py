@@ -51,7 +51,7 @@ def test_a_cancel_saves_and_a_new_start_continues(base: Path, tmp_path: Path) ->
     with start("training", folder) as process:
         wait_for(process, "2/400")
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert process.returncode == ExitCode.CANCELLED
     assert result_of(folder)["outcome"] == "cancelled"
     assert "goes on from it" in result_of(folder)["message"]
@@ -66,7 +66,7 @@ def test_it_ends_when_the_pipe_to_its_parent_closes(base: Path, tmp_path: Path) 
         os.close(reading)
         wait_for(process, "2/400")
         os.close(writing)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert process.returncode == ExitCode.ABANDONED
     assert events_of(folder)[-1]["fields"]["outcome"] == "abandoned"
     assert latest_checkpoint(folder) is not None
