@@ -14,7 +14,15 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.charts.chart import Chart, Panel, finished, unlike
 from evalapp.charts.diverging import RatingLine, diverging_bars
-from evalapp.charts.forest import Axis, ForestLine, forest, in_words, says_of_differences, says_of_means
+from evalapp.charts.forest import (
+    Axis,
+    ForestLine,
+    forest,
+    in_words,
+    is_apart,
+    says_of_differences,
+    says_of_means,
+)
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.lines import CHARACTER, parted
 from evalapp.core.marks import marked
@@ -98,7 +106,7 @@ def differences_charts(
     *,
     most: int | None = None,
 ) -> list[Panel]:
-    """Each candidate less the reference, hollow where it cannot be told from none; ``rows`` are all candidates.
+    """Each candidate less the reference, hollow where it is not significant; ``rows`` are all candidates.
 
     A panel for each range, with an axis in its own points. All panels show the same part of their ranges, so one
     length is one share of the scale everywhere: half a point of 1–5 is drawn as long as 1.25 points of 0–10. Where
@@ -153,7 +161,7 @@ def differences_charts(
 def hollow_words(pairs: Sequence[ComparedPair]) -> str:
     """What a hollow mark among these differences says."""
     untested = any(pair.untested for pair in pairs)
-    return f"a hollow mark cannot be told from none{' or is not tested' if untested else ''}"
+    return f"a hollow mark is not significant{' or is not tested' if untested else ''}"
 
 
 def strengths_chart(judged: PairResults) -> Chart | None:
@@ -170,6 +178,11 @@ def strengths_chart(judged: PairResults) -> Chart | None:
     first, last = lines[0], lines[-1]
     if first.measure.value == last.measure.value:
         told = f"No candidate is stronger than another, {in_words(first.measure)}"
+    elif not is_apart(last.measure, first.measure):
+        told = (
+            f"The strengths lie between {in_words(last.measure)} of {last.label} and {in_words(first.measure)} of "
+            f"{first.label}, whose intervals overlap"
+        )
     else:
         told = f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label}, {in_words(last.measure)}"
     return forest(lines, axis, says=f"{told}; 0 is an average candidate.")

@@ -87,12 +87,15 @@ def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "Peopl
 def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
     first, second = (tuned.label, lead.row.label) if lead.value >= 0 else (lead.row.label, tuned.label)
     told = _told(lead, flipped=lead.value < 0)
-    words = f"“{first}” is rated better than “{second}” by {told} {on}, which chance alone would explain."
+    words = f"“{first}” is rated better than “{second}” by {told} {on}"
     if lead.value == 0:
-        words = f"“{first}” and “{second}” are rated alike {on}."
+        words = f"“{first}” and “{second}” are rated alike {on}"
     if lead.p is None or lead.low is None or lead.high is None:
         why = lead.pair.difference.p_model.reason or lead.pair.difference.difference.note
-        return Answer(Verdict.OPEN, f"{words} It cannot be told for sure: {why}.")
+        return Answer(Verdict.OPEN, f"{words}. The difference is not tested: {why}.")
+    if lead.value:
+        words += f", which is not significant ({'p' if baselines == 1 else 'Holm-adjusted p'} = {as_text(lead.p, digits=2)})"
+    words += "."
     more = _more_reviews(lead, baselines)
     if more is not None:
         return Answer(

@@ -135,7 +135,7 @@ def _digits(measure: Measure) -> int:
 
 
 def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share: bool = False) -> str:
-    """Which differences are marked, how many cannot be told from none, and which were not tested and why."""
+    """Which differences are marked, how many are not significant, and which were not tested and why."""
     marked = [line for line in lines if line.is_marked and line.measure.value is not None]
     told = [
         f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than {reference} by "
@@ -146,9 +146,12 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
     untested = Counter(line.untested for line in defined if line.untested and not line.is_marked)
     rest = len(defined) - len(marked) - untested.total()
     if rest and marked:
-        told.insert(min(len(told), 3), f"{rest} of {rest + len(marked)} cannot be told from none")
+        told.insert(
+            min(len(told), 3),
+            f"{rest} of {rest + len(marked)} {'is' if rest == 1 else 'are'} not significant",
+        )
     elif rest:
-        told.append(f"no {'tested ' if untested else ''}difference from {reference} can be told from none")
+        told.append(f"no {'tested ' if untested else ''}difference from {reference} is significant")
     # Behind all others, whatever is left out of a long list: it must not read as "no difference".
     apart = "".join(
         f" {count} of {len(defined)} {'is' if count == 1 else 'are'} not tested: {reason}."
@@ -160,7 +163,7 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
 
 
 def says_of_means(lines: Sequence[ForestLine]) -> str:
-    """Who is highest and who lowest, group by group."""
+    """Who is highest and who lowest, group by group; where their intervals cannot tell, from where to where."""
     told = []
     for group in dict.fromkeys(line.group for line in lines):
         known = [line for line in lines if line.group == group and line.measure.value is not None]
@@ -171,11 +174,25 @@ def says_of_means(lines: Sequence[ForestLine]) -> str:
         if len(ranked) > 1 and ranked[0].measure.value == ranked[-1].measure.value:
             told.append(f"{group}: all have the same mean, {in_words(ranked[0].measure)}")
             continue
-        words = f"{group}: {ranked[-1].label} has the highest mean, {in_words(ranked[-1].measure)}"
-        if len(ranked) > 1:
-            words += f", {ranked[0].label} the lowest, {in_words(ranked[0].measure)}"
-        told.append(words)
+        lowest, highest = ranked[0], ranked[-1]
+        if len(ranked) == 1:
+            told.append(f"{group}: {highest.label} has a mean of {in_words(highest.measure)}")
+        elif is_apart(lowest.measure, highest.measure):
+            told.append(
+                f"{group}: {highest.label} has the highest mean, {in_words(highest.measure)}, {lowest.label} the "
+                f"lowest, {in_words(lowest.measure)}"
+            )
+        else:
+            told.append(
+                f"{group}: the means lie between {in_words(lowest.measure)} of {lowest.label} and "
+                f"{in_words(highest.measure)} of {highest.label}, whose intervals overlap"
+            )
     return listed(told)
+
+
+def is_apart(lower: Measure, higher: Measure) -> bool:
+    """Whether both have an interval and the two do not meet. Where they do, only a test of the difference can tell."""
+    return lower.high is not None and higher.low is not None and lower.high < higher.low
 
 
 def _positive(measure: Measure) -> Measure:

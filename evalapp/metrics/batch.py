@@ -188,9 +188,11 @@ def _per_row(*, remove_articles: bool) -> dict[str, _PerRow]:
 
 
 def _count_invented_figures(row: Row) -> Measure:
-    """Number of figures and dates that context, prompt and fields do not hold."""
-    label = signature("invented-figures")
-    given = [row.context, row.prompt, *row.fields.values()]
-    if not any(text.strip() for text in given):
+    """Number of figures and dates that context, prompt and fields do not hold. Undefined without a context: a
+    question holds few of the figures that its right answer has.
+    """
+    label = signature("invented-figures", version=2)
+    if not row.context.strip():
         return Measure.undefined("the example has no context", signature=label)
+    given = [row.context, row.prompt, *row.fields.values()]
     return Measure(value=float(len(invented_figures(row.output, given))), n=1, signature=label)

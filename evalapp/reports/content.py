@@ -17,6 +17,7 @@ from evalapp.campaigns.models import CampaignState
 from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
+from evalapp.ratings.queries import imported_records
 from evalapp.reports import sections
 from evalapp.reports.decided import gate_section, moment, signatures_section, since_words, verdict_words
 from evalapp.reports.definitions import definitions
@@ -173,6 +174,7 @@ def limits(shown: Shown, view: str) -> list[str]:
     campaign, design = shown.originals.campaign, shown.comparison.design
     judged = shown.judged
     apart = shared_part(shown.originals)
+    records = imported_records(campaign)
     reviewers = judged.reviewers if judged is not None else design.reviewers
     told = [
         (design.is_simulated, "Simulated reviews are counted: nothing follows from them for real users."),
@@ -210,6 +212,10 @@ def limits(shown: Shown, view: str) -> list[str]:
             f"The {campaign.get_split_display().lower()} split is development data.",
         ),
         (campaign.is_imported, "The ratings were given elsewhere; nothing here vouches for how."),
+        (
+            records is not None and bool(records.left_out),
+            f"{records.words if records else ''}: what they said is in no figure.",
+        ),
         (
             not any(True for _ in campaign.gates_taken.filter(is_exploratory=False)[:1]),
             "No gate was taken before the first review, so no verdict is valid under repeated looks.",

@@ -10,6 +10,7 @@ from evalapp.analysis.pairs import PairResults, PairRow, StrengthRow
 from evalapp.analysis.shown import Shown
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure
+from evalapp.ratings.queries import imported_records
 from evalapp.stats.correlation import RESAMPLED_KENDALL
 
 SOFTWARE = (
@@ -41,10 +42,16 @@ def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
         f"{campaign.dataset_version}, {campaign.get_split_display().lower()}",
         f"campaign {campaign.get_state_display().lower()}",
         "imported ratings" if campaign.is_imported else "",
+        _left_out(campaign),
         "simulated reviews" if design.is_simulated else "",
         f"filtered: {view}" if view else "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _left_out(campaign: Campaign) -> str:
+    records = imported_records(campaign)
+    return records.words if records else ""
 
 
 def _size(items: int, candidates: int, overlap: str) -> str:

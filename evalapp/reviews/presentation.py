@@ -139,7 +139,13 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
     most = max(items, -(-mine // each)) * each
     total = campaign.reviews_total + campaign.checks_total
     mine_total, words = most, f"of up to {most:,}"
-    if no_work is not None and no_work.is_over:
+    is_all_done = getattr(seat, "is_all_done", False) or (
+        no_work is not None and no_work.reason == NoWorkReason.ALL_DONE
+    )
+    if is_all_done:
+        # The checks that came are known now: a finished campaign has none left to expect.
+        total = getattr(seat, "campaign_done", 0)
+    if is_all_done or (no_work is not None and no_work.is_over):
         mine_total, words = mine, "nothing left for you"
     elif campaign.invites_visitors:
         mine_total = min(most, VISITORS_GOAL)
@@ -159,7 +165,8 @@ def goes_on_at_will(seat: CampaignReviewer) -> bool:
     campaign = seat.campaign
     mine = seat.reviews_done + seat.checks_done
     most = campaign.items_total * campaign.reviews_a_place
-    return campaign.invites_visitors and VISITORS_GOAL <= mine < most
+    is_all_done = getattr(seat, "is_all_done", False)
+    return campaign.invites_visitors and VISITORS_GOAL <= mine < most and not is_all_done
 
 
 def page_config(

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from django.db.models import Avg, Count, F, Max, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
@@ -56,8 +56,9 @@ def seats_of(user: User) -> QuerySet[CampaignReviewer]:
 
 
 def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewer]:
-    """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them) and
-    ``median_seconds`` (of this person's latest 30).
+    """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them), ``median_seconds`` (of
+    this person's latest 30) and ``is_all_done``: all that is asked of anybody is reviewed, and this person holds
+    nothing. A repeat may be left that is too near to its first time ever to come.
     """
     everyone = (
         CampaignReviewer.objects.filter(campaign=OuterRef("campaign"))
@@ -66,7 +67,13 @@ def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewe
         .annotate(done=Sum(F("reviews_done") + F("checks_done")))
         .values("done")
     )
-    return seats.annotate(campaign_done=Coalesce(Subquery(everyone), 0), median_seconds=_MEDIAN_SECONDS)
+    unfinished = Place.objects.filter(campaign=OuterRef("campaign")).exclude(state=PlaceState.COMPLETE)
+    left = unfinished.filter(Q(purpose=Purpose.REVIEW) | Q(state=PlaceState.HELD, reviewer=OuterRef("user")))
+    return seats.annotate(
+        campaign_done=Coalesce(Subquery(everyone), 0),
+        median_seconds=_MEDIAN_SECONDS,
+        is_all_done=~Exists(left),
+    )
 
 
 # The rule of `seats_of`, for the two reads that every click makes.

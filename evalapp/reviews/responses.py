@@ -40,7 +40,7 @@ def nothing_comes(request: HttpRequest, seat: CampaignReviewer, found: NoWork) -
         "text": text,
         "progress": progress,
         "closing_url": closing_url(seat),
-        "out_of": f"of {progress_payload(seat)['total']:,}",
+        "out_of": f"of {progress['total']:,}",
         "station": "reviews",
     }
     return render(request, "reviews/no_work.html", context)

@@ -264,6 +264,9 @@ class _Reader:
             if name in _READERS:
                 read[name] = _READERS[name](self, entry, f"{place}.{name}")
         ranged = range_of(read.get("kind", ""), read.get("options", ()))
+        if read.get("lower_is_better"):
+            # Its low answers are the good ones, so reasons are asked at none unless the file says so.
+            ranged = {**ranged, "low_threshold": None}
         return CriterionDraft(**{"name": "", **ranged, **read})
 
     def anchors(self, value: object, place: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ METHODS: tuple[Method, ...] = ("spearman", "kendall", "pearson")
 
 FEWEST_OUTPUTS = 3
 FEWEST_CANDIDATES = 4
+NO_PAIR = "no output has both scores"
 
 #: Above this many outputs Kendall's interval is computed from influences instead of resamples,
 #: whose cost grows with the square.
@@ -152,6 +153,8 @@ def system_correlation(
     kept = [label for label, present in zip(candidates, keep, strict=True) if present]
     codes = {label: code for code, label in enumerate(dict.fromkeys(kept))}
     n = len(codes)
+    if not n:
+        return Measure.undefined(NO_PAIR, signature=name)
     if n < FEWEST_CANDIDATES:
         return Measure.undefined(f"fewer than {FEWEST_CANDIDATES} candidates", n=n, signature=name)
     candidate = np.array([codes[label] for label in kept], dtype=np.int64)
@@ -315,7 +318,7 @@ def _kendall_by_influence(paired: _Paired, level: float) -> tuple[float, Interva
 def _within_item(paired: _Paired, method: Method, level: float) -> Measure:
     name = signature(f"{method}-within-item", level=level)
     if not paired.human.size:
-        return Measure.undefined("no output has both scores", signature=name)
+        return Measure.undefined(NO_PAIR, signature=name)
     order = np.argsort(paired.item, kind="stable")
     sizes = np.bincount(paired.item)
     starts = np.cumsum(sizes) - sizes

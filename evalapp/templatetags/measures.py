@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from evalapp.campaigns.models import Campaign
 from evalapp.core.figures import as_percent
 from evalapp.measure import Measure
+from evalapp.ratings.queries import imported_records
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.templatetags.components import interval, number, plus_minus, share
 
@@ -103,6 +104,13 @@ def judgements_url(context: template.Context, campaign: Any, **filters: Any) -> 
     if context.get("people", "all") != "all":
         filters["people"] = context["people"]
     return f"{address}?{urlencode(filters)}" if filters else address
+
+
+@register.simple_tag
+def left_out_at_import(campaign: Campaign) -> str:
+    """How many records of an imported campaign's file are in no figure, in words; empty where all are in."""
+    records = imported_records(campaign)
+    return records.words if records else ""
 
 
 @register.filter

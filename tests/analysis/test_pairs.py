@@ -236,7 +236,7 @@ def test_the_results_page_shows_shares_strengths_and_sides(
     # People first, metrics below.
     assert html.index("Who is preferred to whom") < html.index("What metrics say")
     assert "outcome=second" in html and ">11</a>" in html
-    assert 'data-chart="strengths-drawn"' in html and "Strongest is new" in html
+    assert 'data-chart="strengths-drawn"' in html and "The strengths lie between" in html
 
 
 def test_the_chart_calls_nobody_strongest_where_all_are_equal(

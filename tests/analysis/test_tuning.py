@@ -171,7 +171,10 @@ def test_one_reviewer_decides_nothing(
     rate(campaign, [reviewer], 5, 3, but={1: 4})
     shown = page(client_for(engineer), campaign.project)
     assert "Not decided" in shown
-    assert "It cannot be told for sure: one reviewer" in shown
+    # No test was made, so nothing is said of chance or significance.
+    assert "The difference is not tested: one reviewer" in shown
+    assert "chance" not in told(campaign, engineer)["answer"]["words"]
+    assert "significant" not in told(campaign, engineer)["answer"]["words"]
 
 
 def test_it_has_to_be_better_than_every_prompt(

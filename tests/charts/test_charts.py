@@ -163,6 +163,11 @@ def test_each_chart_says_what_is_seen() -> None:
     )
     same = [ForestLine("Tone", name, name, samples.measured(3, 2, 4)) for name in ("Base", "v1")]
     assert says_of_means(same) == "Tone: all have the same mean, 3.0 (2.0 to 4.0)."
+    near = [same[0], ForestLine("Tone", "v1", "v1", samples.measured(3.4, 2.4, 4.4))]
+    assert says_of_means(near) == (
+        "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose intervals overlap."
+    )
+    assert says_of_means(same[:1]) == "Tone: Base has a mean of 3.0 (2.0 to 4.0)."
     assert samples.ratings().says.startswith(
         f"Tone: {HOSTILE} is above the middle level most often (90% of 20), Base least often (20% of 20); "
     )
@@ -171,7 +176,7 @@ def test_each_chart_says_what_is_seen() -> None:
     says = samples.differences().says
     assert says.startswith(f"On Tone {HOSTILE} is higher than Base by 1.7 (1.2 to 2.2); ")
     assert "on Accuracy v1 is lower than Base by 0.6 (0.2 to 1.0)" in says
-    assert "1 of 3 cannot be told from none" in says
+    assert "1 of 3 is not significant" in says
     assert samples.agreement().says == (
         "Weighted kappa on Tone is highest between Reviewer 1 and Reviewer 2, 0.71, and lowest between "
         "Reviewer 1 and Reviewer 3, −1.00."
@@ -186,10 +191,10 @@ def test_what_was_not_tested_is_no_difference_that_was_not_found() -> None:
     marked = ForestLine("Accuracy", "v1", "v1", samples.measured(1, 0.5, 1.5))
     assert says_of_differences([untested], "Base") == "1 of 1 is not tested: no variation."
     assert says_of_differences([untested, open_], "Base") == (
-        "No tested difference from Base can be told from none. 1 of 2 is not tested: no variation."
+        "No tested difference from Base is significant. 1 of 2 is not tested: no variation."
     )
     assert says_of_differences([untested, marked, open_], "Base").endswith(
-        "; 1 of 2 cannot be told from none. 1 of 3 is not tested: no variation."
+        "; 1 of 2 is not significant. 1 of 3 is not tested: no variation."
     )
 
 

@@ -126,3 +126,13 @@ def test_the_cost_of_a_metric_grows_with_its_texts(metric: str, part: str) -> No
         characters=4_000,
     )
     assert ratio < LINEAR_AT_MOST
+
+
+def test_unsupported_numbers_are_undefined_without_a_context() -> None:
+    rows = [
+        Row(output="It was 42 in 1969.", prompt="How many, and when?", fields={"id": "7"}),
+        Row(output="It was 42 in 1969.", prompt="How many, and when?", context="In 1969 there were 42."),
+    ]
+    without, beside = (each["invented_figures"] for each in Scorer(["invented_figures"]).score(rows))
+    assert (without.value, without.reason) == (None, "the example has no context")
+    assert beside.value == 0

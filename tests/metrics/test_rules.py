@@ -104,7 +104,9 @@ def test_no_invented_figures_lists_them() -> None:
     verdict = rule.check(Row(output="5% of £300", context="5%", prompt="", fields={"sum": "£30"}))
     assert (verdict.passed, verdict.reason) == (False, "£300 not in the context")
     assert [(span.start, span.end) for span in verdict.spans] == [(6, 10)]
-    assert judge(rule, "in 3 years", prompt="over three years") is True
+    assert judge(rule, "in 3 years", prompt="over three years", context="A plan.") is True
+    # A question holds few of the figures of its right answer: without a context nothing is told.
+    assert judge(rule, "42 in 1969", prompt="How many, and when?") is None
     assert judge(rule, "5%") is None
 
 

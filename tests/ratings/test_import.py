@@ -25,12 +25,15 @@ from evalapp.ratings.models import RatingsImport, RecordedReviewer
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.services import discard_ratings_import, start_ratings_import
 from evalapp.ratings.tasks import import_ratings
+from evalapp.reports.content import content_of
+from evalapp.reports.services import start_report
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Correction, Review, Score
 from evalapp.reviews.services import amend_review
 from evalapp.reviews.submitting import CampaignClosedError
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Output
+from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_candidates, make_outputs, make_rubric, make_version
 from tests.ratings.files import (
@@ -220,6 +223,16 @@ def test_an_existing_rubric_is_used_and_unknown_criteria_are_told(project: Proje
     assert job.state == JobState.SUCCEEDED, job.error
     assert (ratings_import.records_imported, ratings_import.records_refused) == (2, 1)
     assert told(ratings_import, refusals=False) == [(4, "Humour")]
+    # What was left out is said wherever the figures stand.
+    campaign = ratings_import.campaign
+    words = "1 of 3 records of the file were left out at import"
+    browser, office = client_of(manager), program_of(manager)
+    for page in (f"compare/{campaign.pk}/", f"campaigns/{campaign.pk}/"):
+        assert words in browser.get(f"/projects/{project.slug}/{page}").text
+    read = office.get(f"projects/{project.slug}/campaigns/{campaign.pk}/comparison/").json()
+    assert read["records"] == {"read": 3, "left_out": 1}
+    report = str(content_of(start_report(campaign=campaign, by=manager), progress=lambda *_: None).document)
+    assert f"{words}: what they said is in no figure." in report
     review = Review.objects.get()
     assert {s.criterion.key: (s.value, s.is_not_applicable) for s in review.scores.all()} == {
         "accuracy": (4, False),

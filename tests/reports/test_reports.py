@@ -383,7 +383,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         words,
     )
     assert "were asked to say which of two answers is better" in words
-    assert "Strongest is new of Pairs, " in words and "<svg" in page_of(report)
+    assert "The strengths lie between " in words and "<svg" in page_of(report)
     assert "Share of both bad" in words and "Mean rank" not in words
     for defined in ("Win share", "Position effect", "Agreement of comparisons"):
         assert f"{defined} " in words[words.index("What the figures are") :]

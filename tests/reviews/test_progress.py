@@ -3,6 +3,7 @@
 import pytest
 
 from evalapp.accounts.models import User
+from evalapp.campaigns.allocation import Assignment, next_assignment
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.reviews.presentation import progress_payload
 from tests.campaigns.making import make_open_campaign
@@ -109,3 +110,27 @@ def test_nobody_is_asked_to_continue_where_nothing_is_left_for_them(
         home = client_for(person).get("/reviews/").text
         assert "Continue reviewing" not in home and "Start reviewing" not in home
         assert "Every review is in. Thank you." in home
+
+
+def test_where_everything_is_done_nobody_is_asked_to_continue(
+    project, reviewer, other_reviewer, engineer, client_for
+):
+    # Three people share what two review each: nobody does every item, and repeats are an estimate.
+    campaign = make_open_campaign(
+        project, [reviewer, other_reviewer, engineer], rows=6, candidates=1, overlap=2, repeat_share=20
+    )
+    for _ in range(6):
+        for person in (reviewer, other_reviewer, engineer):
+            if isinstance(next_assignment(seat=campaign.reviewers.get(user=person)), Assignment):
+                submit(campaign, person)
+    done = campaign.reviews.count()
+    assert not campaign.places.exclude(state="complete").filter(purpose="review").exists()
+    # More repeats were expected than came, and some are too near to their first time ever to come.
+    Campaign.objects.filter(pk=campaign.pk).update(checks_total=2)
+
+    for person in (reviewer, other_reviewer, engineer):
+        home = client_for(person).get("/reviews/").content.decode()
+        assert "Continue reviewing" not in home and "Every review is in. Thank you." in home
+        assert f"{done} of {done}" in home and "nothing left for you" in home
+    end = client_for(reviewer).get(next_url(campaign), headers=JSON).json()["progress"]
+    assert (end["done"], end["total"]) == (done, done)

@@ -416,3 +416,15 @@ def test_a_program_is_refused_the_same_keys_and_weights(project: Project, manage
         body = {"name": "Answers", "criteria": [{"name": "A", field: value}]}
         answer = program_of(manager).post(address, body)
         assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, [f"criteria.0.{field}"])
+
+
+def test_where_lower_is_better_no_low_level_has_to_be_emptied() -> None:
+    scale = (
+        b"criteria:\n- name: Tone\n- {name: Errors, minimum: 0, maximum: 9, weight: 0, lower_is_better: true"
+    )
+    read = read_yaml(HEAD + scale + b"}\n")
+    assert read.criteria[1].low_threshold is None
+    assert read_yaml(write_yaml(read).encode()).criteria[1].low_threshold is None
+    # Who asks for reasons at a low level is still told why that cannot be.
+    ((place, said),) = refused(HEAD + scale + b", low_threshold: 2}\n").items()
+    assert "lower_is_better" in place and "low answers need no reasons" in said[0]

@@ -132,6 +132,8 @@ def test_system_level_needs_four_candidates() -> None:
     scores = [float(place) for place in range(15)]
     found = system_correlation(candidates, items, scores, scores)
     assert (found.reason, found.n) == ("fewer than 4 candidates", 3)
+    # A metric without a value is not a lack of candidates.
+    assert system_correlation(candidates, items, scores, [None] * 15).reason == "no output has both scores"
 
 
 @pytest.mark.parametrize("method", METHODS)

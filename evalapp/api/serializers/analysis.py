@@ -32,6 +32,11 @@ class DesignSerializer(serializers.Serializer[Any]):
     is_mixed = serializers.BooleanField()
 
 
+class ImportedRecordsSerializer(serializers.Serializer[Any]):
+    read = serializers.IntegerField()
+    left_out = serializers.IntegerField(help_text="Refused at import: what they said is in no figure.")
+
+
 class HumanCellSerializer(serializers.Serializer[Any]):
     """One criterion of one candidate. Yes/no: ``mean`` is the share of items most reviewers said yes to."""
 
@@ -150,6 +155,10 @@ class ComparisonSerializer(serializers.Serializer[Any]):
         help_text="You still review this campaign blind; its results and cases show what you should not know."
     )
     design = DesignSerializer()
+    records = ImportedRecordsSerializer(
+        allow_null=True,
+        help_text="Of the file that the reviews were imported from; null where they were given here.",
+    )
     rubric_version = serializers.IntegerField(help_text="The version's id.")
     kept = KeptSerializer(
         allow_null=True, help_text="What a filtered view, which is exploratory, keeps; null for the whole."

@@ -38,6 +38,7 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
+from evalapp.ratings.queries import imported_records
 from evalapp.rubrics.models import Criterion
 
 _FLAGS = ("low", "na", "differ", "broken", "unsaid")
@@ -114,6 +115,7 @@ class ComparisonDetail(AnalysisView):
             "adjudicated": count,
             "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
             "design": comparison.design,
+            "records": imported_records(scores.campaign),
             "rubric_version": scores.campaign.rubric_version_id,
             "kept": kept,
             "usage": usage_of(scores),
@@ -131,6 +133,7 @@ class ComparisonDetail(AnalysisView):
             "adjudicated": found.stored.decided,
             "is_reviewing": is_reviewing_blind(campaign, self.person),
             "design": found.comparison.design,
+            "records": imported_records(campaign),
             "rubric_version": campaign.rubric_version_id,
             "kept": found.stored.kept,
             "usage": found.stored.usage,
