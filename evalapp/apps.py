@@ -6,6 +6,7 @@ class EvalappConfig(AppConfig):
     verbose_name = "evalapp"
 
     def ready(self) -> None:
+        import evalapp.accounts.sign_in_audit
         import evalapp.campaigns.receivers
         import evalapp.core.checks
         import evalapp.decisions.receivers

@@ -13,6 +13,8 @@ DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key()
 ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
 HOME = ENVIRONMENT.home
+# Only what comes from there may say on whose behalf it comes (see evalapp.core.client_address).
+TRUSTED_PROXY = ENVIRONMENT.trusted_proxy
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -36,6 +38,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "evalapp.core.access_log.AccessLogMiddleware",
     "evalapp.core.middleware.ServiceUnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -126,8 +129,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "evalapp.accounts.views.sign_in.attempted_address"
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 AXES_LOCKOUT_CALLABLE = "evalapp.accounts.views.sign_in.locked_out"
-AXES_CLIENT_IP_CALLABLE = "evalapp.accounts.views.sign_in.client_address"
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENVIRONMENT.trusted_proxy else 0
+AXES_CLIENT_IP_CALLABLE = "evalapp.core.client_address.client_address"
 # E-mail of alerts (docs/operations.md); without a server named there is none, and pages say so.
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 SENDS_MAIL = ENVIRONMENT.mail is not None
@@ -262,7 +264,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["evalapp.api.throttling.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": {"user": "1200/min"},
     "DEFAULT_METADATA_CLASS": None,
-    "NUM_PROXIES": 1 if ENVIRONMENT.trusted_proxy else 0,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "evalapp",

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from evalapp.accounts.models import User
 from evalapp.accounts.one_time_links import void_links_for
 from evalapp.accounts.people import lock_person
+from evalapp.core.client_address import client_address
 
 
 class ClosedSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -20,3 +21,6 @@ class ClosedSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.set_password(password)
         user.save(update_fields=["password"])
         void_links_for(user, by=user)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request)

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from evalapp.accounts.secrets import hash_of
+from evalapp.core.client_address import client_address
 
 MOST_WRONG_TOKENS = 20
 LOCK_SECONDS = 15 * 60
@@ -37,7 +38,7 @@ class UserThrottle(SimpleRateThrottle):
         return self.seconds_left
 
     def _who(self, request: Request) -> str:
-        return f"user-{request.user.pk}" if request.user.is_authenticated else self.get_ident(request)
+        return f"user-{request.user.pk}" if request.user.is_authenticated else client_address(request)
 
 
 class WrongTokens:
@@ -54,12 +55,14 @@ class WrongTokens:
     def is_locked(self) -> bool:
         return int(cache.get(self._count, 0)) >= MOST_WRONG_TOKENS and cache.get(self._known) is None
 
-    def note_wrong(self) -> None:
+    def note_wrong(self) -> int:
+        """How many that makes from the address in this quarter of an hour."""
         cache.delete(self._known)
-        count_up(self._count, seconds=LOCK_SECONDS)
+        return count_up(self._count, seconds=LOCK_SECONDS)
 
-    def note_right(self) -> None:
-        cache.add(self._known, 1, KNOWN_SECONDS)
+    def note_right(self) -> bool:
+        """Whether this is the token's first use from the address within a day."""
+        return bool(cache.add(self._known, 1, KNOWN_SECONDS))
 
 
 def count_up(key: str, *, seconds: float) -> int:

@@ -23,9 +23,7 @@ graceful_timeout = 10
 keepalive = 5
 # The most that Gunicorn knows: filters stand in the address, and what is longer gets its bare refusal.
 limit_request_line = 8190
-accesslog = "-"
-logger_class = "evalapp.embedded.access_log.AccessLog"
-access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
+logger_class = "evalapp.embedded.web_log.WebLog"
 forwarded_allow_ips = ",".join(environment().trusted_proxy) or "127.0.0.1,::1"
 # The product is at the root of its host: a header that moves it could only break an address.
 forwarder_headers = ""

@@ -82,7 +82,7 @@ def test_another_spelling_of_the_address_is_the_same_door(person: User) -> None:
 
 
 def test_behind_the_proxy_failures_count_where_they_come_from(person: User, settings) -> None:
-    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    settings.TRUSTED_PROXY = ("127.0.0.1",)
     away, here = (
         Client(headers={"X-Forwarded-For": f"10.9.9.9, {place}"}) for place in ("192.0.2.1", "192.0.2.2")
     )

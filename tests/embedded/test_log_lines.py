@@ -2,23 +2,21 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
 from io import StringIO
-from types import SimpleNamespace
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from gunicorn.config import Config
 
-from evalapp.embedded import web_server
-from evalapp.embedded.access_log import AccessLog
+from evalapp.embedded.web_log import WebLog
 
 TOKEN = "Zk3-_x9Q" * 5
 SECRET_PATHS = [
     f"/invitations/{TOKEN}/",
     f"/invitations/{TOKEN}/nothing-here/",
     f"/accounts/password/reset/key/1a-{TOKEN}/",
+    f"/accounts/emergency/{TOKEN}/",
 ]
 
 
@@ -45,18 +43,18 @@ def test_a_refused_request_leaves_no_secret_in_the_log(path: str, log: StringIO)
 
 
 @pytest.mark.parametrize("path", SECRET_PATHS)
-def test_a_request_leaves_no_secret_in_the_access_log(path: str) -> None:
+def test_the_servers_own_lines_hold_no_secret(path: str) -> None:
     settings = Config()
-    settings.set("access_log_format", web_server.access_log_format)
-    response = SimpleNamespace(status="200 OK", sent=10, headers=[])
-    environ = {"REQUEST_METHOD": "GET", "RAW_URI": path, "SERVER_PROTOCOL": "HTTP/1.1", "PATH_INFO": path}
-    access_log = AccessLog(settings)
+    settings.set("errorlog", "-")
+    web_log = WebLog(settings)
+    stream = StringIO()
+    for handler in web_log.error_log.handlers:
+        handler.setStream(stream)
 
-    values = access_log.atoms(response, SimpleNamespace(headers=[]), environ, timedelta(milliseconds=3))
+    web_log.error("Error handling request %s", path)
 
-    line = web_server.access_log_format % access_log.atoms_wrapper_class(values)
-    assert '"GET /' in line and "***" in line
-    assert TOKEN not in line
+    assert "Error handling request /" in stream.getvalue() and "***" in stream.getvalue()
+    assert TOKEN not in stream.getvalue()
 
 
 def test_other_addresses_are_logged_as_they_are(log: StringIO) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.account import views as allauth
-from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -30,13 +29,6 @@ def attempted_address(request: HttpRequest, credentials: dict[str, Any] | None) 
     return (
         str(given.get("email") or given.get("username") or request.POST.get("login", "")).strip().casefold()
     )
-
-
-def client_address(request: HttpRequest) -> str:
-    """Where a request comes from; behind the trusted proxy, what the proxy says. See AXES_CLIENT_IP_CALLABLE."""
-    if "REMOTE_ADDR" not in request.META:
-        return ""  # No browser's request: a session that a program opens.
-    return str(get_adapter().get_client_ip(request))
 
 
 def sign_up_closed(request: HttpRequest) -> HttpResponse:
