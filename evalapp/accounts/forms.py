@@ -1,6 +1,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
 
@@ -42,16 +43,26 @@ def settings_of(project: Project) -> dict[str, Any]:
 
 
 class InvitationForm(forms.Form):
-    email = forms.EmailField(
-        label="E-mail address",
-        max_length=254,
-        help_text="They sign in with it. Nothing is sent: you get a link to pass on.",
-        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    emails = forms.CharField(
+        label="Emails",
+        max_length=60_000,
+        help_text="One a line, or parted by commas. People sign in with them.",
+        widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}),
     )
     role = forms.ChoiceField(widget=forms.RadioSelect)
 
+    is_mailed = forms.BooleanField(
+        label="Send each person their link by mail",
+        required=False,
+        initial=True,
+        help_text="Then only they see it, and their email is verified. Else you get the links to pass on.",
+    )
+
     def __init__(self, *args: Any, inviter_role: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not settings.SENDS_MAIL:
+            del self.fields["is_mailed"]
+            self.fields["emails"].help_text += " Nothing is sent: you get a link for each person to pass on."
         choices = [
             (role.value, words) for role, words in ROLE_WORDS.items() if role in GRANTABLE[inviter_role]
         ]

@@ -102,7 +102,7 @@ def test_a_member_of_another_project_is_not_there(
 def test_a_new_person_comes_in_by_a_link_that_works_once(
     client_for: ClientFor, manager: User, project: Project
 ) -> None:
-    made = client_for(manager).post(address(project), {"email": "New@Example.org", "role": "reviewer"})
+    made = client_for(manager).post(address(project), {"emails": "New@Example.org", "role": "reviewer"})
     assert made.status_code == 201
     path = invitation_path(made)
     assert Invitation.objects.get().token_hash not in path
@@ -119,7 +119,7 @@ def test_a_new_person_comes_in_by_a_link_that_works_once(
 def test_a_weak_password_is_refused_with_the_reason(
     client_for: ClientFor, manager: User, project: Project
 ) -> None:
-    made = client_for(manager).post(address(project), {"email": "new@example.org", "role": "reviewer"})
+    made = client_for(manager).post(address(project), {"emails": "new@example.org", "role": "reviewer"})
     response = Client().post(
         invitation_path(made), {"name": "New", "password1": "password", "password2": "password"}
     )
@@ -131,7 +131,7 @@ def test_a_weak_password_is_refused_with_the_reason(
 def test_a_signed_in_person_joins_only_by_their_own_invitation(
     client_for: ClientFor, manager: User, stranger: User, engineer: User, project: Project
 ) -> None:
-    made = client_for(manager).post(address(project), {"email": stranger.email, "role": "engineer"})
+    made = client_for(manager).post(address(project), {"emails": stranger.email, "role": "engineer"})
     path = invitation_path(made)
     refused = client_for(engineer).post(path)
     assert refused.status_code == 403
@@ -143,7 +143,7 @@ def test_a_signed_in_person_joins_only_by_their_own_invitation(
 def test_someone_with_an_account_signs_in_first(
     client_for: ClientFor, manager: User, stranger: User, project: Project
 ) -> None:
-    made = client_for(manager).post(address(project), {"email": stranger.email, "role": "engineer"})
+    made = client_for(manager).post(address(project), {"emails": stranger.email, "role": "engineer"})
     response = Client().get(invitation_path(made))
     assert response.status_code == 302
     assert response["Location"].startswith("/accounts/login/?next=%2Finvitations%2F")
@@ -152,7 +152,7 @@ def test_someone_with_an_account_signs_in_first(
 @pytest.mark.parametrize("how", ["withdrawn", "expired"])
 def test_a_void_link_opens_nothing(how: str, client_for: ClientFor, manager: User, project: Project) -> None:
     browser = client_for(manager)
-    path = invitation_path(browser.post(address(project), {"email": "new@example.org", "role": "reviewer"}))
+    path = invitation_path(browser.post(address(project), {"emails": "new@example.org", "role": "reviewer"}))
     invitation = Invitation.objects.get()
     if how == "withdrawn":
         browser.post(f"/projects/{project.slug}/invitations/{invitation.pk}/revoke/")
@@ -166,10 +166,10 @@ def test_who_is_no_manager_any_more_does_not_come_back_by_a_link_of_their_own(
     how: str, client_for: ClientFor, owner: User, manager: User, project: Project
 ) -> None:
     path = invitation_path(
-        client_for(manager).post(address(project), {"email": "second@example.org", "role": "manager"})
+        client_for(manager).post(address(project), {"emails": "second@example.org", "role": "manager"})
     )
     kept = invitation_path(
-        client_for(owner).post(address(project), {"email": "third@example.org", "role": "manager"})
+        client_for(owner).post(address(project), {"emails": "third@example.org", "role": "manager"})
     )
     pk = membership(project, manager).pk
     if how == "removed":
@@ -191,7 +191,7 @@ def test_an_owner_who_becomes_a_manager_keeps_the_links_that_a_manager_may_make(
 ) -> None:
     browser = client_for(owner)
     of_owner, of_reviewer = (
-        invitation_path(browser.post(address(project), {"email": f"{role}@example.org", "role": role}))
+        invitation_path(browser.post(address(project), {"emails": f"{role}@example.org", "role": role}))
         for role in ("owner", "reviewer")
     )
     Membership.objects.create(project=project, user=(other := make_user("second owner")), role=Role.OWNER)
@@ -202,7 +202,7 @@ def test_an_owner_who_becomes_a_manager_keeps_the_links_that_a_manager_may_make(
 
 
 def test_a_manager_cannot_invite_an_owner(client_for: ClientFor, manager: User, project: Project) -> None:
-    response = client_for(manager).post(address(project), {"email": "new@example.org", "role": "owner"})
+    response = client_for(manager).post(address(project), {"emails": "new@example.org", "role": "owner"})
     assert response.status_code == 400
     assert not Invitation.objects.exists()
 
@@ -261,7 +261,7 @@ def test_the_list_costs_the_same_however_many_members(
 def test_an_address_that_looks_like_another_is_refused_with_the_character(
     odd: str, client_for: ClientFor, manager: User, project: Project
 ) -> None:
-    answer = client_for(manager).post(address(project), {"email": odd, "role": "reviewer"})
+    answer = client_for(manager).post(address(project), {"emails": odd, "role": "reviewer"})
     assert answer.status_code == 400
     character = next(each for each in odd if not each.isascii())
     assert f"“{character}” (U+{ord(character):04X}), which can pass for another" in answer.text
@@ -278,7 +278,7 @@ def test_what_is_no_address_is_refused_alike_on_the_page_and_by_programs(
     none: str, client_for: ClientFor, manager: User, project: Project
 ) -> None:
     said = {"email": none, "role": "reviewer"}
-    assert client_for(manager).post(address(project), said).status_code == 400
+    assert client_for(manager).post(address(project), {"emails": none, "role": "reviewer"}).status_code == 400
     problem = problem_in(program_of(manager).post(f"/api/v1/projects/{project.slug}/invitations/", said), 400)
     assert list(problem["fields"]) == ["email"]
     assert not Invitation.objects.exists()
@@ -302,7 +302,7 @@ def test_links_for_one_email_live_side_by_side_until_one_is_used(
     client_for: ClientFor, manager: User, project: Project
 ) -> None:
     browser = client_for(manager)
-    said = {"email": "new@example.org", "role": "reviewer"}
+    said = {"emails": "new@example.org", "role": "reviewer"}
     first, second = (invitation_path(browser.post(address(project), said)) for _ in range(2))
     assert [Client().get(path).status_code for path in (first, second)] == [200, 200]
     details = {"name": "New", "password1": "a quiet harbour 9", "password2": "a quiet harbour 9"}
@@ -327,7 +327,7 @@ def test_an_old_account_with_a_look_alike_address_does_not_stand_in_the_way(
 ) -> None:
     old = User.objects.create(email="ıvan@example.com")
     Membership.objects.create(project=project, user=old, role=Role.REVIEWER)
-    made = client_for(manager).post(address(project), {"email": "Ivan@example.com", "role": "reviewer"})
+    made = client_for(manager).post(address(project), {"emails": "Ivan@example.com", "role": "reviewer"})
     assert made.status_code == 201
     details = {"name": "Ivan", "password1": "a quiet harbour 9", "password2": "a quiet harbour 9"}
     assert Client().post(invitation_path(made), details).status_code == 302

@@ -179,7 +179,7 @@ def test_no_account_can_stand_in_the_way_of_a_deletion(
     client_for: ClientFor, manager: User, reviewer: User, project: Project
 ) -> None:
     taken = f"former-member-{reviewer.pk}@deleted.invalid"
-    form = {"email": taken.upper(), "role": "reviewer"}
+    form = {"emails": taken.upper(), "role": "reviewer"}
     refused = client_for(manager).post(f"/projects/{project.slug}/members/", form)
     assert refused.status_code == 400
     assert "stand for former members" in refused.text

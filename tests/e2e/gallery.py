@@ -82,7 +82,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
     membership = Membership.objects.select_related("project").filter(user=request.user.pk).first()
     request.membership, request.project = membership, getattr(membership, "project", None)  # type: ignore[attr-defined]
     messages.success(request, "Saved.")
-    form = InvitationForm({"email": "not an address"}, inviter_role="owner")
+    form = InvitationForm({"emails": ""}, inviter_role="owner")
     context = {
         "when": timezone.now() - dt.timedelta(hours=3),
         "rows": ROWS,

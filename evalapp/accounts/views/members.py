@@ -1,5 +1,7 @@
 """The members of a project, their roles, and the links that let people in."""
 
+from typing import NamedTuple
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -9,37 +11,52 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.forms import InvitationForm, RoleForm
-from evalapp.accounts.invitations import invite, revoke_invitation
+from evalapp.accounts.invitation_lists import invite_all, mail_invitations
+from evalapp.accounts.invitations import NewInvitation, revoke_invitation
 from evalapp.accounts.models import Role
 from evalapp.accounts.people import create_reset_link
 from evalapp.accounts.permissions import GRANTABLE, Permission
 from evalapp.accounts.queries import member_rows, open_invitations
 from evalapp.accounts.services import change_role, remove_member
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import field_errors, get_or_missing
+from evalapp.core.http import field_errors, get_or_missing, show_problem
 
 
 @never_cache
 @project_view(Permission.MANAGE_MEMBERS)
 def member_list(request: MemberRequest) -> HttpResponse:
-    """The list; a POST makes an invitation and shows its link, this once."""
+    """The list; a POST makes invitations, and shows their links this once or mails them."""
     form = InvitationForm(request.POST or None, inviter_role=request.membership.role)
-    link = invited = ""
-    status = 200
-    if request.method == "POST":
-        status = 400
-        if form.is_valid():
-            try:
-                made = invite(project=request.project, by=request.user, **form.cleaned_data)
-            except ProblemError as error:
-                form.add_error("email", error.message)
-                status = error.status
-            else:
-                link = request.build_absolute_uri(reverse("invitation_accept", args=[made.token]))
-                invited = made.invitation.email
-                form = InvitationForm(inviter_role=request.membership.role)
-                status = 201
-    return _page(request, {"form": form, "invitation_link": link, "invited": invited}, status)
+    if request.method != "POST":
+        return _page(request, {"form": form})
+    status = 400
+    if form.is_valid():
+        try:
+            made = invite_all(project=request.project, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            show_problem(form, error)
+            status = error.status
+        else:
+            fresh = InvitationForm(inviter_role=request.membership.role)
+            context = {"form": fresh, "invited": _passed_on(request, made)}
+            return _page(request, context, status=201)
+    return _page(request, {"form": form}, status)
+
+
+class Invited(NamedTuple):
+    """What became of one invitation: a ``link`` to pass on, or that it was mailed, or the ``problem`` with that."""
+
+    email: str
+    link: str
+    problem: str
+
+
+def _passed_on(request: MemberRequest, made: list[NewInvitation]) -> list[Invited]:
+    links = [request.build_absolute_uri(reverse("invitation_accept", args=[each.token])) for each in made]
+    if not made[0].invitation.is_mailed:
+        return [Invited(each.invitation.email, link, "") for each, link in zip(made, links, strict=True)]
+    problems = mail_invitations(made, links=links, by=request.user)
+    return [Invited(each.invitation.email, "", text) for each, text in zip(made, problems, strict=True)]
 
 
 def _page(request: MemberRequest, context: dict[str, object], status: int = 200) -> HttpResponse:
@@ -52,7 +69,7 @@ def _page(request: MemberRequest, context: dict[str, object], status: int = 200)
         "invitations": open_invitations(request.project),
         "grantable": grantable,
         "reset_link": "",
-        "invitation_link": "",
+        "invited": [],
         **context,
     }
     return render(request, "accounts/members.html", whole, status=status)

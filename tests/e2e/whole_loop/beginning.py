@@ -60,9 +60,9 @@ def open_the_first_account(owner: Person, link: str) -> None:
 def invite(owner: Person, guest: Person, role: str) -> None:
     """A link is made, copied from the page, and opened in the guest's own browser."""
     owner.station("Members")
-    owner.fill("E-mail address", guest.email)
+    owner.fill("Emails", guest.email)
     owner.page.get_by_label(re.compile(rf"{role}: ")).check()
-    owner.press("Make an invitation link")
+    owner.press("Invite")
     link = owner.page.get_by_label("Invitation link").input_value()
     assert link.startswith(owner.address)
     guest.page.goto(link)
