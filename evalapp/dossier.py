@@ -5,9 +5,10 @@
 The file is JSON Lines. Each line is a record ``{"number", "kind", "previous", "body", "hash"}``; ``previous``
 is the hash of the record before it, and ``hash`` covers the four others. Records also vouch for each other:
 the evaluation names the hashes of the gate, the data, the candidates and all reviews, the decision that of the
-evaluation, and the last record counts the others; what two of them say, they have to say alike. The hash of the
-last record is the seal, which the decision's page shows: give it by ``--seal``, and not even a chain made anew
-passes. Without it, one made anew by somebody who kept all of this alike does.
+evaluation, and the last record counts the others; what two of them say, they have to say alike, and the states of
+the conditions must be such as the scores allow. The hash of the last record is the seal, which the decision's page
+shows: give it by ``--seal``, and not even a chain made anew passes. Without it the file is unsealed: whoever holds it
+could have rewritten it.
 
 The check needs Python alone: neither Django nor a database, so that this file can be handed over with a dossier.
 """
@@ -21,6 +22,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 FORMAT = "evalapp-dossier"
@@ -32,6 +34,7 @@ ORDER = (GATE, DATASET, CANDIDATE, REVIEW, EVALUATION, DECISION, SEAL)
 SHIP, DO_NOT_SHIP, NOT_YET = "ship", "do_not_ship", "not_yet"
 VERDICTS = (SHIP, DO_NOT_SHIP, NOT_YET)
 HELD, FAILED, OPEN = "held", "failed", "open"
+VERIFIED, BROKEN, UNREADABLE, UNSEALED = 0, 1, 2, 3
 _FIELDS = {"number", "kind", "previous", "body", "hash"}
 _LONGEST_QUOTE = 80
 # A level is found by a search, which may end a little beside it.
@@ -177,6 +180,7 @@ class _Reader:
         _require_of_its_gate(evaluation, self.gate)
         self.entered.require_counted_by(evaluation)
         _require_concluded(evaluation)
+        _require_states(evaluation, self.entered.scored)
         self.evaluation = body
         self.told.append(f"verdict {evaluation['verdict']} on {self.count} review revisions")
 
@@ -216,6 +220,7 @@ class _Entered:
         self.reviewers: set[Any] = set()
         self.revisions: set[tuple[Any, Any]] = set()
         self.counting: set[Any] = set()
+        self.scored: list[Record] = []
 
     def take(self, body: Record) -> None:
         review, revision = body.get("review"), (body.get("review"), body.get("revision"))
@@ -233,6 +238,7 @@ class _Entered:
             self.reviews.add(review)
             self.items.add(body.get("item"))
             self.reviewers.add(body.get("reviewer"))
+            self.scored.append(body)
 
     def require_counted_by(self, evaluation: Record) -> None:
         for name, found in (("reviews", self.reviews), ("items", self.items), ("reviewers", self.reviewers)):
@@ -279,6 +285,69 @@ def _require_concluded(evaluation: Record) -> None:
         follows = NOT_YET if OPEN in states else SHIP
     if verdict != follows:
         raise BrokenError(f"its verdict is “{verdict}”, and from its results follows “{follows}”")
+
+
+def _require_states(evaluation: Record, scored: list[Record]) -> None:
+    """A condition's state must be one that the scores allow: bounds lie around an estimate, so that what holds is
+    reached by the estimate and what failed is not. Conditions on totals and failing levels need the rubric, which a
+    dossier does not hold.
+    """
+    label = _the_one(evaluation, "candidate").get("label")
+    champions = [each.get("label") for each in evaluation["candidates"] if each.get("role") == "champion"]
+    for number, result in enumerate(evaluation["results"], start=1):
+        condition, state = result["condition"], result["state"]
+        threshold = condition.get("threshold")
+        if label is None or not isinstance(threshold, int | float):
+            continue
+        estimates, wants_more = _estimates(condition, scored, label, *champions[:1])
+        limit = -threshold if condition.get("kind") == "non_inferiority" else threshold
+        reached = [each >= limit if wants_more else each <= limit for each in estimates]
+        if estimates and ((state == HELD and not any(reached)) or (state == FAILED and all(reached))):
+            raise BrokenError(
+                f"it says that condition {number} is “{state}”, and the scores before it come to "
+                f"{estimates[0]:.4g} against {limit:.4g}"
+            )
+
+
+def _estimates(
+    condition: Record, scored: list[Record], label: str, champion: str = ""
+) -> tuple[list[float], bool]:
+    """What the scores come to, over items and over reviews (a condition may rest on either), and whether more of it is
+    wanted; none where they say nothing of the condition.
+    """
+    kind, key = condition.get("kind"), condition.get("criterion")
+    own = [each for each in scored if each.get("candidate") == label]
+    if kind in ("items", "reviewers"):
+        return [float(len({each.get(kind.removesuffix("s")) for each in own}))], True
+    values = _by_item(own, key)
+    if kind == "low_share" and condition.get("at_most") is not None:
+        values = {
+            item: [float(each <= condition["at_most"]) for each in given] for item, given in values.items()
+        }
+        return _means(values), False
+    if kind == "floor":
+        return _means(values), True
+    if kind not in ("non_inferiority", "superiority"):
+        return [], True
+    against = _by_item([each for each in scored if each.get("candidate") == champion], key)
+    shared = values.keys() & against.keys()
+    pairs = [({i: values[i] for i in shared}, {i: against[i] for i in shared}), (values, against)]
+    return [a - b for own, other in pairs for a, b in zip(_means(own), _means(other), strict=False)], True
+
+
+def _by_item(scored: list[Record], key: Any) -> dict[Any, list[float]]:
+    values: dict[Any, list[float]] = {}
+    for each in scored:
+        value = each["scores"].get(key)
+        if isinstance(value, int | float):
+            values.setdefault(each.get("item"), []).append(float(value))
+    return values
+
+
+def _means(values: dict[Any, list[float]]) -> list[float]:
+    if not values:
+        return []
+    return [fmean(map(fmean, values.values())), fmean(each for given in values.values() for each in given)]
 
 
 def _the_one(evaluation: Record, role: str) -> Record:
@@ -332,7 +401,9 @@ def _no_number(name: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """0: the chain holds. 1: it does not, and where. 2: there is no such file."""
+    """0: the chain holds and ends in the given seal. 1: it does not hold, and where. 2: there is no such file.
+    3: unsealed: it holds in itself, and nothing was given to compare it with.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m evalapp.dossier", description="Check a decision's dossier without any server."
     )
@@ -347,15 +418,17 @@ def main(arguments: list[str]) -> int:
             found = check(lines, seal=options.seal)
     except OSError as error:
         print(f"{options.file} cannot be read: {error.strerror}.", file=sys.stderr)
-        return 2
+        return UNREADABLE
     if found.problem:
         print(f"BROKEN. {found.problem}")
-        return 1
-    print(f"The chain holds: {', '.join(found.told)}; {found.records} records.")
-    print(f"Seal: {found.seal}{' (as you gave it)' if options.seal else ''}")
-    if not options.seal:
-        print("Compare it with the one on the decision's page, or give that by --seal.")
-    return 0
+        return BROKEN
+    told = f"{', '.join(found.told)}; {found.records} records.\nSeal: {found.seal}"
+    if options.seal:
+        print(f"The chain holds: {told} (as you gave it)")
+        return VERIFIED
+    print(f"UNSEALED: whoever holds this file could have rewritten it. It agrees with itself: {told}")
+    print("Compare the seal with the one on the decision's page, or give that by --seal.")
+    return UNSEALED
 
 
 if __name__ == "__main__":

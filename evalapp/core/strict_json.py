@@ -43,7 +43,7 @@ def _too_deep() -> InvalidError:
 
 def _problems(value: Any, place: str, depth: int, *, any_text: bool) -> Iterator[str]:
     if isinstance(value, str):
-        if not any_text and (bad := _bad_character(value)):
+        if not any_text and (bad := bad_character(value)):
             yield f"{place or 'the text'} holds {bad}. Remove it."
         return
     if not isinstance(value, dict | list):
@@ -55,7 +55,7 @@ def _problems(value: Any, place: str, depth: int, *, any_text: bool) -> Iterator
             yield from _problems(inner, f"{place}[{number}]", depth + 1, any_text=any_text)
         return
     for name, inner in value.items():
-        if not any_text and (bad := _bad_character(name)):
+        if not any_text and (bad := bad_character(name)):
             yield f"a field's name in {place or 'the body'} holds {bad}. Remove it."
             return
         yield from _problems(
@@ -63,7 +63,8 @@ def _problems(value: Any, place: str, depth: int, *, any_text: bool) -> Iterator
         )
 
 
-def _bad_character(text: str) -> str:
+def bad_character(text: str) -> str:
+    """Which character of the text the database cannot keep, in words; empty for none."""
     if text.isascii():
         return "a NUL character" if "\x00" in text else ""
     if "\x00" in text:

@@ -17,7 +17,9 @@ class CandidateField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not g
 
 
 class DecisionForm(forms.Form):
-    """A decision on one of a campaign's candidates; where a gate binds it, without "ship"."""
+    """A decision on one of a campaign's candidates; where a gate binds it, without "ship". ``replaces``: the campaign's
+    newest decision, as it was shown with the form.
+    """
 
     candidate = CandidateField(ModelVersion.objects.none())
     verdict = forms.ChoiceField(widget=forms.RadioSelect)
@@ -27,6 +29,7 @@ class DecisionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Why; it is kept with the numbers.",
     )
+    replaces = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     def __init__(
         self, data: Any = None, *, campaign: Campaign, gate: CampaignGate | None, **kwargs: Any

@@ -14,7 +14,7 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import seal_of
 from evalapp.decisions.models import Decision, DecisionVerdict
-from evalapp.decisions.signing import require_no_gate, require_seen, require_signable
+from evalapp.decisions.signing import require_no_gate, require_seen, require_signable, signed_before
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
@@ -65,8 +65,8 @@ def decide(
 
     With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
     ships without one where a campaign of the project took a gate, and deciding otherwise than it says needs a note.
-    A look that is signed already is signed anew only by who has seen that: ``replaces`` is the id of its newest
-    decision, else ConflictError. The same once more, by the same person on the same numbers, is the decision that
+    One decision at a time: what is decided already, a look or else the campaign, is decided anew only by who has seen
+    that: ``replaces`` is the id of its newest decision, else ConflictError. The same once more, by the same person on the same numbers, is the decision that
     stands already.
     Of a large campaign the numbers are those that a job has stored, and the evidence keeps how far they are behind;
     where nothing is stored, ConflictError, unless a look is signed, which has numbers of its own.
@@ -99,8 +99,7 @@ def decide(
     standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
     if standing is not None and _holds(standing, said):
         return standing
-    if evaluation is not None:
-        require_seen(evaluation, replaces)
+    require_seen(standing if evaluation is None else signed_before(evaluation), replaces)
     # A signed look rests on people's reviews alone.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
     is_simulated = is_simulated and evaluation is None

@@ -60,16 +60,24 @@ def signed_before(evaluation: GateEvaluation) -> Decision | None:
     return found
 
 
-def require_seen(evaluation: GateEvaluation, replaces: int | None) -> None:
-    """Raises ConflictError where the look is signed and ``replaces`` is not its newest decision: whoever signs
-    otherwise has to know. Call it under the project's lock, so that no other is made meanwhile.
+def require_seen(standing: Decision | None, replaces: int | None) -> None:
+    """Raises ConflictError where a decision stands on what is decided, a look or a campaign without one, and
+    ``replaces`` is not its id: whoever decides otherwise has to know. Call it under the project's lock, so that no other
+    is made meanwhile.
     """
-    standing = signed_before(evaluation)
-    if standing is not None and standing.pk != replaces:
+    if standing is None or standing.pk == replaces:
+        return
+    who = standing.decided_by or "A former member"
+    verdict = standing.get_verdict_display().lower()
+    if standing.evaluation_id is None:
         raise ConflictError(
-            f"{standing.decided_by or 'A former member'} has signed “{standing.get_verdict_display().lower()}” on this "
-            f"look (decision {standing.pk}). Nothing of yours was recorded; read it, and sign again if yours replaces it."
+            f"{who} has decided “{verdict}” on {standing.candidate.label} of this campaign (decision {standing.pk}). Nothing "
+            "of yours was recorded; read it, and decide again if yours replaces it."
         )
+    raise ConflictError(
+        f"{who} has signed “{verdict}” on this look (decision {standing.pk}). Nothing of yours was recorded; read it, and "
+        "sign again if yours replaces it."
+    )
 
 
 def binding_gate(campaign: Campaign) -> CampaignGate | None:

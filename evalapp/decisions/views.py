@@ -10,6 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.campaign_comparison import comparison_of
 from evalapp.analysis.next_step import next_step_after
 from evalapp.analysis.pairs import load_judgements, pair_results
+from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
@@ -129,13 +130,20 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         request.POST or None,
         campaign=campaign,
         gate=gate,
-        initial={"candidate": about.candidate.model_version_id if about else None},
+        initial={
+            "candidate": about.candidate.model_version_id if about else None,
+            "replaces": _newest(campaign),
+        },
     )
+    status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
         try:
             decision = decide(campaign=campaign, by=request.user, **form.cleaned_data)
         except ProblemError as error:
             show_problem(form, error)
+            status = error.status
+            # The page now shows what stands; to decide once more is to have seen it.
+            form.data = {**request.POST.dict(), "replaces": _newest(campaign) or ""}
         else:
             messages.success(
                 request, f"Recorded for {decision.candidate.label}: {decision.get_verdict_display().lower()}."
@@ -153,4 +161,8 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "gate": gate,
         "decisions": campaign.decisions.select_related("candidate", "decided_by").order_by("-id"),
     }
-    return render(request, "decisions/decide.html", context, status=400 if form.is_bound else 200)
+    return render(request, "decisions/decide.html", context, status=status)
+
+
+def _newest(campaign: Campaign) -> int | None:
+    return campaign.decisions.order_by("-id").values_list("pk", flat=True).first()

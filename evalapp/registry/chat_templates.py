@@ -5,6 +5,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evalapp.core.errors import InvalidError
+from evalapp.core.strict_json import bad_character
 from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
@@ -14,8 +15,8 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
         return ""
     if len(text) > MOST_TEMPLATE_CHARACTERS:
         raise _refused(f"The template has more than {MOST_TEMPLATE_CHARACTERS:,} characters.", field)
-    if "\x00" in text:
-        raise _refused("The template holds a NUL character. Save it as plain text.", field)
+    if bad := bad_character(text):
+        raise _refused(f"The template holds {bad}. Save it as plain text in UTF-8.", field)
     environment = ImmutableSandboxedEnvironment(extensions=[loopcontrols])
     # Of transformers: marks the turns of the assistant, for a loss on those alone.
     plain = (
@@ -31,11 +32,18 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
         plain = plain.replace(end, "")
     try:
         names = meta.find_undeclared_variables(environment.parse(plain))
+    except RecursionError as error:
+        message = "The template is nested too deeply, or one of its expressions is too long, to be read. Simplify it."
+        raise _refused(message, field) from error
     except TemplateSyntaxError as error:
         raise _refused(
             f"The template cannot be read: line {error.lineno}: {error.message}. Give the file chat_template.jinja, or the "
             "text of chat_template in tokenizer_config.json.", field,
         ) from error  # fmt: skip
+    except ValueError as error:  # jinja2 reads a number as Python does
+        raise _refused(
+            "The template holds a number of more digits than can be read. Shorten it.", field
+        ) from error
     if "messages" not in names:
         raise _refused(
             "The template does not use “messages”, so it would write the same text for every conversation. Give the "

@@ -1,5 +1,6 @@
 """What users and models wrote, made safe to show."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +28,13 @@ _CLEANER = nh3.Cleaner(
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer nofollow",
 )
-# Reading the worst Markdown takes 10 ms for each thousand characters.
 _MOST_CHARACTERS = 40_000
+# Reading takes time by the token, and each of these characters may begin one. A table makes cells of characters that are
+# not there, so its cells are counted.
+_MOST_MARKS = 4_000
+_MARKS = re.compile(r"[\\`*_\[\]!<&|\n]")
+_MOST_CELLS = 3_000
+_TABLE_RULE = re.compile(r"^[ >]*\|?[ ]*:?-[-:| ]*$", re.MULTILINE)
 
 
 def _lower_headings(tokens: list) -> None:  # type: ignore[type-arg]
@@ -38,16 +44,28 @@ def _lower_headings(tokens: list) -> None:  # type: ignore[type-arg]
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
 
 
+def _is_too_much(source: str) -> bool:
+    if len(source) > _MOST_CHARACTERS or len(_MARKS.findall(source)) > _MOST_MARKS:
+        return True
+    columns = max((rule.count("|") + 1 for rule in _TABLE_RULE.findall(source)), default=0)
+    # Every line below a rule becomes a row with as many cells as the rule has.
+    return columns * source.count("\n") > _MOST_CELLS and "|" in source
+
+
 @register.filter
 def render_markdown(text: str | None) -> SafeString:
     """Markdown as inert HTML: no raw HTML, no images, no script addresses; headings start at h3.
 
-    Text over 40,000 characters is shown as it is, whole, without being read as Markdown.
+    Text over 40,000 characters, with more than 4,000 marks or line ends, with tables of more than 3,000 cells, or nested
+    deeper than Markdown is read is shown as it is, whole.
     """
     source = text or ""
-    if len(source) > _MOST_CHARACTERS:
+    if _is_too_much(source):
         return format_html('<pre class="plain">{}</pre>', source)
     tokens = _MARKDOWN.parse(source)
+    # What lies deeper is left out by the reader.
+    if any(token.level >= _MARKDOWN.options.maxNesting - 1 for token in tokens):
+        return format_html('<pre class="plain">{}</pre>', source)
     _lower_headings(tokens)
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     return mark_safe(_CLEANER.clean(html))  # noqa: S308 - nh3 is the last step

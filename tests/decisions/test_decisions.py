@@ -64,14 +64,21 @@ def test_a_decision_keeps_the_numbers_it_was_made_on(campaign: Campaign, manager
 def test_the_same_decision_once_more_is_the_one_that_stands(campaign: Campaign, manager: User) -> None:
     formal, plain = candidate(campaign, "formal"), candidate(campaign, "plain")
 
-    def ship(version: ModelVersion) -> Decision:
-        return decide(campaign=campaign, candidate=version, verdict="ship", note="Tone.", by=manager)
+    def ship(version: ModelVersion, replaces: Decision | None = None) -> Decision:
+        return decide(
+            campaign=campaign,
+            candidate=version,
+            verdict="ship",
+            note="Tone.",
+            by=manager,
+            replaces=replaces.pk if replaces else None,
+        )
 
     first = ship(plain)
     assert ship(plain) == first
     # Another has become the champion since, so this is no repetition.
-    ship(formal)
-    again = ship(plain)
+    other = ship(formal, first)
+    again = ship(plain, other)
     assert again != first and again.candidate.alias == "champion"
     assert Decision.objects.count() == 3
     assert AuditEvent.objects.filter(action="decision.made").count() == 3

@@ -286,7 +286,7 @@ def test_the_program_needs_neither_django_nor_this_repository(tmp_path: Path) ->
             check=False,
         )
 
-    whole = run(str(file))
+    whole = run(str(file), "--seal", check(LINES).seal)
     assert (whole.returncode, "The chain holds" in whole.stdout) == (0, True)
     file.write_text("\n".join(LINES).replace("Ünïcode", "Other"), encoding="utf-8")
     broken = run(str(file))

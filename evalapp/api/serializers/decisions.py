@@ -47,7 +47,8 @@ class DecisionBody(Body):
         required=False,
         default=None,
         allow_null=True,
-        help_text="Id of the decision that signs this look already; without it a signed look is not signed anew (409).",
+        help_text="Id of the newest decision on the look, or without one on the campaign; what is decided is not decided anew "
+        "without it (409).",
     )
 
 

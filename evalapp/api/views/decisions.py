@@ -28,8 +28,8 @@ class DecisionList(ProjectView):
     @operation("Decide on a candidate", body=DecisionBody, result=DecisionSerializer, status=201)
     def post(self) -> object:
         """With the numbers as they stand, which are kept. “ship” makes the candidate the champion. With
-        ``evaluation`` it signs a gate's look; who started the training of the candidate cannot (403), and a look that is signed
-        already takes the id of that decision as ``replaces`` (409). Of a campaign with more than 20,000 scores the
+        ``evaluation`` it signs a gate's look; who started the training of the candidate cannot (403). What is decided
+        already, the look or else the campaign, takes the id of its newest decision as ``replaces`` (409). Of a campaign with more than 20,000 scores the
         stored comparison is kept, which has to be there unless a look is signed (409).
         """
         values = self.body()
