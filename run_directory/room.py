@@ -5,6 +5,7 @@ only.
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ RESERVE_FILE = "reserve"
 """Lies in the run directory while a program lives, so that a full disk leaves room to say how it ended."""
 
 _RESERVE_BYTES = 64 * 1024
+_CHECKED_BYTES = 4096
 _SAID = ("No space left on device", "Disk quota exceeded", "File too large")
 _CUT_OFF = ("PytorchStreamWriter failed", "file write failed", "unexpected pos")
 """What torch says of a file that it could not write whole; why, it does not."""
@@ -35,7 +37,15 @@ def no_room(folder: Path, *, what: str, needed: int | None, kept: str) -> str:
 
 
 def free_bytes(folder: Path) -> int:
+    """What this user may still write on the disk of the folder."""
     return shutil.disk_usage(folder).free
+
+
+def check_writes(folder: Path) -> None:
+    """Write a few bytes through to the disk of the folder, which leaves nothing; OSError where that fails."""
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        file.write(b"\0" * _CHECKED_BYTES)
+        os.fsync(file.fileno())
 
 
 def folder_bytes(folder: Path) -> int:

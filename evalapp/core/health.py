@@ -7,10 +7,12 @@ from threading import Lock, Thread
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
 from evalapp.core.away import AWAY
+from run_directory import room
 
 ANSWER_SECONDS = 2.0
 """A part that has not answered after this long counts as away."""
@@ -18,7 +20,7 @@ ANSWER_SECONDS = 2.0
 
 @dataclass
 class Part:
-    """Something that must answer; ``ask`` raises one of AWAY where it does not.
+    """Something that must answer; ``ask`` raises one of AWAY, or an OSError, where it does not.
 
     It is asked by one thread at a time: however many look at once, a part that hangs holds one thread.
     """
@@ -38,7 +40,7 @@ class Part:
     def _carry_out(self, answer: Future[bool]) -> None:
         try:
             self.ask()
-        except AWAY:
+        except (*AWAY, OSError):
             answer.set_result(False)
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             answer.set_exception(error)
@@ -56,14 +58,30 @@ def _ask_cache() -> None:
     cache.get("healthz")
 
 
+def _ask_disk() -> None:
+    room.check_writes(settings.HOME)
+
+
 PARTS = {"database": Part(_ask_database), "cache": Part(_ask_cache)}
+DISK = Part(_ask_disk)
 
 
 def look() -> dict[str, Any]:
-    """``healthy`` and, for each part, whether it answers; after ANSWER_SECONDS at the latest."""
+    """``healthy`` and, for each part, whether it answers; after ANSWER_SECONDS at the latest.
+
+    A disk that takes no writes is told and does not make it unhealthy: pages can still be read.
+    """
     asked = {name: part.asked() for name, part in PARTS.items()}
+    written = DISK.asked()
     answers = {name: _within(answer) for name, answer in asked.items()}
-    return {"healthy": all(answers.values()), **answers}
+    writes = _within(written)
+    # A disk that hangs would hang here, too.
+    free_bytes = room.free_bytes(settings.HOME) if written.done() else None
+    return {
+        "healthy": all(answers.values()),
+        **answers,
+        "disk": {"writes": writes, "free_bytes": free_bytes},
+    }
 
 
 def _within(answer: Future[bool]) -> bool:

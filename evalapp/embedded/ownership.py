@@ -57,10 +57,10 @@ class Ownership:
         if not _try_lock(file, fcntl.LOCK_EX):
             file.close()
             return False
-        file.seek(0)
-        file.truncate()
-        json.dump(asdict(Owner(os.getpid(), command)), file)
-        file.flush()
+        # The lock counts; on a full disk its holder has no name.
+        with contextlib.suppress(OSError):
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), json.dumps(asdict(Owner(os.getpid(), command))).encode())
         self._owner_file = file
         return True
 

@@ -1,3 +1,8 @@
+import errno
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
 class ServiceProblem(Exception):  # noqa: N818 - it is shown to people, as what it is
     """A service cannot start, stop or be found; the text is one sentence and how to mend it."""
 
@@ -6,3 +11,8 @@ def what_failed(error: OSError) -> str:
     """What the operating system refused and where, for the middle of a sentence."""
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def is_no_room(error: OSError) -> bool:
+    """Whether the disk is full, or takes no writes any more."""
+    return error.errno in _NO_ROOM

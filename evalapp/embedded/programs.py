@@ -62,7 +62,7 @@ def beat(environment: Environment) -> Program:
         name=BEAT,
         command=(
             *(*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile="),
-            *("--schedule", environment.home / "beat-schedule"),
+            *("--schedule", environment.home / "beat-schedule.json"),
         ),
         stop=(StopStep(signal.SIGTERM, 5),),
         variables=_ONE_THREAD,

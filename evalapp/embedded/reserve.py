@@ -6,10 +6,10 @@ away until somebody makes room.
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 
 from evalapp.env import Environment
+from run_directory.room import free_bytes
 
 PARTS = 4
 PART_BYTES = 16 * 2**20  # a segment of the write-ahead log
@@ -17,17 +17,19 @@ _NEEDED_BYTES = 8 * 2**20
 
 
 def fill(environment: Environment) -> None:
-    """Put the room aside where it is missing, once that leaves four times as much to others; best effort."""
+    """Put the room aside where it is missing, once that leaves twice as much to others; best effort."""
     with contextlib.suppress(OSError):
-        for part in _parts(environment):
-            if not part.exists() and _free(environment) > 5 * PARTS * PART_BYTES:
+        missing = [part for part in _parts(environment) if not part.exists()]
+        left = free_bytes(environment.postgres_folder) - len(missing) * PART_BYTES
+        if left > 2 * PARTS * PART_BYTES:
+            for part in missing:
                 _take(part)
 
 
 def give(environment: Environment) -> bool:
     """Before the server starts again: give a part away where the disk is full; whether one was."""
     with contextlib.suppress(OSError):
-        if _free(environment) < _NEEDED_BYTES:
+        if free_bytes(environment.postgres_folder) < _NEEDED_BYTES:
             for part in _parts(environment):
                 if part.exists():
                     part.unlink()
@@ -48,7 +50,3 @@ def _take(part: Path) -> None:
 
 def _parts(environment: Environment) -> list[Path]:
     return [environment.postgres_folder / f"reserve-{number}" for number in range(1, PARTS + 1)]
-
-
-def _free(environment: Environment) -> int:
-    return shutil.disk_usage(environment.postgres_folder).free

@@ -61,12 +61,27 @@ def _address_path(environment: Environment) -> Path:
 
 def process_memory(pid: int) -> int:
     """Bytes of a process and all below it, shared pages divided among their sharers (PSS)."""
+    return sum(_memory(member) for member in _members(pid))
+
+
+def is_frozen(pid: int) -> bool:
+    """Whether the process, or one below it, was stopped by a signal and does nothing until it is told to go on."""
+    return any(_status(member) == psutil.STATUS_STOPPED for member in _members(pid))
+
+
+def _members(pid: int) -> list[psutil.Process]:
     try:
         root = psutil.Process(pid)
-        members = [root, *root.children(recursive=True)]
+        return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return 0
-    return sum(_memory(member) for member in members)
+        return []
+
+
+def _status(member: psutil.Process) -> str:
+    try:
+        return str(member.status())
+    except psutil.NoSuchProcess:
+        return psutil.STATUS_DEAD
 
 
 def _memory(member: psutil.Process) -> int:

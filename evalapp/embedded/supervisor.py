@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from evalapp.embedded import logs, programs, state
+from evalapp.embedded import logs, programs, reserve, state
 from evalapp.embedded.addresses import check_address_is_free, health
 from evalapp.embedded.database_versions import check_database_version
 from evalapp.embedded.interrupts import Interrupts, StopRequested
 from evalapp.embedded.ownership import Owner, Ownership
 from evalapp.embedded.postgres import PostgresServer
-from evalapp.embedded.problems import ServiceProblem
+from evalapp.embedded.problems import ServiceProblem, what_failed
 from evalapp.embedded.processes import Child, Program, stop_together
 from evalapp.embedded.restores import settle
 from evalapp.embedded.services import broker_answers, database_answers
@@ -91,6 +91,7 @@ class Supervisor:
         self._one_shots: Iterator[OneShot] = iter(())
         self._running_one_shot: tuple[OneShot, Child] | None = None
         self._rotate_at = 0.0
+        self._state_is_told = True
 
     def run(self) -> None:
         """Serve until a stop signal. Raises AlreadyRunning or ServiceProblem, having stopped all."""
@@ -130,6 +131,7 @@ class Supervisor:
     def _start(self) -> None:
         environment = self._environment
         if environment.embedded_postgres:
+            self._give_reserve()
             self._adopt(Service("postgres", self._respawn_postgres), self._postgres.start())
         elif not database_answers(environment):
             raise ServiceProblem(
@@ -167,7 +169,15 @@ class Supervisor:
         with logs.open_log(self._environment.log_folder, program.name) as output:
             return Child(program, output)
 
+    def _give_reserve(self) -> None:
+        if reserve.give(self._environment):
+            self._report(
+                f"The disk of {self._environment.postgres_folder} is full: PostgreSQL starts with room that was kept for"
+                " that. Pages can be read, little can be stored: make room."
+            )
+
     def _respawn_postgres(self) -> Child:
+        self._give_reserve()
         self._postgres.prepare()
         return self._postgres.spawn()
 
@@ -199,6 +209,10 @@ class Supervisor:
         self._tend_one_shot()
         if now >= self._rotate_at:
             logs.rotate(self._environment.log_folder)
+            if self._environment.embedded_postgres:
+                reserve.fill(self._environment)
+            if not self._state_is_told:
+                self._write_state()
             self._rotate_at = now + _ROTATE_EVERY_SECONDS
 
     def _tend_service(self, service: Service, now: float) -> None:
@@ -209,7 +223,7 @@ class Supervisor:
             service.restarts += 1
             try:
                 service.child = service.spawn()
-            except ServiceProblem as problem:
+            except (ServiceProblem, OSError) as problem:
                 self._report(f"{service.name} cannot start again: {problem}")
                 self._postpone(service, now)
             self._write_state()
@@ -284,17 +298,21 @@ class Supervisor:
         return str(self._environment.log_folder / f"{name}.log")
 
     def _write_state(self) -> None:
-        state.write(
-            self._environment,
-            [
-                state.ServiceState(
-                    name=service.name,
-                    pid=service.child.pid if service.child else None,
-                    restarts=service.restarts,
-                )
-                for service in self._services
-            ],
-        )
+        states = [
+            state.ServiceState(
+                name=service.name,
+                pid=service.child.pid if service.child else None,
+                restarts=service.restarts,
+            )
+            for service in self._services
+        ]
+        try:
+            state.write(self._environment, states)
+            self._state_is_told = True
+        except OSError as error:
+            # What runs goes on; `status` shows what was last written.
+            self._state_is_told = False
+            self._report(f"The state of the processes cannot be written ({what_failed(error)}): make room.")
 
 
 def _how(status: int | None) -> str:

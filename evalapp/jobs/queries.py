@@ -2,9 +2,9 @@ import socket
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import CharField, Count, Exists, Max, OuterRef, QuerySet
+from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, QuerySet
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
@@ -88,3 +88,9 @@ def standing_in(queue: str) -> Standing:
     return Standing(
         going_on=dict(going_on), served_at={project: latest.timestamp() for project, latest in served}
     )
+
+
+def oldest_waits() -> dict[str, timedelta]:
+    """For how long the job that has waited longest has, by queue; queues where none waits are left out."""
+    rows = Job.objects.filter(state=JobState.QUEUED).order_by().values_list("queue")
+    return dict(rows.annotate(waits=Now() - Min("queued_at")))

@@ -14,6 +14,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError
 from evalapp.jobs.bell import ring_on_commit
+from evalapp.jobs.lease import lease_end
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState, Priority
 
 RETRYABLE_STATES = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
@@ -167,6 +168,10 @@ def reap_lost_jobs() -> None:
 
     Safe to run anywhere, any number of times at once: every change is one conditional UPDATE.
     """
+    # Written before the database's clock went back: no worker can have asked for so long.
+    Job.objects.filter(state__in=ACTIVE_STATES, lease_expires_at__gt=lease_end()).update(
+        lease_expires_at=lease_end()
+    )
     expired = Job.objects.filter(state__in=ACTIVE_STATES, lease_expires_at__lt=Now())
     for job in expired.order_by("pk"):
         with transaction.atomic():
@@ -249,8 +254,9 @@ def _ring_again() -> None:
     """Publish anew for jobs that waited too long: soon where the queue is idle, seldom where it is busy."""
     busy = set(Job.objects.filter(state__in=ACTIVE_STATES).values_list("queue", flat=True))
     idle_for, busy_for = (timedelta(seconds=seconds) for seconds in settings.JOB_RING_AGAIN_SECONDS)
-    silent = Q(bell_rung_at__lt=Now() - idle_for) | Q(bell_rung_at=None)
-    long_silent = Q(bell_rung_at__lt=Now() - busy_for) | Q(bell_rung_at=None)
+    never = Q(bell_rung_at=None) | Q(bell_rung_at__gt=Now())  # the latter where the clock went back since
+    silent = Q(bell_rung_at__lt=Now() - idle_for) | never
+    long_silent = Q(bell_rung_at__lt=Now() - busy_for) | never
     waiting = Job.objects.filter(state=JobState.QUEUED)
     for job in waiting.filter((~Q(queue__in=busy) & silent) | long_silent).order_by("pk"):
         with transaction.atomic():

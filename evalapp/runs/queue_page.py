@@ -1,9 +1,14 @@
 """What waits for what: the queues as one project sees them. Runs of other projects are counted, never named."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import NamedTuple
 
+from django.utils import timezone
+from redis import RedisError
+
 from evalapp.accounts.models import Project
+from evalapp.jobs.heartbeats import Heartbeat, heartbeats
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
 from evalapp.jobs.queries import standing_in, waiting_in
 from evalapp.jobs.turns import in_turn
@@ -69,6 +74,10 @@ class QueueView(NamedTuple):
     """In the order in which they start as things stand."""
     waiting_elsewhere: int
     paused: list[Entry]
+    workers: list[Heartbeat]
+    """When each worker was last heard; empty where none was, or nobody can tell."""
+    oldest_waits: timedelta | None
+    """For how long the job has waited that has waited longest, of whichever project."""
 
 
 def queue_view(project: Project, queue: str) -> QueueView:
@@ -102,7 +111,16 @@ def queue_view(project: Project, queue: str) -> QueueView:
         ),
         waiting_elsewhere=sum(each.project_id != project.pk for each in waiting),
         paused=[entry for entry in found if entry.job.state == JobState.PAUSED],
+        workers=_workers(queue),
+        oldest_waits=max((timezone.now() - each.queued_at for each in waiting), default=None),
     )
+
+
+def _workers(queue: str) -> list[Heartbeat]:
+    try:
+        return [heartbeat for heartbeat in heartbeats() if heartbeat.queue == queue]
+    except RedisError:
+        return []
 
 
 def _place(entry: Entry, found: tuple[int, int, int] | None) -> Place:

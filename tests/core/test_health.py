@@ -66,3 +66,17 @@ def test_a_fault_of_ours_is_no_part_that_is_away(client: Client, monkeypatch: py
     monkeypatch.setitem(health.PARTS, "cache", Part(break_down))
     client.raise_request_exception = False
     assert client.get("/healthz").status_code == 500
+
+
+def test_a_disk_that_takes_no_writes_is_told_and_leaves_the_pages_readable(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    assert client.get("/healthz").json()["disk"]["writes"] is True
+    monkeypatch.setattr(health.room, "check_writes", refuse)
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["healthy"]) == (200, True)
+    assert answer.json()["disk"]["writes"] is False
+    assert answer.json()["disk"]["free_bytes"] > 0

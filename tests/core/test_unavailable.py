@@ -105,7 +105,8 @@ def test_a_cache_that_is_away_is_no_fault_of_ours(client: Client, monkeypatch: p
     monkeypatch.setattr(type(cache._connections["default"]), "get", refuse)
     answer = client.get("/healthz")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
-    assert answer.json() == {"healthy": False, "database": True, "cache": False}
+    parts = {"healthy": False, "database": True, "cache": False}
+    assert answer.json().items() >= parts.items()
 
 
 def test_a_fault_of_ours_stays_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

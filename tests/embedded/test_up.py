@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -88,6 +89,27 @@ def test_status_tells_processes_memory_and_queues(running: Running):
     assert status["supervisor"] == running.process.pid
     assert set(status["queues"]) == {"default", "models"}
     assert all(service["memory"] > 10**6 for service in status["services"])
+
+
+def test_a_worker_that_stands_still_is_seen(running: Running):
+    def status() -> dict[str, Any]:
+        return dict(json.loads(running.installation.run("status", "--json")[1]))
+
+    def frozen() -> list[str]:
+        return [service["name"] for service in status()["services"] if service["frozen"]]
+
+    assert frozen() == []
+    eventually(lambda: status()["silent_for"].keys() >= {"beat", "default@evalapp"}, 60, "both are heard")
+    worker = psutil.Process(running.pid("worker-default"))
+    worker.suspend()
+    try:
+        assert frozen() == ["worker-default"]
+        # A worker that goes on is heard every two seconds.
+        eventually(lambda: status()["silent_for"]["default@evalapp"] > 10, 120, "its silence is seen")
+    finally:
+        worker.resume()
+    eventually(lambda: status()["silent_for"]["default@evalapp"] < 10, 120, "it is heard again")
+    assert frozen() == []
 
 
 def test_status_finds_the_address_without_being_told(running: Running):

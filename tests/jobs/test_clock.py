@@ -1,11 +1,13 @@
 """The clock does the duties itself: no stuck worker and no broker stands between."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from celery.app.task import Task
-from celery.beat import PersistentScheduler
+from celery.beat import Scheduler
+from celery.schedules import schedule
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
@@ -63,4 +65,52 @@ def test_every_duty_is_in_the_schedule_and_beat_uses_this_clock(clock: Clock) ->
     assert set(app.conf.beat_schedule) >= DUTIES
     assert clock.schedule.keys() >= DUTIES
     assert app.conf.beat_scheduler == f"{Clock.__module__}:{Clock.__name__}"
-    assert issubclass(Clock, PersistentScheduler)
+    assert issubclass(Clock, Scheduler)
+
+
+def test_after_the_systems_clock_went_back_the_duties_go_on(
+    clock: Clock, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(services, "reap_lost_jobs", lambda: done.append("reaped"))
+    system = [timezone.now()]
+    monkeypatch.setattr(type(app), "now", lambda self: system[0])
+    monkeypatch.setattr(schedule, "now", lambda self: system[0])
+
+    def advance(seconds: float) -> None:
+        system[0] += timedelta(seconds=seconds)
+        while clock.tick() == 0:
+            pass
+
+    advance(6)
+    assert done == ["reaped"]
+    advance(-86_400)
+    advance(6)
+    assert done == ["reaped", "reaped"]
+
+
+def test_what_is_due_once_a_night_is_made_up_for_by_a_clock_that_was_stopped(
+    clock: Clock, tmp_path: Path
+) -> None:
+    clock.schedule["check-counts"].last_run_at = timezone.now() - timedelta(days=2)
+    clock.schedule["finish-removals"].last_run_at = timezone.now() + timedelta(days=2)
+    clock.close()
+    again = Clock(app, schedule_filename=str(tmp_path / "schedule"))
+    assert again.is_due(again.schedule["check-counts"])[0]
+    again.tick()
+    assert again.schedule["finish-removals"].last_run_at <= timezone.now()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"check-counts": 1}', b"\x80 of another version"])
+def test_a_file_that_cannot_be_used_is_no_matter(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "schedule").write_bytes(content)
+    clock = Clock(app, schedule_filename=str(tmp_path / "schedule"))
+    assert clock.schedule.keys() >= DUTIES
+    clock.close()
+    assert json.loads((tmp_path / "schedule").read_text()).keys() == clock.schedule.keys()
+
+
+def test_where_its_file_cannot_be_written_the_clock_goes_on(clock: Clock, tmp_path: Path) -> None:
+    (tmp_path / "schedule").mkdir()
+    clock.sync()
+    clock.close()

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
@@ -161,3 +162,27 @@ def test_an_ended_job_is_tried_again(project: Project, engineer: User) -> None:
     assert (job.state, job.result) == (JobState.SUCCEEDED, {"done": True})
     with pytest.raises(ConflictError, match="succeeded"):
         retry_job(job=job, by=engineer)
+
+
+def test_after_the_databases_clock_went_back_a_lost_job_is_found_and_a_waiting_one_is_rung_for(
+    project: Project,
+    engineer: User,
+    rung: list[tuple[str, list[str], str]],
+    django_capture_on_commit_callbacks,
+):
+    tomorrow = timezone.now() + timedelta(days=1)
+    with django_capture_on_commit_callbacks(execute=True):
+        lost = make_job(project, engineer)
+        waiting = make_job(project, engineer, queue="models", bell_rung_at=tomorrow)
+    claim(lost.pk, task=TASK)
+    Job.objects.filter(pk=lost.pk).update(lease_expires_at=tomorrow)
+    rung.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        reap_lost_jobs()
+    for job in (lost, waiting):
+        job.refresh_from_db()
+    assert lost.lease_expires_at is not None
+    assert lost.lease_expires_at <= timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    assert [args for _, args, _ in rung] == [["models"]]
+    assert waiting.bell_rung_at is not None
+    assert waiting.bell_rung_at <= timezone.now()

@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
+from redis import RedisError
 
 from evalapp.accounts.models import Project, User
+from evalapp.jobs import heartbeats
 from evalapp.jobs.lease import claim
 from evalapp.jobs.models import Job, JobState, Priority
 from evalapp.jobs.services import create_job, leave_to_others, request_pause, set_priority
 from evalapp.jobs.tasks import reap_lost_jobs
+from evalapp.runs import queue_page
 from evalapp.runs.models import Run
 from evalapp.runs.queue_page import queue_view
 from tests.api.conftest import Program, program_for
@@ -171,3 +176,47 @@ def test_the_same_by_api(
     assert (
         program.post(f"projects/{project.slug}/jobs/{first.pk}/priority/", {"priority": 3}).status_code == 400
     )
+
+
+def test_a_worker_that_stands_still_and_the_longest_wait_are_seen(
+    project: Project,
+    engineer: User,
+    client_for: ClientFor,
+    program_for: Callable[[User], Program],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = queued(project, engineer, "waits")
+    Job.objects.filter(pk=job.pk).update(queued_at=Now() - timedelta(minutes=5))
+    now = [1000.0]
+    monkeypatch.setattr(heartbeats, "_now", lambda broker: now[0])
+    names = ("models@still", "models@well", "default@elsewhere")
+    for name in names:
+        heartbeats.heard(name)
+    now[0] += 180
+    heartbeats.heard("models@well")
+    try:
+        page = client_for(engineer).get(reverse("run_queue", args=[project.slug])).content.decode()
+        read = program_for(engineer).get(f"projects/{project.slug}/queue/").json()["queues"][0]
+    finally:
+        for name in names:
+            heartbeats.forget(name)
+    assert "The worker on still has been silent for 3 min:" in page
+    assert "The worker on well was heard 0 s ago." in page
+    assert "What has waited longest has waited for 5 min" in page
+    assert [(each["name"], each["is_silent"]) for each in read["workers"]] == [
+        ("models@still", True),
+        ("models@well", False),
+    ]
+    assert read["oldest_waits"].startswith("00:05:")
+
+
+def test_a_broker_that_is_away_hides_no_queue(
+    project: Project, engineer: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> list[object]:
+        raise RedisError("the broker is not there")
+
+    monkeypatch.setattr(queue_page, "heartbeats", refuse)
+    queued(project, engineer, "first")
+    page = client_for(engineer).get(reverse("run_queue", args=[project.slug])).content.decode()
+    assert "first" in page and "No worker has been heard." in page

@@ -23,6 +23,16 @@ class PlaceSerializer(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
+class HeartbeatSerializer(serializers.Serializer[Any]):
+    """A worker, and when it was last heard."""
+
+    name = serializers.CharField()
+    age = serializers.FloatField(help_text="Seconds since it was last heard; it is, every two.")
+    is_silent = serializers.BooleanField(
+        help_text="After 20 seconds: it stands still, or its machine is gone."
+    )
+
+
 class QueueSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     going_on = QueueEntrySerializer(many=True)
@@ -30,6 +40,10 @@ class QueueSerializer(serializers.Serializer[Any]):
     waiting = PlaceSerializer(many=True, help_text="In the order in which they start as things stand.")
     waiting_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
     paused = QueueEntrySerializer(many=True)
+    workers = HeartbeatSerializer(many=True)
+    oldest_waits = serializers.DurationField(
+        allow_null=True, help_text="Of the job, of whichever project, that has waited longest."
+    )
 
 
 class QueuesSerializer(serializers.Serializer[Any]):

@@ -8,20 +8,30 @@ from typing import Any
 
 import redis
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError
 
 from evalapp.embedded import programs, state
 from evalapp.embedded.addresses import health
 from evalapp.embedded.ownership import Ownership
+from evalapp.embedded.problems import what_failed
 from evalapp.embedded.services import broker_answers, database_answers
 from evalapp.embedded.supervisor import COMMAND
 from evalapp.env import Environment, environment
+from evalapp.jobs import heartbeats
+from evalapp.jobs.queries import oldest_waits
+from evalapp.templatetags.durations import duration
+from run_directory import room
 
 _MEGABYTE = 10**6
 
 
 @dataclass(frozen=True)
 class Status:
-    """One look at the installation. Memory in bytes (PSS); `queues` is None while the broker is away."""
+    """One look at the installation. Memory in bytes (PSS); `queues` is None while the broker is away.
+
+    `silent_for` are the seconds since each worker and the clock were last heard, `oldest_waits` those that the job
+    which has waited longest has, by queue; `disk` what may still be written in the home, and what refuses it.
+    """
 
     home: str
     address: str
@@ -31,6 +41,9 @@ class Status:
     broker: bool
     queues: dict[str, int] | None
     services: list[dict[str, Any]]
+    silent_for: dict[str, float]
+    oldest_waits: dict[str, float]
+    disk: dict[str, Any]
 
     @property
     def up(self) -> bool:
@@ -59,20 +72,44 @@ def look(wanted: Environment) -> Status:
     """Ask every part whether it answers; takes a few seconds where one hangs."""
     owner = Ownership(wanted).current_owner()
     answer = health(wanted)
-    broker = broker_answers(wanted)
+    broker, database = broker_answers(wanted), database_answers(wanted)
     return Status(
         home=str(wanted.home),
         address=wanted.bind.url,
         supervisor=owner.pid if owner is not None and owner.command == COMMAND else None,
         web=answer is not None and answer[0] == 200,
-        database=database_answers(wanted),
+        database=database,
         broker=broker,
         queues=_queues(wanted) if broker else None,
         services=[
-            {**asdict(service), "memory": state.process_memory(service.pid) if service.pid else 0}
+            {
+                **asdict(service),
+                "memory": state.process_memory(service.pid) if service.pid else 0,
+                "frozen": service.pid is not None and state.is_frozen(service.pid),
+            }
             for service in state.read(wanted)
         ],
+        silent_for={each.name: each.age for each in heartbeats.heartbeats()} if broker else {},
+        oldest_waits=_oldest_waits() if database else {},
+        disk=_disk(wanted),
     )
+
+
+def _oldest_waits() -> dict[str, float]:
+    try:
+        return {queue: waits.total_seconds() for queue, waits in oldest_waits().items()}
+    except DatabaseError:  # before the first start has made the tables
+        return {}
+
+
+def _disk(wanted: Environment) -> dict[str, Any]:
+    try:
+        room.check_writes(wanted.home)
+        refusal = ""
+    except OSError as error:
+        refusal = what_failed(error)
+    free = room.free_bytes(wanted.home) if wanted.home.exists() else None
+    return {"free_bytes": free, "refusal": refusal}
 
 
 def _queues(wanted: Environment) -> dict[str, int]:
@@ -90,8 +127,27 @@ def _lines(status: Status) -> list[str]:
         lines += [
             f"{service['name']:16}{service['pid'] or 'starting':>8}"
             f"{service['memory'] / _MEGABYTE:>7.0f} MB{service['restarts']:>10}"
+            f"{'  frozen: a signal stopped it' if service['frozen'] else ''}"
             for service in status.services
         ]
     if status.queues is not None:
         lines.append("waiting: " + ", ".join(f"{name} {count}" for name, count in status.queues.items()))
+    lines += [
+        f"the oldest job of {queue} has waited for {duration(waits)}"
+        for queue, waits in status.oldest_waits.items()
+    ]
+    if status.silent_for:
+        ages = (f"{name} {duration(age)} ago" for name, age in status.silent_for.items())
+        lines.append("heard: " + ", ".join(ages))
+    lines += [
+        f"{name} is silent: it stands still, or its machine is gone"
+        for name, age in status.silent_for.items()
+        if age > heartbeats.SILENT_SECONDS
+    ]
+    if status.disk["refusal"]:
+        lines.append(
+            f"the disk of {status.home} takes no writes ({status.disk['refusal']}): make room. Pages can be read."
+        )
+    if status.disk["free_bytes"] is not None:
+        lines.append(f"disk: {status.disk['free_bytes'] / _MEGABYTE:,.0f} MB free")
     return lines
