@@ -10,6 +10,7 @@ from evalapp.embedded.archive import write_backup
 from evalapp.embedded.client_programs import run_client_program
 from evalapp.embedded.manifest import DATABASE_MEMBER, Manifest, is_kept
 from evalapp.embedded.problems import ServiceProblem, what_failed
+from evalapp.embedded.your_database import reason_of
 from evalapp.env import Environment
 
 
@@ -71,5 +72,7 @@ def newest_migration(environment: Environment) -> str:
     except psycopg.errors.UndefinedTable:
         return ""
     except psycopg.OperationalError as error:
-        raise ServiceProblem("The database does not answer: start it or correct DATABASE_URL.") from error
+        raise ServiceProblem(
+            f"The database does not answer ({reason_of(error)}): start it or correct DATABASE_URL."
+        ) from error
     return str(row[0]) if row and row[0] else ""

@@ -15,6 +15,7 @@ from evalapp.embedded.ownership import Ownership, wait_until
 from evalapp.embedded.postgres import PostgresServer
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.valkey import ValkeyServer
+from evalapp.embedded.your_database import reason_of
 from evalapp.env import Environment, environment
 
 _OTHER_START_SECONDS = 60
@@ -75,10 +76,8 @@ def ensure_running_alone(wanted: Environment) -> Iterator[None]:
                     f"Another command uses the servers of {wanted.home}: let it finish first."
                 )
             with start_servers(wanted):
-                if not database_answers(wanted):
-                    raise ServiceProblem(
-                        "The database in DATABASE_URL does not answer: start it or correct the address."
-                    )
+                if reason := why_database_is_silent(wanted):
+                    raise ServiceProblem(silent_database(reason))
                 check_database_version(wanted)
                 _settle_restore(wanted)
                 yield
@@ -101,23 +100,39 @@ def start_servers(wanted: Environment) -> Iterator[None]:
         yield
 
 
+def silent_database(reason: str) -> str:
+    """What to tell where the database of one's own does not answer."""
+    return f"The database in DATABASE_URL does not answer ({reason}): start it or correct the address."
+
+
 def database_answers(wanted: Environment) -> bool:
+    return not why_database_is_silent(wanted)
+
+
+def why_database_is_silent(wanted: Environment) -> str:
+    """The driver's reason; empty where the database answers."""
     try:
         with psycopg.connect(wanted.database_url, connect_timeout=2) as connection:
             connection.execute("SELECT 1")
-    except psycopg.OperationalError:
-        return False
-    return True
+    except psycopg.OperationalError as error:
+        return reason_of(error)
+    return ""
 
 
 def broker_answers(wanted: Environment) -> bool:
+    return not why_broker_is_silent(wanted)
+
+
+def why_broker_is_silent(wanted: Environment) -> str:
+    """The client's reason; empty where the broker answers."""
     client = redis.Redis.from_url(wanted.redis_url, socket_timeout=2, socket_connect_timeout=2)
     try:
-        return bool(client.ping())
-    except (redis.RedisError, OSError):
-        return False
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        return reason_of(error)
     finally:
         client.close()
+    return ""
 
 
 def _settle_restore(wanted: Environment) -> None:

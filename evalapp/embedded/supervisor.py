@@ -14,9 +14,10 @@ from evalapp.embedded.postgres import PostgresServer
 from evalapp.embedded.problems import ServiceProblem, what_failed
 from evalapp.embedded.processes import Child, Program, stop_together
 from evalapp.embedded.restores import settle
-from evalapp.embedded.services import broker_answers, database_answers
+from evalapp.embedded.services import silent_database, why_broker_is_silent, why_database_is_silent
 from evalapp.embedded.sole_use import SoleUse
 from evalapp.embedded.valkey import ValkeyServer
+from evalapp.embedded.your_database import check_your_database
 from evalapp.env import Environment
 
 COMMAND = "manage.py up"
@@ -133,17 +134,18 @@ class Supervisor:
         if environment.embedded_postgres:
             self._give_reserve()
             self._adopt(Service("postgres", self._respawn_postgres), self._postgres.start())
-        elif not database_answers(environment):
-            raise ServiceProblem(
-                "The database in DATABASE_URL does not answer: start it or correct the address."
-            )
+        elif reason := why_database_is_silent(environment):
+            raise ServiceProblem(silent_database(reason))
         else:
             check_database_version(environment)
+            check_your_database(environment)
             self._sole_use.take()
         if environment.embedded_valkey:
             self._adopt(Service("valkey", self._valkey.spawn), self._valkey.start())
-        elif not broker_answers(environment):
-            raise ServiceProblem("The server in REDIS_URL does not answer: start it or correct the address.")
+        elif reason := why_broker_is_silent(environment):
+            raise ServiceProblem(
+                f"The server in REDIS_URL does not answer ({reason}): start it or correct the address."
+            )
         if outcome := settle(environment):
             self._report(outcome)
         self._prepare()

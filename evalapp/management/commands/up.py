@@ -5,6 +5,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -69,7 +70,7 @@ class Command(BaseCommand):
 
     def _tell(self, line: str) -> None:
         try:
-            self.stdout.write(line)
+            self.stdout.write(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {line}")
             self.stdout.flush()
         except OSError:
             # The terminal is gone; the product is not.

@@ -14,7 +14,8 @@ from evalapp.core.installation import disagreements
 from evalapp.embedded import preparation, programs
 from evalapp.embedded.database_versions import check_database_version
 from evalapp.embedded.problems import ServiceProblem
-from evalapp.embedded.services import broker_answers, database_answers
+from evalapp.embedded.services import why_broker_is_silent, why_database_is_silent
+from evalapp.embedded.your_database import check_your_database
 from evalapp.env import Environment, environment
 from evalapp.registry.folders import bases_on_disk
 from evalapp.runs.model_programs import why_not_runnable
@@ -51,14 +52,20 @@ def _problems(wanted: Environment) -> Iterator[str]:
             "uses: the embedded ones listen to no network."
         )
         return
-    silent = {"database in DATABASE_URL": database_answers, "server in REDIS_URL": broker_answers}
-    unanswered = [name for name, answers in silent.items() if not answers(wanted)]
-    for name in unanswered:
-        yield f"The {name} does not answer: start it, open its port to this machine, or correct the address."
-    if unanswered:
+    reasons = {
+        "database in DATABASE_URL": why_database_is_silent(wanted),
+        "server in REDIS_URL": why_broker_is_silent(wanted),
+    }
+    silent = {name: reason for name, reason in reasons.items() if reason}
+    for name, reason in silent.items():
+        yield (
+            f"The {name} does not answer ({reason}): start it, open its port to this machine, or correct the address."
+        )
+    if silent:
         return
     try:
         check_database_version(wanted)
+        check_your_database(wanted)
     except ServiceProblem as too_old:
         yield str(too_old)
         return
