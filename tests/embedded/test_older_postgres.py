@@ -91,6 +91,13 @@ def test_a_backup_goes_into_an_older_postgresql_and_back(environment: Environmen
             opened.execute("DROP DATABASE from_older WITH (FORCE)")
 
 
+def called_with(process: psutil.Process) -> tuple[str, list[str]]:
+    try:
+        return process.name(), process.cmdline()
+    except psutil.NoSuchProcess:  # it has ended since it was listed
+        return "", []
+
+
 def test_no_process_shows_the_password_of_the_database(environment: Environment, tmp_path: Path):
     with psycopg.connect(environment.database_url) as holder:
         holder.execute("CREATE TABLE held (word text)")
@@ -100,15 +107,12 @@ def test_no_process_shows_the_password_of_the_database(environment: Environment,
         def look() -> dict[str, list[str]]:
             # A connection of its own: what another sees of a waiting one is fixed at its transaction's first look.
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            with psycopg.connect(environment.database_url, autocommit=True) as looker:
-                eventually(
-                    lambda: looker.execute(waiting).fetchone() == (1,), 60, "pg_dump waits for the table"
-                )
-            seen = {
-                process.name(): process.cmdline() for process in psutil.Process().children(recursive=True)
-            }
-            holder.rollback()
-            return seen
+            try:
+                with psycopg.connect(environment.database_url, autocommit=True) as looker:
+                    eventually(lambda: looker.execute(waiting).fetchone() != (0,), 60, "pg_dump waits")
+                return dict(map(called_with, psutil.Process().children(recursive=True)))
+            finally:
+                holder.rollback()  # else pg_dump would wait for ever
 
         with ThreadPoolExecutor(1) as others:
             looking = others.submit(look)
