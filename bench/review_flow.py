@@ -213,7 +213,7 @@ def make_answers(project: Any, items: int) -> tuple[Any, Any]:
 
 
 def wait_until_up(port: int = PORT) -> None:
-    for _ in range(200):
+    for _ in range(1_200):
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/healthz")

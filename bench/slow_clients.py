@@ -18,9 +18,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bench.ports import free_port
 from bench.review_flow import installation, web_server
 
-PORT = 18_647
+PORT = free_port()
 PAUSE_SECONDS = 0.5
 BETWEEN_QUESTIONS = 0.05
 REACH_MS = 200.0

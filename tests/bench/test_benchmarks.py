@@ -1,0 +1,105 @@
+"""Every benchmark still runs to its last figure, in a size that says nothing about the figure."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.db import connection
+
+from bench import __main__ as all_benchmarks
+from evalapp.env import REPOSITORY
+
+PURE = {
+    "rouge": (("--pairs", "4", "--words", "20", "--rounds", "1"), r"median ratio \d+"),
+    "statistics_bootstrap": (("--ratings", "300", "--rounds", "1"), r"Spearman, a loop .* ratio \d"),
+    "severity": (("--scores", "480"), r"480 scores: .* rounds"),
+}
+ON_A_DATABASE = {
+    "import_rows": (("200",), r"ratio to a bare COPY of the same rows: \d"),
+    "review_flow": (("--items", "60", "--clients", "3", "--seconds", "1"), r"script: .*reviews/s"),
+    "review_paint": (("--reviews", "3"), r"next answer painted: median .* of 3 "),
+    "claim_scale": (("--items", "800", "--small", "800", "--rounds", "1"), r"submit, whole request, p95: \d"),
+    "slow_clients": (("--clients", "4", "--seconds", "0.3"), r"4 clients, idle: \d"),
+    # As small as a campaign whose figures a job computes.
+    "dashboard": (
+        ("--ratings", "20300", "--looks", "3"),
+        r"page, with what the job stored: median",
+    ),
+}
+OF_THE_PROGRAMS = ("start", "training", "generation")
+
+
+def said_by(name: str, *arguments: str, **environment: str) -> str:
+    """What a benchmark prints. It may miss its figure: the machine is shared, and the size is tiny."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", *arguments],
+        cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_each_that_make_bench_runs_is_run_here() -> None:
+    assert set(all_benchmarks.BENCHMARKS) == {*PURE, *ON_A_DATABASE, *OF_THE_PROGRAMS}
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_one_that_computes_comes_to_its_figure(name: str) -> None:
+    arguments, figure = PURE[name]
+    assert re.search(figure, said_by(name, *arguments))
+
+
+@pytest.mark.parametrize("name", ON_A_DATABASE)
+def test_one_with_servers_comes_to_its_figure(name: str, django_db_setup: None) -> None:
+    arguments, figure = ON_A_DATABASE[name]
+    # A database is copied only while nobody is connected to it.
+    connection.close()
+    if getattr(connection, "pool", None):
+        connection.close_pool()
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    template = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
+    assert re.search(figure, said_by(name, *arguments, BENCH_DATABASE_TEMPLATE=template))
+
+
+def test_the_start_comes_to_its_figure() -> None:
+    assert re.search(r"medians of 1: first page \d", said_by("start", "--rounds", "1"))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("trl")
+    from tests.run_directory.tiny import make_base
+
+    return make_base(tmp_path_factory.mktemp("base") / "tiny", context=1024)
+
+
+def test_the_training_comes_to_its_figure(base: Path) -> None:
+    arguments = ("--rounds", "1", "--steps", "3", "--batch", "1", "--words", "4", "--threads", "1")
+    assert re.search(r"of bare TRL's tokens/s", said_by("training", "--base", str(base), *arguments))
+
+
+def test_the_generation_answers_with_transformers(base: Path) -> None:
+    from argparse import Namespace
+
+    from bench.generation import _ours
+
+    options = Namespace(prompts=2, words=4, most_tokens=4)
+    assert _ours(options, base, "transformers") >= 0
+
+
+@pytest.mark.vllm
+def test_the_generation_comes_to_its_figure(base: Path) -> None:
+    arguments = ("--rounds", "1", "--prompts", "2", "--words", "4", "--most-tokens", "4")
+    assert re.search(
+        r"of bare vLLM's tokens/s|nothing to compare: skipped",
+        said_by("generation", "--base", str(base), *arguments),
+    )
+
+
+def test_without_its_peer_the_comparison_says_so(tmp_path: Path) -> None:
+    assert "Skipped: Label Studio is not installed" in said_by("label_studio", str(tmp_path))
