@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.comparisons import arrangements_of, set_side_by_side, work_of_campaign
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Method, Place, PlaceState, Purpose
-from evalapp.campaigns.repeats import NEAREST, is_repeated, repeat_distance, repeats_expected
+from evalapp.campaigns.repeats import NEAREST, checks_expected, is_repeated, repeat_distance
 from evalapp.core.errors import InvalidError
 
 # A count of more would be slow, and two more or less of so many change no share.
@@ -314,7 +314,12 @@ def checks_wanted(campaign: Campaign) -> int:
         purpose: campaign.items.filter(purpose=purpose).count()
         for purpose in (Purpose.GOLD, Purpose.CALIBRATION)
     }
-    gold = min(people * of_purpose[Purpose.GOLD], round(places * campaign.gold_share / 100))
-    repeats = people * repeats_expected(round(places / people), campaign.repeat_share) if people else 0
-    each = work_of_campaign(campaign).times
-    return (gold + repeats + people * of_purpose[Purpose.CALIBRATION]) * each
+    expected = checks_expected(
+        places,
+        people,
+        gold_share=campaign.gold_share,
+        gold_items=of_purpose[Purpose.GOLD],
+        repeat_share=campaign.repeat_share,
+        calibration_items=of_purpose[Purpose.CALIBRATION],
+    )
+    return expected * work_of_campaign(campaign).times

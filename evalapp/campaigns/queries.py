@@ -38,7 +38,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.campaigns.opening import coverage_of, strata_of
-from evalapp.campaigns.repeats import repeats_expected
+from evalapp.campaigns.repeats import checks_expected
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.jobs.models import JobState
 from evalapp.registry.models import ModelVersion
@@ -294,13 +294,20 @@ class Cost(NamedTuple):
     gold_share: int = 0
     repeat_share: int = 0
     calibration_items: int = 0
+    gold_items: int | None = None
 
     @property
     def checks(self) -> int:
         """About how many reviews gold, repeats and calibration ask for."""
-        repeats = self.people * repeats_expected(self.share_items, self.repeat_share)
-        shares = round(self.places * self.gold_share / 100) + repeats
-        return (shares + self.people * self.calibration_items) * self.candidates
+        expected = checks_expected(
+            self.places,
+            self.people,
+            gold_share=self.gold_share,
+            gold_items=self.gold_items,
+            repeat_share=self.repeat_share,
+            calibration_items=self.calibration_items,
+        )
+        return expected * self.candidates
 
     @property
     def items_with_more(self) -> int:
@@ -343,7 +350,8 @@ class Cost(NamedTuple):
 
     @property
     def share_seconds(self) -> int:
-        return self.share * ASSUMED_SECONDS
+        """Each person's even part of `seconds`."""
+        return -(-self.seconds // self.people) if self.people else 0
 
 
 class CostOf(NamedTuple):
@@ -398,6 +406,7 @@ def cost_of(design: CostOf) -> Cost:
         gold_share=design.gold_share,
         repeat_share=design.repeat_share,
         calibration_items=design.calibration_items,
+        gold_items=design.gold_examples or None,
         strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
     )
 

@@ -43,3 +43,24 @@ def repeats_expected(items: int, share: int) -> int:
     stretch = 100 / share
     middle = (stretch - NEAREST if stretch > 2 * NEAREST else stretch) / 2
     return max(0, math.floor((items - NEAREST - middle) / stretch) + 1)
+
+
+def checks_expected(
+    places: int,
+    people: int,
+    *,
+    gold_share: int,
+    repeat_share: int,
+    calibration_items: int,
+    gold_items: int | None = None,
+) -> int:
+    """About how many items check reviewers who share so many places, all together: gold, repeats and calibration.
+
+    The one figure of a design, of what an opened campaign expects and of every reviewer's progress. ``gold_items``:
+    how many gold items there are for everybody; None before they are chosen.
+    """
+    gold = round(places * gold_share / 100)
+    if gold_items is not None:
+        gold = min(gold, people * gold_items)
+    repeats = people * repeats_expected(round(places / people), repeat_share) if people else 0
+    return gold + repeats + people * calibration_items

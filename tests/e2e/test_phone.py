@@ -16,6 +16,7 @@ from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
 from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.test_pair_order import compared
 from tests.artifacts.conftest import adapter
 from tests.artifacts.test_merging import merged
 from tests.campaigns.making import make_open_campaign
@@ -241,3 +242,24 @@ def test_comparisons_filters_and_agreement_fit_on_a_phone(
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
+
+
+@pytest.mark.parametrize("method", ["pairwise", "ranking"])
+def test_results_of_comparisons_are_not_wider_than_a_phone(
+    method: str,
+    phone: Page,
+    live_server: Any,
+    sign_in: Callable[[User], Any],
+    project: Project,
+    reviewer: User,
+    other_reviewer: User,
+    engineer: User,
+    manager: User,
+) -> None:
+    campaign = compared(project, [reviewer, other_reviewer, engineer], method)
+    run_scoring(campaign)
+    sign_in(manager)
+    for path in (f"compare/{campaign.pk}/pairs/", f"campaigns/{campaign.pk}/quality/"):
+        phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert phone.evaluate(CELLS_OUT_OF_SIGHT) == []

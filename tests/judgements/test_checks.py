@@ -328,3 +328,18 @@ def test_the_pages_of_checks_take_as_many_queries_for_three_people_as_for_one():
     assert {name: one == three for name, (one, three) in counts.items()} == dict.fromkeys(counts, True), (
         counts
     )
+
+
+@pytest.mark.parametrize("repeat_share", [5, 10, 20])
+def test_a_design_has_one_figure_of_its_effort_before_and_after_it_is_opened(repeat_share):
+    for rows in (18, 23, 31):
+        draft, _ = make_draft(
+            rows=rows, candidates=3, gold_share=10, repeat_share=repeat_share, team=f"Team of {rows}"
+        )
+        set_gold_verdicts(campaign=draft, rows=gold_of(draft, 1, 2), by=None)
+        cost = cost_of_draft(draft)
+        opened = open_campaign(campaign=draft, by=None)
+        assert (opened.reviews_total, opened.checks_total) == (cost.reviews, cost.checks)
+        assert cost.seconds == 90 * (opened.reviews_total + opened.checks_total)
+        # Everybody's even part, to the second.
+        assert 0 <= cost.share_seconds * cost.people - cost.seconds < cost.people
