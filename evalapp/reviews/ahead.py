@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from evalapp.campaigns.allocation import Assignment, held_places, next_assignment
-from evalapp.campaigns.models import CampaignReviewer
+from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.models import CampaignReviewer, Place
 from evalapp.core.errors import InvalidError, ProblemError
 
 
@@ -27,8 +27,8 @@ def ahead_of(
     seat_of: Callable[[], CampaignReviewer],
     payload_of: Callable[[CampaignReviewer, Assignment], dict[str, Any]],
 ) -> dict[str, Any]:
-    """``{"ahead": task, "is_shown_held": bool}`` for the answer to a submission that asks for it (``?ahead``),
-    else nothing. Without the second, nobody knows whether what the page shows meanwhile is still theirs.
+    """``{"ahead": task, "is_shown_taken": bool}`` for the answer to a submission that asks for it (``?ahead``),
+    else nothing. The second says whether what the page shows meanwhile went to somebody else.
 
     None where nothing comes or it cannot be told: the submission is stored, and its answer says so.
     """
@@ -39,7 +39,13 @@ def ahead_of(
         shown = showing(request)
         found = next_assignment(seat=seat, showing=shown)
         ahead = payload_of(seat, found) if isinstance(found, Assignment) else None
-        is_held = shown is None or any(place.key == shown[0] for place in held_places(seat))
+        is_taken = shown is not None and _is_somebody_elses(shown[0], seat)
     except ProblemError:
         return {"ahead": None}
-    return {"ahead": ahead, "is_shown_held": is_held}
+    return {"ahead": ahead, "is_shown_taken": is_taken}
+
+
+def _is_somebody_elses(key: UUID, seat: CampaignReviewer) -> bool:
+    """Not where its lease ended and nobody has it: what they submit of it counts."""
+    taken = Place.objects.filter(key=key, reviewer__isnull=False).exclude(reviewer=seat.user_id)
+    return taken.exists()

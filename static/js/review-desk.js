@@ -229,14 +229,13 @@ export class Desk {
     if (this.#form.hidden && !this.part("end").hidden) this.#lookAgain();
     else if (this.task.url === submission.showing && answer.body.ahead !== undefined) {
       this.#ahead = answer.body.ahead;
-      if (answer.body.is_shown_held === false) this.#goPastLost();
+      if (answer.body.is_shown_taken) this.#goPastLost();
     } else if (!this.#ahead && this.task.url !== submission.url) this.#fetchAhead();
   }
 
   // What was fetched ahead went to somebody who had nothing, before it was shown.
   #goPastLost() {
     this.#drafts.stop();
-    this.#store.dropDrafts(this.task.url);
     this.say("That one went to a reviewer who had nothing to do");
     if (this.#ahead) return this.#show(this.#ahead);
     this.#form.hidden = true;

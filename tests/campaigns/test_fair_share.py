@@ -155,7 +155,7 @@ def test_the_page_that_shows_what_was_taken_over_is_told_so_with_its_last_submis
     fill(campaign, second, next_for(campaign, second))
     assert next_for(campaign, second).place.id == held[1].id
     told = send(held[0], showing=held[1])
-    assert (told["is_shown_held"], told["ahead"]) == (False, None)
+    assert (told["is_shown_taken"], told["ahead"]) == (True, None)
 
 
 def test_a_manager_releases_what_somebody_holds_and_it_is_said_and_audited() -> None:
