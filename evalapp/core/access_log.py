@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import LazyObject
 
 from evalapp.core.client_address import client_address, is_from_trusted_proxy
+from evalapp.web_protocol import BODY_WANTED
 
 logger = logging.getLogger("evalapp.access")
 
@@ -30,6 +31,9 @@ class AccessLogMiddleware:
         request_id = _id_of(request)
         response = self.get_response(request)
         response[_HEADER] = request_id
+        if BODY_WANTED in request.META:
+            # The server's question before a large body; the request itself comes after it.
+            return response
         size = "-" if response.streaming else len(response.content)
         logger.info(
             '%s user=%s request=%s "%s %s" %s %s %sms',

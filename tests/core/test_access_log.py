@@ -10,6 +10,7 @@ from django.test import Client, RequestFactory
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.client_address import client_address
+from evalapp.web_protocol import BODY_ANNOUNCED
 from tests.api.conftest import program_of
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +80,20 @@ def test_to_log_asks_for_nobody(
     with django_assert_num_queries(0):
         browser.get("/healthz")
     assert lines(caplog)[-1]["user"] == "-"
+
+
+def test_a_large_body_that_the_server_asks_about_first_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+    client_for: Callable[[User | None], Client],
+    owner: User,
+    project: Project,
+) -> None:
+    browser, path = client_for(owner), f"/projects/{project.slug}/settings/"
+    for announced in ({BODY_ANNOUNCED: True}, {}):
+        browser.post(path, {"name": "Summaries", "description": "x" * 70_000}, **announced)
+    (line,) = lines(caplog)
+    # What was thrown away is not told; the request itself is, here with its refusal of so long a text.
+    assert (line["method"], line["status"]) == ("POST", "400")
 
 
 def test_no_path_writes_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
