@@ -205,7 +205,10 @@ def _stored(week: Draw, chosen: Sequence[ProductionOutput]) -> tuple[DatasetVers
         project=stream.project,
         dataset_version=version,
         candidate=stream.candidate,
-        rows=[ImportedAnswer(text=each.text, example_row=row) for row, each in enumerate(chosen, start=1)],
+        rows=[
+            ImportedAnswer(text=each.text, example_row=row, is_row_certain=True)
+            for row, each in enumerate(chosen, start=1)
+        ],
         name=f"{stream}, {week}",
         by=None,
     )

@@ -11,6 +11,7 @@ from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise, require_lines
 from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
+from evalapp.datasets.row_ids import id_field_of
 from evalapp.runs.batch_files import answer_of_line
 from run_directory.reasoning import parted
 from run_directory.records import RecordError, parse_json
@@ -22,12 +23,14 @@ LONGEST_REASONING = 1_000_000
 LONGEST_LINE = 4 * 2**20
 TEXT_FIELDS = ("text", "output", "answer")
 ROW_FIELDS = ("row", "row_number")
+ITEM_FIELDS = ("item", "item_id")
 REASONING_FIELDS = ("reasoning", "reasoning_content")
 REFUSED = "refused"
 
 
 class ImportedAnswer(NamedTuple):
-    """One answer. ``example_row`` is the row's number in the dataset version; without it ``prompt`` decides.
+    """One answer. Its row is named by ``item`` (the row's id, see `id_field_of`), ``prompt`` or ``example_row``,
+    its number in the dataset version; where several are given they must name the same row.
 
     ``place`` says where it stands in the file ("line 3"), for messages.
     """
@@ -35,6 +38,9 @@ class ImportedAnswer(NamedTuple):
     text: str
     example_row: int | None = None
     prompt: str | None = None
+    item: str = ""
+    is_row_certain: bool = False
+    """Whether the product itself wrote ``example_row``; otherwise it names a row only where rows have no ids."""
     sample: int = 0
     place: str = ""
     finish_reason: str = ""
@@ -75,11 +81,12 @@ class AnswersError(InvalidError):
         super().__init__(f"Nothing was imported. {first}{more}", fields={"file": problems[:MOST_PROBLEMS]})
 
 
-def read_answers(file: BinaryIO, name: str) -> Iterator[ImportedAnswer]:
+def read_answers(file: BinaryIO, name: str, *, id_field: str = "") -> Iterator[ImportedAnswer]:
     """Answers of a .jsonl or .csv file that can be read twice. Raises AnswersError for what cannot be used.
 
-    Fields: ``row`` (row number in the dataset version) or ``prompt`` (the whole text of the last user
-    turn); ``text``, ``output`` or ``answer``; ``sample`` (from 0) where a row has several answers;
+    Fields: ``item`` (the row's id; also called as ``id_field`` is), ``row`` (row number in the dataset
+    version) or ``prompt`` (the whole text of the last user turn); ``text``, ``output`` or ``answer``;
+    ``sample`` (from 0) where a row has several answers;
     ``reasoning``, which a ``<think>`` part before the answer becomes, too.
     Lines with a ``custom_id`` are those of an OpenAI batch's output.
     """
@@ -91,14 +98,15 @@ def read_answers(file: BinaryIO, name: str) -> Iterator[ImportedAnswer]:
             require_lines(head)
     except FileProblemError as error:
         raise AnswersError([str(error)]) from error
+    items = (*ITEM_FIELDS, id_field.lower()) if id_field else ITEM_FIELDS
     if file_format == JSONL:
-        return _read_jsonl(file)
-    return _read_csv(file, "\t" if name.lower().endswith(".tsv") else ",")
+        return _read_jsonl(file, items)
+    return _read_csv(file, "\t" if name.lower().endswith(".tsv") else ",", items)
 
 
 def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[MatchedAnswer]:
     """The answers with their examples. Raises AnswersError with every row that cannot be used."""
-    by_row, by_prompt = _examples(version)
+    rows = _Rows(version)
     found: list[MatchedAnswer] = []
     problems: list[str] = []
     seen: dict[tuple[int, int], str] = {}
@@ -106,7 +114,7 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
         place = answer.place or f"Answer {number}"
         try:
             answer = _with_reasoning_apart(answer)  # noqa: PLW2901 - the same answer, in its parts
-            example_id, split = _example_for(answer, by_row, by_prompt, version)
+            example_id, split = rows.place_of(answer)
             _check_text(answer)
             _check_first(seen.get((example_id, answer.sample)))
         except ValueError as error:
@@ -124,7 +132,7 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
     if problems:
         raise AnswersError(problems)
     if not found:
-        raise AnswersError(["The file holds no answers. Each needs “row” or “prompt”, and “text”."])
+        raise AnswersError(["The file holds no answers. Each needs “item”, “prompt” or “row”, and “text”."])
     return found
 
 
@@ -139,42 +147,72 @@ def _with_reasoning_apart(answer: ImportedAnswer) -> ImportedAnswer:
     return answer._replace(text=said.answer, reasoning=said.reasoning, finish_reason=finish)
 
 
-def _examples(
-    version: DatasetVersion,
-) -> tuple[dict[int, Place], dict[bytes, list[Place]]]:
-    by_row: dict[int, Place] = {}
-    by_prompt: dict[bytes, list[Place]] = {}
-    for example in examples_of(version).only("row_number", "split", "messages").iterator(chunk_size=2000):
-        entry = (example.pk, str(example.split))
-        by_row[example.row_number] = entry
-        by_prompt.setdefault(_prompt_key(example.prompt_text), []).append(entry)
-    return by_row, by_prompt
+class _Rows:
+    """The rows of a version by what may name them: number, id and prompt."""
 
+    def __init__(self, version: DatasetVersion) -> None:
+        examples = examples_of(version)
+        self._version = version
+        self._id_field = id_field_of(examples)
+        self._by_row: dict[int, Place] = {}
+        self._by_item: dict[str, Place] = {}
+        self._by_prompt: dict[bytes, list[Place]] = {}
+        fields = ("row_number", "split", "messages", "metadata")
+        for example in examples.only(*fields).iterator(chunk_size=2000):
+            place = (example.pk, str(example.split))
+            self._by_row[example.row_number] = place
+            self._by_prompt.setdefault(_prompt_key(example.prompt_text), []).append(place)
+            if self._id_field:
+                self._by_item[str(example.metadata[self._id_field])] = place
 
-def _example_for(
-    answer: ImportedAnswer,
-    by_row: dict[int, Place],
-    by_prompt: dict[bytes, list[Place]],
-    version: DatasetVersion,
-) -> Place:
-    if answer.problem:
-        raise ValueError(answer.problem)
-    if answer.example_row is not None:
-        if answer.example_row not in by_row:
+    def place_of(self, answer: ImportedAnswer) -> Place:
+        """The row that an answer is to. Raises ValueError where it is not certain which."""
+        if answer.problem:
+            raise ValueError(answer.problem)
+        named = [self._of_item(answer.item)] if answer.item else []
+        if answer.prompt:
+            named.append(self._of_prompt(answer.prompt, is_alone=answer.example_row is None and not named))
+        if answer.example_row is not None:
+            if not named and self._id_field and not answer.is_row_certain:
+                raise ValueError(self._by_number_alone())
+            named.append([self._of_number(answer.example_row)])
+        if not named:
+            raise ValueError("has neither “item”, “prompt” nor “row”, so its example is unknown")
+        places = [place for place in named[0] if all(place in others for others in named)]
+        if not places:
+            raise ValueError(f"its item, prompt and row are those of different rows of {self._version}")
+        return places[0]
+
+    def _of_number(self, row: int) -> Place:
+        if row not in self._by_row:
+            raise ValueError(f"{self._version} has no row {row}; its rows go from 1 to {len(self._by_row)}")
+        return self._by_row[row]
+
+    def _of_item(self, item: str) -> list[Place]:
+        if not self._id_field:
+            raise ValueError(f"names an item, but the rows of {self._version} have no ids in their metadata")
+        if item not in self._by_item:
+            raise ValueError(f"no row of {self._version} has {item[:60]!r} as its {self._id_field}")
+        return [self._by_item[item]]
+
+    def _of_prompt(self, prompt: str, *, is_alone: bool) -> list[Place]:
+        places = self._by_prompt.get(_prompt_key(prompt), [])
+        if not places:
             raise ValueError(
-                f"{version} has no row {answer.example_row}; its rows go from 1 to {len(by_row)}"
+                f"its prompt stands in no row of {self._version}; compare the whole text of the last user turn"
             )
-        return by_row[answer.example_row]
-    if not answer.prompt:
-        raise ValueError("has neither “row” nor “prompt”, so its example is unknown")
-    entries = by_prompt.get(_prompt_key(answer.prompt), [])
-    if not entries:
-        raise ValueError(
-            f"its prompt stands in no row of {version}; compare the whole text of the last user turn"
+        if is_alone and len(places) > 1:
+            name = "item" if self._id_field else "row"
+            raise ValueError(
+                f"its prompt stands in {len(places)} rows of {self._version}; name the row by “{name}”"
+            )
+        return places
+
+    def _by_number_alone(self) -> str:
+        return (
+            f"names its row by number alone, but the rows of {self._version} have ids, in “{self._id_field}”; add "
+            f"“item” with each row's {self._id_field}, or “prompt”, and the number is checked against it"
         )
-    if len(entries) > 1:
-        raise ValueError(f"its prompt stands in {len(entries)} rows of {version}; name the row by “row”")
-    return entries[0]
 
 
 def _check_first(earlier: str | None) -> None:
@@ -204,7 +242,7 @@ def _prompt_key(text: str) -> bytes:
     return hashlib.sha256(text.replace("\r\n", "\n").strip().encode()).digest()
 
 
-def _read_jsonl(file: BinaryIO) -> Iterator[ImportedAnswer]:
+def _read_jsonl(file: BinaryIO, items: tuple[str, ...]) -> Iterator[ImportedAnswer]:
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
@@ -223,10 +261,10 @@ def _read_jsonl(file: BinaryIO) -> Iterator[ImportedAnswer]:
                 text="", place=place, problem=f"{error}; each line must be one JSON object in UTF-8"
             )
             continue
-        yield _answer(value, place)
+        yield _answer(value, place, items)
 
 
-def _read_csv(file: BinaryIO, delimiter: str) -> Iterator[ImportedAnswer]:
+def _read_csv(file: BinaryIO, delimiter: str, items: tuple[str, ...]) -> Iterator[ImportedAnswer]:
     # The module's own limit (131,072 characters) is lower than an answer may be long.
     csv.field_size_limit(LONGEST_LINE)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
@@ -238,7 +276,8 @@ def _read_csv(file: BinaryIO, delimiter: str) -> Iterator[ImportedAnswer]:
                 problem = "has another number of columns than the header; check its quotes"
                 yield ImportedAnswer(text="", place=place, problem=problem)
                 continue
-            yield _answer({name.strip().lower(): value for name, value in row.items() if value}, place)
+            fields = {name.strip().lower(): value for name, value in row.items() if value}
+            yield _answer(fields, place, items)
     except UnicodeDecodeError as error:
         message = f"After line {reader.line_num}: the file is not UTF-8. Save it as UTF-8."
         raise AnswersError([message]) from error
@@ -249,14 +288,14 @@ def _read_csv(file: BinaryIO, delimiter: str) -> Iterator[ImportedAnswer]:
         text.detach()
 
 
-def _answer(fields: object, place: str) -> ImportedAnswer:
+def _answer(fields: object, place: str, items: tuple[str, ...]) -> ImportedAnswer:
     try:
-        return _checked_answer(fields, place)
+        return _checked_answer(fields, place, items)
     except ValueError as error:
         return ImportedAnswer(text="", place=place, problem=str(error))
 
 
-def _checked_answer(fields: object, place: str) -> ImportedAnswer:
+def _checked_answer(fields: object, place: str, items: tuple[str, ...]) -> ImportedAnswer:
     if not isinstance(fields, dict):
         raise ValueError('is no JSON object; write {"row": 1, "text": "…"}')  # noqa: TRY004 - a row's problem
     if "custom_id" in fields:
@@ -264,6 +303,7 @@ def _checked_answer(fields: object, place: str) -> ImportedAnswer:
         return ImportedAnswer(
             text=said.text,
             example_row=said.row,
+            is_row_certain=True,
             sample=said.sample,
             place=place,
             finish_reason=said.finish_reason,
@@ -281,10 +321,14 @@ def _checked_answer(fields: object, place: str) -> ImportedAnswer:
         if value and not _is_unicode(value):
             raise ValueError(f"the {name} holds half of a surrogate pair, which is no character; remove it")
     row = next((fields[name] for name in ROW_FIELDS if name in fields), None)
+    item = next((value for name, value in fields.items() if name.lower() in items), None)
+    if isinstance(item, dict | list | bool):
+        raise ValueError("the item is neither text nor a number")  # noqa: TRY004 - a row's problem
     return ImportedAnswer(
         text=text or "",
         example_row=None if row is None else _whole(row, "row"),
         prompt=prompt,
+        item="" if item is None else str(item),
         sample=_whole(fields.get("sample", 0), "sample"),
         place=place,
         reasoning=reasoning or "",

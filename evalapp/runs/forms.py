@@ -352,8 +352,8 @@ class OutputsForm(forms.Form):
     new_label = forms.CharField(max_length=80, required=False, label="New candidate’s label")
     file = forms.FileField(
         label="File",
-        help_text="JSONL or CSV with “row” (number in the version) or “prompt”, and “text”; or the output of an OpenAI "
-        "batch.",
+        help_text="JSONL or CSV with “item” (the row’s id), “prompt” or “row” (its number), and “text”; or the output "
+        "of an OpenAI batch.",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:

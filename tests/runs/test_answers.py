@@ -12,6 +12,7 @@ from evalapp.runs.answers import AnswersError, ImportedAnswer, read_answers
 from evalapp.runs.models import Output, Run
 from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import import_outputs
+from tests.factories import make_version
 
 
 @pytest.fixture
@@ -131,3 +132,53 @@ def test_an_ambiguous_prompt_asks_for_the_row(
         import_outputs(
             project=project, dataset_version=version, candidate=candidate, rows=rows, name="x", by=engineer
         )
+
+
+@pytest.fixture
+def claims(project: Project) -> DatasetVersion:
+    """Three rows with ids; row 1 is "c-1"."""
+    return make_version(project, rows=3, train=0, metadata=lambda n: {"claim_id": f"c-{n}"})
+
+
+@pytest.fixture
+def bring_claims(project: Project, claims: DatasetVersion, candidate: ModelVersion):
+    def bring(content: bytes, name: str = "answers.jsonl") -> dict[str, str]:
+        rows = read_answers(io.BytesIO(content), name, id_field="claim_id")
+        run = import_outputs(
+            project=project, dataset_version=claims, candidate=candidate, rows=rows, name="Claims", by=None
+        )
+        return {output.example.metadata["claim_id"]: output.text for output in run.outputs.all()}
+
+    return bring
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b'{"item": "c-3", "text": "three"}\n{"item": "c-1", "text": "one"}', "a.jsonl"),
+        (b'{"claim_id": "c-3", "text": "three"}\n{"claim_id": "c-1", "row": 1, "text": "one"}', "a.jsonl"),
+        (b"text,Claim_ID\nthree,c-3\none,c-1\n", "a.csv"),
+    ],
+)
+def test_answers_in_any_order_find_their_rows_by_id(bring_claims, content: bytes, name: str) -> None:
+    assert bring_claims(content, name) == {"c-1": "one", "c-3": "three"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"row": 1, "text": "by order"}', "by number alone, but the rows of .* have ids, in “claim_id”"),
+        (b'{"item": "c-9", "text": "x"}', "no row of .* has 'c-9' as its claim_id"),
+        (b'{"item": "c-1", "row": 2, "text": "x"}', "different rows"),
+        (b'{"item": "c-1", "prompt": "Summarise portfolio 2.", "text": "x"}', "different rows"),
+    ],
+)
+def test_an_answer_whose_row_is_not_certain_is_refused(bring_claims, line: bytes, said: str) -> None:
+    with pytest.raises(AnswersError, match=said):
+        bring_claims(line)
+    assert not Output.objects.exists()
+
+
+def test_an_item_of_rows_without_ids_is_refused(bring) -> None:
+    with pytest.raises(AnswersError, match="have no ids in their metadata"):
+        bring(b'{"item": "c-1", "text": "x"}')

@@ -188,7 +188,9 @@ def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
 
 
 class AnswerBody(Body):
-    """``row`` is the row's number in the dataset version; without it, ``prompt`` decides."""
+    """The row by ``item`` (its id in the rows' metadata), ``prompt`` or ``row`` (its number in the dataset version);
+    where several are given they must name the same. ``row`` alone is refused where the rows have ids.
+    """
 
     text = Text(max_length=LONGEST_ANSWER)
     reasoning = Text(
@@ -198,6 +200,7 @@ class AnswerBody(Body):
         default="",
         help_text="What the model thought before it; a <think> part of the text becomes this, too.",
     )
+    item = Text(max_length=1_000, required=False, allow_blank=True, default="")
     row = Whole(min_value=1, required=False, allow_null=True, default=None)
     prompt = Text(max_length=1_000_000, required=False, allow_null=True, default=None)
     sample = Whole(max_value=32_767, default=0)
@@ -215,7 +218,7 @@ class OutputsUploadBody(Body):
     candidate = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     name = serializers.CharField(max_length=120)
     file = serializers.FileField(
-        help_text="JSONL or CSV with “row” or “prompt”, and “text”; or the output of an OpenAI batch."
+        help_text="JSONL or CSV with “item”, “prompt” or “row”, and “text”; or the output of an OpenAI batch."
     )
 
 

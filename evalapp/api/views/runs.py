@@ -23,6 +23,7 @@ from evalapp.api.serializers.runs import (
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.row_ids import id_field_of
 from evalapp.registry import queries as registry
 from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries, services
@@ -127,6 +128,7 @@ class OutputsImport(RunView):
             ImportedAnswer(
                 text=row["text"],
                 reasoning=row["reasoning"],
+                item=row["item"],
                 example_row=row["row"],
                 prompt=row["prompt"],
                 sample=row["sample"],
@@ -161,7 +163,9 @@ class OutputsUpload(OutputsImport):
         if file.size > MOST_BYTES:
             message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
             raise InvalidError(message, fields={"file": [message]})
-        return self.imported(values, read_answers(file.file, file.name))
+        version = self.dataset_version(values["dataset_version"])
+        id_field = id_field_of(version.examples.all())
+        return self.imported(values, read_answers(file.file, file.name, id_field=id_field))
 
 
 class RunHalfBatch(RunView):
