@@ -89,7 +89,8 @@ def test_a_large_body_that_the_server_asks_about_first_is_one_line(
     project: Project,
 ) -> None:
     browser, path = client_for(owner), f"/projects/{project.slug}/settings/"
-    for announced in ({BODY_ANNOUNCED: True}, {}):
+    announcements: list[dict[str, Any]] = [{BODY_ANNOUNCED: True}, {}]
+    for announced in announcements:
         browser.post(path, {"name": "Summaries", "description": "x" * 70_000}, **announced)
     (line,) = lines(caplog)
     # What was thrown away is not told; the request itself is, here with its refusal of so long a text.
