@@ -32,7 +32,7 @@ from tests.factories import make_adapter
 
 ClientFor = Callable[[User | None], Client]
 # Rows that belong to a person, to nobody, or to Django itself.
-OUTSIDE_PROJECTS = {"User", "ApiToken", "AuditEvent", "LeftFiles", "SetAside"}
+OUTSIDE_PROJECTS = {"User", "OneTimeLink", "ApiToken", "AuditEvent", "LeftFiles", "SetAside"}
 
 
 def test_a_project_goes_only_by_its_owner_and_its_typed_name(
