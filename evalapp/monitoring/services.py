@@ -16,6 +16,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.design import MOST_OVERLAP, not_reviewing
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
+from evalapp.core.strict_json import bad_character
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset
 from evalapp.monitoring.feedback import feedback_for
@@ -326,6 +327,9 @@ def dismiss_proposal(*, proposal: RetrainProposal, reason: str, by: User) -> Non
     reason = " ".join(reason.split())
     if not reason or len(reason) > 500:
         message = "Say in 1 to 500 characters why it is not trained again."
+        raise InvalidError(message, fields={"reason": [message]})
+    if bad := bad_character(reason):
+        message = f"The reason holds {bad}. Remove it."
         raise InvalidError(message, fields={"reason": [message]})
     _decide(proposal, ProposalState.DISMISSED, by, reason=reason)
 

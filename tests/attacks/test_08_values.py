@@ -1,13 +1,34 @@
 """Texts that a page or form reads as something else: whatever they hold, the answer says what is wrong with which."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.http import QueryDict
+from django.test import Client
+from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 
 from evalapp.core.errors import InvalidError
 from evalapp.registry.chat_templates import checked_template
 from evalapp.rubrics.interchange import read_yaml
 from evalapp.runs.possible import require_schema
+from tests.access_addresses import kwargs_of
+from tests.access_table import ACCESS, ALLAUTH, LINK, SIGNED_IN, SITE_ADMIN
+from tests.cast import client_of
+from tests.test_access import (  # noqa: F401 - fixtures
+    OWNER,
+    REVIEWER,
+    ROUTES,
+    Route,
+    Stage,
+    shared,
+    stage,
+)
 
 DEEP = 5_000
 VALUES = {
@@ -79,3 +100,82 @@ def test_a_file_that_cannot_be_read_is_refused(read: Callable[[str], object], va
     with pytest.raises(InvalidError) as refused:
         read(value)
     assert refused.value.message
+
+
+class _Names:
+    """Which fields a view asks of an address, of a form and of its files."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        kept = {name: getattr(MultiValueDict, name) for name in ("get", "getlist", "__getitem__")}
+
+        def recording(name: str) -> Callable[..., Any]:
+            def asked(given: Any, key: Any, *rest: Any, **options: Any) -> Any:
+                if isinstance(given, QueryDict | MultiValueDict) and isinstance(key, str):
+                    self.read.add(key)
+                return kept[name](given, key, *rest, **options)
+
+            return asked
+
+        with patch.multiple(MultiValueDict, **{name: recording(name) for name in kept}):
+            yield
+
+
+def _client(route: Route, stage: Stage) -> Client:  # noqa: F811
+    client = client_of(stage.people[REVIEWER if ACCESS[route.name].read == SIGNED_IN else OWNER])
+    client.raise_request_exception = False
+    return client
+
+
+# Of a kind that is read alike one is enough where every page is asked.
+IN_ADDRESSES = ("nineteen digits", "superscript", "last day")
+IN_FORMS = ("digits", "nineteen digits", "superscript", "NUL", "no date", "last day", "template", "brackets")
+PAGES = [
+    route
+    for route in ROUTES
+    if not route.pattern.startswith("api/") and ACCESS[route.name].read not in (ALLAUTH, LINK, SITE_ADMIN)
+]
+
+
+def _asked(kinds: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(kind, VALUES[kind]) for kind in kinds]
+
+
+def _require_an_answer(send: Callable[[], Any], what: str) -> None:
+    with transaction.atomic():
+        answer = send()
+        transaction.set_rollback(True)
+    assert answer.status_code < 500, f"{what}: {answer.status_code}"
+
+
+@pytest.mark.parametrize("route", PAGES, ids=lambda route: route.name)
+def test_no_part_of_an_address_breaks_a_page(route: Route, stage: Stage) -> None:  # noqa: F811
+    address = reverse(route.name, kwargs=kwargs_of(route.name, list(route.kwargs), stage.world))
+    client, names = _client(route, stage), _Names()
+    with names.recorded():
+        _require_an_answer(lambda: client.get(address), address)
+    for kind, value in _asked(IN_ADDRESSES):
+        _require_an_answer(
+            lambda v=value: client.get(address, dict.fromkeys(names.read, v)), f"{address}: {kind}"
+        )
+    for name in sorted(names.read):
+        _require_an_answer(lambda n=name: client.get(address, {n: VALUES["digits"]}), f"{address}: {name}")
+
+
+@pytest.mark.parametrize("route", PAGES, ids=lambda route: route.name)
+def test_no_field_of_a_form_breaks_it(route: Route, stage: Stage) -> None:  # noqa: F811
+    address = reverse(route.name, kwargs=kwargs_of(route.name, list(route.kwargs), stage.world))
+    client, names = _client(route, stage), _Names()
+    with names.recorded():
+        _require_an_answer(lambda: client.post(address), address)
+    fields = sorted(names.read)
+    for kind, value in _asked(IN_FORMS):
+        _require_an_answer(
+            lambda v=value: client.post(address, dict.fromkeys(fields, v)), f"{address}: {kind}"
+        )
+        given = {name: SimpleUploadedFile("given.jsonl", value.encode()) for name in fields if "file" in name}
+        if given:
+            _require_an_answer(lambda g=given: client.post(address, g), f"{address}, a file: {kind}")
