@@ -5,6 +5,7 @@ their sums, which is not the mean of the sentence scores.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from sacrebleu.metrics.bleu import BLEU
@@ -17,8 +18,8 @@ from evalapp.metrics.rows import well_formed
 
 Name = Literal["bleu", "chrf", "ter"]
 
-MOST_EDITED_WORDS = 5_000
-"""Words of an output, and of its correction, between which the edit rate is counted at most: the search for moved
+MOST_TER_WORDS = 2_000
+"""Words of an output, and of what it is compared with, between which TER is counted at most: the search for moved
 words tries a thousand places, each in time that grows with the words.
 """
 
@@ -43,12 +44,15 @@ class SummedMetric:
         self._signatures: dict[int, str] = {}
 
     def score(self, output: str, references: Sequence[str]) -> Measure:
-        """Score one output; ``n`` counts references. Undefined without any.
+        """Score one output; ``n`` counts references. Undefined without any, and TER of more than MOST_TER_WORDS.
 
         An empty output or reference scores 0 (TER: 100, and 0 when both are empty).
         """
         if not references:
             return Measure.undefined(NO_REFERENCE, signature=self._signature(self._sentence, 0, "sentence"))
+        if self.name == "ter" and _most_words(output, references) > MOST_TER_WORDS:
+            label = self._cached_signature(len(references))
+            return Measure.undefined(f"more than {MOST_TER_WORDS:,} words", signature=label)
         # These two steps are the body of sacrebleu's own sentence_score; taken apart, the counts
         # serve the corpus score too instead of being computed twice.
         accepted = [[well_formed(reference)] for reference in references]
@@ -88,6 +92,10 @@ class SummedMetric:
         return f"{self.name}|unit:{unit}|{engine.get_signature().format()}"
 
 
+def _most_words(output: str, references: Sequence[str]) -> int:
+    return max(len(text.split()) for text in (output, *references))
+
+
 def _engine(name: Name, *, sentence: bool) -> Any:
     if name == "bleu":
         return BLEU(effective_order=sentence, force=True)
@@ -116,16 +124,13 @@ def edit_rate(output: str, correction: str) -> Measure:
 
     Word insertions, deletions, substitutions and shifts per 100 words of the correction: 0 is
     untouched. Undefined for an empty correction, which asks for no rate but for a rejection, and where either
-    has more than MOST_EDITED_WORDS.
+    has more than MOST_TER_WORDS.
     """
-    if max(len(output.split()), len(correction.split())) > MOST_EDITED_WORDS:
-        label = _edit_rate_signature(sentence_score("ter", "", [""]))
-        return Measure.undefined(f"more than {MOST_EDITED_WORDS:,} words", signature=label)
     measure = sentence_score("ter", output, [correction])
     label = _edit_rate_signature(measure)
     if not correction.strip():
         return Measure.undefined("the correction is empty", signature=label)
-    return Measure(value=measure.value, n=1, signature=label)
+    return replace(measure, signature=label)
 
 
 def _edit_rate_signature(measure: Measure) -> str:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from evalapp.accounts.models import Project, User
 from evalapp.core import word_changes as comparing
 from evalapp.core.word_changes import MOST_PAIRS, word_changes
-from evalapp.metrics.translation import MOST_EDITED_WORDS, edit_rate
+from evalapp.metrics.translation import MOST_TER_WORDS, SummedMetric, edit_rate
 from tests.cast import client_of
 from tests.e2e.conftest import browser_type_launch_args  # noqa: F401 - the machine's own browser
 from tests.factories import answers, corrected, make_campaign, review_all
@@ -117,9 +117,19 @@ def test_the_browser_compares_bounded_parts(page: Page, words: int) -> None:
 
 
 def test_the_edit_rate_is_not_counted_between_texts_beyond_its_limit() -> None:
-    long = _looping(1, MOST_EDITED_WORDS + 1)
+    long = _looping(1, MOST_TER_WORDS + 1)
     for output, correction in ((long, "Short."), ("Short.", long)):
         measure = edit_rate(output, correction)
         assert measure.value is None
-        assert "5,000 words" in measure.reason
+        assert "2,000 words" in measure.reason
         assert measure.signature == edit_rate("Short.", "Shorter.").signature
+
+
+def test_ter_leaves_out_what_is_beyond_its_limit_and_scores_the_rest() -> None:
+    metric, long = SummedMetric("ter"), _looping(1, MOST_TER_WORDS + 1)
+    assert metric.score("Short.", ["Shorter."]).value == 100
+    for output, references in ((long, ["Short."]), ("Short.", ["Short.", long])):
+        measure = metric.score(output, references)
+        assert measure.value is None
+        assert "2,000 words" in measure.reason
+    assert (metric.corpus().value, metric.corpus().n) == (100, 1)
