@@ -12,7 +12,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import version_of
-from evalapp.datasets.row_ids import id_field_of
+from evalapp.datasets.row_ids import row_ids_of
 from evalapp.ratings.census import UNNAMED_LABEL, draft_from
 from evalapp.ratings.models import RecordedReviewer
 from evalapp.ratings.options import BY_ROW, LEFT_OUT, MAKE, RECORD, RatingsOptions
@@ -84,9 +84,9 @@ def _material(
         data = version_of(project, pk=options.dataset_version).first()
         if data is None:
             problems["dataset_version"] = ["This project has no such dataset version that is ready."]
-        elif options.items_by == BY_ROW and (name := id_field_of(data.examples.all())):
+        elif options.items_by == BY_ROW and (ids := row_ids_of(data.examples.all())).is_unique:
             problem = (
-                f"The rows of {data} have ids, in the metadata field “{name}”; row numbers of a file in another "
+                f"The rows of {data} have ids, in the metadata field “{ids.field}”; row numbers of a file in another "
                 "order would name wrong rows. Name items by that field, or by their prompts."
             )
             problems["items_by"] = [problem]

@@ -11,7 +11,7 @@ from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise, require_lines
 from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
-from evalapp.datasets.row_ids import id_field_of
+from evalapp.datasets.row_ids import row_ids_of
 from evalapp.runs.batch_files import answer_of_line
 from run_directory.reasoning import parted
 from run_directory.records import RecordError, parse_json
@@ -29,7 +29,7 @@ REFUSED = "refused"
 
 
 class ImportedAnswer(NamedTuple):
-    """One answer. Its row is named by ``item`` (the row's id, see `id_field_of`), ``prompt`` or ``example_row``,
+    """One answer. Its row is named by ``item`` (the row's id, see `row_ids_of`), ``prompt`` or ``example_row``,
     its number in the dataset version; where several are given they must name the same row.
 
     ``place`` says where it stands in the file ("line 3"), for messages.
@@ -153,35 +153,52 @@ class _Rows:
     def __init__(self, version: DatasetVersion) -> None:
         examples = examples_of(version)
         self._version = version
-        self._id_field = id_field_of(examples)
+        self._ids = row_ids_of(examples)
         self._by_row: dict[int, Place] = {}
-        self._by_item: dict[str, Place] = {}
+        self._by_item: dict[str, list[Place]] = {}
         self._by_prompt: dict[bytes, list[Place]] = {}
         fields = ("row_number", "split", "messages", "metadata")
         for example in examples.only(*fields).iterator(chunk_size=2000):
             place = (example.pk, str(example.split))
             self._by_row[example.row_number] = place
             self._by_prompt.setdefault(_prompt_key(example.prompt_text), []).append(place)
-            if self._id_field:
-                self._by_item[str(example.metadata[self._id_field])] = place
+            if (item := example.metadata.get(self._ids.field)) is not None:
+                self._by_item.setdefault(str(item), []).append(place)
 
     def place_of(self, answer: ImportedAnswer) -> Place:
         """The row that an answer is to. Raises ValueError where it is not certain which."""
         if answer.problem:
             raise ValueError(answer.problem)
-        named = [self._of_item(answer.item)] if answer.item else []
-        if answer.prompt:
-            named.append(self._of_prompt(answer.prompt, is_alone=answer.example_row is None and not named))
+        if answer.item or answer.prompt:
+            named = [self._of_item(answer.item)] if answer.item else []
+            named += [self._of_prompt(answer.prompt)] if answer.prompt else []
+        elif answer.example_row is None:
+            raise ValueError(f"has neither “{self._ids.field or 'row'}” nor “prompt”, so its row is unknown")
+        elif self._ids.is_unique and not answer.is_row_certain:
+            raise ValueError(self._by_number_alone())
+        else:
+            named = []
         if answer.example_row is not None:
-            if not named and self._id_field and not answer.is_row_certain:
-                raise ValueError(self._by_number_alone())
             named.append([self._of_number(answer.example_row)])
-        if not named:
-            raise ValueError("has neither “item”, “prompt” nor “row”, so its example is unknown")
         places = [place for place in named[0] if all(place in others for others in named)]
         if not places:
-            raise ValueError(f"its item, prompt and row are those of different rows of {self._version}")
+            raise ValueError(
+                f"what it says of its row ({self._said(answer)}) is of different rows of {self._version}"
+            )
+        if len(places) > 1:
+            other = "row" if answer.item or not self._ids.field else self._ids.field
+            raise ValueError(
+                f"its {self._said(answer)} stands in {len(places)} rows of {self._version}; give “{other}” as well"
+            )
         return places[0]
+
+    def _said(self, answer: ImportedAnswer) -> str:
+        said = {
+            f"{self._ids.field} {answer.item[:60]!r}": answer.item,
+            "prompt": answer.prompt,
+            f"row {answer.example_row}": answer.example_row is not None,
+        }
+        return " and ".join(name for name, is_given in said.items() if is_given)
 
     def _of_number(self, row: int) -> Place:
         if row not in self._by_row:
@@ -189,29 +206,26 @@ class _Rows:
         return self._by_row[row]
 
     def _of_item(self, item: str) -> list[Place]:
-        if not self._id_field:
-            raise ValueError(f"names an item, but the rows of {self._version} have no ids in their metadata")
+        if not self._ids.field:
+            raise ValueError(
+                f"names an item, but the rows of {self._version} have no ids in their metadata; give “prompt” or “row”"
+            )
         if item not in self._by_item:
-            raise ValueError(f"no row of {self._version} has {item[:60]!r} as its {self._id_field}")
-        return [self._by_item[item]]
+            raise ValueError(f"no row of {self._version} has {item[:60]!r} as its {self._ids.field}")
+        return self._by_item[item]
 
-    def _of_prompt(self, prompt: str, *, is_alone: bool) -> list[Place]:
+    def _of_prompt(self, prompt: str) -> list[Place]:
         places = self._by_prompt.get(_prompt_key(prompt), [])
         if not places:
             raise ValueError(
                 f"its prompt stands in no row of {self._version}; compare the whole text of the last user turn"
             )
-        if is_alone and len(places) > 1:
-            name = "item" if self._id_field else "row"
-            raise ValueError(
-                f"its prompt stands in {len(places)} rows of {self._version}; name the row by “{name}”"
-            )
         return places
 
     def _by_number_alone(self) -> str:
         return (
-            f"names its row by number alone, but the rows of {self._version} have ids, in “{self._id_field}”; add "
-            f"“item” with each row's {self._id_field}, or “prompt”, and the number is checked against it"
+            f"names its row by number alone, but the rows of {self._version} have ids, in “{self._ids.field}”; add "
+            f"“item” with each row's {self._ids.field}, or “prompt”, and the number is checked against it"
         )
 
 

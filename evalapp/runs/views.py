@@ -17,7 +17,7 @@ from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.marks import marked
 from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
-from evalapp.datasets.row_ids import id_field_of
+from evalapp.datasets.row_ids import row_ids_of
 from evalapp.jobs.queries import latest_events
 from evalapp.registry import queries as registry
 from evalapp.registry.models import ModelKind
@@ -220,7 +220,7 @@ def outputs_import(request: MemberRequest) -> HttpResponse:
                     rows=read_answers(
                         values["file"].file,
                         values["file"].name,
-                        id_field=id_field_of(values["dataset_version"].examples.all()),
+                        id_field=row_ids_of(values["dataset_version"].examples.all()).field,
                     ),
                     name=values["name"],
                     by=request.user,

@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTextTransform
 
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
-from evalapp.datasets.row_ids import id_field_of
+from evalapp.datasets.row_ids import row_ids_of
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.external_rows import LARGEST_VALUE, MOST_SCORES, GivenScore, ScoresError
 
@@ -48,7 +48,7 @@ def examples_of(run: Run) -> QuerySet[Example]:
 
 
 def item_field_of(run: Run | None, wanted: str = "") -> str:
-    """The metadata field that ``item`` names: the wanted one, else the rows' ids; "" where they have none.
+    """The metadata field that ``item`` names: the wanted one, else what the rows are called by; "" where that is nothing.
 
     Raises InvalidError (``item_field``) for a field that no row of the run has, or without a run.
     """
@@ -58,7 +58,7 @@ def item_field_of(run: Run | None, wanted: str = "") -> str:
             raise _refused("Choose the run whose rows have this metadata field.")
         return ""
     if not wanted:
-        return id_field_of(examples_of(run))
+        return row_ids_of(examples_of(run)).field
     if not examples_of(run).filter(metadata__has_key=wanted).exists():
         first = examples_of(run).order_by("row_number").values_list("metadata", flat=True).first() or {}
         known = ", ".join(sorted(first))[:200] or "none"
@@ -156,7 +156,8 @@ class RunOutputs:
     def of(cls, run: Run, item_field: str) -> "RunOutputs":
         item = KeyTextTransform(item_field, "example__metadata") if item_field else Value(None, TextField())
         rows = Output.objects.filter(run=run).annotate(item=item)
-        found = cls(run, item_field, id_field_of(examples_of(run)))
+        ids = row_ids_of(examples_of(run))
+        found = cls(run, item_field, ids.field if ids.is_unique else "")
         shared = set()
         names = rows.values_list("pk", "example__row_number", F("candidate__label"), "sample_index", "item")
         for pk, row, label, sample, name in names.iterator(chunk_size=5_000):
@@ -180,6 +181,10 @@ class RunOutputs:
             )
         return label
 
+    def names_one(self, each: GivenScore, label: str) -> bool:
+        """Whether the item of a line is not that of several rows."""
+        return len(self.by_item.get((each.item, label, each.sample), ())) < 2
+
     def output_of_item(self, each: GivenScore, label: str) -> int:
         if not self.item_field:
             raise ValueError(
@@ -194,7 +199,7 @@ class RunOutputs:
         if len(found) > 1:
             raise ValueError(
                 f"{len(found):,} rows have the {self.item_field} {each.item[:60]!r}, so it names none of them; "
-                "choose a metadata field that differs in every row"
+                "give “row” as well, or choose a metadata field that differs in every row"
             )
         return found[0]
 
@@ -254,11 +259,13 @@ def _output_of(each: GivenScore, known: set[int], index: RunOutputs | None) -> t
             f"names {'an item' if each.item else 'a row'}, but no run is chosen; choose it, or name the output by its id"
         )
     label = index.label_of(each)
-    if each.item:
+    if each.item and (each.row is None or index.names_one(each, label)):
         pk = index.output_of_item(each, label)
         _require_same(each, index.facts[pk], index)
         return pk, index.item_field
-    return index.output_of_row(each, label), ROW_NUMBER
+    pk = index.output_of_row(each, label)
+    _require_same(each, index.facts[pk], index)
+    return pk, ROW_NUMBER
 
 
 def _require_same(each: GivenScore, facts: OutputFacts | None, index: RunOutputs | None) -> None:

@@ -179,6 +179,40 @@ def test_an_answer_whose_row_is_not_certain_is_refused(bring_claims, line: bytes
     assert not Output.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"row": 1, "claim_number": "C-2", "text": "x"}', "claim_number 'C-2' and row 1.* different rows"),
+        (
+            b'{"claim_number": "C-1", "text": "x"}',
+            "claim_number 'C-1' stands in 2 rows of .*; give “row” as well",
+        ),
+        (b'{"claim_number": "C-1", "prompt": "Summarise portfolio 3.", "text": "x"}', "different rows"),
+    ],
+)
+def test_a_column_that_several_rows_share_tells_that_another_row_is_meant(
+    project: Project, candidate: ModelVersion, line: bytes, said: str
+) -> None:
+    """Rows 1 and 2 are of claim C-1, row 3 is of C-2."""
+    version = make_version(project, rows=3, train=0, metadata=lambda n: {"claim_number": f"C-{(n + 1) // 2}"})
+
+    def bring(content: bytes) -> Run:
+        rows = read_answers(io.BytesIO(content), "a.jsonl", id_field="claim_number")
+        return import_outputs(
+            project=project, dataset_version=version, candidate=candidate, rows=rows, name="Claims", by=None
+        )
+
+    with pytest.raises(AnswersError, match=said):
+        bring(line)
+    run = bring(
+        b'{"row": 2, "claim_number": "C-1", "text": "two"}\n{"claim_number": "C-2", "text": "three"}\n'
+        b'{"claim_number": "C-1", "prompt": "Summarise portfolio 1.", "text": "one"}'
+    )
+    assert {output.example.row_number: output.text for output in run.outputs.all()} == {
+        1: "one", 2: "two", 3: "three",
+    }  # fmt: skip
+
+
 def test_an_item_of_rows_without_ids_is_refused(bring) -> None:
     with pytest.raises(AnswersError, match="have no ids in their metadata"):
         bring(b'{"item": "c-1", "text": "x"}')

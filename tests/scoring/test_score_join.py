@@ -128,6 +128,18 @@ def test_any_metadata_field_can_join(
     assert by_row_and_label(metric) == WANTED
 
 
+def test_a_column_that_several_rows_share_tells_that_another_row_is_meant(
+    project: Project, metric: ExternalMetric
+) -> None:
+    run = run_of(project, lambda number: {"claim_number": f"C-{(number + 1) // 2}"})
+    told = refusals(metric, run, "row,claim_number,candidate,value\n1,C-2,plain,0.5\n")
+    assert "says claim_number 'C-2', but the claim_number of its output is 'C-1'" in told[0]
+    told = refusals(metric, run, "claim_number,candidate,value\nC-1,plain,0.5\n")
+    assert "2 rows have the claim_number 'C-1'" in told[0]
+    store(metric, run, "row,claim_number,candidate,value\n2,C-1,plain,0.5\n")
+    assert by_row_and_label(metric) == {(2, "plain"): 0.5}
+
+
 def test_ids_of_json_lines_are_numbers_as_well(project: Project, metric: ExternalMetric) -> None:
     run = run_of(project, lambda number: {"id": 100 - number})
     lines = [

@@ -23,7 +23,7 @@ from evalapp.api.serializers.runs import (
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.models import DatasetVersion
-from evalapp.datasets.row_ids import id_field_of
+from evalapp.datasets.row_ids import row_ids_of
 from evalapp.registry import queries as registry
 from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
 from evalapp.runs import queries, services
@@ -164,7 +164,7 @@ class OutputsUpload(OutputsImport):
             message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
             raise InvalidError(message, fields={"file": [message]})
         version = self.dataset_version(values["dataset_version"])
-        id_field = id_field_of(version.examples.all())
+        id_field = row_ids_of(version.examples.all()).field
         return self.imported(values, read_answers(file.file, file.name, id_field=id_field))
 
 
