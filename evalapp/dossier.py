@@ -384,7 +384,7 @@ def check(lines: Iterable[str], *, seal: str = "") -> Checked:
     if seal and reader.previous != seal.strip().lower():
         return Checked(
             f"Record {reader.number} (seal): its hash is {reader.previous}, not the seal that you gave. "
-            "The chain holds in itself, so it was made anew."
+            "The chain holds in itself: either the seal was mistyped or is another file's, or the chain was made anew."
         )
     return Checked("", reader.number, reader.count, reader.previous, reader.told)
 

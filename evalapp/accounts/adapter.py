@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from evalapp.accounts.models import User
 from evalapp.accounts.one_time_links import void_links_for
 from evalapp.accounts.people import lock_person
+from evalapp.audit.services import record
 from evalapp.core.client_address import client_address
 
 
@@ -21,6 +22,7 @@ class ClosedSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.set_password(password)
         user.save(update_fields=["password"])
         void_links_for(user, by=user)
+        record("person.password_set", by=user, obj=user)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)

@@ -20,6 +20,7 @@ from evalapp.charts.forest import (
     forest,
     in_words,
     is_apart,
+    overlap_of,
     says_of_differences,
     says_of_means,
 )
@@ -181,7 +182,7 @@ def strengths_chart(judged: PairResults) -> Chart | None:
     elif not is_apart(last.measure, first.measure):
         told = (
             f"The strengths lie between {in_words(last.measure)} of {last.label} and {in_words(first.measure)} of "
-            f"{first.label}, whose intervals overlap"
+            f"{first.label}{overlap_of(last.measure, first.measure)}"
         )
     else:
         told = f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label}, {in_words(last.measure)}"

@@ -185,7 +185,7 @@ def says_of_means(lines: Sequence[ForestLine]) -> str:
         else:
             told.append(
                 f"{group}: the means lie between {in_words(lowest.measure)} of {lowest.label} and "
-                f"{in_words(highest.measure)} of {highest.label}, whose intervals overlap"
+                f"{in_words(highest.measure)} of {highest.label}{overlap_of(lowest.measure, highest.measure)}"
             )
     return listed(told)
 
@@ -193,6 +193,11 @@ def says_of_means(lines: Sequence[ForestLine]) -> str:
 def is_apart(lower: Measure, higher: Measure) -> bool:
     """Whether both have an interval and the two do not meet. Where they do, only a test of the difference can tell."""
     return lower.high is not None and higher.low is not None and lower.high < higher.low
+
+
+def overlap_of(lower: Measure, higher: Measure) -> str:
+    """The end of a sentence about two measures that are not apart."""
+    return ", whose intervals overlap" if lower.high is not None and higher.low is not None else ""
 
 
 def _positive(measure: Measure) -> Measure:

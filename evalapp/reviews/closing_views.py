@@ -22,6 +22,7 @@ from evalapp.reviews.models import Belief
 from evalapp.reviews.queries import seat_for
 
 THANKS = "Thank you. Your guesses are stored."
+DECLINED = "You left the question out. It is not asked again."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,8 +32,9 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
     seat = seat_for(cast(User, request.user), key)
     problem: InvalidError | None = None
     if request.method == "POST":
+        declines = request.POST.get("action") == "decline"
         try:
-            if request.POST.get("action") == "decline":
+            if declines:
                 decline_closing(seat=seat)
             else:
                 answer_closing(seat=seat, beliefs=_beliefs(request.POST))
@@ -42,7 +44,7 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
             # A second click, or a second tab: the first answer stands.
             return redirect("review_next", key=key)
         else:
-            messages.success(request, THANKS)
+            messages.success(request, DECLINED if declines else THANKS)
             return redirect("review_home")
     questions = closing_questions(seat)
     if not questions:

@@ -184,6 +184,7 @@ def test_a_password_set_by_a_link_ends_sign_ins_and_tokens_of_the_old_one(
     assert [use_api_token(secret) for secret in secrets] == [None, None]
     assert old_sign_in.get("/profile/").status_code == 302
     assert AuditEvent.objects.filter(action="api_token.revoked", actor_id=person.pk).count() == 2
+    assert AuditEvent.objects.filter(action="person.password_set", object_id=person.pk).count() == 1
     assert attempt(Client(), person.email, "another calm bay 7").status_code == 302
 
 
