@@ -32,6 +32,8 @@ def test_training_is_proposed_for_corrections_alone_and_not_after_they_are_expor
 ) -> None:
     campaign = make_tuned_campaign(project, [reviewer])
     review_all(campaign, reviewer, {})
+    # While it is open more reviews may come in.
+    assert primary(compare_page(campaign, manager)) == []
     close_campaign(campaign=campaign, by=None)
     # Nobody corrected anything, so there is nothing to train from.
     page = compare_page(campaign, manager)
