@@ -6,12 +6,11 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.datasets.formats import FileProblemError, Layout, Reading, reading_of
+from evalapp.datasets.formats import MOST_FIELDS, FileProblemError, Layout, Reading, reading_of
 from evalapp.datasets.rows import LARGEST_ROW_BYTES, FieldProblem
 from evalapp.datasets.splits import ByField
 
 DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
-MOST_COLUMNS = 500
 
 # A cell longer than this is an error of the file; the module's own limit must not strike first.
 csv.field_size_limit(LARGEST_ROW_BYTES * 2)
@@ -91,8 +90,8 @@ def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
     columns = [column.strip() for column in columns]
     if not any(columns):
         raise FileProblemError("The first row is empty. It must name the columns.")
-    if len(columns) > MOST_COLUMNS:
-        raise FileProblemError(f"The file has {len(columns):,} columns; {MOST_COLUMNS} is the limit.")
+    if len(columns) > MOST_FIELDS:
+        raise FileProblemError(f"The file has {len(columns):,} columns; {MOST_FIELDS} is the limit.")
     for position, column in enumerate(columns, start=1):
         if not column:
             raise FileProblemError(f"Column {position} of the first row has no name. Give each column one.")

@@ -23,6 +23,8 @@ from evalapp.datasets.usual_formats import UsualFormatError, put_into_own_fields
 
 # The greatest number of digits that every reader of JSON keeps exactly.
 MOST_DIGITS = 18
+MOST_FIELDS = 500
+"""Columns of a table, and fields of one JSON object: pages show what each is for."""
 _HEAD_BYTES = 4096
 _OFFERED = ("tools", "functions")
 
@@ -273,6 +275,9 @@ def _parse(content: bytes, *, is_cut: bool, example: str) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_FIELDS:
+        problem = f"An object in the row has {len(pairs):,} fields; {MOST_FIELDS} is the limit."
+        raise _RowError("row", problem, "Leave out those that nobody needs.")
     fields = dict(pairs)
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]

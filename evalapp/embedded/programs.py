@@ -107,7 +107,8 @@ def _worker(
     return Program(
         name=name,
         command=(
-            *(*_CELERY, "worker", "--queues", queue, "--hostname", f"{queue}@{machine}"),
+            # Its banner is printed, and a full disk would end the worker over it.
+            *(*_CELERY, "--quiet", "worker", "--queues", queue, "--hostname", f"{queue}@{machine}"),
             *("--concurrency", str(concurrency), "--prefetch-multiplier", "1"),
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),

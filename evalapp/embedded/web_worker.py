@@ -36,7 +36,11 @@ PACE_SECONDS = 20.0
 """In each stretch of this length a client has to send or to take as many bytes as stand below."""
 BODY_PACE = 320 * 2**10
 ANSWER_PACE = 80 * 2**10
+PASSED_OVER_BYTES = 4 * 2**20
+"""A body up to this size, or what the application left of it, does not end the connection."""
 LEAVE_SECONDS = 3.0
+PATIENT_SECONDS = 1.0
+"""A request that has waited this long for a thread is not begun if its client has gone."""
 LEAVE_BYTES = 16 * 2**20
 STOP_SECONDS = 2.0
 DOWNLOADS = 8
@@ -344,6 +348,8 @@ class WebWorker(ThreadWorker):
 
     def _with_permit(self, work: Callable[[Connection], bool], connection: Connection) -> bool:
         with self._permits:
+            if time.monotonic() > connection.since + PATIENT_SECONDS and _has_gone(connection.stream):
+                raise ConnectionResetError
             return work(connection)
 
     @contextlib.contextmanager
@@ -395,6 +401,9 @@ class WebWorker(ThreadWorker):
     def _answer(self, connection: Connection) -> bool:
         """Whether the connection can be kept."""
         connection.request._expected_100_continue = False
+        if getattr(connection.request.body.reader, "length", 0) > PASSED_OVER_BYTES:
+            # Said with the answer's headers, before it is known how much of it is read.
+            connection.request.force_close()
         try:
             keeps = bool(self.handle_request(connection.request, cast(Any, connection)))
             connection.sock.leave()
@@ -407,7 +416,7 @@ class WebWorker(ThreadWorker):
 
     def _finish(self, connection: Connection, future: "Future[bool]") -> None:
         # What is left of a body would be taken for the next request.
-        connection.keeps = future.result() and connection.parser.finish_body(max_bytes=UNASKED_BODY_BYTES)
+        connection.keeps = future.result() and connection.parser.finish_body(max_bytes=PASSED_OVER_BYTES + 1)
         self._push(connection)
 
     def _send_from_here(self, connection: Connection) -> None:
@@ -454,6 +463,16 @@ class _Broken:
 
     def read(self, size: int) -> bytes:
         raise self._error
+
+
+def _has_gone(stream: socket.socket) -> bool:
+    """Whether the client has closed the connection, or it broke."""
+    try:
+        return not stream.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _is_late(connection: Connection, now: float) -> bool:

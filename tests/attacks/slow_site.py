@@ -24,6 +24,8 @@ _BLOCK = b"x" * 2**16
 
 if "SLOW_SITE_HEAD_SECONDS" in os.environ:
     web_worker.HEAD_SECONDS = float(os.environ["SLOW_SITE_HEAD_SECONDS"])
+if "SLOW_SITE_PATIENT_SECONDS" in os.environ:
+    web_worker.PATIENT_SECONDS = float(os.environ["SLOW_SITE_PATIENT_SECONDS"])
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
@@ -38,6 +40,11 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if path == "/wait":
         while not Path(os.environ["SLOW_SITE_GATE"]).exists():
             time.sleep(0.01)
+    if path == "/note":
+        with Path(os.environ["EVALAPP_HOME"], "noted").open("a") as noted:
+            noted.write("x")
+    if path == "/unread":
+        return _said(start_response, "200 OK", b"unread")
     if path == "/long":
         return _said(start_response, "200 OK", b"x" * LONG_BYTES)
     if path == "/stream":

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import http.client
 import json
 import socket
 from collections.abc import Iterator
@@ -105,10 +106,9 @@ def test_a_large_body_that_is_wanted_arrives_whole(slow_site: Site) -> None:
         talk.sendall(body[:70_000])
         slow_site.answers(1)
         talk.sendall(body[70_000:] + (HEAD + "\r\n").encode())
-        status, told = read_answer(talk)
-        assert (status, json.loads(told)["sha256"]) == (200, hashlib.sha256(body).hexdigest())
         # The next request on the same connection begins where the body ended.
-        assert read_answer(talk)[0] == 200
+        told, following = map(json.loads, read_answers(talk, 2))
+        assert (told["sha256"], following["bytes"]) == (hashlib.sha256(body).hexdigest(), 0)
 
 
 def test_a_body_without_a_length_is_not_read(slow_site: Site) -> None:
@@ -129,6 +129,40 @@ def test_requests_that_come_together_are_answered_in_their_order(slow_site: Site
     posts[2] = posts[2].replace("\r\n\r\n", "\r\nX-Signed-In: yes\r\n\r\n")
     with slow_site.send("".join(posts)) as talk:
         assert [json.loads(body)["bytes"] for body in read_answers(talk, len(posts))] == [0, 3, 70_000, 5]
+
+
+@pytest.mark.parametrize("length", [UNASKED_BODY_BYTES, 70_000, 4 * 2**20])
+def test_what_the_application_left_of_a_body_is_not_the_next_request(slow_site: Site, length: int) -> None:
+    head = f"POST /unread HTTP/1.1\r\nHost: localhost\r\nX-Signed-In: yes\r\nContent-Length: {length}\r\n\r\n"
+    with slow_site.send(head + "a" * length + HEAD + "\r\n") as talk:
+        assert read_answers(talk, 2)[0] == b"unread"
+
+
+def test_a_body_too_long_to_be_passed_over_ends_the_connection_by_its_answer(slow_site: Site) -> None:
+    head = (
+        f"POST /unread HTTP/1.1\r\nHost: localhost\r\nX-Signed-In: yes\r\nContent-Length: {5 * 2**20}\r\n\r\n"
+    )
+    with slow_site.send(head + "a" * 5 * 2**20) as talk:
+        response = http.client.HTTPResponse(talk)
+        response.begin()
+        assert (response.status, response.headers["Connection"]) == (200, "close")
+
+
+def test_a_request_that_waited_is_not_begun_for_a_client_that_has_gone(
+    tmp_path: Path, kept: contextlib.ExitStack
+) -> None:
+    with site(tmp_path, "--workers", "1", "--threads", "1", SLOW_SITE_PATIENT_SECONDS="0") as running:
+        stuck = kept.enter_context(running.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        eventually(lambda: running.waiting()["at_work"], _PATIENCE_SECONDS, "the thread is stuck")
+        for _ in range(5):
+            running.send("GET /note HTTP/1.1\r\nHost: localhost\r\n\r\n").close()
+        eventually(lambda: running.waiting()["waiting"] == 5, _PATIENCE_SECONDS, "the others wait")
+        staying = kept.enter_context(running.send("GET /note HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        eventually(lambda: running.waiting()["waiting"] == 6, _PATIENCE_SECONDS, "the last one waits, too")
+        running.gate.touch()
+        assert read_answer(stuck)[0] == 200
+        assert read_answer(staying)[0] == 200
+        assert (tmp_path / "noted").read_text() == "x"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 import hashlib
 import json
-import time
 from functools import partial
 from typing import Any
 
@@ -223,12 +222,13 @@ def test_tools_that_a_row_offers_are_refused_and_an_empty_list_of_them_is_none(n
     assert reading.row.metadata == {name: offered}
 
 
-def test_a_repeated_field_among_very_many_is_found_at_once() -> None:
-    fields = ",".join(f'"f{number}":0' for number in range(60_000))
-    started = time.thread_time()
+@pytest.mark.parametrize(("count", "named"), [(400, "last"), (60_000, "row")])
+def test_a_repeated_field_among_many_is_found_and_very_many_are_refused_unlooked_at(
+    count: int, named: str
+) -> None:
+    fields = ",".join(f'"f{number}":0' for number in range(count))
     (bad,) = read(f'{{"prompt":"Q",{fields},"last":1,"last":2}}\n'.encode())
-    assert [problem.field for problem in bad.problems] == ["last"]
-    assert time.thread_time() - started < 5
+    assert [problem.field for problem in bad.problems] == [named]
 
 
 def test_every_problem_of_a_row_is_told_at_once() -> None:

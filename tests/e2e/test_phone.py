@@ -93,7 +93,7 @@ def test_every_column_is_in_sight(
     alerts, weeks = {"Cause", "Raised", "E-mail", "Acknowledged"}, {"State", "Drawn", "Tone", "Campaign"}
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
-        "members/": {"Address", "Role", "Since"},
+        "members/": {"Email", "Role", "Since"},
         "audit/": {"When", "Who", "What", "On", "Details"},
         "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
         f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},

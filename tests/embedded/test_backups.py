@@ -90,7 +90,8 @@ def test_a_database_that_is_away_is_told(tmp_path: Path, environment: Environmen
         {"EVALAPP_HOME": str(environment.home), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     )
     with pytest.raises(
-        ServiceProblem, match=r"^The database does not answer: start it or correct DATABASE_URL\.$"
+        ServiceProblem,
+        match=r"^The database does not answer \(connection failed: .*\): start it or correct DATABASE_URL\.$",
     ):
         backups.back_up(away, tmp_path / "backup.tar")
 
