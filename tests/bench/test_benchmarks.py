@@ -65,7 +65,10 @@ def test_one_with_servers_comes_to_its_figure(name: str, django_db_setup: None) 
     template = connection.settings_dict["NAME"]
     # A database is copied only while nobody is connected to it, threads that earlier tests left among them.
     with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as server:
-        ended = "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = %s"
+        ended = """
+            SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
+            WHERE datname = %s AND backend_type = 'client backend'
+        """
         server.execute(ended, [template])
     template = urlunsplit(parts._replace(path=f"/{template}"))
     assert re.search(figure, said_by(name, *arguments, BENCH_DATABASE_TEMPLATE=template))
