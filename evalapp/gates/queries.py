@@ -5,10 +5,11 @@ from typing import NamedTuple
 from django.db.models import Count, QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.core.errors import InvalidError
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.registry.models import ModelVersion
+from evalapp.reviews.models import Review
 
 
 def gates_of(project: Project) -> QuerySet[Gate]:
@@ -16,6 +17,11 @@ def gates_of(project: Project) -> QuerySet[Gate]:
     return project.gates.select_related("project", "rubric", "created_by").annotate(
         campaigns=Count("taken", distinct=True)
     )
+
+
+def has_reviews(campaign: Campaign) -> bool:
+    """Whether a gate that is taken now can only explore."""
+    return Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exists()
 
 
 def taken_by(campaign: Campaign) -> list[CampaignGate]:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions
-from evalapp.campaigns.models import Campaign, Purpose
+from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.gates.conditions import (
@@ -21,8 +21,8 @@ from evalapp.gates.conditions import (
 )
 from evalapp.gates.measuring import unusable
 from evalapp.gates.models import CampaignGate, Gate
+from evalapp.gates.queries import has_reviews
 from evalapp.registry.models import ModelAlias, ModelVersion
-from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion, Rubric
 
 PICKED = "The items of this campaign were picked for their scores, so no gate can be held against them."
@@ -138,19 +138,19 @@ def take_gate(
         champion = _champion(campaign, champion)
     # No review comes in between the look for the first one and the taking.
     hold_submissions(campaign.pk)
-    has_reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exists()
-    if not has_reviews:
+    is_late = has_reviews(campaign)
+    if not is_late:
         campaign.gates_taken.exclude(gate=gate, champion=champion).delete()
     # A gate of which nothing is known yet may change; from here on it may not.
     Gate.objects.filter(pk=gate.pk, frozen_at=None).update(frozen_at=Now())
     try:
         with transaction.atomic():
             taken = CampaignGate.objects.create(
-                campaign=campaign, gate=gate, champion=champion, is_exploratory=has_reviews, taken_by=by
+                campaign=campaign, gate=gate, champion=champion, is_exploratory=is_late, taken_by=by
             )
     except IntegrityError as error:
         raise ConflictError(f"{campaign} has taken {gate} already.") from error
-    data = {"campaign": campaign.pk, "body_hash": gate.body_hash, "is_exploratory": has_reviews}
+    data = {"campaign": campaign.pk, "body_hash": gate.body_hash, "is_exploratory": is_late}
     record("gate.taken", by=by, obj=gate, project=campaign.project, data=data)
     return taken
 

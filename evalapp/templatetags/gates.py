@@ -8,7 +8,7 @@ from django import template
 from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion
 from evalapp.gates.models import GateEvaluation
-from evalapp.gates.queries import last_evaluation, taken_by
+from evalapp.gates.queries import has_reviews, last_evaluation, taken_by
 from evalapp.gates.waiting import waiting_of
 
 register = template.Library()
@@ -32,6 +32,7 @@ def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
         "project": campaign.project,
         "may": context.get("may") or set(),
         "taken": first,
+        "has_reviews": first is None and has_reviews(campaign),
         "more": len(taken) - 1,
         "evaluation": evaluation,
         "waiting": waiting_of(first) if first is not None and evaluation is None else None,

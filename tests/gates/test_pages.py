@@ -179,7 +179,12 @@ def test_the_panel_of_a_campaign_without_a_gate_leads_to_one(
     campaign = make_campaign(project, [reviewer], rows=1)
     page = browser.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/").content.decode()
     assert f'href="/projects/{project.slug}/campaigns/{campaign.pk}/gate/"' in page
+    assert "Take one before the first review" in page
     assert not CampaignGate.objects.exists()
+    review_all(campaign, reviewer, {})
+    for address in (f"/projects/{project.slug}/campaigns/{campaign.pk}/", *_compare(campaign)):
+        panel = text_of(browser.get(address))
+        assert "after the first review it explores, and decides nothing" in panel, address
 
 
 def test_what_no_candidate_can_meet_is_told_before_the_first_review(
