@@ -1,13 +1,16 @@
 """How large a body may be, by who sends it and where to."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, ResolverMatch, resolve
 
+from evalapp.accounts.access import membership_for
+from evalapp.accounts.models import User
 from evalapp.accounts.tokens import use_api_token
-from evalapp.core.errors import TooLargeError
+from evalapp.core.errors import ProblemError, TooLargeError
 from evalapp.core.http import problem_response
 from evalapp.web_protocol import BODY_ANNOUNCED, BODY_WANTED, UNASKED_BODY_BYTES
 
@@ -18,8 +21,8 @@ class BodyLimitsMiddleware:
     """Refuse a body over the limit before anything reads it, keeps it in memory or writes it to the disk.
 
     Nobody signed in: UNASKED_BODY_BYTES. Else `DATA_UPLOAD_MAX_MEMORY_SIZE`, and for a form with files at an
-    address of imports `IMPORT_MAX_BYTES`. An address of the API that is asked without a valid token refuses by
-    itself, unread.
+    address of imports `IMPORT_MAX_BYTES` from who may write there; the others get the refusal of its view. An address
+    of the API that is asked without a valid token refuses by itself, unread.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -29,17 +32,13 @@ class BodyLimitsMiddleware:
         length = _length(request)
         if length <= min(UNASKED_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE):
             return self.get_response(request)
-        limit, remedy = _limit_at(request), "Send less at once."
-        if length > UNASKED_BODY_BYTES:
-            is_program = request.path.startswith("/api/")
-            is_known = _has_valid_token(request) if is_program else request.user.is_authenticated
-            if is_program and not is_known:
-                return self.get_response(request)
-            if not is_known:
-                limit, remedy = UNASKED_BODY_BYTES, "Sign in first."
-        if length > limit:
-            message = f"The request is {length:,} bytes; the limit here is {limit:,}. {remedy}"
-            return problem_response(request, TooLargeError(message))
+        person = _sender(request)
+        if person is None and request.path.startswith("/api/"):
+            return self.get_response(request)
+        try:
+            _require_allowed(request, length, person)
+        except ProblemError as error:
+            return problem_response(request, error)
         if BODY_ANNOUNCED in request.META:
             request.META[BODY_WANTED] = True
             return HttpResponse(status=204)
@@ -53,18 +52,36 @@ def _length(request: HttpRequest) -> int:
         return 0
 
 
-def _has_valid_token(request: HttpRequest) -> bool:
+def _sender(request: HttpRequest) -> User | None:
+    """By token at the API, elsewhere by session."""
+    if not request.path.startswith("/api/"):
+        return request.user if isinstance(request.user, User) else None
     scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     secret = secret.strip()
     is_one = scheme.lower() == "bearer" and len(secret) <= _LONGEST_SECRET and secret.isascii()
-    return is_one and use_api_token(secret) is not None
+    token = use_api_token(secret) if is_one else None
+    return token.user if token is not None else None
 
 
-def _limit_at(request: HttpRequest) -> int:
-    in_memory, of_imports = settings.DATA_UPLOAD_MAX_MEMORY_SIZE, settings.IMPORT_MAX_BYTES
+def _require_allowed(request: HttpRequest, length: int, person: User | None) -> None:
+    """Raises ProblemError where the person may not send so much there."""
+    limit, remedy = settings.DATA_UPLOAD_MAX_MEMORY_SIZE, "Send less at once."
+    if person is None:
+        limit, remedy = min(limit, UNASKED_BODY_BYTES), "Sign in first."
+    elif length > limit and (match := _import_at(request)) is not None:
+        view: Any = getattr(match.func, "cls", match.func)
+        membership_for(person, match.kwargs["slug"], view.post_permission)
+        limit = settings.IMPORT_MAX_BYTES
+    if length > limit:
+        message = f"The request is {length:,} bytes; the limit here is {limit:,}. {remedy}"
+        raise TooLargeError(message)
+
+
+def _import_at(request: HttpRequest) -> ResolverMatch | None:
+    """Where the request leads, if that takes forms with large files and this is one."""
     try:
-        view = resolve(request.path_info).func
+        match = resolve(request.path_info)
     except Resolver404:
-        return in_memory
+        return None
     is_form = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
-    return of_imports if is_form and getattr(view, "takes_imports", False) else in_memory
+    return match if is_form and getattr(match.func, "takes_imports", False) else None

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 
 
 def takes_imports(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Mark a view whose forms may be as large as `IMPORT_MAX_BYTES`, from people who have signed in."""
+    """Mark a view of a project whose forms may be as large as `IMPORT_MAX_BYTES`, from who may write there."""
     view.takes_imports = True  # type: ignore[attr-defined]
     return view
 

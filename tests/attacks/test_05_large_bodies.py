@@ -98,6 +98,20 @@ def test_imports_may_be_large(owner: User, project: Project) -> None:
     problem_in(announce(api, most + 1, token=token), 413)
 
 
+def test_a_large_import_is_received_only_from_who_may_import_there(
+    owner: User, reviewer: User, project: Project, other_project: Project
+) -> None:
+    for project_asked, person, status in ((project, reviewer, 403), (other_project, owner, 404)):
+        dataset = create_dataset(project=project_asked, name="Rows", by=None)
+        page = reverse("dataset_upload", args=[project_asked.slug, dataset.pk])
+        answer = announce(page, 10**9, by=person)
+        assert (answer.status_code, answer.is_wanted) == (status, False)
+        api = reverse("api_imports", args=[project_asked.slug, dataset.pk])
+        answer = announce(api, 10**9, token=program_of(person).secret)
+        problem_in(answer, status)
+        assert not answer.is_wanted
+
+
 def test_a_program_over_the_limit_is_told_in_json(owner: User, project: Project) -> None:
     content = b"x" * (IN_MEMORY + 1)
     answer = program_of(owner).ask("POST", f"projects/{project.slug}/datasets/", content)
