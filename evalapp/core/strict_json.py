@@ -65,10 +65,10 @@ def _problems(value: Any, place: str, depth: int, *, any_text: bool) -> Iterator
 
 def bad_character(text: str) -> str:
     """Which character of the text the database cannot keep, in words; empty for none."""
-    if text.isascii():
-        return "a NUL character" if "\x00" in text else ""
     if "\x00" in text:
-        return "a NUL character"
+        return f"a NUL character (at {text.index(chr(0)) + 1:,})"
+    if text.isascii():
+        return ""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalapp.core.errors import InvalidError
+from evalapp.core.strict_json import bad_character
 from evalapp.judgements.models import Choice
-from evalapp.reviews.answers import LONGEST_COMMENT, unstorable
+from evalapp.reviews.answers import LONGEST_COMMENT
 
 FIELDS = ("choice", "ranks", "comment")
 _TURNED = {Choice.A: Choice.B, Choice.B: Choice.A}
@@ -61,7 +62,7 @@ def check_verdict(verdict: Verdict, *, outputs: int) -> Verdict:
             f"the comment has {len(verdict.comment):,} characters; the limit is "
             f"{LONGEST_COMMENT:,}. Shorten it.",
         )
-    if bad := unstorable(verdict.comment):
+    if bad := bad_character(verdict.comment):
         _add(problems, "comment", f"the comment holds {bad}. Remove it.")
     _raise_if_any(problems)
     ranks = None if verdict.ranks is None else list(verdict.ranks)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.core.names import has_visible
+from evalapp.core.strict_json import bad_character
 from evalapp.reviews.spans import CheckedSpan, Span, as_body, checked_spans, read_spans
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
@@ -166,7 +167,6 @@ def check_answers(
         criteria={each.key: each.criterion for each in criteria},
         asked=asked,
         length=None if output_text is None else len(output_text),
-        unstorable=unstorable,
         report=problems.add,
     )
     scores += [CheckedScore(each.pk, None, True, each.minimum, each.maximum) for each in nothing]
@@ -274,20 +274,8 @@ def _checked_texts(
 def _check_text(name: str, text: str, longest: int, problems: _Problems) -> None:
     if len(text) > longest:
         problems.add(name, f"the {name} has {len(text):,} characters; the limit is {longest:,}. Shorten it.")
-    if bad := unstorable(text):
+    if bad := bad_character(text):
         problems.add(name, f"the {name} holds {bad}. Remove it.")
-
-
-def unstorable(text: str) -> str:
-    """What the database cannot hold in this text, in words; empty where it is fine."""
-    nul = text.find("\x00")
-    if nul >= 0:
-        return f"a NUL character (at {nul + 1})"
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return f"half of a character pair (a lone surrogate, at {error.start + 1})"
-    return ""
 
 
 def _shown(value: object) -> str:

@@ -9,6 +9,7 @@ from django.db.models import Model
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import CampaignReviewer, Place
 from evalapp.core.errors import InvalidError, MissingError, StaleError
+from evalapp.core.strict_json import bad_character
 from evalapp.reviews.answers import (
     LONGEST_COMMENT,
     LONGEST_CORRECTION,
@@ -16,7 +17,6 @@ from evalapp.reviews.answers import (
     Answer,
     ReviewAnswers,
     read_answers,
-    unstorable,
 )
 from evalapp.reviews.models import Draft
 
@@ -110,7 +110,7 @@ _DRAFTS = DraftTable(Draft, "item_output")
 
 def storable(text: str) -> str:
     """Without the characters that the database cannot hold: a draft is kept rather than refused."""
-    if not unstorable(text):
+    if not bad_character(text):
         return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 

@@ -9,7 +9,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import has_visible
-from evalapp.reviews.answers import unstorable
+from evalapp.core.strict_json import bad_character
 from evalapp.reviews.models import Flag
 from evalapp.reviews.queries import Stand, has_submitted
 
@@ -33,7 +33,7 @@ def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
     note that says nothing or is too long.
     """
     note = note.strip()
-    if len(note) > LONGEST_NOTE or not has_visible(note) or unstorable(note):
+    if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):
         message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
         raise InvalidError(message, fields={"note": [message]})
     if stand.seat.user_id != by.pk or not (stand.is_held or has_submitted(stand)):

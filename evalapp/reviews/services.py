@@ -26,13 +26,13 @@ from evalapp.campaigns.models import (
 )
 from evalapp.campaigns.services import give_back
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
+from evalapp.core.strict_json import bad_character
 from evalapp.reviews.answers import (
     LONGEST_SKIP_REASON,
     CheckedAnswers,
     ReviewAnswers,
     check_answers,
     criteria_of,
-    unstorable,
 )
 from evalapp.reviews.drafts import SavedDraft, keep_text, save_draft
 from evalapp.reviews.models import (
@@ -266,7 +266,7 @@ def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
     where they do not hold the place.
     """
     reason = reason.strip()
-    if not reason or len(reason) > LONGEST_SKIP_REASON or unstorable(reason):
+    if not reason or len(reason) > LONGEST_SKIP_REASON or bad_character(reason):
         message = f"Say why, in at most {LONGEST_SKIP_REASON} characters."
         raise InvalidError(message, fields={"reason": [message]})
     if not give_back(place=place, reviewer=reviewer, reason=reason):

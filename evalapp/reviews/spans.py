@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from evalapp.core.errors import InvalidError
+from evalapp.core.strict_json import bad_character
 from evalapp.rubrics.fields import NOT_APPLICABLE, SpanField
 from evalapp.rubrics.models import Criterion, CriterionKind
 
@@ -105,7 +106,6 @@ def checked_spans(
     criteria: Mapping[str, Criterion],
     asked: set[str],
     length: int | None,
-    unstorable: Callable[[str], str],
     report: Report,
 ) -> tuple[list[CheckedSpan], list[Criterion]]:
     """The marks as rows, and the criteria for which somebody said that there is nothing to mark.
@@ -122,7 +122,7 @@ def checked_spans(
         if criterion.kind != CriterionKind.SPANS or key not in asked:
             continue
         spans = answers.spans.get(key, ())
-        for problem in _problems(criterion, spans, length, unstorable):
+        for problem in _problems(criterion, spans, length):
             report(f"spans.{key}", problem)
         rows += [CheckedSpan(criterion.pk, s.label, s.start, s.end, s.comment.strip()) for s in spans]
         said = answers.scores.get(key)
@@ -141,9 +141,7 @@ def checked_spans(
     return rows, nothing
 
 
-def _problems(
-    criterion: Criterion, spans: Sequence[Span], length: int | None, unstorable: Callable[[str], str]
-) -> Iterator[str]:
+def _problems(criterion: Criterion, spans: Sequence[Span], length: int | None) -> Iterator[str]:
     seen: set[tuple[int, int, int]] = set()
     for span in spans:
         where = f"the mark from {span.start} to {span.end}"
@@ -158,7 +156,7 @@ def _problems(
         seen.add(span[:3])
         if len(span.comment) > LONGEST_SPAN_COMMENT:
             yield f"the comment on {where} is longer than {LONGEST_SPAN_COMMENT:,} characters. Shorten it."
-        if bad := unstorable(span.comment):
+        if bad := bad_character(span.comment):
             yield f"the comment on {where} holds {bad}. Remove it."
 
 

@@ -2,7 +2,7 @@
 
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import has_visible
-from evalapp.reviews.answers import unstorable
+from evalapp.core.strict_json import bad_character
 
 LONGEST_REASON = 2_000
 LONGEST_MESSAGE = 5_000
@@ -19,7 +19,7 @@ def checked_words(text: str, *, field: str, missing: str, longest: int = LONGEST
         problem = missing
     elif len(text) > longest:
         problem = f"This has {len(text):,} characters; the limit is {longest:,}. Shorten it."
-    elif bad := unstorable(text):
+    elif bad := bad_character(text):
         problem = f"This holds {bad}. Remove it."
     if problem:
         raise InvalidError(problem, fields={field: [problem]})
