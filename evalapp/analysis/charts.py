@@ -279,6 +279,8 @@ def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric:
         count = f"{len(points)} output{'' if len(points) == 1 else 's'}"
         return f"{count} with both {metric.label} and {criterion.name}: too few to tell how they go together."
     ranked = sorted(points, key=lambda point: float(point["metric"]))
+    if ranked[0]["metric"] == ranked[-1]["metric"]:
+        return f"All {len(points)} outputs have the same {metric.label}, so it cannot tell any two of them apart."
     low, high = (fmean(point["people"] for point in part) for part in (ranked[:quarter], ranked[-quarter:]))
     return (
         f"Of {len(points)} outputs, people give the quarter with the highest {metric.label} {high:.2f} on "

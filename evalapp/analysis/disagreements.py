@@ -63,7 +63,8 @@ def find_disagreements(
         for output in scores.outputs
         if output.item_output_id in means and metric.name in output.metrics
     }
-    if not values:
+    if len(set(values.values())) < 2:
+        # Where all are equal there is no best quarter.
         return Disagreements(set(), 0.0)
     cut = float(np.quantile(list(values.values()), 1 - TOP_SHARE))
     low_votes: dict[int, int] = {}
