@@ -55,7 +55,7 @@ def why_not_registrable(method: str) -> str:
     return (
         f"has quantised weights ({in_words(method)}), which none of the programs here reads; take the model before it was "
         f"quantised, or a copy in {', '.join(each.upper() for each in VLLM_READS)}, or serve it elsewhere and register it "
-        "as a model at an address"
+        "as an endpoint"
     )
 
 
@@ -65,5 +65,5 @@ def why_not_answering(method: str) -> str:
         return ""
     return (
         f"has quantised weights ({in_words(method)}), from which only vLLM on a GPU answers; choose that engine on a "
-        "machine with a GPU, or serve the model elsewhere and register it as a model at an address"
+        "machine with a GPU, or serve the model elsewhere and register its endpoint"
     )

@@ -17,7 +17,7 @@ def parted(text: str, *, is_open: bool = False) -> Parted:
 
     ``is_open``: the prompt ended with ``<think>``, so that the text begins inside of it; one that never closes
     it is reasoning to its end. A text that closes a part which it did not open is taken as begun inside of it,
-    too: its prompt was made elsewhere. A text without a part is the answer as it stands.
+    too: its prompt was written elsewhere. A text without a part is the answer as it stands.
     """
     begun = text.lstrip()
     opens = begun.startswith(OPENING)

@@ -125,7 +125,7 @@ def release_held(*, seat: CampaignReviewer, by: User | None) -> int:
     if not Campaign.objects.filter(pk=campaign.pk, state__in=RUNNING).exists():
         campaign.refresh_from_db(fields=["state"])
         raise ConflictError(
-            f"“{campaign}” is {campaign.get_state_display().lower()}; nobody holds an item there."
+            f"“{campaign}” is {campaign.get_state_display().lower()}; no reviewer has an item in progress."
         )
     held = Place.objects.filter(
         campaign=campaign, reviewer=seat.user, state=PlaceState.HELD, purpose=Purpose.REVIEW

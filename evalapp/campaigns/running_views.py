@@ -114,6 +114,6 @@ def campaign_release(request: MemberRequest, pk: int, seat: int) -> HttpResponse
     elif released:
         words = f"{released:,} item{'s' if released > 1 else ''} of {person.user} go{'' if released > 1 else 'es'} to others."
     else:
-        words = f"{person.user} holds nothing now."
+        words = f"{person.user} has no item in progress now."
     messages.success(request, words)
     return redirect("campaign_assignments", slug=request.project.slug, pk=pk)

@@ -193,6 +193,7 @@ class WebWorker(ThreadWorker):
         except OSError:
             self._drop(connection)
         except Exception:
+            # A fault of ours with one connection must not end the loop that serves all.
             self.log.exception("A connection broke.")
             self._drop(connection)
 
@@ -343,6 +344,7 @@ class WebWorker(ThreadWorker):
         except OSError:
             self._drop(connection)
         except Exception:
+            # As in `_on_event`.
             self.log.exception("A connection broke.")
             self._drop(connection)
 
@@ -359,6 +361,9 @@ class WebWorker(ThreadWorker):
             if len(self._resting) >= DOWNLOADS:
                 now = time.monotonic()
                 slowest = min(self._resting, key=lambda each: each.sock.sent / (1 + now - each.since))
+                self.log.info(
+                    "Cut off the slowest download, to %s: %s wait for more.", slowest.client, DOWNLOADS
+                )
                 slowest.sock.cut_off()
                 del self._resting[slowest]
             self._resting[connection] = None

@@ -13,7 +13,7 @@ export const clockTime = (when) =>
 export function comesBack(when) {
   if (when <= new Date()) return "Look again now.";
   const day = when.toDateString() === new Date().toDateString() ? "" : `${when.toLocaleDateString(document.documentElement.lang)} `;
-  return `The first that can come back by itself does so at ${day}${clockTime(when)}.`;
+  return `The next item may become available at ${day}${clockTime(when)}.`;
 }
 
 function copyable(words) {

@@ -354,10 +354,10 @@ def test_of_imported_candidates_it_is_asked_which_is_which_and_then_answered(
     review_all(campaign, reviewer, {("Ours", row): answers(tone=5) for row in range(1, 9)})
     client, address = client_for(manager), reverse("tuning", args=[project.slug])
     page = client.get(address).text
-    assert "Which is which?" in page and "Say which was tuned" in page
+    assert "Which is which?" in page and "Choose which one was fine-tuned" in page
     ours, theirs = (ModelVersion.objects.get(label=label).pk for label in ("Ours", "Theirs"))
     page = client.get(f"{address}?candidate={ours}&prompt={theirs}").text
-    assert "which is said to be a prompt" in page and 'id="answer"' in page
+    assert "chosen as the prompted one" in page and 'id="answer"' in page
     assert "the base as it is" not in page and "is not known here" in page
     # Whoever mixed them up turns them round.
     turned = client.get(f"{address}?candidate={theirs}&prompt={ours}").text

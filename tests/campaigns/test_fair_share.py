@@ -203,7 +203,7 @@ def test_a_program_releases_and_is_refused_where_nothing_runs() -> None:
     assert (answer.status_code, answer.json()) == (200, {"released": None})
     assert not Place.objects.filter(state=PlaceState.HELD).exists()
     close_campaign(campaign=campaign, by=None)
-    assert "nobody holds an item" in problem_in(program.post(address), 409)["message"]
+    assert "no reviewer has an item in progress" in problem_in(program.post(address), 409)["message"]
     with pytest.raises(ConflictError):
         release_held(seat=seat_of(campaign, first), by=None)
 

@@ -91,7 +91,7 @@ def test_home_leads_on_where_the_estimate_is_reached(campaign, reviewer, client_
     seat.update(checks_done=8)
     home = client_for(reviewer).get("/reviews/").text
     assert "Nothing is left" not in home
-    assert f'<a href="{next_url(campaign)}">See whether anything is left' in home
+    assert f'<a href="{next_url(campaign)}">Check for more work' in home
 
 
 def test_nobody_is_asked_to_continue_where_nothing_is_left_for_them(
@@ -103,7 +103,7 @@ def test_nobody_is_asked_to_continue_where_nothing_is_left_for_them(
     held = claim(campaign, other_reviewer)
     # What is left is on somebody else's screen.
     home = client_for(reviewer).get("/reviews/").text
-    assert "Continue reviewing" not in home and "Nothing is free for you now." in home
+    assert "Continue reviewing" not in home and "No item is available to you now." in home
     assert "Start reviewing" in client_for(other_reviewer).get("/reviews/").text
     submit(campaign, other_reviewer, held)
     for person in (reviewer, other_reviewer):

@@ -200,9 +200,9 @@ def test_a_worker_that_stands_still_and_the_longest_wait_are_seen(
     finally:
         for name in names:
             heartbeats.forget(name)
-    assert "The worker on still has been silent for 3 min:" in page
-    assert "The worker on well was heard 0 s ago." in page
-    assert "What has waited longest has waited for 5 min" in page
+    assert "The worker on still has sent no heartbeat for 3 min:" in page
+    assert "Last heartbeat of the worker on well: 0 s ago." in page
+    assert "The oldest queued job has waited for 5 min" in page
     assert [(each["name"], each["is_silent"]) for each in read["workers"]] == [
         ("models@still", True),
         ("models@well", False),
@@ -219,4 +219,4 @@ def test_a_broker_that_is_away_hides_no_queue(
     monkeypatch.setattr(queue_page, "heartbeats", refuse)
     queued(project, engineer, "first")
     page = client_for(engineer).get(reverse("run_queue", args=[project.slug])).content.decode()
-    assert "first" in page and "No worker has been heard." in page
+    assert "first" in page and "No worker has sent a heartbeat." in page
