@@ -11,22 +11,21 @@ from django.db.migrations.executor import MigrationExecutor
 
 from evalapp.embedded.problems import ServiceProblem
 
+FIRST_MIGRATION = "0001_schema"
 _STAMP = ".collected"
 
 
 def migrate() -> bool:
     """Bring the schema to this release; whether there was anything to do.
 
-    Raises ServiceProblem where a newer release wrote the database: going back would lose data.
+    Raises ServiceProblem where a newer release wrote the database, since going back would lose data, and where a
+    development version from before the first release did, which has no upgrade.
     """
     connection = connections["default"]
     try:
         executor = MigrationExecutor(connection)
         if foreign := _foreign(executor):
-            raise ServiceProblem(
-                f"The database was written by a newer release (it holds the migration {foreign[-1]}):"
-                " start that release, or restore a backup that this one made."
-            )
+            raise ServiceProblem(_refused(executor, foreign[-1]))
         if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return False
         call_command("migrate", interactive=False, verbosity=0)
@@ -73,12 +72,18 @@ def _as_pair(entry: object) -> tuple[str, str]:
 def _foreign(executor: MigrationExecutor) -> list[str]:
     """Migrations in the database that this release does not know, the latest last."""
     known = executor.loader.disk_migrations
-    return sorted(
-        name
-        for app, name in executor.loader.applied_migrations
-        if app == "evalapp" and (app, name) not in known and not _was_squashed(executor, app, name)
+    applied = executor.loader.applied_migrations
+    return sorted(name for app, name in applied if app == "evalapp" and (app, name) not in known)
+
+
+def _refused(executor: MigrationExecutor, name: str) -> str:
+    if ("evalapp", FIRST_MIGRATION) in executor.loader.applied_migrations:
+        return (
+            f"The database was written by a newer release (it holds the migration {name}):"
+            " start that release, or restore a backup that this one made."
+        )
+    return (
+        f"The database was written by a development version from before the first release (it holds the migration"
+        f" {name}), and this version cannot upgrade it. Start that version to export what you need, then start this"
+        " one with an empty EVALAPP_HOME or an empty database."
     )
-
-
-def _was_squashed(executor: MigrationExecutor, app: str, name: str) -> bool:
-    return any((app, name) in migration.replaces for migration in executor.loader.disk_migrations.values())

@@ -242,8 +242,8 @@ def _check_release(manifest: Manifest) -> None:
     folder = REPOSITORY / "evalapp" / "migrations"
     if manifest.migration and not (folder / f"{manifest.migration}.py").exists():
         raise UnusableBackupError(
-            f"a newer release made it (it holds the migration {manifest.migration})."
-            " Restore it with that release."
+            f"it holds the migration {manifest.migration}, which this release does not have: a newer release or a"
+            " development version from before the first release made it. Restore it with that version."
         )
 
 
