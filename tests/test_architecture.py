@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -13,31 +14,20 @@ from django.db import models
 
 import evalapp
 from evalapp.celery import PACKAGES_WITH_TASKS, app
+from evalapp.env import REPOSITORY
 
 SOURCE = Path(evalapp.__file__).parent
-# Lowest first; packages on one line may not point at each other.
-ORDER = [
-    {"core", "embedded"},
-    {"audit"},
-    {"accounts"},
-    {"jobs"},
-    {"registry", "datasets", "rubrics"},
-    {"runs"},
-    {"campaigns"},
-    {"scoring", "reviews"},
-    {"judgements"},
-    {"adjudication"},
-    {"analysis"},
-    {"exports", "webhooks"},
-    {"ratings"},
-    {"gates"},
-    {"decisions"},
-    {"artifacts"},
-    {"reports"},
-    {"model_judges"},
-    {"monitoring"},
-    {"demo"},
-]
+
+
+def layers() -> list[set[str]]:
+    """The packages as `.importlinter` orders them, lowest first; those of one layer may not point at each other."""
+    contracts = ConfigParser()
+    contracts.read(REPOSITORY / ".importlinter", encoding="utf-8")
+    named = contracts["importlinter:contract:layers"]["layers"].split("\n")
+    return [{name.strip() for name in line.split("|")} for line in reversed(named) if line.strip()]
+
+
+ORDER = layers()
 MODEL_LIBRARIES = ["torch", "transformers", "peft", "trl", "vllm", "accelerate", "datasets"]
 
 
@@ -64,6 +54,11 @@ def test_foreign_keys_point_down_the_same_order_as_imports() -> None:
         and rank(package_of(field.related_model)) >= rank(package_of(model))
     ]
     assert upward == []
+
+
+def test_every_package_has_a_layer() -> None:
+    packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")} - {"migrations", "templatetags"}
+    assert packages - set.union(*ORDER) == set()
 
 
 def test_every_model_is_in_the_index() -> None:

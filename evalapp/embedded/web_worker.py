@@ -361,9 +361,7 @@ class WebWorker(ThreadWorker):
             if len(self._resting) >= DOWNLOADS:
                 now = time.monotonic()
                 slowest = min(self._resting, key=lambda each: each.sock.sent / (1 + now - each.since))
-                self.log.info(
-                    "Cut off the slowest download, to %s: %s wait for more.", slowest.client, DOWNLOADS
-                )
+                self.log.info("Cut off the slowest of %s downloads, to %s.", DOWNLOADS, slowest.client)
                 slowest.sock.cut_off()
                 del self._resting[slowest]
             self._resting[connection] = None
