@@ -1,2 +1,2 @@
-class InstallationProblem(Exception):  # noqa: N818 - it is shown to people, as what it is
+class InstallationProblem(Exception):
     """Setting up cannot go on; the text is a sentence and how to mend it."""

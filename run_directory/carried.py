@@ -27,7 +27,7 @@ CONSOLE_FILE = "console.log"
 _DEEPEST = 3
 
 
-class CannotRun(Exception):  # noqa: N818  # the word the messages use
+class CannotRun(Exception):
     """Something is missing on this machine; the message says what and how to mend it."""
 
 

@@ -51,11 +51,11 @@ _EXIT_CODES: dict[Outcome, ExitCode] = {
 }
 
 
-class Refusal(Exception):  # noqa: N818  # the word the messages use; it is no malfunction
+class Refusal(Exception):
     """The input cannot be used; the message says what, where and how to mend it."""
 
 
-class Stopped(Exception):  # noqa: N818  # likewise
+class Stopped(Exception):
     """The work was asked to stop, and is saved."""
 
 

@@ -25,7 +25,7 @@ from training.sampling import Sampler
 from training.spec import TrainingProgress, ValidationMetrics
 
 
-class TrainingIsOver(Exception):  # noqa: N818  # nothing failed
+class TrainingIsOver(Exception):
     """What was resumed lacked an evaluation alone, and the last checkpoint is written."""
 
 

@@ -115,7 +115,7 @@ def history_in(checkpoint: Path) -> History:
     """The log that a checkpoint carries."""
     # It grows with the steps, and is our own.
     entries = read_object(checkpoint / "trainer_state.json", most=2**30)["log_history"]
-    assert isinstance(entries, list)  # noqa: S101  # Trainer's own file, marked complete
+    assert isinstance(entries, list)
     return History(entries)
 
 

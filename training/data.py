@@ -166,5 +166,5 @@ def _groups(rows: Sequence[DataRow], *, seed: int) -> list[list[str]]:
     for row in rows:
         groups[("group", row.group) if row.group is not None else ("row", row.id)].append(row.id)
     order = sorted(groups)
-    random.Random(seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
+    random.Random(seed).shuffle(order)
     return [groups[name] for name in order]

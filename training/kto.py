@@ -39,7 +39,7 @@ def in_batches(rows: Sequence[dict[str, Any]], batch_size: int, *, seed: int | N
     """
     order = list(rows)
     if seed is not None:
-        random.Random(seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
+        random.Random(seed).shuffle(order)
     found = []
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]

@@ -111,7 +111,7 @@ def _kahneman_tversky(run: LoadedRun, callback: Any) -> Any:
 
     spec, weights = run.spec, run.class_weights
     seed = None if run.is_in_order else spec.seed
-    assert weights is not None  # noqa: S101  # prepared_run has computed them for this objective
+    assert weights is not None
     return JudgementTrainer(
         interruption=run.directory.interruption,
         model=run.model,

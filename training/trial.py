@@ -196,7 +196,7 @@ def padded_tokens(lengths: Sequence[int], spec: TrainingSpec) -> float:
 
 def _drawn(lengths: Sequence[int], spec: TrainingSpec) -> list[list[int]]:
     order = list(range(len(lengths)))
-    random.Random(spec.seed).shuffle(order)  # noqa: S311  # a draw to be repeated, not a secret
+    random.Random(spec.seed).shuffle(order)
     return [order[start : start + spec.batch_size] for start in range(0, len(order), spec.batch_size)]
 
 

@@ -273,7 +273,7 @@ class Appeal(BaseModel):
     def against(self) -> SendBack | Adjudication | JudgementSendBack | ComparisonRuling:
         """The request or the decision that it is against."""
         found = self.send_back or self.adjudication or self.judgement_send_back or self.ruling
-        assert found is not None  # noqa: S101 - the database lets an appeal be against one of them
+        assert found is not None
         return found
 
     @property

@@ -3,9 +3,10 @@
 It picks the outputs that `evalapp.analysis.cases.find_cases` picks of scores in memory, in the same order, and
 gives as many of them as a page shows.
 
-Statements are put together of this module's own words alone. Whatever a person, an address or a row says goes
-into them as a parameter (`CaseQuery._value`); so each mark S608 below is of words that nobody else wrote.
+Whatever a person, a URL or a row says goes into a statement as a parameter (`CaseQuery._value`).
 """
+
+# ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
 
 import datetime as dt
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ class CaseQuery:
     def beginning(self, size: int) -> tuple[list[CaseKey], int]:
         """The first ``size`` outputs of the list, and how many there are: together, for each takes as long as both."""
         rows = self._rows(
-            "SELECT id, item_id, candidate_id, (SELECT count(*) FROM chosen) FROM ordered "  # noqa: S608
+            "SELECT id, item_id, candidate_id, (SELECT count(*) FROM chosen) FROM ordered "
             f"WHERE place <= {self._value(size)} ORDER BY place"
         )
         return [CaseKey(*key) for *key, _ in rows], int(rows[0][-1]) if rows else 0
@@ -65,7 +66,7 @@ class CaseQuery:
     def keys(self, start: int, stop: int) -> list[CaseKey]:
         """The outputs from ``start`` to before ``stop`` in the order of the list."""
         rows = self._rows(
-            f"SELECT id, item_id, candidate_id FROM ordered WHERE place > {self._value(start)} "  # noqa: S608
+            f"SELECT id, item_id, candidate_id FROM ordered WHERE place > {self._value(start)} "
             f"AND place <= {self._value(stop)} ORDER BY place"
         )
         return [CaseKey(*row) for row in rows]
@@ -73,7 +74,7 @@ class CaseQuery:
     def place_of(self, item_id: int, candidate_id: int) -> int | None:
         """Where an output stands in the list, counted from 1; None where it is not in it."""
         rows = self._rows(
-            f"SELECT place FROM ordered WHERE item_id = {self._value(item_id)} "  # noqa: S608
+            f"SELECT place FROM ordered WHERE item_id = {self._value(item_id)} "
             f"AND candidate_id = {self._value(candidate_id)}"
         )
         return int(rows[0][0]) if rows else None
@@ -83,7 +84,7 @@ class CaseQuery:
         nothing where it is not in the list.
         """
         rows = self._rows(
-            ", firsts AS (SELECT DISTINCT ON (item_id) item_id, candidate_id, place FROM ordered "  # noqa: S608
+            ", firsts AS (SELECT DISTINCT ON (item_id) item_id, candidate_id, place FROM ordered "
             "ORDER BY item_id, place), "
             "numbered AS (SELECT *, row_number() OVER (ORDER BY place) AS position FROM firsts) "
             "SELECT near.item_id, near.candidate_id FROM numbered near, numbered it "
@@ -101,7 +102,7 @@ class CaseQuery:
         """The names of the metrics that some output in view has a value of."""
         # A step from one name to the next: there are few names, and as many results as outputs of each.
         statement = (
-            "WITH RECURSIVE names AS ("  # noqa: S608
+            "WITH RECURSIVE names AS ("
             "(SELECT metric FROM evalapp_metricresult WHERE value IS NOT NULL ORDER BY metric LIMIT 1) UNION ALL "
             "SELECT (SELECT m.metric FROM evalapp_metricresult m WHERE m.value IS NOT NULL AND m.metric > names.metric "
             "ORDER BY m.metric LIMIT 1) FROM names WHERE names.metric IS NOT NULL), "
@@ -116,7 +117,7 @@ class CaseQuery:
         if self._people == "human":
             return False
         tables = f"WITH {self._outputs}, {self._reviewed}"
-        return bool(self._run(f"{tables} SELECT 1 FROM reviewed WHERE is_simulated LIMIT 1"))  # noqa: S608
+        return bool(self._run(f"{tables} SELECT 1 FROM reviewed WHERE is_simulated LIMIT 1"))
 
     def kept(self) -> Kept:
         """How much the view leaves, as `load_narrowed` tells it."""
@@ -129,7 +130,7 @@ class CaseQuery:
         """Of the items and of the reviews in view."""
         where = "reviewed" if self.view.narrows_reviews else "outputs"
         items, reviews = self._run(
-            f"WITH {self._outputs}, {self._reviewed} SELECT (SELECT count(DISTINCT item_id) FROM {where}), "  # noqa: S608
+            f"WITH {self._outputs}, {self._reviewed} SELECT (SELECT count(DISTINCT item_id) FROM {where}), "
             "(SELECT count(*) FROM reviewed)"
         )[0]
         return items, reviews
@@ -138,7 +139,7 @@ class CaseQuery:
     def _reviewed(self) -> str:
         """The reviews that count of the outputs in view."""
         return (
-            "reviewed AS (SELECT o.item_id, r.is_simulated FROM outputs o JOIN evalapp_review r "  # noqa: S608
+            "reviewed AS (SELECT o.item_id, r.is_simulated FROM outputs o JOIN evalapp_review r "
             f"ON r.item_output_id = o.id WHERE {self._reviews} "
             "AND EXISTS (SELECT 1 FROM evalapp_score s WHERE s.review_id = r.id))"
         )
@@ -156,7 +157,7 @@ class CaseQuery:
             of = f" AND o.candidate_id = {self._value(finder.candidate.pk)}" if finder.candidate else ""
             twice = self._means(finder.criterion) + f" HAVING count(*) >= {LEAST_AGREEING}"
             rows = self._run(
-                f"WITH {self._outputs} SELECT 1 FROM outputs o JOIN ({twice}) twice ON twice.id = o.id{of} LIMIT 1"  # noqa: S608
+                f"WITH {self._outputs} SELECT 1 FROM outputs o JOIN ({twice}) twice ON twice.id = o.id{of} LIMIT 1"
             )
             reason = why_nothing(finder, is_scored_twice=bool(rows))
         return Found(set(ids or ()), outputs, by_metric, by_people, reason)
@@ -213,7 +214,7 @@ class CaseQuery:
             conditions += [self._item_has(each) for each in of_each or ["true"]]
         # Joined as one statement the planner expects one row where there are half a million, and takes minutes on end.
         return (
-            "outputs AS MATERIALIZED (SELECT o.id, o.item_id, o.candidate_id, o.output_id FROM evalapp_item i "  # noqa: S608
+            "outputs AS MATERIALIZED (SELECT o.id, o.item_id, o.candidate_id, o.output_id FROM evalapp_item i "
             "JOIN evalapp_itemoutput o ON o.item_id = i.id JOIN evalapp_example e ON e.id = i.example_id "
             f"WHERE {' AND '.join(conditions)})"
         )
@@ -227,14 +228,14 @@ class CaseQuery:
         of = f"AND other.candidate_id = ANY({self._value(chosen)})" if chosen else ""
         return bool(
             self._run(
-                "SELECT 1 FROM evalapp_review r JOIN evalapp_score s ON s.review_id = r.id JOIN evalapp_itemoutput other "  # noqa: S608
+                "SELECT 1 FROM evalapp_review r JOIN evalapp_score s ON s.review_id = r.id JOIN evalapp_itemoutput other "
                 f"ON other.id = r.item_output_id WHERE {self._reviews} {of} LIMIT 1"
             )
         )
 
     def _item_has(self, condition: str) -> str:
         return (
-            "EXISTS (SELECT 1 FROM evalapp_itemoutput other JOIN evalapp_review r ON r.item_output_id = other.id "  # noqa: S608
+            "EXISTS (SELECT 1 FROM evalapp_itemoutput other JOIN evalapp_review r ON r.item_output_id = other.id "
             f"JOIN evalapp_score s ON s.review_id = r.id WHERE other.item_id = i.id AND {condition} AND {self._reviews})"
         )
 
@@ -248,7 +249,7 @@ class CaseQuery:
             conditions += self._of_criterion(wanted.criterion)
         if wanted.tag is not None:
             conditions.append(
-                "EXISTS (SELECT 1 FROM evalapp_review r JOIN evalapp_reviewtag t ON t.review_id = r.id "  # noqa: S608
+                "EXISTS (SELECT 1 FROM evalapp_review r JOIN evalapp_reviewtag t ON t.review_id = r.id "
                 f"WHERE r.item_output_id = o.id AND t.tag_id = {self._value(wanted.tag.pk)} AND {self._reviews})"
             )
         if wanted.rule is not None:
@@ -267,7 +268,7 @@ class CaseQuery:
             )
         rank, joins = self._rank()
         return (
-            f"SELECT o.id, o.item_id, o.candidate_id, {rank} AS rank FROM outputs o {joins} "  # noqa: S608
+            f"SELECT o.id, o.item_id, o.candidate_id, {rank} AS rank FROM outputs o {joins} "
             f"WHERE {' AND '.join(conditions)}"
         )
 
@@ -290,19 +291,19 @@ class CaseQuery:
             conditions.append(f"o.id IN ({self._disagreeing(criterion, wanted.disagreement)})")
         if wanted.finder is not None:
             conditions.append(
-                f"o.id IN ({self._finder(wanted.finder)} SELECT id FROM told WHERE by_metric AND by_people)"  # noqa: S608
+                f"o.id IN ({self._finder(wanted.finder)} SELECT id FROM told WHERE by_metric AND by_people)"
             )
         return conditions
 
     def _answered(self, condition: str) -> str:
         return (
-            "EXISTS (SELECT 1 FROM evalapp_review r JOIN evalapp_score s ON s.review_id = r.id "  # noqa: S608
+            "EXISTS (SELECT 1 FROM evalapp_review r JOIN evalapp_score s ON s.review_id = r.id "
             f"WHERE r.item_output_id = o.id AND {self._reviews} AND {condition})"
         )
 
     def _metric(self, name: str, condition: str) -> str:
         return (
-            "EXISTS (SELECT 1 FROM evalapp_metricresult m WHERE m.output_id = o.output_id "  # noqa: S608
+            "EXISTS (SELECT 1 FROM evalapp_metricresult m WHERE m.output_id = o.output_id "
             f"AND m.metric = {self._value(name)} AND {condition})"
         )
 
@@ -327,7 +328,7 @@ class CaseQuery:
             of = self.criteria if wanted.criterion is None else [wanted.criterion]
             spreads = " UNION ALL ".join(self._spreads(each) for each in of)
             join = (
-                f"{'LEFT ' if wanted.criterion else ''}JOIN (SELECT id, max(spread) AS spread FROM ({spreads}) each "  # noqa: S608
+                f"{'LEFT ' if wanted.criterion else ''}JOIN (SELECT id, max(spread) AS spread FROM ({spreads}) each "
                 "GROUP BY id) spread ON spread.id = o.id"
             )
             if wanted.criterion is None:
@@ -377,7 +378,7 @@ class CaseQuery:
         scored = self._scored(criterion)
         if criterion.kind == CriterionKind.CATEGORY:
             return (
-                "SELECT id, 1 - max(times)::float8 / sum(times)::float8 AS spread FROM ("  # noqa: S608
+                "SELECT id, 1 - max(times)::float8 / sum(times)::float8 AS spread FROM ("
                 f"SELECT r.item_output_id AS id, count(*) AS times {scored} GROUP BY r.item_output_id, s.value"
                 ") level GROUP BY id HAVING sum(times) > 1"
             )
@@ -392,7 +393,7 @@ class CaseQuery:
         sign = "-" if metric.better == "lower" else ""
         low_votes = f", count(*) FILTER (WHERE {_poor(criterion, 's.value')}) AS votes"
         return (
-            "WITH rated AS (SELECT told.id, mean.mean, mean.votes, "  # noqa: S608
+            "WITH rated AS (SELECT told.id, mean.mean, mean.votes, "
             f"{sign}m.value AS metric FROM outputs told JOIN ({self._means(criterion, low_votes)}) mean "
             "ON mean.id = told.id JOIN evalapp_metricresult m ON m.output_id = told.output_id "
             f"AND m.metric = {self._value(metric.name)} AND m.value IS NOT NULL) "
@@ -412,7 +413,7 @@ class CaseQuery:
         more = f", count(*) AS scores, count(*) FILTER (WHERE {such}) AS agreeing, {by_person} AS theirs"
         candidate = f" AND o.candidate_id = {self._value(finder.candidate.pk)}" if finder.candidate else ""
         return (
-            "WITH rated AS (SELECT o.id, mean.*, m.value AS metric FROM outputs o "  # noqa: S608
+            "WITH rated AS (SELECT o.id, mean.*, m.value AS metric FROM outputs o "
             f"JOIN (SELECT id AS rated_id, mean, scores, agreeing, theirs FROM ({self._means(finder.criterion, more)}) "
             "each) mean ON mean.rated_id = o.id JOIN evalapp_metricresult m ON m.output_id = o.output_id "
             f"AND m.metric = {self._value(finder.metric.name)} AND m.value IS NOT NULL "
@@ -428,7 +429,7 @@ class CaseQuery:
             return f"<= {self._value(finder.value)}"
         is_top = finder.side == MetricSide.TOP
         share = 1 - DECILE if is_top else DECILE
-        cut = f"(SELECT percentile_cont({share}) WITHIN GROUP (ORDER BY metric) FROM rated)"  # noqa: S608
+        cut = f"(SELECT percentile_cont({share}) WITHIN GROUP (ORDER BY metric) FROM rated)"
         return f"{'>=' if is_top else '<='} {cut}"
 
 

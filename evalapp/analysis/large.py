@@ -189,7 +189,7 @@ def _some_outputs(scores: CampaignScores) -> CampaignScores:
     """The same campaign with a seeded sample of its outputs, for drawing."""
     outputs = scores.outputs
     if len(outputs) > POINTS_DRAWN:
-        outputs = sorted(Random(SEED).sample(outputs, POINTS_DRAWN))  # noqa: S311 - a drawing, no secret
+        outputs = sorted(Random(SEED).sample(outputs, POINTS_DRAWN))
     chosen = {output.item_output_id for output in outputs}
     answers = [answer for answer in scores.answers if answer.item_output_id in chosen]
     return replace(scores, outputs=outputs, answers=answers)

@@ -48,6 +48,6 @@ def sampled_scores(campaign: Campaign) -> SampledScores:
     if number == len(items):
         # Few items, each with very many scores.
         return SampledScores(load_scores(campaign), None)
-    drawn = Random(SEED).sample(items, number)  # noqa: S311 - a sample for figures, no secret
+    drawn = Random(SEED).sample(items, number)
     outputs = list(ItemOutput.objects.filter(item__in=drawn).values_list("pk", flat=True))
     return SampledScores(load_scores(campaign, outputs=outputs), SampledItems(number, len(items)))

@@ -152,5 +152,5 @@ def _why_not(scores: CampaignScores, ratings: FacetRatings) -> str:
 
 
 def _id(label: Hashable) -> int:
-    assert isinstance(label, int)  # noqa: S101 - facets are labelled by ids
+    assert isinstance(label, int)
     return label

@@ -121,7 +121,7 @@ def _leads(held: Sequence[Held]) -> list[_Lead]:
     leads = []
     for position, (row, pair) in enumerate(found):
         measure = pair.difference.difference
-        assert measure.value is not None  # noqa: S101 - `_headline` has looked
+        assert measure.value is not None
         ends = (measure.low, measure.high)
         value = measure.value
         if pair.criterion.is_less_better:

@@ -227,7 +227,7 @@ def _reasons(reasons: dict[str, Any]) -> str:
 
 def _training(origin: Origin) -> Iterator[str]:
     training = origin.training
-    assert training is not None  # noqa: S101 - the caller has looked
+    assert training is not None
     spec, result = training.spec, training.result
     yield "## Training"
     yield f"{training.method_name}."

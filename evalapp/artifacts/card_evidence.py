@@ -76,7 +76,7 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
         ]
         yield table(("against", "preferred", "the other preferred", "ties"), won)
         return
-    assert each.row is not None and each.comparison is not None  # noqa: S101, PT018 - said above
+    assert each.row is not None and each.comparison is not None  # noqa: PT018 - said above
     design = each.comparison.design
     complete = design.places_complete
     who = "simulated reviewers" if design.is_simulated and not design.is_mixed else "reviewers"

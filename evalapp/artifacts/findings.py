@@ -172,7 +172,7 @@ def why_job_needs(job: Job) -> tuple[str, ...]:
         return ("its job is going on or waits",)
     if job.state == JobState.SUCCEEDED:
         return ()
-    assert job.finished_at is not None  # noqa: S101 - of a job that is over
+    assert job.finished_at is not None
     if timezone.now() - job.finished_at < timedelta(days=RETRY_DAYS):
         return (
             f"its job {job.get_state_display().lower()} less than {RETRY_DAYS} days ago and can be tried again from here",

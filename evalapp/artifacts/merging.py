@@ -128,7 +128,7 @@ def merge(work: Work) -> dict[str, Any]:
 
 def _spec_of(merged: MergedExport) -> MergeSpec:
     version = merged.model_version
-    assert version.base is not None  # noqa: S101 - an adapter has one
+    assert version.base is not None
     base = folder_of(version.base)
     try:
         fingerprint = check_base(base).fingerprint

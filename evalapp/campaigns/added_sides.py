@@ -101,7 +101,7 @@ def balanced_arrangements(
     candidate stands at a position. Between equals the seed draws.
     """
     had, standing = Counter(had), Counter(standing)
-    draw = random.Random(f"{seed}:added")  # noqa: S311 - a seeded draw, no secret
+    draw = random.Random(f"{seed}:added")
     chosen = []
     for item in items:
 

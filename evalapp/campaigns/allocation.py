@@ -9,6 +9,8 @@ whoever holds that row first takes places with SKIP LOCKED only, or has held off
 (`hold_submissions`). So two tabs cannot deadlock.
 """
 
+# ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
+
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -98,7 +100,7 @@ FROM offered WHERE p.id = offered.id
 RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at,
     set_config('synchronous_commit',
                CASE WHEN %(is_outermost)s THEN 'off' ELSE current_setting('synchronous_commit') END, true)
-"""  # noqa: S608 - constants only; every value is a parameter
+"""
 
 _RETURN_LAPSED = """
 WITH lapsed AS (
@@ -394,7 +396,7 @@ SELECT EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s 
        AND ({FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
     EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state IN ('free', 'held')
             AND p.assigned_to_id <> %(user)s AND p.purpose = 'review')
-"""  # noqa: S608 - constants only; every value is a parameter
+"""
 
 
 def _why_nothing(seat: CampaignReviewer) -> NoWork:

@@ -35,7 +35,7 @@ def level_targets(loads: Sequence[int], rooms: Sequence[int], wanted: int, *, se
         for person, (load, room) in enumerate(people)
         if targets[person] < room and load + targets[person] == low
     ]
-    random.Random(f"{seed}:level").shuffle(next_in_line)  # noqa: S311 - a seeded draw, no secret
+    random.Random(f"{seed}:level").shuffle(next_in_line)
     for person in next_in_line[: wanted - sum(targets)]:
         targets[person] += 1
     return targets
@@ -55,7 +55,7 @@ def assign_places(
     (Gale 1957); ties are drawn, so that everybody meets everybody. None stands for a place that nobody
     can take.
     """
-    draw = random.Random(f"{seed}:assign").random  # noqa: S311 - a seeded draw, no secret
+    draw = random.Random(f"{seed}:assign").random
     waiting = [(-target, draw(), person) for person, target in enumerate(targets) if target > 0]
     heapq.heapify(waiting)
     assigned: Assigned = []

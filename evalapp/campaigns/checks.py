@@ -5,6 +5,8 @@ checks come at each one's own pace, between ordinary work. When that ends, gold 
 repeats do, as long as they are far enough from the first time.
 """
 
+# ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
+
 import random
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -37,13 +39,13 @@ SELECT %(campaign)s, e.id, 1, 'gold', now() FROM evalapp_example e
 WHERE {_ANSWERED} AND EXISTS (
     SELECT 1 FROM {{table}} g WHERE g.campaign_id = %(campaign)s AND g.example_id = e.id)
 ORDER BY e.row_number
-"""  # noqa: S608 - constants only; every value is a parameter
+"""
 
 _CALIBRATION_ITEMS = f"""
 INSERT INTO evalapp_item (campaign_id, example_id, overlap, purpose, created_at)
 SELECT %(campaign)s, e.id, 1, 'calibration', now() FROM evalapp_example e
 WHERE {_ANSWERED} ORDER BY md5(%(seed)s || ':calibration:' || e.row_number) LIMIT %(wanted)s
-"""  # noqa: S608 - likewise
+"""
 
 # What a turn is made of: the item's outputs, or its comparisons.
 _OUTPUTS = """
@@ -197,7 +199,7 @@ def insert_checks(*, campaign: Campaign) -> int:
 def _places_for(
     campaign: Campaign, seat: CampaignReviewer, number: int, gold: Sequence[int], calibration: Sequence[int]
 ) -> Iterable[CheckPlace]:
-    draw = random.Random(f"{campaign.seed}:gold:{number}")  # noqa: S311 - a seeded draw, no secret
+    draw = random.Random(f"{campaign.seed}:gold:{number}")
     order = draw.sample(list(gold), len(gold))
     # One in every stretch of 1/share items, at a place in it that is drawn.
     stretch = 100 / campaign.gold_share if campaign.gold_share else 0
@@ -216,7 +218,7 @@ def _turned(campaign: Campaign, wanted: Sequence[CheckPlace]) -> list[CheckPlace
     width = arrangements_of(campaign)
     items = campaign.items.exclude(purpose=Purpose.REVIEW)
     begins = {
-        item: random.Random(f"{campaign.seed}:turn:{row}").randrange(width)  # noqa: S311 - likewise
+        item: random.Random(f"{campaign.seed}:turn:{row}").randrange(width)
         for item, row in items.values_list("pk", "example__row_number")
     }
     return [place._replace(arrangement=(begins[place.item_id] + place.number) % width) for place in wanted]
@@ -260,7 +262,7 @@ def plan_repeat(*, place: Place, seat: CampaignReviewer) -> bool:
     seat_number = campaign.reviewers.filter(pk__lte=seat.pk).count()
     if not is_repeated(position, campaign.repeat_share, seed=f"{campaign.seed}:{seat_number}"):
         return False
-    draw = random.Random(f"{campaign.seed}:repeat:{place.item.example.row_number}:{place.number}")  # noqa: S311
+    draw = random.Random(f"{campaign.seed}:repeat:{place.item.example.row_number}:{place.number}")
     due = done + repeat_distance(_items_left(campaign, seat, done), draw=draw)
     number = _REPEAT_NUMBERS + place.number
     arrangement = 0

@@ -4,6 +4,8 @@ A hand is at most a fair share of what is left, so that near the end nobody hold
 do. A hand that was filled when more was left gives what its holder has not begun to whoever has nothing.
 """
 
+# ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
+
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -62,7 +64,7 @@ TO_BE_TAKEN_OVER = f"""
                     WHERE d.reviewer_id = p.reviewer_id AND d.item_output_id = ANY(p.outputs_order))
     AND NOT EXISTS (SELECT 1 FROM evalapp_judgementdraft d JOIN evalapp_comparison c ON c.id = d.comparison_id
                     WHERE d.reviewer_id = p.reviewer_id AND c.item_id = p.item_id)
-"""  # noqa: S608 - constants only; every value is a parameter
+"""
 
 _HOLDER_OF_MOST = f"""
 SELECT r.user_id FROM evalapp_campaignreviewer r
@@ -72,7 +74,7 @@ ORDER BY (SELECT count(*) FROM evalapp_place h
           WHERE h.reviewer_id = r.user_id AND h.campaign_id = %(campaign)s AND h.state = 'held'
             AND h.reviews_done = 0) DESC, r.id
 LIMIT 1 FOR UPDATE OF r SKIP LOCKED
-"""  # noqa: S608 - likewise
+"""
 
 # The last of the hand, which its holder would come to last.
 _TAKE_OVER = f"""
@@ -84,7 +86,7 @@ UPDATE evalapp_place p
 SET reviewer_id = %(user)s, held_since = clock_timestamp(), lease_expires_at = now() + %(lease)s
 FROM last WHERE p.id = last.id
 RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at
-"""  # noqa: S608 - likewise
+"""
 
 
 def hand_size(campaign: Campaign) -> int:

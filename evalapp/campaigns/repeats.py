@@ -19,7 +19,7 @@ def repeat_position(share: int, nth: int, *, seed: str) -> int:
     """
     stretch = 100 / share
     drawn = stretch - NEAREST if stretch > 2 * NEAREST else stretch
-    within = random.Random(f"{seed}:repeat:{nth}").random()  # noqa: S311 - a seeded draw, no secret
+    within = random.Random(f"{seed}:repeat:{nth}").random()
     return math.floor(nth * stretch + within * drawn) + 1
 
 

@@ -44,7 +44,7 @@ def _records(decision: Decision) -> Iterator[dict[str, Any]]:
 def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
     """No names of people: they may leave, and what is sealed stays. The decision's page has them."""
     evaluation = decision.evaluation
-    assert evaluation is not None  # noqa: S101 - every caller has looked
+    assert evaluation is not None
     gate = evaluation.taken.gate
     yield GATE, _gate(gate, evaluation)
     for dataset in evaluation.record["datasets"]:

@@ -36,7 +36,7 @@ class DecisionForm(forms.Form):
     ) -> None:
         super().__init__(data, **kwargs)
         field = self.fields["candidate"]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the type
+        assert isinstance(field, forms.ModelChoiceField)
         field.queryset = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
         verdict = self.fields["verdict"]
         verdict.choices = _verdicts(may_ship=gate is None)  # type: ignore[attr-defined]

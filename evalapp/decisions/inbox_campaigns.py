@@ -79,7 +79,7 @@ def _page(project: Project, campaign: Campaign, name: str = "campaign_detail") -
 
 
 def _overdue(project: Project, campaign: Campaign, now: datetime) -> InboxEntry:
-    assert campaign.deadline is not None  # noqa: S101 - for the type checker
+    assert campaign.deadline is not None
     past = duration((now - campaign.deadline).total_seconds())
     text = (
         f"{campaign.name} is {past} past its deadline, {campaign.done} of {campaign.reviews_total} reviews in"  # type: ignore[attr-defined]

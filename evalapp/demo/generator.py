@@ -5,8 +5,6 @@ as the reference of the dataset, and the *house style* one, which only the simul
 Pure and deterministic: the same seed gives the same examples on every machine.
 """
 
-# ruff: noqa: S311 (seeded on purpose: the same data everywhere, and nothing here is secret)
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count

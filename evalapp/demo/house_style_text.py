@@ -1,7 +1,5 @@
 """House style: plain words, the client's goal by name, and exactly one concrete next step."""
 
-# ruff: noqa: S311 (seeded on purpose: the same data everywhere, and nothing here is secret)
-
 from dataclasses import dataclass
 from random import Random
 

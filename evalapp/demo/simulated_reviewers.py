@@ -5,8 +5,6 @@ writing habits of their own. Everything they produce must be stored and shown as
 The same seed, reviewer, client and text give the same review.
 """
 
-# ruff: noqa: S311 (seeded on purpose: the same data everywhere, and nothing here is secret)
-
 from dataclasses import dataclass
 from random import Random
 

@@ -3,7 +3,7 @@ import errno
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
-class ServiceProblem(Exception):  # noqa: N818 - it is shown to people, as what it is
+class ServiceProblem(Exception):
     """A service cannot start, stop or be found; the text is one sentence and how to mend it."""
 
 

@@ -31,7 +31,7 @@ _ROTATE_EVERY_SECONDS = 60.0
 _OTHER_USERS_SECONDS = 3.0  # for commands beside us; then their connection is cut
 
 
-class AlreadyRunning(Exception):  # noqa: N818 - nothing failed: what was wanted is there
+class AlreadyRunning(Exception):
     """Another `manage.py up` runs this home."""
 
     def __init__(self, owner: Owner) -> None:

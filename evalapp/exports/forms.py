@@ -43,7 +43,7 @@ class TrayForm(forms.Form):
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["campaign"]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the type
+        assert isinstance(field, forms.ModelChoiceField)
         field.queryset = (
             project.campaigns.filter(split__in=EXPORTABLE_SPLITS)
             .exclude(state=CampaignState.DRAFT)

@@ -111,7 +111,7 @@ def _ratings(inputs: Inputs, condition: Condition, entry: CampaignCandidate) -> 
     if condition.criterion == TOTAL:
         return inputs.scores.totals(entry)
     criterion = criterion_of(inputs.scores, condition)
-    assert criterion is not None  # noqa: S101 - `unusable` has looked
+    assert criterion is not None
     return inputs.scores.ratings(criterion, entry)
 
 
@@ -156,7 +156,7 @@ def _floor(condition: Condition, inputs: Inputs) -> Result:
 
 @_on_scores
 def _against_champion(condition: Condition, inputs: Inputs) -> Result:
-    assert inputs.champion is not None  # noqa: S101 - `_on_scores` has looked
+    assert inputs.champion is not None
     ratings = _ratings(inputs, condition, inputs.candidate)
     smallest, largest = scale_of(condition, criterion_of(inputs.scores, condition))
     against = _ratings(inputs, condition, inputs.champion)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 
 
-class LeaseLost(Exception):  # noqa: N818 - the word the design uses; nothing malfunctioned here
+class LeaseLost(Exception):
     """Another attempt has taken the job over: stop, and write nothing more."""
 
 

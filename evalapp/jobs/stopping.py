@@ -19,7 +19,7 @@ ORPHAN_SECONDS = 10.0
 _is_stopping = RawValue("b", 0)
 
 
-class WorkerStopping(Exception):  # noqa: N818 - a wish that was obeyed
+class WorkerStopping(Exception):
     """The worker is going away: what is done is saved, and the job waits for the next start."""
 
 

@@ -54,19 +54,19 @@ ENDING_PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between tries to write an ending while the database is away."""
 
 
-class JobCancelled(Exception):  # noqa: N818 - a wish that was obeyed
+class JobCancelled(Exception):
     """The work noticed the request to stop and has saved what it had."""
 
 
-class JobPaused(Exception):  # noqa: N818 - likewise
+class JobPaused(Exception):
     """The work noticed the request to pause and has saved what it had."""
 
 
-class NoDeviceFree(Exception):  # noqa: N818 - likewise
+class NoDeviceFree(Exception):
     """Every device of this machine is in use: the job waits on."""
 
 
-class AttemptLost(Exception):  # noqa: N818 - likewise
+class AttemptLost(Exception):
     """The attempt ended without a verdict (a killed program): queue the job again, or give it up."""
 
 

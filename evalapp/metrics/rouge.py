@@ -209,14 +209,14 @@ def check_against_oracle(
         for row in with_reference
         if max(len(outputs[row]), sum(map(len, references[row]))) <= LONGEST_CHECKED
     ]
-    rows = sorted(random.Random(seed).sample(candidates, min(sample, len(candidates))))  # noqa: S311
+    rows = sorted(random.Random(seed).sample(candidates, min(sample, len(candidates))))
     oracle = reference_scorer.RougeScorer(list(options.variants), use_stemmer=options.stemmer)
     ours = rouge_scores([outputs[row] for row in rows], [references[row] for row in rows], options)
     differences: list[str] = []
     for row, scores in zip(rows, ours, strict=True):
         before_each()
         expected = oracle.score_multi(references[row], outputs[row])
-        assert scores is not None  # noqa: S101
+        assert scores is not None
         differences += [
             f"row {row}, {variant}: {tuple(scores[variant])} instead of {tuple(expected[variant])}"
             for variant in options.variants

@@ -44,7 +44,7 @@ def draw(population: Sequence[Candidate], wanted: int, *, seed: int, week: int) 
     shares = shares_by_stratum({name: len(members) for name, members in strata.items()}, wanted)
     found: dict[int, float] = {}
     for name, members in sorted(strata.items()):
-        generator = random.Random(f"{seed}:{week}:{name}")  # noqa: S311 - a seeded draw, no secret
+        generator = random.Random(f"{seed}:{week}:{name}")
         chosen = generator.sample(members, shares[name])
         found |= {each.id: shares[name] / len(members) for each in chosen}
     return Drawn(found, note)

@@ -57,7 +57,7 @@ def judge(week: Draw) -> bool:
         return False
     week.refresh_from_db(fields=["state", "judged_at"])
     campaign = week.campaign
-    assert campaign is not None  # noqa: S101 - held by a constraint
+    assert campaign is not None
     if campaign.state in (CampaignState.OPEN, CampaignState.PAUSED):
         close_campaign(campaign=campaign, by=None)
     Kpi.objects.bulk_create(kpis_of(week))
@@ -69,7 +69,7 @@ def judge(week: Draw) -> bool:
 
 def kpis_of(week: Draw) -> list[Kpi]:
     """The week's figures, not stored: the mean of each scale, and the material-error rate where one is asked."""
-    assert week.campaign is not None  # noqa: S101 - held by a constraint
+    assert week.campaign is not None
     scores = load_scores(week.campaign)
     weights = _weights(week)
     found = [_mean(week, scores, criterion, weights) for criterion in scores.scales]
@@ -89,7 +89,7 @@ def _weights(week: Draw) -> dict[Hashable, float]:
 
 
 def _error_criterion(week: Draw) -> Criterion | None:
-    assert week.campaign is not None  # noqa: S101 - held by a constraint
+    assert week.campaign is not None
     criteria = Criterion.objects.filter(version=week.campaign.rubric_version_id)
     return criteria.filter(key=week.stream.error_criterion).first() if week.stream.error_criterion else None
 

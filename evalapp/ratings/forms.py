@@ -128,8 +128,8 @@ class RatingsForm(forms.Form):
 
     def _add_choices(self) -> None:
         rubrics, versions = self.fields["rubric_version"], self.fields["dataset_version"]
-        assert isinstance(rubrics, forms.ModelChoiceField)  # noqa: S101 - declared above
-        assert isinstance(versions, forms.ModelChoiceField)  # noqa: S101 - declared above
+        assert isinstance(rubrics, forms.ModelChoiceField)
+        assert isinstance(versions, forms.ModelChoiceField)
         rubrics.queryset = usable_rubrics(self._project)
         versions.queryset = (
             DatasetVersion.objects.filter(dataset__project=self._project, state=VersionState.READY)

@@ -27,7 +27,7 @@ RECORDS_BETWEEN_REPORTS = 2_000
 PREVIEW_ROWS = 6
 
 
-class _Checked(Exception):  # noqa: N818 - undoes the transaction of a reading that was only to check
+class _Checked(Exception):
     """Everything is known, and nothing is to stay."""
 
 

@@ -21,7 +21,7 @@ class BaseModelForm(ChatTemplateForm):
         super().__init__(*args, **kwargs)
         self.found = folders.bases_on_disk()
         field = self.fields["folder"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type
+        assert isinstance(field, forms.ChoiceField)
         field.choices = [(str(each.path), each.label) for each in self.found]
 
 
@@ -66,7 +66,7 @@ class AdapterForm(forms.Form):
         self.fields["base"].queryset = queries.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
         choices = [(str(each.path), each.label) for each in folders.adapters_on_disk()]
         field = self.fields["folder"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type
+        assert isinstance(field, forms.ChoiceField)
         field.choices = [("", "—"), *choices]
 
     def clean(self) -> dict[str, Any]:

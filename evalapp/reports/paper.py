@@ -34,7 +34,7 @@ def _set(files: dict[str, bytes], made_at: int, **options: Any) -> bytes:
     import typst
 
     made = typst.compile(files, format="pdf", timestamp=made_at, **options)
-    assert isinstance(made, bytes)  # noqa: S101 - one document, no output path
+    assert isinstance(made, bytes)
     return made
 
 

@@ -290,7 +290,7 @@ def keep_of_left(stand: Stand, answers: ReviewAnswers) -> TakenOffError:
 
 
 def kept_of_left(stand: Stand) -> TakenOffError:
-    assert stand.seat.left_at is not None  # noqa: S101 - `left_stand` finds no other
+    assert stand.seat.left_at is not None
     return TakenOffError(stand.seat.left_at, is_kept=True)
 
 

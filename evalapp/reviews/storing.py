@@ -2,6 +2,8 @@
 and the end of the draft they came from.
 """
 
+# ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,8 +50,8 @@ WITH {_REVIEW}, {_ANSWERS}, ended AS (
     DELETE FROM evalapp_draft WHERE reviewer_id = %(reviewer)s AND item_output_id = %(item_output)s
 )
 SELECT id FROM review
-"""  # noqa: S608 - constants only; every value is a parameter
-_REPLACE = f"WITH review AS (SELECT %(review)s::bigint AS id), {_ANSWERS} SELECT id FROM review"  # noqa: S608
+"""
+_REPLACE = f"WITH review AS (SELECT %(review)s::bigint AS id), {_ANSWERS} SELECT id FROM review"
 
 
 def store_review(review: Review, checked: CheckedAnswers) -> Review:

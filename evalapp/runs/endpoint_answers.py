@@ -107,7 +107,7 @@ def ask_endpoints(work: Work) -> dict[str, Any]:
 
 def _asked(entry: RunCandidate) -> _Asked:
     version = entry.model_version
-    assert version.endpoint is not None  # noqa: S101 - held by a constraint
+    assert version.endpoint is not None
     words = words_of(version, key=entry.key)
     return _Asked(entry.key, version.endpoint, opened_key(version.endpoint), words, version.config)
 

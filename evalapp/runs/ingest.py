@@ -136,7 +136,7 @@ def account_of(run: Run, account: RowAccount, objective: Objective) -> dict[str,
 
 
 def _registered(run: Run, report: TrainingReport) -> ModelVersion:
-    assert run.base is not None  # noqa: S101 - a training has one
+    assert run.base is not None
     common: dict[str, Any] = {
         "project": run.project,
         "base": run.base,

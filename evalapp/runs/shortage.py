@@ -122,7 +122,7 @@ def start_with_half_batch(*, run: Run, by: User | None) -> Run:
             name=name,
             by=by,
         )
-    assert run.base is not None  # noqa: S101 - a training has one
+    assert run.base is not None
     return start_training(
         project=run.project,
         dataset_version=run.dataset_version,

@@ -196,7 +196,7 @@ def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
         return {"checked": 0, "too_long": 0, "differences": []}
     ids = list(run.outputs.order_by("pk").values_list("pk", flat=True))
     # Reproducible, and nothing depends on its secrecy.
-    drawn = random.Random(run.pk).sample(ids, min(ORACLE_SAMPLE, len(ids)))  # noqa: S311
+    drawn = random.Random(run.pk).sample(ids, min(ORACLE_SAMPLE, len(ids)))
     outputs = run.outputs.filter(pk__in=drawn).select_related("example").order_by("pk")
     rows = [metric_row(output) for output in outputs]
     check = check_against_oracle(

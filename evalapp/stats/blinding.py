@@ -71,7 +71,7 @@ def _overall(guesses: Sequence[Guess], tuned: Measure, other: Measure, level: fl
     value = (tuned.value + other.value) / 2
     below, above = 0.0, 0.0
     for arm in (tuned, other):
-        assert arm.value is not None  # noqa: S101 - for the type checker
+        assert arm.value is not None
         low, high = _over_answers(arm.value, arm.n, level)
         below += (arm.value - low) ** 2
         above += (high - arm.value) ** 2
