@@ -54,8 +54,8 @@ def main() -> int:
 
     from rouge_score.rouge_scorer import RougeScorer
 
+    from evalapp.metrics.automatic.rouge import RougeOptions, rouge_batch, rouge_scores
     from evalapp.metrics.batch import Scorer
-    from evalapp.metrics.rouge import RougeOptions, rouge_batch, rouge_scores
     from evalapp.metrics.rows import Row
 
     generator = random.Random(7)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
 from evalapp.measure import Measure, one_reason, signature
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.drafts import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.agreement import krippendorff_alpha, percent_agreement

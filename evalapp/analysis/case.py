@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from evalapp.adjudication.beside import decisions_about, message_counts
 from evalapp.adjudication.models import Adjudication
-from evalapp.analysis.columns import SEGMENT_METRICS
 from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.word_changes import WordChanges, word_changes
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.reviews.models import Flag, Review, SendBack
 from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
 from evalapp.reviews.queries import spans_of
@@ -129,7 +129,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
             entry,
             entry.candidate,
             by_output.get(entry.pk, []),
-            _case_metrics(entry.output.metric_results.all(), [*SEGMENT_METRICS, *external], rules),
+            _case_metrics(entry.output.metric_results.all(), [*COMPARED_METRICS.values(), *external], rules),
             decisions.get(entry.pk, []),
             messages.get(entry.pk, 0),
         )

@@ -21,7 +21,7 @@ from evalapp.analysis.keeping import is_large
 from evalapp.analysis.metric_trust import computed_metrics
 from evalapp.analysis.narrowing import Kept, load_narrowed, reviews_of
 from evalapp.analysis.scores import CampaignScores, load_scores
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 
 READ_AT_ONCE = 100
 """The outputs of a large list that are read with their number: the first page, of programs, too."""

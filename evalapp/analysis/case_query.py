@@ -22,7 +22,7 @@ from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.finder import DECILE, Finder, Found, MetricSide, ScoreSide, why_nothing
 from evalapp.analysis.label_cells import LabelCell
 from evalapp.analysis.narrowing import Kept
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.scoring.labels import LABEL
 from evalapp.scoring.models import LabelParser

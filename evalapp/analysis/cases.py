@@ -6,7 +6,6 @@ from typing import NamedTuple, TypeVar
 
 from django.utils.text import Truncator
 
-from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.disagreements import find_disagreements, is_poor, poor_words
 from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
 from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
@@ -16,7 +15,8 @@ from evalapp.analysis.widest import Difference, widest_differences
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
 from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
 from evalapp.scoring.models import RuleCheck
 
@@ -172,7 +172,7 @@ def column_metric(wanted: CaseFilter) -> MetricDescription:
     return (
         (wanted.finder.metric if wanted.finder else wanted.disagreement)
         or wanted.metric
-        or METRICS[HEADLINE_METRIC]
+        or COMPARED_METRICS[HEADLINE_METRIC]
     )
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison
 from evalapp.analysis.differences import Contradiction
 from evalapp.analysis.reviewer_agreement import MEASURES, Panel
 from evalapp.core.errors import InvalidError
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import HEADLINE_METRIC
 from evalapp.registry.models import ModelAlias
 from evalapp.rubrics.models import Criterion, CriterionKind
 

@@ -15,7 +15,7 @@ from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import CampaignCandidate, PlaceState
 from evalapp.measure import Measure, signature
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.drafts import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.scoring.models import RuleCheck

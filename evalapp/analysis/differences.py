@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.differences import Difference, holm, paired_difference
 from evalapp.stats.ratings import Ratings
@@ -206,7 +206,7 @@ def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contra
     cell, best = first.cell(clearest.criterion.key), clearest.challenger.cell(clearest.criterion.key)
     if cell is None or best is None:
         return None
-    return Contradiction(METRICS[HEADLINE_METRIC], first, clearest.challenger, cell, best)
+    return Contradiction(COMPARED_METRICS[HEADLINE_METRIC], first, clearest.challenger, cell, best)
 
 
 def _headline(row: CandidateRow) -> float | None:

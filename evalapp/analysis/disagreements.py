@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalapp.analysis.scores import CampaignScores
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 
 TOP_SHARE = 0.25

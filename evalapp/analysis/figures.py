@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from evalapp.analysis.agreement import AgreementRow, CorrelationRow
-from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import (
     CandidateRow,
     Comparison,
@@ -41,7 +40,8 @@ from evalapp.analysis.usage import Usage
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.charts.chart import Chart, Panel
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import RuleCheck
 from evalapp.stats.against_others import AgainstOthers
@@ -161,7 +161,7 @@ def _collection(value: Any, written: Callable[[Any], Any]) -> dict[str, Any]:
 def _subject(value: Any) -> dict[str, Any] | None:
     """What is kept by name, or is JSON already."""
     # One that was computed elsewhere is written out: it may be gone when the figures are read.
-    if isinstance(value, MetricDescription) and value.name in METRICS:
+    if isinstance(value, MetricDescription) and value.name in COMPARED_METRICS:
         return {KIND: "metric", "of": value.name}
     if value is TOTAL:
         return {KIND: "total", "of": None}
@@ -203,7 +203,7 @@ def _read(word: str, of: Any, subjects: Subjects) -> Any:
         "candidate": subjects.candidates,
         "criterion": subjects.criteria,
         "rule": subjects.rules,
-        "metric": METRICS,
+        "metric": COMPARED_METRICS,
         "row": subjects.rows,
     }
     try:

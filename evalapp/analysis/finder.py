@@ -11,7 +11,7 @@ import numpy as np
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.core.errors import MissingError
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 
 DECILE = 0.1

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.case_lists import cases_at
-from evalapp.analysis.columns import HEADLINE_METRIC, METRICS
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.finder import (
     METRIC_SIDES,
@@ -36,6 +35,7 @@ from evalapp.analysis.views import (
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.datasets.models import Split
+from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
 from evalapp.rubrics.models import Criterion
 
 SEALED = (Split.TEST, Split.VALIDATION)
@@ -71,7 +71,7 @@ def _render(
         "ties": ties_in_words(wanted, found) if wanted is not None and found is not None else "",
         "chosen": _chosen(scores, request.GET, wanted),
         "metrics": cases.metrics,
-        "metric": wanted.metric if wanted else METRICS[HEADLINE_METRIC],
+        "metric": wanted.metric if wanted else COMPARED_METRICS[HEADLINE_METRIC],
         "metric_sides": [(side.value, words) for side, words in METRIC_SIDES.items()],
         "score_sides": [(side.value, words) for side, words in SCORE_SIDES.items()],
         "scales": scores.scales,

@@ -17,7 +17,7 @@ from evalapp.analysis.large import (
 )
 from evalapp.analysis.models import ReviewedValues, StoredAnalysis
 from evalapp.campaigns.models import Campaign
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import campaign_counts
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import Criterion

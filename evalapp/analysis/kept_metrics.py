@@ -4,7 +4,6 @@ from functools import cached_property
 from typing import Any
 
 from evalapp.analysis import metric_trust
-from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.figures import OutdatedError, from_json
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.keeping import (
@@ -21,7 +20,8 @@ from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.narrowing import Kept, NarrowedScores, load_narrowed
 from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
 from evalapp.analysis.scores import CampaignScores, metric_named
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import HEADLINE_METRIC
 from evalapp.reviews.counts import CampaignCounts, campaign_counts
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind

@@ -41,7 +41,7 @@ from evalapp.analysis.usage import Usage, usage_of
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.charts.chart import Chart, Panel
 from evalapp.measure import Measure, signature
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import CampaignCounts
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion, CriterionKind

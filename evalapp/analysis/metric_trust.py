@@ -11,7 +11,7 @@ from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.core.figures import as_text
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation

@@ -10,13 +10,13 @@ from evalapp.analysis.agreement_tables import (
     panel_table,
 )
 from evalapp.analysis.classification import LABEL_COLUMNS
-from evalapp.analysis.columns import METRICS
 from evalapp.analysis.differences import ComparedPair
 from evalapp.analysis.pair_tables import pairs_table, strengths_table
 from evalapp.analysis.shown import TableSource
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.measure import Measure
+from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
@@ -91,7 +91,7 @@ def metrics_table(shown: TableSource) -> Table | None:
         *(Column(each.label, "figure", is_measure=True, anchor=each.anchor) for each in comparison.metrics),
         *(
             Column(
-                f"{METRICS[name].label if name in METRICS else name.upper()} of the whole set",
+                f"{COMPARED_METRICS[name].label if name in COMPARED_METRICS else name.upper()} of the whole set",
                 "figure",
                 is_measure=True,
             )

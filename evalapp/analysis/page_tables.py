@@ -29,7 +29,7 @@ from evalapp.analysis.shown import Asked, TableSource
 from evalapp.analysis.usage import Usage, usage_of
 from evalapp.core.errors import MissingError
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 
 FILTERED = "A filtered view: exploratory."
 NOT_COMPUTED = "This has not been computed yet of so large a campaign. Ask for it on the page of the table."

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult
 from evalapp.stats.prediction_powered import (

@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, F, QuerySet
 
-from evalapp.analysis.columns import METRICS
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place, Purpose
 from evalapp.core.errors import InvalidError
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.reviews.models import Review, ReviewTag, Score
 from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
 from evalapp.rubrics.models import NOT_LEVELS, Criterion, CriterionKind
@@ -89,7 +89,7 @@ class CampaignScores:
     @property
     def metrics(self) -> dict[str, MetricDescription]:
         """What the outputs may have been scored by, by name: the product's own metrics, then others'."""
-        return {**METRICS, **{metric.name: metric for metric in self.external}}
+        return {**COMPARED_METRICS, **{metric.name: metric for metric in self.external}}
 
     def metric_named(self, name: str) -> MetricDescription:
         """Raises InvalidError for a name that is none of `metrics`."""
@@ -275,7 +275,7 @@ def load_many(
         among = Review.objects.all() if reviews is None else reviews
         reviews = among.filter(item_output__in=item_outputs)
     answers, tags = _answers(ids, people, reviews), _tags(ids, people, reviews)
-    outputs = _outputs(ids, rules, [*METRICS, *(metric.name for metric in external)], item_outputs)
+    outputs = _outputs(ids, rules, [*COMPARED_METRICS, *(metric.name for metric in external)], item_outputs)
     corpus = _corpus(campaigns, outputs, candidates)
     places: dict[int, dict[str, int]] = defaultdict(dict)
     counted = Place.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(

@@ -20,7 +20,7 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity, severity_of
 from evalapp.analysis.usage import Usage, usage_of
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.models import Review
 
 Asked = Mapping[str, str]

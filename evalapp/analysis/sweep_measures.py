@@ -7,11 +7,11 @@ from django.db.models import Avg, Count
 
 from evalapp.accounts.models import User
 from evalapp.analysis.campaign_comparison import comparison_of
-from evalapp.analysis.columns import METRICS
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.jobs.models import JobState
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.rubrics.models import NOT_LEVELS, Criterion
 from evalapp.runs.models import Run, RunKind, Sweep
 from evalapp.runs.sweep_results import SweepTable
@@ -107,12 +107,12 @@ def _generations(sweep: Sweep) -> Sequence[Run]:
 
 def _computed(run: Run) -> list[MetricDescription]:
     names = set(
-        MetricResult.objects.filter(output__run=run, metric__in=METRICS, value__isnull=False)
+        MetricResult.objects.filter(output__run=run, metric__in=COMPARED_METRICS, value__isnull=False)
         .order_by()
         .values_list("metric", flat=True)
         .distinct()
     )
-    return [metric for name, metric in METRICS.items() if name in names and metric.better != "none"]
+    return [metric for name, metric in COMPARED_METRICS.items() if name in names and metric.better != "none"]
 
 
 def _metric_means(run_id: int, metric: str) -> dict[int, float]:

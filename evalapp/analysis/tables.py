@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import Comparison
 from evalapp.analysis.usage import Usage
 from evalapp.core.spreadsheets import csv_line
 from evalapp.measure import Measure
+from evalapp.metrics.registry import COMPARED_METRICS
 
 COLUMNS = [
     "candidate",
@@ -49,7 +49,7 @@ def comparison_lines(
         for metric in comparison.metrics:
             yield _line(row.label, metric.label, row.metrics[metric.name])
         for name, measure in row.corpus.items():
-            yield _line(row.label, f"{METRICS[name].label} of the whole set", measure)
+            yield _line(row.label, f"{COMPARED_METRICS[name].label} of the whole set", measure)
         for rule in comparison.rules:
             yield _line(row.label, f"rule: {rule.name}", row.rules[rule.pk])
         for tag in row.tags:

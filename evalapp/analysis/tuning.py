@@ -20,7 +20,7 @@ from evalapp.analysis.tuning_answer import Answer, answer_of
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer, CampaignState, Method
 from evalapp.core.errors import MissingError
 from evalapp.measure import Measure, signature
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
 from evalapp.runs.queries import try_of
 from evalapp.stats.differences import holm

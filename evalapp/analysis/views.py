@@ -46,7 +46,7 @@ from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from evalapp.accounts.models import Project
 from evalapp.analysis.campaign_comparison import CampaignComparison, comparisons_of
-from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.differences import Contradiction
 from evalapp.analysis.keeping import Standing
@@ -14,6 +13,7 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.decisions.models import Decision
 from evalapp.exports.models import Export
 from evalapp.measure import Measure
+from evalapp.metrics.registry import HEADLINE_METRIC
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run
 

@@ -27,6 +27,7 @@ from evalapp.decisions.forms import DecisionForm
 from evalapp.decisions.inbox import active_jobs, inbox_of
 from evalapp.decisions.services import check_may_open_project, decide, open_project
 from evalapp.decisions.signing import binding_gate
+from evalapp.metrics.registry import HEADLINE_METRIC, METRICS
 
 
 @require_safe
@@ -82,6 +83,7 @@ def project_home(request: MemberRequest) -> HttpResponse:
             "steps": steps,
             "next_step": next((step for step in steps if not step.is_done and step.href), None),
             "criteria": criteria_of_cycles(cycles),
+            "headline_metric": METRICS[HEADLINE_METRIC],
             "story": story,
             "story_trains": story is not None and next_step_after(story.campaign).trains,
             "corrections": next((c.export for c in told if c.export and c.export.dataset_version), None),

@@ -12,13 +12,14 @@ from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.exports.correction_scoring import (
     AGAINST_CORRECTIONS,
     AGAINST_OTHERS,
-    METRICS,
+    CORRECTION_METRICS,
     against_name,
     edit_rate_name,
 )
 from evalapp.exports.corrections import Corrections, corrections_mark, corrections_of
 from evalapp.measure import Measure, signature
-from evalapp.metrics.catalogue import CATALOGUE, MetricDescription
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import METRICS
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult
 from evalapp.stats.ceiling import expected_ceiling
@@ -101,7 +102,7 @@ def correction_report(scores: CampaignScores, criterion: Criterion | None) -> Co
     """The whole page; metrics are told against ``criterion``, a scale, where there is one."""
     corrections = corrections_of(scores.campaign)
     stored = _stored(scores, corrections)
-    against_first = stored.values.get((AGAINST_CORRECTIONS, METRICS[0]), {})
+    against_first = stored.values.get((AGAINST_CORRECTIONS, CORRECTION_METRICS[0]), {})
     measured = sum(1 for output in scores.outputs if output.output_id in against_first)
     is_large = measured > MOST_OUTPUTS
     ceiling = None
@@ -110,8 +111,8 @@ def correction_report(scores: CampaignScores, criterion: Criterion | None) -> Co
     if criterion is not None and measured and not is_large:
         ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
         findings = [
-            _finding(scores, criterion, CATALOGUE[name], stored.values, ceiling, is_tentative=bool(caution))
-            for name in METRICS
+            _finding(scores, criterion, METRICS[name], stored.values, ceiling, is_tentative=bool(caution))
+            for name in CORRECTION_METRICS
         ]
     return CorrectionReport(
         corrections=corrections,
@@ -151,7 +152,7 @@ def _stored(scores: CampaignScores, corrections: Corrections) -> _Stored:
     names = {
         against_name(prefix, campaign.pk, name): (prefix, name)
         for prefix in (AGAINST_CORRECTIONS, AGAINST_OTHERS)
-        for name in METRICS
+        for name in CORRECTION_METRICS
     }
     values: _Values = {}
     rates: dict[int, dict[int, float]] = {}

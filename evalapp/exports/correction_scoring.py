@@ -13,14 +13,15 @@ from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
 from evalapp.measure import Measure
+from evalapp.metrics.automatic.translation import edit_rate
 from evalapp.metrics.batch import Scorer
+from evalapp.metrics.registry import METRICS
 from evalapp.metrics.rows import Row
-from evalapp.metrics.translation import edit_rate
 from evalapp.runs.models import Output
 from evalapp.scoring.models import MetricResult
 
 MEASURE_TASK = "evalapp.exports.tasks.measure_corrections"
-METRICS = ("rouge1", "rouge2", "rougeL", "bleu", "chrf", "token_f1", "exact_match")
+CORRECTION_METRICS = tuple(name for name, each in METRICS.items() if each.is_of_corrections)
 # Stand before the name of a metric whose references were the accepted corrections of the example: all of
 # them, or less those of the output itself, which stay close to it.
 AGAINST_CORRECTIONS = "corrected"
@@ -68,7 +69,7 @@ def measure_corrections(work: Work) -> dict[str, Any]:
     by_example = corrections_of(campaign).by_example
     outputs = Output.objects.filter(item_outputs__item__campaign=campaign, example__in=by_example).distinct()
     total = outputs.count()
-    scorer = Scorer(METRICS)
+    scorer = Scorer(CORRECTION_METRICS)
     kept = 0
     work.progress(0, total, "Measuring outputs")
     for done, output in enumerate(outputs.order_by("pk").iterator(chunk_size=100), start=1):
@@ -76,7 +77,7 @@ def measure_corrections(work: Work) -> dict[str, Any]:
         mark = corrections_mark(given)
         stored = MetricResult.objects.filter(
             output=output,
-            metric=against_name(AGAINST_CORRECTIONS, campaign.pk, METRICS[0]),
+            metric=against_name(AGAINST_CORRECTIONS, campaign.pk, CORRECTION_METRICS[0]),
             signature__startswith=mark,
         )
         if stored.exists():

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal, Self
 
 import re2
 
-from evalapp.metrics.figures import figures, invented_figures
+from evalapp.metrics.automatic.figures import figures, invented_figures
+from evalapp.metrics.automatic.surface import length_characters, words
 from evalapp.metrics.phrases import PhraseFinder
 from evalapp.metrics.rows import Row, Span, well_formed
-from evalapp.metrics.surface import length_characters, words
 
 MOST_SPANS = 100
 LONGEST_PATTERN = 2000

@@ -12,7 +12,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
-from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.registry import METRICS
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.external_rows import LARGEST_VALUE, GivenScore, ScoresError
 from evalapp.scoring.models import Better, ExternalMetric, MetricResult
@@ -111,7 +111,7 @@ def create_external_metric(
 
 def _require_not_ours(name: str) -> None:
     bare = _bare(name)
-    for metric in CATALOGUE.values():
+    for metric in METRICS.values():
         if bare in (_bare(metric.name), _bare(metric.label)):
             message = (
                 f"“{name}” is a metric that is computed here ({metric.label}). Give yours a name of its own, "

@@ -10,7 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import Dataset
 from evalapp.measure import signature
-from evalapp.metrics.catalogue import Direction, MetricDescription
+from evalapp.metrics.metric import Direction, MetricDescription
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Output, Run
 

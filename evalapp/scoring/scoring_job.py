@@ -11,8 +11,10 @@ from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import Job
 from evalapp.jobs.work import Work
 from evalapp.measure import Measure
-from evalapp.metrics.batch import NOT_COMPUTED, Scorer
-from evalapp.metrics.rouge import LONGEST_CHECKED, check_against_oracle
+from evalapp.metrics.automatic.rouge import LONGEST_CHECKED, check_against_oracle, rouge_options
+from evalapp.metrics.batch import Scorer
+from evalapp.metrics.metric import NOT_COMPUTED
+from evalapp.metrics.registry import METRICS
 from evalapp.metrics.rows import Row
 from evalapp.metrics.rules import Finding, Rule
 from evalapp.runs.models import Output, Run
@@ -23,12 +25,6 @@ from evalapp.scoring.rules import read_rule
 
 logger = logging.getLogger(__name__)
 
-OUTPUT_METRICS = (
-    "rouge1", "rouge2", "rougeL", "bleu", "chrf", "token_f1", "exact_match", "words", "characters",
-    "repetition", "invented_figures",
-)  # fmt: skip
-# TER takes a third of a second a pair where the texts have little in common, so it is not among them.
-CORPUS_METRICS = ("bleu", "chrf")
 BATCH = 500
 BATCH_CHARACTERS = 20_000_000
 FETCHED_AT_ONCE = 50
@@ -45,7 +41,7 @@ def score_run(work: Work) -> dict[str, Any]:
     """
     run = Run.objects.select_related("project").get(pk=work.job.params["run"])
     rules = list(_readable_rules(work, run))
-    scorer = Scorer(OUTPUT_METRICS)
+    scorer = Scorer(_scored_metrics())
     _score_outputs(work, run, scorer, rules, reader_for(run))
     work.progress(work.job.result["outputs"], work.job.result["outputs"], "Scoring whole sets")
     corpus = _score_corpora(run, work)
@@ -58,6 +54,10 @@ def score_run(work: Work) -> dict[str, Any]:
         "corpus_metrics": corpus,
         "rouge_check": checked,
     }
+
+
+def _scored_metrics() -> list[str]:
+    return [name for name, each in METRICS.items() if each.is_scored]
 
 
 def _readable_rules(work: Work, run: Run) -> Iterator[tuple[RuleCheck, Rule]]:
@@ -162,7 +162,7 @@ def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) ->
 
 
 def _score_corpora(run: Run, work: Work) -> int:
-    scorer = Scorer(CORPUS_METRICS)
+    scorer = Scorer(name for name in _scored_metrics() if METRICS[name].engine.has_whole_set)
     written = 0
     pairs = run.outputs.values_list("candidate", "example__split").distinct().order_by()
     for candidate_id, split in list(pairs):
@@ -192,7 +192,8 @@ def _score_corpora(run: Run, work: Work) -> int:
 
 def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
     """Score a seeded sample again with rouge-score itself; differences are named one by one."""
-    if scorer.rouge_options is None:
+    options = rouge_options(scorer.metrics, scorer.options)
+    if options is None:
         return {"checked": 0, "too_long": 0, "differences": []}
     ids = list(run.outputs.order_by("pk").values_list("pk", flat=True))
     # Reproducible, and nothing depends on its secrecy.
@@ -202,7 +203,7 @@ def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
     check = check_against_oracle(
         [row.output for row in rows],
         [row.references for row in rows],
-        scorer.rouge_options,
+        options,
         seed=run.pk,
         sample=ORACLE_SAMPLE,
         before_each=work.raise_if_cancelled,

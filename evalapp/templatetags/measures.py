@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from evalapp.campaigns.models import Campaign
 from evalapp.core.figures import as_percent
 from evalapp.measure import Measure
+from evalapp.metrics.registry import METRICS
 from evalapp.ratings.queries import imported_records
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.templatetags.components import interval, number, plus_minus, share
@@ -24,7 +25,6 @@ from evalapp.templatetags.components import interval, number, plus_minus, share
 register = template.Library()
 
 _DOCUMENT = MarkdownIt("commonmark", {"html": False}).enable("table")
-CORPUS_LABELS = {"bleu": "BLEU, whole set", "chrf": "chrF++, whole set", "ter": "TER, whole set"}
 
 
 @register.simple_tag
@@ -134,7 +134,7 @@ def shared_reason(rows: Sequence[Any]) -> str:
 
 @register.filter
 def corpus_label(name: str) -> str:
-    return CORPUS_LABELS.get(name, name)
+    return f"{METRICS[name].label}, whole set" if name in METRICS else name
 
 
 @register.filter

@@ -14,13 +14,13 @@ from evalapp.analysis.charts import (
     means_charts,
     ratings_chart,
 )
-from evalapp.analysis.columns import METRICS
 from evalapp.analysis.comparison import Comparison, compare
 from evalapp.analysis.differences import compare_pairs
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.charts.chart import Chart
 from evalapp.charts.drawing import as_svg
 from evalapp.charts.theme import colour
+from evalapp.metrics.registry import COMPARED_METRICS
 from tests.charts.test_charts import fills, words_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
 
@@ -99,7 +99,7 @@ def test_two_reviewers_have_a_cell_on_either_side_of_the_diagonal(scores: Campai
 
 
 def test_every_output_has_a_point_that_opens_its_case_in_a_page_alone(scores: CampaignScores) -> None:
-    chart = human_against_metric(scores, criterion(scores, "tone"), METRICS["rougeL"])
+    chart = human_against_metric(scores, criterion(scores, "tone"), COMPARED_METRICS["rougeL"])
     points = fills(drawn(chart), "symbol")
     assert len(points) == 2 * ROWS == len(chart.rows)
     assert set(points) == {colour("candidate-1"), colour("candidate-2")}
@@ -119,7 +119,7 @@ def test_without_a_rating_there_is_nothing_to_draw(project: Project, reviewer: U
     assert agreement_chart(scores, scores.scales[0]) is None
     pairs = compare_pairs(scores, comparison, comparison.rows[0])
     assert differences_charts(pairs, comparison.rows[0], comparison.rows) == []
-    assert human_against_metric(scores, scores.scales[0], METRICS["rougeL"]).says.startswith(
+    assert human_against_metric(scores, scores.scales[0], COMPARED_METRICS["rougeL"]).says.startswith(
         "No output has both"
     )
 

@@ -15,7 +15,7 @@ from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.severity import severity_of
 from evalapp.campaigns.models import Campaign
 from evalapp.exports.models import Export
-from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.registry import METRICS
 from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
@@ -135,7 +135,7 @@ def test_metrics_are_held_against_the_people_of_the_view(
 
 
 def test_a_metric_narrows_a_view_by_the_views_own_outputs_alone(campaign: Campaign, manager: User) -> None:
-    rouge = CATALOGUE["rougeL"]
+    rouge = METRICS["rougeL"]
     campaign.items.filter(example__row_number__gt=9).delete()
     whole = narrowed_means(load_scores(campaign), rouge)
     assert {row.found.unreviewed for row in whole} == {3}

@@ -23,7 +23,7 @@ from evalapp.exports.services import decide_all, start_export
 from evalapp.exports.tasks import write_export
 from evalapp.exports.writing import open_file
 from evalapp.gates.services import take_gate
-from evalapp.metrics.catalogue import MetricDescription
+from evalapp.metrics.metric import MetricDescription
 from evalapp.scoring.models import MetricResult
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
@@ -73,10 +73,10 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 
 def finder(campaign: Campaign, **parts: Any) -> Finder:
-    from evalapp.analysis.columns import METRICS
+    from evalapp.metrics.registry import COMPARED_METRICS
 
     scores = load_scores(campaign)
-    metric: MetricDescription = METRICS[NAME]
+    metric: MetricDescription = COMPARED_METRICS[NAME]
     tone = next(each for each in scores.scales if each.key == "tone")
     wanted = {"side": MetricSide.TOP, "value": None, "score_side": ScoreSide.AT_MOST, "score": 2, **parts}
     return Finder(metric=metric, criterion=tone, **wanted)

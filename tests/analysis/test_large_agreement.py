@@ -19,7 +19,7 @@ from evalapp.analysis.reviewer_agreement import ComputedPanel
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.jobs.models import JobState
-from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.registry import METRICS
 from evalapp.reviews.models import Review
 from tests.analysis.test_large import computed, url_of
 from tests.api.conftest import problem_in, program_of
@@ -28,7 +28,7 @@ from tests.factories import answers, make_campaign, review_all, run_scoring
 
 pytestmark = pytest.mark.django_db
 
-AGREEMENT, METRICS = Wanted(AnalysisKind.AGREEMENT), Wanted(AnalysisKind.METRICS)
+AGREEMENT, OF_METRICS = Wanted(AnalysisKind.AGREEMENT), Wanted(AnalysisKind.METRICS)
 ROWS = 12
 ALL_KINDS = [Wanted(kind) for kind in AnalysisKind]
 
@@ -168,7 +168,7 @@ def test_metrics_beside_people_are_stored_and_shown(large: Campaign, manager: Us
     program = program_of(manager)
     for part in ("metric-trust/", "prediction-powered/"):
         assert "kind “metrics”" in problem_in(program.get(base + part), 400)["message"]
-    computed(large, METRICS)
+    computed(large, OF_METRICS)
     scores = load_scores(large)
     text = browser.get(page).text
     for each in metric_trust(scores):
@@ -176,7 +176,7 @@ def test_metrics_beside_people_are_stored_and_shown(large: Campaign, manager: Us
     assert "Figures of metrics beside people are as of" in text
     means = program.get(base + "prediction-powered/?metric=words").json()["results"]
     assert [row["classical"]["value"] for row in means] == [
-        each.found.classical.value for each in narrowed_means(scores, CATALOGUE["words"])
+        each.found.classical.value for each in narrowed_means(scores, METRICS["words"])
     ]
     assert "charm" in problem_in(program.get(base + "prediction-powered/?metric=charm"), 400)["message"]
 

@@ -25,7 +25,7 @@ from evalapp.charts.drawing import as_svg
 from evalapp.charts.theme import colour
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.measuring import unusable
-from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.registry import METRICS
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.rubrics.drafts import CriterionDraft, RubricDraft
 from evalapp.rubrics.forms import read_form
@@ -42,7 +42,7 @@ from tests.factories import make_campaign, review_all
 pytestmark = pytest.mark.django_db
 
 ROWS = 12
-WORDS = CATALOGUE["rougeL"]
+WORDS = METRICS["rougeL"]
 PLACE = CriterionDraft(
     name="Place", key="place", maximum=3, weight=Decimal(0), low_threshold=None, lower_is_better=True
 )

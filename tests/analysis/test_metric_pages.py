@@ -12,7 +12,7 @@ from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.registry import METRICS
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Output
 from evalapp.scoring.models import MetricResult
@@ -24,7 +24,7 @@ from tests.factories import answers, make_campaign, review_all
 
 pytestmark = pytest.mark.django_db
 
-ROUGE = CATALOGUE["rougeL"]
+ROUGE = METRICS["rougeL"]
 ROWS, REVIEWED = 40, 12
 LABELS = ("formal", "plain")
 

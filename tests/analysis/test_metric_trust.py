@@ -6,10 +6,10 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.metric_trust import Verdict, advice, metric_trust, trust_of
 from evalapp.analysis.scores import load_scores
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import CATALOGUE
+from evalapp.metrics.registry import METRICS
 from tests.factories import answers, make_campaign, review_all, run_scoring
 
-ROUGE, FIGURES = CATALOGUE["rougeL"], CATALOGUE["invented_figures"]
+ROUGE, FIGURES = METRICS["rougeL"], METRICS["invented_figures"]
 CEILING = Measure(value=0.8, n=100, low=0.7, high=0.85, signature="ceiling")
 NO_CEILING = Measure.undefined("one reviewer", signature="ceiling")
 

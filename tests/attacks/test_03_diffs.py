@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from evalapp.accounts.models import Project, User
 from evalapp.core import word_changes as comparing
 from evalapp.core.word_changes import MOST_PAIRS, word_changes
-from evalapp.metrics.translation import MOST_TER_WORDS, SummedMetric, edit_rate
+from evalapp.metrics.automatic.translation import MOST_TER_WORDS, SummedMetric, edit_rate
 from tests.cast import client_of
 from tests.e2e.conftest import browser_type_launch_args  # noqa: F401 - the machine's own browser
 from tests.factories import answers, corrected, make_campaign, review_all

@@ -29,8 +29,8 @@ from evalapp.exports.services import decide_row, open_tray
 from evalapp.exports.tasks import measure_corrections
 from evalapp.jobs.models import JobState
 from evalapp.measure import Measure
-from evalapp.metrics.catalogue import CATALOGUE
-from evalapp.metrics.rouge import RougeOptions, rouge_batch
+from evalapp.metrics.automatic.rouge import RougeOptions, rouge_batch
+from evalapp.metrics.registry import METRICS
 from evalapp.scoring.models import MetricResult
 from evalapp.stats.correlation import segment_gain
 from tests.api.conftest import program_of
@@ -237,7 +237,7 @@ def test_what_is_found_rests_on_the_ends_of_the_intervals(
     expected: Finding,
 ) -> None:
     ceiling = measure(0.8, 0.9, 0.95)
-    trusts = [trust_of("Tone", CATALOGUE["rougeL"], measure(*each), ceiling) for each in (before, after)]
+    trusts = [trust_of("Tone", METRICS["rougeL"], measure(*each), ceiling) for each in (before, after)]
     assert finding_of(trusts[0], trusts[1], measure(*gain)) == expected
 
 
@@ -250,7 +250,7 @@ def test_what_is_found_rests_on_the_ends_of_the_intervals(
 )
 def test_no_metric_is_called_blind_to_what_people_do_not_agree_on(ceiling: Measure, why: str) -> None:
     nothing = measure(-0.1, 0.0, 0.05)
-    trust = trust_of("Tone", CATALOGUE["rougeL"], nothing, ceiling)
+    trust = trust_of("Tone", METRICS["rougeL"], nothing, ceiling)
     finding = finding_of(trust, trust, measure(-0.1, 0.0, 0.1))
     assert finding == "open"
     apart = people_apart("Tone", ceiling)
@@ -261,7 +261,7 @@ def test_no_metric_is_called_blind_to_what_people_do_not_agree_on(ceiling: Measu
 
 
 def test_a_hint_is_called_one_and_few_corrections_are_told_with_reserve() -> None:
-    told = partial(sentence_of, "Tone", CATALOGUE["bleu"], has_others=True)
+    told = partial(sentence_of, "Tone", METRICS["bleu"], has_others=True)
     assert (
         told("follows", is_hint=False, so_far=None)
         == "BLEU follows people on Tone with the references as they are."

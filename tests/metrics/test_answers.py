@@ -1,6 +1,6 @@
 import pytest
 
-from evalapp.metrics.answers import exact_match, normalise_answer, token_f1
+from evalapp.metrics.automatic.answers import exact_match, normalise_answer, token_f1
 
 
 def test_normalisation_is_that_of_squad() -> None:

@@ -1,12 +1,13 @@
 import pytest
 
-from evalapp.metrics import batch
-from evalapp.metrics.batch import NOT_COMPUTED, ROWS_PER_CHUNK, Scorer
-from evalapp.metrics.catalogue import CATALOGUE
-from evalapp.metrics.rouge import RougeOptions, rouge
+from evalapp.metrics.automatic import surface
+from evalapp.metrics.automatic.rouge import RougeOptions, rouge
+from evalapp.metrics.automatic.surface import length_words
+from evalapp.metrics.automatic.translation import corpus_score, sentence_score
+from evalapp.metrics.batch import ROWS_PER_CHUNK, Scorer
+from evalapp.metrics.metric import NOT_COMPUTED
+from evalapp.metrics.registry import METRICS
 from evalapp.metrics.rows import Row
-from evalapp.metrics.surface import length_words
-from evalapp.metrics.translation import corpus_score, sentence_score
 from tests.metrics.growth import LINEAR_AT_MOST, growth
 
 ROWS = [
@@ -20,11 +21,11 @@ ROWS = [
 
 
 def test_every_metric_of_the_catalogue_scores_every_row() -> None:
-    found = list(Scorer(list(CATALOGUE)).score(ROWS))
-    assert [list(measures) for measures in found] == [list(CATALOGUE)] * len(ROWS)
+    found = list(Scorer(list(METRICS)).score(ROWS))
+    assert [list(measures) for measures in found] == [list(METRICS)] * len(ROWS)
     for row, measures in zip(ROWS, found, strict=True):
         for name, measure in measures.items():
-            needs_missing = CATALOGUE[name].needs == "references" and not row.references
+            needs_missing = METRICS[name].needs == "references" and not row.references
             assert measure.defined != needs_missing
 
 
@@ -107,7 +108,7 @@ def test_a_text_a_metric_fails_on_costs_that_one_value_alone(monkeypatch: pytest
             raise OverflowError
         return length_words(output)
 
-    monkeypatch.setattr(batch, "length_words", fails_on_two)
+    monkeypatch.setattr(surface, "length_words", fails_on_two)
     found = list(Scorer(["words", "characters"]).score([Row(output="one"), Row(output="two")]))
     assert [measures["words"].value for measures in found] == [1, None]
     assert found[1]["words"].reason == NOT_COMPUTED

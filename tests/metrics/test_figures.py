@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalapp.metrics.figures import figures, invented_figures
+from evalapp.metrics.automatic.figures import figures, invented_figures
 from tests.metrics.growth import LINEAR_AT_MOST, growth
 
 

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from evalapp.metrics.rouge import RougeOptions, check_against_oracle, rouge, rouge_batch, rouge_scores
+from evalapp.metrics.automatic.rouge import (
+    RougeOptions,
+    check_against_oracle,
+    rouge,
+    rouge_batch,
+    rouge_scores,
+)
 
 VARIANTS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 TRICKY = (

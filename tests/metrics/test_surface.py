@@ -1,6 +1,6 @@
 import pytest
 
-from evalapp.metrics.surface import (
+from evalapp.metrics.automatic.surface import (
     compression,
     length_characters,
     length_words,

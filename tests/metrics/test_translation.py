@@ -3,7 +3,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
-from evalapp.metrics.translation import NAMES, corpus_score, edit_rate, sentence_score
+from evalapp.metrics.automatic.translation import NAMES, corpus_score, edit_rate, sentence_score
 
 SENTENCE = {"bleu": BLEU(effective_order=True), "chrf": CHRF(word_order=2), "ter": TER()}
 CORPUS = {"bleu": BLEU(), "chrf": CHRF(word_order=2), "ter": TER()}

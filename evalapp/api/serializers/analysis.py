@@ -5,13 +5,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.analysis.cases import CaseRow
-from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.comparison import CandidateRow, HumanCell
 from evalapp.analysis.filters import is_filter
 from evalapp.analysis.finder import MetricSide, ScoreSide
 from evalapp.analysis.models import AnalysisKind
 from evalapp.api.fields import Body, Paging, Query, Text
 from evalapp.api.serializers.common import MeasureSerializer
+from evalapp.metrics.registry import HEADLINE_METRIC
 
 METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
 PEOPLE = ("all", "human", "simulated")

@@ -5,11 +5,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.analysis.columns import HEADLINE_METRIC
 from evalapp.analysis.severity import AdjustedCandidate, ReviewerSeverity
 from evalapp.api.fields import Paging
 from evalapp.api.serializers.analysis import METRIC_WORDS, KeptSerializer, StandingSerializer, ViewQuery
 from evalapp.api.serializers.common import MeasureSerializer
+from evalapp.metrics.registry import HEADLINE_METRIC
 
 
 class AdjustedSerializer(serializers.Serializer[Any]):

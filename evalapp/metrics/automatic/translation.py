@@ -6,6 +6,7 @@ their sums, which is not the mean of the sentence scores.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Literal
 
 from sacrebleu.metrics.bleu import BLEU
@@ -13,8 +14,9 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from evalapp.measure import Measure
-from evalapp.metrics.rouge import NO_REFERENCE
-from evalapp.metrics.rows import well_formed
+from evalapp.metrics.automatic.rouge import NO_REFERENCE
+from evalapp.metrics.metric import Engine, Metric, Options, Pass, or_undefined
+from evalapp.metrics.rows import Row, well_formed
 
 Name = Literal["bleu", "chrf", "ter"]
 
@@ -135,3 +137,51 @@ def edit_rate(output: str, correction: str) -> Measure:
 
 def _edit_rate_signature(measure: Measure) -> str:
     return measure.signature.replace("ter|", "edit-rate|", 1)
+
+
+def _score_row(metric: SummedMetric, row: Row) -> Measure:
+    return metric.score(row.output, row.references)
+
+
+class _SummedPass:
+    def __init__(self, names: Sequence[Name]) -> None:
+        self._metrics = {name: SummedMetric(name) for name in names}
+
+    def score(self, rows: Sequence[Row]) -> list[dict[str, Measure]]:
+        return [
+            {
+                name: or_undefined(name, row, partial(_score_row, metric))
+                for name, metric in self._metrics.items()
+            }
+            for row in rows
+        ]
+
+    def whole_set(self) -> dict[str, Measure]:
+        return {name: metric.corpus() for name, metric in self._metrics.items()}
+
+
+class Summed(Engine):
+    """Metrics of sacrebleu, whose score of a whole set comes from summed counts."""
+
+    has_whole_set = True
+
+    def begin(self, names: Sequence[str], options: Options) -> Pass:
+        return _SummedPass([name for name in NAMES if name in names])
+
+
+_ENGINE = Summed()
+METRICS = [
+    Metric(
+        name="bleu", label="BLEU", better="higher", largest=100, needs="references", anchor="bleu",
+        engine=_ENGINE, order=20, is_of_corrections=True,
+    ),
+    Metric(
+        name="chrf", label="chrF++", better="higher", largest=100, needs="references", anchor="chrf",
+        engine=_ENGINE, order=21, is_of_corrections=True,
+    ),
+    # A third of a second for a pair of texts that have little in common, so no scoring run computes it.
+    Metric(
+        name="ter", label="TER", better="lower", largest=None, needs="references", anchor="ter",
+        engine=_ENGINE, order=22, is_scored=False, is_compared=False,
+    ),
+]  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 
 from evalapp.measure import Measure, signature
+from evalapp.metrics.metric import EachRow, Metric
 
 # One word is a run of letters and digits of any script, with inner apostrophes, hyphens and
 # decimal or thousands marks: "don't", "year-end" and "1,200.50" are one word each.
@@ -69,3 +70,29 @@ def _sequences(tokens: list[str], order: int) -> list[tuple[str, ...]]:
     if order < 1:
         raise ValueError(f"a sequence has at least one word, not {order}")
     return list(zip(*(tokens[shift:] for shift in range(order)), strict=False))
+
+
+METRICS = [
+    Metric(
+        name="words", label="Words", better="none", largest=None, needs="nothing", anchor="length", is_count=True,
+        engine=EachRow(lambda row, _: length_words(row.output)), order=40,
+    ),
+    Metric(
+        name="characters", label="Characters", better="none", largest=None, needs="nothing", anchor="length",
+        is_count=True, engine=EachRow(lambda row, _: length_characters(row.output)), order=41, is_compared=False,
+    ),
+    Metric(
+        name="compression", label="Compression", better="none", largest=None, needs="context",
+        anchor="compression", engine=EachRow(lambda row, _: compression(row.output, row.context)), order=42,
+        is_scored=False, is_compared=False,
+    ),
+    Metric(
+        name="repetition", label="Repetition", better="lower", largest=1, needs="nothing", anchor="repetition",
+        engine=EachRow(lambda row, _: repetition(row.output)), order=43, is_compared=False,
+    ),
+    Metric(
+        name="novel_bigrams", label="Novel bigrams", better="none", largest=1, needs="context",
+        anchor="novel-n-grams", engine=EachRow(lambda row, _: novel_ngrams(row.output, row.context)), order=44,
+        is_scored=False, is_compared=False,
+    ),
+]  # fmt: skip

@@ -9,15 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import rouge_score_rs
 from rouge_score_rs import rouge_scorer, tokenizers
 
 from evalapp.measure import Measure, signature
-from evalapp.metrics.rows import well_formed
-
-Tokenizer = Literal["english", "unicode", "characters"]
+from evalapp.metrics.metric import Engine, Metric, Options, Pass, Tokenizer
+from evalapp.metrics.rows import Row, well_formed
 
 VARIANTS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 TOKENIZERS: tuple[Tokenizer, ...] = ("english", "unicode", "characters")
@@ -229,3 +228,42 @@ def check_against_oracle(
         oracle=f"rouge-score-{version('rouge-score')}",
         seed=seed,
     )
+
+
+def rouge_options(names: Sequence[str], options: Options) -> RougeOptions | None:
+    """The ROUGE variants among the names of metrics; None where there are none."""
+    variants = tuple(name for name in names if name in VARIANTS)
+    if not variants:
+        return None
+    return RougeOptions(variants=variants, stemmer=options.stemmer, tokenizer=options.tokenizer)
+
+
+@dataclass(frozen=True)
+class _RougePass:
+    options: RougeOptions
+
+    def score(self, rows: Sequence[Row]) -> list[dict[str, Measure]]:
+        return rouge_batch([row.output for row in rows], [row.references for row in rows], self.options)
+
+    def whole_set(self) -> dict[str, Measure]:
+        return {}
+
+
+class Rouge(Engine):
+    """All variants of many outputs at once."""
+
+    def begin(self, names: Sequence[str], options: Options) -> Pass:
+        return _RougePass(
+            RougeOptions(variants=tuple(names), stemmer=options.stemmer, tokenizer=options.tokenizer)
+        )
+
+
+_ENGINE = Rouge()
+METRICS = [
+    Metric(
+        name=variant, label=f"ROUGE-{variant.removeprefix('rouge')}", better="higher", largest=1,
+        needs="references", anchor="rouge", engine=_ENGINE, order=10 + position,
+        is_scored=variant != "rougeLsum", is_compared=variant != "rougeLsum", is_of_corrections=variant != "rougeLsum",
+    )
+    for position, variant in enumerate(VARIANTS)
+]  # fmt: skip

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from evalapp.measure import Measure, signature
-from evalapp.metrics.rouge import NO_REFERENCE
+from evalapp.metrics.automatic.rouge import NO_REFERENCE
+from evalapp.metrics.metric import EachRow, Metric
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -67,3 +68,22 @@ def _f1(ours: str, theirs: str) -> float:
         return 0.0
     precision, recall = common / len(prediction), common / len(truth)
     return 2 * precision * recall / (precision + recall)
+
+
+METRICS = [
+    Metric(
+        name="token_f1", label="Token F1", better="higher", largest=1, needs="references", anchor="token-f1",
+        engine=EachRow(
+            lambda row, options: token_f1(row.output, row.references, remove_articles=options.remove_articles)
+        ),
+        order=30, is_of_corrections=True,
+    ),
+    Metric(
+        name="exact_match", label="Exact match", better="higher", largest=1, needs="references",
+        anchor="exact-match",
+        engine=EachRow(
+            lambda row, options: exact_match(row.output, row.references, remove_articles=options.remove_articles)
+        ),
+        order=31, is_of_corrections=True,
+    ),
+]  # fmt: skip

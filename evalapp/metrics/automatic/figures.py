@@ -14,8 +14,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from evalapp.metrics.dates import Day, WrittenDate, dates
-from evalapp.metrics.rows import Span
+from evalapp.measure import Measure, signature
+from evalapp.metrics.automatic.dates import Day, WrittenDate, dates
+from evalapp.metrics.metric import EachRow, Metric, Options
+from evalapp.metrics.rows import Row, Span
 
 _GROUP = r"[,.'’\u00a0\u202f ]"
 _NUMBER = re.compile(
@@ -205,3 +207,22 @@ def invented_figures(output: str, given: Iterable[str]) -> list[Span]:
     found = [date.span for date in written if not known.has_date(date)]
     found += [figure.span for figure in figures(output) if not known.has(figure)]
     return sorted(found, key=lambda span: span.start)
+
+
+def count_invented_figures(row: Row, options: Options | None = None) -> Measure:
+    """Number of figures and dates that context, prompt and fields do not hold. Undefined without a context: a
+    question holds few of the figures that its right answer has.
+    """
+    label = signature("invented-figures", version=2)
+    if not row.context.strip():
+        return Measure.undefined("the example has no context", signature=label)
+    given = [row.context, row.prompt, *row.fields.values()]
+    return Measure(value=float(len(invented_figures(row.output, given))), n=1, signature=label)
+
+
+METRICS = [
+    Metric(
+        name="invented_figures", label="Figures not in the context", better="lower", largest=None, needs="context",
+        anchor="invented-figures", is_count=True, engine=EachRow(count_invented_figures), order=50,
+    ),
+]  # fmt: skip
