@@ -29,7 +29,7 @@ class TrainingIsOver(Exception):
     """What was resumed lacked an evaluation alone, and the last checkpoint is written."""
 
 
-class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no types
+class RunCallback(TrainerCallback):
     """Decides at each step whether to evaluate, save or stop, and reports it."""
 
     def __init__(self, run: LoadedRun) -> None:

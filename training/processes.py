@@ -115,7 +115,7 @@ class PaddedOrder:
 def in_several(trainer: type) -> type:
     """A trainer class as several processes use it together."""
 
-    class InSeveral(_InSeveral, trainer):  # type: ignore[misc]  # TRL has no types
+    class InSeveral(_InSeveral, trainer):
         pass
 
     return InSeveral

@@ -33,9 +33,9 @@ class _OnPreparedRows:
         return super().compute_ref_log_probs(model, inputs)  # type: ignore[misc]  # the trainer's
 
 
-class PairTrainer(_OnPreparedRows, DPOTrainer):  # type: ignore[misc]  # TRL has no types
+class PairTrainer(_OnPreparedRows, DPOTrainer):
     """Rows have `prompt_ids`, `chosen_ids` and `rejected_ids`."""
 
 
-class JudgementTrainer(_OnPreparedRows, KTOTrainer):  # type: ignore[misc]  # likewise
+class JudgementTrainer(_OnPreparedRows, KTOTrainer):
     """Rows have `prompt_ids`, `completion_ids`, `label` and `KL_completion_ids`."""

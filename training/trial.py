@@ -32,7 +32,7 @@ STEP_OVER_PASS = 3
 """A step with its two passes takes about so many times a forward pass."""
 
 
-class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
+class Clock(TrainerCallback):
     """Takes the time of each step, from the end of the one before, of the optimiser in it, and of a checkpoint
     after the last.
     """

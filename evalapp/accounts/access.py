@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from evalapp.accounts.models import Membership, Project, Role, User
 from evalapp.accounts.permissions import Permission, allows
@@ -52,7 +53,7 @@ def _who_may(permission: Permission) -> str:
 def project_view(
     permission: Permission, *, post: Permission | None = None
 ) -> Callable[
-    [Callable[Concatenate[MemberRequest, P], HttpResponse]],
+    [Callable[Concatenate[MemberRequest, P], HttpResponseBase]],
     Callable[Concatenate[HttpRequest, P], HttpResponse],
 ]:
     """Decorate a view whose route has ``slug``. ``post`` is the permission that a write needs.
@@ -61,7 +62,7 @@ def project_view(
     """
 
     def decorate(
-        view: Callable[Concatenate[MemberRequest, P], HttpResponse],
+        view: Callable[Concatenate[MemberRequest, P], HttpResponseBase],
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def wrapped(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -9,7 +9,7 @@ from evalapp.audit.services import record
 from evalapp.core.client_address import client_address
 
 
-class ClosedSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class ClosedSignUpAdapter(DefaultAccountAdapter):
     """Nobody signs up by themselves: people come by invitation or `manage.py create_owner`."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -12,7 +12,7 @@ def _rows() -> JoinedRows:
     return JoinedRows(person=User)
 
 
-class AccountBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth has no types here
+class AccountBackend(AuthenticationBackend):
     """allauth's, with the read of the person that every request makes written out."""
 
     def get_user(self, user_id: Any) -> User | None:

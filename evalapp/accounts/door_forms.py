@@ -18,7 +18,7 @@ def _reword(form: Any, labels: dict[str, str]) -> None:
         form.fields[name].widget.attrs.pop("placeholder", None)
 
 
-class SignInForm(allauth.LoginForm):  # type: ignore[misc]  # allauth has no types
+class SignInForm(allauth.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(self, {"login": "E-mail address", "password": "Password"})
@@ -26,7 +26,7 @@ class SignInForm(allauth.LoginForm):  # type: ignore[misc]  # allauth has no typ
         self.fields["login"].widget.attrs["autofocus"] = True
 
 
-class ChangePasswordForm(allauth.ChangePasswordForm):  # type: ignore[misc]  # likewise
+class ChangePasswordForm(allauth.ChangePasswordForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         labels = {
@@ -37,7 +37,7 @@ class ChangePasswordForm(allauth.ChangePasswordForm):  # type: ignore[misc]  # l
         _reword(self, labels)
 
 
-class ChoosePasswordForm(allauth.ResetPasswordKeyForm):  # type: ignore[misc]  # likewise
+class ChoosePasswordForm(allauth.ResetPasswordKeyForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(self, {"password1": "New password", "password2": "The same password again"})
@@ -66,5 +66,5 @@ class PasswordLinks:
         return link is not None and link.user_id == user.pk
 
 
-class PasswordLinkForm(allauth.UserTokenForm):  # type: ignore[misc]  # likewise
+class PasswordLinkForm(allauth.UserTokenForm):
     token_generator = PasswordLinks()

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from evalapp.accounts.models import Project, Role, User
 from evalapp.accounts.permissions import GRANTABLE
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
+from evalapp.core.form_fields import choice_field
 
 ROLE_WORDS = {
     Role.OWNER: "Owner: everything, and deleting the project",
@@ -66,7 +67,7 @@ class InvitationForm(forms.Form):
         choices = [
             (role.value, words) for role, words in ROLE_WORDS.items() if role in GRANTABLE[inviter_role]
         ]
-        self.fields["role"].choices = choices  # type: ignore[attr-defined]
+        choice_field(self, "role").choices = choices
         self.fields["role"].initial = Role.REVIEWER.value
 
 

@@ -45,7 +45,7 @@ def chosen_provider() -> SignOnSettings:
     return settings.SIGN_ON
 
 
-class SignOnFlow(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
+class SignOnFlow(OpenIDConnectOAuth2Adapter):
     """One sign-in: from the provider's configuration to the claims of its ID token."""
 
     nonce = ""
@@ -90,7 +90,7 @@ class SignOnFlow(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth h
             return answer.json()
 
 
-class SignOnProvider(OpenIDConnectProvider):  # type: ignore[misc]  # likewise
+class SignOnProvider(OpenIDConnectProvider):
     oauth2_adapter_class = SignOnFlow
 
     def get_login_url(self, request: HttpRequest, **kwargs: Any) -> str:
@@ -154,7 +154,7 @@ def checked_configuration(found: object, issuer: str) -> dict[str, Any]:
     return found
 
 
-class SignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # likewise
+class SignOnAdapter(DefaultSocialAccountAdapter):
     def list_apps(
         self, request: HttpRequest | None, provider: str | None = None, client_id: str | None = None
     ) -> list[SocialApp]:

@@ -22,39 +22,26 @@ from evalapp.campaigns.queries import (
     usable_datasets,
     usable_rubrics,
 )
-from evalapp.core.marks import marked
+from evalapp.core.form_fields import RowField, RowsField, row_field
 from evalapp.core.names import LONGEST_NAME
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
 
 
-class _Versions(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    def label_from_instance(self, obj: Any) -> str:
-        if not isinstance(obj, DatasetVersion):
-            return str(obj)
-        counts = ", ".join(f"{split} {count:,}" for split, count in obj.counts.items() if count)
-        return marked(f"{obj} ({counts})", obj)
+def _name_of_version(version: DatasetVersion | RubricVersion) -> str:
+    if not isinstance(version, DatasetVersion):
+        return str(version)
+    counts = ", ".join(f"{split} {count:,}" for split, count in version.counts.items() if count)
+    return f"{version} ({counts})"
 
 
-class _Candidate(forms.ModelChoiceField):  # type: ignore[type-arg]  # likewise
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(obj.label, obj)
+def _label_of(version: ModelVersion) -> str:
+    return version.label
 
 
-class _Candidates(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(f"{obj.label} · {obj.get_kind_display()}", obj)
-
-
-class _Reviewers(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(str(obj), obj)
-
-
-class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]  # likewise
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(str(obj), obj)
+def _name_of_candidate(version: ModelVersion) -> str:
+    return f"{version.label} · {version.get_kind_display()}"
 
 
 class _Method(forms.ChoiceField):
@@ -85,17 +72,20 @@ class CampaignForm(forms.Form):
         empty_label=None,
         help_text="Frozen when the campaign opens.",
     )
-    dataset_version = _Versions(DatasetVersion.objects.none(), label="Dataset version", empty_label=None)
+    dataset_version = RowField(
+        DatasetVersion.objects.none(), label="Dataset version", empty_label=None, name_of=_name_of_version
+    )
     split = forms.ChoiceField(
         choices=Split.choices,
         initial=Split.TEST,
         help_text="Test is sealed: its corrections never become training data. Feedback can be exported.",
     )
-    candidates = _Candidates(
+    candidates = RowsField(
         ModelVersion.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         help_text="The latest answer of each to every example is reviewed.",
         error_messages={"required": "Choose at least one candidate."},
+        name_of=_name_of_candidate,
     )
     method = _Method(
         choices=Method.choices,
@@ -104,12 +94,13 @@ class CampaignForm(forms.Form):
         widget=forms.RadioSelect,
         help_text="Compared answers stand side by side, their sides in turn. The rubric is then shown as a guide.",
     )
-    baseline = _Candidate(
+    baseline = RowField(
         ModelVersion.objects.none(),
         required=False,
         label="Compare all with",
         empty_label="All with each other",
         help_text="In pairs only: one of the candidates, to save reviews where only it matters.",
+        name_of=_label_of,
     )
     leaves_out_incomplete = forms.BooleanField(
         required=False, label="Leave out examples that a candidate has not answered"
@@ -129,7 +120,7 @@ class CampaignForm(forms.Form):
         label="Field that is kept in proportion",
         help_text="A metadata field of the examples, such as topic. Each of its values gives at least one item.",
     )
-    reviewers = _Reviewers(
+    reviewers = RowsField(
         User.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one reviewer."},
@@ -230,7 +221,7 @@ class CampaignForm(forms.Form):
             "reviewers": possible_reviewers(project),
         }
         for name, queryset in choices.items():
-            self.fields[name].queryset = queryset  # type: ignore[attr-defined]
+            row_field(self, name).queryset = queryset
         newest = versions.first()
         if (answered := answered_data(project)) is not None:
             self.fields["dataset_version"].initial, self.fields["split"].initial = answered
@@ -313,12 +304,12 @@ class CampaignForm(forms.Form):
 
 
 class AddReviewersForm(forms.Form):
-    reviewers = _Reviewers(User.objects.none(), widget=forms.CheckboxSelectMultiple, label="Add reviewers")
+    reviewers = RowsField(User.objects.none(), widget=forms.CheckboxSelectMultiple, label="Add reviewers")
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         seated = campaign.reviewers.filter(left_at=None).values("user")
-        self.fields["reviewers"].queryset = possible_reviewers(campaign.project).exclude(pk__in=seated)  # type: ignore[attr-defined]
+        row_field(self, "reviewers").queryset = possible_reviewers(campaign.project).exclude(pk__in=seated)
 
 
 class DeadlineForm(forms.Form):
@@ -338,8 +329,8 @@ class QuotaForm(forms.Form):
 class ReassignForm(forms.Form):
     """Whose work goes to whom; the empty choice is the open pull."""
 
-    source = _Person(User.objects.none(), required=False, label="From", empty_label="Open pull")
-    target = _Person(User.objects.none(), required=False, label="To", empty_label="Open pull: anybody")
+    source = RowField(User.objects.none(), required=False, label="From", empty_label="Open pull")
+    target = RowField(User.objects.none(), required=False, label="To", empty_label="Open pull: anybody")
     most = forms.IntegerField(
         required=False,
         min_value=1,
@@ -352,4 +343,4 @@ class ReassignForm(forms.Form):
         seats = campaign.reviewers.filter(left_at=None)
         people = User.objects.filter(pk__in=seats.values("user")).order_by("is_simulated", "name", "email")
         for name in ("source", "target"):
-            self.fields[name].queryset = people  # type: ignore[attr-defined]
+            row_field(self, name).queryset = people

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -211,7 +211,7 @@ def dataset_row(request: MemberRequest, dataset_id: int, number: int, row_number
 
 @require_safe
 @project_view(Permission.VIEW_DATA)
-def dataset_download(request: MemberRequest, dataset_id: int, number: int, split: str) -> HttpResponse:
+def dataset_download(request: MemberRequest, dataset_id: int, number: int, split: str) -> HttpResponseBase:
     version = _version(request, dataset_id, number)
     if split not in Split.values:
         raise MissingError("There is no split of that name.")
@@ -219,7 +219,7 @@ def dataset_download(request: MemberRequest, dataset_id: int, number: int, split
     response = StreamingHttpResponse(_json_lines(rows), content_type="application/jsonl; charset=utf-8")
     name = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}-{split}.jsonl"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response  # type: ignore[return-value]
+    return response
 
 
 def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:

@@ -3,7 +3,7 @@ from typing import Any
 from django import forms
 
 from evalapp.campaigns.models import Campaign
-from evalapp.core.marks import marked
+from evalapp.core.form_fields import RowField, choice_field, row_field
 from evalapp.decisions.models import Decision, DecisionVerdict
 from evalapp.decisions.services import MAX_NOTE
 from evalapp.decisions.signing import why_not_shipped
@@ -11,17 +11,12 @@ from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.registry.models import ModelVersion
 
 
-class CandidateField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(str(obj), obj)
-
-
 class DecisionForm(forms.Form):
     """A decision on one of a campaign's candidates; where a gate binds it, without "ship". ``replaces``: the campaign's
     newest decision, as it was shown with the form.
     """
 
-    candidate = CandidateField(ModelVersion.objects.none())
+    candidate = RowField(ModelVersion.objects.none())
     verdict = forms.ChoiceField(widget=forms.RadioSelect)
     note = forms.CharField(
         required=False,
@@ -35,11 +30,11 @@ class DecisionForm(forms.Form):
         self, data: Any = None, *, campaign: Campaign, gate: CampaignGate | None, **kwargs: Any
     ) -> None:
         super().__init__(data, **kwargs)
-        field = self.fields["candidate"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
-        verdict = self.fields["verdict"]
-        verdict.choices = _verdicts(may_ship=gate is None)  # type: ignore[attr-defined]
+        row_field(self, "candidate").queryset = ModelVersion.objects.filter(
+            campaign_entries__campaign=campaign
+        )
+        verdict = choice_field(self, "verdict")
+        verdict.choices = _verdicts(may_ship=gate is None)
         if gate is not None:
             verdict.error_messages["invalid_choice"] = why_not_shipped(campaign, gate)
 
@@ -68,4 +63,4 @@ class SigningForm(forms.Form):
         replaces = standing.pk if standing is not None else None
         super().__init__(data, initial={"verdict": evaluation.verdict, "replaces": replaces})
         may_ship = evaluation.verdict == GateVerdict.SHIP
-        self.fields["verdict"].choices = _verdicts(may_ship=may_ship)  # type: ignore[attr-defined]
+        choice_field(self, "verdict").choices = _verdicts(may_ship=may_ship)

@@ -4,21 +4,16 @@ from django import forms
 
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.core.marks import marked
+from evalapp.core.form_fields import RowField, row_field
 from evalapp.exports.models import RowDecision
 from evalapp.exports.selection import SelectionRules
 from evalapp.exports.services import EMPTY_ANSWER, EXPORTABLE_SPLITS
 
 
-class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(str(obj), obj)
-
-
 class TrayForm(forms.Form):
     """Which campaign's feedback, and by which rules it is in."""
 
-    campaign = CampaignField(
+    campaign = RowField(
         Campaign.objects.none(),
         help_text="Campaigns over the feedback or training split. A test split is sealed and never exported.",
     )
@@ -42,8 +37,7 @@ class TrayForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["campaign"]
-        assert isinstance(field, forms.ModelChoiceField)
+        field = row_field(self, "campaign")
         field.queryset = (
             project.campaigns.filter(split__in=EXPORTABLE_SPLITS)
             .exclude(state=CampaignState.DRAFT)

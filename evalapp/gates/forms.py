@@ -5,7 +5,7 @@ from django import forms
 
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign
-from evalapp.core.marks import marked
+from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.names import LONGEST_NAME
 from evalapp.gates.conditions import (
     LARGEST_COUNT,
@@ -189,18 +189,18 @@ def _initial(gate: Gate) -> dict[str, Any]:
     return found
 
 
-class _Versions(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(obj.label, obj) if isinstance(obj, ModelVersion) else str(obj)
+def _name_of(row: Gate | ModelVersion) -> str:
+    return row.label if isinstance(row, ModelVersion) else str(row)
 
 
 class TakeGateForm(forms.Form):
-    gate = _Versions(Gate.objects.none(), empty_label=None)
-    champion = _Versions(
+    gate = RowField(Gate.objects.none(), empty_label=None, name_of=_name_of)
+    champion = RowField(
         ModelVersion.objects.none(),
         required=False,
         empty_label="The project's champion, where the gate asks for one",
         help_text="The candidate that the others are held against.",
+        name_of=_name_of,
     )
 
     def __init__(self, data: Any = None, *, campaign: Campaign, project: Project) -> None:
@@ -208,6 +208,6 @@ class TakeGateForm(forms.Form):
         newest = project.gates.order_by("name", "-version").distinct("name").values("pk")
         taken = campaign.gates_taken.values("gate")
         gates = project.gates.filter(pk__in=newest).exclude(pk__in=taken).order_by("name")
-        self.fields["gate"].queryset = gates  # type: ignore[attr-defined]
+        row_field(self, "gate").queryset = gates
         candidates = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
-        self.fields["champion"].queryset = candidates  # type: ignore[attr-defined]
+        row_field(self, "champion").queryset = candidates

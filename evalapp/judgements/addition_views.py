@@ -18,6 +18,7 @@ from evalapp.campaigns.opening import strata_of_campaign
 from evalapp.campaigns.queries import campaigns_of
 from evalapp.campaigns.running import RUNNING, add_items, add_places
 from evalapp.core.errors import InvalidError, ProblemError
+from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.judgements.differing import items_judged_apart
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
@@ -30,9 +31,8 @@ class AddItemsForm(forms.Form):
     )
 
 
-class _Criteria(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    def label_from_instance(self, obj: Any) -> str:
-        return str(obj.name)
+def _name_of(criterion: Criterion) -> str:
+    return criterion.name
 
 
 class AddPlacesForm(forms.Form):
@@ -55,7 +55,7 @@ class AddPlacesForm(forms.Form):
 
 class WhereScoresDifferForm(AddPlacesForm):
     where = "least"
-    criterion = _Criteria(Criterion.objects.none(), empty_label=None)
+    criterion = RowField(Criterion.objects.none(), empty_label=None, name_of=_name_of)
     least = forms.IntegerField(
         min_value=1,
         initial=2,
@@ -66,7 +66,7 @@ class WhereScoresDifferForm(AddPlacesForm):
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, campaign=campaign, **kwargs)
         chosen = [criterion.pk for criterion in comparable_criteria(campaign)]
-        self.fields["criterion"].queryset = Criterion.objects.filter(pk__in=chosen).order_by("position")  # type: ignore[attr-defined]
+        row_field(self, "criterion").queryset = Criterion.objects.filter(pk__in=chosen).order_by("position")
 
     def differing(self) -> set[int]:
         return items_that_differ(

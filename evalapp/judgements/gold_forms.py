@@ -10,6 +10,7 @@ from evalapp.accounts.models import User
 from evalapp.campaigns.gold import GoldRow, read_gold_file, rows_gold_may_be, set_gold
 from evalapp.campaigns.models import Campaign, Method
 from evalapp.core.errors import InvalidError
+from evalapp.core.form_fields import choice_field
 from evalapp.judgements.gold import OUTCOMES, VerdictRow, read_verdict_file, set_gold_verdicts
 from evalapp.reviews.differing import comparable_criteria
 
@@ -73,8 +74,8 @@ class AnswerForm(KnownForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         criteria = [(each.key, each.name) for each in comparable_criteria(self.campaign)]
-        self.fields["criterion"].choices = criteria  # type: ignore[attr-defined]
-        self.fields["candidate"].choices = [("", "Every candidate's"), *self.candidates]  # type: ignore[attr-defined]
+        choice_field(self, "criterion").choices = criteria
+        choice_field(self, "candidate").choices = [("", "Every candidate's"), *self.candidates]
 
     def read(self) -> GoldRow:
         given = self.cleaned_data
@@ -105,8 +106,8 @@ class VerdictForm(KnownForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["candidate"].choices = self.candidates  # type: ignore[attr-defined]
-        self.fields["against"].choices = self.candidates  # type: ignore[attr-defined]
+        choice_field(self, "candidate").choices = self.candidates
+        choice_field(self, "against").choices = self.candidates
         if self.is_ranking:
             self.fields["candidate"].label = "The best of all"
             for name in ("against", "outcome", "tie_counts"):

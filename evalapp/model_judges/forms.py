@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 
 from evalapp.accounts.models import Project
+from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.outgoing_fields import address_field, key_field
 from evalapp.model_judges.queries import askable_criteria
 from evalapp.model_judges.questions import LONGEST_PROMPT
@@ -10,9 +11,8 @@ from evalapp.model_judges.services import LONGEST_MODEL, LONGEST_VERSION
 from evalapp.rubrics.models import Criterion
 
 
-class CriterionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic for the type checker alone
-    def label_from_instance(self, criterion: Criterion) -> str:
-        return f"{criterion.name} ({criterion.version})"
+def _name_of(criterion: Criterion) -> str:
+    return f"{criterion.name} ({criterion.version})"
 
 
 _KEY_HELP = "Stored encrypted and never shown again. Leave empty where the address needs none."
@@ -22,8 +22,11 @@ class JudgeForm(forms.Form):
     """A criterion asked of a model."""
 
     name = forms.CharField(max_length=60)
-    criterion = CriterionField(
-        queryset=Criterion.objects.none(), empty_label=None, help_text="Of rubric versions that are in use."
+    criterion = RowField(
+        queryset=Criterion.objects.none(),
+        empty_label=None,
+        help_text="Of rubric versions that are in use.",
+        name_of=_name_of,
     )
     address = address_field("An OpenAI-compatible one, such as https://models.example.org/v1")
     model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the address calls it.")
@@ -43,7 +46,7 @@ class JudgeForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["criterion"].queryset = askable_criteria(project)  # type: ignore[attr-defined]  # the field's own type
+        row_field(self, "criterion").queryset = askable_criteria(project)
 
 
 class KeyForm(forms.Form):

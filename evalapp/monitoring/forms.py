@@ -8,7 +8,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.queries import possible_reviewers
-from evalapp.core.marks import marked
+from evalapp.core.form_fields import RowsField, choice_field, row_field
 from evalapp.monitoring.importing import MOST_BYTES
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_OUTPUTS_A_WEEK, StreamPlan, finds_errors
@@ -24,11 +24,6 @@ def next_monday(now: dt.datetime) -> dt.datetime:
     day = now + dt.timedelta(days=(_MONDAY - now.weekday()) % 7)
     moment = day.replace(hour=_MORNING, minute=0, second=0, microsecond=0)
     return moment if moment > now else moment + dt.timedelta(days=7)
-
-
-class _Reviewers(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(str(obj), obj)
 
 
 class StreamForm(forms.Form):
@@ -49,7 +44,7 @@ class StreamForm(forms.Form):
         label="Field that is kept in proportion",
         help_text="A field of the outputs, such as topic: each of its values gives at least one. Empty: simply at random.",
     )
-    reviewers = _Reviewers(
+    reviewers = RowsField(
         User.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one reviewer."},
@@ -87,9 +82,9 @@ class StreamForm(forms.Form):
         self.criteria: list[Criterion] = list(rubric_version.criteria.all())
         initial = _initial(stream) if stream is not None else {"next_draw_at": next_monday(timezone.now())}
         super().__init__(data, initial=initial)
-        self.fields["reviewers"].queryset = possible_reviewers(project)  # type: ignore[attr-defined]
+        row_field(self, "reviewers").queryset = possible_reviewers(project)
         errors = [(each.key, each.name) for each in self.criteria if finds_errors(each)]
-        self.fields["error_criterion"].choices = [("", "None"), *errors]  # type: ignore[attr-defined]
+        choice_field(self, "error_criterion").choices = [("", "None"), *errors]
         if stream is None and errors:
             critical = [each.key for each in self.criteria if each.is_critical and finds_errors(each)]
             self.initial["error_criterion"] = (critical or [errors[0][0]])[0]

@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -119,7 +119,7 @@ def _page(
 
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
-def ratings_problems(request: MemberRequest, import_id: int) -> HttpResponse:
+def ratings_problems(request: MemberRequest, import_id: int) -> HttpResponseBase:
     """Every problem that is kept, as CSV, safe to open in a spreadsheet."""
     record = _import(request, import_id)
     columns = ("row", "field", "problem", "mend", "left out")
@@ -132,18 +132,18 @@ def ratings_problems(request: MemberRequest, import_id: int) -> HttpResponse:
 
     response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="ratings-{record.pk}-problems.csv"'
-    return response  # type: ignore[return-value]
+    return response
 
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
-def label_studio_tasks(request: MemberRequest, campaign_id: int) -> HttpResponse:
+def label_studio_tasks(request: MemberRequest, campaign_id: int) -> HttpResponseBase:
     """The campaign's reviews as tasks that Label Studio imports."""
     campaign = _campaign(request, campaign_id)
     response = StreamingHttpResponse(json_of_tasks(campaign), content_type="application/json; charset=utf-8")
     name = f"{slugify(campaign.name) or 'campaign'}-label-studio.json"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response  # type: ignore[return-value]
+    return response
 
 
 @require_safe

@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 
 from evalapp.accounts.models import Project
+from evalapp.core.form_fields import RowField, choice_field, row_field
 from evalapp.registry import folders, queries
 from evalapp.registry.chat_template_fields import ChatTemplateForm
 from evalapp.registry.models import ModelAlias, ModelVersion
@@ -25,11 +26,9 @@ class BaseModelForm(ChatTemplateForm):
         field.choices = [(str(each.path), each.label) for each in self.found]
 
 
-class BaseChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    """A base model of the project, named by its model."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.model.name} ({obj.label})"
+def name_of_base(version: ModelVersion) -> str:
+    """A base model is named by its model."""
+    return f"{version.model.name} ({version.label})"
 
 
 class WordsForm(forms.Form):
@@ -53,7 +52,9 @@ class WordsForm(forms.Form):
 
 
 class AdapterForm(forms.Form):
-    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    base = RowField(
+        queryset=ModelVersion.objects.none(), label="Base model", empty_label=None, name_of=name_of_base
+    )
     label = forms.CharField(max_length=80, label="Label")
     archive = forms.FileField(
         required=False, label="Zip of the adapter's folder",
@@ -63,7 +64,7 @@ class AdapterForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["base"].queryset = queries.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
+        row_field(self, "base").queryset = queries.bases_of(project)
         choices = [(str(each.path), each.label) for each in folders.adapters_on_disk()]
         field = self.fields["folder"]
         assert isinstance(field, forms.ChoiceField)
@@ -92,4 +93,4 @@ class AliasForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not may_crown:
             choices = [("", "None"), (ModelAlias.CHALLENGER.value, ModelAlias.CHALLENGER.label)]
-            self.fields["alias"].choices = choices  # type: ignore[attr-defined]
+            choice_field(self, "alias").choices = choices

@@ -10,6 +10,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.models import Project
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
+from evalapp.core.form_fields import row_field
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.prices import (
@@ -45,7 +46,7 @@ class PriceForm(forms.Form):
     def __init__(self, *args: object, project: Project, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # a form's own arguments
         versions = ModelVersion.objects.filter(project=project).order_by("label", "pk")
-        self.fields["model_version"].queryset = versions  # type: ignore[attr-defined]  # the field's own type
+        row_field(self, "model_version").queryset = versions
 
 
 class MachinePriceForm(forms.Form):

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from evalapp.accounts.models import Project
-from evalapp.core.marks import marked
+from evalapp.core.form_fields import RowField, RowsField, choice_field, row_field
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry import queries as registry
 from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
@@ -56,22 +56,18 @@ ENGINES = [
 ]  # fmt: skip
 
 
-class VersionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+def name_of_dataset_version(version: DatasetVersion) -> str:
     """A dataset version with its rows by split."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        counts = ", ".join(f"{count:,} {label.lower()}" for label, count in queries.split_counts(obj))
-        return marked(f"{obj} ({counts})", obj)
+    counts = ", ".join(f"{count:,} {label.lower()}" for label, count in queries.split_counts(version))
+    return f"{version} ({counts})"
 
 
-class ModelVersionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(f"{obj.model.name}: {obj.label}", obj)
+def _name_of_model_version(version: ModelVersion) -> str:
+    return f"{version.model.name}: {version.label}"
 
 
-class CandidatesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
-    def label_from_instance(self, obj: Any) -> str:
-        return marked(f"{obj.label} ({obj.get_kind_display()}, {obj.model.name})", obj)
+def _name_of_candidate(version: ModelVersion) -> str:
+    return f"{version.label} ({version.get_kind_display()}, {version.model.name})"
 
 
 class TrainingForm(forms.Form):
@@ -86,17 +82,20 @@ class TrainingForm(forms.Form):
         choices=[(key, words.choice) for key, words in METHODS.items()],
         initial=TRAINING["method"], label="Method", widget=forms.RadioSelect,
     )  # fmt: skip
-    dataset_version = VersionField(
+    dataset_version = RowField(
         queryset=DatasetVersion.objects.none(), label="Train on", empty_label=None,
         help_text="Its training rows; the sealed test rows and the feedback rows are never trained on. DPO and KTO take "
-        "the pairs and ratings that an export of feedback or an import has put there.",
-    )  # fmt: skip
-    base = ModelVersionField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
-    continued_from = ModelVersionField(
+        "the pairs and ratings that an export of feedback or an import has put there.", name_of=name_of_dataset_version)  # fmt: skip
+    base = RowField(
+        queryset=ModelVersion.objects.none(),
+        label="Base model",
+        empty_label=None,
+        name_of=_name_of_model_version,
+    )
+    continued_from = RowField(
         queryset=ModelVersion.objects.none(), required=False, label="Start from", empty_label="A new adapter",
         help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end in a whole "
-        "model begin anew; to go on from one, choose it as the base.",
-    )  # fmt: skip
+        "model begin anew; to go on from one, choose it as the base.", name_of=_name_of_model_version)  # fmt: skip
     epochs = forms.FloatField(
         min_value=0.01, max_value=MOST_EPOCHS, initial=TRAINING["epochs"], label="Epochs"
     )
@@ -187,9 +186,9 @@ class TrainingForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["dataset_version"].queryset = queries.trainable_versions(project)  # type: ignore[attr-defined]  # the field's own type
-        self.fields["base"].queryset = registry.bases_of(project)  # type: ignore[attr-defined]  # likewise
-        self.fields["continued_from"].queryset = registry.adapters_of(project)  # type: ignore[attr-defined]  # likewise
+        row_field(self, "dataset_version").queryset = queries.trainable_versions(project)
+        row_field(self, "base").queryset = registry.bases_of(project)
+        row_field(self, "continued_from").queryset = registry.adapters_of(project)
 
     def clean_base(self) -> Any:
         base = self.cleaned_data["base"]
@@ -233,17 +232,19 @@ class GenerationForm(forms.Form):
     """``sampling`` of a valid form is what ``start_generation`` takes."""
 
     name = forms.CharField(max_length=120, label="Name")
-    dataset_version = VersionField(
-        queryset=DatasetVersion.objects.none(), label="Answer the rows of", empty_label=None
+    dataset_version = RowField(
+        queryset=DatasetVersion.objects.none(),
+        label="Answer the rows of",
+        empty_label=None,
+        name_of=name_of_dataset_version,
     )
     splits = forms.MultipleChoiceField(
         choices=Split.choices, initial=[Split.TEST], label="Splits", widget=forms.CheckboxSelectMultiple,
         help_text="People review test rows to decide, and feedback rows to teach.",
     )  # fmt: skip
-    candidates = CandidatesField(
+    candidates = RowsField(
         queryset=ModelVersion.objects.none(), label="Candidates", widget=forms.CheckboxSelectMultiple,
-        help_text="All on one base, where they share one engine and only they differ; or all at addresses.",
-    )  # fmt: skip
+        help_text="All on one base, where they share one engine and only they differ; or all at addresses.", name_of=_name_of_candidate)  # fmt: skip
     max_tokens = forms.IntegerField(
         **within(SAMPLING_LIMITS, "max_tokens"), initial=SAMPLING["max_tokens"], label="Tokens at most"
     )
@@ -307,8 +308,8 @@ class GenerationForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["dataset_version"].queryset = queries.ready_versions(project)  # type: ignore[attr-defined]  # the field's own type
-        self.fields["candidates"].queryset = registry.candidates_of(project)  # type: ignore[attr-defined]  # likewise
+        row_field(self, "dataset_version").queryset = queries.ready_versions(project)
+        row_field(self, "candidates").queryset = registry.candidates_of(project)
 
     def clean_json_schema(self) -> str | None:
         return self.cleaned_data["json_schema"].strip() or None
@@ -340,14 +341,18 @@ class OutputsForm(forms.Form):
     """Answers made elsewhere, for a candidate that exists or for a new one."""
 
     name = forms.CharField(max_length=120, label="Name")
-    dataset_version = VersionField(
-        queryset=DatasetVersion.objects.none(), label="They answer the rows of", empty_label=None
+    dataset_version = RowField(
+        queryset=DatasetVersion.objects.none(),
+        label="They answer the rows of",
+        empty_label=None,
+        name_of=name_of_dataset_version,
     )
-    candidate = ModelVersionField(
+    candidate = RowField(
         queryset=ModelVersion.objects.none(),
         required=False,
         label="Candidate",
         empty_label="A new one, named below",
+        name_of=_name_of_model_version,
     )
     new_label = forms.CharField(max_length=80, required=False, label="New candidate’s label")
     file = forms.FileField(
@@ -359,8 +364,8 @@ class OutputsForm(forms.Form):
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         imported = registry.versions_of(project).filter(kind__in=MADE_ELSEWHERE).order_by("-pk")
-        self.fields["dataset_version"].queryset = queries.ready_versions(project)  # type: ignore[attr-defined]  # the field's own type
-        self.fields["candidate"].queryset = imported  # type: ignore[attr-defined]  # likewise
+        row_field(self, "dataset_version").queryset = queries.ready_versions(project)
+        row_field(self, "candidate").queryset = imported
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -387,7 +392,7 @@ class RunComparisonForm(forms.Form):
 
     def __init__(self, *args: Any, runs: Sequence[Run], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["run"].choices = [  # type: ignore[attr-defined]  # the field's own type
+        choice_field(self, "run").choices = [
             (str(run.pk), f"{run.name} ({run.job.get_state_display().lower()}, {run.created_at:%-d %B %Y})")
             for run in runs
         ]

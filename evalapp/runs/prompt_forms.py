@@ -6,15 +6,16 @@ from django import forms
 
 from evalapp.accounts.models import Project
 from evalapp.core.errors import InvalidError
+from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.http import show_problem
 from evalapp.datasets.models import DatasetVersion
 from evalapp.registry import queries as registry
 from evalapp.registry.endpoints import LONGEST_MODEL
-from evalapp.registry.forms import BaseChoiceField, WordsForm
+from evalapp.registry.forms import WordsForm, name_of_base
 from evalapp.registry.models import ModelVersion
 from evalapp.runs import queries
 from evalapp.runs.few_shot import few_shot, rows_named
-from evalapp.runs.forms import VersionField
+from evalapp.runs.forms import name_of_dataset_version
 from inference.prompts import conversation
 from inference.spec import Candidate
 from run_directory.protocol import Message
@@ -27,8 +28,8 @@ class ShowingForm(WordsForm):
     ``examples``.
     """
 
-    examples_version = VersionField(
-        queryset=DatasetVersion.objects.none(), required=False, label="Examples from", empty_label="No examples",
+    examples_version = RowField(
+        queryset=DatasetVersion.objects.none(), name_of=name_of_dataset_version, required=False, label="Examples from", empty_label="No examples",
         help_text="Rows of its training split are shown as question and answer before each question.",
     )  # fmt: skip
     example_rows = forms.CharField(
@@ -44,7 +45,7 @@ class ShowingForm(WordsForm):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["examples_version"].queryset = queries.trainable_versions(project)  # type: ignore[attr-defined]  # the field's own type
+        row_field(self, "examples_version").queryset = queries.trainable_versions(project)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -86,7 +87,9 @@ class ShowingForm(WordsForm):
 
 
 class PromptForm(ShowingForm):
-    base = BaseChoiceField(queryset=ModelVersion.objects.none(), label="Base model", empty_label=None)
+    base = RowField(
+        queryset=ModelVersion.objects.none(), name_of=name_of_base, label="Base model", empty_label=None
+    )
     label = forms.CharField(max_length=80, label="Label", help_text="For instance “Prompted: plain words”.")
 
     field_order = (
@@ -101,7 +104,7 @@ class PromptForm(ShowingForm):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, project=project, **kwargs)
-        self.fields["base"].queryset = registry.bases_of(project)  # type: ignore[attr-defined]  # the field's own type
+        row_field(self, "base").queryset = registry.bases_of(project)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -171,7 +171,7 @@ def run_half_batch(request: MemberRequest, run_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.START_RUNS)
-def generation_new(request: MemberRequest) -> HttpResponse:
+def generation_new(request: MemberRequest) -> HttpResponseBase:
     form = GenerationForm(request.POST or None, project=request.project, initial=_initial(request.GET))
     if request.method == "POST" and form.is_valid():
         asked = {
@@ -233,11 +233,11 @@ def outputs_import(request: MemberRequest) -> HttpResponse:
     return form_page(request, "runs/outputs_import.html", form)
 
 
-def _batch_file(lines: Iterable[str]) -> HttpResponse:
+def _batch_file(lines: Iterable[str]) -> HttpResponseBase:
     response = StreamingHttpResponse(lines, content_type="application/jsonl")
     response["Content-Disposition"] = 'attachment; filename="batch.jsonl"'
     # A streamed answer and a plain one are the same to whoever asks.
-    return response  # type: ignore[return-value]
+    return response
 
 
 def _look_page(request: MemberRequest, run: Run) -> HttpResponse:

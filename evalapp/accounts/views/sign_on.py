@@ -42,7 +42,7 @@ def needs_passwords(view: View) -> View:
     return answers_problems(wrapped)
 
 
-class _Callback(OAuth2CallbackView):  # type: ignore[misc]  # allauth has no types
+class _Callback(OAuth2CallbackView):
     def _get_state(self, request: HttpRequest, provider: object) -> tuple[dict[str, str] | None, object]:
         state, response = super()._get_state(request, provider)
         self.adapter.nonce = (state or {}).get("nonce", "")
