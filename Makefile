@@ -26,6 +26,7 @@ test: setup-test lint
 
 lint: setup-test
 	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check --quiet
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
 	@$(VENV)/djlint --quiet --lint templates

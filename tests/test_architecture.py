@@ -3,6 +3,7 @@
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -59,6 +60,17 @@ def test_foreign_keys_point_down_the_same_order_as_imports() -> None:
 def test_every_package_has_a_layer() -> None:
     packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")} - {"migrations", "templatetags"}
     assert packages - set.union(*ORDER) == set()
+
+
+def test_the_architecture_page_has_every_package_in_the_order_of_imports() -> None:
+    rows = re.findall(
+        r"^\| (`.+?) \|", (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    told = [set(re.findall(r"`(\w+)`", row)) for row in rows]
+    flat = [name for names in told for name in names]
+    assert sorted(flat) == sorted(name for names in ORDER for name in names)
+    ranks = [max(rank(name) for name in names) for names in told]
+    assert ranks == sorted(ranks)
 
 
 def test_every_model_is_in_the_index() -> None:
