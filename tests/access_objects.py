@@ -215,8 +215,8 @@ def _reviews(world: SimpleNamespace) -> None:
     StoredAnalysis.objects.create(
         campaign=world.campaign,
         kind="comparison",
-        people="all",
-        reviewed_values="original",
+        reviewer_type="all",
+        score_source="original",
         format=1,
         changes=1,
         reviews=1,

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.choosing import chosen_criterion, chosen_measure, chosen_pair
+from evalapp.analysis.filter_form import filter_form_of
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.kept_agreement import agreement_shown
-from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.reviewer_agreement import (
     ANCHORS,
     MEASURES,
@@ -25,12 +25,12 @@ from evalapp.analysis.reviewer_agreement import (
     why_no_pair,
 )
 from evalapp.analysis.views import (
-    PEOPLE,
+    REVIEWER_TYPES,
     campaign_or_missing,
-    chosen_people,
+    chosen_reviewer_type,
     filter_refused,
-    people_choices,
     redirect_kept,
+    reviewer_type_choices,
 )
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.measure import Measure
@@ -60,11 +60,11 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
         return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
-    people = chosen_people(request)
+    reviewer_type = chosen_reviewer_type(request)
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    found = agreement_shown(view, people=people, reader_id=request.user.pk)
+    found = agreement_shown(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     panel = found.panel
     names = panel.names if panel else shown_names(campaign, reader_id=request.user.pk)
     criteria = panel.criteria if panel else []
@@ -75,7 +75,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "station": "compare",
         "campaign": campaign,
         "standing": found.standing,
-        "narrowing": narrowing_of(request, view, names=names, kept=found.kept),
+        "filter_form": filter_form_of(request, view, names=names, coverage=found.coverage),
         "criteria": criteria,
         "panel_cells": [
             (row.criterion, _measures(row.measures), row.scores, reason_of(row.measures)) for row in rows
@@ -88,9 +88,9 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "is_uncomputed": panel is None,
         "most_reviewers": MOST_REVIEWERS,
         "has_simulated": found.has_simulated,
-        "people": people,
-        "people_label": PEOPLE[people],
-        "people_choices": people_choices(request, people),
+        "reviewer_type": reviewer_type,
+        "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
+        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "shares_outputs": any(row.criterion == criterion and row.measures.exact.defined for row in rows),
         "no_pair": why_no_pair(panel, criterion) if panel and criterion else "",

@@ -15,11 +15,11 @@ from evalapp.analysis.cases import (
     rows_of,
     with_excerpts,
 )
+from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered, reviews_of
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.finder import Finder, Found, find
 from evalapp.analysis.keeping import is_large
 from evalapp.analysis.metric_trust import computed_metrics
-from evalapp.analysis.narrowing import Kept, load_narrowed, reviews_of
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.metrics.metric import MetricDescription
 
@@ -32,19 +32,21 @@ class CaseList(Sequence[CaseRow]):
     is to choose of.
     """
 
-    def __init__(self, scores: CampaignScores, query: Mapping[str, str], kept: Kept | None = None) -> None:
+    def __init__(
+        self, scores: CampaignScores, query: Mapping[str, str], coverage: FilterCoverage | None = None
+    ) -> None:
         self.scores = scores
         self.wanted: CaseFilter = filter_from(scores, query)
-        self._kept = kept
+        self._coverage = coverage
 
-    def narrowed_to(self, query: Mapping[str, str]) -> "CaseList":
+    def with_filters_of(self, query: Mapping[str, str]) -> "CaseList":
         """Another list of the same view."""
-        return CaseList(self.scores, query, self._kept)
+        return CaseList(self.scores, query, self._coverage)
 
     @property
-    def kept(self) -> Kept | None:
+    def coverage(self) -> FilterCoverage | None:
         """How much of the campaign the view leaves; None where it leaves everything."""
-        return self._kept
+        return self._coverage
 
     @property
     def metrics(self) -> list[MetricDescription]:
@@ -104,22 +106,22 @@ class LargeCaseList(CaseList):
         view: ComparisonFilter,
         query: Mapping[str, str],
         *,
-        people: str,
+        reviewer_type: str,
         scores: CampaignScores | None = None,
     ) -> None:
-        self._view, self._people = view, people
+        self._view, self._reviewer_type = view, reviewer_type
         if scores is None:
-            scores = load_scores(view.campaign, people=people, outputs=())
+            scores = load_scores(view.campaign, reviewer_type=reviewer_type, outputs=())
             if view.candidates:
                 scores = replace(scores, candidates=list(view.candidates))
         super().__init__(scores, query)
 
-    def narrowed_to(self, query: Mapping[str, str]) -> CaseList:
-        return LargeCaseList(self._view, query, people=self._people, scores=self.scores)
+    def with_filters_of(self, query: Mapping[str, str]) -> CaseList:
+        return LargeCaseList(self._view, query, reviewer_type=self._reviewer_type, scores=self.scores)
 
     @cached_property
-    def kept(self) -> Kept | None:
-        return self._query.kept() if self._view.is_narrowed else None
+    def coverage(self) -> FilterCoverage | None:
+        return self._query.coverage() if self._view.is_filtered else None
 
     @property
     def metrics(self) -> list[MetricDescription]:
@@ -135,7 +137,7 @@ class LargeCaseList(CaseList):
         return CaseQuery(
             self._view,
             self.wanted,
-            people=self._people,
+            reviewer_type=self._reviewer_type,
             criteria=self.scores.criteria,
             people_by_number={number: person for person, number in self.scores.numbers.items()},
         )
@@ -162,7 +164,9 @@ class LargeCaseList(CaseList):
     def _rows(self, keys: Sequence[CaseKey]) -> list[CaseRow]:
         reviews = reviews_of(self._view)
         outputs = [key.item_output_id for key in keys]
-        scores = load_scores(self._view.campaign, people=self._people, reviews=reviews, outputs=outputs)
+        scores = load_scores(
+            self._view.campaign, reviewer_type=self._reviewer_type, reviews=reviews, outputs=outputs
+        )
         shown = {(row.item_id, row.candidate.pk): row for row in rows_of(scores, self.wanted, scores.outputs)}
         return with_excerpts(scores, [shown[key.item_id, key.candidate_id] for key in keys])
 
@@ -179,9 +183,9 @@ class LargeCaseList(CaseList):
         return self._query.found(finder)
 
 
-def cases_at(view: ComparisonFilter, query: Mapping[str, str], *, people: str) -> CaseList:
-    """What an address picks of a view. ``people`` as in `load_scores`. MissingError for a part that names nothing."""
-    if is_large(view.campaign, people=people):
-        return LargeCaseList(view, query, people=people)
-    narrowed = load_narrowed(view, people=people)
-    return CaseList(narrowed.scores, query, narrowed.kept)
+def cases_at(view: ComparisonFilter, query: Mapping[str, str], *, reviewer_type: str) -> CaseList:
+    """What an address picks of a view. ``reviewer_type`` as in `load_scores`. MissingError for a part that names nothing."""
+    if is_large(view.campaign, reviewer_type=reviewer_type):
+        return LargeCaseList(view, query, reviewer_type=reviewer_type)
+    filtered = load_filtered(view, reviewer_type=reviewer_type)
+    return CaseList(filtered.scores, query, filtered.coverage)

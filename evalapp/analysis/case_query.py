@@ -18,10 +18,10 @@ from django.db import connection
 from evalapp.analysis.cases import CaseFilter
 from evalapp.analysis.disagreements import LEAST_AGREEING, TOP_SHARE, poor_threshold
 from evalapp.analysis.example_fields import places_of
+from evalapp.analysis.filtered_scores import FilterCoverage
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.finder import DECILE, Finder, Found, MetricSide, ScoreSide, why_nothing
 from evalapp.analysis.label_cells import LabelCell
-from evalapp.analysis.narrowing import Kept
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.scoring.labels import LABEL
@@ -37,7 +37,7 @@ class CaseKey(NamedTuple):
 
 
 class CaseQuery:
-    """``people`` as in `load_scores`; ``criteria`` are the campaign's, in their order; ``people_by_number``: who a
+    """``reviewer_type`` as in `load_scores`; ``criteria`` are the campaign's, in their order; ``people_by_number``: who a
     filter's reviewer is.
     """
 
@@ -46,13 +46,13 @@ class CaseQuery:
         view: ComparisonFilter,
         wanted: CaseFilter,
         *,
-        people: str,
+        reviewer_type: str,
         criteria: Sequence[Criterion],
         people_by_number: dict[int, int],
     ) -> None:
         self.view, self.wanted, self.criteria = view, wanted, criteria
         self._person_of = people_by_number
-        self._people = people if view.campaign.project.is_demonstration else "human"
+        self._reviewer_type = reviewer_type if view.campaign.project.is_demonstration else "human"
         self._values: dict[str, Any] = {"campaign": view.campaign.pk}
 
     def beginning(self, size: int) -> tuple[list[CaseKey], int]:
@@ -114,21 +114,23 @@ class CaseQuery:
 
     def has_simulated(self) -> bool:
         """Whether a simulated review counts in the view."""
-        if self._people == "human":
+        if self._reviewer_type == "human":
             return False
         tables = f"WITH {self._outputs}, {self._reviewed}"
         return bool(self._run(f"{tables} SELECT 1 FROM reviewed WHERE is_simulated LIMIT 1"))
 
-    def kept(self) -> Kept:
-        """How much the view leaves, as `load_narrowed` tells it."""
+    def coverage(self) -> FilterCoverage:
+        """How much the view leaves, as `load_filtered` tells it."""
         whole = ComparisonFilter(self.view.campaign)
-        everything = CaseQuery(whole, CaseFilter(), people=self._people, criteria=(), people_by_number={})
+        everything = CaseQuery(
+            whole, CaseFilter(), reviewer_type=self._reviewer_type, criteria=(), people_by_number={}
+        )
         (items, reviews), (of_items, of_reviews) = self._size(), everything._size()
-        return Kept(items, of_items, reviews, of_reviews)
+        return FilterCoverage(items, of_items, reviews, of_reviews)
 
     def _size(self) -> tuple[int, int]:
         """Of the items and of the reviews in view."""
-        where = "reviewed" if self.view.narrows_reviews else "outputs"
+        where = "reviewed" if self.view.filters_reviews else "outputs"
         items, reviews = self._run(
             f"WITH {self._outputs}, {self._reviewed} SELECT (SELECT count(DISTINCT item_id) FROM {where}), "
             "(SELECT count(*) FROM reviewed)"
@@ -182,8 +184,8 @@ class CaseQuery:
     def _reviews(self) -> str:
         """Which reviews r count."""
         conditions = ["r.campaign_id = %(campaign)s", "r.purpose = 'review'"]
-        if self._people != "all":
-            conditions.append(f"r.is_simulated = {self._value(self._people == 'simulated')}")
+        if self._reviewer_type != "all":
+            conditions.append(f"r.is_simulated = {self._value(self._reviewer_type == 'simulated')}")
         if self.view.reviewers:
             conditions.append(f"r.reviewer_id = ANY({self._value(list(self.view.reviewers))})")
         if self.view.since is not None:
@@ -209,7 +211,7 @@ class CaseQuery:
         chosen = [candidate.pk for candidate in self.view.candidates]
         if chosen:
             conditions.append(f"o.candidate_id = ANY({self._value(chosen)})")
-        if self.view.narrows_reviews or (chosen and self._is_answered):
+        if self.view.filters_reviews or (chosen and self._is_answered):
             of_each = [f"other.candidate_id = {self._value(each)}" for each in chosen]
             conditions += [self._item_has(each) for each in of_each or ["true"]]
         # Joined as one statement the planner expects one row where there are half a million, and takes minutes on end.

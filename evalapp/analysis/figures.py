@@ -23,10 +23,10 @@ from evalapp.analysis.comparison import (
 )
 from evalapp.analysis.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.disagreements import DisagreementCount
+from evalapp.analysis.filtered_scores import FilterCoverage, SharedPart
 from evalapp.analysis.marks import CandidateMarks, MarkCount
 from evalapp.analysis.metric_trust import CriterionTrust, MetricTrust
-from evalapp.analysis.narrowing import Kept, SharedPart
-from evalapp.analysis.prediction_powered import NarrowedMean
+from evalapp.analysis.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.reversals import FoundReversal, Reversals
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
@@ -59,7 +59,7 @@ CLASSES: tuple[type[Any], ...] = (
     *(Measure, Difference, BlindingIndex, Adjusted, Severity),
     *(Design, HumanCell, TagCount, CandidateRow, Comparison, ComparedPair, Contradiction),
     *(AgreementRow, CorrelationRow, MarkCount, CandidateMarks, Unblinding, DisagreementCount),
-    *(WinsTiesLosses, Usage, SharedPart, Kept, ReviewerRow, Panel),
+    *(WinsTiesLosses, Usage, SharedPart, FilterCoverage, ReviewerRow, Panel),
     *(
         AgreementOn,
         AgainstOthers,
@@ -69,7 +69,7 @@ CLASSES: tuple[type[Any], ...] = (
         ConfusedLevels,
         LevelsToClarify,
     ),
-    *(CriterionTrust, MetricTrust, NarrowedMean, PredictionPowered),
+    *(CriterionTrust, MetricTrust, PredictionPoweredMean, PredictionPowered),
     *(Reversals, FoundReversal, Reversal, Stratified, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )

@@ -1,11 +1,11 @@
-"""What a comparison is narrowed to: read from an address, which can be shared, and said in words.
+"""The filter of a comparison: read from an address, which can be shared, and said in words.
 
-    ?with=3&with=5          these candidates, on the items that all of them were rated on
-    &field.segment=retail   items whose example has this value (several of one field: any of them)
-    &split=test             items of this split
-    &by=2&by=4              reviews by these reviewers, named by their pseudonyms' numbers
-    &since=2026-05-01       reviews submitted on this day or later (``until``: on this day or earlier), UTC
-    &rubric=2               the rubric version; a campaign has one, so another says where to look
+    ?candidates=3&candidates=5  these candidates, on the items that all of them were rated on
+    &field.segment=retail       items whose example has this value (several of one field: any of them)
+    &split=test                 items of this split
+    &reviewers=2&reviewers=4    reviews by these reviewers, named by their pseudonyms' numbers
+    &since=2026-05-01           reviews submitted on this day or later (``until``: on this day or earlier), UTC
+    &rubric=2                   the rubric version; a campaign has one, so another says where to look
 
 Whatever names nothing of the campaign is a problem in words, never ignored and never everything.
 """
@@ -26,10 +26,10 @@ from evalapp.datasets.models import Split
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 
 FIELD = "field."
-PARTS = ("with", "split", "by", "since", "until", "rubric")
-# What else the pages that can be narrowed read of an address.
+PARTS = ("candidates", "split", "reviewers", "since", "until", "rubric")
+# What else the pages that can be filtered read of an address.
 PAGE_PARTS = frozenset(
-    {"people", "values", "criterion", "metric", "against", "page", "after", "limit", "view"}
+    {"reviewer_type", "score_source", "criterion", "metric", "against", "page", "after", "limit", "view"}
     | {"measure", "first", "second"}
     | set(FINDER_PARTS)
     | {
@@ -94,16 +94,16 @@ class ComparisonFilter:
     unknown: tuple[str, ...] = ()
 
     @property
-    def is_narrowed(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether anything but the rubric version, which a campaign has one of, is chosen."""
         return any(choice.part != "rubric" for choice in self.choices)
 
     @property
-    def narrows_items(self) -> bool:
+    def filters_items(self) -> bool:
         return bool(self.fields or self.splits)
 
     @property
-    def narrows_reviews(self) -> bool:
+    def filters_reviews(self) -> bool:
         return bool(self.reviewers or self.since or self.until)
 
     @property
@@ -113,7 +113,7 @@ class ComparisonFilter:
 
     @property
     def view(self) -> str:
-        """What is narrowed, the same text however the address orders it; empty where nothing is."""
+        """What is chosen, the same text however the address orders it; empty where nothing is."""
         chosen = {(choice.part, choice.value) for choice in self.choices if choice.part != "rubric"}
         return urlencode(sorted(chosen))
 
@@ -127,7 +127,7 @@ class ComparisonFilter:
 
     def item_ids(self) -> set[int] | None:
         """The items that count; None for all."""
-        if not self.narrows_items:
+        if not self.filters_items:
             return None
         items = items_of(self.campaign)
         if self.splits:
@@ -193,18 +193,18 @@ def read_filter(
 
 
 def _candidates(reading: _Reading) -> tuple[CampaignCandidate, ...]:
-    wanted = reading.given("with")
+    wanted = reading.given("candidates")
     if not wanted:
         return ()
     present = {str(each.pk): each for each in reading.campaign.candidates.select_related("model_version")}
     for value in wanted:
         if value in present:
             version = present[value].model_version
-            reading.choose("with", value, marked(version.label, version))
+            reading.choose("candidates", value, marked(version.label, version))
         else:
             labels = [each.model_version.label for each in present.values()]
             reading.refuse(
-                "with", f"This campaign has no candidate “{_cut(value)}”; it has {_listed(labels)}."
+                "candidates", f"This campaign has no candidate “{_cut(value)}”; it has {_listed(labels)}."
             )
     return tuple(each for key, each in present.items() if key in wanted)
 
@@ -261,17 +261,17 @@ def _splits(reading: _Reading) -> tuple[str, ...]:
 
 
 def _reviewers(reading: _Reading, names: ReviewerNames | None) -> tuple[int, ...]:
-    wanted = reading.given("by")
+    wanted = reading.given("reviewers")
     if not wanted:
         return ()
     names = names or shown_names(reading.campaign)
     present = {str(number): person for person, number in names.numbers.items()}
     for value in wanted:
         if value in present:
-            reading.choose("by", value, f"by {names.of(present[value])}")
+            reading.choose("reviewers", value, f"by {names.of(present[value])}")
         else:
             there = f"numbers 1 to {len(present)}" if present else "nobody has reviewed here yet"
-            reading.refuse("by", f"There is no reviewer {_cut(value)} in this campaign: {there}.")
+            reading.refuse("reviewers", f"There is no reviewer {_cut(value)} in this campaign: {there}.")
     return tuple(present[value] for value in wanted if value in present)
 
 
@@ -301,7 +301,7 @@ def _rubric(reading: _Reading) -> None:
             reading.refuse(
                 "rubric",
                 f"This campaign was reviewed by {version}, not by version {_cut(value)}. The list of comparisons "
-                "can be narrowed to another version.",
+                "can be filtered by version.",
             )
 
 

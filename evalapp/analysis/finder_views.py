@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.case_lists import cases_at
+from evalapp.analysis.filter_form import filter_form_of
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.finder import (
     METRIC_SIDES,
@@ -22,13 +23,12 @@ from evalapp.analysis.finder import (
     finder_from,
     ties_in_words,
 )
-from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.picked import pick_found
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.views import (
     CASES_PER_PAGE,
     campaign_or_missing,
-    chosen_people,
+    chosen_reviewer_type,
     filter_refused,
     list_query,
 )
@@ -51,13 +51,13 @@ def finder(request: MemberRequest, campaign_id: int) -> HttpResponse:
 def _render(
     request: MemberRequest, view: ComparisonFilter, problem: ProblemError | None = None
 ) -> HttpResponse:
-    campaign, people = view.campaign, chosen_people(request)
-    cases = cases_at(view, {}, people=people)
+    campaign, reviewer_type = view.campaign, chosen_reviewer_type(request)
+    cases = cases_at(view, {}, reviewer_type=reviewer_type)
     scores, wanted = cases.scores, None
     try:
         wanted = finder_from(scores, request.GET.dict())
         if wanted is not None:
-            cases = cases.narrowed_to(request.GET.dict())
+            cases = cases.with_filters_of(request.GET.dict())
     except MissingError as error:
         problem, wanted = problem or error, None
     found = cases.found(wanted) if wanted is not None else None
@@ -65,7 +65,7 @@ def _render(
     context = {
         "station": "compare",
         "campaign": campaign,
-        "narrowing": narrowing_of(request, view, names=scores.names, kept=cases.kept),
+        "filter_form": filter_form_of(request, view, names=scores.names, coverage=cases.coverage),
         "wanted": wanted,
         "found": found,
         "ties": ties_in_words(wanted, found) if wanted is not None and found is not None else "",
@@ -87,7 +87,7 @@ def _render(
         "is_sealed": campaign.split in SEALED,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "has_simulated": cases.has_simulated,
-        "people": people,
+        "reviewer_type": reviewer_type,
         "problem": problem,
     }
     return render(request, "analysis/finder.html", context, status=problem.status if problem else 200)
@@ -126,7 +126,7 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if view.problems:
         return filter_refused(request, view)
-    cases = cases_at(view, {}, people=chosen_people(request))
+    cases = cases_at(view, {}, reviewer_type=chosen_reviewer_type(request))
     try:
         wanted = finder_from(cases.scores, request.GET.dict())
         if wanted is None:

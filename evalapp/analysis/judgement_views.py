@@ -12,13 +12,18 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.charts import strengths_chart
 from evalapp.analysis.comparison import compare
-from evalapp.analysis.models import ReviewedValues
+from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pair_lists import FILTER_PARTS, as_lines, find_judgements, judgement_csv, pair_filter
 from evalapp.analysis.pairs import Judgements, load_judgements, pair_results
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.usage import usage_of
 from evalapp.analysis.verdicts_apart import verdicts_apart, with_lines
-from evalapp.analysis.views import PEOPLE, campaign_or_missing, chosen_people, people_choices
+from evalapp.analysis.views import (
+    REVIEWER_TYPES,
+    campaign_or_missing,
+    chosen_reviewer_type,
+    reviewer_type_choices,
+)
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
@@ -34,18 +39,18 @@ def _comparing(request: MemberRequest, campaign_id: int) -> Campaign:
 
 
 def _loaded(request: MemberRequest, campaign_id: int) -> Judgements:
-    return load_judgements(_comparing(request, campaign_id), people=chosen_people(request))
+    return load_judgements(_comparing(request, campaign_id), reviewer_type=chosen_reviewer_type(request))
 
 
 def _context(request: MemberRequest, judgements: Judgements) -> dict[str, Any]:
-    people = chosen_people(request)
+    reviewer_type = chosen_reviewer_type(request)
     return {
         "station": "compare",
         "campaign": judgements.campaign,
         "judgements": judgements,
-        "people": people,
-        "people_label": PEOPLE[people],
-        "people_choices": people_choices(request, people),
+        "reviewer_type": reviewer_type,
+        "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
+        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "is_reviewing": is_reviewing_blind(judgements.campaign, request.user),
     }
 
@@ -56,9 +61,9 @@ def pair_results_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Who wins against whom, how strong each candidate is, what the side does; below it what metrics say."""
     judgements = _loaded(request, campaign_id)
     scores = load_scores(judgements.campaign)
-    is_adjudicated = request.GET.get("values") == ReviewedValues.ADJUDICATED
-    values = ReviewedValues.ADJUDICATED if is_adjudicated else ReviewedValues.ORIGINAL
-    results = pair_results(judgements, values=values)
+    is_adjudicated = request.GET.get("score_source") == ScoreSource.ADJUDICATED
+    score_source = ScoreSource.ADJUDICATED if is_adjudicated else ScoreSource.ORIGINAL
+    results = pair_results(judgements, score_source=score_source)
     context = {
         **_context(request, judgements),
         "results": results,
@@ -80,7 +85,7 @@ def judgement_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     page = Paginator(find_judgements(judgements, wanted), JUDGEMENTS_PER_PAGE).get_page(
         request.GET.get("page")
     )
-    kept = {name: request.GET[name] for name in (*FILTER_PARTS, "people") if request.GET.get(name)}
+    kept = {name: request.GET[name] for name in (*FILTER_PARTS, "reviewer_type") if request.GET.get(name)}
     context = {
         **_context(request, judgements),
         "wanted": wanted,

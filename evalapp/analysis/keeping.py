@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.analysis.figures import Subjects, as_json, format_number
+from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.large import AgainstMetric, StoredComparison, comparison_parts
 from evalapp.analysis.large_agreement import agreement_parts
 from evalapp.analysis.large_metrics import metrics_parts
-from evalapp.analysis.models import AnalysisKind, People, ReviewedValues, StoredAnalysis
-from evalapp.analysis.narrowing import load_narrowed
+from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource, StoredAnalysis
 from evalapp.analysis.severity import severity_of
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.charts.chart import Chart
@@ -24,7 +24,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
-from evalapp.reviews.counts import CampaignCounts, data_version, people_of, scores_given
+from evalapp.reviews.counts import CampaignCounts, data_version, of_reviewer_type, scores_given
 from evalapp.reviews.models import ScoreCount
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import NOT_LEVELS, Criterion
@@ -46,16 +46,16 @@ class Wanted(NamedTuple):
     """
 
     kind: AnalysisKind
-    people: str = People.ALL
-    values: str = ReviewedValues.ORIGINAL
+    reviewer_type: str = ReviewerType.ALL
+    score_source: str = ScoreSource.ORIGINAL
     view: str = ""
 
     @property
     def where(self) -> dict[str, str]:
         return {
             "kind": self.kind,
-            "people": self.people,
-            "reviewed_values": self.values,
+            "reviewer_type": self.reviewer_type,
+            "score_source": self.score_source,
             "view": self.view,
         }
 
@@ -93,16 +93,16 @@ class Standing(NamedTuple):
         return self.job is not None and not self.job.is_over
 
 
-def is_large(campaign: Campaign, *, people: str = "all") -> bool:
+def is_large(campaign: Campaign, *, reviewer_type: str = "all") -> bool:
     """Whether the comparison is a job's to compute, not a request's."""
-    return scores_given(campaign, people=people) > MOST_AT_REQUEST
+    return scores_given(campaign, reviewer_type=reviewer_type) > MOST_AT_REQUEST
 
 
 def large_among(campaigns: Sequence[Campaign]) -> set[int]:
     """The ids of those of one project that are large, in one query."""
     if not campaigns:
         return set()
-    counts = ScoreCount.objects.filter(people_of(campaigns[0], "all"), campaign__in=campaigns)
+    counts = ScoreCount.objects.filter(of_reviewer_type(campaigns[0], "all"), campaign__in=campaigns)
     totals = counts.order_by().values("campaign").annotate(total=Sum("scores"))
     return set(totals.filter(total__gt=MOST_AT_REQUEST).values_list("campaign", flat=True))
 
@@ -153,15 +153,18 @@ def standings(campaign: Campaign) -> list[Standing]:
     )
     jobs = campaign.project.jobs.filter(task=COMPUTE_TASK, params__campaign=campaign.pk)
     going = {_wanted_by(job): job for job in jobs.exclude(state__in=FINAL_STATES)}
-    versions = {people: data_version(campaign, people=people) for people in People.values}
+    versions = {
+        reviewer_type: data_version(campaign, reviewer_type=reviewer_type)
+        for reviewer_type in ReviewerType.values
+    }
     found = []
     for row in rows:
-        wanted = Wanted(AnalysisKind(row.kind), row.people, row.reviewed_values, row.view)
-        changes, reviews = versions[row.people]
+        wanted = Wanted(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
+        changes, reviews = versions[row.reviewer_type]
         since = (max(reviews - row.reviews, 0), changes - row.changes)
         found.append(Standing(wanted, row.computed_at, *since, going.pop(wanted, None)))
     for wanted, job in going.items():
-        changes, reviews = versions[wanted.people]
+        changes, reviews = versions[wanted.reviewer_type]
         found.append(Standing(wanted, None, reviews, changes, job))
     return found
 
@@ -178,8 +181,8 @@ def _params(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
     return {
         "campaign": campaign.pk,
         "kind": str(wanted.kind),
-        "people": str(wanted.people),
-        "values": str(wanted.values),
+        "reviewer_type": str(wanted.reviewer_type),
+        "score_source": str(wanted.score_source),
         "view": wanted.view,
     }
 
@@ -187,11 +190,13 @@ def _params(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
 def _wanted_by(job: Job) -> Wanted:
     params = job.params
     # A job that an earlier release queued knows no view.
-    return Wanted(AnalysisKind(params["kind"]), params["people"], params["values"], params.get("view", ""))
+    return Wanted(
+        AnalysisKind(params["kind"]), params["reviewer_type"], params["score_source"], params.get("view", "")
+    )
 
 
 def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
-    """What a part of an address narrows to. Raises InvalidError for what is not there."""
+    """The filter that a part of an address asks for. Raises InvalidError for what is not there."""
     wanted = read_filter(campaign, QueryDict(query))
     if wanted.problems:
         raise InvalidError(" ".join(each.message for each in wanted.problems))
@@ -226,7 +231,7 @@ def compute(work: Work) -> dict[str, Any]:
     campaign, wanted = campaigns.get(pk=work.job.params["campaign"]), _wanted_by(work.job)
     work.enter("Reading the reviews")
     # Before the reviews are read: what comes in between is counted as not yet computed.
-    changes, reviews = data_version(campaign, people=wanted.people)
+    changes, reviews = data_version(campaign, reviewer_type=wanted.reviewer_type)
     parts = list(_PARTS[wanted.kind](campaign, wanted, work))
     computed_at = timezone.now()
     with transaction.atomic():
@@ -253,38 +258,40 @@ def _forget_views(campaign: Campaign) -> None:
     """Keep the views that were computed last: anybody may think of another, so they grow without end."""
     views = campaign.stored_analyses.exclude(view="").filter(part="").order_by("-computed_at", "-id")
     for row in views.defer("figures")[MOST_VIEWS:]:
-        old = Wanted(AnalysisKind(row.kind), row.people, row.reviewed_values, row.view)
+        old = Wanted(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
         campaign.stored_analyses.filter(**old.where).delete()
 
 
 def _comparison(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
+    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
     work.raise_if_cancelled()
-    return comparison_parts(narrowed, people=wanted.people, values=wanted.values, step=work.progress)
+    return comparison_parts(
+        filtered, reviewer_type=wanted.reviewer_type, score_source=wanted.score_source, step=work.progress
+    )
 
 
 def _severity(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
-    scores = narrowed.scores
+    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
+    scores = filtered.scores
 
     def fitted(rounds: int, most: int) -> None:
         work.progress(rounds, most, "Fitting the model")
 
     # Stored by pseudonyms; who reads it decides what reviewers are called.
     found = severity_of(scores, names=ReviewerNames(scores.numbers), progress=fitted)
-    yield "", {"severity": as_json(found), "kept": as_json(narrowed.kept)}
+    yield "", {"severity": as_json(found), "coverage": as_json(filtered.coverage)}
 
 
 def _agreement(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
+    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
     work.raise_if_cancelled()
-    return agreement_parts(narrowed, step=work.progress)
+    return agreement_parts(filtered, step=work.progress)
 
 
 def _metrics(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    narrowed = load_narrowed(view_of(campaign, wanted.view), people=wanted.people)
+    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
     work.raise_if_cancelled()
-    return metrics_parts(narrowed, step=work.progress)
+    return metrics_parts(filtered, step=work.progress)
 
 
 _PARTS: dict[AnalysisKind, Callable[[Campaign, Wanted, Work], Iterable[tuple[str, Any]]]] = {
@@ -324,10 +331,10 @@ def _outdated(campaign: Campaign) -> Iterator[Wanted]:
     if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
         yield from () if _tried(campaign, first) else (first,)
     for row in rows:
-        changes, reviews = data_version(campaign, people=row.people)
+        changes, reviews = data_version(campaign, reviewer_type=row.reviewer_type)
         moved = changes - row.changes
         rested = timezone.now() - row.computed_at >= LEAST_PAUSE
-        wanted = Wanted(AnalysisKind(row.kind), row.people, row.reviewed_values)
+        wanted = Wanted(AnalysisKind(row.kind), row.reviewer_type, row.score_source)
         is_behind = moved >= max(LEAST_CHANGES, LEAST_SHARE * reviews)
         if row.format == FORMAT and is_behind and rested and not _tried(campaign, wanted):
             yield wanted

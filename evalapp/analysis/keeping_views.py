@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.keeping import Wanted, start_analysis, view_of
-from evalapp.analysis.models import AnalysisKind, People, ReviewedValues
+from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource
 from evalapp.analysis.views import campaign_or_missing
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import field_errors
@@ -27,8 +27,8 @@ _PAGES = {
 
 class ComputeForm(forms.Form):
     kind = forms.ChoiceField(choices=AnalysisKind.choices)
-    people = forms.ChoiceField(choices=People.choices, required=False)
-    values = forms.ChoiceField(choices=ReviewedValues.choices, required=False)
+    reviewer_type = forms.ChoiceField(choices=ReviewerType.choices, required=False)
+    score_source = forms.ChoiceField(choices=ScoreSource.choices, required=False)
     view = forms.CharField(required=False)
 
 
@@ -40,16 +40,22 @@ def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
     form = ComputeForm(request.POST)
     if not form.is_valid():
         raise InvalidError("Say what to compute as the page does.", fields=field_errors(form))
-    people = form.cleaned_data["people"] if request.project.is_demonstration else ""
-    values = form.cleaned_data["values"]
+    reviewer_type = form.cleaned_data["reviewer_type"] if request.project.is_demonstration else ""
+    score_source = form.cleaned_data["score_source"]
     view = view_of(campaign, form.cleaned_data["view"]).view
     wanted = Wanted(
-        AnalysisKind(form.cleaned_data["kind"]), people or People.ALL, values or ReviewedValues.ORIGINAL, view
+        AnalysisKind(form.cleaned_data["kind"]),
+        reviewer_type or ReviewerType.ALL,
+        score_source or ScoreSource.ORIGINAL,
+        view,
     )
     start_analysis(campaign=campaign, wanted=wanted, by=request.user)
     messages.success(request, "Asked for. The page shows the new figures when they are there.")
     address = reverse(_PAGES[wanted.kind], args=[request.project.slug, campaign.pk])
-    chosen = {"people": people, "values": values if values == ReviewedValues.ADJUDICATED else ""}
+    chosen = {
+        "reviewer_type": reviewer_type,
+        "score_source": score_source if score_source == ScoreSource.ADJUDICATED else "",
+    }
     parts = (urlencode({name: value for name, value in chosen.items() if value}), view)
     query = "&".join(part for part in parts if part)
     return redirect(f"{address}?{query}" if query else address)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from evalapp.analysis.figures import OutdatedError, from_json
+from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.keeping import (
     Standing,
@@ -15,7 +16,6 @@ from evalapp.analysis.keeping import (
 )
 from evalapp.analysis.large_agreement import StoredPanel
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.narrowing import Kept, load_narrowed
 from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
 from evalapp.reviews.counts import campaign_counts
 from evalapp.reviews.pseudonyms import shown_names
@@ -23,37 +23,37 @@ from evalapp.reviews.pseudonyms import shown_names
 
 class ShownAgreement(NamedTuple):
     """``panel`` is None where a job has not computed any yet. ``standing`` is None where it was worked out just
-    now; ``kept`` where nothing is narrowed, and of a view that nothing is stored of.
+    now; ``coverage`` where nothing is filtered, and of a view that nothing is stored of.
     """
 
     panel: Panel | None
     standing: Standing | None
-    kept: Kept | None
+    coverage: FilterCoverage | None
     has_simulated: bool
 
 
-def agreement_shown(view: ComparisonFilter, *, people: str, reader_id: int | None) -> ShownAgreement:
-    """``people`` as in `load_scores`. ``reader_id`` None: nobody is called "You"."""
+def agreement_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> ShownAgreement:
+    """``reviewer_type`` as in `load_scores`. ``reader_id`` None: nobody is called "You"."""
     campaign = view.campaign
-    if not is_large(campaign, people=people):
-        scores, kept, _ = load_narrowed(view, people=people)
+    if not is_large(campaign, reviewer_type=reviewer_type):
+        scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
         names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
         is_simulated = any(answer.is_simulated for answer in scores.answers)
-        return ShownAgreement(ComputedPanel(scores, names), None, kept, is_simulated)
-    wanted = Wanted(AnalysisKind.AGREEMENT, people, view=view.view)
+        return ShownAgreement(ComputedPanel(scores, names), None, coverage, is_simulated)
+    wanted = Wanted(AnalysisKind.AGREEMENT, reviewer_type, view=view.view)
     subjects, stored = subjects_of(campaign), stored_of(campaign, wanted)
-    panel = kept = None
+    panel = coverage = None
     if stored is not None:
         names = shown_names(campaign, reader_id=reader_id)
         panel = StoredPanel(
             stored.figures, subjects, names, lambda parts: figures_of(campaign, wanted, *parts)
         )
         try:
-            kept = from_json(stored.figures["kept"], subjects)
+            coverage = from_json(stored.figures["coverage"], subjects)
             for criterion in panel.criteria:
                 panel.overall(criterion)
         except (OutdatedError, KeyError):
             panel = stored = None
-    counts = campaign_counts(campaign, people=people)
+    counts = campaign_counts(campaign, reviewer_type=reviewer_type)
     standing = standing_of(campaign, wanted, stored, counts)
-    return ShownAgreement(panel, standing, kept, True in counts.simulated)
+    return ShownAgreement(panel, standing, coverage, True in counts.simulated)

@@ -15,7 +15,7 @@ from evalapp.analysis.large import (
     stored_comparison,
     with_counts,
 )
-from evalapp.analysis.models import ReviewedValues, StoredAnalysis
+from evalapp.analysis.models import ScoreSource, StoredAnalysis
 from evalapp.campaigns.models import Campaign
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import campaign_counts
@@ -60,7 +60,7 @@ class LargeComparison:
 
 def large_comparison(campaign: Campaign, wanted: Wanted, *, reader_id: int) -> LargeComparison:
     """Reads counts and stored figures alone, so it costs the same for any number of ratings."""
-    counts = campaign_counts(campaign, people=wanted.people)
+    counts = campaign_counts(campaign, reviewer_type=wanted.reviewer_type)
     subjects = subjects_of(campaign)
     row = stored_of(campaign, wanted)
     try:
@@ -76,7 +76,7 @@ def large_comparison(campaign: Campaign, wanted: Wanted, *, reader_id: int) -> L
     if wanted.view:
         comparison, reviewers = stored.comparison, _named(stored.reviewers, names)
     else:
-        is_adjudicated = wanted.values == ReviewedValues.ADJUDICATED
+        is_adjudicated = wanted.score_source == ScoreSource.ADJUDICATED
         comparison = with_counts(stored.comparison, counts, is_adjudicated=is_adjudicated)
         reviewers = counted_reviewers(counts, comparison.criteria, names)
     return LargeComparison(campaign, wanted, subjects, standing, stored, comparison, reviewers, row, names)

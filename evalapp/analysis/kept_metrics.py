@@ -5,6 +5,7 @@ from typing import Any
 
 from evalapp.analysis import metric_trust
 from evalapp.analysis.figures import OutdatedError, from_json
+from evalapp.analysis.filtered_scores import FilterCoverage, FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.keeping import (
     Standing,
@@ -17,8 +18,7 @@ from evalapp.analysis.keeping import (
 )
 from evalapp.analysis.metric_trust import CriterionTrust, computed_metrics
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.narrowing import Kept, NarrowedScores, load_narrowed
-from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
+from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.scores import CampaignScores, metric_named
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import HEADLINE_METRIC
@@ -28,17 +28,17 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 
 
 class ShownMetrics:
-    """Worked out as it is asked for. ``people`` as in `load_scores`.
+    """Worked out as it is asked for. ``reviewer_type`` as in `load_scores`.
 
     What every metric says of every criterion is stored where there are more than `metric_trust.MOST_OUTPUTS`
-    outputs; the means that one metric narrows where the campaign is large.
+    outputs; the prediction-powered means of one metric where the campaign is large.
     """
 
-    def __init__(self, view: ComparisonFilter, *, people: str, reader_id: int | None) -> None:
-        self.view, self.people, self.reader_id = view, people, reader_id
+    def __init__(self, view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> None:
+        self.view, self.reviewer_type, self.reader_id = view, reviewer_type, reader_id
         self.campaign = view.campaign
-        self.wanted = Wanted(AnalysisKind.METRICS, people, view=view.view)
-        self.is_large = is_large(self.campaign, people=people)
+        self.wanted = Wanted(AnalysisKind.METRICS, reviewer_type, view=view.view)
+        self.is_large = is_large(self.campaign, reviewer_type=reviewer_type)
         self._subjects = subjects_of(self.campaign)
 
     @cached_property
@@ -54,8 +54,8 @@ class ShownMetrics:
         return not self.is_large or bool(self._figures)
 
     @property
-    def kept(self) -> Kept | None:
-        return self._figures.get("kept") if self.is_large else self._narrowed.kept
+    def coverage(self) -> FilterCoverage | None:
+        return self._figures.get("coverage") if self.is_large else self._filtered.coverage
 
     @property
     def scales(self) -> list[Criterion]:
@@ -101,24 +101,26 @@ class ShownMetrics:
         """None where a job has not computed it yet."""
         return self._figures.get("trust") if self._is_stored else metric_trust.metric_trust(self._scores)
 
-    def means_with(self, metric: MetricDescription) -> list[NarrowedMean] | None:
-        """The means that the metric narrows; None where a job has not computed them yet."""
+    def means_with(self, metric: MetricDescription) -> list[PredictionPoweredMean] | None:
+        """The prediction-powered means of the metric; None where a job has not computed them yet."""
         if not self.is_large:
-            return narrowed_means(self._scores, metric, is_view=self.view.is_narrowed)
+            return prediction_powered_means(self._scores, metric, is_view=self.view.is_filtered)
         figures = figures_of(self.campaign, self.wanted, metric.name).get(metric.name)
         try:
-            found: list[NarrowedMean] | None = figures and from_json(figures["narrowed"], self._subjects)
+            found: list[PredictionPoweredMean] | None = figures and from_json(
+                figures["prediction_powered"], self._subjects
+            )
         except OutdatedError:
             return None
         return found
 
     @cached_property
-    def _narrowed(self) -> NarrowedScores:
-        return load_narrowed(self.view, people=self.people)
+    def _filtered(self) -> FilteredScores:
+        return load_filtered(self.view, reviewer_type=self.reviewer_type)
 
     @property
     def _scores(self) -> CampaignScores:
-        return self._narrowed.scores
+        return self._filtered.scores
 
     @cached_property
     def _is_stored(self) -> bool:
@@ -126,7 +128,7 @@ class ShownMetrics:
 
     @cached_property
     def _counts(self) -> CampaignCounts:
-        return campaign_counts(self.campaign, people=self.people)
+        return campaign_counts(self.campaign, reviewer_type=self.reviewer_type)
 
     @cached_property
     def _stored(self) -> StoredAnalysis | None:

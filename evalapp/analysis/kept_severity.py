@@ -6,20 +6,20 @@ from django.db.models import Sum
 
 from evalapp.analysis import severity
 from evalapp.analysis.figures import OutdatedError, from_json
+from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.keeping import Standing, Wanted, is_large, standing_of, stored_of, subjects_of
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.narrowing import Kept, load_narrowed
 from evalapp.analysis.severity import CampaignSeverity, facet_ratings, severity_of
 from evalapp.campaigns.models import Campaign
-from evalapp.reviews.counts import campaign_counts, people_of
+from evalapp.reviews.counts import campaign_counts, of_reviewer_type
 from evalapp.reviews.models import ScoreCount
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import CriterionKind
 
 
 class ShownSeverity(NamedTuple):
-    """``standing`` is None where the model was fitted just now; ``kept`` where nothing is narrowed, and of a view
+    """``standing`` is None where the model was fitted just now; ``coverage`` where nothing is filtered, and of a view
     that nothing is stored of.
     """
 
@@ -27,38 +27,42 @@ class ShownSeverity(NamedTuple):
     standing: Standing | None
     has_simulated: bool
     names: ReviewerNames
-    kept: Kept | None
+    coverage: FilterCoverage | None
 
 
-def severity_shown(view: ComparisonFilter, *, people: str, reader_id: int) -> ShownSeverity:
-    """``people`` as in `load_scores`. Where there are more scores than a reader waits for, what is stored."""
+def severity_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: int) -> ShownSeverity:
+    """``reviewer_type`` as in `load_scores`. Where there are more scores than a reader waits for, what is stored."""
     campaign = view.campaign
-    ratings = scale_scores(campaign, people=people)
-    if ratings <= severity.MOST_RATINGS or (view.is_narrowed and not is_large(campaign, people=people)):
-        scores, kept, _ = load_narrowed(view, people=people)
+    ratings = scale_scores(campaign, reviewer_type=reviewer_type)
+    if ratings <= severity.MOST_RATINGS or (
+        view.is_filtered and not is_large(campaign, reviewer_type=reviewer_type)
+    ):
+        scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
         ratings = len(facet_ratings(scores))
         if ratings <= severity.MOST_RATINGS:
             names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
             is_simulated = any(answer.is_simulated for answer in scores.answers)
-            return ShownSeverity(severity_of(scores, names=names), None, is_simulated, names, kept)
-    wanted = Wanted(AnalysisKind.SEVERITY, people, view=view.view)
+            return ShownSeverity(severity_of(scores, names=names), None, is_simulated, names, coverage)
+    wanted = Wanted(AnalysisKind.SEVERITY, reviewer_type, view=view.view)
     names = shown_names(campaign, reader_id=reader_id)
     stored = stored_of(campaign, wanted)
     found = _read(campaign, stored, names) if stored else None
-    counts = campaign_counts(campaign, people=people)
+    counts = campaign_counts(campaign, reviewer_type=reviewer_type)
     standing = standing_of(campaign, wanted, stored if found is not None else None, counts)
     if found is None or stored is None:
         of = "this view" if view.view else f"the {ratings:,} scores of this campaign"
         reason = f"The model has not been fitted yet to {of}."
         unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "", [], [])
         return ShownSeverity(unfitted, standing, True in counts.simulated, names, None)
-    kept = from_json(stored.figures["kept"], subjects_of(campaign))
-    return ShownSeverity(found, standing, True in counts.simulated, names, kept)
+    coverage = from_json(stored.figures["coverage"], subjects_of(campaign))
+    return ShownSeverity(found, standing, True in counts.simulated, names, coverage)
 
 
-def scale_scores(campaign: Campaign, *, people: str) -> int:
+def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:
     """How many scores the model would be fitted to."""
-    rows = ScoreCount.objects.filter(people_of(campaign, people), campaign=campaign, is_not_applicable=False)
+    rows = ScoreCount.objects.filter(
+        of_reviewer_type(campaign, reviewer_type), campaign=campaign, is_not_applicable=False
+    )
     scales = rows.filter(criterion__kind=CriterionKind.SCALE)
     return int(scales.aggregate(total=Sum("scores"))["total"] or 0)
 

@@ -31,9 +31,9 @@ from evalapp.analysis.comparison import (
 from evalapp.analysis.differences import SEED, ComparedPair, Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import DisagreementCount, find_disagreements
 from evalapp.analysis.figures import Subjects, as_json, from_json
+from evalapp.analysis.filtered_scores import FilterCoverage, FilteredScores, SharedPart, shared_part
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
-from evalapp.analysis.models import ReviewedValues
-from evalapp.analysis.narrowing import Kept, NarrowedScores, SharedPart, shared_part
+from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
@@ -56,7 +56,7 @@ Step = Callable[[int, int, str], None]
 
 
 class StoredComparison(NamedTuple):
-    """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``kept`` by a view.
+    """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``coverage`` by a view.
     ``reviewers`` are called by their numbers.
 
     What a page shows of one candidate, criterion or metric stands in a part of its own (`Chosen`): reading all
@@ -71,7 +71,7 @@ class StoredComparison(NamedTuple):
     decided: int
     usage: list[Usage]
     shared: SharedPart | None
-    kept: Kept | None
+    coverage: FilterCoverage | None
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
     reversals: Reversals
@@ -121,13 +121,13 @@ def agreement_part(criterion: Criterion) -> str:
 
 
 def comparison_parts(
-    narrowed: NarrowedScores, *, people: str, values: str, step: Step
+    filtered: FilteredScores, *, reviewer_type: str, score_source: str, step: Step
 ) -> Iterator[tuple[str, Any]]:
     """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
     # Whoever reads it decides what reviewers are called.
-    scores = replace(narrowed.scores, names=ReviewerNames(narrowed.scores.numbers))
+    scores = replace(filtered.scores, names=ReviewerNames(filtered.scores.numbers))
     adjudicated = with_adjudicated(scores)
-    shown = adjudicated.scores if values == ReviewedValues.ADJUDICATED else scores
+    shown = adjudicated.scores if score_source == ScoreSource.ADJUDICATED else scores
     stage = _Stages(step, len(scores.candidates) + 3)
     stage("Means and their intervals")
     comparison = compare(shown)
@@ -150,12 +150,12 @@ def comparison_parts(
         comparison=comparison,
         contradiction=find_contradiction(shown, comparison),
         agreement=agreement,
-        marks=marks_by_candidate(scores, people=people, among=narrowed.reviews),
+        marks=marks_by_candidate(scores, reviewer_type=reviewer_type, among=filtered.reviews),
         unblinding=unblinding_of(scores.campaign),
         decided=adjudicated.decided,
         usage=usage_of(scores),
         shared=shared_part(scores),
-        kept=narrowed.kept,
+        coverage=filtered.coverage,
         reviewers=reviewer_rows(scores, NOBODY),
         ratings_chart=ratings_chart(comparison),
         reversals=reversals,

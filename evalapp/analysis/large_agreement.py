@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from evalapp.analysis.figures import Subjects, as_json, from_json
-from evalapp.analysis.narrowing import NarrowedScores
+from evalapp.analysis.filtered_scores import FilteredScores
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
     ComputedPanel,
@@ -33,9 +33,9 @@ def part_of(criterion: Criterion, number: int) -> str:
     return f"{criterion.key}/{number}"
 
 
-def agreement_parts(narrowed: NarrowedScores, *, step: Step) -> Iterator[tuple[str, Any]]:
+def agreement_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[str, Any]]:
     """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
-    panel = ComputedPanel(narrowed.scores, ReviewerNames(narrowed.scores.numbers))
+    panel = ComputedPanel(filtered.scores, ReviewerNames(filtered.scores.numbers))
     people = {each.key: panel.people(each) for each in panel.criteria}
     total = sum(1 + len(present) + len(present) * (len(present) - 1) // 2 for present in people.values())
     done = 0
@@ -45,7 +45,7 @@ def agreement_parts(narrowed: NarrowedScores, *, step: Step) -> Iterator[tuple[s
         step(done, total, stage)
         done += 1
 
-    figures: dict[str, Any] = {"kept": as_json(narrowed.kept), "of": {}}
+    figures: dict[str, Any] = {"coverage": as_json(filtered.coverage), "of": {}}
     for criterion in panel.criteria:
         begin(f"{criterion.name}: the panel")
         overall, clarify = panel.overall(criterion), panel.clarify(criterion)

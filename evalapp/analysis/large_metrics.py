@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from evalapp.analysis.figures import as_json
+from evalapp.analysis.filtered_scores import FilteredScores
 from evalapp.analysis.metric_trust import computed_metrics, directed, metric_trust
-from evalapp.analysis.narrowing import NarrowedScores
-from evalapp.analysis.prediction_powered import narrowed_means
+from evalapp.analysis.prediction_powered import prediction_powered_means
 
 Step = Callable[[int, int, str], None]
 
 
-def metrics_parts(narrowed: NarrowedScores, *, step: Step) -> Iterator[tuple[str, Any]]:
-    """Every part to be stored, as JSON: the one named "" is for all, another has the means that its metric narrows.
+def metrics_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[str, Any]]:
+    """Every part to be stored, as JSON: the one named "" is for all, another has the prediction-powered means of its metric.
 
     ``step`` hears done, total and stage.
     """
-    scores = narrowed.scores
+    scores = filtered.scores
     metrics = computed_metrics(scores)
     scales, compared = directed(scores)
     done, most = 0, len(scales) * (1 + len(compared)) + len(metrics)
@@ -27,8 +27,8 @@ def metrics_parts(narrowed: NarrowedScores, *, step: Step) -> Iterator[tuple[str
         done += 1
 
     trust = metric_trust(scores, begin)
-    yield "", {"kept": as_json(narrowed.kept), "metrics": as_json(metrics), "trust": as_json(trust)}
+    yield "", {"coverage": as_json(filtered.coverage), "metrics": as_json(metrics), "trust": as_json(trust)}
     for metric in metrics:
         begin(f"Means with {metric.label}")
-        means = narrowed_means(scores, metric, is_view=narrowed.kept is not None)
-        yield metric.name, {"narrowed": as_json(means)}
+        means = prediction_powered_means(scores, metric, is_view=filtered.coverage is not None)
+        yield metric.name, {"prediction_powered": as_json(means)}

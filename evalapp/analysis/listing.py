@@ -1,4 +1,4 @@
-"""The list of comparisons narrowed to a rubric version or a split."""
+"""The list of comparisons filtered by rubric version or a split."""
 
 from typing import NamedTuple
 
@@ -25,10 +25,10 @@ class Listing(NamedTuple):
 
     campaigns: QuerySet[Campaign]
     filters: list[ListFilter]
-    is_narrowed: bool
+    is_filtered: bool
 
 
-def narrow_list(project: Project, campaigns: QuerySet[Campaign], query: QueryDict) -> Listing:
+def filter_list(project: Project, campaigns: QuerySet[Campaign], query: QueryDict) -> Listing:
     """Read ``rubric`` (a rubric version's id) and ``split``. Raises InvalidError for what no campaign has."""
     opened = project.campaigns.exclude(state=CampaignState.DRAFT).order_by()
     versions = list(

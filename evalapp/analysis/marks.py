@@ -29,10 +29,10 @@ class CandidateMarks(NamedTuple):
 
 
 def marks_by_candidate(
-    scores: CampaignScores, *, people: str = "all", among: QuerySet[Review] | None = None
+    scores: CampaignScores, *, reviewer_type: str = "all", among: QuerySet[Review] | None = None
 ) -> list[CandidateMarks]:
     """Every label of every span criterion for each candidate, in the rubric's order; nothing for a rubric that
-    asks for no marks. ``people`` as in `load_scores`; ``among``: of these reviews alone.
+    asks for no marks. ``reviewer_type`` as in `load_scores`; ``among``: of these reviews alone.
     """
     campaign = scores.campaign
     criteria = list(
@@ -44,11 +44,11 @@ def marks_by_candidate(
         return []
     reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:
-        people = "human"
+        reviewer_type = "human"
     if among is not None:
         reviews = reviews.filter(pk__in=among.values("pk"))
-    if people != "all":
-        reviews = reviews.filter(is_simulated=people == "simulated")
+    if reviewer_type != "all":
+        reviews = reviews.filter(is_simulated=reviewer_type == "simulated")
     reviewed = dict(
         reviews.values_list("item_output__candidate").annotate(Count("item_output", distinct=True)).order_by()
     )

@@ -12,7 +12,7 @@ class AnalysisKind(models.TextChoices):
     METRICS = "metrics", "Metrics and people"
 
 
-class People(models.TextChoices):
+class ReviewerType(models.TextChoices):
     """Whose reviews count."""
 
     ALL = "all", "Everybody"
@@ -20,7 +20,7 @@ class People(models.TextChoices):
     SIMULATED = "simulated", "Simulated only"
 
 
-class ReviewedValues(models.TextChoices):
+class ScoreSource(models.TextChoices):
     ORIGINAL = "original", "As reviewers gave them"
     ADJUDICATED = "adjudicated", "With adjudicated values"
 
@@ -28,7 +28,7 @@ class ReviewedValues(models.TextChoices):
 class StoredAnalysis(BaseModel):
     """Figures of a large campaign as a job computed them, kept until it computes them anew.
 
-    ``view`` is what the campaign is narrowed to (`evalapp.analysis.filters.ComparisonFilter.view`), empty for the
+    ``view`` is the filter (`evalapp.analysis.filters.ComparisonFilter.view`), empty for the
     whole. ``part`` is empty for what every reader of the page sees, else what a part is of: a criterion and a metric,
     a criterion and a reviewer by their number, a metric.
     ``changes`` and ``reviews`` are those of the campaign that the figures rest on (see
@@ -38,8 +38,8 @@ class StoredAnalysis(BaseModel):
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="stored_analyses")
     kind = models.CharField(max_length=10, choices=AnalysisKind.choices)
-    people = models.CharField(max_length=9, choices=People.choices)
-    reviewed_values = models.CharField(max_length=11, choices=ReviewedValues.choices)
+    reviewer_type = models.CharField(max_length=9, choices=ReviewerType.choices)
+    score_source = models.CharField(max_length=11, choices=ScoreSource.choices)
     view = models.TextField(blank=True, default="")
     part = models.CharField(max_length=120, blank=True, default="")
     format = models.PositiveSmallIntegerField()
@@ -52,7 +52,7 @@ class StoredAnalysis(BaseModel):
         constraints = [
             # A view's text is as long as an address; an index takes less.
             models.UniqueConstraint(
-                *("campaign", "kind", "people", "reviewed_values", "part", MD5("view")),
+                *("campaign", "kind", "reviewer_type", "score_source", "part", MD5("view")),
                 name="stored_analysis_once",
             ),
             models.CheckConstraint(

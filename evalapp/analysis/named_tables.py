@@ -297,8 +297,8 @@ def trust_table(shown: TableSource) -> Table | None:
     return Table("trust", "Which metric to trust", columns, rows)
 
 
-def narrowed_table(shown: TableSource) -> Table | None:
-    if shown.metric is None or not shown.narrowed:
+def prediction_powered_table(shown: TableSource) -> Table | None:
+    if shown.metric is None or not shown.prediction_powered:
         return None
     rows: list[list[Cell]] = [
         [
@@ -310,20 +310,18 @@ def narrowed_table(shown: TableSource) -> Table | None:
             row.worth,
             row.caution,
         ]
-        for row in shown.narrowed
+        for row in shown.prediction_powered
     ]
     columns = [
         CANDIDATE,
         CRITERION,
         Column("Reviews alone", "figure", is_measure=True),
-        Column(
-            f"With {shown.metric.label}", "figure", is_measure=True, anchor="few-reviews-many-metric-scores"
-        ),
+        Column(f"With {shown.metric.label}", "figure", is_measure=True, anchor="prediction-powered-mean"),
         Column("r", "figure", is_measure=True),
         Column("More reviews' worth", "share"),
         Column("Caution"),
     ]
-    return Table("narrowed", "Few reviews, many metric scores", columns, rows)
+    return Table("prediction_powered", "Prediction-powered means", columns, rows)
 
 
 def severity_table(shown: TableSource) -> Table | None:
@@ -381,7 +379,7 @@ TABLES: Mapping[str, Callable[[TableSource], Table | None]] = {
     "agreement": agreement_table,
     "correlations": correlations_table,
     "trust": trust_table,
-    "narrowed": narrowed_table,
+    "prediction_powered": prediction_powered_table,
     "severity": severity_table,
     "severities": severities_table,
     "panel": lambda shown: panel_table(shown.panel),

@@ -10,6 +10,7 @@ from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.classification import label_columns
 from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, ReviewerRow, compare, reviewer_rows
 from evalapp.analysis.differences import ComparedPair, Contradiction, compare_pairs, find_contradiction
+from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.keeping import Standing, Wanted, is_large
 from evalapp.analysis.kept_agreement import agreement_shown
@@ -18,10 +19,9 @@ from evalapp.analysis.kept_metrics import ShownMetrics
 from evalapp.analysis.kept_severity import severity_shown
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.metric_trust import CriterionTrust
-from evalapp.analysis.models import AnalysisKind, ReviewedValues
-from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
+from evalapp.analysis.models import AnalysisKind, ScoreSource
 from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
-from evalapp.analysis.prediction_powered import NarrowedMean
+from evalapp.analysis.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.reviewer_agreement import Panel
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity
@@ -41,17 +41,17 @@ class PageTables(TableSource):
     Raises MissingError for what a job has not computed yet.
     """
 
-    def __init__(self, view: ComparisonFilter, *, people: str, asked: Asked) -> None:
-        self.view, self.people, self.asked = view, people, asked
+    def __init__(self, view: ComparisonFilter, *, reviewer_type: str, asked: Asked) -> None:
+        self.view, self.reviewer_type, self.asked = view, reviewer_type, asked
         self.standing: Standing | None = None
         """How recent the stored figures are that a table was made of."""
 
     @cached_property
     def large(self) -> LargeComparison | None:
         """What is stored of a large campaign."""
-        if not is_large(self.view.campaign, people=self.people):
+        if not is_large(self.view.campaign, reviewer_type=self.reviewer_type):
             return None
-        wanted = Wanted(AnalysisKind.COMPARISON, self.people, self._values, self.view.view)
+        wanted = Wanted(AnalysisKind.COMPARISON, self.reviewer_type, self._score_source, self.view.view)
         found = large_comparison(self.view.campaign, wanted, reader_id=NOBODY)
         self.standing = found.standing
         return found
@@ -84,7 +84,9 @@ class PageTables(TableSource):
     def marks(self) -> list[CandidateMarks]:
         if self.large:
             return self.large.stored.marks
-        return marks_by_candidate(self._originals, people=self.people, among=self._narrowed.reviews)
+        return marks_by_candidate(
+            self._originals, reviewer_type=self.reviewer_type, among=self._filtered.reviews
+        )
 
     @property
     def said_labels(self) -> dict[int, list[Measure]]:
@@ -116,20 +118,20 @@ class PageTables(TableSource):
         return _computed(self._metrics.trust)
 
     @property
-    def narrowed(self) -> list[NarrowedMean]:
+    def prediction_powered(self) -> list[PredictionPoweredMean]:
         if self.metric is None or not self._metrics.has_answers:
             return []
         return _computed(self._metrics.means_with(self.metric))
 
     @cached_property
     def severity(self) -> CampaignSeverity:
-        found = severity_shown(self.view, people=self.people, reader_id=NOBODY)
+        found = severity_shown(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
         self.standing = found.standing
         return found.severity
 
     @cached_property
     def panel(self) -> Panel:
-        found = agreement_shown(self.view, people=self.people, reader_id=NOBODY)
+        found = agreement_shown(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
         self.standing = found.standing
         return _computed(found.panel)
 
@@ -137,21 +139,21 @@ class PageTables(TableSource):
     def judged(self) -> PairResults | None:  # type: ignore[override]
         if not self.view.campaign.compares:
             return None
-        judgements = load_judgements(self.view.campaign, people=self.people)
-        return pair_results(judgements, values=self._values) if judgements.rows else None
+        judgements = load_judgements(self.view.campaign, reviewer_type=self.reviewer_type)
+        return pair_results(judgements, score_source=self._score_source) if judgements.rows else None
 
     @property
     def note(self) -> str:
-        """What has to be said with a table that leaves the page: of when it is, and that it is narrowed."""
+        """What has to be said with a table that leaves the page: of when it is, and that it is filtered."""
         as_of = ""
         if self.standing is not None and self.standing.computed_at is not None:
             as_of = f"As of {self.standing.computed_at:%-d %B %Y, %H:%M} UTC."
-        return " ".join(filter(None, [as_of, FILTERED if self.view.is_narrowed else ""]))
+        return " ".join(filter(None, [as_of, FILTERED if self.view.is_filtered else ""]))
 
     @property
-    def _values(self) -> ReviewedValues:
-        is_adjudicated = self.asked.get("values") == ReviewedValues.ADJUDICATED
-        return ReviewedValues.ADJUDICATED if is_adjudicated else ReviewedValues.ORIGINAL
+    def _score_source(self) -> ScoreSource:
+        is_adjudicated = self.asked.get("score_source") == ScoreSource.ADJUDICATED
+        return ScoreSource.ADJUDICATED if is_adjudicated else ScoreSource.ORIGINAL
 
     @cached_property
     def _contradiction(self) -> Contradiction | None:
@@ -163,22 +165,22 @@ class PageTables(TableSource):
 
     @cached_property
     def _metrics(self) -> ShownMetrics:
-        found = ShownMetrics(self.view, people=self.people, reader_id=NOBODY)
+        found = ShownMetrics(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
         self.standing = found.standing
         return found
 
     @cached_property
-    def _narrowed(self) -> NarrowedScores:
-        return load_narrowed(self.view, people=self.people)
+    def _filtered(self) -> FilteredScores:
+        return load_filtered(self.view, reviewer_type=self.reviewer_type)
 
     @property
     def _originals(self) -> CampaignScores:
-        return self._narrowed.scores
+        return self._filtered.scores
 
     @cached_property
     def _scores(self) -> CampaignScores:
         """Those that means are taken of."""
-        is_adjudicated = self._values == ReviewedValues.ADJUDICATED
+        is_adjudicated = self._score_source == ScoreSource.ADJUDICATED
         return with_adjudicated(self._originals).scores if is_adjudicated else self._originals
 
 

@@ -1,6 +1,6 @@
 """The tables of campaigns whose answers are compared, as they are copied and as a report prints them."""
 
-from evalapp.analysis.models import ReviewedValues
+from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairs import PairResults
 from evalapp.core.tables import Cell, Column, Table
 
@@ -38,7 +38,7 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
 
 
 def _decided(judged: PairResults) -> str:
-    if judged.values != ReviewedValues.ADJUDICATED or not judged.adjudicated:
+    if judged.score_source != ScoreSource.ADJUDICATED or not judged.adjudicated:
         return ""
     return f" With {judged.adjudicated} adjudicated comparison{'' if judged.adjudicated == 1 else 's'}."
 

@@ -10,7 +10,7 @@ from django.db.models import F, Min
 
 from evalapp.adjudication.models import ComparisonRuling
 from evalapp.analysis.differences import SEED
-from evalapp.analysis.models import ReviewedValues
+from evalapp.analysis.models import ScoreSource
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
 from evalapp.judgements.duels import POINTS, duels_of
 from evalapp.judgements.models import Choice
@@ -67,14 +67,16 @@ class Judgements:
         return any(row.is_simulated for row in self.rows)
 
 
-def load_judgements(campaign: Campaign, *, people: str = "all", item_id: int | None = None) -> Judgements:
-    """Read a campaign's judgements, or those of one item. ``people`` is "all", "human" or "simulated".
+def load_judgements(
+    campaign: Campaign, *, reviewer_type: str = "all", item_id: int | None = None
+) -> Judgements:
+    """Read a campaign's judgements, or those of one item. ``reviewer_type`` is "all", "human" or "simulated".
 
     Outside a demonstration project simulated ones are never read. What checks reviewers is left out: repeats
     always, gold and calibration unless it is their item that is asked for.
     """
     if not campaign.project.is_demonstration:
-        people = "human"
+        reviewer_type = "human"
     firsts = (
         campaign.judgements.order_by().values_list("reviewer").annotate(first=Min("pk")).order_by("first")
     )
@@ -85,8 +87,8 @@ def load_judgements(campaign: Campaign, *, people: str = "all", item_id: int | N
     else:
         entries = entries.filter(item=item_id)
         stored = stored.filter(comparison__item=item_id, purpose=F("comparison__item__purpose"))
-    if people != "all":
-        stored = stored.filter(is_simulated=people == "simulated")
+    if reviewer_type != "all":
+        stored = stored.filter(is_simulated=reviewer_type == "simulated")
     owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))
     columns = (
         "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated", "place__is_added",
@@ -157,7 +159,7 @@ class PairResults:
     """
 
     judgements: Judgements
-    values: ReviewedValues
+    score_source: ScoreSource
     pairs: list[PairRow]
     strengths: list[StrengthRow]
     first_side: Measure
@@ -210,17 +212,17 @@ class PairResults:
         return -self.span
 
 
-def pair_results(judgements: Judgements, *, values: ReviewedValues = ReviewedValues.ORIGINAL) -> PairResults:
+def pair_results(judgements: Judgements, *, score_source: ScoreSource = ScoreSource.ORIGINAL) -> PairResults:
     """Shares, strengths, the effect of a side and agreement, each with its interval."""
     rulings = _rulings_on(judgements)
-    counted = _with_rulings(judgements, rulings) if values == ReviewedValues.ADJUDICATED else judgements
+    counted = _with_rulings(judgements, rulings) if score_source == ScoreSource.ADJUDICATED else judgements
     duels = duels_told_by(judgements.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
     # Of the verdicts that the design asked for, without those added because people differed.
     designed = duels_told_by(row for row in judgements.rows if not row.is_added)
     return PairResults(
         judgements=judgements,
-        values=values,
+        score_source=score_source,
         pairs=_pair_rows(counted.candidates, duels_told_by(counted.rows)),
         strengths=_strength_rows(counted, duels_told_by(counted.rows)),
         first_side=first_side_share(duels),

@@ -1,4 +1,4 @@
-"""Human means of few reviews made narrower by a metric that was computed for all outputs."""
+"""Human means of few reviews made more precise by a metric that was computed for all outputs."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from evalapp.stats.prediction_powered import (
 )
 
 
-class NarrowedMean(NamedTuple):
+class PredictionPoweredMean(NamedTuple):
     """A candidate's mean on a criterion, classical and with the metric; ``sentence`` says the gain, or why
     there is none.
     """
@@ -44,14 +44,14 @@ class NarrowedMean(NamedTuple):
         return None if gain is None else max(gain - 1, 0.0)
 
 
-def narrowed_means(
+def prediction_powered_means(
     scores: CampaignScores, metric: MetricDescription, *, is_view: bool = False
-) -> list[NarrowedMean]:
+) -> list[PredictionPoweredMean]:
     """Every scale criterion of every candidate, by candidate; over new items and new reviewers.
 
     The metric's other values are those of the campaign's outputs without a review and, of the runs that
     the candidate's outputs came from, of the outputs to other examples of the same split. ``is_view``: the scores
-    are narrowed, so that other examples are not what the view is of, and count nothing.
+    are filtered, so that other examples are not what the view is of, and count nothing.
     """
     if why_no_means(scores):
         return []
@@ -68,12 +68,12 @@ def narrowed_means(
                 values,
                 bounds=(criterion.minimum, criterion.maximum),
             )
-            found.append(NarrowedMean(candidate, criterion, mean, in_words(mean)))
+            found.append(PredictionPoweredMean(candidate, criterion, mean, in_words(mean)))
     return found
 
 
-def why_none_narrowed(means: Sequence[NarrowedMean]) -> str:
-    """The one reason for which the metric narrows none of the means; empty where it narrows some, or there are
+def why_none_gain(means: Sequence[PredictionPoweredMean]) -> str:
+    """The one reason for which the metric tightens none of the means; empty where it tightens some, or there are
     several reasons.
     """
     reasons = {each.found.mean.reason for each in means}

@@ -40,7 +40,7 @@ class FoundReversal(NamedTuple):
     @property
     def query(self) -> str:
         """The filter of the surest stratum, as a part of an address."""
-        chosen = [("with", candidate.pk) for candidate in (self.higher, self.lower)]
+        chosen = [("candidates", candidate.pk) for candidate in (self.higher, self.lower)]
         return urlencode([*chosen, (FIELD + self.field, self.reversal.telling[0].name)])
 
     @property

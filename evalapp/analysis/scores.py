@@ -229,22 +229,24 @@ def stretched(value: float | None, criterion: Criterion) -> float | None:
 def load_scores(
     campaign: Campaign,
     *,
-    people: str = "all",
+    reviewer_type: str = "all",
     reviews: QuerySet[Review] | None = None,
     outputs: Collection[int] | None = None,
 ) -> CampaignScores:
-    """Read a campaign's answers. ``people`` is "all", "human" or "simulated"; ``reviews``: of these alone;
+    """Read a campaign's answers. ``reviewer_type`` is "all", "human" or "simulated"; ``reviews``: of these alone;
     ``outputs``: about these item outputs alone.
 
     Outside a demonstration project simulated answers are never read.
     """
-    return load_many([campaign], people=people, reviews=reviews, item_outputs=outputs)[campaign.pk]
+    return load_many([campaign], reviewer_type=reviewer_type, reviews=reviews, item_outputs=outputs)[
+        campaign.pk
+    ]
 
 
 def load_many(
     campaigns: Sequence[Campaign],
     *,
-    people: str = "all",
+    reviewer_type: str = "all",
     reviews: QuerySet[Review] | None = None,
     item_outputs: Collection[int] | None = None,
 ) -> dict[int, CampaignScores]:
@@ -256,7 +258,7 @@ def load_many(
     rules = list(project.rule_checks.filter(is_active=True))
     external = [metric.description for metric in project.external_metrics.order_by("pk")]
     if not project.is_demonstration:
-        people = "human"
+        reviewer_type = "human"
     candidates = _grouped(
         (candidate.campaign_id, candidate)
         for candidate in CampaignCandidate.objects.filter(campaign__in=ids)
@@ -274,7 +276,7 @@ def load_many(
     if item_outputs is not None:
         among = Review.objects.all() if reviews is None else reviews
         reviews = among.filter(item_output__in=item_outputs)
-    answers, tags = _answers(ids, people, reviews), _tags(ids, people, reviews)
+    answers, tags = _answers(ids, reviewer_type, reviews), _tags(ids, reviewer_type, reviews)
     outputs = _outputs(ids, rules, [*COMPARED_METRICS, *(metric.name for metric in external)], item_outputs)
     corpus = _corpus(campaigns, outputs, candidates)
     places: dict[int, dict[str, int]] = defaultdict(dict)
@@ -302,10 +304,12 @@ def load_many(
     }
 
 
-def _answers(ids: list[int], people: str, reviews: QuerySet[Review] | None = None) -> dict[int, list[Answer]]:
+def _answers(
+    ids: list[int], reviewer_type: str, reviews: QuerySet[Review] | None = None
+) -> dict[int, list[Answer]]:
     scores = Score.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
-    if people != "all":
-        scores = scores.filter(review__is_simulated=people == "simulated")
+    if reviewer_type != "all":
+        scores = scores.filter(review__is_simulated=reviewer_type == "simulated")
     if reviews is not None:
         scores = scores.filter(review__in=reviews)
     columns = scores.order_by("review_id", "criterion_id").values_list(
@@ -322,10 +326,12 @@ def _answers(ids: list[int], people: str, reviews: QuerySet[Review] | None = Non
     return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
 
 
-def _tags(ids: list[int], people: str, reviews: QuerySet[Review] | None = None) -> dict[int, list[GivenTag]]:
+def _tags(
+    ids: list[int], reviewer_type: str, reviews: QuerySet[Review] | None = None
+) -> dict[int, list[GivenTag]]:
     tags = ReviewTag.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
-    if people != "all":
-        tags = tags.filter(review__is_simulated=people == "simulated")
+    if reviewer_type != "all":
+        tags = tags.filter(review__is_simulated=reviewer_type == "simulated")
     if reviews is not None:
         tags = tags.filter(review__in=reviews)
     columns = tags.order_by("review_id", "tag_id").values_list(

@@ -6,15 +6,15 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.filter_form import filter_form_of
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.kept_severity import severity_shown
-from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.views import (
-    PEOPLE,
+    REVIEWER_TYPES,
     campaign_or_missing,
-    chosen_people,
+    chosen_reviewer_type,
     filter_refused,
-    people_choices,
+    reviewer_type_choices,
 )
 from evalapp.campaigns.queries import is_reviewing_blind
 
@@ -24,21 +24,21 @@ from evalapp.campaigns.queries import is_reviewing_blind
 def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Adjusted scores beside the raw means, and each reviewer's severity, with their standard errors."""
     campaign = campaign_or_missing(request, campaign_id)
-    people = chosen_people(request)
+    reviewer_type = chosen_reviewer_type(request)
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    found = severity_shown(view, people=people, reader_id=request.user.pk)
+    found = severity_shown(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     context = {
         "station": "compare",
         "campaign": campaign,
         "severity": found.severity,
         "standing": found.standing,
-        "narrowing": narrowing_of(request, view, names=found.names, kept=found.kept),
+        "filter_form": filter_form_of(request, view, names=found.names, coverage=found.coverage),
         "has_simulated": found.has_simulated,
-        "people": people,
-        "people_label": PEOPLE[people],
-        "people_choices": people_choices(request, people),
+        "reviewer_type": reviewer_type,
+        "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
+        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
     return render(request, "analysis/severity.html", context)

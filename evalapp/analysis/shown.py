@@ -14,7 +14,7 @@ from evalapp.analysis.differences import ComparedPair, compare_pairs
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.metric_trust import CriterionTrust, metric_trust
 from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
-from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
+from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity, severity_of
@@ -80,8 +80,8 @@ class TableSource(ABC):
 
     @property
     @abstractmethod
-    def narrowed(self) -> list[NarrowedMean]:
-        """The means that ``metric`` narrows."""
+    def prediction_powered(self) -> list[PredictionPoweredMean]:
+        """The prediction-powered means of ``metric``."""
 
     @property
     @abstractmethod
@@ -107,14 +107,14 @@ class Shown(TableSource):
         scores: CampaignScores,
         *,
         originals: CampaignScores,
-        people: str,
+        reviewer_type: str,
         comparison: Comparison | None = None,
         reference: CandidateRow | None = None,
         metric: MetricDescription | None = None,
         reviews: QuerySet[Review] | None = None,
         asked: Asked | None = None,
     ) -> None:
-        self.scores, self.originals, self.people = scores, originals, people
+        self.scores, self.originals, self.reviewer_type = scores, originals, reviewer_type
         self.comparison = comparison or compare(scores)
         self.reference, self.metric, self.reviews = reference, metric, reviews
         self.asked = asked or {}
@@ -131,7 +131,7 @@ class Shown(TableSource):
 
     @cached_property
     def marks(self) -> list[CandidateMarks]:
-        return marks_by_candidate(self.originals, people=self.people, among=self.reviews)
+        return marks_by_candidate(self.originals, reviewer_type=self.reviewer_type, among=self.reviews)
 
     @cached_property
     def said_labels(self) -> dict[int, list[Measure]]:
@@ -158,10 +158,10 @@ class Shown(TableSource):
         return metric_trust(self.originals)
 
     @cached_property
-    def narrowed(self) -> list[NarrowedMean]:
+    def prediction_powered(self) -> list[PredictionPoweredMean]:
         if self.metric is None or not self.originals.answers:
             return []
-        return narrowed_means(self.originals, self.metric)
+        return prediction_powered_means(self.originals, self.metric)
 
     @cached_property
     def severity(self) -> CampaignSeverity:
@@ -177,5 +177,5 @@ class Shown(TableSource):
         campaign = self.originals.campaign
         if not campaign.compares:
             return None
-        judgements = load_judgements(campaign, people=self.people)
+        judgements = load_judgements(campaign, reviewer_type=self.reviewer_type)
         return pair_results(judgements) if judgements.rows else None

@@ -10,7 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.named_tables import table_named
 from evalapp.analysis.page_tables import PageTables
-from evalapp.analysis.views import campaign_or_missing, chosen_people, filter_refused
+from evalapp.analysis.views import campaign_or_missing, chosen_reviewer_type, filter_refused
 from evalapp.core.tables import Table, csv_lines, markdown
 
 
@@ -20,7 +20,7 @@ def table_csv(request: MemberRequest, campaign_id: int, name: str) -> HttpRespon
     wanted = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    part = "-filtered" if wanted.is_narrowed else ""
+    part = "-filtered" if wanted.is_filtered else ""
     return as_csv(table_named(_source(request, wanted), name), f"{name}-{campaign_id}{part}")
 
 
@@ -48,4 +48,4 @@ def as_markdown(table: Table) -> HttpResponse:
 
 
 def _source(request: MemberRequest, wanted: ComparisonFilter) -> PageTables:
-    return PageTables(wanted, people=chosen_people(request), asked=request.GET.dict())
+    return PageTables(wanted, reviewer_type=chosen_reviewer_type(request), asked=request.GET.dict())

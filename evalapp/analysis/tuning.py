@@ -1,6 +1,6 @@
 """Is tuning better than a good prompt? A tuned candidate against prompts over the same base, in one campaign.
 
-The figures are the comparison's own, narrowed to these candidates and to the items that they share.
+The figures are the comparison's own, filtered to these candidates and to the items that they share.
 """
 
 from collections.abc import Callable, Sequence
@@ -125,7 +125,7 @@ def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | Non
 def contest_filter(
     campaign: Campaign, tuned: ModelVersion, query: QueryDict, prompt: ModelVersion | None = None
 ) -> ComparisonFilter:
-    """The address's filter with the tuned candidate among its candidates; where it names none ("with"), the base and
+    """The address's filter with the tuned candidate among its candidates; where it names none ("candidates"), the base and
     all prompts over it, or what is said to be the ``prompt``, are held against it.
     """
     entries = list(campaign.candidates.select_related("model_version").order_by("position"))
@@ -133,15 +133,15 @@ def contest_filter(
         str(entry.pk)
         for entry in entries
         if (entry.model_version == prompt if prompt else is_baseline_of(tuned, entry.model_version))
-        and not query.getlist("with")
+        and not query.getlist("candidates")
     ]
     own = [str(entry.pk) for entry in entries if entry.model_version_id == tuned.pk]
-    narrowed = QueryDict(mutable=True)
+    filtered = QueryDict(mutable=True)
     for name, values in query.lists():
         if is_filter(name):
-            narrowed.setlist(name, values)
-    narrowed.setlist("with", [*own, *query.getlist("with"), *baselines])
-    return read_filter(campaign, narrowed)
+            filtered.setlist(name, values)
+    filtered.setlist("candidates", [*own, *query.getlist("candidates"), *baselines])
+    return read_filter(campaign, filtered)
 
 
 def is_baseline_of(tuned: ModelVersion, other: ModelVersion) -> bool:

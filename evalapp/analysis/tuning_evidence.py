@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from evalapp.analysis.comparison import Comparison, compare
+from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.keeping import Standing, Wanted, is_large
 from evalapp.analysis.kept_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.narrowing import Kept, load_narrowed
 from evalapp.analysis.tuning import Contest, contest_of, pairs_from
 from evalapp.analysis.tuning_spent import (
     Decoding,
@@ -38,29 +38,31 @@ class Evidence(NamedTuple):
     contest: Contest | None
     usage: list[Usage]
     spent: Spent | None
-    kept: Kept | None
+    coverage: FilterCoverage | None
     standing: Standing | None
 
 
-def evidence_of(wanted: ComparisonFilter, tuned: ModelVersion, *, people: str, reader_id: int) -> Evidence:
+def evidence_of(
+    wanted: ComparisonFilter, tuned: ModelVersion, *, reviewer_type: str, reader_id: int
+) -> Evidence:
     """``wanted`` as `contest_filter` makes it. Of a large campaign it is what a job has stored of this view."""
     contest = None
     standing = None
-    if is_large(wanted.campaign, people=people):
-        view = Wanted(AnalysisKind.COMPARISON, people, view=wanted.view)
+    if is_large(wanted.campaign, reviewer_type=reviewer_type):
+        view = Wanted(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
         found = large_comparison(wanted.campaign, view, reader_id=reader_id)
-        comparison, usage, kept = found.comparison, found.stored.usage, found.stored.kept
+        comparison, usage, coverage = found.comparison, found.stored.usage, found.stored.coverage
         standing = found.standing
         if standing.computed_at is not None:
             contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).differences.pairs)
     else:
-        narrowed = load_narrowed(wanted, people=people)
-        comparison, usage, kept = compare(narrowed.scores), usage_of(narrowed.scores), narrowed.kept
-        if narrowed.scores.answers:
-            pairs_of = pairs_from(narrowed.scores, comparison)
-            contest = contest_of(comparison, tuned, pairs_of, narrowed.scores)
+        filtered = load_filtered(wanted, reviewer_type=reviewer_type)
+        comparison, usage, coverage = compare(filtered.scores), usage_of(filtered.scores), filtered.coverage
+        if filtered.scores.answers:
+            pairs_of = pairs_from(filtered.scores, comparison)
+            contest = contest_of(comparison, tuned, pairs_of, filtered.scores)
     spent = None if contest is None else _spent(wanted, contest, usage)
-    return Evidence(comparison, contest, usage, spent, kept, standing)
+    return Evidence(comparison, contest, usage, spent, coverage, standing)
 
 
 def _spent(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> Spent:

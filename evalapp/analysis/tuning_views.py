@@ -9,8 +9,8 @@ from django.views.decorators.http import require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission, allows
 from evalapp.analysis.charts import differences_charts
+from evalapp.analysis.filter_form import filter_form_of
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.narrowing_form import narrowing_of
 from evalapp.analysis.tuning import (
     campaigns_between,
     chosen_campaign,
@@ -23,7 +23,7 @@ from evalapp.analysis.tuning import (
 )
 from evalapp.analysis.tuning_evidence import evidence_of
 from evalapp.analysis.tuning_steps import steps_to_answer
-from evalapp.analysis.views import chosen_people, filter_refused, people_choices
+from evalapp.analysis.views import chosen_reviewer_type, filter_refused, reviewer_type_choices
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.registry.models import ModelVersion
@@ -58,7 +58,7 @@ def tuning(request: MemberRequest) -> HttpResponse:
         "campaigns": [each for each in campaigns if not each.compares],
         "side_by_side": [each for each in campaigns if each.compares],
         "campaign": campaign,
-        "people": chosen_people(request),
+        "reviewer_type": chosen_reviewer_type(request),
         "contest": None,
         "steps": [],
     }
@@ -80,8 +80,8 @@ def tuning(request: MemberRequest) -> HttpResponse:
 def _evidence(
     request: MemberRequest, campaign: Campaign, tuned: ModelVersion, wanted: ComparisonFilter
 ) -> dict[str, Any]:
-    people = chosen_people(request)
-    found = evidence_of(wanted, tuned, people=people, reader_id=request.user.pk)
+    reviewer_type = chosen_reviewer_type(request)
+    found = evidence_of(wanted, tuned, reviewer_type=reviewer_type, reader_id=request.user.pk)
     names = shown_names(campaign, reader_id=request.user.pk)
     chosen = {candidate.pk for candidate in wanted.candidates}
     contest = found.contest
@@ -91,14 +91,14 @@ def _evidence(
         "standing": found.standing,
         "spent": found.spent,
         "usage": found.usage,
-        "narrowing": narrowing_of(request, wanted, names=names, kept=found.kept),
+        "filter_form": filter_form_of(request, wanted, names=names, coverage=found.coverage),
         "others": [
             (entry, entry.pk in chosen)
             for entry in campaign.candidates.select_related("model_version").order_by("position")
             if entry.model_version_id != tuned.pk
         ],
         "is_reviewing": is_reviewing_blind(campaign, request.user),
-        "people_choices": people_choices(request, people),
+        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "against": [
             (each, differences_charts(each.pairs, each.row, [contest.tuned, each.row]))
             for each in contest.against

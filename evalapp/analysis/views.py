@@ -25,15 +25,15 @@ from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import compare, reviewer_rows
 from evalapp.analysis.differences import compare_pairs, find_contradiction
 from evalapp.analysis.disagreements import find_disagreements
+from evalapp.analysis.filter_form import filter_form_of, filter_part
+from evalapp.analysis.filtered_scores import load_filtered, shared_part
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.keeping import Wanted, is_large
 from evalapp.analysis.kept_comparison import large_comparison
 from evalapp.analysis.large import POINTS_DRAWN
-from evalapp.analysis.listing import narrow_list
+from evalapp.analysis.listing import filter_list
 from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.narrowing import load_narrowed, shared_part
-from evalapp.analysis.narrowing_form import filter_part, narrowing_of
 from evalapp.analysis.next_step import next_step_after
 from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import CampaignScores
@@ -51,7 +51,7 @@ from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
-PEOPLE = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
+REVIEWER_TYPES = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
 CASES_PER_PAGE = 50
 # Kept by every submission, of a review or of a judgement.
 _REVIEWS_DONE = (
@@ -75,10 +75,10 @@ def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
     return campaign
 
 
-def chosen_people(request: MemberRequest) -> str:
+def chosen_reviewer_type(request: MemberRequest) -> str:
     """Whose reviews count; a choice only where simulated ones are read at all."""
-    chosen = request.GET.get("people", "all")
-    return chosen if chosen in PEOPLE and request.project.is_demonstration else "all"
+    chosen = request.GET.get("reviewer_type", "all")
+    return chosen if chosen in REVIEWER_TYPES and request.project.is_demonstration else "all"
 
 
 def redirect_kept(request: MemberRequest, name: str, *args: object) -> HttpResponse:
@@ -93,7 +93,7 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
     context = {
         "station": "compare",
         "campaign": wanted.campaign,
-        "narrowing": narrowing_of(request, wanted, names=names),
+        "filter_form": filter_form_of(request, wanted, names=names),
     }
     return render(request, "analysis/filter_refused.html", context, status=400)
 
@@ -106,7 +106,7 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
         .select_related("dataset_version__dataset", "rubric_version__rubric")
         .annotate(review_count=Coalesce(Subquery(_REVIEWS_DONE), 0))
     )
-    listing = narrow_list(request.project, campaigns, request.GET)
+    listing = filter_list(request.project, campaigns, request.GET)
     context = {
         "station": "compare",
         "page": keyset_page(listing.campaigns, request),
@@ -121,17 +121,17 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
         return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
-    people = chosen_people(request)
+    reviewer_type = chosen_reviewer_type(request)
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    if is_large(campaign, people=people):
-        context = _large_context(request, campaign, people, wanted)
+    if is_large(campaign, reviewer_type=reviewer_type):
+        context = _large_context(request, campaign, reviewer_type, wanted)
         return render(request, "analysis/comparison.html", context)
-    narrowed = load_narrowed(wanted, people=people)
-    originals = narrowed.scores
+    filtered = load_filtered(wanted, reviewer_type=reviewer_type)
+    originals = filtered.scores
     adjudicated = with_adjudicated(originals)
-    shows_adjudicated = bool(adjudicated.decided) and request.GET.get("values") == "adjudicated"
+    shows_adjudicated = bool(adjudicated.decided) and request.GET.get("score_source") == "adjudicated"
     scores = adjudicated.scores if shows_adjudicated else originals
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
@@ -151,7 +151,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "labels": label_columns(originals),
         "reference": reference,
         "pairs": pairs,
-        "narrowing": narrowing_of(request, wanted, names=originals.names, kept=narrowed.kept),
+        "filter_form": filter_form_of(request, wanted, names=originals.names, coverage=filtered.coverage),
         "shared": None if wanted.candidates else shared_part(originals),
         "reversals": find_reversals(scores),
         "usage": usage_of(originals),
@@ -160,9 +160,9 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "is_reviewing": is_reviewing,
         "next_step": next_step_after(campaign),
         "unblinding": None if is_reviewing else unblinding_of(campaign),
-        "marks": marks_by_candidate(originals, people=people, among=narrowed.reviews),
-        "people": people,
-        "people_choices": people_choices(request, people),
+        "marks": marks_by_candidate(originals, reviewer_type=reviewer_type, among=filtered.reviews),
+        "reviewer_type": reviewer_type,
+        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
         **page_charts(originals, comparison, pairs=pairs, reference=reference, criterion=criterion),
@@ -184,24 +184,24 @@ def _against_metric(
     }
 
 
-def people_choices(request: MemberRequest, people: str) -> list[dict[str, Any]]:
+def reviewer_type_choices(request: MemberRequest, reviewer_type: str) -> list[dict[str, Any]]:
     """Whose reviews may count, each at the address of the same view."""
     if not request.project.is_demonstration:
         return []
     choices = []
-    for key, label in PEOPLE.items():
+    for key, label in REVIEWER_TYPES.items():
         query = request.GET.copy()
-        query["people"] = key
-        choices.append({"label": label, "href": f"?{query.urlencode()}", "on": key == people})
+        query["reviewer_type"] = key
+        choices.append({"label": label, "href": f"?{query.urlencode()}", "on": key == reviewer_type})
     return choices
 
 
 def _large_context(
-    request: MemberRequest, campaign: Campaign, people: str, chosen: ComparisonFilter
+    request: MemberRequest, campaign: Campaign, reviewer_type: str, chosen: ComparisonFilter
 ) -> dict[str, Any]:
     """The same page of a large campaign: the figures that a job has stored, of the whole with counts of now."""
-    values = "adjudicated" if request.GET.get("values") == "adjudicated" else "original"
-    wanted = Wanted(AnalysisKind.COMPARISON, people, values, chosen.view)
+    score_source = "adjudicated" if request.GET.get("score_source") == "adjudicated" else "original"
+    wanted = Wanted(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
     found = large_comparison(campaign, wanted, reader_id=request.user.pk)
     comparison, contradiction = found.comparison, found.stored.contradiction
     scales = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
@@ -221,11 +221,11 @@ def _large_context(
         "scales": scales,
         "reference": reference,
         "pairs": differences.pairs,
-        "narrowing": narrowing_of(
+        "filter_form": filter_form_of(
             request,
             chosen,
             names=found.names,
-            kept=found.stored.kept,
+            coverage=found.stored.coverage,
             candidates=found.subjects.candidates.values(),
         ),
         "shared": None if chosen.candidates else found.stored.shared,
@@ -242,10 +242,10 @@ def _large_context(
         "differences_charts": differences.charts,
         "hollow_words": hollow_words(differences.pairs),
         "agreement_chart": shown.agreement_chart,
-        "people": people,
-        "people_choices": people_choices(request, people),
+        "reviewer_type": reviewer_type,
+        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "adjudicated_count": found.stored.decided,
-        "shows_adjudicated": values == "adjudicated",
+        "shows_adjudicated": score_source == "adjudicated",
         "criterion": criterion,
         "metric": metric if against else None,
         "chart": against.chart if against else None,
@@ -262,19 +262,19 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    people = chosen_people(request)
-    if is_large(campaign, people=people):
-        kept = Wanted(AnalysisKind.COMPARISON, people, view=wanted.view)
+    reviewer_type = chosen_reviewer_type(request)
+    if is_large(campaign, reviewer_type=reviewer_type):
+        kept = Wanted(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
         found = large_comparison(campaign, kept, reader_id=request.user.pk)
         lines = comparison_lines(found.comparison, usage=found.stored.usage)
     else:
-        scores = load_narrowed(wanted, people=people).scores
+        scores = load_filtered(wanted, reviewer_type=reviewer_type).scores
         adjudicated, count = with_adjudicated(scores)
         lines = comparison_lines(
             compare(scores), compare(adjudicated) if count else None, usage=usage_of(scores)
         )
     response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
-    part = "-filtered" if wanted.is_narrowed else ""
+    part = "-filtered" if wanted.is_filtered else ""
     response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}{part}.csv"'
     return response
 
@@ -283,11 +283,11 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
-    people = chosen_people(request)
+    reviewer_type = chosen_reviewer_type(request)
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    cases = cases_at(view, request.GET.dict(), people=people)
+    cases = cases_at(view, request.GET.dict(), reviewer_type=reviewer_type)
     page = Paginator(cases, CASES_PER_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
@@ -303,8 +303,8 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "rows": list(page.object_list),
             "criteria": cases.scores.criteria,
             "has_simulated": cases.has_simulated,
-            "people": people,
-            "people_label": PEOPLE[people],
+            "reviewer_type": reviewer_type,
+            "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
             "is_reviewing": is_reviewing_blind(campaign, request.user),
         },
     )
@@ -336,7 +336,7 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
 
 def list_query(request: MemberRequest) -> str:
     """The part of an address that says which list of cases is walked, and of which view: "?low=1&split=test"."""
-    kept = {name: request.GET[name] for name in (*FILTER_PARTS, "people") if request.GET.get(name)}
+    kept = {name: request.GET[name] for name in (*FILTER_PARTS, "reviewer_type") if request.GET.get(name)}
     parts = [part for part in (urlencode(kept), filter_part(request.GET)) if part]
     return f"?{'&'.join(parts)}" if parts else ""
 
@@ -346,7 +346,7 @@ def _listed_items(request: MemberRequest, campaign: Campaign, item_id: int) -> d
     view = read_filter(campaign, request.GET)
     if view.problems:
         raise MissingError(" ".join(problem.message for problem in view.problems))
-    return cases_at(view, request.GET.dict(), people=chosen_people(request)).around(item_id)
+    return cases_at(view, request.GET.dict(), reviewer_type=chosen_reviewer_type(request)).around(item_id)
 
 
 @require_safe

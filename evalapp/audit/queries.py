@@ -11,7 +11,7 @@ def events_of(
     object_id: int | None = None,
     action: str = "",
 ) -> QuerySet[AuditEvent]:
-    """A project's events, or the whole installation's (None), narrowed by actor, object and action
+    """A project's events, or the whole installation's (None), filtered by actor, object and action
     ("member." takes all of its kind).
     """
     events = AuditEvent.objects.all()

@@ -56,7 +56,7 @@ class Decision(BaseModel):
 
 
 class SavedView(BaseModel):
-    """A comparison as somebody narrowed it, by name. ``query`` is the address's part behind "?".
+    """A comparison as somebody filtered it, by name. ``query`` is the address's part behind "?".
 
     A private one (not ``is_shared``) is its owner's alone.
     """
@@ -78,7 +78,7 @@ class SavedView(BaseModel):
                 condition=models.Q(is_shared=False),
                 name="saved_view_own_name",
             ),
-            models.CheckConstraint(condition=~models.Q(query=""), name="saved_view_narrows"),
+            models.CheckConstraint(condition=~models.Q(query=""), name="saved_view_filters"),
         ]
         indexes = [models.Index(fields=["project", "-id"], name="saved_view_latest")]
 

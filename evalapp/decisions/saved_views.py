@@ -1,4 +1,4 @@
-"""Comparisons as somebody narrowed them, kept by name: private, or shared with the project."""
+"""Comparisons as somebody filtered them, kept by name: private, or shared with the project."""
 
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ from evalapp.decisions.models import SavedView
 LONGEST_QUERY = 4_000
 MOST_VIEWS = 500
 # What a view keeps besides its filters: how the page is read.
-KEPT = ("people", "values", "criterion", "metric", "against")
+KEPT = ("reviewer_type", "score_source", "criterion", "metric", "against")
 
 
 def views_for(person: User, project: Project) -> QuerySet[SavedView]:
@@ -43,7 +43,7 @@ def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by:
     """
     name = checked_name(name, of="the view", longest=80)
     if campaign.compares:
-        message = "In this campaign answers are compared; only what people rate can be narrowed to a view."
+        message = "This campaign compares outputs; only ratings can be filtered and saved as a view."
         raise InvalidError(message, fields={"campaign": [message]})
     kept = _checked_query(campaign, query)
     if campaign.saved_views.count() >= MOST_VIEWS:
@@ -109,7 +109,7 @@ def _checked_query(campaign: Campaign, query: str) -> str:
     kept = [(name, value) for name in KEPT for value in given.getlist(name)[:1] if value]
     chosen = [(choice.part, choice.value) for choice in wanted.choices]
     if not kept and not chosen:
-        message = "The view narrows nothing. Choose a filter first, then save it."
+        message = "The view has no filter. Choose a filter first, then save it."
         raise InvalidError(message, fields={"query": [message]})
     return urlencode([*kept, *chosen])
 

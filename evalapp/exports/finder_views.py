@@ -10,7 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.finder import finder_from
-from evalapp.analysis.views import campaign_or_missing, chosen_people, filter_refused
+from evalapp.analysis.views import campaign_or_missing, chosen_reviewer_type, filter_refused
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
 from evalapp.exports.queries import TrayCounts, tray_counts
@@ -28,7 +28,7 @@ def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    cases = cases_at(view, {}, people=chosen_people(request))
+    cases = cases_at(view, {}, reviewer_type=chosen_reviewer_type(request))
     wanted = finder_from(cases.scores, request.GET.dict())
     if wanted is None:
         raise InvalidError("The address names no finder. Open it again from the comparison.")

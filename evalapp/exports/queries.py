@@ -71,7 +71,7 @@ def tray_counts(export: Export) -> TrayCounts:
 
 
 def tray_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet[ExportRow]:
-    """The rows of a tray, narrowed to a kind and to what is shown.
+    """The rows of a tray, filtered to a kind and to what is shown.
 
     ``show`` is one of "" (all), "in", "out", "pending", "accepted", "rejected".
     """
@@ -84,15 +84,15 @@ def tray_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet[Exp
     )
     if kind in RowKind.values:
         rows = rows.filter(kind=kind)
-    narrowed = {
+    filtered = {
         "in": Q(is_included=True),
         "out": Q(is_included=False),
         "pending": Q(is_included=True, decision=RowDecision.PENDING),
         "accepted": Q(decision__in=ACCEPTED),
         "rejected": Q(decision=RowDecision.REJECTED),
     }.get(show)
-    if narrowed is not None:
-        rows = rows.filter(narrowed)
+    if filtered is not None:
+        rows = rows.filter(filtered)
     return rows
 
 

@@ -156,10 +156,10 @@ def _see(taken: CampaignGate, candidate: ModelVersion) -> _Seen:
 
 def _scores(campaign: Campaign) -> CampaignScores:
     """What people said; simulated reviews only where there is nothing else, and nothing comes of them."""
-    scores = load_scores(campaign, people="human")
+    scores = load_scores(campaign, reviewer_type="human")
     if scores.answers or not campaign.project.is_demonstration:
         return scores
-    return load_scores(campaign, people="simulated")
+    return load_scores(campaign, reviewer_type="simulated")
 
 
 def _turn(taken: CampaignGate, candidate: ModelVersion, seen: _Seen) -> Turn:

@@ -1311,7 +1311,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('state', models.CharField(choices=[('writing', 'Writing'), ('done', 'Done')], default='writing', max_length=8)),
-                ('people', models.CharField(default='all', max_length=9)),
+                ('reviewer_type', models.CharField(default='all', max_length=9)),
                 ('view', models.TextField(blank=True, db_default='', default='')),
                 ('view_words', models.TextField(blank=True, db_default='', default='')),
                 ('files', models.JSONField(default=list)),
@@ -1632,8 +1632,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('kind', models.CharField(choices=[('comparison', 'Comparison'), ('severity', 'Severity'), ('agreement', 'Agreement'), ('metrics', 'Metrics and people')], max_length=10)),
-                ('people', models.CharField(choices=[('all', 'Everybody'), ('human', 'People only'), ('simulated', 'Simulated only')], max_length=9)),
-                ('reviewed_values', models.CharField(choices=[('original', 'As reviewers gave them'), ('adjudicated', 'With adjudicated values')], max_length=11)),
+                ('reviewer_type', models.CharField(choices=[('all', 'Everybody'), ('human', 'People only'), ('simulated', 'Simulated only')], max_length=9)),
+                ('score_source', models.CharField(choices=[('original', 'As reviewers gave them'), ('adjudicated', 'With adjudicated values')], max_length=11)),
                 ('view', models.TextField(blank=True, default='')),
                 ('part', models.CharField(blank=True, default='', max_length=120)),
                 ('format', models.PositiveSmallIntegerField()),
@@ -2348,7 +2348,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('people__in', ['all', 'human', 'simulated'])), name='report_known_people'),
+            constraint=models.CheckConstraint(condition=models.Q(('reviewer_type__in', ['all', 'human', 'simulated'])), name='report_known_reviewer_type'),
         ),
         migrations.AddConstraint(
             model_name='report',
@@ -2532,7 +2532,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='savedview',
-            constraint=models.CheckConstraint(condition=models.Q(('query', ''), _negated=True), name='saved_view_narrows'),
+            constraint=models.CheckConstraint(condition=models.Q(('query', ''), _negated=True), name='saved_view_filters'),
         ),
         migrations.AddConstraint(
             model_name='score',
@@ -2616,7 +2616,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='storedanalysis',
-            constraint=models.UniqueConstraint(models.F('campaign'), models.F('kind'), models.F('people'), models.F('reviewed_values'), models.F('part'), django.db.models.functions.text.MD5('view'), name='stored_analysis_once'),
+            constraint=models.UniqueConstraint(models.F('campaign'), models.F('kind'), models.F('reviewer_type'), models.F('score_source'), models.F('part'), django.db.models.functions.text.MD5('view'), name='stored_analysis_once'),
         ),
         migrations.AddConstraint(
             model_name='storedanalysis',

@@ -8,7 +8,7 @@ from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
-from evalapp.analysis.narrowing import Kept, load_narrowed, shared_part
+from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered, shared_part
 from evalapp.analysis.pairs import PairResults
 from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.shown import Shown
@@ -29,7 +29,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames
 
 Progress = Callable[[int, str], None]
 STEPS = 5
-PEOPLE = {"all": "", "human": "people's reviews alone", "simulated": "simulated reviews alone"}
+REVIEWER_TYPES = {"all": "", "human": "people's reviews alone", "simulated": "simulated reviews alone"}
 
 
 class Content(NamedTuple):
@@ -44,22 +44,22 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     """The document on the data of this moment."""
     campaign = report.campaign
     progress(0, "Reading the reviews")
-    narrowed = load_narrowed(view_of(campaign, report.view), people=report.people)
+    filtered = load_filtered(view_of(campaign, report.view), reviewer_type=report.reviewer_type)
     # Numbers whatever the project shows: files outlive the accounts of who reviewed.
-    originals = replace(narrowed.scores, names=ReviewerNames(narrowed.scores.numbers, {}))
+    originals = replace(filtered.scores, names=ReviewerNames(filtered.scores.numbers, {}))
     progress(1, "Comparing the candidates")
     comparison = compare(originals)
     contradiction = find_contradiction(originals, comparison)
     shown = Shown(
         originals,
         originals=originals,
-        people=report.people,
+        reviewer_type=report.reviewer_type,
         comparison=comparison,
         reference=chosen_reference(comparison, "", contradiction),
         metric=chosen_metric(comparison, ""),
-        reviews=narrowed.reviews,
+        reviews=filtered.reviews,
     )
-    view = _view_words(report, narrowed.kept)
+    view = _view_words(report, filtered.coverage)
     judged = shown.judged
     data_digest, told_digests = _digests(report, judged)
     document = Document(
@@ -96,13 +96,13 @@ def _found(document: Document, shown: Shown, contradiction: Contradiction | None
     document.section("Metrics, and people against them", sections.metrics_section(shown, contradiction))
 
 
-def _view_words(report: Report, kept: Kept | None) -> str:
-    """What the report is narrowed to and how much that leaves; empty where nothing is left out."""
-    parts = [report.view_words, PEOPLE[report.people]]
+def _view_words(report: Report, coverage: FilterCoverage | None) -> str:
+    """The filter of the report and how much that leaves; empty where nothing is left out."""
+    parts = [report.view_words, REVIEWER_TYPES[report.reviewer_type]]
     words = "; ".join(part for part in parts if part)
-    if kept is None:
+    if coverage is None:
         return words
-    return f"{words} ({kept.items} of {kept.of_items} items, {kept.reviews} of {kept.of_reviews} reviews)"
+    return f"{words} ({coverage.items} of {coverage.of_items} items, {coverage.reviews} of {coverage.of_reviews} reviews)"
 
 
 def _made(report: Report) -> str:
@@ -241,12 +241,12 @@ def _adjudicated(shown: Shown) -> list[str]:
 
 def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tuple[str, str]]]:
     """One hash over everything said and what of it is shown, and each part's as a reader can compare it."""
-    campaign, people = report.campaign, report.people
+    campaign, reviewer_type = report.campaign, report.reviewer_type
     lines = {
-        "people": [] if people == "simulated" else review_lines(campaign, is_simulated=False),
+        "people": [] if reviewer_type == "simulated" else review_lines(campaign, is_simulated=False),
         "simulated": (
             review_lines(campaign, is_simulated=True)
-            if campaign.project.is_demonstration and people != "human"
+            if campaign.project.is_demonstration and reviewer_type != "human"
             else []
         ),
         "judgements": [canonical(row._asdict()) for row in judged.judgements.rows] if judged else [],
@@ -263,7 +263,7 @@ def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tupl
     told = [(f"{words[name]} ({len(lines[name])} records)", found) for name, found in parts.items()]
     return whole, [
         ("Data of this report, SHA-256", whole),
-        *([("Narrowed to", report.view)] if report.view else []),
+        *([("Filter", report.view)] if report.view else []),
         *told,
         (f"SHA-256 of {version}", version.content_hash),
     ]

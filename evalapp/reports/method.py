@@ -27,7 +27,7 @@ SOFTWARE = (
 
 
 def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
-    """The design in a line, as the comparison's page has it above its figures; ``view``: what it is narrowed to."""
+    """The design in a line, as the comparison's page has it above its figures; ``view``: its filter."""
     design = comparison.design
     overlap = (
         f"{campaign.overlap}–{campaign.overlap_more}" if campaign.overlap_more else str(campaign.overlap)

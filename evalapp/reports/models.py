@@ -16,7 +16,7 @@ class Report(BaseModel):
     """A campaign's results as files that nobody changes: an HTML page and a PDF. What comes in later is in the
     next report.
 
-    ``people``: whose reviews count, as `load_scores` takes it. ``view``: what it is narrowed to, as the part of a
+    ``reviewer_type``: whose reviews count, as `load_scores` takes it. ``view``: its filter, as the part of a
     comparison's address that filters, and in ``view_words``; empty: nothing is left out. ``files`` lists name, SHA-256 and size.
     ``data_digest`` covers all that reviewers said.
     """
@@ -24,7 +24,7 @@ class Report(BaseModel):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="reports")
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reports")
     state = models.CharField(max_length=8, choices=ReportState.choices, default=ReportState.WRITING)
-    people = models.CharField(max_length=9, default="all")
+    reviewer_type = models.CharField(max_length=9, default="all")
     view = models.TextField(blank=True, default="", db_default="")
     view_words = models.TextField(blank=True, default="", db_default="")
     files = models.JSONField(default=list)
@@ -38,7 +38,8 @@ class Report(BaseModel):
         indexes = [models.Index(fields=["campaign", "-id"], name="report_latest")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(people__in=["all", "human", "simulated"]), name="report_known_people"
+                condition=Q(reviewer_type__in=["all", "human", "simulated"]),
+                name="report_known_reviewer_type",
             ),
             models.CheckConstraint(
                 condition=Q(state=ReportState.WRITING, finished_at__isnull=True)

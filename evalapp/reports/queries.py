@@ -19,7 +19,7 @@ def reports_of(project: Project) -> QuerySet[Report]:
 
 
 def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
-    """What a report is narrowed to. Reviewers go by their numbers: files outlive the accounts of who reviewed.
+    """The filter of a report. Reviewers go by their numbers: files outlive the accounts of who reviewed.
 
     Raises InvalidError for what the campaign does not have, or has no more.
     """
@@ -31,10 +31,12 @@ def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
     return wanted
 
 
-def unfinished_report(campaign: Campaign, people: str, view: str) -> Report | None:
+def unfinished_report(campaign: Campaign, reviewer_type: str, view: str) -> Report | None:
     """The report that is being written, or waits for a worker."""
     return (
-        campaign.reports.filter(state=ReportState.WRITING, people=people, view=view, job__isnull=False)
+        campaign.reports.filter(
+            state=ReportState.WRITING, reviewer_type=reviewer_type, view=view, job__isnull=False
+        )
         .exclude(job__state__in=FINAL_STATES)
         .order_by("-id")
         .first()

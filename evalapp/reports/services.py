@@ -15,9 +15,9 @@ TASK = "evalapp.reports.tasks.write_report"
 
 
 @transaction.atomic
-def start_report(*, campaign: Campaign, by: User, people: str = "all", view: str = "") -> Report:
-    """Queue a report on what has been said by the time that it is written. ``people`` as in `load_scores`;
-    ``view``: the part of a comparison's address that filters, to which it is narrowed.
+def start_report(*, campaign: Campaign, by: User, reviewer_type: str = "all", view: str = "") -> Report:
+    """Queue a report on what has been said by the time that it is written. ``reviewer_type`` as in `load_scores`;
+    ``view``: the part of a comparison's address that filters it.
 
     One that is still being written for the same people and view stands in for another. Raises ConflictError for a
     campaign that has not been opened, InvalidError for a view that it does not have.
@@ -25,18 +25,18 @@ def start_report(*, campaign: Campaign, by: User, people: str = "all", view: str
     if campaign.state == CampaignState.DRAFT:
         raise ConflictError(f"{campaign} has not been opened, so there is nothing to report.")
     if not campaign.project.is_demonstration:
-        people = "all"
+        reviewer_type = "all"
     wanted = _checked_view(campaign, view)
-    view = wanted.query if wanted.is_narrowed else ""
+    view = wanted.query if wanted.is_filtered else ""
     # Two clicks at once are one report.
     Campaign.objects.select_for_update(no_key=True).only("pk").get(pk=campaign.pk)
-    standing = unfinished_report(campaign, people, view)
+    standing = unfinished_report(campaign, reviewer_type, view)
     if standing is not None:
         return standing
     report = Report.objects.create(
         project=campaign.project,
         campaign=campaign,
-        people=people,
+        reviewer_type=reviewer_type,
         view=view,
         view_words=wanted.describe() if view else "",
         created_by=by,
@@ -59,11 +59,11 @@ def _checked_view(campaign: Campaign, view: str) -> ComparisonFilter:
         message = f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters."
         raise InvalidError(message, fields={"view": [message]})
     wanted = view_of(campaign, view)
-    # How a page or a list is read narrows no report: left out in silence, the report would be of everything.
+    # How a page or a list is read filters no report: left out in silence, the report would be of everything.
     if other := next((name for name in QueryDict(view) if not is_filter(name)), None):
         message = f"“{other[:80]}” is no filter of a report. Leave it out."
         raise InvalidError(message, fields={"view": [message]})
-    if wanted.is_narrowed and campaign.compares:
+    if wanted.is_filtered and campaign.compares:
         message = f"{campaign} compares answers, and what people prefer is not filtered. Leave the view out."
         raise InvalidError(message, fields={"view": [message]})
     return wanted

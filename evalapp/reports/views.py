@@ -15,7 +15,7 @@ from evalapp.reports.queries import reports_of
 from evalapp.reports.services import start_report
 from evalapp.reports.writing import CONTENT_TYPES, open_file
 
-PEOPLE = ("all", "human", "simulated")
+REVIEWER_TYPES = ("all", "human", "simulated")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -24,11 +24,11 @@ def campaign_reports(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """The campaign's reports, and a new one."""
     campaign = campaign_or_missing(request, campaign_id)
     if request.method == "POST":
-        people = request.POST.get("people", "all")
+        reviewer_type = request.POST.get("reviewer_type", "all")
         report = start_report(
             campaign=campaign,
             by=request.user,
-            people=people if people in PEOPLE else "all",
+            reviewer_type=reviewer_type if reviewer_type in REVIEWER_TYPES else "all",
             view=request.POST.get("view", ""),
         )
         return redirect("report_detail", request.project.slug, report.pk)

@@ -94,9 +94,9 @@ def _summed(rows: Iterable[tuple[int, int, CountedScores]]) -> dict[tuple[int, i
     return summed
 
 
-def campaign_counts(campaign: Campaign, *, people: str = "all") -> CampaignCounts:
-    """Two reads. ``people`` as in `evalapp.analysis.scores.load_scores`."""
-    chosen = people_of(campaign, people)
+def campaign_counts(campaign: Campaign, *, reviewer_type: str = "all") -> CampaignCounts:
+    """Two reads. ``reviewer_type`` as in `evalapp.analysis.scores.load_scores`."""
+    chosen = of_reviewer_type(campaign, reviewer_type)
     reviewed = (
         ReviewCount.objects.filter(chosen, campaign=campaign, purpose=Purpose.REVIEW)
         .order_by("id")
@@ -126,14 +126,18 @@ def campaign_counts(campaign: Campaign, *, people: str = "all") -> CampaignCount
     )
 
 
-def scores_given(campaign: Campaign, *, people: str = "all") -> int:
+def scores_given(campaign: Campaign, *, reviewer_type: str = "all") -> int:
     """How many scores there are, N/A among them."""
-    return _total(ScoreCount.objects.filter(people_of(campaign, people), campaign=campaign), "scores")
+    return _total(
+        ScoreCount.objects.filter(of_reviewer_type(campaign, reviewer_type), campaign=campaign), "scores"
+    )
 
 
-def data_version(campaign: Campaign, *, people: str = "all") -> tuple[int, int]:
+def data_version(campaign: Campaign, *, reviewer_type: str = "all") -> tuple[int, int]:
     """Changes of the campaign's reviews so far, and how many there are."""
-    rows = ReviewCount.objects.filter(people_of(campaign, people), campaign=campaign, purpose=Purpose.REVIEW)
+    rows = ReviewCount.objects.filter(
+        of_reviewer_type(campaign, reviewer_type), campaign=campaign, purpose=Purpose.REVIEW
+    )
     found = rows.aggregate(changes=Sum("changes"), reviews=Sum("reviews"))
     return found["changes"] or 0, found["reviews"] or 0
 
@@ -142,11 +146,11 @@ def _total(rows: QuerySet[ScoreCount], field: str) -> int:
     return int(rows.aggregate(total=Sum(field))["total"] or 0)
 
 
-def people_of(campaign: Campaign, people: str) -> Q:
+def of_reviewer_type(campaign: Campaign, reviewer_type: str) -> Q:
     """Whose counts are read: outside a demonstration project only those of people."""
     if not campaign.project.is_demonstration:
-        people = "human"
-    return Q() if people == "all" else Q(is_simulated=people == "simulated")
+        reviewer_type = "human"
+    return Q() if reviewer_type == "all" else Q(is_simulated=reviewer_type == "simulated")
 
 
 # Recount, comparison and mending are one statement, which sees reviews and counts as of one moment. What it

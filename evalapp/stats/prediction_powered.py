@@ -133,7 +133,7 @@ def prediction_powered_mean(
 def in_words(found: PredictionPowered) -> str:
     """One sentence with the gain, or why there is none; a second where the interval has nothing of it."""
     if not found.mean.defined:
-        return f"The metric cannot narrow the interval: {found.mean.reason}."
+        return f"The metric cannot tighten the interval: {found.mean.reason}."
     gain, correlation = found.gain.value, found.correlation.value
     if gain is None or correlation is None:
         return f"The metric says all that people say: {found.gain.reason}."

@@ -42,22 +42,22 @@ def p_value(p: float | None) -> str:
 @register.simple_tag(takes_context=True)
 def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     """The list of exactly the outputs behind a number; whose reviews count is carried along."""
-    narrowing = context.get("narrowing")
-    people = context.get("people", "all")
-    kept = narrowing.query if narrowing else ""
-    return _case_list(campaign.project.slug, campaign.pk, tuple(filters.items()), people, kept)
+    filter_form = context.get("filter_form")
+    reviewer_type = context.get("reviewer_type", "all")
+    kept = filter_form.query if filter_form else ""
+    return _case_list(campaign.project.slug, campaign.pk, tuple(filters.items()), reviewer_type, kept)
 
 
 # Asked for every figure of a page.
 @lru_cache(maxsize=4096)
 def _case_list(
-    slug: str, campaign_id: int, filters: tuple[tuple[str, Any], ...], people: str, narrowing: str
+    slug: str, campaign_id: int, filters: tuple[tuple[str, Any], ...], reviewer_type: str, filter_query: str
 ) -> str:
     address = reverse("case_list", args=[slug, campaign_id])
     query = {name: value for name, value in filters if value not in (None, "")}
-    if people != "all":
-        query["people"] = people
-    parts = [part for part in (urlencode(query), narrowing) if part]
+    if reviewer_type != "all":
+        query["reviewer_type"] = reviewer_type
+    parts = [part for part in (urlencode(query), filter_query) if part]
     return f"{address}?{'&'.join(parts)}" if parts else address
 
 
@@ -81,10 +81,13 @@ def _reviewer_mean(cases: str, mean: float | None, is_scale: bool) -> SafeString
 
 @register.simple_tag(takes_context=True)
 def view_query(context: template.Context) -> str:
-    """What another page of the same evidence needs to show the same view: "?people=human&split=test", or nothing."""
-    narrowing = context.get("narrowing")
-    people = context.get("people", "all")
-    parts = [f"people={people}" if people != "all" else "", narrowing.query if narrowing else ""]
+    """What another page of the same evidence needs to show the same view: "?reviewer_type=human&split=test", or nothing."""
+    filter_form = context.get("filter_form")
+    reviewer_type = context.get("reviewer_type", "all")
+    parts = [
+        f"reviewer_type={reviewer_type}" if reviewer_type != "all" else "",
+        filter_form.query if filter_form else "",
+    ]
     query = "&".join(part for part in parts if part)
     return f"?{query}" if query else ""
 
@@ -101,8 +104,8 @@ def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
 def judgements_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     """The list of exactly the judgements behind a number; whose judgements count is carried along."""
     address = reverse("judgement_list", args=[campaign.project.slug, campaign.pk])
-    if context.get("people", "all") != "all":
-        filters["people"] = context["people"]
+    if context.get("reviewer_type", "all") != "all":
+        filters["reviewer_type"] = context["reviewer_type"]
     return f"{address}?{urlencode(filters)}" if filters else address
 
 

@@ -247,11 +247,11 @@ def test_the_comparison_shows_either(campaign: Campaign, disputed: ItemOutput, m
 
     # Row 1 has 1 and 5, row 2 has 4 and 4.
     assert (tone(scores), tone(adjudicated.scores), adjudicated.decided) == (3.5, 4.5, 1)
-    originals, decided = client.get(place).text, client.get(f"{place}?values=adjudicated").text
+    originals, decided = client.get(place).text, client.get(f"{place}?score_source=adjudicated").text
     assert "With 1 adjudicated value" in originals
     assert "Where reviewers differed and somebody decided" not in originals
     assert "Where reviewers differed and somebody decided" in decided
-    assert client.get(f"{place}?values=nonsense").status_code == 200
+    assert client.get(f"{place}?score_source=nonsense").status_code == 200
 
     lines = list(csv.DictReader(io.StringIO(client.get(f"{place}table.csv").text)))
     line = next(each for each in lines if (each["candidate"], each["measure"]) == ("formal", "tone"))

@@ -57,8 +57,8 @@ def test_a_disagreement_is_found_decided_and_revised(
     reading = program_of(engineer)
     assert reading.get(f"{base}/adjudications/").json()["results"][0]["id"] == revised["id"]
     assert reading.post(f"{base}/adjudications/", body).status_code == 403
-    comparison = reading.get(f"{base}/comparison/?values=adjudicated").json()
-    assert (comparison["values"], comparison["adjudicated"]) == ("adjudicated", 1)
+    comparison = reading.get(f"{base}/comparison/?score_source=adjudicated").json()
+    assert (comparison["score_source"], comparison["adjudicated"]) == ("adjudicated", 1)
     case = reading.get(f"{base}/cases/{disputed.item_id}/").json()
     assert [each["decisions"] for each in case["outputs"]] == [
         [{"criterion": "tone", "value": 2, "reason": WHY}],

@@ -18,8 +18,8 @@ from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all, run_scoring
 
 
-def _compared(campaign: Campaign, people: str = "all") -> tuple[CampaignScores, Comparison]:
-    scores = load_scores(campaign, people=people)
+def _compared(campaign: Campaign, reviewer_type: str = "all") -> tuple[CampaignScores, Comparison]:
+    scores = load_scores(campaign, reviewer_type=reviewer_type)
     return scores, compare(scores)
 
 

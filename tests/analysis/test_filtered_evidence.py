@@ -6,10 +6,10 @@ import pytest
 from django.http import QueryDict
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.narrowing import load_narrowed
-from evalapp.analysis.prediction_powered import narrowed_means
+from evalapp.analysis.prediction_powered import prediction_powered_means
 from evalapp.analysis.reviewer_agreement import ComputedPanel
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.analysis.severity import severity_of
@@ -50,7 +50,7 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 @pytest.fixture
 def view(campaign: Campaign) -> CampaignScores:
     """What the filter leaves: every third row."""
-    return load_narrowed(read_filter(campaign, QueryDict(INSTITUTIONAL))).scores
+    return load_filtered(read_filter(campaign, QueryDict(INSTITUTIONAL))).scores
 
 
 def page(campaign: Campaign, reader: User, name: str, query: str = "") -> str:
@@ -65,9 +65,9 @@ def answer(campaign: Campaign, reader: User, name: str, query: str = ""):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_says_how_much_of_the_campaign_it_is_of(campaign: Campaign, manager: User, name: str) -> None:
-    narrowed = page(campaign, manager, name, INSTITUTIONAL)
-    assert "a filtered view of 4 of 12 items and 16 of 48 reviews" in narrowed
-    assert "segment: institutional" in narrowed
+    filtered = page(campaign, manager, name, INSTITUTIONAL)
+    assert "a filtered view of 4 of 12 items and 16 of 48 reviews" in filtered
+    assert "segment: institutional" in filtered
     assert "a filtered view" not in page(campaign, manager, name)
 
 
@@ -84,8 +84,8 @@ def test_what_is_not_there_is_refused_and_never_everything(
 def test_a_program_is_told_which_part_of_the_filter_is_wrong(
     campaign: Campaign, manager: User, name: str
 ) -> None:
-    problem = problem_in(answer(campaign, manager, name, "by=99"), 400)
-    assert list(problem["fields"]) == ["by"]
+    problem = problem_in(answer(campaign, manager, name, "reviewers=99"), 400)
+    assert list(problem["fields"]) == ["reviewers"]
 
 
 def test_severity_is_fitted_to_the_view(campaign: Campaign, view: CampaignScores, manager: User) -> None:
@@ -95,9 +95,9 @@ def test_severity_is_fitted_to_the_view(campaign: Campaign, view: CampaignScores
     assert [row["total"]["score"]["value"] for row in found["candidates"]] == [
         pytest.approx(row.total.score.value) for row in expected.candidates
     ]
-    assert found["kept"] == {"items": 4, "of_items": 12, "reviews": 16, "of_reviews": 48}
+    assert found["coverage"] == {"items": 4, "of_items": 12, "reviews": 16, "of_reviews": 48}
     assert "64 scores on 4 scales" in page(campaign, manager, "severity", INSTITUTIONAL)
-    assert answer(campaign, manager, "analysis/severity").json()["kept"] is None
+    assert answer(campaign, manager, "analysis/severity").json()["coverage"] is None
 
 
 def test_agreement_is_that_of_the_view(campaign: Campaign, view: CampaignScores, manager: User) -> None:
@@ -109,11 +109,11 @@ def test_agreement_is_that_of_the_view(campaign: Campaign, view: CampaignScores,
         expected.scores,
         pytest.approx(expected.measures.alpha.value),
     )
-    narrowed = page(campaign, manager, "agreement", f"{INSTITUTIONAL}&criterion=tone")
-    assert f'data-label="Scores">{expected.scores}<' in narrowed
+    filtered = page(campaign, manager, "agreement", f"{INSTITUTIONAL}&criterion=tone")
+    assert f'data-label="Scores">{expected.scores}<' in filtered
     # Choosing two reviewers, or following a count to its cases, stays in the view.
-    assert '<input type="hidden" name="field.segment" value="institutional">' in narrowed
-    cases = re.findall(r'href="[^"]*/cases/\?([^"]*)"', narrowed)
+    assert '<input type="hidden" name="field.segment" value="institutional">' in filtered
+    cases = re.findall(r'href="[^"]*/cases/\?([^"]*)"', filtered)
     assert cases and all("field.segment=institutional" in query for query in cases)
 
 
@@ -134,10 +134,10 @@ def test_metrics_are_held_against_the_people_of_the_view(
     assert set(expected.values()) <= {0, 8}
 
 
-def test_a_metric_narrows_a_view_by_the_views_own_outputs_alone(campaign: Campaign, manager: User) -> None:
+def test_a_metric_tightens_a_view_by_the_views_own_outputs_alone(campaign: Campaign, manager: User) -> None:
     rouge = METRICS["rougeL"]
     campaign.items.filter(example__row_number__gt=9).delete()
-    whole = narrowed_means(load_scores(campaign), rouge)
+    whole = prediction_powered_means(load_scores(campaign), rouge)
     assert {row.found.unreviewed for row in whole} == {3}
     rows = answer(campaign, manager, "analysis/prediction-powered", f"{INSTITUTIONAL}&metric=rougeL").json()[
         "results"
@@ -172,12 +172,12 @@ def test_the_finder_finds_in_the_view_beside_what_chance_gives_there(
     campaign: Campaign, manager: User
 ) -> None:
     whole = answer(campaign, manager, "finder", FINDER).json()
-    assert (whole["outputs"], whole["by_people"], whole["kept"]) == (24, 12, None)
+    assert (whole["outputs"], whole["by_people"], whole["coverage"]) == (24, 12, None)
     found = answer(campaign, manager, "finder", f"{FINDER}&{INSTITUTIONAL}").json()
     assert (found["outputs"], found["by_people"], found["count"], found["expected"]) == (8, 4, 4, 4.0)
     assert sorted(found["cases"]) == segment_items(campaign)
-    assert found["kept"] == {"items": 4, "of_items": 12, "reviews": 16, "of_reviews": 48}
-    one = answer(campaign, manager, "finder", f"{FINDER}&by=1").json()
+    assert found["coverage"] == {"items": 4, "of_items": 12, "reviews": 16, "of_reviews": 48}
+    one = answer(campaign, manager, "finder", f"{FINDER}&reviewers=1").json()
     assert one["count"] == 0 and "from two reviewers" in one["reason"], "one reviewer agrees with nobody"
     text = page(campaign, manager, "finder", f"{FINDER}&{INSTITUTIONAL}")
     assert "4 outputs;" in text and "Of 8 outputs" in text
@@ -208,9 +208,9 @@ def test_a_campaign_and_a_tray_from_the_finder_are_of_the_view(campaign: Campaig
     assert browser.post(f"{start}/export/?{FINDER}&{INSTITUTIONAL}").status_code == 302
     assert set(Export.objects.get().rows.values_list("example__row_number", flat=True)) == set(rows)
     made = program_of(manager).post(
-        f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/finder/?{FINDER}&{INSTITUTIONAL}&with=0"
+        f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/finder/?{FINDER}&{INSTITUTIONAL}&candidates=0"
     )
-    assert list(problem_in(made, 400)["fields"]) == ["with"]
+    assert list(problem_in(made, 400)["fields"]) == ["candidates"]
     for step in ("campaign", "export"):
         refused = browser.post(f"{start}/{step}/?{FINDER}&field.segment=none")
         assert refused.status_code == 400 and "No example has “none”" in refused.text

@@ -98,7 +98,7 @@ def test_the_page_says_how_many_reviews_ago_and_computes_on_demand(
     campaign: Campaign, manager: User, reviewer: User
 ) -> None:
     browser = client_of(manager)
-    answer = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "people": "all"})
+    answer = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "reviewer_type": "all"})
     assert (answer.status_code, answer["Location"]) == (302, url_of(campaign))
     waiting = browser.get(url_of(campaign)).text
     assert "waits for its turn" in waiting and "Compute them" not in waiting
@@ -176,13 +176,13 @@ def test_a_table_and_programs_get_the_same_figures(campaign: Campaign, manager: 
 
 def test_adjudicated_values_are_computed_when_they_are_asked_for(campaign: Campaign, manager: User) -> None:
     computed(campaign)
-    page = client_of(manager).get(url_of(campaign), {"values": "adjudicated"}).text
+    page = client_of(manager).get(url_of(campaign), {"score_source": "adjudicated"}).text
     assert "are not computed yet" in page
     computed(campaign, Wanted(AnalysisKind.COMPARISON, "all", "adjudicated"))
     assert StoredAnalysis.objects.filter(part="").count() == 2
     assert (
         "no review has come in since"
-        in client_of(manager).get(url_of(campaign), {"values": "adjudicated"}).text
+        in client_of(manager).get(url_of(campaign), {"score_source": "adjudicated"}).text
     )
 
 

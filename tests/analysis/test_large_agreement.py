@@ -14,7 +14,7 @@ from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.named_tables import TABLES
-from evalapp.analysis.prediction_powered import narrowed_means
+from evalapp.analysis.prediction_powered import prediction_powered_means
 from evalapp.analysis.reviewer_agreement import ComputedPanel
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
@@ -66,7 +66,7 @@ def large(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Campaign:
 
 def test_the_stored_panel_is_the_one_that_a_request_would_work_out(large: Campaign, manager: User) -> None:
     computed(large, AGREEMENT)
-    found = agreement_shown(read_filter(large, {}), people="all", reader_id=None).panel  # type: ignore[arg-type]
+    found = agreement_shown(read_filter(large, {}), reviewer_type="all", reader_id=None).panel  # type: ignore[arg-type]
     assert found is not None
     scores = load_scores(large)
     now = ComputedPanel(scores, scores.names)
@@ -93,7 +93,7 @@ def test_the_page_of_agreement_is_asked_for_computed_and_says_from_when(
     before = browser.get(page)
     assert before.status_code == 200
     assert "Figures of agreement are not computed yet" in before.text and "Compute them" in before.text
-    answer = browser.post(url_of(large, "compute/"), {"kind": "agreement", "people": "all"})
+    answer = browser.post(url_of(large, "compute/"), {"kind": "agreement", "reviewer_type": "all"})
     assert (answer.status_code, answer["Location"]) == (302, page)
     assert "waits for its turn" in browser.get(page).text
     job = computed(large, AGREEMENT)
@@ -176,7 +176,7 @@ def test_metrics_beside_people_are_stored_and_shown(large: Campaign, manager: Us
     assert "Figures of metrics beside people are as of" in text
     means = program.get(base + "prediction-powered/?metric=words").json()["results"]
     assert [row["classical"]["value"] for row in means] == [
-        each.found.classical.value for each in narrowed_means(scores, METRICS["words"])
+        each.found.classical.value for each in prediction_powered_means(scores, METRICS["words"])
     ]
     assert "charm" in problem_in(program.get(base + "prediction-powered/?metric=charm"), 400)["message"]
 
@@ -199,9 +199,10 @@ def test_every_table_is_copied_from_what_is_stored(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("every score was read at the request")
 
-    for module in ("narrowing", "page_tables", "kept_agreement", "kept_metrics", "kept_severity"):
+    for module in ("filtered_scores", "page_tables", "kept_agreement", "kept_metrics", "kept_severity"):
         monkeypatch.setattr(
-            f"evalapp.analysis.{module}.{'load_scores' if module == 'narrowing' else 'load_narrowed'}", never
+            f"evalapp.analysis.{module}.{'load_scores' if module == 'filtered_scores' else 'load_filtered'}",
+            never,
         )
     for name in names:
         answer = browser.get(url_of(large, f"tables/{name}.csv"))

@@ -75,11 +75,11 @@ def filters_of(campaign: Campaign) -> list[str]:
         f"{finder}&find_is=at_least&find_value=1&reviewer=2", f"criterion=accuracy&low=1&candidate={plain.pk}&metric=words",
     ]  # fmt: skip
     views = [
-        "field.segment=institutional", "split=feedback", "by=1", "by=1&by=3", "by=3&criterion=tone", "since=2001-01-01",
-        "until=2001-01-01&criterion=tone", f"with={plain.pk}", f"with={plain.pk}&with={formal.pk}&by=3",
-        "by=2&criterion=tone&differ=1", "field.segment=retail+%26+private&criterion=tone&low=1&by=1&by=2",
-        "until=2001-01-01", f"with={plain.pk}&until=2001-01-01", f"{finder}&field.segment=institutional",
-        f"{finder}&find_is=at_least&find_value=1&by=1&by=3", f"candidate={plain.pk}&with={plain.pk}&metric=words",
+        "field.segment=institutional", "split=feedback", "reviewers=1", "reviewers=1&reviewers=3", "reviewers=3&criterion=tone", "since=2001-01-01",
+        "until=2001-01-01&criterion=tone", f"candidates={plain.pk}", f"candidates={plain.pk}&candidates={formal.pk}&reviewers=3",
+        "reviewers=2&criterion=tone&differ=1", "field.segment=retail+%26+private&criterion=tone&low=1&reviewers=1&reviewers=2",
+        "until=2001-01-01", f"candidates={plain.pk}&until=2001-01-01", f"{finder}&field.segment=institutional",
+        f"{finder}&find_is=at_least&find_value=1&reviewers=1&reviewers=3", f"candidate={plain.pk}&candidates={plain.pk}&metric=words",
     ]  # fmt: skip
     return [*alone, *views]
 
@@ -95,7 +95,7 @@ def make_large(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("every score was read at the request")
 
     monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
-    monkeypatch.setattr(case_lists, "load_narrowed", never)
+    monkeypatch.setattr(case_lists, "load_filtered", never)
 
 
 def test_every_filter_lists_the_same_in_the_same_order(
@@ -183,8 +183,8 @@ FOUND = "find=words&find_is=at_least&find_value=1&criterion=tone&score=3"
 @pytest.mark.parametrize(
     "view",
     [
-        "field.segment=institutional", "split=feedback", "by=1&by=3", "since=2001-01-01", "until=2001-01-01",
-        "field.segment=institutional&by=1&by=2&since=2001-01-01", "rubric=1", "with={plain}", "with={plain}&with={formal}&by=3",
+        "field.segment=institutional", "split=feedback", "reviewers=1&reviewers=3", "since=2001-01-01", "until=2001-01-01",
+        "field.segment=institutional&reviewers=1&reviewers=2&since=2001-01-01", "rubric=1", "candidates={plain}", "candidates={plain}&candidates={formal}&reviewers=3",
     ],
 )  # fmt: skip
 def test_the_finder_keeps_the_filter(
@@ -199,7 +199,7 @@ def test_the_finder_keeps_the_filter(
         answer = program.get(address)
         assert answer.status_code == 200
         page = browser.get(url_of(campaign, f"finder/?{query}"))
-        offered = [each.pk for each in page.context["candidates"]], page.context["narrowing"].kept
+        offered = [each.pk for each in page.context["candidates"]], page.context["filter_form"].coverage
         rows = [shown(row) for row in page.context["rows"]]
         return (
             answer.json(), page.context["found"], offered, rows,
@@ -215,19 +215,19 @@ def test_a_campaign_and_a_tray_of_a_large_view_hold_its_items_alone(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_large(monkeypatch)
-    browser, narrowed = client_of(manager), f"{FOUND}&field.segment=institutional"
-    found = browser.get(url_of(campaign, f"finder/?{narrowed}")).context["found"].item_output_ids
+    browser, filtered = client_of(manager), f"{FOUND}&field.segment=institutional"
+    found = browser.get(url_of(campaign, f"finder/?{filtered}")).context["found"].item_output_ids
     examples = set(campaign.items.filter(outputs__in=found).values_list("example", flat=True))
     assert examples and set(
         campaign.items.filter(example__in=examples).values_list("example__metadata__segment", flat=True)
     ) == {"institutional"}
-    assert browser.post(url_of(campaign, f"finder/campaign/?{narrowed}")).status_code == 302
+    assert browser.post(url_of(campaign, f"finder/campaign/?{filtered}")).status_code == 302
     picked = Campaign.objects.get(picked_examples__isnull=False)
     assert set(picked.picked_examples or []) == examples and "institutional" in picked.picked_because
-    assert browser.post(url_of(campaign, f"finder/export/?{narrowed}")).status_code == 302
+    assert browser.post(url_of(campaign, f"finder/export/?{filtered}")).status_code == 302
     assert set(Export.objects.get().rows.values_list("example", flat=True)) <= examples
     formal, plain = campaign.candidates.order_by("position")
-    outside = browser.get(url_of(campaign, f"cases/?candidate={formal.pk}&with={plain.pk}"))
+    outside = browser.get(url_of(campaign, f"cases/?candidate={formal.pk}&candidates={plain.pk}"))
     assert outside.status_code == 404, "the view has no such candidate"
     misspelt = browser.get(url_of(campaign, f"finder/?{FOUND}&level=x"))
     assert misspelt.status_code == 404 and misspelt.context["found"] is None

@@ -6,10 +6,10 @@ from django.http import QueryDict
 from evalapp.accounts.models import Project, User
 from evalapp.analysis import keeping, severity
 from evalapp.analysis.comparison import compare
+from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import read_filter
 from evalapp.analysis.keeping import Wanted, refresh_analyses, start_analysis, view_of
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.severity import severity_of
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
@@ -52,7 +52,7 @@ def url_of(campaign: Campaign, page: str = "") -> str:
 
 
 def scores_of(campaign: Campaign, query: str):
-    return load_narrowed(read_filter(campaign, QueryDict(query))).scores
+    return load_filtered(read_filter(campaign, QueryDict(query))).scores
 
 
 def test_a_view_is_asked_for_computed_and_shown_on_its_own_page(campaign: Campaign, manager: User) -> None:
@@ -80,7 +80,7 @@ def test_what_is_stored_of_a_view_is_what_a_request_would_compute(campaign: Camp
     program = program_of(manager)
     told = program.get(f"{path}comparison/?{INSTITUTIONAL}").json()
     expected = compare(scores_of(campaign, INSTITUTIONAL))
-    assert told["kept"] == {"items": 4, "of_items": 12, "reviews": 16, "of_reviews": 48}
+    assert told["coverage"] == {"items": 4, "of_items": 12, "reviews": 16, "of_reviews": 48}
     assert [
         [(each["mean"]["value"], each["counts"]) for each in row["human"]] for row in told["candidates"]
     ] == [
@@ -145,6 +145,6 @@ def test_a_view_of_what_is_not_there_is_no_job(campaign: Campaign, manager: User
     with pytest.raises(InvalidError, match="No example has"):
         view_of(campaign, "field.segment=nobody")
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/computations/"
-    refused = program_of(manager).post(path, {"kind": "comparison", "view": "by=99"})
+    refused = program_of(manager).post(path, {"kind": "comparison", "view": "reviewers=99"})
     assert "There is no reviewer 99" in problem_in(refused, 400)["message"]
     assert not campaign.project.jobs.filter(task=keeping.COMPUTE_TASK).exists()

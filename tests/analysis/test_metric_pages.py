@@ -1,4 +1,4 @@
-"""What metrics are worth, on their page and in the API: words on each, and means that they narrow."""
+"""What metrics are worth, on their page and in the API: words on each, and prediction-powered means."""
 
 import pytest
 from django.db import connection
@@ -8,7 +8,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.keeping import Wanted
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.prediction_powered import NarrowedMean, narrowed_means
+from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.measure import Measure
@@ -80,12 +80,12 @@ def api_of(campaign: Campaign, part: str) -> str:
     return f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/{part}/"
 
 
-def of_tone(means: list[NarrowedMean]) -> NarrowedMean:
+def of_tone(means: list[PredictionPoweredMean]) -> PredictionPoweredMean:
     return next(each for each in means if each.criterion.key == "tone")
 
 
-def test_outputs_outside_the_campaign_narrow_the_mean_of_those_inside(reviewed: Campaign) -> None:
-    means = narrowed_means(load_scores(reviewed), ROUGE)
+def test_outputs_outside_the_campaign_tighten_the_mean_of_those_inside(reviewed: Campaign) -> None:
+    means = prediction_powered_means(load_scores(reviewed), ROUGE)
     assert len(means) == 2 * 4
     tone = of_tone(means)
     assert (tone.found.reviewed, tone.found.unreviewed) == (REVIEWED, ROWS - REVIEWED)
@@ -110,7 +110,7 @@ def test_an_example_answered_twice_counts_once(reviewed: Campaign) -> None:
         run=outside.run, example=outside.example, candidate=outside.candidate, sample_index=1, text="Again."
     )
     MetricResult.objects.create(output=again, metric=ROUGE.name, signature="test", value=0.9)
-    tone = of_tone(narrowed_means(load_scores(reviewed), ROUGE))
+    tone = of_tone(prediction_powered_means(load_scores(reviewed), ROUGE))
     assert tone.found.unreviewed == ROWS - REVIEWED
 
 
@@ -122,7 +122,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint at Tone" in page.text
     assert "It takes for granted that the reviewed items were drawn at random" in page.text
     assert "Reviews alone" in page.text and "With ROUGE-L" in page.text
-    assert "/tables/narrowed.csv" in page.text
+    assert "/tables/prediction_powered.csv" in page.text
     comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/")
     assert url_of(reviewed) in comparison.text
 
@@ -136,7 +136,7 @@ def test_without_reviews_or_metrics_the_page_says_so(
     assert "No metric has been computed" in client_of(manager).get(url_of(bare)).text
 
 
-def test_few_reviews_say_why_nothing_is_narrowed(campaign: Campaign, manager: User, reviewer: User) -> None:
+def test_few_reviews_say_why_nothing_is_tightened(campaign: Campaign, manager: User, reviewer: User) -> None:
     review_all(campaign, reviewer, said())
     page = client_of(manager).get(url_of(campaign), {"metric": "no such"})
     assert page.status_code == 200
@@ -149,7 +149,7 @@ def test_one_reason_for_all_means_is_said_once(campaign: Campaign, manager: User
     review_all(campaign, reviewer, said())
     page = client_of(manager).get(url_of(campaign)).text
     assert page.count("every item with the metric has been reviewed") == 1
-    assert "ROUGE-L narrows none of these means" in page and "With ROUGE-L" not in page
+    assert "ROUGE-L tightens none of these means" in page and "With ROUGE-L" not in page
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_an_interval_that_few_reviewers_keep_wide_says_so(half_width: float, gai
         reviewed=40,
         unreviewed=28,
     )
-    mean = NarrowedMean(CampaignCandidate(), Criterion(), found, "")
+    mean = PredictionPoweredMean(CampaignCandidate(), Criterion(), found, "")
     assert bool(mean.caution) is said
     # Wherever the gain is told, what keeps it out of the interval is told, too.
     assert in_words(found).endswith("of whom a metric says nothing.") is said
@@ -192,7 +192,7 @@ def test_many_outputs_are_compared_with_every_metric_by_a_job(
     for each in metric_trust(scores):
         assert each.sentence in after
     assert "no review has come in since" in after
-    # Means that one metric narrows are of now: the campaign is not so large.
+    # Prediction-powered means of one metric are of now: the campaign is not so large.
     assert "Reviews alone" in after
     told = program_of(manager).get(api_of(reviewed, "metric-trust")).json()["results"]
     assert [row["sentence"] for row in told] == [each.sentence for each in metric_trust(scores)]
@@ -207,7 +207,7 @@ def test_the_api_gives_the_same_numbers(reviewed: Campaign, manager: User) -> No
     tone = next(row for row in trust if row["criterion"] == "tone")
     assert "seed" in tone["metrics"][0]["correlation"]["signature"]
     means = program_of(manager).get(api_of(reviewed, "prediction-powered")).json()["results"]
-    expected = narrowed_means(scores, ROUGE)
+    expected = prediction_powered_means(scores, ROUGE)
     assert [(row["candidate"], row["criterion"], row["mean"]["value"]) for row in means] == [
         (each.candidate.pk, each.criterion.key, each.found.mean.value) for each in expected
     ]

@@ -55,7 +55,7 @@ def test_every_leaf_is_a_field(campaign: Campaign) -> None:
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_a_comparison_and_its_cases_are_narrowed_by_it(
+def test_a_comparison_and_its_cases_are_filtered_by_it(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     browser = client_of(manager)

@@ -301,8 +301,8 @@ def test_the_other_pages_say_what_applies_and_lead_to_the_results(
     ):
         page = client.get(address)
         assert (page.status_code, results in page.text) == (200, True), address
-    compare = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/?people=human")
-    assert (compare.status_code, compare.url) == (302, f"{results}?people=human")
+    compare = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/?reviewer_type=human")
+    assert (compare.status_code, compare.url) == (302, f"{results}?reviewer_type=human")
     for part in ("cases/", "table.csv", "decide/"):
         assert client.get(f"/projects/{project.slug}/compare/{campaign.pk}/{part}").status_code == 200
     assert client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/items/").status_code == 200

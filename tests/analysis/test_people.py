@@ -22,8 +22,8 @@ def _mixed(project: Project, person: User, simulated: User) -> object:
     return campaign
 
 
-def _tone(campaign: object, people: str) -> float | None:
-    cell = compare(load_scores(campaign, people=people)).rows[0].cell("tone")
+def _tone(campaign: object, reviewer_type: str) -> float | None:
+    cell = compare(load_scores(campaign, reviewer_type=reviewer_type)).rows[0].cell("tone")
     return cell.mean.value if cell else None
 
 
@@ -32,7 +32,11 @@ def test_a_demonstration_shows_both_apart_and_marks_them(
 ) -> None:
     campaign = _mixed(project, reviewer, other_reviewer)
 
-    assert [_tone(campaign, people) for people in ("all", "human", "simulated")] == [3.0, 5.0, 1.0]
+    assert [_tone(campaign, reviewer_type) for reviewer_type in ("all", "human", "simulated")] == [
+        3.0,
+        5.0,
+        1.0,
+    ]
     page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/")
     assert page.context["comparison"].design.is_mixed
     text = page.content.decode()
@@ -48,13 +52,17 @@ def test_elsewhere_simulated_reviews_are_never_read(
     Project.objects.filter(pk=project.pk).update(is_demonstration=False)
     campaign.project.refresh_from_db()
 
-    assert [_tone(campaign, people) for people in ("all", "human", "simulated")] == [5.0, 5.0, 5.0]
+    assert [_tone(campaign, reviewer_type) for reviewer_type in ("all", "human", "simulated")] == [
+        5.0,
+        5.0,
+        5.0,
+    ]
     item = campaign.items.first()
     case = load_case(campaign, item.pk, reader_id=manager.pk)
     assert [given.review.reviewer_id for output in case.outputs for given in output.reviews] == [
         reviewer.pk
     ] * 2
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/?people=simulated")
-    assert page.context["people"] == "all"
-    assert page.context["people_choices"] == []
+    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/?reviewer_type=simulated")
+    assert page.context["reviewer_type"] == "all"
+    assert page.context["reviewer_type_choices"] == []
     assert Review.objects.filter(is_simulated=True).count() == 4

@@ -157,7 +157,7 @@ def test_reviewers_whom_no_item_links_are_said(
     assert not result.is_connected
     assert sorted(map(tuple, result.reviewer_groups)) == [("Reviewer 1",), ("Reviewer 2",)]
     assert result.reviewers[0].severity.points.reason.startswith("the reviewers fall into 2 groups")
-    monkeypatch.setattr("evalapp.analysis.narrowing.load_scores", lambda *_, **__: scores)
+    monkeypatch.setattr("evalapp.analysis.filtered_scores.load_scores", lambda *_, **__: scores)
     page = client_of(manager).get(url_of(reviewed))
     assert "Reviewers, group 2: Reviewer" in page.text
 

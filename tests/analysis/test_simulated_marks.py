@@ -54,11 +54,11 @@ def rows_with(text: str, page: str) -> list[str]:
     return [part for part in parts if re.search(rf">\s*{text}\s*<", part)]
 
 
-@pytest.mark.parametrize("people", ["all", "human"])
+@pytest.mark.parametrize("reviewer_type", ["all", "human"])
 def test_each_table_of_the_comparison_marks_the_candidate(
-    people: str, campaign: Campaign, project: Project, manager: User
+    reviewer_type: str, campaign: Campaign, project: Project, manager: User
 ) -> None:
-    page = page_of(manager, project, f"compare/{campaign.pk}/?people={people}")
+    page = page_of(manager, project, f"compare/{campaign.pk}/?reviewer_type={reviewer_type}")
     plain = rows_with("plain", page)
     # People, metrics, rules, reasons, and the difference on four criteria, the total and a share.
     assert len(plain) == 10

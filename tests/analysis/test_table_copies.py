@@ -125,8 +125,8 @@ def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager:
             assert client.get(link).status_code == 200, link
             offered.add(link.rpartition("/")[2].partition(".")[0])
     # No rule and no span criterion here, and nothing is compared, so the page has no such table either.
-    # Every item is reviewed here, so no metric narrows a mean: tests/analysis/test_metric_pages.py has that table.
-    assert offered == set(TABLES) - {"rules", "marks", "pairs", "strengths", "narrowed"}
+    # Every item is reviewed here, so no mean is prediction-powered: tests/analysis/test_metric_pages.py has that table.
+    assert offered == set(TABLES) - {"rules", "marks", "pairs", "strengths", "prediction_powered"}
 
 
 def test_tables_of_agreement_are_those_of_the_chosen_criterion_measure_and_people(
@@ -206,14 +206,14 @@ def test_a_ranking_has_ranks_and_no_verdict_on_both(project: Project, reviewer: 
 
 
 def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User) -> None:
-    query = "?by=1"
+    query = "?reviewers=1"
     assert {row["Reviewer"] for row in records(campaign, manager, "reviewers", query)} == {"Reviewer 1"}
     assert sum(int(row["Ratings"]) for row in records(campaign, manager, "ratings", query)) * 2 == sum(
         int(row["Ratings"]) for row in records(campaign, manager, "ratings")
     )
     text = client_of(manager).get(address(campaign, "people", "md", query)).content.decode()
     assert text.rstrip().endswith("A filtered view: exploratory.")
-    refused = client_of(manager).get(address(campaign, "people", "csv", "?by=99"))
+    refused = client_of(manager).get(address(campaign, "people", "csv", "?reviewers=99"))
     assert refused.status_code == 400
 
 

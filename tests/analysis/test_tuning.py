@@ -201,7 +201,7 @@ def test_it_has_to_be_better_than_every_prompt(
     assert "People rate “third try” better than “tuned”" in shown
     # Held against the weaker one alone it is better, and the page says against whom.
     weaker = campaign.candidates.get(model_version=prompt)
-    shown = page(client_for(engineer), campaign.project, f"?with={weaker.pk}")
+    shown = page(client_for(engineer), campaign.project, f"?candidates={weaker.pk}")
     assert "People rate “tuned” better than “prompted”" in shown
 
 
@@ -328,13 +328,13 @@ def test_what_is_not_there_is_missing(
     assert told.status_code in (400, 404)
 
 
-def test_a_filter_narrows_it_and_a_wrong_one_is_told(
+def test_a_filter_applies_and_a_wrong_one_is_named(
     campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
 ) -> None:
     rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
     client = client_for(engineer)
-    assert "Exploratory" in page(client, campaign.project, "?by=1")
-    assert client.get(reverse("tuning", args=[campaign.project.slug]) + "?by=9").status_code == 400
+    assert "Exploratory" in page(client, campaign.project, "?reviewers=1")
+    assert client.get(reverse("tuning", args=[campaign.project.slug]) + "?reviewers=9").status_code == 400
 
 
 def test_of_a_large_campaign_it_shows_what_a_job_has_stored(

@@ -83,7 +83,11 @@ def test_comparison_and_cases_take_as_many_queries_for_three_candidates_as_for_o
 def test_an_odd_choice_in_the_address_falls_back(project: Project, manager: User, reviewer: User) -> None:
     campaign = make_campaign(project, [reviewer], rows=1)
     address = f"/projects/{project.slug}/compare/{campaign.pk}/"
-    for query in ("criterion=x&metric=y&against=z&people=q", "against=99999999999999999999", "page=abc"):
+    for query in (
+        "criterion=x&metric=y&against=z&reviewer_type=q",
+        "against=99999999999999999999",
+        "page=abc",
+    ):
         assert client_of(manager).get(f"{address}?{query}").status_code == 200
     assert client_of(manager).get(f"{address}cases/?page=abc").status_code == 200
 

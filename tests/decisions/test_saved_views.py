@@ -16,7 +16,7 @@ from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 
 pytestmark = pytest.mark.django_db
-QUERY = "field.segment=institutional&by=1"
+QUERY = "field.segment=institutional&reviewers=1"
 
 
 @pytest.fixture
@@ -122,11 +122,11 @@ def test_names_are_unique_where_they_are_seen_together(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("", "narrows nothing"),
-        ("page=2", "narrows nothing"),
+        ("", "has no filter"),
+        ("page=2", "has no filter"),
         ("field.colour=red", "no field “colour”"),
         ("colour=red", "“colour” is no filter"),
-        ("by=1&" * 2_000, "at most 4,000 characters"),
+        ("reviewers=1&" * 2_000, "at most 4,000 characters"),
     ],
 )
 def test_only_what_is_there_is_saved(query: str, words: str, campaign: Campaign, manager: User) -> None:

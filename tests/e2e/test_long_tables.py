@@ -68,7 +68,7 @@ def test_all_metrics_stand_beside_each_other_and_a_filter_leaves_out_what_it_doe
     assert (reason.bounding_box() or {})["height"] < 1.6 * line
 
     page.get_by_text("Choose candidates and filters").click()
-    page.locator(".narrow-form").get_by_label("institutional").check()
-    page.locator(".narrow-form").get_by_role("button", name="Show", exact=True).click()
+    page.locator(".filter-form").get_by_label("institutional").check()
+    page.locator(".filter-form").get_by_role("button", name="Show", exact=True).click()
     page.wait_for_url("**?*")
     assert page.url.partition("?")[2] == "field.segment=institutional"

@@ -236,7 +236,7 @@ def test_comparisons_filters_and_agreement_fit_on_a_phone(
     sign_in(manager)
     compared = f"compare/{campaign.pk}"
     for path in (
-        *(f"{compared}/", f"{compared}/?field.segment=institutional&by=1", f"{compared}/?by=9"),
+        *(f"{compared}/", f"{compared}/?field.segment=institutional&reviewers=1", f"{compared}/?reviewers=9"),
         *(f"{compared}/agreement/?criterion=tone", "views/", "models/prices/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")

@@ -11,7 +11,7 @@ from evalapp.adjudication.appeals import REQUEST, RULING, answer_appeal, appeal,
 from evalapp.adjudication.disagreements import disputed_comparisons
 from evalapp.adjudication.models import Appeal, ComparisonRuling, DiscussionMessage
 from evalapp.adjudication.services import rule_on
-from evalapp.analysis.models import ReviewedValues
+from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import next_assignment
@@ -50,7 +50,7 @@ def test_with_adjudicated_comparisons_the_decision_stands_in_place_of_the_verdic
     assert (given.wins, given.losses, given.share.value) == (4, 4, 0.5)
     ruling = decide(disputed, manager)
 
-    results = pair_results(judgements, values=ReviewedValues.ADJUDICATED)
+    results = pair_results(judgements, score_source=ScoreSource.ADJUDICATED)
 
     (pair,) = results.pairs
     winner = ItemOutput.objects.get(pk=ruling.outputs[1]).candidate_id
@@ -76,18 +76,22 @@ def test_page_interface_and_copied_table_have_the_switch_to_adjudicated_comparis
     assert "adjudicated comparison" not in browser.get(page).text
     decide(disputed, manager)
 
-    plain, switched = browser.get(page).text, browser.get(f"{page}?values=adjudicated").text
-    assert 'href="?values=adjudicated"' in plain and "With 1 adjudicated comparison<" in plain
+    plain, switched = browser.get(page).text, browser.get(f"{page}?score_source=adjudicated").text
+    assert 'href="?score_source=adjudicated"' in plain and "With 1 adjudicated comparison<" in plain
     assert "the decision stands in place of each of them" in switched
     counts = [sorted((row.wins, row.losses)) for row in browser.get(page).context["results"].pairs]
-    changed = browser.get(f"{page}?values=adjudicated").context["results"].pairs
+    changed = browser.get(f"{page}?score_source=adjudicated").context["results"].pairs
     assert counts == [[4, 4]] and [sorted((row.wins, row.losses)) for row in changed] == [[3, 5]]
 
-    told = program.get(f"projects/{project}/campaigns/{campaign.pk}/pairs/?values=adjudicated").json()
-    assert (told["values"], told["adjudicated"]) == ("adjudicated", 1)
+    told = program.get(f"projects/{project}/campaigns/{campaign.pk}/pairs/?score_source=adjudicated").json()
+    assert (told["score_source"], told["adjudicated"]) == ("adjudicated", 1)
     assert sorted((told["pairs"][0]["wins"], told["pairs"][0]["losses"])) == [3, 5]
-    assert program.get(f"projects/{project}/campaigns/{campaign.pk}/pairs/").json()["values"] == "original"
-    copied = browser.get(f"/projects/{project}/compare/{campaign.pk}/tables/pairs.md?values=adjudicated").text
+    assert (
+        program.get(f"projects/{project}/campaigns/{campaign.pk}/pairs/").json()["score_source"] == "original"
+    )
+    copied = browser.get(
+        f"/projects/{project}/compare/{campaign.pk}/tables/pairs.md?score_source=adjudicated"
+    ).text
     assert "With 1 adjudicated comparison." in copied
 
 
@@ -109,7 +113,7 @@ def test_an_adjudicated_ranking_is_told_with_its_ranks(ranking, reviewer, other_
             by=manager,
         )
 
-    results = pair_results(load_judgements(ranking), values=ReviewedValues.ADJUDICATED)
+    results = pair_results(load_judgements(ranking), score_source=ScoreSource.ADJUDICATED)
 
     by_position = sorted(results.strengths, key=lambda row: row.candidate.position)
     assert [row.mean_rank.value for row in by_position] == [1, 2, 3]

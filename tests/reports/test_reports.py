@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import change_role
 from evalapp.analysis.comparison import compare
+from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.narrowing import load_narrowed
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
@@ -125,7 +125,7 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     User.objects.filter(pk=reviewer.pk).update(name="Someone Unlike")
     client = client_of(manager)
     start = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/"
-    query = urlencode({"field.segment": "retail & private", "by": 1})
+    query = urlencode({"field.segment": "retail & private", "reviewers": 1})
     form = client.get(f"{start}?{query}").text
     assert "Report on this view" in form
     (view,) = re.findall(r'name="view" value="([^"]+)"', form)
@@ -137,10 +137,10 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     said = words_of(page_of(report))
     words = "segment: retail & private; by Reviewer 1"
     assert f"A filtered view: {words} (6 of 9 items, 12 of 36 reviews)." in said
-    assert f"filtered: {words}" in said and "Narrowed to" in said
+    assert f"filtered: {words}" in said and "Filter" in said
     assert "Someone Unlike" not in said
     wanted = read_filter(reviewed, QueryDict(query))
-    expected = compare(load_narrowed(wanted).scores)
+    expected = compare(load_filtered(wanted).scores)
     formal = expected.rows[0].cell("tone")
     assert formal is not None and formal.mean.value == pytest.approx(2.5)
     assert "Tone (1–5) 2.5" in said
@@ -159,9 +159,9 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
         ("field.segment=nobody", "No example has “nobody”"),
         ("field.segment=\x00", "No example has “\x00”"),
         ("colour=red", "“colour” is no filter"),
-        ("split=feedback&people=human", "“people” is no filter of a report"),
+        ("split=feedback&reviewer_type=human", "“reviewer_type” is no filter of a report"),
         ("low=1&criterion=tone", "“low” is no filter of a report"),
-        ("by=1" * 2_000, "at most"),
+        ("reviewers=1" * 2_000, "at most"),
     ):
         refused = client.post(f"{start}reports/", {"view": bad})
         assert refused.status_code == 400 and reason in html.unescape(refused.text), bad
@@ -403,7 +403,7 @@ def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, pro
     assert words.index("Simulated reviewers gave reviews") < words.index("What people say")
     assert "SHA-256 of the simulated reviews (32 records)" in words
     assert "Simulated reviews went into the training of plain (simulated)." in words
-    people = start_report(campaign=reviewed, by=manager, people="human")
+    people = start_report(campaign=reviewed, by=manager, reviewer_type="human")
     assert people.job is not None
     write_report(people.job.pk)
     assert (

@@ -29,16 +29,18 @@ from tests.reviews.test_checks import make_checked, review_on
 NOT_APPLICABLE = ReviewAnswers({**GOOD.scores, "tone": "na"})
 
 
-def recounted(campaign: Campaign, *, people: str = "all") -> dict[Any, int]:
+def recounted(campaign: Campaign, *, reviewer_type: str = "all") -> dict[Any, int]:
     """Every answer that counts, by candidate, criterion, reviewer and value: read one by one."""
     return Counter(
         (each.candidate_id, each.criterion_id, each.reviewer_id, each.is_simulated, each.value)
-        for each in load_scores(campaign, people=people).answers
+        for each in load_scores(campaign, reviewer_type=reviewer_type).answers
     )
 
 
-def counted(campaign: Campaign, *, people: str = "all") -> dict[Any, int]:
-    return {tuple(row[:-1]): row.scores for row in campaign_counts(campaign, people=people).scored}
+def counted(campaign: Campaign, *, reviewer_type: str = "all") -> dict[Any, int]:
+    return {
+        tuple(row[:-1]): row.scores for row in campaign_counts(campaign, reviewer_type=reviewer_type).scored
+    }
 
 
 def assert_sound(campaign: Campaign) -> None:
@@ -104,9 +106,11 @@ def test_simulated_reviewers_are_told_from_people(
     submit(campaign, reviewer)
     submit(campaign, other_reviewer, is_simulated=True)
     campaign = Campaign.objects.select_related("project").get(pk=campaign.pk)
-    for people in ("all", "human", "simulated"):
-        assert counted(campaign, people=people) == recounted(campaign, people=people)
-    assert data_version(campaign, people="human") == (1, 1)
+    for reviewer_type in ("all", "human", "simulated"):
+        assert counted(campaign, reviewer_type=reviewer_type) == recounted(
+            campaign, reviewer_type=reviewer_type
+        )
+    assert data_version(campaign, reviewer_type="human") == (1, 1)
 
 
 @pytest.mark.django_db

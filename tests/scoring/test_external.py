@@ -15,7 +15,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.prediction_powered import narrowed_means
+from evalapp.analysis.prediction_powered import prediction_powered_means
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
@@ -235,9 +235,11 @@ def test_it_is_analysed_as_our_own_are(
     description = scores.metric_named(metric.metric)
     found = find_disagreements(scores, tone.criterion, description)
     assert found.count == 1
-    narrowed = next(each for each in narrowed_means(scores, description) if each.criterion.key == "tone")
-    assert narrowed.found.correlation.defined
-    assert narrowed.found.unreviewed == ROWS - REVIEWED
+    powered = next(
+        each for each in prediction_powered_means(scores, description) if each.criterion.key == "tone"
+    )
+    assert powered.found.correlation.defined
+    assert powered.found.unreviewed == ROWS - REVIEWED
 
 
 def test_deleting_takes_its_scores_and_leaves_a_trace(

@@ -14,8 +14,8 @@ from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.metrics.registry import HEADLINE_METRIC
 
 METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
-PEOPLE = ("all", "human", "simulated")
-VALUES = ("original", "adjudicated")
+REVIEWER_TYPES = ("all", "human", "simulated")
+SCORE_SOURCES = ("original", "adjudicated")
 
 
 class DesignSerializer(serializers.Serializer[Any]):
@@ -93,7 +93,7 @@ class UsageSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField(allow_blank=True)
 
 
-class KeptSerializer(serializers.Serializer[Any]):
+class CoverageSerializer(serializers.Serializer[Any]):
     """How much of the campaign a filter leaves."""
 
     items = serializers.IntegerField()
@@ -126,21 +126,21 @@ class ComputedAnalysisSerializer(StandingSerializer):
     """A stored analysis by what it is of, as computations/ is asked for it."""
 
     kind = serializers.ChoiceField(choices=AnalysisKind.choices, source="wanted.kind")
-    people = serializers.ChoiceField(choices=PEOPLE, source="wanted.people")
-    values = serializers.ChoiceField(choices=VALUES, source="wanted.values")
+    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES, source="wanted.reviewer_type")
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES, source="wanted.score_source")
     view = serializers.CharField(source="wanted.view", allow_blank=True)
 
 
 class ComputeBody(Body):
     kind = serializers.ChoiceField(choices=AnalysisKind.choices)
-    people = serializers.ChoiceField(choices=PEOPLE, required=False, default="all")
-    values = serializers.ChoiceField(choices=VALUES, required=False, default="original")
+    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES, required=False, default="all")
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES, required=False, default="original")
     view = Text(
         max_length=4_000,
         required=False,
         allow_blank=True,
         default="",
-        help_text="A filter as the comparison's address has it: split=test&by=2. Empty for the whole.",
+        help_text="A filter as the comparison's address has it: split=test&reviewers=2. Empty for the whole.",
     )
 
 
@@ -148,8 +148,8 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     """Every number with its interval, what it rests on, or why there is none."""
 
     campaign = serializers.IntegerField()
-    people = serializers.ChoiceField(choices=PEOPLE)
-    values = serializers.ChoiceField(choices=VALUES)
+    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES)
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES)
     adjudicated = serializers.IntegerField(help_text="How many answers of outputs are decided.")
     is_reviewing = serializers.BooleanField(
         help_text="You still review this campaign blind; its results and cases show what you should not know."
@@ -160,7 +160,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
         help_text="Of the file that the reviews were imported from; null where they were given here.",
     )
     rubric_version = serializers.IntegerField(help_text="The version's id.")
-    kept = KeptSerializer(
+    coverage = CoverageSerializer(
         allow_null=True, help_text="What a filtered view, which is exploratory, keeps; null for the whole."
     )
     candidates = CandidateRowSerializer(many=True)
@@ -235,30 +235,30 @@ class AgreementSerializer(serializers.Serializer[Any]):
     correlations = CorrelationRowSerializer(many=True)
 
 
-class PeopleQuery(Query):
-    people = serializers.ChoiceField(
-        choices=PEOPLE, required=False, default="all", help_text="A choice in demonstration projects alone."
+class ReviewerTypeQuery(Query):
+    reviewer_type = serializers.ChoiceField(
+        choices=REVIEWER_TYPES,
+        required=False,
+        default="all",
+        help_text="A choice in demonstration projects alone.",
     )
 
 
-class ViewQuery(PeopleQuery):
+class ViewQuery(ReviewerTypeQuery):
     """What a page's address filters by, read into ``view``. Metadata fields are given as ``field.NAME=value``."""
 
+    candidates = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Candidates, compared on the items they share. Example metadata: field.NAME=value.",
+    )
     split = serializers.ListField(child=serializers.CharField(), required=False, help_text="Items of it.")
-    by = serializers.ListField(
+    reviewers = serializers.ListField(
         child=serializers.IntegerField(), required=False, help_text="Reviewers, by their pseudonyms' numbers."
     )
     since = serializers.DateField(required=False, help_text="Reviews from this day on, UTC.")
     until = serializers.DateField(required=False, help_text="Reviews up to this day, UTC.")
     rubric = serializers.IntegerField(required=False, help_text="The campaign's rubric version.")
-
-    def get_fields(self) -> dict[str, Any]:
-        candidates = serializers.ListField(
-            child=serializers.IntegerField(),
-            required=False,
-            help_text="Candidates, compared on the items they share. Example metadata: field.NAME=value.",
-        )
-        return {**super().get_fields(), "with": candidates}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         rest, view = QueryDict(mutable=True), QueryDict(mutable=True)
@@ -268,8 +268,8 @@ class ViewQuery(PeopleQuery):
 
 
 class ComparisonQuery(ViewQuery):
-    values = serializers.ChoiceField(
-        choices=VALUES,
+    score_source = serializers.ChoiceField(
+        choices=SCORE_SOURCES,
         required=False,
         default="original",
         help_text="“adjudicated”: what was decided stands in place of the mean that reviewers differ on.",
@@ -352,7 +352,7 @@ class FoundSerializer(serializers.Serializer[Any]):
     by_metric = serializers.IntegerField()
     by_people = serializers.IntegerField()
     reason = serializers.CharField()
-    kept = KeptSerializer(
+    coverage = CoverageSerializer(
         allow_null=True, help_text="How much of the campaign a filter leaves; null for the whole."
     )
     cases = serializers.SerializerMethodField()

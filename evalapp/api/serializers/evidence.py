@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from evalapp.analysis.severity import AdjustedCandidate, ReviewerSeverity
 from evalapp.api.fields import Paging
-from evalapp.api.serializers.analysis import METRIC_WORDS, KeptSerializer, StandingSerializer, ViewQuery
+from evalapp.api.serializers.analysis import METRIC_WORDS, CoverageSerializer, StandingSerializer, ViewQuery
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.metrics.registry import HEADLINE_METRIC
 
@@ -75,7 +75,7 @@ class SeveritySerializer(serializers.Serializer[Any]):
     standing = StandingSerializer(
         allow_null=True, help_text="Null where the model was fitted for this answer."
     )
-    kept = KeptSerializer(
+    coverage = CoverageSerializer(
         allow_null=True, help_text="How much a filtered view leaves, once it is fitted; null for the whole."
     )
 
@@ -108,7 +108,7 @@ class CriterionTrustSerializer(serializers.Serializer[Any]):
     metrics = MetricTrustSerializer(many=True)
 
 
-class NarrowedMeanSerializer(serializers.Serializer[Any]):
+class PredictionPoweredMeanSerializer(serializers.Serializer[Any]):
     """``mean`` with the metric beside the ``classical`` one of the same reviews; ``gain``: how many times as
     many reviewed items the classical interval would need, at most ``most``.
     """
@@ -132,7 +132,7 @@ class MetricTrustQuery(Paging, ViewQuery):
     pass
 
 
-class NarrowedQuery(Paging, ViewQuery):
+class PredictionPoweredQuery(Paging, ViewQuery):
     metric = serializers.CharField(
         max_length=40, required=False, default=HEADLINE_METRIC, help_text=METRIC_WORDS
     )

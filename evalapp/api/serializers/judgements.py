@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Flag, List, Number, Paging, Shown, Text, Whole
-from evalapp.api.serializers.analysis import VALUES, PeopleQuery
+from evalapp.api.serializers.analysis import SCORE_SOURCES, ReviewerTypeQuery
 from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
 from evalapp.api.serializers.reviews import NoWorkSerializer, ReviewProgressSerializer
 from evalapp.judgements.gold import OUTCOMES
@@ -99,7 +99,7 @@ class VerdictDraftBody(Body):
     revision = Whole(default=0, help_text="The draft it grew from; 0: none.")
 
 
-class JudgementQuery(Paging, PeopleQuery):
+class JudgementQuery(Paging, ReviewerTypeQuery):
     """Whose judgements, page by page."""
 
 
@@ -124,9 +124,9 @@ class JudgementSerializer(serializers.Serializer[Any]):
         return [candidate.pk for candidate in line.shown]
 
 
-class PairResultsQuery(PeopleQuery):
-    values = serializers.ChoiceField(
-        choices=VALUES,
+class PairResultsQuery(ReviewerTypeQuery):
+    score_source = serializers.ChoiceField(
+        choices=SCORE_SOURCES,
         required=False,
         default="original",
         help_text="“adjudicated”: what was decided stands in place of the verdicts that differ.",
@@ -169,8 +169,8 @@ class PairResultsSerializer(serializers.Serializer[Any]):
     """
 
     campaign = serializers.IntegerField()
-    people = serializers.CharField()
-    values = serializers.ChoiceField(choices=VALUES)
+    reviewer_type = serializers.CharField()
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES)
     is_reviewing = serializers.BooleanField()
     method = serializers.CharField()
     judgements = serializers.IntegerField()

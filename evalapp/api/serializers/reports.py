@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Shown, Text
-from evalapp.api.serializers.analysis import PEOPLE
+from evalapp.api.serializers.analysis import REVIEWER_TYPES
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.api.serializers.jobs import JobSerializer
 from evalapp.decisions.saved_views import LONGEST_QUERY
@@ -27,18 +27,21 @@ class ReportSerializer(Shown):
     class Meta:
         model = Report
         fields = (
-            "id", "campaign", "state", "people", "view", "view_words", "files", "data_digest", "is_simulated", "job", "created_by",
+            "id", "campaign", "state", "reviewer_type", "view", "view_words", "files", "data_digest", "is_simulated", "job", "created_by",
             "created_at", "finished_at",
         )  # fmt: skip
 
 
 class ReportBody(Body):
-    people = serializers.ChoiceField(
-        choices=PEOPLE, required=False, default="all", help_text="A choice in demonstration projects alone."
+    reviewer_type = serializers.ChoiceField(
+        choices=REVIEWER_TYPES,
+        required=False,
+        default="all",
+        help_text="A choice in demonstration projects alone.",
     )
     view = Text(
         max_length=LONGEST_QUERY,
         allow_blank=True,
         default="",
-        help_text="What it is narrowed to, as the address of a comparison has it: “field.segment=retail&split=test”.",
+        help_text="The filter, as the address of a comparison has it: “field.segment=retail&split=test”.",
     )

@@ -4,8 +4,8 @@ from rest_framework import serializers
 
 from evalapp.analysis.tuning_answer import Verdict
 from evalapp.api.serializers.analysis import (
+    CoverageSerializer,
     DifferenceSerializer,
-    KeptSerializer,
     StandingSerializer,
     UsageSerializer,
     ViewQuery,
@@ -117,6 +117,6 @@ class TuningSerializer(serializers.Serializer[Any]):
     usage = UsageSerializer(many=True)
     decoding = DecodingSerializer(allow_null=True)
     training = TrainingCostSerializer(allow_null=True)
-    kept = KeptSerializer(allow_null=True)
+    coverage = CoverageSerializer(allow_null=True)
     standing = StandingSerializer(allow_null=True)
     steps = TuningStepSerializer(many=True)

@@ -10,11 +10,11 @@ from evalapp.analysis.cases import LONGEST_NUMBER, CaseRow
 from evalapp.analysis.compared_case import comparisons_of_item
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter, read_filter
 from evalapp.analysis.keeping import Standing, Wanted, is_large, standings, start_analysis, view_of
 from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.narrowing import NarrowedScores, load_narrowed
 from evalapp.analysis.quality import quality_of
 from evalapp.analysis.usage import usage_of
 from evalapp.api.fields import Paging
@@ -70,26 +70,26 @@ class AnalysisView(ProjectView):
         opened = self.project.campaigns.exclude(state=CampaignState.DRAFT)
         return get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
 
-    def people(self) -> str:
+    def reviewer_type(self) -> str:
         """Whose reviews count; a choice only where simulated ones are read at all."""
-        return str(self.query["people"]) if self.project.is_demonstration else "all"
+        return str(self.query["reviewer_type"]) if self.project.is_demonstration else "all"
 
     def view(self, campaign_id: int) -> ComparisonFilter:
         """What the address filters to. Raises InvalidError for what is not there."""
         return require_no_problem(read_filter(self.campaign(campaign_id), self.query["view"]))
 
-    def narrowed(self, campaign_id: int) -> NarrowedScores:
+    def filtered(self, campaign_id: int) -> FilteredScores:
         """The scores of the view that the address filters to."""
-        return load_narrowed(self.view(campaign_id), people=self.people())
+        return load_filtered(self.view(campaign_id), reviewer_type=self.reviewer_type())
 
-    def kept(self, campaign_id: int, values: str = "original") -> LargeComparison | None:
+    def stored_comparison(self, campaign_id: int, score_source: str = "original") -> LargeComparison | None:
         """What is stored of a campaign that is too large to compute while a program waits, or of a view of it;
         None where it is not so large.
         """
         view = self.view(campaign_id)
-        if not is_large(view.campaign, people=self.people()):
+        if not is_large(view.campaign, reviewer_type=self.reviewer_type()):
             return None
-        wanted = Wanted(AnalysisKind.COMPARISON, self.people(), values, view.view)
+        wanted = Wanted(AnalysisKind.COMPARISON, self.reviewer_type(), score_source, view.view)
         return large_comparison(view.campaign, wanted, reader_id=self.person.pk)
 
 
@@ -101,23 +101,23 @@ class ComparisonDetail(AnalysisView):
         Of a campaign with more than 20,000 scores the counts are of now, and all else as ``standing`` says; of a
         filtered view of it the counts, too, once compute/ was asked for it.
         """
-        if (found := self.kept(campaign_id, self.query["values"])) is not None:
+        if (found := self.stored_comparison(campaign_id, self.query["score_source"])) is not None:
             return self._stored(found)
-        scores, kept, _ = self.narrowed(campaign_id)
+        scores, coverage, _ = self.filtered(campaign_id)
         adjudicated, count = with_adjudicated(scores)
-        if self.query["values"] == "adjudicated":
+        if self.query["score_source"] == "adjudicated":
             scores = adjudicated
         comparison = compare(scores)
         return {
             "campaign": campaign_id,
-            "people": self.people(),
-            "values": self.query["values"],
+            "reviewer_type": self.reviewer_type(),
+            "score_source": self.query["score_source"],
             "adjudicated": count,
             "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
             "design": comparison.design,
             "records": imported_records(scores.campaign),
             "rubric_version": scores.campaign.rubric_version_id,
-            "kept": kept,
+            "coverage": coverage,
             "usage": usage_of(scores),
             "candidates": comparison.rows,
             "contradiction": find_contradiction(scores, comparison),
@@ -128,14 +128,14 @@ class ComparisonDetail(AnalysisView):
         campaign = found.campaign
         return {
             "campaign": campaign.pk,
-            "people": self.people(),
-            "values": self.query["values"],
+            "reviewer_type": self.reviewer_type(),
+            "score_source": self.query["score_source"],
             "adjudicated": found.stored.decided,
             "is_reviewing": is_reviewing_blind(campaign, self.person),
             "design": found.comparison.design,
             "records": imported_records(campaign),
             "rubric_version": campaign.rubric_version_id,
-            "kept": found.stored.kept,
+            "coverage": found.stored.coverage,
             "usage": found.stored.usage,
             "candidates": found.comparison.rows,
             "contradiction": found.stored.contradiction,
@@ -148,12 +148,12 @@ class DifferenceList(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Every other candidate less ``against``, paired by item and reviewer, with wins, ties and losses."""
         against = self.query.get("against")
-        if (found := self.kept(campaign_id)) is not None:
+        if (found := self.stored_comparison(campaign_id)) is not None:
             chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)
             if chosen is None:
                 raise MissingError("There is no such candidate in this comparison.")
             return self.page(found.chosen(reference=chosen).differences.pairs)
-        scores = self.narrowed(campaign_id).scores
+        scores = self.filtered(campaign_id).scores
         comparison = compare(scores)
         candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
         reference = next(candidates, None)
@@ -170,12 +170,12 @@ class AgreementDetail(AnalysisView):
     @operation("Read how far people agree", query=AgreementQuery, result=AgreementSerializer)
     def get(self, campaign_id: int) -> object:
         """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
-        if (found := self.kept(campaign_id)) is not None:
+        if (found := self.stored_comparison(campaign_id)) is not None:
             name = self.query["metric"]
             metric = next((each for each in found.comparison.metrics if each.name == name), None)
             correlations = found.chosen(metric=metric).correlations
             return {"metric": name, "agreement": found.stored.agreement, "correlations": correlations}
-        scores = self.narrowed(campaign_id).scores
+        scores = self.filtered(campaign_id).scores
         described = scores.metric_named(self.query["metric"])
         return {
             "metric": described.name,
@@ -202,9 +202,9 @@ class AnalysisCompute(AnalysisView):
     def post(self, campaign_id: int) -> object:
         """A job; one that computes the same already is answered instead. Its result stands in the analysis."""
         campaign, given = self.campaign(campaign_id), self.body()
-        people = given["people"] if self.project.is_demonstration else "all"
+        reviewer_type = given["reviewer_type"] if self.project.is_demonstration else "all"
         view = view_of(campaign, given["view"]).view
-        wanted = Wanted(AnalysisKind(given["kind"]), people, given["values"], view)
+        wanted = Wanted(AnalysisKind(given["kind"]), reviewer_type, given["score_source"], view)
         return start_analysis(campaign=campaign, wanted=wanted, by=self.person)
 
 
@@ -225,7 +225,7 @@ class CaseList(AnalysisView):
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """The filters are those of the comparison's numbers."""
-        found = cases_at(self.view(campaign_id), self._as_address(), people=self.people())
+        found = cases_at(self.view(campaign_id), self._as_address(), reviewer_type=self.reviewer_type())
         self.criteria = found.scores.criteria
         return self.page(found)
 
@@ -243,7 +243,7 @@ class CaseList(AnalysisView):
         given: dict[str, Any] = {
             name: value
             for name, value in self.query.items()
-            if name not in ("after", "limit", "people", "view", *_FLAGS)
+            if name not in ("after", "limit", "reviewer_type", "view", *_FLAGS)
         }
         flags = {name: "1" for name in _FLAGS if self.query[name]}
         return {**{name: str(value) for name, value in given.items()}, **flags}

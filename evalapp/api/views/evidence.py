@@ -6,15 +6,15 @@ from evalapp.analysis.kept_metrics import ShownMetrics
 from evalapp.analysis.kept_severity import severity_shown
 from evalapp.analysis.metric_trust import CriterionTrust
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.prediction_powered import NarrowedMean
+from evalapp.analysis.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.severity import CampaignSeverity
 from evalapp.api.operations import operation
 from evalapp.api.serializers.analysis import ViewQuery
 from evalapp.api.serializers.evidence import (
     CriterionTrustSerializer,
     MetricTrustQuery,
-    NarrowedMeanSerializer,
-    NarrowedQuery,
+    PredictionPoweredMeanSerializer,
+    PredictionPoweredQuery,
     SeveritySerializer,
 )
 from evalapp.api.views.analysis import AnalysisView, not_computed
@@ -34,14 +34,16 @@ class SeverityDetail(AnalysisView):
         """
         view = self.view(campaign_id)
         self.criterion_keys = dict(view.campaign.rubric_version.criteria.values_list("pk", "key"))
-        found = severity_shown(view, people=self.people(), reader_id=self.person.pk)
+        found = severity_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk)
         shown = {name: getattr(found.severity, name) for name in (*CampaignSeverity._fields, "is_connected")}
-        return {**shown, "standing": found.standing, "kept": found.kept}
+        return {**shown, "standing": found.standing, "coverage": found.coverage}
 
 
 class MetricsView(AnalysisView):
     def shown_metrics(self, campaign_id: int) -> ShownMetrics:
-        return ShownMetrics(self.view(campaign_id), people=self.people(), reader_id=self.person.pk)
+        return ShownMetrics(
+            self.view(campaign_id), reviewer_type=self.reviewer_type(), reader_id=self.person.pk
+        )
 
 
 def _computed(rows: list[Row] | None) -> list[Row]:
@@ -67,9 +69,9 @@ class MetricTrustList(MetricsView):
 
 class PredictionPoweredList(MetricsView):
     @operation(
-        "Read human means narrowed by a metric",
-        query=NarrowedQuery,
-        result=NarrowedMeanSerializer,
+        "Read prediction-powered human means",
+        query=PredictionPoweredQuery,
+        result=PredictionPoweredMeanSerializer,
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
@@ -82,5 +84,5 @@ class PredictionPoweredList(MetricsView):
         _computed(shown.metrics if shown.is_computed else None)
         return self.page(_computed(shown.means_with(shown.metric_named(self.query["metric"]))))
 
-    def key_of(self, row: NarrowedMean) -> str:
+    def key_of(self, row: PredictionPoweredMean) -> str:
         return f"{row.candidate.pk}.{row.criterion.key}"

@@ -21,22 +21,22 @@ class FinderDetail(AnalysisView):
     @operation("Find where a metric and people disagree", query=FinderQuery, result=FoundSerializer)
     def get(self, campaign_id: int) -> object:
         """How many outputs of the view meet both conditions, what chance would give, and their items."""
-        cases = cases_at(self.view(campaign_id), {}, people=self.people())
+        cases = cases_at(self.view(campaign_id), {}, reviewer_type=self.reviewer_type())
         wanted, address = self._wanted(cases.scores)
         found = cases.found(wanted)
         names = ("count", "expected", "outputs", "by_metric", "by_people", "reason")
         return {
             "words": wanted.describe(),
             **{name: getattr(found, name) for name in names},
-            "kept": cases.kept,
-            "cases": cases.narrowed_to(address).items(),
+            "coverage": cases.coverage,
+            "cases": cases.with_filters_of(address).items(),
         }
 
     @operation("Make a campaign over what is found", query=FinderQuery, result=CampaignSerializer, status=201)
     def post(self, campaign_id: int) -> object:
         """A draft, marked as picked: its items never enter a candidate's mean."""
         view = self.view(campaign_id)
-        cases = cases_at(view, {}, people=self.people())
+        cases = cases_at(view, {}, reviewer_type=self.reviewer_type())
         wanted, _ = self._wanted(cases.scores)
         self.body()
         picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=self.person)
@@ -48,7 +48,7 @@ class FinderDetail(AnalysisView):
         if missing := [name for name in ("find", "criterion", "score") if name not in given]:
             message = f"The address lacks {', '.join(missing)}."
             raise InvalidError(message, fields={name: ["This parameter is needed."] for name in missing})
-        address = {name: str(value) for name, value in given.items() if name not in ("people", "view")}
+        address = {name: str(value) for name, value in given.items() if name not in ("reviewer_type", "view")}
         wanted = finder_from(scores, address)
         assert wanted is not None
         return wanted, address

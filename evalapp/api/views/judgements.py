@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.models import ReviewedValues
+from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pair_lists import as_lines
 from evalapp.analysis.pairs import Judged, Judgements, load_judgements, pair_results
 from evalapp.analysis.verdicts_apart import verdicts_apart, with_lines
@@ -61,7 +61,7 @@ from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 class PairsView(AnalysisView):
     def judgements(self, campaign_id: int) -> Judgements:
         campaign = self.campaign(campaign_id)
-        return load_judgements(campaign, people=self.people())
+        return load_judgements(campaign, reviewer_type=self.reviewer_type())
 
 
 class PairResultsDetail(PairsView):
@@ -73,11 +73,11 @@ class PairResultsDetail(PairsView):
         for one that rates them one by one.
         """
         judgements = self.judgements(campaign_id)
-        results = pair_results(judgements, values=ReviewedValues(self.query["values"]))
+        results = pair_results(judgements, score_source=ScoreSource(self.query["score_source"]))
         return {
             "campaign": campaign_id,
-            "people": self.people(),
-            "values": results.values,
+            "reviewer_type": self.reviewer_type(),
+            "score_source": results.score_source,
             "is_reviewing": is_reviewing_blind(judgements.campaign, self.person),
             "method": judgements.campaign.method,
             "judgements": len(judgements.rows),

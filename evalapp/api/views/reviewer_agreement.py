@@ -35,7 +35,7 @@ class PanelView(AnalysisView):
     def panel(self, campaign_id: int) -> Panel:
         """What the address filters to. Raises InvalidError where a job has not computed it yet."""
         view = self.view(campaign_id)
-        panel = agreement_shown(view, people=self.people(), reader_id=self.person.pk).panel
+        panel = agreement_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk).panel
         if panel is None:
             raise not_computed(AnalysisKind.AGREEMENT)
         return panel
@@ -145,11 +145,11 @@ class ReversalList(AnalysisView):
     @operation("List reversals inside strata", query=ReversalQuery, result=ReversalSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Where two candidates' difference points the other way for some value of a metadata field."""
-        if (kept := self.kept(campaign_id)) is None:
-            return self.page(find_reversals(self.narrowed(campaign_id).scores).found)
-        if kept.standing.computed_at is None:
+        if (stored := self.stored_comparison(campaign_id)) is None:
+            return self.page(find_reversals(self.filtered(campaign_id).scores).found)
+        if stored.standing.computed_at is None:
             raise not_computed(AnalysisKind.COMPARISON)
-        return self.page(kept.stored.reversals.found)
+        return self.page(stored.stored.reversals.found)
 
     def key_of(self, row: FoundReversal) -> str:
         return f"{row.criterion.key}.{row.higher.pk}.{row.lower.pk}.{row.field}"

@@ -21,7 +21,7 @@ class TuningOrPrompt(AnalysisView):
         found: Evidence | None = None
         if tuned is not None and campaign is not None:
             wanted = require_no_problem(contest_filter(campaign, tuned, self.query["view"]))
-            found = evidence_of(wanted, tuned, people=self.people(), reader_id=self.person.pk)
+            found = evidence_of(wanted, tuned, reviewer_type=self.reviewer_type(), reader_id=self.person.pk)
         contest = found.contest if found is not None else None
         return {
             "campaign": campaign.pk if campaign is not None else None,
@@ -30,7 +30,7 @@ class TuningOrPrompt(AnalysisView):
             "against": contest.against if contest is not None else [],
             "usage": found.usage if found is not None and contest is not None else [],
             **_spent(found.spent if found is not None else None),
-            "kept": found.kept if found is not None else None,
+            "coverage": found.coverage if found is not None else None,
             "standing": found.standing if found is not None else None,
             "steps": steps_to_answer(self.project, tuned) if contest is None else [],
         }

@@ -1,4 +1,4 @@
-"""A comparison narrowed by its address: what is kept, what is said, and what is refused."""
+"""A comparison filtered by its address: what is left, what is said, and what is refused."""
 
 import csv
 import datetime as dt
@@ -16,8 +16,8 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import compare_pairs
 from evalapp.analysis.example_fields import example_fields
+from evalapp.analysis.filtered_scores import FilteredScores, load_filtered, shared_part
 from evalapp.analysis.filters import LONGEST_QUERY, read_filter
-from evalapp.analysis.narrowing import NarrowedScores, load_narrowed, shared_part
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.embedded import web_server
@@ -48,10 +48,10 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
     return campaign
 
 
-def narrowed(campaign: Campaign, query: str) -> NarrowedScores:
+def filtered(campaign: Campaign, query: str) -> FilteredScores:
     wanted = read_filter(campaign, QueryDict(query))
     assert wanted.problems == ()
-    return load_narrowed(wanted)
+    return load_filtered(wanted)
 
 
 def problems(campaign: Campaign, query: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ def address(campaign: Campaign, query: str = "", page: str = "") -> str:
     return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}{f'?{query}' if query else ''}"
 
 
-def tone(found: NarrowedScores, row: int = 0) -> float | None:
+def tone(found: FilteredScores, row: int = 0) -> float | None:
     cell = compare(found.scores).rows[row].cell("tone")
     assert cell is not None
     return cell.mean.value
@@ -86,33 +86,33 @@ def test_a_filter_too_long_for_the_web_server_is_refused_in_words_before_it(
 
 
 def test_a_field_keeps_its_items_alone_and_says_how_many(campaign: Campaign) -> None:
-    found = narrowed(campaign, "field.segment=institutional")
-    assert found.kept == (2, 6, 8, 24)
+    found = filtered(campaign, "field.segment=institutional")
+    assert found.coverage == (2, 6, 8, 24)
     # Rows 3 and 6: 5 by one reviewer, 1 by the other.
     assert tone(found) == pytest.approx(3)
-    assert tone(narrowed(campaign, f"field.segment={quote(RETAIL)}")) == pytest.approx(1.5)
-    both = narrowed(campaign, f"field.segment={quote(RETAIL)}&field.segment=institutional")
-    assert both.kept is not None and both.kept.items == 6
-    north = narrowed(campaign, "field.segment=institutional&field.region=north&field.client=3")
-    assert north.kept is not None and north.kept.items == 1
+    assert tone(filtered(campaign, f"field.segment={quote(RETAIL)}")) == pytest.approx(1.5)
+    both = filtered(campaign, f"field.segment={quote(RETAIL)}&field.segment=institutional")
+    assert both.coverage is not None and both.coverage.items == 6
+    north = filtered(campaign, "field.segment=institutional&field.region=north&field.client=3")
+    assert north.coverage is not None and north.coverage.items == 1
 
 
 def test_reviewers_and_days_keep_their_reviews(campaign: Campaign, reviewer: User) -> None:
     numbers = load_scores(campaign).numbers
-    assert tone(narrowed(campaign, f"by={numbers[reviewer.pk]}")) == pytest.approx(3)
-    assert narrowed(campaign, "by=1&by=2").kept == (6, 6, 24, 24)
+    assert tone(filtered(campaign, f"reviewers={numbers[reviewer.pk]}")) == pytest.approx(3)
+    assert filtered(campaign, "reviewers=1&reviewers=2").coverage == (6, 6, 24, 24)
     earlier = timezone.now() - dt.timedelta(days=10)
     Review.objects.filter(campaign=campaign, reviewer=reviewer).update(submitted_at=earlier)
     today = timezone.now().astimezone(dt.UTC).date()
-    assert tone(narrowed(campaign, f"since={today - dt.timedelta(days=1)}")) == pytest.approx(1)
-    assert tone(narrowed(campaign, f"until={today - dt.timedelta(days=5)}")) == pytest.approx(3)
+    assert tone(filtered(campaign, f"since={today - dt.timedelta(days=1)}")) == pytest.approx(1)
+    assert tone(filtered(campaign, f"until={today - dt.timedelta(days=5)}")) == pytest.approx(3)
     day = earlier.astimezone(dt.UTC).date()
-    assert narrowed(campaign, f"since={day}&until={day}").kept == (6, 6, 12, 24)
+    assert filtered(campaign, f"since={day}&until={day}").coverage == (6, 6, 12, 24)
     nobody = f"until={today - dt.timedelta(days=90)}"
-    for query in (nobody, f"{nobody}&with={campaign.candidates.first().pk}"):
-        found = narrowed(campaign, query)
+    for query in (nobody, f"{nobody}&candidates={campaign.candidates.first().pk}"):
+        found = filtered(campaign, query)
         # What nobody reviewed then is not in view: no metric speaks of it, and no list of cases holds it.
-        assert found.kept == (0, 6, 0, 24) and found.scores.outputs == []
+        assert found.coverage == (0, 6, 0, 24) and found.scores.outputs == []
 
 
 def test_chosen_candidates_are_compared_on_the_items_they_share(
@@ -128,23 +128,23 @@ def test_chosen_candidates_are_compared_on_the_items_they_share(
     ).delete()
     a, b, c = campaign.candidates.all()
 
-    found = narrowed(campaign, f"with={a.pk}&with={b.pk}")
+    found = filtered(campaign, f"candidates={a.pk}&candidates={b.pk}")
 
     assert [each.pk for each in found.scores.candidates] == [a.pk, b.pk]
-    assert found.kept == (2, 3, 4, 8)
+    assert found.coverage == (2, 3, 4, 8)
     assert [tone(found, 0), tone(found, 1)] == [4.0, 3.0]
-    assert narrowed(campaign, f"with={a.pk}&with={c.pk}").kept == (3, 3, 6, 8)
+    assert filtered(campaign, f"candidates={a.pk}&candidates={c.pk}").coverage == (3, 3, 6, 8)
     shared = shared_part(load_scores(campaign))
     assert shared is not None
     assert ([items for _, items in shared.items], shared.shared) == ([3, 2, 3], 2)
-    assert shared_part(narrowed(campaign, shared.query).scores) is None
+    assert shared_part(filtered(campaign, shared.query).scores) is None
 
 
 def test_whole_set_metrics_are_left_out_of_a_part(campaign: Campaign) -> None:
     run_scoring(campaign)
     assert compare(load_scores(campaign)).corpus_metrics
-    assert compare(narrowed(campaign, "field.segment=institutional").scores).corpus_metrics == []
-    assert compare(narrowed(campaign, "by=1").scores).corpus_metrics
+    assert compare(filtered(campaign, "field.segment=institutional").scores).corpus_metrics == []
+    assert compare(filtered(campaign, "reviewers=1").scores).corpus_metrics
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_whole_set_metrics_are_left_out_of_a_part(campaign: Campaign) -> None:
     [
         ("field.colour=red", "field.colour", "no field “colour”; they have client, region, segment"),
         ("field.segment=public", "field.segment", f"there is institutional, {RETAIL}"),
-        ("with=999999", "with", "it has formal, plain"),
-        ("with=x", "with", "no candidate “x”"),
-        ("by=7", "by", "no reviewer 7 in this campaign: numbers 1 to 2"),
+        ("candidates=999999", "candidates", "it has formal, plain"),
+        ("candidates=x", "candidates", "no candidate “x”"),
+        ("reviewers=7", "reviewers", "no reviewer 7 in this campaign: numbers 1 to 2"),
         ("split=test", "split", "there is feedback"),
         ("since=yesterday", "since", "“yesterday” is no day; write it as 2026-05-31"),
         ("since=2026-02-02&until=2026-02-01", "until", "lies before the first"),
@@ -193,23 +193,30 @@ def test_a_filter_that_the_page_does_not_know_is_said_beside_all_numbers(
 def test_the_page_says_exploratory_and_its_numbers_lead_to_the_items_in_view(
     campaign: Campaign, manager: User
 ) -> None:
-    page = client_of(manager).get(address(campaign, "field.segment=institutional&by=1&people=all"))
+    page = client_of(manager).get(
+        address(campaign, "field.segment=institutional&reviewers=1&reviewer_type=all")
+    )
     assert "a filtered view of 2 of 6 items and 4 of 24 reviews" in page.text
-    assert "field.segment=institutional&amp;by=1" in page.text
+    assert "field.segment=institutional&amp;reviewers=1" in page.text
     # A chip takes its own filter back and leaves the other.
-    assert f'href="/projects/{campaign.project.slug}/compare/{campaign.pk}/?people=all&amp;by=1"' in page.text
+    assert (
+        f'href="/projects/{campaign.project.slug}/compare/{campaign.pk}/?reviewer_type=all&amp;reviewers=1"'
+        in page.text
+    )
     candidate = campaign.candidates.first()
     assert candidate is not None
     cases = client_of(manager).get(
         address(
-            campaign, f"candidate={candidate.pk}&criterion=tone&field.segment=institutional&by=1", "cases/"
+            campaign,
+            f"candidate={candidate.pk}&criterion=tone&field.segment=institutional&reviewers=1",
+            "cases/",
         )
     )
     assert "2 outputs:" in cases.text
     assert "Of the view: segment: institutional; by Reviewer 1." in cases.text
     # The walk through the cases keeps to the view.
     first = cases.text.split('data-href="')[1].split('"')[0].replace("&amp;", "&")
-    assert "field.segment=institutional&by=1" in first
+    assert "field.segment=institutional&reviewers=1" in first
     assert (
         "2 outputs" in client_of(manager).get(first).text or client_of(manager).get(first).status_code == 200
     )
@@ -225,10 +232,10 @@ def test_the_csv_and_the_api_show_the_view(campaign: Campaign, manager: User) ->
     assert float(figures["formal", "tone"]) == 3
     assert float(figures["plain", "tone"]) == 4
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}"
-    told = program_of(manager).get(f"{path}/comparison/?field.segment=institutional&by=1").json()
-    assert told["kept"] == {"items": 2, "of_items": 6, "reviews": 4, "of_reviews": 24}
+    told = program_of(manager).get(f"{path}/comparison/?field.segment=institutional&reviewers=1").json()
+    assert told["coverage"] == {"items": 2, "of_items": 6, "reviews": 4, "of_reviews": 24}
     assert told["candidates"][0]["human"][2]["mean"]["value"] == 5
-    assert program_of(manager).get(f"{path}/comparison/").json()["kept"] is None
+    assert program_of(manager).get(f"{path}/comparison/").json()["coverage"] is None
     cases = program_of(manager).get(f"{path}/cases/?field.segment=institutional&limit=3").json()
     assert len(cases["results"]) == 3
     following = program_of(manager).get(cases["next"]).json()
@@ -259,7 +266,7 @@ def test_differences_have_the_total_the_shares_and_wins(campaign: Campaign, mana
     assert told[2]["record"]["win"]["value"] == pytest.approx(10 / 12)
 
 
-def test_the_list_is_narrowed_to_a_rubric_version(
+def test_the_list_is_filtered_by_a_rubric_version(
     campaign: Campaign, project: Project, manager: User, reviewer: User
 ) -> None:
     other = make_campaign(project, [reviewer], rows=1, name="Other", texts={"x": "X"})
@@ -270,14 +277,14 @@ def test_the_list_is_narrowed_to_a_rubric_version(
     assert client_of(manager).get(listing, {"split": "test"}).status_code == 400
 
 
-def test_a_narrowed_page_takes_as_many_queries_for_two_filters_as_for_one_of_a_kind(
+def test_a_filtered_page_takes_as_many_queries_for_two_filters_as_for_one_of_a_kind(
     campaign: Campaign, manager: User
 ) -> None:
     counts = []
     browser = client_of(manager)
     for query in (
-        "field.segment=institutional&by=1",
-        "field.segment=institutional&field.region=north&by=1&by=2",
+        "field.segment=institutional&reviewers=1",
+        "field.segment=institutional&field.region=north&reviewers=1&reviewers=2",
     ):
         browser.get(address(campaign, query))
         with CaptureQueriesContext(connection) as captured:

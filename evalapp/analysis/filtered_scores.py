@@ -1,4 +1,4 @@
-"""A campaign's scores narrowed to what an address chooses: exploratory, and told how much it keeps."""
+"""A campaign's scores filtered as an address asks, and how much of them that leaves: exploratory."""
 
 import datetime as dt
 from dataclasses import replace
@@ -13,7 +13,7 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.models import Review
 
 
-class Kept(NamedTuple):
+class FilterCoverage(NamedTuple):
     """How much a filter leaves; ``of_items`` and ``of_reviews`` are what there is without it."""
 
     items: int
@@ -22,40 +22,40 @@ class Kept(NamedTuple):
     of_reviews: int
 
 
-class NarrowedScores(NamedTuple):
+class FilteredScores(NamedTuple):
     """``reviews`` are those that count; None for all."""
 
     scores: CampaignScores
-    kept: Kept | None
+    coverage: FilterCoverage | None
     reviews: QuerySet[Review] | None
 
 
-def load_narrowed(wanted: ComparisonFilter, *, people: str = "all") -> NarrowedScores:
+def load_filtered(wanted: ComparisonFilter, *, reviewer_type: str = "all") -> FilteredScores:
     """`load_scores` of the filter's campaign, less what the filter leaves out.
 
     Chosen candidates are compared on the items that each of them has a score on; where reviews are chosen, the
     items that have one of them are in view. Whole-set metrics are left
     out, as they speak of outputs that are not in the view.
     """
-    everything = load_scores(wanted.campaign, people=people)
-    if not wanted.is_narrowed:
-        return NarrowedScores(everything, None, None)
+    everything = load_scores(wanted.campaign, reviewer_type=reviewer_type)
+    if not wanted.is_filtered:
+        return FilteredScores(everything, None, None)
     reviews = reviews_of(wanted)
     source = everything
-    if wanted.narrows_reviews:
-        source = load_scores(wanted.campaign, people=people, reviews=reviews)
-    scores = _narrowed(source, wanted)
+    if wanted.filters_reviews:
+        source = load_scores(wanted.campaign, reviewer_type=reviewer_type, reviews=reviews)
+    scores = _filtered(source, wanted)
     in_view = {output.item_id for output in scores.outputs}
-    if wanted.narrows_reviews:
+    if wanted.filters_reviews:
         in_view = {answer.item_id for answer in scores.answers}
     reviews = reviews.filter(item_output__in=[output.item_output_id for output in scores.outputs])
-    kept = Kept(
+    coverage = FilterCoverage(
         items=len(in_view),
         of_items=len({output.item_id for output in everything.outputs}),
         reviews=_count(scores),
         of_reviews=_count(everything),
     )
-    return NarrowedScores(scores, kept, reviews)
+    return FilteredScores(scores, coverage, reviews)
 
 
 def reviews_of(wanted: ComparisonFilter) -> QuerySet[Review]:
@@ -82,7 +82,7 @@ def shared_items(scores: CampaignScores) -> set[int]:
 
 
 class SharedPart(NamedTuple):
-    """How far the candidates were rated on different items. ``query`` narrows to those that all share."""
+    """How far the candidates were rated on different items. ``query`` filters to those that all share."""
 
     items: list[tuple[CampaignCandidate, int]]
     shared: int
@@ -99,11 +99,11 @@ def shared_part(scores: CampaignScores) -> SharedPart | None:
     return SharedPart(
         items=[(candidate, len(rated[candidate.pk])) for candidate in scores.candidates],
         shared=len(shared_items(scores)),
-        query=urlencode([("with", candidate.pk) for candidate in scores.candidates]),
+        query=urlencode([("candidates", candidate.pk) for candidate in scores.candidates]),
     )
 
 
-def _narrowed(scores: CampaignScores, wanted: ComparisonFilter) -> CampaignScores:
+def _filtered(scores: CampaignScores, wanted: ComparisonFilter) -> CampaignScores:
     items = wanted.item_ids()
     chosen = {candidate.pk for candidate in wanted.candidates}
     if chosen:
@@ -113,10 +113,10 @@ def _narrowed(scores: CampaignScores, wanted: ComparisonFilter) -> CampaignScore
             answers=[answer for answer in scores.answers if answer.candidate_id in chosen],
         )
         # Before the first review nothing is shared yet, and metrics alone can be compared.
-        shared = shared_items(scores) if scores.answers or wanted.narrows_reviews else None
+        shared = shared_items(scores) if scores.answers or wanted.filters_reviews else None
         if shared is not None:
             items = shared if items is None else items & shared
-    elif wanted.narrows_reviews:
+    elif wanted.filters_reviews:
         reviewed = {answer.item_id for answer in scores.answers}
         items = reviewed if items is None else items & reviewed
     candidates = {candidate.pk for candidate in scores.candidates}

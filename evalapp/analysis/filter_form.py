@@ -6,16 +6,16 @@ from typing import NamedTuple
 from django.http import HttpRequest, QueryDict
 
 from evalapp.analysis.example_fields import ExampleField, FieldValue, example_fields
+from evalapp.analysis.filtered_scores import FilterCoverage
 from evalapp.analysis.filters import FIELD, Choice, ComparisonFilter, FilterProblem, is_filter
 from evalapp.analysis.finder import FINDER_PARTS
-from evalapp.analysis.narrowing import Kept
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.pseudonyms import ReviewerNames
 
 # Carried along when the filter changes; a page or a case belongs to the view that is left.
 CARRIED = (
-    "people",
-    "values",
+    "reviewer_type",
+    "score_source",
     "criterion",
     "metric",
     "against",
@@ -51,14 +51,14 @@ class OfferedField(NamedTuple):
         return len(self.values) > MOST_IN_SIGHT and not any(is_chosen for _, is_chosen in self.values)
 
 
-class Narrowing(NamedTuple):
-    """``query`` is the filter as a part of an address. ``kept`` is None where nothing is narrowed."""
+class FilterForm(NamedTuple):
+    """``query`` is the filter as a part of an address. ``coverage`` is None where nothing is filtered."""
 
     chips: list[Chip]
     everything: str
     query: str
     choices: tuple[Choice, ...]
-    kept: Kept | None
+    coverage: FilterCoverage | None
     problems: tuple[FilterProblem, ...]
     unknown: tuple[str, ...]
     candidates: list[tuple[CampaignCandidate, bool]]
@@ -69,21 +69,21 @@ class Narrowing(NamedTuple):
     carried: list[tuple[str, str]]
 
 
-def narrowing_of(
+def filter_form_of(
     request: HttpRequest,
     wanted: ComparisonFilter,
     *,
     names: ReviewerNames,
-    kept: Kept | None = None,
+    coverage: FilterCoverage | None = None,
     candidates: Iterable[CampaignCandidate] | None = None,
-) -> Narrowing:
+) -> FilterForm:
     """All that the page says and offers; ``candidates``, the campaign's, saves reading them."""
     carried = [(name, request.GET[name]) for name in CARRIED if request.GET.get(name)]
     chosen = {candidate.pk for candidate in wanted.candidates}
     if candidates is None:
         candidates = wanted.campaign.candidates.select_related("model_version")
     reviewers = sorted((number, person) for person, number in names.numbers.items())
-    return Narrowing(
+    return FilterForm(
         chips=[
             Chip(
                 choice.words,
@@ -94,7 +94,7 @@ def narrowing_of(
         everything=_address(carried, []),
         query=wanted.query,
         choices=wanted.choices,
-        kept=kept,
+        coverage=coverage,
         problems=wanted.problems,
         unknown=wanted.unknown,
         candidates=[(candidate, candidate.pk in chosen) for candidate in candidates],
