@@ -218,7 +218,7 @@ def database_times(campaign: Any) -> Figures:
     """One client: what the database takes for a "next" that claims, and for giving it back (as "submit")."""
     from django.db import connection, transaction
 
-    from evalapp.campaigns.allocation import Assignment, next_assignment
+    from evalapp.campaigns.allocation import NextReview, next_review
     from evalapp.reviews.queries import seat_for, task_for
 
     user = campaign.reviewers.order_by("id").first().user
@@ -242,8 +242,8 @@ def database_times(campaign: Any) -> Figures:
             spent.clear()
             with connection.execute_wrapper(timed):
                 seat = seat_for(user, campaign.key)
-                found = next_assignment(seat=seat)
-                assert isinstance(found, Assignment), found
+                found = next_review(seat=seat)
+                assert isinstance(found, NextReview), found
                 task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=user)
             times.append(sum(spent))
             transaction.set_rollback(True)

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
 from evalapp.campaigns.services import create_campaign, open_campaign
@@ -162,8 +162,8 @@ def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Place, ItemOutput
         seat = CampaignReviewer.objects.select_related(
             "campaign__project", "campaign__rubric_version", "user"
         ).get(campaign=campaign, user=reviewer)
-        offered = next_assignment(seat=seat)
-        if not isinstance(offered, Assignment):
+        offered = next_review(seat=seat)
+        if not isinstance(offered, NextReview):
             return
         place = Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
             pk=offered.place.id

@@ -151,7 +151,7 @@ class HeldPlace(NamedTuple):
     lease_expires_at: datetime
 
 
-class Assignment(NamedTuple):
+class NextReview(NamedTuple):
     """What to review next: one output, addressed by the place's key and a slot."""
 
     place: HeldPlace
@@ -210,9 +210,7 @@ def started_lease_of(campaign: Campaign) -> timedelta:
     return max(lease_of(campaign), STARTED_LEASE)
 
 
-def next_assignment(
-    *, seat: CampaignReviewer, showing: tuple[UUID, int] | None = None
-) -> Assignment | NoWork:
+def next_review(*, seat: CampaignReviewer, showing: tuple[UUID, int] | None = None) -> NextReview | NoWork:
     """The next output for this reviewer, or why there is none. Claims a place while the hand has room.
 
     ``seat`` comes with its campaign. ``showing`` is the place and slot on the screen, for a prefetch:
@@ -363,7 +361,7 @@ def renew_place(*, place: Place, reviewer: User) -> bool:
 
 def _choose(
     hand: Sequence[HeldPlace], recent_items: Sequence[int], showing: tuple[UUID, int] | None
-) -> Assignment | None:
+) -> NextReview | None:
     """One output of the hand; not of an item among the last two where that can be avoided."""
     candidates = []
     latest = list(recent_items)
@@ -372,7 +370,7 @@ def _choose(
         if showing is not None and place.key == showing[0]:
             latest.insert(0, place.item_id)
         if slots:
-            candidates.append(Assignment(place, min(slots)))
+            candidates.append(NextReview(place, min(slots)))
     if not candidates:
         return None
     last = latest[:SPACING]

@@ -11,7 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.choice import MOST_STRATA, places_of
 from evalapp.campaigns.comparisons import method_problem
-from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice, Method
+from evalapp.campaigns.models import Campaign, Distribution, ItemChoice, Method
 from evalapp.campaigns.opening import coverage_of, fields_of, strata_of
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
@@ -56,7 +56,7 @@ class CampaignDesign:
     strata_field: str = ""
     overlap_share: int = 0
     overlap_more: int | None = None
-    assignment: str = AssignmentMode.PULL
+    distribution: str = Distribution.SHARED
     quota: int | None = None
     method: str = Method.POINTWISE
     baseline: ModelVersion | None = None
@@ -82,7 +82,7 @@ class CampaignDesign:
             "by": self.strata_field,
             "overlap_more": self.overlap_more,
             "overlap_share": self.overlap_share,
-            "assignment": str(self.assignment),
+            "distribution": str(self.distribution),
             "quota": self.quota,
             "gold_share": self.gold_share,
             "repeat_share": self.repeat_share,
@@ -256,9 +256,9 @@ def _check_field(problems: _Problems, design: CampaignDesign, project: Project) 
         problems.refuse("strata_field", "Name the metadata field whose values are kept in proportion.")
 
 
-def _check_assignment(problems: _Problems, design: CampaignDesign, project: Project) -> None:
-    if design.assignment not in AssignmentMode.values:
-        problems.refuse("assignment", f"Choose one of {', '.join(AssignmentMode.values)}.")
+def _check_distribution(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    if design.distribution not in Distribution.values:
+        problems.refuse("distribution", f"Choose one of {', '.join(Distribution.values)}.")
 
 
 def _check_gold(problems: _Problems, design: CampaignDesign, project: Project) -> None:
@@ -400,7 +400,7 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[_Problems, CampaignDesign, Proje
     (("overlap", "overlap_more", "reviewers"), _check_more_overlap),
     (("item_choice", "items_wanted"), _check_choice),
     (("item_choice", "strata_field"), _check_field),
-    (("assignment",), _check_assignment),
+    (("distribution",), _check_distribution),
     (("gold_share",), _check_gold),
     (("repeat_share",), _check_repeats),
     (("calibration_items",), _check_calibration),

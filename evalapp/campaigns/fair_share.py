@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from evalapp.campaigns.models import AssignmentMode, Campaign
+from evalapp.campaigns.models import Campaign, Distribution
 from evalapp.core.prepared import first_row
 
 HAND = 5
@@ -23,7 +23,7 @@ HAND_OF_SINGLE_OUTPUTS = 2
 HAND_NOW = """
     SELECT (SELECT count(*) FROM evalapp_place h
             WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s AND h.state = 'held') AS held,
-        CASE WHEN %(is_assigned)s OR remaining.places >= %(hand)s * remaining.people THEN %(hand)s
+        CASE WHEN %(is_manual)s OR remaining.places >= %(hand)s * remaining.people THEN %(hand)s
         ELSE greatest(1, least(%(hand)s, remaining.places / (
             SELECT 1 + count(DISTINCT reviewer_id) FROM evalapp_place
             WHERE campaign_id = %(campaign)s AND state = 'held' AND reviewer_id <> %(user)s)))
@@ -98,7 +98,7 @@ def hand_parameters(campaign: Campaign) -> dict[str, Any]:
     """What `HAND_NOW` takes beside the campaign and the user."""
     return {
         "hand": hand_size(campaign),
-        "is_assigned": campaign.assignment == AssignmentMode.ASSIGNED,
+        "is_manual": campaign.distribution == Distribution.MANUAL,
         "places": campaign.places_total,
         "reviews_a_place": campaign.reviews_a_place,
     }

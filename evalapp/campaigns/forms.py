@@ -11,7 +11,7 @@ from evalapp.campaigns.design import (
     MOST_OVERLAP,
     CampaignDesign,
 )
-from evalapp.campaigns.models import AssignmentMode, Campaign, ItemChoice, Method
+from evalapp.campaigns.models import Campaign, Distribution, ItemChoice, Method
 from evalapp.campaigns.queries import (
     Cost,
     CostOf,
@@ -53,7 +53,7 @@ class _Method(forms.ChoiceField):
 _MORE = {
     "Only some of the examples": ("item_choice", "items_wanted", "strata_field"),
     "More reviewers for a share of the items": ("overlap_share", "overlap_more"),
-    "Assignment, quotas, and how long an item is held": ("assignment", "quota", "lease_minutes"),
+    "Distribution, quotas and lease": ("distribution", "quota", "lease_minutes"),
     "Checks of the reviewers: gold, repeats, calibration": (
         "gold_share",
         "repeat_share",
@@ -142,13 +142,13 @@ class CampaignForm(forms.Form):
     overlap_more = forms.IntegerField(
         required=False, min_value=2, max_value=MOST_OVERLAP, label="Reviewers for each item of that share"
     )
-    assignment = forms.ChoiceField(
+    distribution = forms.ChoiceField(
         required=False,
-        choices=AssignmentMode.choices,
-        initial=AssignmentMode.PULL,
+        choices=Distribution.choices,
+        initial=Distribution.SHARED,
         widget=forms.RadioSelect,
-        label="Who takes what",
-        help_text="Assigned work is shared out evenly at the launch; you can move what nobody has begun.",
+        label="Distribution of items",
+        help_text="Manual assignment shares the items out evenly at the launch; items that nobody has started can be moved.",
     )
     quota = forms.IntegerField(
         required=False,
@@ -269,7 +269,7 @@ class CampaignForm(forms.Form):
         given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in self.fields}
         given["candidates"] = sorted(given["candidates"] or (), key=lambda candidate: candidate.pk)
         given["item_choice"] = given["item_choice"] or ItemChoice.ALL
-        given["assignment"] = given["assignment"] or AssignmentMode.PULL
+        given["distribution"] = given["distribution"] or Distribution.SHARED
         for name in ("overlap_share", "gold_share", "repeat_share", "calibration_items"):
             given[name] = given[name] or 0
         return CampaignDesign(**given)
@@ -327,10 +327,10 @@ class QuotaForm(forms.Form):
 
 
 class ReassignForm(forms.Form):
-    """Whose work goes to whom; the empty choice is the open pull."""
+    """Whose work goes to whom; the empty choice is the shared queue."""
 
-    source = RowField(User.objects.none(), required=False, label="From", empty_label="Open pull")
-    target = RowField(User.objects.none(), required=False, label="To", empty_label="Open pull: anybody")
+    source = RowField(User.objects.none(), required=False, label="From", empty_label="Shared queue")
+    target = RowField(User.objects.none(), required=False, label="To", empty_label="Shared queue: anybody")
     most = forms.IntegerField(
         required=False,
         min_value=1,

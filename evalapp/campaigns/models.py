@@ -25,9 +25,9 @@ class ItemChoice(models.TextChoices):
     STRATIFIED = "stratified", "Some, in proportion by a field of the data"
 
 
-class AssignmentMode(models.TextChoices):
-    PULL = "pull", "Open pull: everybody takes the next free item"
-    ASSIGNED = "assigned", "Assigned: each item belongs to named people from the start"
+class Distribution(models.TextChoices):
+    SHARED = "shared", "Shared queue: everybody takes the next available item"
+    MANUAL = "manual", "Manual assignment: each item is assigned to named people at the launch"
 
 
 class Method(models.TextChoices):
@@ -93,11 +93,11 @@ class Campaign(BaseModel):
     overlap = models.PositiveSmallIntegerField(default=3)
     overlap_share = models.PositiveSmallIntegerField(default=0, db_default=0)
     overlap_more = models.PositiveSmallIntegerField(null=True, blank=True)
-    assignment = models.CharField(
+    distribution = models.CharField(
         max_length=8,
-        choices=AssignmentMode.choices,
-        default=AssignmentMode.PULL,
-        db_default=AssignmentMode.PULL,
+        choices=Distribution.choices,
+        default=Distribution.SHARED,
+        db_default=Distribution.SHARED,
     )
     quota = models.PositiveIntegerField(null=True, blank=True)
     lease_minutes = models.PositiveIntegerField(default=30)

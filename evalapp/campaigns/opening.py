@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 from evalapp.campaigns.checks import checks_wanted, insert_check_items, insert_checks
 from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
 from evalapp.campaigns.comparisons import arrange_comparisons
-from evalapp.campaigns.models import AssignmentMode, Campaign, Item, ItemOutput, Place, Purpose
+from evalapp.campaigns.models import Campaign, Distribution, Item, ItemOutput, Place, Purpose
 from evalapp.campaigns.sharing import LACKING, people_for_places
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
@@ -233,9 +233,9 @@ def insert_outputs(*, campaign: Campaign, after: int = 0) -> None:
 def insert_places(*, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False) -> int:
     """Make the places that items (None: all) lack to their overlap, behind those that exist; how many.
 
-    Where the campaign is assigned, so are they; what nobody can take is free for everybody.
+    With manual assignment they are assigned; what nobody can take stays in the shared queue.
     """
-    assigned = people_for_places(campaign, items) if campaign.assignment == AssignmentMode.ASSIGNED else []
+    assigned = people_for_places(campaign, items) if campaign.distribution == Distribution.MANUAL else []
     last_rank = campaign.places.filter(purpose=Purpose.REVIEW).aggregate(last=Max("rank"))["last"] or 0
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,

@@ -150,7 +150,7 @@ def reassign(
 ) -> int:
     """Give places that nobody has begun to somebody else; how many moved.
 
-    ``source`` and ``target`` None stand for the open pull. At most ``most`` move (None: all that can), those
+    ``source`` and ``target`` None stand for the shared queue. At most ``most`` move (None: all that can), those
     that the source would reach last; an item that the target has, or skipped, stays, and so does what
     is in somebody's hands. Raises InvalidError for people who do not review here, or a full quota.
     """

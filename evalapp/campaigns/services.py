@@ -16,11 +16,11 @@ from evalapp.campaigns.checks import gold_examples, insert_checks
 from evalapp.campaigns.choice import places_of
 from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
 from evalapp.campaigns.models import (
-    AssignmentMode,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
     CampaignState,
+    Distribution,
     Place,
     PlaceState,
     Purpose,
@@ -187,7 +187,7 @@ def _require_people(campaign: Campaign) -> None:
     items = campaign.items_wanted
     if items is None:
         items = sum(strata.values()) - gold_examples(campaign) - campaign.calibration_items
-    if campaign.assignment == AssignmentMode.PULL and not any(quotas):
+    if campaign.distribution == Distribution.SHARED and not any(quotas):
         return
     room = sum(items if quota is None else min(items, quota) for quota in quotas)
     places = places_of(

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 
-from evalapp.campaigns.assignment import assign_places, level_targets
+from evalapp.campaigns.distribution import assign_places, level_targets
 from evalapp.campaigns.models import Campaign, Place, Purpose, Skip
 
 # Items that have fewer places than their overlap, with the number of those they have.

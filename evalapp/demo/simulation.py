@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
 from evalapp.core.errors import InvalidError
 from evalapp.demo import recipes
@@ -50,8 +50,8 @@ def simulate_reviews(work: Work) -> dict[str, Any]:
         seat = CampaignReviewer.objects.select_related(
             "campaign__project", "campaign__rubric_version", "user"
         ).get(campaign=campaign, user=users[reviewer.key])
-        while isinstance(assignment := next_assignment(seat=seat), Assignment):
-            _review_one(assignment, reviewer, seat, criteria, examples)
+        while isinstance(upcoming := next_review(seat=seat), NextReview):
+            _review_one(upcoming, reviewer, seat, criteria, examples)
             done += 1
             work.progress(done, total)
             seat.refresh_from_db(fields=["cursor", "recent_items"])
@@ -64,23 +64,23 @@ def _require_demonstration(campaign: Campaign) -> None:
 
 
 def _review_one(
-    assignment: Assignment,
+    upcoming: NextReview,
     reviewer: SimulatedReviewer,
     seat: CampaignReviewer,
     criteria: list[Criterion],
     examples: dict[str, DemoExample],
 ) -> None:
-    entry = ItemOutput.objects.select_related("output__example").get(pk=assignment.item_output_id)
+    entry = ItemOutput.objects.select_related("output__example").get(pk=upcoming.item_output_id)
     example = examples[entry.output.example.metadata["key"]]
     text = entry.output.text
     said = review(reviewer, text, facts=example.facts, reference=example.formal, seed=recipes.REVIEW_SEED)
     submit_at(
         seat=seat,
         place=Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
-            pk=assignment.place.id
+            pk=upcoming.place.id
         ),
-        slot=assignment.slot,
-        client_id=uuid.uuid5(NAMESPACE, f"{assignment.place.key}:{assignment.slot}:{seat.user_id}"),
+        slot=upcoming.slot,
+        client_id=uuid.uuid5(NAMESPACE, f"{upcoming.place.key}:{upcoming.slot}:{seat.user_id}"),
         answers=_answers(said, criteria),
         seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
         is_simulated=True,

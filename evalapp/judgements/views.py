@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import signed_in_view
 from evalapp.accounts.models import User
 from evalapp.accounts.review_keys import OF_RATING
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import problem_body
@@ -99,8 +99,8 @@ def judgement_submitted(request: HttpRequest) -> HttpResponse:
 def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next comparison: the page itself, or its content for a script that fetches ahead."""
     seat = judging_seat(_user(request), key)
-    found = next_assignment(seat=seat, showing=showing(request))
-    if not isinstance(found, Assignment):
+    found = next_review(seat=seat, showing=showing(request))
+    if not isinstance(found, NextReview):
         return nothing_comes(request, seat, found)
     if is_json(request):
         return JsonResponse(_assigned(seat, found))
@@ -108,7 +108,7 @@ def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
     return _render_task(request, seat=seat, task=_assigned_task(seat, found), url=url)
 
 
-def _assigned_task(seat: CampaignReviewer, found: Assignment) -> ComparisonTask:
+def _assigned_task(seat: CampaignReviewer, found: NextReview) -> ComparisonTask:
     return comparison_task(
         place_key=found.place.key,
         comparison_id=found.item_output_id,
@@ -117,7 +117,7 @@ def _assigned_task(seat: CampaignReviewer, found: Assignment) -> ComparisonTask:
     )
 
 
-def _assigned(seat: CampaignReviewer, found: Assignment) -> dict[str, Any]:
+def _assigned(seat: CampaignReviewer, found: NextReview) -> dict[str, Any]:
     url = judgement_url(found.place.key, found.slot)
     return comparison_payload(url=url, task=_assigned_task(seat, found), seat=seat)
 

@@ -292,7 +292,7 @@ class Migration(migrations.Migration):
                 ('overlap', models.PositiveSmallIntegerField(default=3)),
                 ('overlap_share', models.PositiveSmallIntegerField(db_default=0, default=0)),
                 ('overlap_more', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('assignment', models.CharField(choices=[('pull', 'Open pull: everybody takes the next free item'), ('assigned', 'Assigned: each item belongs to named people from the start')], db_default='pull', default='pull', max_length=8)),
+                ('distribution', models.CharField(choices=[('shared', 'Shared queue: everybody takes the next available item'), ('manual', 'Manual assignment: each item is assigned to named people at the launch')], db_default='shared', default='shared', max_length=8)),
                 ('quota', models.PositiveIntegerField(blank=True, null=True)),
                 ('lease_minutes', models.PositiveIntegerField(default=30)),
                 ('shows_reference', models.BooleanField(default=False)),

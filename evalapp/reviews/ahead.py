@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import CampaignReviewer, Place
 from evalapp.core.errors import InvalidError, ProblemError
 
@@ -25,7 +25,7 @@ def showing(request: HttpRequest) -> tuple[UUID, int] | None:
 def ahead_of(
     request: HttpRequest,
     seat_of: Callable[[], CampaignReviewer],
-    payload_of: Callable[[CampaignReviewer, Assignment], dict[str, Any]],
+    payload_of: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
 ) -> dict[str, Any]:
     """``{"ahead": task, "is_shown_taken": bool}`` for the answer to a submission that asks for it (``?ahead``),
     else nothing. The second says whether what the page shows meanwhile went to somebody else.
@@ -37,8 +37,8 @@ def ahead_of(
     try:
         seat = seat_of()
         shown = showing(request)
-        found = next_assignment(seat=seat, showing=shown)
-        ahead = payload_of(seat, found) if isinstance(found, Assignment) else None
+        found = next_review(seat=seat, showing=shown)
+        ahead = payload_of(seat, found) if isinstance(found, NextReview) else None
         is_taken = shown is not None and _is_somebody_elses(shown[0], seat)
     except ProblemError:
         return {"ahead": None}

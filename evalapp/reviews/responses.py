@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from evalapp.campaigns.allocation import Assignment, NoWork
+from evalapp.campaigns.allocation import NextReview, NoWork
 from evalapp.campaigns.models import CampaignReviewer
 from evalapp.reviews.ahead import ahead_of
 from evalapp.reviews.flags import flag_item
@@ -52,7 +52,7 @@ def submitted(
     *,
     is_replay: bool,
     seat: Callable[[], CampaignReviewer],
-    payload: Callable[[CampaignReviewer, Assignment], dict[str, Any]],
+    payload: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
 ) -> HttpResponse:
     """To a script: that it is stored, and what comes next where it asks."""
     at = stored.revised_at or stored.submitted_at

@@ -12,7 +12,7 @@ from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.models import User
 from evalapp.accounts.people import update_profile
 from evalapp.accounts.permissions import Permission
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.work_left import seats_with_work
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
@@ -138,8 +138,8 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     seat = seat_for(_user(request), key)
     if seat.campaign.compares:
         return redirect("judgement_next", key=key)
-    found = next_assignment(seat=seat, showing=showing(request))
-    if not isinstance(found, Assignment):
+    found = next_review(seat=seat, showing=showing(request))
+    if not isinstance(found, NextReview):
         return nothing_comes(request, seat, found)
     if is_json(request):
         return JsonResponse(_assigned(seat, found))
@@ -147,7 +147,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     return _render_task(request, seat=seat, task=task, url=task_url(found.place.key, found.slot))
 
 
-def _assigned(seat: CampaignReviewer, found: Assignment) -> dict[str, Any]:
+def _assigned(seat: CampaignReviewer, found: NextReview) -> dict[str, Any]:
     task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
     return task_payload(url=task_url(found.place.key, found.slot), task=task, seat=seat)
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
 from evalapp.adjudication.models import ComparisonRuling, DiscussionMessage
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
@@ -185,7 +185,7 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
     User.objects.filter(pk=peer.pk).update(name=f"{CANARY} peer")
     campaign.reviewers.filter(user=peer).update(admitted_at=timezone.now())
     seats = campaign.reviewers.select_related("campaign__rubric_version", "campaign__project", "user")
-    while isinstance(found := next_assignment(seat=seats.get(user=peer)), Assignment):
+    while isinstance(found := next_review(seat=seats.get(user=peer)), NextReview):
         stand = judging_stand(peer, found.place.key, found.slot)
         # What is said in the round is there to be read by those who are done with it.
         comment = "" if stand.place.purpose == Purpose.CALIBRATION else f"{CANARY} comment"

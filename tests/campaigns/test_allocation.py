@@ -6,13 +6,13 @@ from django.utils import timezone
 
 from evalapp.campaigns.allocation import (
     CLAIM,
-    Assignment,
+    NextReview,
     NoWork,
     NoWorkReason,
     claim_parameters,
     fill_slot,
     held_places,
-    next_assignment,
+    next_review,
     return_lapsed_places,
     started_lease_of,
     take_again,
@@ -32,21 +32,21 @@ def seat_of(campaign, user):
 
 
 def next_for(campaign, user, **options):
-    return next_assignment(seat=seat_of(campaign, user), **options)
+    return next_review(seat=seat_of(campaign, user), **options)
 
 
-def fill(campaign, user, assignment):
-    place = Place.objects.select_related("campaign").get(pk=assignment.place.id)
-    assert fill_slot(place=place, slot=assignment.slot, reviewer=user, seconds_active=1.0)
+def fill(campaign, user, upcoming):
+    place = Place.objects.select_related("campaign").get(pk=upcoming.place.id)
+    assert fill_slot(place=place, slot=upcoming.slot, reviewer=user, seconds_active=1.0)
 
 
 def walk(campaign, user):
     """Review until there is no more; the (item, output) pairs in order, and why it ended."""
     seen = []
-    while isinstance(assignment := next_for(campaign, user), Assignment):
-        seen.append((assignment.place.item_id, assignment.item_output_id))
-        fill(campaign, user, assignment)
-    return seen, assignment
+    while isinstance(upcoming := next_for(campaign, user), NextReview):
+        seen.append((upcoming.place.item_id, upcoming.item_output_id))
+        fill(campaign, user, upcoming)
+    return seen, upcoming
 
 
 def lapse(**lookup):
@@ -177,7 +177,7 @@ def test_why_there_is_no_work_is_said_truly(project, reviewer, owner):
     pause_campaign(campaign=campaign, by=owner)
     assert next_for(campaign, reviewer) == NoWork(NoWorkReason.PAUSED)
     resume_campaign(campaign=campaign, by=owner)
-    assert isinstance(next_for(campaign, reviewer), Assignment)
+    assert isinstance(next_for(campaign, reviewer), NextReview)
     close_campaign(campaign=campaign, by=owner)
     assert next_for(campaign, reviewer) == NoWork(NoWorkReason.CLOSED)
     assert not Place.objects.exclude(state=PlaceState.FREE).exists()
@@ -193,7 +193,7 @@ def test_the_last_on_the_screen_is_no_end(project, reviewer):
 def test_a_place_behind_the_cursor_is_found_again(project, reviewer):
     campaign = make_open_campaign(project, [reviewer], rows=3, candidates=1, overlap=1)
     CampaignReviewer.objects.update(cursor=10_000)
-    assert isinstance(next_for(campaign, reviewer), Assignment)
+    assert isinstance(next_for(campaign, reviewer), NextReview)
 
 
 def test_the_claim_walks_the_index_of_free_places_and_no_finished_work():
@@ -221,7 +221,7 @@ def test_the_claim_walks_the_index_of_free_places_and_no_finished_work():
 def test_the_claim_of_assigned_work_steps_over_nobody_elses():
     project, people = make_team(3)
     campaign = make_open_campaign(
-        project, people, rows=3000, candidates=1, overlap=3, assignment="assigned", repeat_share=5
+        project, people, rows=3000, candidates=1, overlap=3, distribution="manual", repeat_share=5
     )
     seat = seat_of(campaign, people[2])
     # The two others have done nothing; this one nine tenths.

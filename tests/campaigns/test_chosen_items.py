@@ -90,7 +90,7 @@ def test_a_seed_chooses_the_same_rows_again_and_another_seed_others() -> None:
 def test_a_share_of_the_items_gets_more_places_and_no_person_twice() -> None:
     project, people = make_team(4)
     campaign = make_open_campaign(
-        project, people, rows=21, overlap=1, overlap_share=20, overlap_more=3, assignment="assigned", seed=3
+        project, people, rows=21, overlap=1, overlap_share=20, overlap_more=3, distribution="manual", seed=3
     )
     more = items_with_more(21, 20)
     assert Counter(campaign.items.values_list("overlap", flat=True)) == {1: 21 - more, 3: more}
@@ -106,7 +106,7 @@ def test_a_share_of_the_items_gets_more_places_and_no_person_twice() -> None:
 def test_a_seed_assigns_the_same_people_by_their_seat() -> None:
     def assigned(name: str) -> list[tuple[int, int, int]]:
         project, people = make_team(3, name)
-        campaign = make_open_campaign(project, people, rows=12, overlap=2, assignment="assigned", seed=5)
+        campaign = make_open_campaign(project, people, rows=12, overlap=2, distribution="manual", seed=5)
         seats = {person.pk: number for number, person in enumerate(people)}
         return [
             (row, number, seats[person])
@@ -133,7 +133,7 @@ def test_a_seed_assigns_the_same_people_by_their_seat() -> None:
         ({"overlap_share": 20, "overlap_more": 3}, "overlap_more", "need at least 3 people; 2 chosen"),
         ({"overlap_share": 20, "overlap_more": 1}, "overlap_more", "more than the 1 of every item"),
         ({"quota": 3}, "quota", "2 people with at most 3 items each do 6 turns; the design needs 8."),
-        ({"assignment": "lottery"}, "assignment", "Choose one of pull, assigned."),
+        ({"distribution": "lottery"}, "distribution", "Choose one of shared, manual."),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused_with_its_field(
@@ -147,7 +147,7 @@ def test_a_choice_that_cannot_be_is_refused_with_its_field(
 
 def test_quotas_that_were_set_since_stop_a_launch_that_they_cannot_carry() -> None:
     project, people = make_team(2)
-    draft = draft_by_topic(project, people, assignment="assigned")
+    draft = draft_by_topic(project, people, distribution="manual")
     draft.reviewers.update(quota=3)
     with pytest.raises(InvalidError, match="The 2 reviewers can take 6 turns; the design needs 8"):
         open_campaign(campaign=draft, by=None)

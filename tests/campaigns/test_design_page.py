@@ -126,7 +126,7 @@ def test_what_a_design_says_beyond_the_usual_is_in_sight(
     assert in_sight(browser.get(f"{address}/{draft.pk}/edit/")) == []
     Campaign.objects.update(quota=5, gold_share=10, lease_minutes=30)
     assert in_sight(browser.get(f"{address}/{draft.pk}/edit/")) == [
-        "Assignment, quotas, and how long an item is held",
+        "Distribution, quotas and lease",
         "Checks of the reviewers: gold, repeats, calibration",
     ]
     refused = browser.post(f"{address}/new/", {"items_wanted": "none", "lease_minutes": "30"})

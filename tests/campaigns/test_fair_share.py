@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import Assignment, HeldPlace, NoWork, NoWorkReason, held_places
+from evalapp.campaigns.allocation import HeldPlace, NextReview, NoWork, NoWorkReason, held_places
 from evalapp.campaigns.fair_share import HAND
 from evalapp.campaigns.models import Campaign, Place, PlaceState
 from evalapp.campaigns.running import release_held
@@ -52,7 +52,7 @@ def test_a_third_reviewer_gets_what_two_others_hold_and_have_not_begun(method: s
     before = [hand(campaign, first), fill_hand(campaign, second)]
     assert sum(map(len, before)) == 2 * HAND - 4 and not campaign.places.filter(state="free").exists()
     found = next_for(campaign, third)
-    assert isinstance(found, Assignment)
+    assert isinstance(found, NextReview)
     # The last of the longest hand; what is on a screen stays.
     remaining = hand(campaign, first)
     assert remaining == before[0][: len(remaining)] and len(remaining) == 3
@@ -64,12 +64,12 @@ def test_a_third_reviewer_gets_what_two_others_hold_and_have_not_begun(method: s
 def test_what_is_reviewed_or_drafted_in_part_and_the_first_of_a_hand_are_taken_from_nobody() -> None:
     campaign, (first, second) = made(2, rows=5, candidates=2)
     held = fill_hand(campaign, first)
-    fill(campaign, first, Assignment(held[4], 0))
+    fill(campaign, first, NextReview(held[4], 0))
     save_draft(
         reviewer=first, item_output_id=held[3].outputs_order[1], answers=GOOD, seconds_active=1, revision=0
     )
     got = []
-    while isinstance(found := next_for(campaign, second), Assignment):
+    while isinstance(found := next_for(campaign, second), NextReview):
         got.append(found.place.id)
         fill(campaign, second, found)
     assert list(dict.fromkeys(got)) == [held[2].id, held[1].id]
@@ -95,7 +95,7 @@ def test_an_item_of_ones_own_or_a_skipped_one_is_not_taken_over() -> None:
     campaign, (first, second) = made(2, rows=2, overlap=2)
     for person in (first, second):
         assert len(fill_hand(campaign, person)) == 2
-    while isinstance(found := next_for(campaign, first), Assignment):
+    while isinstance(found := next_for(campaign, first), NextReview):
         fill(campaign, first, found)
     assert found.reason == NoWorkReason.NOTHING_LEFT_FOR_YOU and len(hand(campaign, second)) == 2
 
@@ -110,7 +110,7 @@ def test_a_hand_is_a_fair_share_of_what_is_left_among_those_at_work() -> None:
     for person in people[:3]:
         next_for(campaign, person)
     assert [len(fill_hand(campaign, person)) for person in people[:3]] == [1, 1, 1]
-    assert isinstance(next_for(campaign, people[3]), Assignment)
+    assert isinstance(next_for(campaign, people[3]), NextReview)
 
 
 def made_again(rows: int) -> tuple[Campaign, list[User]]:
@@ -119,16 +119,16 @@ def made_again(rows: int) -> tuple[Campaign, list[User]]:
 
 
 def test_assigned_work_is_held_and_kept_as_before() -> None:
-    campaign, (first, second) = made(2, rows=8, candidates=2, assignment="assigned")
+    campaign, (first, second) = made(2, rows=8, candidates=2, distribution="manual")
     assert [len(fill_hand(campaign, person)) for person in (first, second)] == [4, 4]
-    while isinstance(found := next_for(campaign, first), Assignment):
+    while isinstance(found := next_for(campaign, first), NextReview):
         fill(campaign, first, found)
     assert found.reason == NoWorkReason.ASSIGNED_TO_OTHERS and len(hand(campaign, second)) == 4
 
 
 def test_who_submits_what_was_taken_over_keeps_their_text() -> None:
     campaign, (first, second) = made(2, rows=2)
-    lost = Assignment(fill_hand(campaign, first)[1], 0)
+    lost = NextReview(fill_hand(campaign, first)[1], 0)
     taken = next_for(campaign, second)
     assert taken.place.id == lost.place.id
     with pytest.raises(LeaseLostError, match="Your text is kept"):
@@ -163,7 +163,7 @@ def test_a_manager_releases_what_somebody_holds_and_it_is_said_and_audited() -> 
     campaign.project.shows_reviewer_names = True
     campaign.project.save()
     held = fill_hand(campaign, first)
-    begun = submit(campaign, first, Assignment(held[0], 0)).review
+    begun = submit(campaign, first, NextReview(held[0], 0)).review
     assert len(held) == 2
     owner = client_of(campaign.project.created_by)
     address = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/assignments/"
@@ -182,7 +182,7 @@ def test_a_manager_releases_what_somebody_holds_and_it_is_said_and_audited() -> 
 
 def test_what_is_released_counts_while_it_is_free_and_is_kept_as_text_afterwards() -> None:
     campaign, (first, second) = made(2, rows=2)
-    held = [Assignment(place, 0) for place in fill_hand(campaign, first)]
+    held = [NextReview(place, 0) for place in fill_hand(campaign, first)]
     assert release_held(seat=seat_of(campaign, first), by=None) == 2
     assert submit(campaign, first, held[0]).review.reviewer == first
     assert next_for(campaign, second).place.id == held[1].place.id

@@ -12,7 +12,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import (
-    Assignment,
+    NextReview,
     NoWorkReason,
     held_places,
     return_lapsed_places,
@@ -44,7 +44,7 @@ def test_assigned_work_is_offered_to_its_people_only(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     people = [reviewer, other_reviewer]
-    campaign = make_open_campaign(project, people, rows=6, candidates=1, overlap=1, assignment="assigned")
+    campaign = make_open_campaign(project, people, rows=6, candidates=1, overlap=1, distribution="manual")
     seen, end = walk(campaign, reviewer)
     assert len(seen) == 3 and end.reason == NoWorkReason.ASSIGNED_TO_OTHERS
     assert len(walk(campaign, other_reviewer)[0]) == 3 and all_done(campaign)
@@ -55,7 +55,7 @@ def test_assigned_work_that_is_skipped_or_left_goes_to_anybody(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     people = [reviewer, other_reviewer]
-    campaign = make_open_campaign(project, people, rows=6, candidates=1, overlap=1, assignment="assigned")
+    campaign = make_open_campaign(project, people, rows=6, candidates=1, overlap=1, distribution="manual")
     mine = Place.objects.get(pk=next_for(campaign, reviewer).place.id)
     assert give_back(place=mine, reviewer=reviewer, reason="My own client")
     assert len(walk(campaign, other_reviewer)[0]) == 4
@@ -87,7 +87,7 @@ def test_an_assigned_place_comes_back_to_its_person_when_its_lease_runs_out(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     people = [reviewer, other_reviewer]
-    campaign = make_open_campaign(project, people, rows=2, candidates=2, overlap=1, assignment="assigned")
+    campaign = make_open_campaign(project, people, rows=2, candidates=2, overlap=1, distribution="manual")
     first = next_for(campaign, reviewer)
     lapse()
     assert return_lapsed_places() == 1
@@ -148,7 +148,7 @@ def test_after_the_deadline_nothing_is_handed_out_until_it_is_moved(
     assert past.status_code == 400 and "The deadline is in the past." in past.text
     moved = browser.post(f"{address}deadline/", {"deadline": "2999-01-01T10:00"}, follow=True)
     assert "The deadline is moved." in moved.text and "Overdue" not in moved.text
-    assert isinstance(next_for(campaign, reviewer), Assignment)
+    assert isinstance(next_for(campaign, reviewer), NextReview)
     assert AuditEvent.objects.get(action="campaign.deadline_moved").data["after"].startswith("2999-01-01")
 
 
@@ -158,7 +158,7 @@ def test_a_manager_moves_what_a_person_has_not_begun(
     Project.objects.update(shows_reviewer_names=True)
     project.refresh_from_db()
     people = [reviewer, other_reviewer]
-    campaign = make_open_campaign(project, people, rows=10, candidates=1, overlap=1, assignment="assigned")
+    campaign = make_open_campaign(project, people, rows=10, candidates=1, overlap=1, distribution="manual")
     begun = next_for(campaign, reviewer).place.id
     browser = client_of(manager)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/assignments/"
@@ -170,7 +170,7 @@ def test_a_manager_moves_what_a_person_has_not_begun(
     assert waiting == {reviewer.pk: 2, other_reviewer.pk: 7}
     last = campaign.places.filter(assigned_to=reviewer).order_by("-rank").values_list("rank", flat=True)
     assert max(last) < max(campaign.places.filter(assigned_to=other_reviewer).values_list("rank", flat=True))
-    # In bulk to the open pull.
+    # In bulk to the shared queue.
     everything = browser.post(address, {"source": reviewer.pk, "target": "", "most": ""}, follow=True)
     assert "2 items moved." in everything.text
     assert Place.objects.get(pk=begun).reviewer == reviewer
@@ -186,7 +186,7 @@ def test_nobody_is_given_an_item_that_they_have_or_more_than_their_quota(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     people = [reviewer, other_reviewer]
-    campaign = make_open_campaign(project, people, rows=4, candidates=1, overlap=2, assignment="assigned")
+    campaign = make_open_campaign(project, people, rows=4, candidates=1, overlap=2, distribution="manual")
     assert reassign(campaign=campaign, source=reviewer, target=other_reviewer, most=None, by=None) == 0
     assert reassign(campaign=campaign, source=reviewer, target=None, most=None, by=None) == 4
     # Their own copy of an item waits for them, so the open one is not for them.
@@ -199,7 +199,7 @@ def test_a_full_quota_and_a_stranger_get_nothing(
 ) -> None:
     people = [reviewer, other_reviewer]
     campaign = make_open_campaign(
-        project, people, rows=4, candidates=1, overlap=1, assignment="assigned", quota=3
+        project, people, rows=4, candidates=1, overlap=1, distribution="manual", quota=3
     )
     assert reassign(campaign=campaign, source=reviewer, target=other_reviewer, most=None, by=None) == 1
     with pytest.raises(InvalidError, match="quota of 3 items is full"):
@@ -300,8 +300,8 @@ def test_reviewers_are_added_once_where_many_press_at_once(method: str) -> None:
 
 def review_by_item(campaign: Campaign, person: User, said: dict[int, Any]) -> None:
     """Everything that this person is offered, by item; what is not said is the ordinary answer."""
-    while isinstance(assignment := next_for(campaign, person), Assignment):
-        submit(campaign, person, assignment, answers=said.get(assignment.place.item_id, answers()))
+    while isinstance(upcoming := next_for(campaign, person), NextReview):
+        submit(campaign, person, upcoming, answers=said.get(upcoming.place.item_id, answers()))
 
 
 def test_programs_do_all_of_it(project: Project, manager: User, reviewer: User, other_reviewer: User) -> None:
@@ -312,7 +312,7 @@ def test_programs_do_all_of_it(project: Project, manager: User, reviewer: User, 
         rows=6,
         candidates=1,
         overlap=1,
-        assignment="assigned",
+        distribution="manual",
         item_choice="random",
         items_wanted=4,
     )

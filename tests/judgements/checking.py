@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from evalapp.campaigns.allocation import Assignment
+from evalapp.campaigns.allocation import NextReview
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import (
     Comparison,
@@ -63,7 +63,7 @@ def by_candidate(stand):
 def judge_on(campaign, person, said=by_candidate, most=1_000):
     """Judge until nothing comes; (purpose, item) of each in order."""
     seen = []
-    while len(seen) < most and isinstance(found := next_for(campaign, person), Assignment):
+    while len(seen) < most and isinstance(found := next_for(campaign, person), NextReview):
         stand = judging_stand(person, found.place.key, found.slot)
         submit_judgement(stand=stand, client_id=uuid4(), verdict=said(stand), seconds_active=3.0)
         seen.append((stand.place.purpose, stand.place.item_id))

@@ -6,7 +6,7 @@ import pytest
 from evalapp.adjudication.disagreements import disputed_comparisons
 from evalapp.adjudication.models import ComparisonRuling
 from evalapp.adjudication.services import rule_on
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Comparison
 from evalapp.judgements.queries import comparison_id_at, judging_stand, stand_task
 from evalapp.judgements.services import submit_judgement
@@ -46,8 +46,8 @@ def claim(campaign, user):
     seat = CampaignReviewer.objects.select_related(
         "campaign__rubric_version", "campaign__project", "user"
     ).get(campaign=campaign, user=user)
-    found = next_assignment(seat=seat)
-    assert isinstance(found, Assignment), found
+    found = next_review(seat=seat)
+    assert isinstance(found, NextReview), found
     return judging_stand(user, found.place.key, found.slot)
 
 

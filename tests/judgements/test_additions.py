@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.campaigns.added_sides import Met, balanced_arrangements
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import CampaignReviewer, Comparison, Place
 from evalapp.campaigns.running import add_items, add_places
 from evalapp.campaigns.services import add_reviewers
@@ -20,8 +20,8 @@ from evalapp.judgements.queries import judging_stand, stand_task
 from evalapp.judgements.verdicts import Verdict
 from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_open_campaign
-from tests.campaigns.test_assignment import at_any_pace
 from tests.campaigns.test_comparisons import positions_of, spread
+from tests.campaigns.test_distribution import at_any_pace
 from tests.cast import client_of
 from tests.judgements.conftest import claim, judge
 
@@ -44,8 +44,8 @@ def judge_all(campaign, person, said):
         seat = CampaignReviewer.objects.select_related(
             "campaign__rubric_version", "campaign__project", "user"
         ).get(campaign=campaign, user=person)
-        found = next_assignment(seat=seat)
-        if not isinstance(found, Assignment):
+        found = next_review(seat=seat)
+        if not isinstance(found, NextReview):
             return found
         stand = judging_stand(person, found.place.key, found.slot)
         judge(campaign, person, said(stand), stand=stand)
@@ -141,7 +141,7 @@ def test_an_items_answers_stand_in_turn_also_with_more_people(
 ):
     people = [reviewer, other_reviewer, engineer]
     campaign = make_open_campaign(
-        project, people, rows=6, candidates=3, overlap=overlap, method=method, assignment="assigned"
+        project, people, rows=6, candidates=3, overlap=overlap, method=method, distribution="manual"
     )
     items = set(campaign.items.order_by("pk").values_list("pk", flat=True)[:3])
     assert add_places(campaign=campaign, differing=lambda: items, more=more, by=None) == (3, 3)

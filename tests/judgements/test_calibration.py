@@ -5,7 +5,7 @@ import re
 import pytest
 
 from evalapp.accounts.models import Project
-from evalapp.campaigns.allocation import Assignment, NoWorkReason
+from evalapp.campaigns.allocation import NextReview, NoWorkReason
 from evalapp.campaigns.calibration import start_round
 from evalapp.campaigns.models import (
     Campaign,
@@ -63,7 +63,7 @@ def test_calibration_comes_first_then_the_verdicts_then_the_work():
     seats = {seat.user_id: seat for seat in campaign.reviewers.all()}
     admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{seats[ann.pk].pk}/admit/"
     assert f"{ann.name} is admitted." in managing.post(admit, follow=True).text
-    assert isinstance(next_for(campaign, ann), Assignment)
+    assert isinstance(next_for(campaign, ann), NextReview)
     assert next_for(campaign, bob).reason == NoWorkReason.NOT_ADMITTED
     again = managing.post(manager_page, {"items": 1})
     assert again.status_code == 400 and "0 examples are left" in again.text

@@ -110,7 +110,7 @@ def test_a_seed_checks_with_the_same_rows_and_sides_again():
 @pytest.mark.parametrize("method", ["pairwise", "ranking"])
 def test_who_keeps_to_the_answer_is_told_from_who_keeps_to_the_position(method):
     campaign, (steady, sided) = make_checked(
-        rows=120, gold_share=0, repeat_share=50, method=method, assignment="assigned"
+        rows=120, gold_share=0, repeat_share=50, method=method, distribution="manual"
     )
     judge_on(campaign, steady, by_candidate)
     judge_on(campaign, sided, by_position)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Count, F
 from django.utils import timezone
 
-from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_places
 from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Purpose
 from evalapp.campaigns.services import open_campaign
 from evalapp.core.errors import ConflictError, StaleError
@@ -91,8 +91,8 @@ def judge_all_at_once(campaign, people):
         for _ in range(4000):
             # Back to the pool, as after a request.
             connection.close()
-            found = next_assignment(seat=seat_of(campaign, person))
-            if not isinstance(found, Assignment):
+            found = next_review(seat=seat_of(campaign, person))
+            if not isinstance(found, NextReview):
                 if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
                     return
                 return_lapsed_places()
@@ -116,7 +116,7 @@ def judge_all_at_once(campaign, people):
     lapse()
     return_lapsed_places()
     for person in people:
-        while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+        while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
             submit(person, found, "a")
 
 

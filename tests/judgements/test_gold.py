@@ -95,7 +95,7 @@ def test_each_known_outcome_takes_its_verdict(outcome, tie_counts, right):
 
 def test_of_a_ranking_the_best_is_known():
     campaign, (person, other) = make_checked(
-        rows=40, gold=8, gold_share=50, repeat_share=0, method="ranking", assignment="assigned"
+        rows=40, gold=8, gold_share=50, repeat_share=0, method="ranking", distribution="manual"
     )
     worst = {1: 3, 2: 2, 3: 1}
 

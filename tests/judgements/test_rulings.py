@@ -14,7 +14,7 @@ from evalapp.adjudication.services import rule_on
 from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import next_assignment
+from evalapp.campaigns.allocation import next_review
 from evalapp.campaigns.models import Comparison, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError, StaleError
 from evalapp.decisions.inbox import inbox_of
@@ -353,7 +353,7 @@ def test_answers_that_are_compared_are_not_discussed_or_decided_one_by_one(dispu
 def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewer, manager, owner) -> None:
     judge_all(campaign, other_reviewer, Verdict("a"))
     seat = campaign.reviewers.select_related("campaign__project", "user").get(user=reviewer)
-    found = next_assignment(seat=seat)
+    found = next_review(seat=seat)
     own = f"/judgements/{found.place.key}/{found.slot}/"
     comparison = found.place.outputs_order[found.slot]
     DiscussionMessage.objects.create(

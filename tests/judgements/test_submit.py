@@ -153,7 +153,7 @@ def test_a_campaign_that_compares_takes_no_review_of_one_answer(campaign, review
 
 
 def test_addresses_of_reviews_and_of_comparisons_do_not_meet(project, reviewer, campaign):
-    from evalapp.campaigns.allocation import next_assignment
+    from evalapp.campaigns.allocation import next_review
     from evalapp.reviews.queries import stand_at
     from tests.reviews.conftest import seat_of
 
@@ -161,7 +161,7 @@ def test_addresses_of_reviews_and_of_comparisons_do_not_meet(project, reviewer, 
     with pytest.raises(MissingError):
         stand_at(reviewer, stand.place.key, 0)
     rated = make_open_campaign(project, [reviewer], name="Rated", dataset="Rated", rubric="Rated", overlap=1)
-    place = next_assignment(seat=seat_of(rated, reviewer)).place
+    place = next_review(seat=seat_of(rated, reviewer)).place
     with pytest.raises(MissingError):
         judging_stand(reviewer, place.key, 0)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.allocation import Assignment
+from evalapp.campaigns.allocation import NextReview
 from evalapp.campaigns.gold import GoldRow, set_gold
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import open_campaign
@@ -33,8 +33,8 @@ def make_checked(
 def review_on(campaign: Campaign, person: User, said: Any = None, most: int = 1_000) -> list[tuple[str, int]]:
     """Review until nothing comes; (purpose, item) of each in order."""
     seen = []
-    while len(seen) < most and isinstance(assignment := next_for(campaign, person), Assignment):
-        place = place_of(assignment)
-        submit(campaign, person, assignment, answers=said(place) if said else answers())
+    while len(seen) < most and isinstance(upcoming := next_for(campaign, person), NextReview):
+        place = place_of(upcoming)
+        submit(campaign, person, upcoming, answers=said(place) if said else answers())
         seen.append((place.purpose, place.item_id))
     return seen

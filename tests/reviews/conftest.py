@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.services import submit_review
@@ -26,24 +26,24 @@ def seat_of(campaign, user) -> CampaignReviewer:
     ).get(campaign=campaign, user=user)
 
 
-def claim(campaign, user) -> Assignment:
-    found = next_assignment(seat=seat_of(campaign, user))
-    assert isinstance(found, Assignment), found
+def claim(campaign, user) -> NextReview:
+    found = next_review(seat=seat_of(campaign, user))
+    assert isinstance(found, NextReview), found
     return found
 
 
-def place_of(assignment) -> Place:
+def place_of(upcoming) -> Place:
     return Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
-        pk=assignment.place.id
+        pk=upcoming.place.id
     )
 
 
-def submit(campaign, user, assignment=None, *, answers=GOOD, client_id=None, **options):
-    assignment = assignment or claim(campaign, user)
+def submit(campaign, user, upcoming=None, *, answers=GOOD, client_id=None, **options):
+    upcoming = upcoming or claim(campaign, user)
     return submit_review(
         reviewer=user,
-        place=place_of(assignment),
-        item_output=ItemOutput.objects.get(pk=assignment.item_output_id),
+        place=place_of(upcoming),
+        item_output=ItemOutput.objects.get(pk=upcoming.item_output_id),
         client_id=client_id or uuid4(),
         answers=answers,
         seconds_active=options.pop("seconds_active", 12.5),
@@ -60,8 +60,8 @@ def body(answers=GOOD, *, client_id=None, revision=0, seconds_active=12.5):
     }
 
 
-def url_of(assignment) -> str:
-    return f"/reviews/{assignment.place.key}/{assignment.slot}/"
+def url_of(upcoming) -> str:
+    return f"/reviews/{upcoming.place.key}/{upcoming.slot}/"
 
 
 def post(client, url, data):

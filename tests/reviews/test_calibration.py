@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.allocation import Assignment, NoWorkReason
+from evalapp.campaigns.allocation import NextReview, NoWorkReason
 from evalapp.campaigns.calibration import add_note, start_round
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.errors import ConflictError, InvalidError
@@ -57,7 +57,7 @@ def test_calibration_comes_first_then_the_answers_then_the_work() -> None:
     admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{seats[ann.pk].pk}/admit/"
     assert f"{ann.name} is admitted." in client_of(owner).post(admit, follow=True).text
     assert client_of(owner).post(admit).status_code == 409
-    assert isinstance(next_for(campaign, ann), Assignment)
+    assert isinstance(next_for(campaign, ann), NextReview)
     assert next_for(campaign, bob).reason == NoWorkReason.NOT_ADMITTED
     # Another round for who is not admitted.
     again = client_of(owner).post(manager_page, {"items": 1})

@@ -3,7 +3,7 @@
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.allocation import SPACING, Assignment, held_places
+from evalapp.campaigns.allocation import SPACING, NextReview, held_places
 from evalapp.campaigns.gold import set_gold
 from evalapp.campaigns.models import Purpose
 from evalapp.campaigns.services import open_campaign
@@ -30,7 +30,7 @@ def test_a_check_waits_for_its_turn_in_the_hand() -> None:
     """One that overtook what the reviewer had in hand before would be told by that alone."""
     campaign, (person, _) = make_checked(rows=40, gold=8, gold_share=25, repeat_share=20, candidates=2)
     given: list[int] = []
-    while isinstance(found := next_for(campaign, person), Assignment):
+    while isinstance(found := next_for(campaign, person), NextReview):
         for place in held_places(seat_of(campaign, person)):
             if place.id not in given:
                 given.append(place.id)

@@ -226,12 +226,12 @@ def test_repeats_show_who_is_at_one_with_themselves() -> None:
 
 def test_what_is_typed_for_a_repeat_outlives_a_change_of_the_first_review() -> None:
     campaign, (person, _) = make_checked(gold_share=0, repeat_share=50)
-    while place_of(assignment := next_for(campaign, person)).purpose != Purpose.REPEAT:
-        submit(campaign, person, assignment, answers=answers())
-    first = Review.objects.get(reviewer=person, item_output=assignment.item_output_id)
+    while place_of(upcoming := next_for(campaign, person)).purpose != Purpose.REPEAT:
+        submit(campaign, person, upcoming, answers=answers())
+    first = Review.objects.get(reviewer=person, item_output=upcoming.item_output_id)
     save_draft(
         reviewer=person,
-        item_output_id=assignment.item_output_id,
+        item_output_id=upcoming.item_output_id,
         answers=ReviewAnswers(comment="Half a sent"),
         seconds_active=1,
         revision=0,
@@ -245,23 +245,23 @@ def test_what_is_typed_for_a_repeat_outlives_a_change_of_the_first_review() -> N
 def test_a_check_whose_lease_runs_out_half_way_comes_to_nobody_again() -> None:
     # As ordinary work does not come back to whom it lapsed: else its return would tell what it is.
     campaign, (person, other) = make_checked(rows=30, gold=5, gold_share=50, repeat_share=0, candidates=2)
-    while (assignment := next_for(campaign, person)) and place_of(assignment).purpose != Purpose.GOLD:
-        submit(campaign, person, assignment)
-    submit(campaign, person, assignment)
+    while (upcoming := next_for(campaign, person)) and place_of(upcoming).purpose != Purpose.GOLD:
+        submit(campaign, person, upcoming)
+    submit(campaign, person, upcoming)
     lapse(reviewer=person)
     seen = review_on(campaign, other)
-    assert assignment.place.item_id not in {item for purpose, item in seen if purpose == "review"}
-    gold = Place.objects.get(pk=assignment.place.id)
+    assert upcoming.place.item_id not in {item for purpose, item in seen if purpose == "review"}
+    gold = Place.objects.get(pk=upcoming.place.id)
     assert (gold.state, gold.assigned_to, gold.reviews_done) == (PlaceState.FREE, person, 1)
     assert gold.item_id not in {item for _, item in review_on(campaign, person)}
 
 
 def test_a_skipped_check_is_nobodys_and_does_not_come_again() -> None:
     campaign, (person, _other) = make_checked(rows=30, gold=3, gold_share=50, repeat_share=0)
-    while (assignment := next_for(campaign, person)) and place_of(assignment).purpose != Purpose.GOLD:
-        submit(campaign, person, assignment)
-    assert give_back(place=place_of(assignment), reviewer=person, reason="My own client")
-    assert assignment.place.item_id not in {item for _, item in review_on(campaign, person)}
+    while (upcoming := next_for(campaign, person)) and place_of(upcoming).purpose != Purpose.GOLD:
+        submit(campaign, person, upcoming)
+    assert give_back(place=place_of(upcoming), reviewer=person, reason="My own client")
+    assert upcoming.place.item_id not in {item for _, item in review_on(campaign, person)}
     assert next_for(campaign, person).reason == NoWorkReason.ALL_DONE
     assert not campaign.places.filter(purpose=Purpose.REVIEW).exclude(state=PlaceState.COMPLETE).exists()
 

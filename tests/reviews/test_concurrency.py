@@ -15,7 +15,7 @@ from evalapp.accounts.people import anonymise_person, update_profile
 from evalapp.accounts.services import remove_member
 from evalapp.accounts.tokens import create_api_token
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import Assignment, NoWorkReason, next_assignment, return_lapsed_places
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_places
 from evalapp.campaigns.gold import GoldRow, set_gold
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place, PlaceState
 from evalapp.campaigns.running import reassign, release_held
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_two_tabs_share_one_hand():
     project, (person,) = make_team(1)
     campaign = make_open_campaign(project, [person], rows=30, candidates=2, overlap=1)
-    at_once(12, lambda _: [next_assignment(seat=seat_of(campaign, person)) for _ in range(3)])
+    at_once(12, lambda _: [next_review(seat=seat_of(campaign, person)) for _ in range(3)])
     places = Place.objects.filter(state=PlaceState.HELD)
     assert places.count() == 5
     assert places.values("item").distinct().count() == 5
@@ -112,8 +112,8 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
         for _ in range(4000):
             # Back to the pool, as after a request.
             connection.close()
-            found = next_assignment(seat=seat_of(campaign, people[number]))
-            if not isinstance(found, Assignment):
+            found = next_review(seat=seat_of(campaign, people[number]))
+            if not isinstance(found, NextReview):
                 if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
                     return lost
                 return_lapsed_places()
@@ -137,7 +137,7 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
     Place.objects.filter(state=PlaceState.HELD).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     return_lapsed_places()
     for person in people:
-        while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+        while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
             submit(campaign, person, found)
     left = Place.objects.exclude(state=PlaceState.COMPLETE)
     assert left.count() == 0
@@ -157,15 +157,15 @@ def test_what_is_held_and_not_begun_changes_hands_and_the_quota_stays_exact():
     # Three fill their hands and go; one of them is released by the manager, by and by.
     for person in people[:3]:
         for _ in range(5):
-            next_assignment(seat=seat_of(campaign, person))
+            next_review(seat=seat_of(campaign, person))
 
     def work(number):
         person = people[3 + number]
         chance, lost = random.Random(number), 0
         for _ in range(2000):
             connection.close()
-            found = next_assignment(seat=seat_of(campaign, person))
-            if not isinstance(found, Assignment):
+            found = next_review(seat=seat_of(campaign, person))
+            if not isinstance(found, NextReview):
                 return lost
             if chance.random() < 0.1:
                 release_held(seat=seat_of(campaign, people[0]), by=None)
@@ -186,7 +186,7 @@ def test_what_is_held_and_not_begun_changes_hands_and_the_quota_stays_exact():
     }
     assert left.count() == left.values("reviewer").distinct().count()
     for person in people[:3]:
-        while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+        while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
             submit(campaign, person, found)
     assert not campaign.places.exclude(state=PlaceState.COMPLETE).exists()
     assert Review.objects.count() == 80 == Review.objects.values("item_output").distinct().count()
@@ -226,7 +226,7 @@ def test_a_reviewer_who_is_removed_while_they_work_holds_nothing_and_loses_nothi
             return None
         if number < 12:
             return submit(campaign, people[number - 6], held[number - 6])
-        return next_assignment(seat=seat_of(campaign, people[number - 12]))
+        return next_review(seat=seat_of(campaign, people[number - 12]))
 
     results = at_once(18, work)
 
@@ -295,8 +295,8 @@ def _move(campaign, people, chance):
 
 def _rate(campaign, person, chance):
     """A reviewer rates what comes next, or lets its lease run out; whether there is nothing more for them."""
-    found = next_assignment(seat=seat_of(campaign, person))
-    if not isinstance(found, Assignment):
+    found = next_review(seat=seat_of(campaign, person))
+    if not isinstance(found, NextReview):
         if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.QUOTA_REACHED):
             return True
         return_lapsed_places()
@@ -320,7 +320,7 @@ def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_
         overlap=2,
         overlap_share=25,
         overlap_more=4,
-        assignment="assigned",
+        distribution="manual",
         quota=20,
         gold_share=20,
         repeat_share=20,
@@ -354,7 +354,7 @@ def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_
     return_lapsed_places()
     for _ in range(2):
         for person in people:
-            while isinstance(found := next_assignment(seat=seat_of(campaign, person)), Assignment):
+            while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
                 submit(campaign, person, found)
     assert not campaign.places.filter(purpose="review").exclude(state=PlaceState.COMPLETE).exists()
     assert counted.count() == campaign.reviews_total

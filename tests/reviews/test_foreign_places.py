@@ -68,15 +68,15 @@ def test_who_had_it_last_may_still_submit_after_the_lease(campaign, reviewer, cl
 
 
 def test_who_submitted_one_answer_keeps_the_way_to_it(campaign, reviewer, other_reviewer, client_for):
-    assignment = claim(campaign, reviewer)
-    submit(campaign, reviewer, assignment)
-    Place.objects.filter(pk=assignment.place.id).update(
+    upcoming = claim(campaign, reviewer)
+    submit(campaign, reviewer, upcoming)
+    Place.objects.filter(pk=upcoming.place.id).update(
         state=PlaceState.HELD,
         reviewer=other_reviewer,
         last_holder=other_reviewer,
         lease_expires_at=timezone.now() + timedelta(hours=1),
     )
-    address = url_of(assignment)
+    address = url_of(upcoming)
     assert client_for(reviewer).get(address).status_code == 200
     amended = {**body(), "revision": 1}
     amended["answers"]["comment"] = "Said otherwise."

@@ -176,13 +176,13 @@ def test_submit_replay_and_conflict_over_http(campaign, reviewer, client_for):
 
 
 def test_a_stale_change_is_412_over_http(campaign, reviewer, client_for):
-    client, assignment = client_for(reviewer), claim(campaign, reviewer)
-    submit(campaign, reviewer, assignment)
+    client, upcoming = client_for(reviewer), claim(campaign, reviewer)
+    submit(campaign, reviewer, upcoming)
     changed = body(ReviewAnswers({**GOOD.scores, "tone": 5}), revision=1)
-    assert post(client, url_of(assignment), changed).json()["revision"] == 2
-    again = post(client, url_of(assignment), changed)
+    assert post(client, url_of(upcoming), changed).json()["revision"] == 2
+    again = post(client, url_of(upcoming), changed)
     assert (again.status_code, again.json()["revision"]) == (200, 2)
-    stale = post(client, url_of(assignment), body(GOOD, revision=1))
+    stale = post(client, url_of(upcoming), body(GOOD, revision=1))
     assert (stale.status_code, stale.json()["error"]["code"]) == (412, "stale")
 
 
@@ -224,8 +224,8 @@ def test_active_seconds_are_kept_within_what_a_person_can_take(campaign, reviewe
 
 @pytest.mark.parametrize("slot", ["2", "99", "-1", "99999999999999999999"])
 def test_a_slot_outside_the_place_is_nothing(campaign, reviewer, client_for, slot):
-    assignment = claim(campaign, reviewer)
-    assert client_for(reviewer).get(f"/reviews/{assignment.place.key}/{slot}/").status_code == 404
+    upcoming = claim(campaign, reviewer)
+    assert client_for(reviewer).get(f"/reviews/{upcoming.place.key}/{slot}/").status_code == 404
 
 
 def test_a_draft_comes_back_and_two_tabs_do_not_write_over_each_other(campaign, reviewer, client_for):

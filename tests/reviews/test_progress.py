@@ -3,7 +3,7 @@
 import pytest
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.reviews.presentation import progress_payload
 from tests.campaigns.making import make_open_campaign
@@ -121,7 +121,7 @@ def test_where_everything_is_done_nobody_is_asked_to_continue(
     )
     for _ in range(6):
         for person in (reviewer, other_reviewer, engineer):
-            if isinstance(next_assignment(seat=campaign.reviewers.get(user=person)), Assignment):
+            if isinstance(next_review(seat=campaign.reviewers.get(user=person)), NextReview):
                 submit(campaign, person)
     done = campaign.reviews.count()
     assert not campaign.places.exclude(state="complete").filter(purpose="review").exists()

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.allocation import (
-    Assignment,
+    NextReview,
     NoWork,
     NoWorkReason,
-    next_assignment,
+    next_review,
     return_lapsed_places,
 )
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place, PlaceState, Skip
@@ -73,7 +73,7 @@ def work(campaign: Campaign, user: User, seed: int) -> Account:
     end = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < end:
         connection.close()  # back to the pool, as after a request
-        found = next_assignment(seat=seat_of(campaign, user))
+        found = next_review(seat=seat_of(campaign, user))
         if isinstance(found, NoWork):
             check_truth(found, campaign, user)
             account.told[found.reason] += 1
@@ -153,14 +153,14 @@ def test_fifty_clients_fill_the_quota_exactly_while_leases_end_at_random(items: 
 def test_who_waits_is_told_when_to_come_back_and_then_gets_the_place() -> None:
     project, (first, second) = make_team(2)
     campaign = make_open_campaign(project, [first, second], rows=1, candidates=1, overlap=1)
-    held = next_assignment(seat=seat_of(campaign, first))
-    assert isinstance(held, Assignment)
+    held = next_review(seat=seat_of(campaign, first))
+    assert isinstance(held, NextReview)
 
-    told = next_assignment(seat=seat_of(campaign, second))
+    told = next_review(seat=seat_of(campaign, second))
 
     assert isinstance(told, NoWork)
     assert (told.reason, told.come_back_at) == (NoWorkReason.ALL_TAKEN, held.place.lease_expires_at)
     # That moment comes, and the first has not come back.
     Place.objects.update(lease_expires_at=timezone.now())
-    got = next_assignment(seat=seat_of(campaign, second))
-    assert isinstance(got, Assignment) and got.place.key == held.place.key
+    got = next_review(seat=seat_of(campaign, second))
+    assert isinstance(got, NextReview) and got.place.key == held.place.key

@@ -88,28 +88,28 @@ def test_every_missing_score_is_named_at_once(campaign, reviewer):
 
 
 def test_a_correction_equal_to_the_answer_is_none(campaign, reviewer):
-    assignment = claim(campaign, reviewer)
+    upcoming = claim(campaign, reviewer)
     from evalapp.campaigns.models import ItemOutput
 
-    text = ItemOutput.objects.get(pk=assignment.item_output_id).output.text
-    submit(campaign, reviewer, assignment, answers=ReviewAnswers(GOOD.scores, correction=f"{text}\r\n"))
+    text = ItemOutput.objects.get(pk=upcoming.item_output_id).output.text
+    submit(campaign, reviewer, upcoming, answers=ReviewAnswers(GOOD.scores, correction=f"{text}\r\n"))
     assert not Correction.objects.exists()
 
 
 def test_a_place_of_somebody_else_is_refused_and_the_text_kept(campaign, reviewer, other_reviewer):
-    assignment = claim(campaign, reviewer)
+    upcoming = claim(campaign, reviewer)
     with pytest.raises(LeaseLostError):
-        submit(campaign, other_reviewer, assignment)
+        submit(campaign, other_reviewer, upcoming)
     draft = Draft.objects.get(reviewer=other_reviewer)
     assert draft.body["comment"] == "Reads well."
     assert not Review.objects.exists()
 
 
 def test_somebody_without_a_seat_learns_nothing(campaign, reviewer, stranger, manager):
-    assignment = claim(campaign, reviewer)
+    upcoming = claim(campaign, reviewer)
     for person in (stranger, manager):
         with pytest.raises(MissingError):
-            submit(campaign, person, assignment)
+            submit(campaign, person, upcoming)
 
 
 def test_a_closed_campaign_takes_no_amendment(campaign, reviewer, owner):
@@ -185,16 +185,16 @@ def test_nobody_amends_anothers_review(campaign, reviewer, other_reviewer):
 
 
 def test_a_replay_after_an_amendment_changes_nothing(campaign, reviewer):
-    assignment, client_id = claim(campaign, reviewer), uuid4()
-    review = submit(campaign, reviewer, assignment, client_id=client_id).review
+    upcoming, client_id = claim(campaign, reviewer), uuid4()
+    review = submit(campaign, reviewer, upcoming, client_id=client_id).review
     amend_review(review=review, by=reviewer, answers=ReviewAnswers({**GOOD.scores, "tone": 4}), revision=1)
-    assert submit(campaign, reviewer, assignment, client_id=client_id).is_replay
+    assert submit(campaign, reviewer, upcoming, client_id=client_id).is_replay
     assert Score.objects.get(criterion__key="tone").value == 4
 
 
 def test_a_skip_gives_the_place_away_for_good(campaign, reviewer, other_reviewer):
-    assignment = claim(campaign, reviewer)
-    place = place_of(assignment)
+    upcoming = claim(campaign, reviewer)
+    place = place_of(upcoming)
     with pytest.raises(InvalidError):
         skip_item(reviewer=reviewer, place=place, reason="  ")
     skip_item(reviewer=reviewer, place=place, reason="My own client")
@@ -205,4 +205,4 @@ def test_a_skip_gives_the_place_away_for_good(campaign, reviewer, other_reviewer
     items = {claim(campaign, reviewer).place.item_id for _ in range(6)}
     assert place.item_id not in items
     with pytest.raises(LeaseLostError):
-        submit(campaign, reviewer, assignment)
+        submit(campaign, reviewer, upcoming)

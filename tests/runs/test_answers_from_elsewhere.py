@@ -69,8 +69,8 @@ def review_everything(campaign: Campaign, reviewer: User) -> None:
     """The far answers get a poor tone, and the first of them a correction."""
     is_corrected = False
     for _ in range(4):
-        assignment = claim(campaign, reviewer)
-        text = ItemOutput.objects.get(pk=assignment.item_output_id).output.text
+        upcoming = claim(campaign, reviewer)
+        text = ItemOutput.objects.get(pk=upcoming.item_output_id).output.text
         tone = 2 if text in FAR else 4
         scores = {
             "accuracy": 4,
@@ -82,7 +82,7 @@ def review_everything(campaign: Campaign, reviewer: User) -> None:
         correction = MENDED if text in FAR and not is_corrected else None
         is_corrected = is_corrected or correction is not None
         given = ReviewAnswers(scores, {"tone": ("cold",)} if tone == 2 else {}, "", correction)
-        submit(campaign, reviewer, assignment, answers=given)
+        submit(campaign, reviewer, upcoming, answers=given)
 
 
 def test_answers_from_a_file_are_scored_reviewed_compared_and_exported(

@@ -14,9 +14,9 @@ from evalapp.campaigns.design import (
     MOST_OVERLAP,
 )
 from evalapp.campaigns.models import (
-    AssignmentMode,
     Campaign,
     CampaignCandidate,
+    Distribution,
     GoldAnswer,
     Item,
     ItemChoice,
@@ -56,7 +56,7 @@ class CampaignSerializer(Shown):
             "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
             "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
             "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
-            "strata_field", "overlap_share", "overlap_more", "assignment", "quota", "is_overdue", "gold_share",
+            "strata_field", "overlap_share", "overlap_more", "distribution", "quota", "is_overdue", "gold_share",
             "repeat_share", "calibration_items", "picked_because",
         )  # fmt: skip
 
@@ -105,7 +105,7 @@ class CampaignBody(Body):
     )
     overlap_share = Whole(max_value=99, default=0, help_text="Percent of the items that get `overlap_more`.")
     overlap_more = Whole(min_value=2, max_value=MOST_OVERLAP, required=False, allow_null=True, default=None)
-    assignment = serializers.ChoiceField(choices=AssignmentMode.choices, default=AssignmentMode.PULL)
+    distribution = serializers.ChoiceField(choices=Distribution.choices, default=Distribution.SHARED)
     quota = Whole(
         min_value=1,
         required=False,

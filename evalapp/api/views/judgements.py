@@ -26,7 +26,7 @@ from evalapp.api.serializers.judgements import (
 from evalapp.api.serializers.reviews import FlagBody, SavedDraftSerializer, SkipBody
 from evalapp.api.views.analysis import AnalysisView
 from evalapp.api.views.reviews import no_work_body
-from evalapp.campaigns.allocation import Assignment, next_assignment
+from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, MissingError
@@ -124,9 +124,9 @@ class NextComparison(ApiView):
         """Claims a place where that is needed. The answer is the same until something is submitted."""
         seat = judging_seat(self.person, key)
         self.body()
-        found = next_assignment(seat=seat)
-        progress = progress_payload(seat, None if isinstance(found, Assignment) else found)
-        if not isinstance(found, Assignment):
+        found = next_review(seat=seat)
+        progress = progress_payload(seat, None if isinstance(found, NextReview) else found)
+        if not isinstance(found, NextReview):
             return {"task": None, "no_work": no_work_body(found, seat), "progress": progress}
         task = comparison_task(
             place_key=found.place.key,

@@ -19,7 +19,7 @@ from evalapp.api.serializers.reviews import (
     SubmissionBody,
     TaskSerializer,
 )
-from evalapp.campaigns.allocation import Assignment, NoWork, next_assignment
+from evalapp.campaigns.allocation import NextReview, NoWork, next_review
 from evalapp.campaigns.models import CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_client_id, read_seconds
@@ -104,8 +104,8 @@ class NextTask(ReviewView):
                 "This campaign compares answers. Ask for its next comparison under judgements/.",
                 code="compares",
             )
-        found = next_assignment(seat=seat)
-        if not isinstance(found, Assignment):
+        found = next_review(seat=seat)
+        if not isinstance(found, NextReview):
             return {
                 "task": None,
                 "no_work": no_work_body(found, seat),

@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from evalapp.campaigns.assignment import assign_places, level_targets
 from evalapp.campaigns.choice import items_with_more, places_of, shares_by_stratum
+from evalapp.campaigns.distribution import assign_places, level_targets
 
 people_and_needs = st.integers(1, 8).flatmap(
     lambda people: st.tuples(st.just(people), st.lists(st.integers(1, people), min_size=1, max_size=40))
